@@ -1,0 +1,231 @@
+"""
+What becomes of one entry of the intake stream: accepted work, or a refusal that names what is wrong.
+
+Pure: accounts, clock and the check of payloads are arguments. Nothing that can be pushed raises here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from jobs.registry import JOB_TYPES, JobType
+from schemas import strict_json
+from schemas.envelope import MAX_JOB_BYTES, Envelope, Remains, envelope_errors, invalid_envelope
+from schemas.event import ErrorDetail
+from schemas.preflight import Preflight
+from schemas.records import JobRecord, queue_score
+
+DEFAULT_ACCOUNT: Final = "default"
+
+Check = Callable[[str, object], Preflight]
+"""Checks the payload of a family, as of today."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of an intake stream, as read."""
+
+    stream: str
+    id: str
+    raw: bytes | None
+    owner: str = ""
+    """The account to which the stream belongs (``own_streams``); empty for the common one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Work for the ledger. Instants that depend on the server's clock are filled in when it is written."""
+
+    record: JobRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A ``job.refused``. ``content`` is empty when no id of the producer's could be read."""
+
+    remains: Remains
+    errors: tuple[ErrorDetail, ...]
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeDesk:
+    """Examines entries against the accounts that this service has."""
+
+    zones: Mapping[str, ZoneInfo]
+    check: Check
+
+    def examine(self, entry: Entry) -> Accepted | Refused:
+        """Decide one entry. Never raises for what a producer wrote."""
+        unreadable = _unreadable(entry.raw)
+        if unreadable is not None:
+            return Refused(Remains(None, entry_id=entry.id), (unreadable,))
+        try:
+            parsed = strict_json.parse(entry.raw or b"")
+        except strict_json.JsonRefused as exc:
+            refusal = invalid_envelope(f"El campo job no se puede leer: {exc}.", field="job")
+            return Refused(Remains(None, entry_id=entry.id), (refusal,))
+        return self._examine_parsed(entry, parsed)
+
+    def _examine_parsed(self, entry: Entry, parsed: object) -> Accepted | Refused:
+        remains = Remains(parsed, entry_id=entry.id)
+        if isinstance(parsed, dict) and "account" not in parsed:
+            remains.account = entry.owner or self._default_account()
+        try:
+            envelope = Envelope.model_validate(parsed)
+        except ValidationError as exc:
+            return _refuse(remains, parsed, envelope_errors(exc))
+        job_type = JOB_TYPES.get(envelope.type)
+        if job_type is None:
+            known = ", ".join(sorted(JOB_TYPES))
+            unknown = invalid_envelope(
+                f"El tipo de trabajo no existe o aún no está disponible. Disponibles: {known}.", field="type"
+            )
+            return _refuse(remains, parsed, (unknown,))
+        account = remains.account
+        fault = self._account_fault(entry, account)
+        if fault is not None:
+            return _refuse(remains, parsed, (fault,))
+        assert account is not None  # _account_fault refuses a missing one
+        found = self.check(job_type.family, envelope.payload)
+        if found.errors:
+            return _refuse(remains, parsed, found.errors)
+        return Accepted(_record(entry, envelope, job_type, account, found, _content(parsed)))
+
+    def _default_account(self) -> str | None:
+        if len(self.zones) == 1:
+            return next(iter(self.zones))
+        return DEFAULT_ACCOUNT if DEFAULT_ACCOUNT in self.zones else None
+
+    def _account_fault(self, entry: Entry, account: str | None) -> ErrorDetail | None:
+        if entry.owner and account != entry.owner:
+            text = f"Este canal pertenece a la cuenta {entry.owner} y no puede nombrar otra."
+            return ErrorDetail(code="auth.denied", message=text, field="envelope.account")
+        if account is None:
+            text = "El trabajo no nombra una cuenta y el servicio no tiene una cuenta única ni una llamada default."
+            return ErrorDetail(code="account.unknown", message=text, field="envelope.account")
+        if account not in self.zones:
+            text = f"El servicio no tiene credenciales para la cuenta {account}."
+            return ErrorDetail(code="account.unknown", message=text, field="envelope.account")
+        return None
+
+
+def conflict_errors(code: str) -> tuple[ErrorDetail, ...]:
+    """Why an entry that was fine by itself cannot be taken: ``id.conflict`` or ``reference.conflict``."""
+    if code == "id.conflict":
+        text, field = "Ya se recibió otro trabajo con este id y otro contenido.", "envelope.id"
+    else:
+        text = "Ya hay un documento abierto o validado con este código de referencia y otro contenido."
+        field = "reference_code"
+    return (ErrorDetail(code=code, message=text, field=field),)
+
+
+def remains_of(record: JobRecord, raw: bytes) -> Remains:
+    """What a refusal of an accepted entry gives back (a conflict found in the ledger)."""
+    remains = Remains(strict_json.parse(raw), entry_id=record.entry)
+    remains.account = record.account
+    return remains
+
+
+def day_bounds_ms(day: str, zone: ZoneInfo) -> tuple[int, int]:
+    """First ms of a day and first ms after it, in the account's zone."""
+    midnight = datetime.combine(datetime.fromisoformat(day).date(), time.min, tzinfo=zone)
+    following = datetime.combine(midnight.date() + timedelta(days=1), time.min, tzinfo=zone)
+    return int(midnight.timestamp() * 1000), int(following.timestamp() * 1000)
+
+
+def start_ms(record: JobRecord, zone: ZoneInfo, not_before_ms: int) -> int:
+    """The earliest instant at which a job may run."""
+    day_starts_ms = day_bounds_ms(record.issue_on, zone)[0] if record.issue_on else 0
+    return max(day_starts_ms, not_before_ms)
+
+
+def _unreadable(raw: bytes | None) -> ErrorDetail | None:
+    if raw is None:
+        return invalid_envelope("La entrada no tiene el campo job.", field="job")
+    if len(raw) > MAX_JOB_BYTES:
+        return invalid_envelope(f"El campo job ocupa {len(raw)} bytes; el máximo es {MAX_JOB_BYTES}.", field="job")
+    return None
+
+
+def _refuse(remains: Remains, parsed: object, errors: tuple[ErrorDetail, ...]) -> Refused:
+    return Refused(remains, errors, _content(parsed) if remains.has_own_id else "")
+
+
+_NOT_CONTENT: Final = frozenset({"id", "token", "traceparent", "metadata", "batch_size"})
+
+
+def _content(parsed: object) -> str:
+    """
+    What makes two pushes of one id the same job: all that says what to do.
+
+    Credentials, trace and metadata may differ between a push and its repetition; the numbers' spelling counts for
+    nothing, also where it is text (``"19.00"``, ``19``).
+    """
+    meaning = (
+        {name: value for name, value in parsed.items() if name not in _NOT_CONTENT}
+        if isinstance(parsed, dict)
+        else parsed
+    )
+    return hashlib.sha256(strict_json.canonical(_respelt(meaning)).encode()).hexdigest()
+
+
+def _respelt(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _respelt(item) for name, item in value.items()}
+        case list():
+            return [_respelt(item) for item in value]
+        case str() if _is_plain_decimal(value):
+            return Decimal(value)
+        case _:
+            return value
+
+
+def _is_plain_decimal(text: str) -> bool:
+    whole, _, fraction = text.partition(".")
+    digits = whole.removeprefix("-")
+    leads_with_zero = len(digits) > 1 and digits[0] == "0"
+    is_number = digits.isascii() and digits.isdigit() and (not fraction or (fraction.isascii() and fraction.isdigit()))
+    return is_number and not leads_with_zero and len(text) <= 40 and not text.endswith(".")
+
+
+def _record(
+    entry: Entry, envelope: Envelope, job_type: JobType, account: str, found: Preflight, content: str
+) -> JobRecord:
+    start_at = int(envelope.not_before.timestamp() * 1000) if envelope.not_before else 0
+    expires_at = int(envelope.expires_at.timestamp() * 1000) if envelope.expires_at else 0
+    warnings = [warning.model_dump() for warning in found.warnings]
+    return JobRecord(
+        account=account,
+        id=envelope.id or entry.id,
+        type=job_type.name,
+        family=job_type.family,
+        lane=job_type.lane(account),
+        entry=entry.id,
+        source=entry.owner,
+        priority=envelope.priority,
+        score=queue_score(envelope.priority, entry.id),
+        reference_code=found.reference_code,
+        batch=envelope.batch or "",
+        metadata=strict_json.dump(envelope.metadata),
+        options="{}" if envelope.options == type(envelope.options)() else envelope.options.model_dump_json(),
+        traceparent=envelope.traceparent or "",
+        content=content,
+        fingerprint=found.fingerprint,
+        payload=found.wire,
+        warnings=strict_json.dump(warnings) if warnings else "",
+        total=found.total,
+        customer=found.customer,
+        start_at=start_at,
+        expires_at=expires_at,
+        issue_on=envelope.issue_on.isoformat() if envelope.issue_on else "",
+    )

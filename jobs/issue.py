@@ -1,0 +1,75 @@
+"""
+One attempt to issue a document, any family.
+
+Nothing is sent while the outcome of an earlier send is unknown: the attempt looks first. I/O happens in the four lines
+that call a port; all that follows from an answer is decided by :class:`~jobs.decisions.Judge`.
+"""
+
+from __future__ import annotations
+
+from typing import Final as Constant
+from typing import assert_never
+
+from jobs import seen as s
+from jobs.decisions import Delete, Judge, Look, Send, Step
+from jobs.outcomes import Again, Attempted, Final
+from jobs.ports import Gateway, Journal
+
+_MOST_CALLS: Constant = 6
+"""More calls than any path through the table needs; a longer one is a defect, and stops."""
+
+
+async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int, day_ends_ms: int) -> Attempted:
+    """
+    Run one attempt.
+
+    Args:
+        now_ms: The Redis server's clock at the start of the attempt.
+        day_ends_ms: End of the day that the document must carry (``issue_on``); 0 when any day will do.
+
+    Raises:
+        LeaseLost: Another worker has the job; nothing more may be done.
+    """
+    job = judge.job
+    step = _first_step(judge)
+    has_sent, n_sent = False, 0
+    for _ in range(_MOST_CALLS):
+        match step:
+            case Send():
+                late = judge.too_late(now_ms, day_ends_ms)
+                if late:
+                    return Attempted(late, n_sent)
+                # A document that Factus has already is only asked for: it keeps the date of its first sending.
+                latest_ms = 0 if job.pending_since else day_ends_ms
+                seen = await gateway.create(job, latest_ms=latest_ms)
+                has_sent, n_sent = True, n_sent + _counts(seen)
+                step = judge.after_create(seen)
+            case Look(reason):
+                seen = await gateway.find(job.family, job.reference_code)
+                step = judge.after_look(seen, reason, has_sent=has_sent)
+            case Delete(verdict):
+                # Written first: if we die after the delete, the next attempt knows that it was no accident.
+                await journal.note_rejection(job, verdict)
+                step = judge.after_delete(await gateway.delete(job.family, job.reference_code), verdict)
+            case Final():
+                return Attempted(step, n_sent)
+            case Again():
+                return Attempted(judge.time_is_up(step.reason) if now_ms >= job.deadline_at else step, n_sent)
+            case _:
+                assert_never(step)
+    raise AssertionError(f"{_MOST_CALLS} calls and no ending: {step}")
+
+
+def _first_step(judge: Judge) -> Step:
+    match judge.job.sent:
+        case "sending" | "unknown":
+            return Look("unknown")
+        case "deleting":
+            return Delete(judge.verdict())
+        case _:
+            return Send()
+
+
+def _counts(seen: s.Seen) -> bool:
+    not_taken = (s.NotSent, s.NoPermit, s.TooLate, s.Throttled, s.Conflicted, s.CredentialsRefused)
+    return not isinstance(seen, not_taken)

@@ -1,0 +1,58 @@
+"""What an attempt can end in: a closed set of two. Either the job is final, or it is tried again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from schemas.event import ErrorDetail
+
+DocumentState = Literal["validated", "rejected", "failed"]
+Waits = Literal["job", "lane", "account"]
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The job's one final result."""
+
+    state: DocumentState
+    message: str
+    data: dict[str, Any] | None = None
+    errors: tuple[ErrorDetail, ...] = ()
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """
+    The job stays open.
+
+    ``waits`` says who pauses with it: only the ``job`` (others of its lane go on), its ``lane`` (it stays at the
+    head), or the whole ``account``. ``sent`` is what the next attempt must know: ``""`` nothing is at Factus,
+    ``"unknown"`` look before sending, ``"deleting"`` finish a removal. ``is_failure`` lets the backoff grow.
+    ``pending`` publishes ``X.pending`` (once).
+    """
+
+    waits: Waits
+    pause_s: float
+    reason: ErrorDetail
+    sent: Literal["", "unknown", "deleting"] = ""
+    is_failure: bool = True
+    pending: bool = False
+    number: str = ""
+
+
+Ending = Final | Again
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """
+    One attempt, run to its end.
+
+    ``n_sent`` is how often the job's own call went out and was taken: a call that met no connection, no permit, 401,
+    409 or 429 does not count (CONTRACT.md, ``attempts``).
+    """
+
+    ending: Ending
+    n_sent: int

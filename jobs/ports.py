@@ -1,0 +1,50 @@
+"""
+What the decisions need from the outside, in our words. ``worker`` implements these without importing a base class.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from jobs.seen import Seen
+from schemas.event import ErrorDetail
+from schemas.records import JobRecord
+
+
+class Gateway(Protocol):
+    """Factus, for one account. Every method returns what was seen; none raises for what Factus or the network does."""
+
+    async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
+        """
+        Send the job's document.
+
+        The record is marked ``sending`` with the permit, before the first byte.
+
+        Args:
+            latest_ms: Server ms at which the document may no longer be sent; 0 for any time.
+
+        Raises:
+            LeaseLost: The job is another worker's by now; nothing was sent.
+        """
+        ...
+
+    async def find(self, family: str, reference_code: str) -> Seen:
+        """Look a document up by its reference code: DocumentSeen in full, or Absent."""
+        ...
+
+    async def delete(self, family: str, reference_code: str) -> Seen:
+        """Remove a document that is not validated: Done, or Absent when there is none."""
+        ...
+
+
+class Journal(Protocol):
+    """The part of the ledger that an attempt writes to while it runs."""
+
+    async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...]) -> None:
+        """
+        Record that DIAN rejected the document and that its removal begins.
+
+        Raises:
+            LeaseLost: The job is another worker's by now.
+        """
+        ...

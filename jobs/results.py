@@ -1,0 +1,161 @@
+"""
+Events as they are published: what each says, and in which order its fields count.
+
+Pure: the time is an argument. Shapes are CONTRACT.md, section 2.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from jobs.outcomes import Final
+from schemas import strict_json
+from schemas.envelope import Remains
+from schemas.event import ErrorDetail, Event
+from schemas.factus import DocumentView, amount, instant
+from schemas.records import JobRecord
+
+
+def validated_data(job: JobRecord, document: DocumentView) -> dict[str, Any]:
+    """``data`` of a validated document."""
+    raw = document.raw
+    totals = raw["totals"] if isinstance(raw.get("totals"), dict) else {}
+    links = raw["links"] if isinstance(raw.get("links"), dict) else {}
+    return {
+        "number": document.number,
+        "reference_code": document.reference_code or job.reference_code,
+        "cufe": raw.get("cufe"),
+        "qr": links.get("qr"),
+        "public_url": links.get("public_url"),
+        "issued_at": instant(raw.get("created_at")),
+        "validated_at": instant(raw.get("validated_at")),
+        "total": _money(totals.get("total", raw.get("total"))),
+        "tax_amount": _money(totals.get("tax_amount")),
+        "notifications": [{"rule": remark.rule, "message": remark.words} for remark in document.remarks],
+        "warnings": strict_json.parse(job.warnings) if job.warnings else [],
+        "documents": [],
+        "replayed": False,
+        "factus": dict(raw),
+    }
+
+
+def final_event(job: JobRecord, final: Final, *, attempts: int, now: datetime) -> Event:
+    """The one final event of a job that was accepted."""
+    return _of_job(
+        job,
+        seq=job.seq + 1,
+        type_=_final_type(job, final),
+        now=now,
+        attempts=attempts,
+        success=final.state == "validated",
+        message=final.message,
+        data=final.data,
+        errors=final.errors or None,
+    )
+
+
+def joined_event(job: JobRecord, final: Final, *, now: datetime) -> Event:
+    """The final event of a job whose document another job issued: the same result, no call of its own."""
+    return final_event(job, final, attempts=0, now=now)
+
+
+def pending_event(job: JobRecord, *, attempts: int, number: str, since: datetime, now: datetime) -> Event:
+    """Factus has the document, DIAN has not answered."""
+    return _of_job(
+        job,
+        seq=job.seq + 1,
+        type_=f"{job.family}.pending",
+        now=now,
+        attempts=attempts,
+        success=True,
+        message="Factus tiene el documento; la DIAN no ha respondido todavía.",
+        data={
+            "reference_code": job.reference_code,
+            "number": number or None,
+            "since": since.isoformat(timespec="seconds"),
+        },
+        errors=None,
+    )
+
+
+def replayed_event(job: JobRecord, stored: str, *, now: datetime) -> Event:
+    """A push of a document that is validated already, answered from the ledger."""
+    first = strict_json.parse(stored)
+    return _of_job(
+        job,
+        seq=1,
+        type_=first["type"],
+        now=now,
+        attempts=0,
+        success=True,
+        message=first["message"],
+        data={**first["data"], "replayed": True},
+        errors=None,
+    )
+
+
+def refused_event(remains: Remains, errors: tuple[ErrorDetail, ...], *, job_id: str, now: datetime) -> Event:
+    """We said no, before any call."""
+    return Event(
+        id=event_id(remains.account, job_id, 1),
+        seq=1,
+        type="job.refused",
+        time=now,
+        job_id=job_id,
+        job_type=remains.job_type,
+        account=remains.account,
+        reference_code=remains.reference_code,
+        batch=remains.batch,
+        metadata=remains.metadata,
+        attempts=0,
+        success=False,
+        message=f"Trabajo no aceptado: {errors[0].message}",
+        data=None,
+        errors=errors,
+    )
+
+
+def event_id(account: str | None, job_id: str, seq: int) -> str:
+    """Stable: the same event has the same id however often it is built."""
+    return f"{account or '?'}/{job_id}/{seq}"
+
+
+def _final_type(job: JobRecord, final: Final) -> str:
+    return f"{job.family}.{final.state}"
+
+
+def _of_job(
+    job: JobRecord,
+    *,
+    seq: int,
+    type_: str,
+    now: datetime,
+    attempts: int,
+    success: bool,
+    message: str,
+    data: dict[str, Any] | None,
+    errors: tuple[ErrorDetail, ...] | None,
+) -> Event:
+    return Event(
+        id=event_id(job.account, job.id, seq),
+        seq=seq,
+        type=type_,
+        time=now,
+        job_id=job.id,
+        job_type=job.type,
+        account=job.account,
+        reference_code=job.reference_code or None,
+        batch=job.batch or None,
+        metadata=strict_json.parse(job.metadata),
+        attempts=attempts,
+        success=success,
+        message=message,
+        data=data,
+        errors=errors,
+    )
+
+
+def _money(value: Any) -> str | None:
+    found = amount(value)
+    return None if found is None else f"{found:.2f}"

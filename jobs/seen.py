@@ -1,0 +1,148 @@
+"""
+What one call to Factus may come back with: a closed set, in our words.
+
+The client translates HTTP into these; ``decisions.py`` says what follows. The question behind every one of them is
+*was the document issued?*
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.factus import DocumentView, Remark
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSeen:
+    """2xx with a document; whether DIAN validated it stands in the document."""
+
+    document: DocumentView
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """2xx ``Accepted`` without a document: Factus has it, DIAN has not answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A look-up by reference code found nothing; a delete found nothing to delete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """2xx of a call that returns no document (delete)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsRefused:
+    """422 about fields: nothing is stored, no number consumed."""
+
+    message: str
+    remarks: tuple[Remark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesRefused:
+    """422 with rules of DIAN: the document is stored and blocks its family until it is deleted."""
+
+    remarks: tuple[Remark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicted:
+    """409: some document of the family is stored and not validated, or its create is under way."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """404 of a call that named a number."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsRefused:
+    """The token endpoint refused us, or a fresh token was refused as well."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRequired:
+    """402: plan or quota of documents."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """403: wrong API version, product not contracted, no permission, or the edge (HTML)."""
+
+    kind: Literal["version", "product", "permission", "edge"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BadRequest:
+    """Another 4xx: Factus did not take the request, and the same request will fare no better."""
+
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """429: our count was wrong. The account is on hold already."""
+
+    retry_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Surely not issued: no connection, no token because of the network."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Sent, and we do not know: timeout, lost connection, 5xx, unreadable success."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoPermit:
+    """The allowance has no place soon enough; nothing was sent."""
+
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """The latest instant for sending passed before the permit came; nothing was sent."""
+
+
+Seen = (
+    DocumentSeen
+    | Acknowledged
+    | Absent
+    | Done
+    | FieldsRefused
+    | RulesRefused
+    | Conflicted
+    | NotFound
+    | CredentialsRefused
+    | PaymentRequired
+    | Denied
+    | BadRequest
+    | Throttled
+    | NotSent
+    | Unknown
+    | NoPermit
+    | TooLate
+)

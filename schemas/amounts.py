@@ -1,0 +1,125 @@
+"""
+What a document adds up to, by the formulas of the business rules, section 3.
+
+Works on values that the shape stage has turned into decimals; the caller sets the exact decimal context.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from schemas import money
+from schemas.money import HUNDRED, ZERO, round2
+
+_FREIGHT_VALUE = "03"
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Every sum that a rule compares. Pesos."""
+
+    total: Decimal
+    taxes: Decimal
+    paid: Decimal
+    rounding: Decimal
+    surcharges: Decimal
+    allowances: Decimal
+    prepaid: Decimal
+    withheld: Decimal
+    freight: Decimal
+    at_price: Decimal
+    """Sum of quantity × price: what the payments equal when prices were sent with their taxes inside."""
+
+    expected: Decimal
+    """What the payments must add up to: total + rounding."""
+    off: Decimal
+    """Payments minus what they must add up to."""
+
+
+def amounts_of(root: dict[str, Any]) -> Amounts | None:
+    """
+    Add up a bill or note.
+
+    Args:
+        root: The payload with decimals in its decimal fields.
+
+    Returns:
+        None when a value that counts is missing.
+    """
+    try:
+        return _add_up(root)
+    except (KeyError, TypeError):
+        # A key that the shape stage found missing or took out: that is reported, and nothing can be added up.
+        return None
+
+
+def _add_up(root: dict[str, Any]) -> Amounts:
+    base = taxes = withheld = freight = at_price = ZERO
+    for item in root["items"]:
+        line_full = item["quantity"] * item["price"]
+        line_base = round2(line_full - _discount(item, line_full))
+        line_taxes, iva = _taxes(item["taxes"], line_base)
+        base += line_base
+        taxes += line_taxes
+        at_price += line_full
+        if "withholding_taxes" in item:
+            withheld += _withheld(item["withholding_taxes"], line_base, iva)
+        if "additional_properties" in item:
+            freight += _freight(item["additional_properties"])
+    surcharges, allowances = _charges(root.get("allowance_charges", ()))
+    total = base + taxes + surcharges - allowances
+    expected = total + root.get("cash_rounding_amount", ZERO)
+    paid = sum([payment["amount"] for payment in root["payment_details"]], ZERO)
+    return Amounts(
+        total=total,
+        taxes=taxes,
+        paid=paid,
+        rounding=expected - total,
+        expected=expected,
+        off=paid - expected,
+        surcharges=surcharges,
+        allowances=allowances,
+        prepaid=sum([prepayment["amount"] for prepayment in root.get("prepayment_details", ())], ZERO),
+        withheld=withheld,
+        freight=freight,
+        at_price=at_price,
+    )
+
+
+def _discount(item: dict[str, Any], line_full: Decimal) -> Decimal:
+    amount: Decimal = item.get("discount_amount", ZERO)
+    if amount:
+        return amount
+    rate: Decimal = item.get("discount_rate", ZERO)
+    return line_full * rate / HUNDRED if rate else ZERO
+
+
+def _taxes(taxes: list[dict[str, Any]], line_base: Decimal) -> tuple[Decimal, Decimal]:
+    """All taxes of a line, and the IVA among them."""
+    total = iva = ZERO
+    for tax in taxes:
+        if tax.get("is_excluded"):
+            continue
+        amount = round2(line_base * tax["rate"] / HUNDRED)
+        total += amount
+        if tax["code"] == "01":
+            iva += amount
+    return total, iva
+
+
+def _withheld(withholdings: list[dict[str, Any]], line_base: Decimal, iva: Decimal) -> Decimal:
+    # ReteIVA (05) is a share of the IVA, ReteRenta (06) of the base.
+    return sum([round2((iva if w["code"] == "05" else line_base) * w["rate"] / HUNDRED) for w in withholdings], ZERO)
+
+
+def _freight(properties: list[dict[str, Any]]) -> Decimal:
+    values = [money.parse(prop["value"]) for prop in properties if prop["code"] == _FREIGHT_VALUE]
+    return sum([value for value in values if isinstance(value, Decimal)], ZERO)
+
+
+def _charges(charges: list[dict[str, Any]]) -> tuple[Decimal, Decimal]:
+    surcharges = sum([charge["amount"] for charge in charges if charge["is_surcharge"]], ZERO)
+    allowances = sum([charge["amount"] for charge in charges if not charge["is_surcharge"]], ZERO)
+    return surcharges, allowances

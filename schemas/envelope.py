@@ -1,0 +1,178 @@
+"""
+What a producer pushes: the envelope around a payload (CONTRACT.md, section 1).
+
+Owns the shape of the envelope and the reading of what is left of a broken one. Payloads are checked elsewhere
+(``preflight.py``), because the envelope's type says which model they follow.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from schemas import strict_json
+from schemas.event import ErrorDetail
+
+MAX_JOB_BYTES: Final = 1024 * 1024
+MAX_METADATA_BYTES: Final = 4096
+JOB_ID_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,128}$"
+ACCOUNT_PATTERN: Final = r"^[a-z0-9_-]{1,64}$"
+
+_JOB_ID: Final = re.compile(JOB_ID_PATTERN + r"(?!\n)")
+_ACCOUNT: Final = re.compile(ACCOUNT_PATTERN + r"(?!\n)")
+_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_ISO_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TRACEPARENT: Final = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
+
+
+def _instant(value: object) -> object:
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise PydanticCustomError("instant", "debe ser una hora RFC 3339 con zona, como 2026-11-30T08:00:00-05:00")
+    try:
+        return datetime.fromisoformat(value.upper().replace("Z", "+00:00"))
+    except ValueError:
+        raise PydanticCustomError("instant", "no es una hora que exista en el calendario") from None
+
+
+def _day(value: object) -> object:
+    if not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
+        raise PydanticCustomError("day", "debe ser una fecha AAAA-MM-DD")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise PydanticCustomError("day", "no es una fecha que exista en el calendario") from None
+
+
+def _printable(text: str) -> str:
+    if text != text.strip() or any(unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"} for char in text):
+        raise PydanticCustomError("printable", "debe ser texto imprimible sin espacios en los extremos")
+    return text
+
+
+class Options(BaseModel):
+    """What shall happen beside issuing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    archive: tuple[Literal["pdf", "xml", "attached"], ...] = ()
+    track_radian: bool = False
+    delete_rejected: bool = True
+
+    @field_validator("archive", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class Envelope(BaseModel):
+    """One job as pushed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    type: Annotated[str, Field(max_length=64)]
+    payload: dict[str, Any]
+    id: Annotated[str, Field(pattern=JOB_ID_PATTERN)] | None = None
+    account: Annotated[str, Field(pattern=ACCOUNT_PATTERN)] | None = None
+    priority: Literal["high", "normal", "low"] = "normal"
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
+    issue_on: date | None = None
+    options: Options = Options()
+    batch: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    traceparent: Annotated[str, Field(pattern=_TRACEPARENT)] | None = None
+    token: Annotated[str, Field(max_length=8192)] | None = None
+
+    _read_instants = field_validator("not_before", "expires_at", mode="before")(_instant)
+    _read_day = field_validator("issue_on", mode="before")(_day)
+
+    @field_validator("metadata")
+    @classmethod
+    def _metadata_is_small(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if value and len(strict_json.dump(value).encode()) > MAX_METADATA_BYTES:
+            raise PydanticCustomError("metadata_size", "ocupa más de 4 KiB")
+        return value
+
+    @model_validator(mode="after")
+    def _times_in_order(self) -> Envelope:
+        if self.expires_at and self.not_before and self.expires_at < self.not_before:
+            raise PydanticCustomError("expires_at", "vence antes de not_before")
+        if self.batch_size is not None and self.batch is None:
+            raise PydanticCustomError("batch_size", "necesita el campo batch")
+        return self
+
+
+_SPANISH: Final = {
+    "missing": "falta",
+    "extra_forbidden": "no es un campo del sobre",
+    "string_type": "debe ser un texto",
+    "string_pattern_mismatch": "tiene una forma no permitida",
+    "string_too_long": "es demasiado largo",
+    "string_too_short": "está vacío",
+    "dict_type": "debe ser un objeto JSON",
+    "model_type": "debe ser un objeto JSON",
+    "tuple_type": "debe ser una lista",
+    "bool_type": "debe ser true o false",
+    "int_type": "debe ser un número entero",
+    "greater_than_equal": "debe ser 1 o más",
+    "less_than_equal": "es demasiado grande",
+    "literal_error": "no es uno de los valores permitidos",
+}
+_OWN: Final = {"instant", "day", "printable", "metadata_size"}
+_OF_THE_WHOLE: Final = {"expires_at", "batch_size"}
+
+
+def envelope_errors(error: ValidationError) -> tuple[ErrorDetail, ...]:
+    """Every fault of an envelope as the producer shall read it."""
+    return tuple(_envelope_error(dict(fault)) for fault in error.errors(include_url=False, include_input=False)[:50])
+
+
+def _envelope_error(fault: dict[str, Any]) -> ErrorDetail:
+    kind = fault["type"]
+    own_words = kind in _OWN or kind in _OF_THE_WHOLE
+    reason = fault["msg"] if own_words else _SPANISH.get(kind, "no es válido")
+    path = ".".join(map(str, fault["loc"])) or (kind if kind in _OF_THE_WHOLE else "")
+    return invalid_envelope(f"El campo {path or 'del sobre'} {reason}.", field=path or None)
+
+
+def invalid_envelope(message: str, *, field: str | None = None) -> ErrorDetail:
+    """An ``envelope.invalid`` error; *field* without the ``envelope.`` prefix, long foreign names are cut."""
+    named = f"envelope.{field}"[:200] if field else None
+    return ErrorDetail(code="envelope.invalid", message=message[:500], field=named)
+
+
+class Remains:
+    """What can still be read of an envelope that was refused, so that its producer finds the answer."""
+
+    __slots__ = ("account", "batch", "batch_size", "has_own_id", "id", "job_type", "metadata", "reference_code")
+
+    def __init__(self, parsed: object, *, entry_id: str) -> None:
+        fields = parsed if isinstance(parsed, dict) else {}
+        payload = fields.get("payload")
+        self.has_own_id = _matches(_JOB_ID, fields.get("id"))
+        self.id: str = fields["id"] if self.has_own_id else entry_id
+        self.account: str | None = fields["account"] if _matches(_ACCOUNT, fields.get("account")) else None
+        self.job_type = _short_text(fields.get("type"), 64)
+        self.batch = _short_text(fields.get("batch"), 128)
+        size = fields.get("batch_size")
+        self.batch_size: int | None = (
+            size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
+        )
+        self.reference_code = _short_text(payload.get("reference_code") if isinstance(payload, dict) else None, 100)
+        metadata = fields.get("metadata")
+        small = isinstance(metadata, dict) and len(strict_json.dump(metadata).encode()) <= MAX_METADATA_BYTES
+        self.metadata: dict[str, Any] = metadata if isinstance(metadata, dict) and small else {}
+
+
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and bool(pattern.match(value))
+
+
+def _short_text(value: object, longest: int) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= longest else None

@@ -1,0 +1,135 @@
+"""
+Ledger records exactly as stored, versioned.
+
+One hash per job and one per document. All values are text in Redis; this module is the only reader and writer of that
+form. Open records never expire; final ones live ``FACTUS_LEDGER_DAYS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Final, Self
+
+VERSION: Final = "1"
+
+PRIORITY_RANK: Final = {"high": 0, "normal": 1, "low": 2}
+_BAND: Final = 10**15
+_SEQ_PER_MS: Final = 2048
+_EPOCH_MS: Final = 1_735_689_600_000  # 2025-01-01T00:00:00Z: keeps a score within the 53 bits of a double
+
+
+def queue_score(priority: str, entry_id: str) -> int:
+    """
+    The place of a job in its lane: priority first, then the order of the intake stream.
+
+    Exact as a double until the year 2039. Entries beyond 2,048 in one millisecond share a place; so do those with an
+    invented id from before 2025.
+    """
+    ms, _, seq = entry_id.partition("-")
+    elapsed_ms = min(max(int(ms) - _EPOCH_MS, 0), _BAND // _SEQ_PER_MS - 1)
+    return PRIORITY_RANK[priority] * _BAND + elapsed_ms * _SEQ_PER_MS + min(int(seq or 0), _SEQ_PER_MS - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """
+    One job. Instants are milliseconds since 1970 on the Redis server's clock; 0 means "not set".
+
+    ``state`` is ``waiting`` (in its lane, or held until later), ``inflight``, ``joined`` (the document is issued by
+    another job) or ``final``. ``epoch`` counts dispatches, ``fence`` the runs of attempts: a writer that holds an older
+    fence is refused. ``sent`` is ``sending`` from before the first byte until the answer is written, so a record found
+    so is of unknown outcome, as is one marked ``unknown``; ``deleting`` means that DIAN rejected it (``verdict`` holds
+    why, as errors in JSON) and that it is being removed at Factus.
+    """
+
+    v: str = VERSION
+    account: str
+    id: str
+    type: str
+    family: str
+    lane: str
+    entry: str
+    source: str = ""
+    priority: str = "normal"
+    score: int = 0
+    reference_code: str = ""
+    batch: str = ""
+    metadata: str = "{}"
+    options: str = "{}"
+    traceparent: str = ""
+    content: str = ""
+    fingerprint: str = ""
+    payload: str = ""
+    warnings: str = ""
+    total: str = ""
+    customer: str = ""
+    state: str = "waiting"
+    epoch: int = 0
+    fence: int = 0
+    attempts: int = 0
+    seq: int = 0
+    failures: int = 0
+    accepted_at: int = 0
+    start_at: int = 0
+    expires_at: int = 0
+    deadline_at: int = 0
+    issue_on: str = ""
+    sent: str = ""
+    sending_at: int = 0
+    pending_since: int = 0
+    verdict: str = ""
+    number: str = ""
+    next_at: int = 0
+    last_error: str = ""
+    final_type: str = ""
+    final_at: int = 0
+    worker: str = ""
+
+    def to_hash(self) -> dict[str, str]:
+        """Fields that differ from the default: a queued job stays small in memory."""
+        return {
+            field.name: str(getattr(self, field.name))
+            for field in _JOB_FIELDS
+            if field.name == "v" or getattr(self, field.name) != field.default
+        }
+
+    @classmethod
+    def from_hash(cls, stored: Mapping[bytes, bytes]) -> Self:
+        """
+        Read a record.
+
+        Raises:
+            ValueError: Written by a version that this one does not know.
+        """
+        text = {name.decode(): value.decode() for name, value in stored.items()}
+        if text.get("v") != VERSION:
+            raise ValueError(f"job record of version {text.get('v')!r}, this is version {VERSION}")
+        known = {name: (int(value) if name in _NUMBERS else value) for name, value in text.items() if name in _NAMES}
+        return cls(**known)  # type: ignore[arg-type]  # names and types are checked by the two sets just below
+
+
+_JOB_FIELDS: Final = fields(JobRecord)
+_NAMES: Final = frozenset(field.name for field in _JOB_FIELDS)
+_NUMBERS: Final = frozenset(field.name for field in _JOB_FIELDS if field.type == "int")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRecord:
+    """
+    Who issues, or has issued, the document of one reference code.
+
+    ``state`` is ``open``, ``validated``, ``rejected`` or ``failed``; ``event`` is the final event of the job that
+    issued it, from which a repeated push is answered.
+    """
+
+    v: str = VERSION
+    state: str
+    job: str
+    fingerprint: str
+    event: str = ""
+
+    @classmethod
+    def from_hash(cls, stored: Mapping[bytes, bytes]) -> Self:
+        text = {name.decode(): value.decode() for name, value in stored.items()}
+        return cls(**{name: text[name] for name in ("v", "state", "job", "fingerprint", "event") if name in text})

@@ -1,0 +1,196 @@
+"""
+What a rule is, and what it can say: rules are data with an id, a level, a source and a check.
+
+A rule book holds the rules about one kind of node (the customer, each item ...). Checks see values of the right type
+only: what the shape stage refused has been taken out, so a check treats an absent value as somebody else's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from schemas.amounts import Amounts
+from schemas.places import Place, dotted
+
+Node: TypeAlias = dict[str, Any]
+
+
+class Level(StrEnum):
+    """What follows from a broken rule."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Fault(NamedTuple):
+    """One broken rule at one place."""
+
+    rule: str
+    field: str
+    message: str
+    level: Level = Level.ERROR
+
+
+class Said(NamedTuple):
+    """What a check found: a place below its node ("" for the node itself), and a message."""
+
+    field: str
+    message: str
+    level: Level | None = None
+    """Where it differs from the rule's own level."""
+
+
+@dataclass(slots=True)
+class Document:
+    """A payload under examination, as the checks see it."""
+
+    root: Node
+    today: str
+    """YYYY-MM-DD in the account's time zone; dates in payloads have the same form, so texts compare."""
+    operation: str | None
+    """The operation type; None when what stands there is unusable, and rules that depend on it are skipped."""
+    amounts: Amounts | None
+    """None when a value that counts is missing or unusable."""
+    is_final_consumer: bool = False
+
+
+Findings: TypeAlias = Sequence[Said]
+Check: TypeAlias = Callable[[Node, Document], Findings]
+FINE: Final[Findings] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the business rules."""
+
+    id: str
+    level: Level
+    source: str
+    check: Check | None
+    """None: the shape stage finds it (types, forms, tables, missing and unknown keys)."""
+
+
+@dataclass(slots=True)
+class RuleBook:
+    """The rules about one kind of node, in the order in which they are checked."""
+
+    at: tuple[str, ...]
+    """Keys from the root to the node; "*" stands for every element of a list."""
+    operations: frozenset[str] | None
+    """The operation types that the rules are for; None for any."""
+    rules: list[Rule] = field(default_factory=list)
+    checks: list[tuple[Rule, Check]] = field(default_factory=list)
+    """The rules that have a check: what is run."""
+
+    @classmethod
+    def about(cls, path: str, operations: Iterable[str] | None = None) -> RuleBook:
+        """
+        Start a book.
+
+        Args:
+            path: Dotted, as in ``items.*.taxes.*``; empty for the root.
+            operations: Where given, the book is opened for these operation types only.
+        """
+        at = tuple(path.split(".")) if path else ()
+        return cls(at, None if operations is None else frozenset(operations))
+
+    def error(self, rule_id: str, source: str) -> Callable[[Check], Check]:
+        return self._rule(rule_id, Level.ERROR, source)
+
+    def warning(self, rule_id: str, source: str) -> Callable[[Check], Check]:
+        return self._rule(rule_id, Level.WARNING, source)
+
+    def by_shape(self, rule_ids: str, source: str = "D") -> None:
+        """Name the rules (space between them) that the shape stage finds in this kind of node."""
+        self.rules.extend(Rule(rule_id, Level.ERROR, source, None) for rule_id in rule_ids.split())
+
+    def _rule(self, rule_id: str, level: Level, source: str) -> Callable[[Check], Check]:
+        def add(check: Check) -> Check:
+            rule = Rule(rule_id, level, source, check)
+            self.rules.append(rule)
+            self.checks.append((rule, check))
+            return check
+
+        return add
+
+
+def say(place: str, message: str, level: Level | None = None) -> Findings:
+    """The one finding of a check."""
+    return (Said(place, message, level),)
+
+
+def has_text(node: Node, key: str) -> bool:
+    """Whether an optional text says something; Factus takes "" for absent in official examples."""
+    value = node.get(key)
+    return isinstance(value, str) and bool(value.strip())
+
+
+@dataclass(slots=True)
+class Verdict:
+    """
+    Collects faults, and leaves alone the fields that the shape stage has refused.
+
+    Errors end the examination at the limit. Warnings never do: an error behind many of them must still be found.
+    """
+
+    faults: list[Fault]
+    limit: int
+    refused: frozenset[str] = frozenset()
+    n_errors: int = 0
+    n_warnings: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.n_errors >= self.limit
+
+    def add(self, rule: Rule, at: Place, findings: Findings) -> None:
+        above = dotted(at)
+        for place, message, level in findings:
+            path = f"{above}.{place}" if above and place else above or place
+            # A value that was taken out is absent for the checks; it must not be called missing as well.
+            if path not in self.refused:
+                self._keep(Fault(rule.id, path, message, level or rule.level))
+
+    def _keep(self, fault: Fault) -> None:
+        if fault.level is Level.ERROR:
+            self.n_errors += 1
+            self.faults.append(fault)
+        elif self.n_warnings < self.limit:
+            self.n_warnings += 1
+            self.faults.append(fault)
+
+
+def merged(books: Iterable[RuleBook]) -> tuple[RuleBook, ...]:
+    """Join the books about the same nodes, so that each node is visited once for all of them."""
+    joined: dict[tuple[tuple[str, ...], frozenset[str] | None], RuleBook] = {}
+    for book in books:
+        one = joined.setdefault((book.at, book.operations), RuleBook(book.at, book.operations))
+        one.rules += book.rules
+        one.checks += book.checks
+    return tuple(joined.values())
+
+
+def judge(books: Sequence[RuleBook], document: Document, verdict: Verdict) -> None:
+    """Run every check of every book on every node it is about, until the verdict is full."""
+    for book in books:
+        if book.operations is None or document.operation in book.operations:
+            _visit(book, document.root, 0, None, document, verdict)
+
+
+def _visit(book: RuleBook, node: Any, depth: int, at: Place, document: Document, verdict: Verdict) -> None:
+    if depth == len(book.at):
+        if type(node) is dict and not verdict.is_full:
+            for rule, check in book.checks:
+                if findings := check(node, document):
+                    verdict.add(rule, at, findings)
+        return
+    step = book.at[depth]
+    if step == "*":
+        # An element that is no object was refused before; None keeps its place.
+        for position, element in enumerate(node):
+            _visit(book, element, depth + 1, (at, position), document, verdict)
+    elif type(node) is dict and (below := node.get(step)):
+        _visit(book, below, depth + 1, (at, step), document, verdict)

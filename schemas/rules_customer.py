@@ -1,0 +1,258 @@
+"""
+Rules about the buyer of a bill or note (CUS).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas import tables
+from schemas.check_digit import check_digit
+from schemas.rules import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
+
+NIT: Final = "31"
+CITIZEN_CARD: Final = "13"
+DIGITS_ONLY: Final = frozenset({"11", "12", "13", "91"})
+FINAL_CONSUMER: Final = "2" * 12
+_FINAL_CONSUMERS: Final = frozenset({FINAL_CONSUMER, "2" * 11})
+_COMPANY: Final = "1"
+_PERSON: Final = "2"
+_NO_RESPONSIBILITY: Final = "R-99-PN"
+_MAX_EMAIL: Final = 254
+
+CUSTOMER = RuleBook.about("customer")
+CUSTOMER.by_shape("CUS-001 CUS-002 CUS-014 CUS-017")
+CUSTOMER.by_shape("CUS-019", "D, R+")
+
+
+def is_final_consumer(customer: Node) -> bool:
+    return customer.get("identification") in _FINAL_CONSUMERS
+
+
+def is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def nit_fault(field: str, identification: str) -> Findings:
+    """A NIT is digits only (CUS-003; the same for mandates, OPT-003)."""
+    if is_digits(identification):
+        return FINE
+    return say(
+        field,
+        f'El NIT ("{field}") debe llevar solo dígitos: sin dígito de verificación, guion, puntos ni espacios.',
+    )
+
+
+@CUSTOMER.error("CUS-003", "D")
+def nit_is_digits(customer: Node, document: Document) -> Findings:
+    if customer.get("identification_document_code") != NIT or "identification" not in customer:
+        return FINE
+    return nit_fault("identification", customer["identification"])
+
+
+@CUSTOMER.warning("CUS-004", "P")
+def nit_has_a_usual_length(customer: Node, document: Document) -> Findings:
+    number = customer.get("identification", "")
+    if customer.get("identification_document_code") != NIT or not is_digits(number):
+        return FINE
+    if len(number) == 10 and check_digit(number[:9]) == number[9]:
+        return say(
+            "identification",
+            f"El NIT {number} parece llevar al final su dígito de verificación. Si es así, envíe {number[:9]} y el "
+            f'dígito {number[9]} en "dv".',
+        )
+    if 6 <= len(number) <= 10:
+        return FINE
+    return say("identification", f"Un NIT tiene de 6 a 10 dígitos; este tiene {len(number)}. Revíselo.")
+
+
+@CUSTOMER.warning("CUS-005", "P")
+def card_is_digits(customer: Node, document: Document) -> Findings:
+    if customer.get("identification_document_code") not in DIGITS_ONLY or is_digits(
+        customer.get("identification", "0")
+    ):
+        return FINE
+    return say("identification", 'La identificación del cliente ("identification") debería llevar solo dígitos.')
+
+
+@CUSTOMER.error("CUS-006", "D, R")
+def check_digit_is_right(customer: Node, document: Document) -> Findings:
+    number = customer.get("identification", "")
+    if customer.get("identification_document_code") != NIT or not has_text(customer, "dv"):
+        return FINE
+    right = check_digit(number)
+    if right is None or customer["dv"] == right:
+        return FINE
+    if len(customer["dv"]) == 1 and is_digits(customer["dv"]):
+        return say("dv", f"El dígito de verificación del NIT {number} es {right}, no {customer['dv']}.")
+    return say("dv", f'El dígito de verificación ("dv") del NIT {number} debe ser un solo dígito: {right}.')
+
+
+@CUSTOMER.warning("CUS-007", "D, R")
+def nit_has_a_check_digit(customer: Node, document: Document) -> Findings:
+    if customer.get("identification_document_code") != NIT or has_text(customer, "dv"):
+        return FINE
+    right = check_digit(customer.get("identification", ""))
+    if right is None:
+        return FINE
+    return say(
+        "dv", f'Agregue el dígito de verificación del NIT ("dv": "{right}"); sin él la DIAN ha llegado a rechazar.'
+    )
+
+
+@CUSTOMER.error("CUS-008", "D")
+def only_a_nit_has_a_check_digit(customer: Node, document: Document) -> Findings:
+    kind = customer.get("identification_document_code")
+    if kind is None or kind == NIT or not has_text(customer, "dv"):
+        return FINE
+    return say("dv", 'El dígito de verificación ("dv") va solo con NIT (31). Quite la clave.')
+
+
+@CUSTOMER.error("CUS-009", "D")
+def organization_is_told(customer: Node, document: Document) -> Findings:
+    if "legal_organization_code" in customer:
+        return FINE
+    if document.is_final_consumer:
+        return say(
+            "legal_organization_code",
+            'Para el consumidor final envíe "legal_organization_code": "2" (persona natural).',
+            Level.WARNING,
+        )
+    return say(
+        "legal_organization_code",
+        'Falta el tipo de organización del cliente ("legal_organization_code"): "1" persona jurídica, "2" persona natural.',
+    )
+
+
+@CUSTOMER.error("CUS-010", "D")
+def company_has_a_name(customer: Node, document: Document) -> Findings:
+    if customer.get("legal_organization_code") != _COMPANY or has_text(customer, "company"):
+        return FINE
+    return say("company", 'Falta la razón social ("company"): es obligatoria para una persona jurídica.')
+
+
+@CUSTOMER.error("CUS-011", "D")
+def person_has_a_name(customer: Node, document: Document) -> Findings:
+    if customer.get("legal_organization_code") != _PERSON or has_text(customer, "names"):
+        return FINE
+    return say("names", 'Faltan los nombres ("names"): son obligatorios para una persona natural.')
+
+
+@CUSTOMER.warning("CUS-012", "R")
+def one_kind_of_name(customer: Node, document: Document) -> Findings:
+    if not (has_text(customer, "company") and has_text(customer, "names")):
+        return FINE
+    return say(
+        "names", 'Llegaron razón social ("company") y nombres ("names"): el nombre impreso puede cambiar. Deje uno.'
+    )
+
+
+@CUSTOMER.warning("CUS-013", "P")
+def citizen_is_a_person(customer: Node, document: Document) -> Findings:
+    if customer.get("identification_document_code") != CITIZEN_CARD or document.is_final_consumer:
+        return FINE
+    if customer.get("legal_organization_code") != _COMPANY:
+        return FINE
+    return say("legal_organization_code", 'Una cédula (13) corresponde a una persona natural: use "2".')
+
+
+@CUSTOMER.error("CUS-015", "D")
+def responsibilities_exist(customer: Node, document: Document) -> Findings:
+    codes = customer.get("responsibilities")
+    if not codes:
+        return FINE
+    known = tables.codes("fiscal-responsibilities")
+    seen: set[str] = set()
+    found: list[Said] = []
+    for position, code in enumerate(codes):
+        if code is None:
+            continue
+        if code not in known:
+            options = ", ".join(sorted(known))
+            found.append(
+                Said(
+                    f"responsibilities.{position}",
+                    f"La responsabilidad fiscal no existe. Use {options} (letra O, no cero).",
+                )
+            )
+        elif code in seen:
+            found.append(
+                Said(f"responsibilities.{position}", f"La responsabilidad fiscal {code} está repetida. Deje una.")
+            )
+        seen.add(code)
+    return found
+
+
+@CUSTOMER.warning("CUS-016", "P")
+def no_responsibility_stands_alone(customer: Node, document: Document) -> Findings:
+    codes = customer.get("responsibilities", ())
+    if len(codes) < 2 or _NO_RESPONSIBILITY not in codes:
+        return FINE
+    return say(
+        "responsibilities", f"{_NO_RESPONSIBILITY} (no aplica) no va con otras responsabilidades. Deje una u otras."
+    )
+
+
+@CUSTOMER.error("CUS-018", "D")
+def foreigner_has_no_municipality(customer: Node, document: Document) -> Findings:
+    if customer.get("country_code", "CO") == "CO" or "municipality_code" not in customer:
+        return FINE
+    return say(
+        "municipality_code", 'El municipio ("municipality_code") es solo para clientes de Colombia. Quite la clave.'
+    )
+
+
+@CUSTOMER.warning("CUS-020", "X")
+def colombian_has_an_address(customer: Node, document: Document) -> Findings:
+    if document.is_final_consumer or customer.get("country_code", "CO") != "CO":
+        return FINE
+    if not has_text(customer, "address"):
+        return say("address", 'Falta la dirección del cliente ("address"); la DIAN puede dejar una notificación.')
+    if "municipality_code" in customer:
+        return FINE
+    return say(
+        "municipality_code",
+        'Falta el municipio del cliente ("municipality_code"); la DIAN puede dejar una notificación.',
+    )
+
+
+@CUSTOMER.error("CUS-021", "I, X")
+def mail_address_has_the_form(customer: Node, document: Document) -> Findings:
+    if has_text(customer, "email"):
+        return email_fault("email", customer["email"])
+    if document.root.get("send_email", True):
+        # With mail asked for, GEN-019 says the same.
+        return FINE
+    return say("email", 'El cliente no tiene correo ("email"); la DIAN puede dejar una notificación.', Level.WARNING)
+
+
+def email_fault(field: str, email: str) -> Findings:
+    """
+    The form of an address, loosely: refuses only what no mail system takes.
+
+    Plain text work on purpose; the usual patterns take quadratic time on a long run of dots.
+    """
+    local, at, domain = email.rpartition("@")
+    clumsy = not (local and at and domain) or "@" in local or len(email) > _MAX_EMAIL
+    if clumsy or domain.startswith(".") or domain.endswith(".") or email.split() != [email]:
+        return say(field, f'El correo ("{field}") no tiene la forma nombre@dominio.com. Corríjalo.')
+    if "." not in domain:
+        return say(field, f'El dominio del correo ("{field}") no tiene punto. Revíselo.', Level.WARNING)
+    return FINE
+
+
+@CUSTOMER.warning("CUS-022", "D, uncertain")
+def final_consumer_is_written_as_agreed(customer: Node, document: Document) -> Findings:
+    if not document.is_final_consumer:
+        return FINE
+    found: list[Said] = []
+    if customer["identification"] != FINAL_CONSUMER:
+        found.append(Said("identification", "El consumidor final se escribe con doce dígitos 2; llegaron once."))
+    if customer.get("identification_document_code", CITIZEN_CARD) != CITIZEN_CARD:
+        found.append(Said("identification_document_code", "El consumidor final va con cédula de ciudadanía (13)."))
+    if customer.get("legal_organization_code", _PERSON) != _PERSON:
+        found.append(Said("legal_organization_code", 'El consumidor final va como persona natural ("2").'))
+    return found
+
+
+CUSTOMER_BOOKS: Final = (CUSTOMER,)

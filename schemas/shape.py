@@ -1,0 +1,222 @@
+"""
+A model compiled into one quick walk: tables of codes, calendar dates and decimals, and what goes on the wire.
+
+pydantic has seen to types and forms before; this pass does what its core cannot do cheaply, and makes the two readings
+of a payload: typed (decimals in decimal fields, for the rules and the fingerprint) and wire (texts, as documented).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final, TypeAlias, cast, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from schemas import messages, money, tables
+from schemas.fields import Kind, RuleIds
+from schemas.places import Place, dotted
+from schemas.rules import Fault
+
+_ABSENT: Final = object()
+
+
+@dataclass(slots=True)
+class Walk:
+    """What one walk over a payload brings to light."""
+
+    faults: list[Fault] = field(default_factory=list)
+    n_numbers: int = 0
+    """JSON numbers where the documents of Factus write texts."""
+    first_decimal_number: str = ""
+
+
+Reader: TypeAlias = Callable[[Any, Place, Walk], Any]
+"""Reads the value of its field in the node at a place; returns what stands in the typed payload, or _ABSENT after reporting a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldShape:
+    """What is known of one field of a model."""
+
+    key: str
+    label: str
+    kind: Kind | None
+    bad: str
+    missing: str
+    is_required: bool
+    part: Shape | None
+    is_list: bool
+
+
+class Shape:
+    """One model, compiled."""
+
+    __slots__ = ("fields", "model", "numbers", "parts", "readers")
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        self.model = model
+        self.fields = {key: _field_shape(key, info) for key, info in model.model_fields.items()}
+        self.readers: dict[str, Reader] = {key: reader for key, it in self.fields.items() if (reader := _reader(it))}
+        self.numbers = tuple(key for key, it in self.fields.items() if it.kind and _may_be_number(it.kind))
+        self.parts = tuple(it for it in self.fields.values() if it.part)
+
+    def typed(self, node: dict[str, Any], at: Place, walk: Walk) -> dict[str, Any]:
+        """
+        Copy a node with decimals in decimal fields and texts in code fields.
+
+        Values that are refused on the way are reported in *walk* and left out, so that no rule trips over them.
+        """
+        found = node.copy()
+        readers = self.readers
+        for key, value in node.items():
+            reader = readers.get(key)
+            if reader is not None:
+                read = reader(value, at, walk)
+                if read is _ABSENT:
+                    del found[key]
+                else:
+                    found[key] = read
+        return found
+
+    def all_keys(self) -> frozenset[str]:
+        """Every key of the model and of all models below it."""
+        below = [it.part.all_keys() for it in self.parts if it.part is not None]
+        return frozenset(self.fields).union(*below)
+
+    def wire(self, node: dict[str, Any]) -> dict[str, Any]:
+        """Copy a node with texts where numbers stood in decimal and code fields. Only for a payload without faults."""
+        found = node.copy()
+        for key in self.numbers:
+            value = node.get(key)
+            if value is not None and type(value) is not str:
+                found[key] = format(value, "f") if isinstance(value, Decimal) else str(value)
+        for it in self.parts:
+            value = node.get(it.key)
+            if value is not None and it.part is not None:
+                found[it.key] = [it.part.wire(one) for one in value] if it.is_list else it.part.wire(value)
+        return found
+
+
+@cache
+def shape_of(model: type[BaseModel]) -> Shape:
+    """The compiled form of a model, made once."""
+    return Shape(model)
+
+
+def _field_shape(key: str, info: FieldInfo) -> FieldShape:
+    kind = next((one for one in info.metadata if isinstance(one, Kind)), None)
+    ids = next(one for one in info.metadata if isinstance(one, RuleIds))
+    is_list = get_origin(info.annotation) is list
+    inner = get_args(info.annotation)[0] if is_list else info.annotation
+    is_part = isinstance(inner, type) and issubclass(inner, BaseModel)
+    return FieldShape(
+        key=key,
+        label=info.title or key,
+        kind=kind,
+        bad=ids.bad or ("GEN-007" if kind and kind.name == "decimal" else "GEN-010"),
+        missing=ids.missing,
+        is_required=info.is_required(),
+        part=shape_of(cast("type[BaseModel]", inner)) if is_part else None,
+        is_list=is_list,
+    )
+
+
+def _may_be_number(kind: Kind) -> bool:
+    return kind.name in ("decimal", "number_text") or kind.takes_number
+
+
+def _reader(it: FieldShape) -> Reader | None:
+    if it.part is not None:
+        return _list_reader(it, it.part) if it.is_list else _part_reader(it, it.part)
+    match it.kind:
+        case Kind(name="decimal"):
+            return _decimal_reader(it, it.kind.places)
+        case Kind(name="number_text"):
+            return _number_text_reader(it)
+        case Kind(name="code", table=str() as table):
+            return _code_reader(it, table)
+        case Kind(name="date"):
+            return _date_reader(it)
+        case _:
+            return None
+
+
+def _decimal_reader(it: FieldShape, places: int) -> Reader:
+    def read(value: Any, at: Place, walk: Walk) -> Any:
+        if type(value) is str:
+            # The model's pattern has seen to the form; only an exchange rate may have more than two decimals.
+            return Decimal(value)
+        parsed = money.parse(value, places=places)
+        if isinstance(parsed, Decimal):
+            walk.n_numbers += 1
+            walk.first_decimal_number = walk.first_decimal_number or dotted((at, it.key))
+            return parsed
+        walk.faults.append(messages.bad_decimal(it.key, it.label, dotted((at, it.key)), parsed))
+        return _ABSENT
+
+    return read
+
+
+def _number_text_reader(it: FieldShape) -> Reader:
+    def read(value: Any, at: Place, walk: Walk) -> Any:
+        if type(value) is str:
+            return value
+        walk.n_numbers += 1
+        parsed = money.parse(value)
+        if isinstance(parsed, Decimal):
+            return format(parsed, "f")
+        walk.faults.append(messages.bad_decimal(it.key, it.label, dotted((at, it.key)), parsed))
+        return _ABSENT
+
+    return read
+
+
+def _code_reader(it: FieldShape, table: str) -> Reader:
+    known = tables.codes(table)
+
+    def read(value: Any, at: Place, walk: Walk) -> Any:
+        if type(value) is not str:
+            walk.n_numbers += 1
+            # An integer of a hundred digits is no code; str() of a longer one could be refused by Python itself.
+            value = str(value) if -1000 < value < 1000 else ""
+        if value in known:
+            return value
+        walk.faults.append(messages.bad_code(it.bad, it.key, it.label, dotted((at, it.key)), value, table))
+        return _ABSENT
+
+    return read
+
+
+def _date_reader(it: FieldShape) -> Reader:
+    def read(value: Any, at: Place, walk: Walk) -> Any:
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            walk.faults.append(messages.bad_date(it.bad, it.key, it.label, dotted((at, it.key))))
+            return _ABSENT
+        return value
+
+    return read
+
+
+def _part_reader(it: FieldShape, part: Shape) -> Reader:
+    def read(value: Any, at: Place, walk: Walk) -> Any:
+        return part.typed(value, (at, it.key), walk)
+
+    return read
+
+
+def _list_reader(it: FieldShape, part: Shape) -> Reader:
+    def read(value: Any, at: Place, walk: Walk) -> Any:
+        if not value:
+            walk.faults.append(messages.empty_list(it.key, it.label, dotted((at, it.key))))
+        # None stands for an element that is no object: its place is kept, so that paths stay true.
+        here = (at, it.key)
+        return [None if one is None else part.typed(one, (here, position), walk) for position, one in enumerate(value)]
+
+    return read

@@ -1,0 +1,193 @@
+"""
+pydantic's findings told in our words: each error type becomes a rule id, a path and a Spanish message.
+
+Also takes the refused values out of a copy of the payload, so that the rules can still judge the rest and all faults
+are told at once. Reached for faulty payloads only; nothing here is on the quick path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+from pydantic import ValidationError
+
+from schemas import messages, money
+from schemas.rules import Fault
+from schemas.shape import FieldShape, Shape
+
+MAX_EXPLAINED: Final = 1_000
+"""Beyond this many findings the payload is cut before it is looked at again: a list of empty objects has millions."""
+
+_CUT_ELEMENTS: Final = 20
+_CUT_KEYS: Final = 100
+
+Location: TypeAlias = tuple[int | str, ...]
+Teller: TypeAlias = Callable[[FieldShape, str, Mapping[str, Any]], Fault]
+
+
+def explain(error: ValidationError, shape: Shape, payload: dict[str, Any]) -> tuple[list[Fault], dict[str, Any]]:
+    """
+    Tell a validation error.
+
+    Returns:
+        The faults, and a copy of the payload without the refused values. Elements of lists are replaced by None, so
+        that positions stay true.
+    """
+    if error.error_count() > MAX_EXPLAINED:
+        payload, error = _smaller(shape, payload, error)
+    details = error.errors(include_url=False)[:MAX_EXPLAINED]
+    sound = _copy(payload)
+    faults: dict[Fault, None] = {}
+    for found in details:
+        location = found["loc"]
+        empty = _empty_object_above(location, shape, sound) if found["type"] == "missing" else None
+        faults[empty or _tell(shape, location, found)] = None
+    for found in details:
+        if found["type"] != "missing":
+            _take_out(sound, found["loc"])
+    return list(faults), sound
+
+
+def _smaller(shape: Shape, payload: dict[str, Any], error: ValidationError) -> tuple[dict[str, Any], ValidationError]:
+    cut = _cut(payload, shape.all_keys())
+    try:
+        shape.model.__pydantic_validator__.validate_python(cut)
+    except ValidationError as smaller:
+        return cut, smaller
+    return payload, error
+
+
+def _tell(shape: Shape, location: Location, found: Mapping[str, Any]) -> Fault:
+    at = ".".join([messages.short(step) if isinstance(step, str) else str(step) for step in location])
+    if not location:
+        return messages.not_an_object()
+    if found["type"] == "extra_forbidden":
+        owner = _shape_at(shape, location[:-1])
+        is_root = len(location) == 1
+        in_item = len(location) == 3 and location[0] == "items"
+        return messages.unknown_key(str(location[-1]), at, owner.fields, is_root=is_root, in_item=in_item)
+    it = _field_at(shape, location)
+    if found["input"] is None:
+        return messages.is_null(it.missing, it.key, it.label, at, is_required=it.is_required)
+    return TELLERS.get(found["type"], _tell_by_kind)(it, at, found)
+
+
+def _field_at(shape: Shape, location: Location) -> FieldShape:
+    """The field that a location is in; an element of a list belongs to the list's field."""
+    keys = [step for step in location if isinstance(step, str)]
+    found = shape.fields[keys[0]]
+    for key in keys[1:]:
+        assert found.part is not None
+        found = found.part.fields[key]
+    return found
+
+
+def _shape_at(shape: Shape, location: Location) -> Shape:
+    if not any(isinstance(step, str) for step in location):
+        return shape
+    found = _field_at(shape, location).part
+    assert found is not None
+    return found
+
+
+def _tell_by_kind(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
+    """By what the field holds: the right words for a wrong JSON type or form, whatever pydantic calls it."""
+    kind = it.kind.name if it.kind else "text"
+    match kind:
+        case "decimal":
+            wrong = money.parse(found["input"], places=it.kind.places if it.kind else 2)
+            return messages.bad_decimal(it.key, it.label, at, money.Wrong.FORM if isinstance(wrong, Decimal) else wrong)
+        case "date":
+            return messages.bad_date(it.bad, it.key, it.label, at)
+        case "time":
+            return messages.bad_time(it.bad, it.key, it.label, at)
+        case "flag":
+            return messages.not_flag(it.bad, it.key, it.label, at)
+        case "integer":
+            return messages.not_integer(it.bad, it.key, it.label, at)
+        case _:
+            return messages.not_text(it.bad, it.key, it.label, at)
+
+
+def _tell_pattern(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
+    kind = it.kind.name if it.kind else "text"
+    return messages.blank(it.bad, it.key, it.label, at) if kind == "text" else _tell_by_kind(it, at, found)
+
+
+def _tell_list(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
+    return messages.not_list(it.bad, it.key, it.label, at)
+
+
+def _tell_part(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
+    return messages.not_part(it.bad, it.key, it.label, at)
+
+
+TELLERS: Final[Mapping[str, Teller]] = {
+    "missing": lambda it, at, found: messages.missing(it.missing, it.key, it.label, at),
+    "model_type": _tell_part,
+    "model_attributes_type": _tell_part,
+    "dict_type": _tell_part,
+    "list_type": _tell_list,
+    "too_short": lambda it, at, found: messages.too_few(it.bad, it.key, it.label, at),
+    "too_long": lambda it, at, found: messages.too_many(it.bad, it.key, it.label, at, found["ctx"]["max_length"]),
+    "string_too_long": lambda it, at, found: messages.too_long(
+        it.bad, it.key, it.label, at, found["ctx"]["max_length"]
+    ),
+    "string_unicode": lambda it, at, found: messages.unreadable(it.key, it.label, at),
+    "string_pattern_mismatch": _tell_pattern,
+    "string_type": _tell_by_kind,
+    "bool_type": _tell_by_kind,
+    "int_type": _tell_by_kind,
+    "int_parsing_size": _tell_by_kind,
+    "greater_than_equal": _tell_by_kind,
+    "less_than_equal": _tell_by_kind,
+    "decimal_form": _tell_by_kind,
+    "number_text_form": _tell_by_kind,
+    "code_form": _tell_by_kind,
+}
+"""Every error type that our models can produce; a test walks the compiled schemas and compares."""
+
+
+def _empty_object_above(location: Location, shape: Shape, payload: dict[str, Any]) -> Fault | None:
+    """An optional object sent as {} is one fault, not one for each of its keys."""
+    above = location[:-1]
+    if not above or isinstance(above[-1], int) or _value_at(payload, above) != {}:
+        return None
+    it = _field_at(shape, above)
+    at = ".".join(map(str, above))
+    return None if it.is_required else messages.empty_object(it.key, it.label, at)
+
+
+def _value_at(payload: Any, location: Location) -> Any:
+    for step in location:
+        payload = payload[step]
+    return payload
+
+
+def _take_out(payload: dict[str, Any], location: Location) -> None:
+    if not location:
+        return
+    try:
+        owner = _value_at(payload, location[:-1])
+        if isinstance(location[-1], int):
+            owner[location[-1]] = None
+        else:
+            owner.pop(location[-1], None)
+    except (KeyError, TypeError, IndexError):
+        # What held it was taken out before it.
+        return
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+
+def _cut(value: Any, known: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        kept = [key for key in value if key in known] + [key for key in value if key not in known][:_CUT_KEYS]
+        return {key: _cut(value[key], known) for key in kept}
+    return [_cut(item, known) for item in value[:_CUT_ELEMENTS]] if isinstance(value, list) else value

@@ -1,0 +1,168 @@
+"""
+One run of a job, as arq calls it: take it up, attempt it, write the end, say it in one line of the log.
+
+The last line of defence as well: whatever goes wrong inside an attempt ends as an open job with a pause, never as a
+lost one, and never as an exception in arq.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from typing import Final as Constant
+
+import structlog
+
+from jobs.backoff import BackoffPolicy
+from jobs.decisions import Judge
+from jobs.errors import LeaseLost, LedgerUnavailable
+from jobs.intake import day_bounds_ms
+from jobs.issue import issue
+from jobs.outcomes import Again, Attempted, Final
+from jobs.ports import Gateway
+from jobs.results import final_event, joined_event, pending_event
+from schemas import strict_json
+from schemas.event import ErrorDetail, Event
+from schemas.records import JobRecord
+from worker.ledger import Begun, Ledger
+from worker.lua import Arg
+from worker.settings import Account
+
+log = structlog.get_logger()
+
+_DEFECT_PAUSE_S: Constant = 60.0
+_DEFECTS_UNTIL_FINAL: Constant = 5
+
+
+@dataclass(slots=True)
+class AttemptRunner:
+    """Runs attempts for all accounts of this process."""
+
+    ledger: Ledger
+    accounts: Mapping[str, Account]
+    gateways: Mapping[str, Gateway]
+    backoff: BackoffPolicy
+    draining: asyncio.Event
+    on_end: Callable[[int], None] = lambda _n_started: None
+    """Called after each attempt with the number of jobs that were started in its place."""
+    draw: Callable[[], float] = random.random
+    n_run: int = field(default=0, init=False)
+
+    async def run_job(self, _ctx: dict[Any, Any], account: str, job_id: str, epoch: int) -> None:
+        """arq's entry. *epoch* names the dispatch; one that is not the current one does nothing."""
+        started = time.perf_counter()
+        if account not in self.gateways:
+            log.warning("attempt.account_unknown", account=account, job_id=job_id)
+            return
+        try:
+            begun = await self.ledger.begin(account, job_id, epoch)
+            if begun is None:
+                log.debug("attempt.stale", account=account, job_id=job_id, epoch=epoch)
+                return
+            with structlog.contextvars.bound_contextvars(
+                account=account, job_id=job_id, reference_code=begun.job.reference_code, fence=begun.job.fence
+            ):
+                await self._run(begun, started)
+        except LeaseLost:
+            log.warning("lease.lost", account=account, job_id=job_id)
+        except LedgerUnavailable as exc:
+            # The record says what had been sent; whoever takes the job next goes by that.
+            log.error("ledger.unavailable", account=account, job_id=job_id, error=str(exc))
+
+    async def _run(self, begun: Begun, started: float) -> None:
+        job = begun.job
+        account = self.accounts[job.account]
+        attempted = await self._attempt(begun, account)
+        attempts = job.attempts + attempted.n_sent
+        ending = attempted.ending
+        n_started = await self._write_end(begun, ending, attempts, datetime.now(account.zone))
+        self.n_run += 1
+        self.on_end(n_started)
+        _log_attempt(job, ending, attempts, begun.now_ms, started)
+
+    async def _write_end(self, begun: Begun, ending: Final | Again, attempts: int, now: datetime) -> int:
+        job, goes_on = begun.job, not self.draining.is_set()
+        if isinstance(ending, Again):
+            paused, fields = _pause_record(job, ending, attempts, begun.now_ms, now)
+            return await self.ledger.pause(job, ending, fields=fields, event=paused, goes_on=goes_on)
+        event = final_event(job, ending, attempts=attempts, now=now)
+        fields = {"attempts": attempts, "seq": event.seq, "number": ending.number}
+        fields |= _error_field(ending.errors[0]) if ending.errors else {"last_error": ""}
+
+        def joined(others: Sequence[JobRecord]) -> list[Event]:
+            return [joined_event(other, ending, now=now) for other in others]
+
+        return await self.ledger.close(job, ending, fields=fields, event=event, joined=joined, goes_on=goes_on)
+
+    async def _attempt(self, begun: Begun, account: Account) -> Attempted:
+        job = begun.job
+        judge = Judge(job, self.backoff, self.draw, delete_rejected=_deletes_rejected(job))
+        day_ends_ms = day_bounds_ms(job.issue_on, account.zone)[1] if job.issue_on else 0
+        try:
+            return await issue(
+                judge, self.gateways[job.account], self.ledger, now_ms=begun.now_ms, day_ends_ms=day_ends_ms
+            )
+        except (LeaseLost, LedgerUnavailable):
+            raise
+        except Exception as exc:  # a defect of ours must not lose the job, nor run it hot
+            log.exception("attempt.defect", error=type(exc).__name__)
+            reason = ErrorDetail(code="internal", message=f"Defecto interno: {type(exc).__name__}.")
+            if job.failures + 1 >= _DEFECTS_UNTIL_FINAL and not job.sent:
+                return Attempted(Final("failed", reason.message, errors=(reason,)), 0)
+            return Attempted(Again("job", _DEFECT_PAUSE_S, reason, "unknown"), 0)
+
+
+def _pause_record(
+    job: JobRecord, ending: Again, attempts: int, now_ms: int, now: datetime
+) -> tuple[Event | None, dict[str, Arg]]:
+    fields: dict[str, Arg] = {
+        "attempts": attempts,
+        "sent": ending.sent,
+        "failures": job.failures + 1 if ending.is_failure else job.failures,
+    }
+    fields |= _error_field(ending.reason)
+    event = None
+    if ending.pending:
+        since_ms = job.pending_since or now_ms
+        fields |= {"pending_since": since_ms, "number": ending.number or job.number}
+        if not job.pending_since:
+            since = datetime.fromtimestamp(since_ms / 1000, now.tzinfo or UTC)
+            event = pending_event(job, attempts=attempts, number=ending.number, since=since, now=now)
+            fields["seq"] = event.seq
+    return event, fields
+
+
+def _error_field(error: ErrorDetail) -> dict[str, Arg]:
+    return {"last_error": error.model_dump_json()}
+
+
+def _deletes_rejected(job: JobRecord) -> bool:
+    return bool(strict_json.parse(job.options).get("delete_rejected", True))
+
+
+def _log_attempt(job: JobRecord, ending: Final | Again, attempts: int, began_ms: int, started: float) -> None:
+    """The one canonical line of an attempt."""
+    facts: dict[str, Any] = {
+        "job_type": job.type,
+        "attempts": attempts,
+        "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+        "queue_wait_ms": began_ms - max(job.accepted_at, job.start_at) if not job.failures else None,
+    }
+    match ending:
+        case Final():
+            code = ending.errors[0].code if ending.errors else None
+            log.info("attempt.finished", outcome=ending.state, error=code, number=ending.number or None, **facts)
+        case Again():
+            log.warning(
+                "attempt.finished",
+                outcome="again",
+                error=ending.reason.code,
+                waits=ending.waits,
+                next_attempt_in_s=round(ending.pause_s, 1),
+                **facts,
+            )

@@ -1,0 +1,148 @@
+"""
+The composition root: opens every adapter in order, yields them, closes them in reverse.
+
+Tests use it as the process does, with other settings. Nothing is connected at import time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from arq.connections import ArqRedis
+
+from jobs.errors import ConfigurationError
+from jobs.intake import IntakeDesk
+from schemas.factus import BOGOTA
+from schemas.preflight import Preflight, preflight
+from worker import redis_connection
+from worker.arq_worker import LeaseWorker
+from worker.attempts import AttemptRunner
+from worker.factus_client import FactusClient
+from worker.intake import Intake
+from worker.keys import Keys
+from worker.lanes import Dispatcher, LaneBook
+from worker.ledger import Ledger, LedgerPolicy
+from worker.lua import Scripts
+from worker.rate_limit import RateLimit
+from worker.settings import Account, Settings
+from worker.sweep import Sweep
+from worker.token_cache import TokenCache
+
+MAX_JOBS: Final = 64
+"""Attempts under way in one process: one slow account cannot fill it, and httpx stays quick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a worker process runs on."""
+
+    worker_id: str
+    settings: Settings
+    keys: Keys
+    redis: ArqRedis
+    accounts: dict[str, Account]
+    clients: dict[str, FactusClient]
+    ledger: Ledger
+    intake: Intake
+    dispatcher: Dispatcher
+    arq: LeaseWorker
+    runner: AttemptRunner
+    sweep: Sweep
+    draining: asyncio.Event
+
+
+def new_worker_id() -> str:
+    """Unique over hosts, processes and restarts."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+@asynccontextmanager
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    """
+    Open everything for one worker process.
+
+    Raises:
+        ConfigurationError: A setting cannot be used, or the embedded server does not start.
+    """
+    accounts = settings.accounts()
+    if not accounts:
+        raise ConfigurationError(
+            "No Factus credentials: set FACTUS_CLIENT_ID, FACTUS_CLIENT_SECRET, FACTUS_USERNAME and FACTUS_PASSWORD, "
+            "or FACTUS_ACCOUNTS_FILE"
+        )
+    if settings.jobs_signed:
+        # Fail closed: a service that was told to check signatures must not run without checking them.
+        raise ConfigurationError("FACTUS_JOBS_SIGNED is not available in this version")
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(redis_connection.server_url(settings.redis_url))
+        redis = redis_connection.connect(url)
+        stack.push_async_callback(redis_connection.close, redis)
+        blocking = redis_connection.connect(url, blocking=True)
+        stack.push_async_callback(redis_connection.close, blocking)
+        built = build(settings, accounts, redis, blocking)
+        for client in built.clients.values():
+            stack.push_async_callback(client.close)
+        yield built
+
+
+def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blocking: ArqRedis) -> Services:
+    """Wire the parts of a worker process on open connections."""
+    worker_id = new_worker_id()
+    keys = Keys(settings.namespace)
+    scripts = Scripts(redis)
+    book = LaneBook(keys, accounts)
+    policy = LedgerPolicy(settings.ledger_days, settings.results_maxlen)
+    ledger = Ledger(redis, scripts, keys, book, policy, worker_id)
+    clients = {name: _client(account, settings, scripts, keys, worker_id) for name, account in accounts.items()}
+    draining = asyncio.Event()
+    runner = AttemptRunner(ledger, accounts, clients, settings.backoff, draining)
+    desk = IntakeDesk({name: account.zone for name, account in accounts.items()}, check_payload)
+    intake = Intake(
+        redis,
+        blocking,
+        scripts,
+        keys,
+        desk,
+        accounts,
+        policy,
+        deadline_s=settings.job_deadline,
+        worker_id=worker_id,
+    )
+    return Services(
+        worker_id=worker_id,
+        settings=settings,
+        keys=keys,
+        redis=redis,
+        accounts=accounts,
+        clients=clients,
+        ledger=ledger,
+        intake=intake,
+        dispatcher=Dispatcher(redis, scripts, book),
+        arq=LeaseWorker(runner.run_job, redis, scripts, queue=keys.arq_queue(), worker_id=worker_id, max_jobs=MAX_JOBS),
+        runner=runner,
+        sweep=Sweep(redis, scripts, keys, book, worker_id),
+        draining=draining,
+    )
+
+
+def check_payload(family: str, payload: object) -> Preflight:
+    """The check of a payload as of today in Bogotá, whose calendar the rules about dates follow."""
+    return preflight(family, payload, today=datetime.now(BOGOTA).date())
+
+
+def _client(account: Account, settings: Settings, scripts: Scripts, keys: Keys, worker_id: str) -> FactusClient:
+    return FactusClient(
+        account,
+        settings.api_limits,
+        RateLimit(scripts, keys, account),
+        TokenCache(scripts, keys, account.name, worker_id),
+        keys,
+    )

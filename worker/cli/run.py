@@ -1,0 +1,31 @@
+"""``factus-worker run``: one worker process."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+import structlog
+
+
+@click.command("run")
+@click.option("--burst", is_flag=True, help="End when nothing is left to do.")
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+def command(burst: bool, log_level: str) -> None:
+    """Run a worker: take jobs in, issue documents, publish results.
+
+    Start as many as you like, on as many hosts as you like, with the same settings. SIGTERM lets the calls under way
+    end (30 s at most); everything else stays queued.
+    """
+    from worker.logs import configure_logging
+    from worker.process import run_worker
+    from worker.settings import load_settings, unknown_variables
+
+    settings = load_settings()
+    configure_logging(is_json=settings.is_log_json, level=log_level)
+    unknown = unknown_variables()
+    if unknown:
+        structlog.get_logger().warning("settings.unknown", variables=unknown)
+    asyncio.run(run_worker(settings, burst=burst))

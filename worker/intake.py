@@ -1,0 +1,337 @@
+"""
+From the intake streams into the ledger and the lanes.
+
+One worker at a time does it, for all streams, so that the order of a stream is the order of its jobs, also where two
+entries name one reference. The lead is a lease; the script that writes a batch checks it, so a leader that was
+replaced can write nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from jobs.intake import Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of, start_ms
+from jobs.results import refused_event, replayed_event
+from schemas.envelope import Remains
+from schemas.event import ErrorDetail
+from schemas.factus import BOGOTA
+from schemas.records import JobRecord
+from worker.keys import Keys
+from worker.ledger import LedgerPolicy, event_values
+from worker.lua import Arg, Scripts
+from worker.settings import Account
+
+log = structlog.get_logger()
+
+GROUP: Final = "intake"
+LEASE_MS: Final = 5000
+_BATCH: Final = 100
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+_BLOCK_MS: Final = 1000
+_RETRY_S: Final = 1.0
+_EXAMINE_SLICE_S: Final = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry as the script takes it."""
+
+    entry: Entry
+    kind: str
+    job_key: str
+    document_key: str
+    lane: str
+    record: JobRecord | None
+    content: str = ""
+    event: Sequence[Arg] = ()
+    dead: Sequence[Arg] = ()
+    must_match: str = ""
+
+
+class Intake:
+    """The intake of one process; idle while another process leads."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        blocking: Redis,
+        scripts: Scripts,
+        keys: Keys,
+        desk: IntakeDesk,
+        accounts: Mapping[str, Account],
+        policy: LedgerPolicy,
+        *,
+        deadline_s: float,
+        worker_id: str,
+    ) -> None:
+        self._redis = redis
+        self._blocking = blocking
+        self._scripts = scripts
+        self._keys = keys
+        self._desk = desk
+        self._accounts = accounts
+        self._policy = policy
+        self._deadline_ms = round(deadline_s * 1000)
+        self._worker_id = worker_id
+        self._owners = {keys.jobs(): ""} | {
+            keys.jobs(name): name for name, account in accounts.items() if account.own_streams
+        }
+        self.is_leader = False
+        self.n_taken = 0
+
+    async def run(self, on_work: Callable[[], None], stopping: asyncio.Event) -> None:
+        """Take in what is pushed until *stopping*; *on_work* is called after each batch."""
+        try:
+            while not stopping.is_set():
+                try:
+                    await self._turn(on_work, stopping)
+                except RedisError as exc:
+                    # What was read stays pending in the group and is taken up again by whoever leads next.
+                    log.warning("redis.unavailable", task="intake", error=type(exc).__name__)
+                    self.is_leader = False
+                    await _pause(stopping, _RETRY_S)
+        finally:
+            await self._resign()
+
+    async def _turn(self, on_work: Callable[[], None], stopping: asyncio.Event) -> None:
+        lead = await self._scripts.run("lead", [self._keys.leader("intake")], [self._worker_id, LEASE_MS])
+        if lead == 0:
+            self.is_leader = False
+            await _pause(stopping, LEASE_MS / 1000 / 3)
+            return
+        if lead == 2 or not self.is_leader:
+            await self._create_groups()
+            await self._take_over(on_work)
+            self.is_leader = True
+        entries = await self._read()
+        if entries and await self._process(entries):
+            on_work()
+
+    async def _create_groups(self) -> None:
+        for stream in self._owners:
+            try:
+                await self._redis.xgroup_create(stream, GROUP, id="0", mkstream=True)
+            except ResponseError as exc:
+                if "BUSYGROUP" not in str(exc):
+                    raise
+
+    async def _take_over(self, on_work: Callable[[], None]) -> None:
+        """What an earlier leader had read and not written, oldest first. It cannot write any more: no idle time is needed."""
+        for stream in self._owners:
+            start: str | bytes = "0-0"
+            while True:
+                reply = await self._redis.xautoclaim(stream, GROUP, self._worker_id, 0, start, _BATCH)
+                start, found = reply[0], reply[1]
+                entries = [self._entry(stream, entry_id, fields) for entry_id, fields in found if fields is not None]
+                if entries:
+                    log.info("intake.taken_over", n_entries=len(entries))
+                    if await self._process(entries):
+                        on_work()
+                if start in (b"0-0", "0-0"):
+                    break
+
+    async def _read(self) -> list[Entry]:
+        reply = await self._blocking.xreadgroup(
+            GROUP, self._worker_id, dict.fromkeys(self._owners, ">"), count=_BATCH, block=_BLOCK_MS
+        )
+        return [
+            self._entry(stream.decode(), entry_id, fields)
+            for stream, found in reply or []
+            for entry_id, fields in found
+            if fields is not None
+        ]
+
+    def _entry(self, stream: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
+        return Entry(stream, entry_id.decode(), fields.get(b"job"), self._owners[stream])
+
+    async def _process(self, entries: Sequence[Entry]) -> bool:
+        """Examine and write a batch, in order; False when the lead was lost and nothing more was written."""
+        items: list[Item] = []
+        n_bytes, slice_began = 0, time.perf_counter()
+        for entry in entries:
+            items.append(self._examine(entry))
+            n_bytes += len(entry.raw or b"")
+            if n_bytes >= _BATCH_BYTES:
+                if not await self._write(items):
+                    return False
+                items, n_bytes = [], 0
+            if time.perf_counter() - slice_began > _EXAMINE_SLICE_S:
+                # Checking a batch takes tens of milliseconds: calls under way in this process go on in between.
+                await asyncio.sleep(0)
+                slice_began = time.perf_counter()
+        return await self._write(items)
+
+    async def _write(self, items: list[Item]) -> bool:
+        while items:
+            n_done, code, extra = await self._scripts.run("intake", *self._script_arguments(items))
+            self.n_taken += n_done
+            items = items[n_done:]
+            match code:
+                case b"done":
+                    return True
+                case b"leader":
+                    self.is_leader = False
+                    log.warning("intake.lead_lost", n_entries=len(items))
+                    return False
+                case b"replay":
+                    items[0] = self._replay(items[0], extra.decode())
+                case _:
+                    items[0] = self._conflict(items[0], code.decode())
+        return True
+
+    # -- items -----------------------------------------------------------------------------------------------------
+    def _examine(self, entry: Entry) -> Item:
+        match self._desk.examine(entry):
+            case Accepted(record):
+                document = (
+                    self._keys.document(record.account, record.family, record.reference_code)
+                    if record.reference_code
+                    else ""
+                )
+                job_key = self._keys.job(record.account, record.id)
+                return Item(entry, "accept", job_key, document, record.lane, record, record.content)
+            case Refused(remains, errors, content):
+                return self._refusal(entry, remains, errors, job_id=remains.id, content=content)
+
+    def _refusal(
+        self, entry: Entry, remains: Remains, errors: tuple[ErrorDetail, ...], *, job_id: str, content: str
+    ) -> Item:
+        event = refused_event(remains, errors, job_id=job_id, now=self._now(remains.account))
+        record = None
+        if content:
+            record = _closed_record(remains, entry, content, event.type)
+        dead: list[Arg] = ["reason", errors[0].code, "errors", event.to_json(), "raw", entry.raw or b""]
+        dead += ["stream", entry.stream, "entry", entry.id, "account", remains.account or "", "job_id", job_id]
+        log.info(
+            "envelope.refused", entry=entry.id, account=remains.account, error=errors[0].code, n_errors=len(errors)
+        )
+        key = self._keys.job(remains.account or "?", job_id)
+        return Item(entry, "close", key, "", "", record, content, event_values(event), dead)
+
+    def _conflict(self, item: Item, code: str) -> Item:
+        entry = item.entry
+        remains = remains_of(item.record, entry.raw or b"") if item.record else Remains(None, entry_id=entry.id)
+        if code == "id.conflict":
+            # The id belongs to another job: this entry's answer goes out under the entry's own id.
+            return self._refusal(entry, remains, conflict_errors(code), job_id=entry.id, content="")
+        content = item.content if remains.has_own_id else ""
+        return self._refusal(entry, remains, conflict_errors(code), job_id=remains.id, content=content)
+
+    def _replay(self, item: Item, stored: str) -> Item:
+        assert item.record is not None
+        event = replayed_event(item.record, stored, now=self._now(item.record.account))
+        record = _final(item.record, event.type)
+        return Item(
+            item.entry,
+            "close",
+            item.job_key,
+            item.document_key,
+            item.lane,
+            record,
+            item.content,
+            event_values(event),
+            must_match=item.record.fingerprint,
+        )
+
+    def _now(self, account: str | None) -> datetime:
+        known = self._accounts.get(account or "")
+        return datetime.now(known.zone if known else BOGOTA)
+
+    # -- script ----------------------------------------------------------------------------------------------------
+    def _script_arguments(self, items: Sequence[Item]) -> tuple[list[str], list[Arg]]:
+        keys = [self._keys.leader("intake"), self._keys.lanes_due(), self._keys.lanes(), self._keys.dead()]
+        args: list[Arg] = [
+            GROUP,
+            self._worker_id,
+            LEASE_MS,
+            self._policy.results_maxlen,
+            self._policy.retention_ms,
+            len(items),
+        ]
+        for item in items:
+            keys += self._item_keys(item)
+            args += self._item_args(item)
+        return keys, args
+
+    def _item_keys(self, item: Item) -> list[str]:
+        owner = item.entry.owner or (item.record.account if item.record and item.kind == "accept" else "")
+        account = self._accounts.get(owner)
+        results = self._keys.results(owner if account and account.own_streams else None)
+        return [
+            item.entry.stream,
+            results,
+            item.job_key,
+            item.document_key,
+            self._keys.joined(item.document_key),
+            self._keys.waiting(item.lane),
+            self._keys.later(item.lane),
+        ]
+
+    def _item_args(self, item: Item) -> list[Arg]:
+        record = item.record
+        start_at, score = 0, 0
+        fields: dict[str, Arg] = {}
+        if record:
+            if item.kind == "accept":
+                start_at = start_ms(record, self._accounts[record.account].zone, record.start_at)
+            score, fields = record.score, dict(record.to_hash())
+            if start_at:
+                fields["start_at"] = start_at
+        fingerprint = item.must_match or (record.fingerprint if record and item.kind == "accept" else "")
+        head: list[Arg] = [
+            item.kind,
+            item.entry.id,
+            record.id if record else "",
+            item.lane,
+            item.content,
+            fingerprint,
+            start_at,
+            score,
+            self._deadline_ms,
+        ]
+        pairs = [part for pair in fields.items() for part in pair]
+        dead = list(item.dead)
+        return [*head, len(fields), *pairs, len(item.event), *item.event, len(dead) // 2, *dead]
+
+    async def _resign(self) -> None:
+        try:
+            await self._scripts.run("resign", [self._keys.leader("intake")], [self._worker_id])
+        except RedisError as exc:
+            log.info("intake.not_resigned", error=type(exc).__name__)  # the lease ends by itself
+
+
+def _closed_record(remains: Remains, entry: Entry, content: str, final_type: str) -> JobRecord:
+    return JobRecord(
+        account=remains.account or "?",
+        id=remains.id,
+        type=remains.job_type or "",
+        family="",
+        lane="",
+        entry=entry.id,
+        reference_code=remains.reference_code or "",
+        batch=remains.batch or "",
+        content=content,
+        state="final",
+        seq=1,
+        final_type=final_type,
+    )
+
+
+def _final(record: JobRecord, final_type: str) -> JobRecord:
+    return replace(record, state="final", seq=1, payload="", final_type=final_type)
+
+
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stopping.wait(), seconds)
+    except TimeoutError:
+        return

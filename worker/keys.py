@@ -1,0 +1,112 @@
+"""
+Every Redis key of the service, in one screenful. Nobody else builds a key name.
+
+Public (CONTRACT.md): ``jobs``, ``results``, ``radian`` streams and ``token:{account}``. All else may change freely.
+Accounts hold no colon and lanes one slash, so no two names can meet. No key holds personal data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Names under one namespace."""
+
+    namespace: str
+
+    # -- streams ---------------------------------------------------------------------------------------------------
+    def jobs(self, account: str | None = None) -> str:
+        """Intake; with *account* the own stream of an account with ``own_streams``."""
+        return self._stream("jobs", account)
+
+    def results(self, account: str | None = None) -> str:
+        return self._stream("results", account)
+
+    def radian(self, account: str | None = None) -> str:
+        return self._stream("radian", account)
+
+    def dead(self) -> str:
+        """Stream of dead letters: fields ``reason``, ``raw`` (original bytes), ``source``, ``entry``, ``at``."""
+        return f"{self.namespace}:dead"
+
+    # -- ledger ----------------------------------------------------------------------------------------------------
+    def job(self, account: str, job_id: str) -> str:
+        """Hash: everything known of one job (schemas/records.py)."""
+        return f"{self.namespace}:job:{account}:{job_id}"
+
+    def document(self, account: str, family: str, reference_code: str) -> str:
+        """Hash: who issues, or has issued, the document of one reference code."""
+        return f"{self.namespace}:doc:{account}:{family}:{reference_code}"
+
+    def joined(self, document: str) -> str:
+        """List: jobs that wait for the document of that key, issued by another job."""
+        return f"{document}:joined"
+
+    # -- lanes -----------------------------------------------------------------------------------------------------
+    def lanes_due(self) -> str:
+        """Sorted set: lane -> ms at which it is next worth a look."""
+        return f"{self.namespace}:lanes:due"
+
+    def lanes(self) -> str:
+        """Set of the lanes that have work, due or not; the sweep walks it."""
+        return f"{self.namespace}:lanes"
+
+    def lane(self, lane: str) -> str:
+        """Hash: ``starts``, ``hold_until`` (ms), ``hold_reason``."""
+        return f"{self.namespace}:lane:{lane}"
+
+    def waiting(self, lane: str) -> str:
+        """Sorted set: job id -> priority and order of arrival."""
+        return f"{self.namespace}:lane:{lane}:waiting"
+
+    def later(self, lane: str) -> str:
+        """Sorted set: job id -> ms before which it must not run."""
+        return f"{self.namespace}:lane:{lane}:later"
+
+    def flight(self, lane: str) -> str:
+        """Sorted set: job id -> ms at which it was dispatched."""
+        return f"{self.namespace}:lane:{lane}:flight"
+
+    # -- account ---------------------------------------------------------------------------------------------------
+    def account(self, account: str) -> str:
+        """Hash: ``hold_until`` (ms), ``hold_reason``, last seen allowance of Factus."""
+        return f"{self.namespace}:account:{account}"
+
+    def grants(self, account: str) -> str:
+        """List: the newest grants of the rate limit, ms, newest first."""
+        return f"{self.namespace}:grants:{account}"
+
+    def token(self, account: str) -> str:
+        """Hash: the shared access token (contract G5)."""
+        return f"{self.namespace}:token:{account}"
+
+    def token_lock(self, account: str) -> str:
+        return f"{self.namespace}:token:{account}:lock"
+
+    # -- process ---------------------------------------------------------------------------------------------------
+    def arq_queue(self) -> str:
+        return f"{self.namespace}:arq:queue"
+
+    def wake(self) -> str:
+        """Pub/sub channel: work was enqueued."""
+        return f"{self.namespace}:wake"
+
+    def leader(self, task: str) -> str:
+        """String: the worker that runs *task* (``intake``, ``sweep``) just now."""
+        return f"{self.namespace}:leader:{task}"
+
+    def worker(self, worker_id: str) -> str:
+        """Hash with a short life: one living worker process, for ``status``."""
+        return f"{self.namespace}:worker:{worker_id}"
+
+    def workers(self) -> str:
+        """Sorted set: worker id -> ms of its last heartbeat."""
+        return f"{self.namespace}:workers"
+
+    def batch(self, account: str, batch: str) -> str:
+        return f"{self.namespace}:batch:{account}:{batch}"
+
+    def _stream(self, name: str, account: str | None) -> str:
+        return f"{self.namespace}:{name}" + (f":{account}" if account else "")

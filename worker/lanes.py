@@ -1,0 +1,139 @@
+"""
+Lanes on Redis: the keys and numbers that the scripts need for one, and the loop that starts what is due.
+
+A lane is looked at when ``lanes:due`` says so: a new job, a permit of the allowance, the end of a pause. The end of a
+job starts the next one in its own script, so between two documents of a lane there is no poll.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from arq.constants import job_key_prefix
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from jobs.registry import width
+from worker.keys import Keys
+from worker.lua import Arg, Scripts
+from worker.rate_limit import window_ms
+from worker.settings import Account
+
+log = structlog.get_logger()
+
+IDLE_S: Final = 0.5
+"""Longest sleep between two looks: what a lost wake-up can cost."""
+
+_MOST_LANES_A_LOOK: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LaneBook:
+    """Builds the head of KEYS and ARGV that ``lib_lanes.lua`` expects."""
+
+    keys: Keys
+    accounts: Mapping[str, Account]
+
+    def knows(self, lane: str) -> bool:
+        return lane.partition("/")[0] in self.accounts
+
+    def arguments(self, lane: str) -> tuple[list[str], list[Arg]]:
+        """
+        KEYS and ARGV of one lane.
+
+        Raises:
+            KeyError: The lane's account is not configured here.
+        """
+        name = lane.partition("/")[0]
+        account = self.accounts[name]
+        keys = [
+            self.keys.lanes_due(),
+            self.keys.lanes(),
+            self.keys.lane(lane),
+            self.keys.waiting(lane),
+            self.keys.later(lane),
+            self.keys.flight(lane),
+            self.keys.account(name),
+            self.keys.grants(name),
+            self.keys.arq_queue(),
+        ]
+        args: list[Arg] = [
+            lane,
+            name,
+            self.keys.job(name, ""),
+            f"{self.keys.namespace}:{name}:",
+            job_key_prefix,
+            width(lane, account.concurrency),
+            account.rate_limit,
+            window_ms(account),
+        ]
+        return keys, args
+
+
+class Dispatcher:
+    """The loop that starts what is due. Every worker runs one; a look at a lane is one script, so they cannot collide."""
+
+    def __init__(self, redis: Redis, scripts: Scripts, book: LaneBook) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._book = book
+        self._kicked = asyncio.Event()
+
+    def kick(self) -> None:
+        """Look now: work has come in."""
+        self._kicked.set()
+
+    async def run(self, on_started: Callable[[], None], stopping: asyncio.Event) -> None:
+        """Look at due lanes until *stopping* is set; *on_started* is called when jobs were handed to arq."""
+        while not stopping.is_set():
+            self._kicked.clear()  # before the look: a kick during it is kept
+            try:
+                wait_s = await self.look(on_started)
+            except RedisError as exc:
+                log.warning("redis.unavailable", task="dispatch", error=type(exc).__name__)
+                wait_s = IDLE_S
+            if wait_s > 0:
+                await _first_of(self._kicked, stopping, timeout_s=wait_s)
+
+    async def look(self, on_started: Callable[[], None]) -> float:
+        """Start what is due now; seconds until the next look."""
+        seconds, micros = await self._redis.time()
+        now_ms = int(seconds) * 1000 + int(micros) // 1000
+        due = await self._redis.zrangebyscore(self._book.keys.lanes_due(), "-inf", now_ms, 0, _MOST_LANES_A_LOOK)
+        n_started = 0
+        for name in due:
+            n_started += await self._dispatch(name.decode())
+        if n_started:
+            on_started()
+        if len(due) == _MOST_LANES_A_LOOK:
+            return 0.0
+        following = await self._redis.zrange(self._book.keys.lanes_due(), 0, 0, withscores=True)
+        return min(max((following[0][1] - now_ms) / 1000, 0.001), IDLE_S) if following else IDLE_S
+
+    async def _dispatch(self, lane: str) -> int:
+        if not self._book.knows(lane):
+            # Another worker's configuration has this account. Look later, so that it does not crowd out the others.
+            await self._redis.zadd(
+                self._book.keys.lanes_due(), {lane: _in_ms(await self._redis.time(), 60_000)}, xx=True
+            )
+            log.warning("lane.account_unknown", lane=lane)
+            return 0
+        keys, args = self._book.arguments(lane)
+        return int(await self._scripts.run("dispatch", keys, args))
+
+
+def _in_ms(time: tuple[int, int], delay_ms: int) -> int:
+    return int(time[0]) * 1000 + int(time[1]) // 1000 + delay_ms
+
+
+async def _first_of(*events: asyncio.Event, timeout_s: float) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

@@ -1,0 +1,203 @@
+"""
+The ledger on Redis: what every job and document has come to. The only truth about progress.
+
+Every change is one Lua script, fenced: whoever lost a job to another worker is refused and writes nothing. Events are
+published by the script that changes the record, so neither exists without the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from typing import Final as Constant
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from jobs.decisions import verdict_to_json
+from jobs.errors import LeaseLost, LedgerUnavailable
+from jobs.outcomes import Again, Final, Waits
+from schemas.event import ErrorDetail, Event, stream_fields
+from schemas.records import DocumentRecord, JobRecord
+from worker.keys import Keys
+from worker.lanes import LaneBook
+from worker.lua import Arg, Scripts
+
+_DAY_MS: Constant = 86_400_000
+
+JoinedEvents = Callable[[Sequence[JobRecord]], list[Event]]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A job taken up: the record with our fence, and the server's clock."""
+
+    job: JobRecord
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPolicy:
+    """How long final records are kept, and how long the result streams may grow."""
+
+    retention_days: int
+    results_maxlen: int
+
+    @property
+    def retention_ms(self) -> int:
+        return self.retention_days * _DAY_MS
+
+
+class Ledger:
+    """Reads and writes of the records of jobs and documents."""
+
+    def __init__(
+        self, redis: Redis, scripts: Scripts, keys: Keys, book: LaneBook, policy: LedgerPolicy, worker_id: str
+    ) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._keys = keys
+        self._book = book
+        self._policy = policy
+        self._worker_id = worker_id
+
+    async def job(self, account: str, job_id: str) -> JobRecord | None:
+        """The record of a job, or None when it is not (or no longer) known."""
+        stored = await self._hash(self._keys.job(account, job_id))
+        return JobRecord.from_hash(stored) if stored else None
+
+    async def document(self, account: str, family: str, reference_code: str) -> DocumentRecord | None:
+        """The record of a document, or None."""
+        stored = await self._hash(self._keys.document(account, family, reference_code))
+        return DocumentRecord.from_hash(stored) if stored else None
+
+    async def begin(self, account: str, job_id: str, epoch: int) -> Begun | None:
+        """
+        Take up a dispatched job; None when that dispatch is not the current one.
+
+        After this every write of an earlier owner is refused.
+
+        Raises:
+            LedgerUnavailable: No answer from Redis.
+        """
+        try:
+            reply = await self._scripts.run("begin", [self._keys.job(account, job_id)], [epoch, self._worker_id])
+        except RedisError as exc:
+            raise LedgerUnavailable("a job could not be taken up") from exc
+        if not reply:
+            return None
+        flat, now_ms = reply
+        return Begun(JobRecord.from_hash(dict(zip(flat[::2], flat[1::2], strict=True))), int(now_ms))
+
+    async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...]) -> None:
+        """See :class:`jobs.ports.Journal`."""
+        args: list[Arg] = [job.fence, "sent", "deleting", "verdict", verdict_to_json(verdict)]
+        try:
+            noted = await self._scripts.run("note", [self._keys.job(job.account, job.id)], args)
+        except RedisError as exc:
+            raise LedgerUnavailable("a rejection could not be noted") from exc
+        if not noted:
+            raise LeaseLost(f"job {job.id} is another worker's by now")
+
+    async def pause(
+        self, job: JobRecord, ending: Again, *, fields: dict[str, Arg], event: Event | None, goes_on: bool
+    ) -> int:
+        """
+        The attempt ends and the job stays open.
+
+        Returns:
+            Number of jobs of the lane that were started with it.
+
+        Raises:
+            LeaseLost: Another worker has the job; nothing was written.
+            LedgerUnavailable: No answer from Redis; it may have been written.
+        """
+        n_started, _ = await self._finish(
+            job,
+            ending.waits,
+            pause_ms=round(ending.pause_s * 1000),
+            reason=ending.reason.code,
+            fields=fields,
+            events=[event] if event else [],
+            goes_on=goes_on,
+        )
+        return n_started
+
+    async def close(
+        self, job: JobRecord, final: Final, *, fields: dict[str, Arg], event: Event, joined: JoinedEvents, goes_on: bool
+    ) -> int:
+        """
+        The job is final, and with it every job that joined its document.
+
+        Returns:
+            Number of jobs of the lane that were started with it.
+
+        Raises:
+            LeaseLost, LedgerUnavailable: As :meth:`pause`.
+        """
+        waiting: list[JobRecord] = []
+        while True:
+            n_started, others = await self._finish(
+                job,
+                "final",
+                document_state=final.state,
+                fields=fields,
+                events=[event],
+                joined=list(zip(waiting, joined(waiting), strict=True)),
+                goes_on=goes_on,
+            )
+            if not others:
+                return n_started
+            # Somebody joined since we looked: their events are built, and it is tried again.
+            waiting = [found for other in others if (found := await self.job(job.account, other))]
+
+    async def _finish(
+        self,
+        job: JobRecord,
+        ending: Waits | str,
+        *,
+        fields: dict[str, Arg],
+        events: list[Event],
+        goes_on: bool,
+        pause_ms: int = 0,
+        reason: str = "",
+        document_state: str = "",
+        joined: Sequence[tuple[JobRecord, Event]] = (),
+    ) -> tuple[int, list[str]]:
+        keys, args = self._book.arguments(job.lane)
+        keys += [self._keys.job(job.account, job.id), self.results_stream(job)]
+        if job.reference_code:
+            document = self._keys.document(job.account, job.family, job.reference_code)
+            keys += [document, self._keys.joined(document)]
+        keys += [self._keys.job(other.account, other.id) for other, _ in joined]
+        args += [job.id, job.fence, ending, pause_ms, reason, document_state, self._policy.retention_ms]
+        args += [self._policy.results_maxlen, int(goes_on), len(joined), len(events), len(fields)]
+        args += [part for pair in fields.items() for part in pair]
+        args += [value for event in [*events, *(event for _, event in joined)] for value in event_values(event)]
+        try:
+            word, *rest = await self._scripts.run("finish", keys, args)
+        except RedisError as exc:
+            raise LedgerUnavailable("the end of an attempt could not be written") from exc
+        if word == b"lost":
+            raise LeaseLost(f"job {job.id} is another worker's by now")
+        if word == b"joined":
+            return 0, [other.decode() for other in rest]
+        return int(rest[0]), []
+
+    async def _hash(self, key: str) -> dict[bytes, bytes]:
+        try:
+            reply: Any = await self._redis.execute_command("HGETALL", key)  # type: ignore[no-untyped-call]
+        except RedisError as exc:
+            raise LedgerUnavailable("a record could not be read") from exc
+        return dict(reply)
+
+    def results_stream(self, job: JobRecord) -> str:
+        account = self._book.accounts[job.account]
+        return self._keys.results(job.account if account.own_streams else None)
+
+
+def event_values(event: Event) -> list[Arg]:
+    """The five values of an event in the order that the scripts take them."""
+    fields = stream_fields(event)
+    return [fields[name] for name in ("event", "type", "account", "job_id", "reference_code")]

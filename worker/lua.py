@@ -1,0 +1,42 @@
+"""
+Lua scripts: one file per atomic step, loaded once and called by name.
+
+``-- include: NAME`` at the top of a file puts ``NAME.lua`` before it, so that the rule of the lanes stands in one place
+and still runs inside the script that needs it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+_INCLUDE: Final = re.compile(r"^-- include: (\w+)$", re.MULTILINE)
+
+Arg = str | bytes | int | float
+
+
+@cache
+def source(name: str) -> str:
+    """The text of a script with its includes."""
+    text = files("worker").joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
+    return "\n".join([*(source(included) for included in _INCLUDE.findall(text)), text])
+
+
+class Scripts:
+    """The scripts on one connection pool. ``EVALSHA``, and ``EVAL`` when the server has forgotten them."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._loaded: dict[str, AsyncScript] = {}
+
+    async def run(self, name: str, keys: list[str], args: list[Arg]) -> Any:
+        """Run one script; its header says what KEYS, ARGV and the reply are."""
+        script = self._loaded.get(name)
+        if script is None:
+            script = self._loaded[name] = self._redis.register_script(source(name))
+        return await script(keys=keys, args=args)

@@ -1,0 +1,214 @@
+"""
+One worker process: its tasks, its signals, its end.
+
+SIGTERM and SIGINT: nothing more is taken in, started or claimed; calls under way end (30 s at most); everything else
+stays queued. A second signal does not hurry it: half an invoice is worse than half a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from importlib.metadata import version
+from typing import Any, Final
+
+import structlog
+from redis.exceptions import RedisError
+
+from jobs.errors import ServiceError
+from worker.bootstrap import Services, services
+from worker.intake import GROUP
+from worker.settings import Settings
+
+log = structlog.get_logger()
+
+DRAIN_S: Final = 30.0
+_HEARTBEAT_S: Final = 2.0
+HEARTBEAT_LIFE_MS: Final = 10_000
+_BURST_LOOK_S: Final = 0.1
+_WAKE_RETRY_S: Final = 1.0
+
+
+async def run_worker(settings: Settings, *, burst: bool = False) -> None:
+    """
+    Run until a signal; with *burst* until nothing is left to do.
+
+    Raises:
+        ConfigurationError: A setting cannot be used.
+        ServiceError: Redis does not answer at the start.
+    """
+    async with services(settings) as built:
+        await _greet(built)
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _stop_on_signal, stopping, number)
+        try:
+            await run_tasks(built, stopping, burst=burst)
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+async def run_tasks(built: Services, stopping: asyncio.Event, *, burst: bool = False) -> None:
+    """The tasks of a worker until *stopping*, then the drain. A task that dies of a defect ends the process, loudly."""
+    wake = _waker(built)
+    # A lane whose next job could not start yet has said when to look: the dispatcher has to hear of it.
+    built.runner.on_end = lambda n_started: wake() if n_started else built.dispatcher.kick()
+    tasks = [
+        _named("intake", built.intake.run(lambda: _on_work(built), stopping)),
+        _named("dispatch", built.dispatcher.run(wake, stopping)),
+        _named("arq", built.arq.serve(stopping)),
+        _named("sweep", built.sweep.run(stopping)),
+        _named("heartbeat", _heartbeat(built, stopping)),
+    ]
+    listener = _named("wake", _listen(built))
+    watcher = _named("burst", _end_of_burst(built, stopping)) if burst else None
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        stopping.set()
+        built.draining.set()
+        n_cancelled = await built.arq.drain(DRAIN_S)
+        for extra in (listener, watcher, *tasks):
+            if extra and not extra.done():
+                extra.cancel()
+        await asyncio.gather(*(task for task in (listener, watcher, *tasks) if task), return_exceptions=True)
+        await _say_goodbye(built, n_cancelled)
+
+
+def _on_work(built: Services) -> None:
+    built.dispatcher.kick()
+
+
+def _waker(built: Services) -> Callable[[], None]:
+    """Jobs were started: run them here while there is room, else tell the others."""
+    pending: set[asyncio.Task[None]] = set()
+
+    def wake() -> None:
+        if built.arq.has_room:
+            built.arq.wake()
+        else:
+            task = asyncio.create_task(_publish_wake(built))
+            pending.add(task)
+            task.add_done_callback(pending.discard)
+
+    return wake
+
+
+async def _publish_wake(built: Services) -> None:
+    try:
+        await built.redis.publish(built.keys.wake(), b"")
+    except RedisError as exc:
+        log.debug("redis.unavailable", task="wake", error=type(exc).__name__)  # the others look by themselves
+
+
+async def _listen(built: Services) -> None:
+    """Claim when another process has more than it can run."""
+    while True:
+        try:
+            async with built.redis.pubsub() as channel:
+                await channel.subscribe(built.keys.wake())
+                while True:
+                    message = await channel.get_message(ignore_subscribe_messages=True, timeout=_WAKE_RETRY_S)
+                    if message and built.arq.has_room:
+                        built.arq.wake()
+        except RedisError as exc:
+            log.debug("redis.unavailable", task="listen", error=type(exc).__name__)
+            await asyncio.sleep(_WAKE_RETRY_S)
+
+
+async def _heartbeat(built: Services, stopping: asyncio.Event) -> None:
+    """Say for ``status`` and the other tools that this worker lives."""
+    key = built.keys.worker(built.worker_id)
+    facts = {"pid": os.getpid(), "version": version("factus-worker"), "accounts": ",".join(built.accounts)}
+    while not stopping.is_set():
+        try:
+            seconds, micros = await built.redis.time()
+            now_ms = int(seconds) * 1000 + int(micros) // 1000
+            async with built.redis.pipeline(transaction=False) as pipe:
+                pipe.hset(
+                    key, mapping={**facts, "at": now_ms, "running": built.arq.n_running, "run": built.runner.n_run}
+                )
+                pipe.pexpire(key, HEARTBEAT_LIFE_MS)
+                pipe.zadd(built.keys.workers(), {built.worker_id: now_ms})
+                pipe.zremrangebyscore(built.keys.workers(), "-inf", now_ms - 10 * HEARTBEAT_LIFE_MS)
+                await pipe.execute()
+        except RedisError as exc:
+            log.debug("redis.unavailable", task="heartbeat", error=type(exc).__name__)
+        try:
+            await asyncio.wait_for(stopping.wait(), _HEARTBEAT_S)
+        except TimeoutError:
+            continue
+
+
+async def _end_of_burst(built: Services, stopping: asyncio.Event) -> None:
+    """Stop when nothing is left to do: nothing pushed, nothing under way, nothing due within the longest backoff."""
+    n_quiet = 0
+    while n_quiet < 2:  # twice in a row: between two scripts a job may stand in neither place
+        await asyncio.sleep(_BURST_LOOK_S)
+        try:
+            n_quiet = n_quiet + 1 if await _is_idle(built) else 0
+        except RedisError:
+            n_quiet = 0
+    stopping.set()
+
+
+async def _is_idle(built: Services) -> bool:
+    streams = [built.keys.jobs(), *(built.keys.jobs(a.name) for a in built.accounts.values() if a.own_streams)]
+    for stream in streams:
+        if await built.redis.exists(stream) and not await _is_drained(built, stream):
+            return False
+    if await built.redis.zcard(built.keys.arq_queue()) or built.arq.n_running:
+        return False
+    due = await built.redis.zrange(built.keys.lanes_due(), 0, 0, withscores=True)
+    if not due:
+        return True
+    seconds, _ = await built.redis.time()
+    return bool(due[0][1] / 1000 - int(seconds) > built.settings.backoff_max)
+
+
+async def _is_drained(built: Services, stream: str) -> bool:
+    """Entries are deleted when they are written to the ledger, so an empty stream has been taken in."""
+    if await built.redis.xlen(stream):
+        return False
+    groups = await built.redis.xinfo_groups(stream)
+    return all(group["pending"] == 0 for group in groups if group["name"] == GROUP.encode())
+
+
+async def _greet(built: Services) -> None:
+    try:
+        await built.redis.ping()
+    except RedisError as exc:
+        address = built.settings.redis_url.rsplit("@", 1)[-1]
+        raise ServiceError(f"Redis does not answer at {address}: {type(exc).__name__}") from exc
+    log.info(
+        "worker.started",
+        worker_id=built.worker_id,
+        version=version("factus-worker"),
+        namespace=built.settings.namespace,
+        n_accounts=len(built.accounts),
+    )
+
+
+async def _say_goodbye(built: Services, n_cancelled: int) -> None:
+    try:
+        await built.redis.delete(built.keys.worker(built.worker_id))
+        await built.redis.zrem(built.keys.workers(), built.worker_id)
+    except RedisError:
+        log.debug("redis.unavailable", task="goodbye")
+    log.info("worker.stopped", worker_id=built.worker_id, n_run=built.runner.n_run, n_cancelled=n_cancelled)
+
+
+def _stop_on_signal(stopping: asyncio.Event, number: signal.Signals) -> None:
+    if not stopping.is_set():
+        log.info("worker.draining", signal=number.name)
+    stopping.set()
+
+
+def _named(name: str, body: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.create_task(body, name=name)

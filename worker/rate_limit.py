@@ -1,0 +1,125 @@
+"""
+One allowance per account for all processes together: at most N requests in any window, counted where they are sent.
+
+A ring of the last N grants in Redis, on the server's own clock, with the window widened by a margin: Factus counts when
+a request arrives, we count when it leaves, and the difference varies (docs/decisions/0004). Fails closed: no Redis, no
+permit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from jobs.errors import LeaseLost, LedgerUnavailable
+from worker.keys import Keys
+from worker.lua import Arg, Scripts
+from worker.settings import Account
+
+MARGIN_MS: Final = 500
+_MARGIN_STEP_MS: Final = 250
+_LARGEST_MARGIN_MS: Final = 3000
+_LONGEST_HOLD_S: Final = 120.0
+
+
+def window_ms(account: Account) -> int:
+    """The window in which grants are counted: the account's, and the margin."""
+    return round(account.rate_window * 1000) + MARGIN_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A permit. ``n_used`` is the number of grants in the ring, this one included."""
+
+    at_ms: int
+    n_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """No place in the allowance for another *wait_s* seconds."""
+
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The latest instant for sending is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendMark:
+    """The job whose record becomes ``sending`` with the permit. ``latest_ms`` 0 means any time."""
+
+    job_key: str
+    fence: int
+    latest_ms: int
+
+
+class RateLimit:
+    """The allowance of one account."""
+
+    def __init__(self, scripts: Scripts, keys: Keys, account: Account) -> None:
+        self._scripts = scripts
+        self._account = account
+        self._grants = keys.grants(account.name)
+        self._state = keys.account(account.name)
+
+    async def acquire(self, *, patience_s: float, mark: SendMark | None = None) -> Granted | NotYet | Passed:
+        """
+        Take a permit, waiting at most *patience_s* for one.
+
+        With *mark* the permit and the record's ``sending`` are one step.
+
+        Raises:
+            LeaseLost: The marked job is another worker's by now.
+            LedgerUnavailable: No answer from Redis; a permit may be used up, nothing may be sent.
+        """
+        gives_up_at = time.monotonic() + patience_s
+        while True:
+            found = await self._try(mark)
+            if not isinstance(found, NotYet) or time.monotonic() + found.wait_s > gives_up_at:
+                return found
+            await asyncio.sleep(found.wait_s)
+
+    async def _try(self, mark: SendMark | None) -> Granted | NotYet | Passed:
+        keys = [self._grants, self._state, *([mark.job_key] if mark else [])]
+        args: list[Arg] = [self._account.rate_limit, window_ms(self._account)]
+        if mark:
+            args += [mark.fence, mark.latest_ms]
+        try:
+            word, *numbers = await self._scripts.run("permit", keys, args)
+        except RedisError as exc:
+            raise LedgerUnavailable("no permit: Redis does not answer") from exc
+        match word:
+            case b"granted":
+                return Granted(int(numbers[0]), int(numbers[1]))
+            case b"wait":
+                return NotYet(max(float(numbers[0]), 1.0) / 1000)
+            case b"late":
+                return Passed()
+            case _:
+                raise LeaseLost("another worker took the job over before it was sent")
+
+    async def throttled(self, retry_after_s: float | None) -> float:
+        """
+        Factus answered 429: hold the account for everybody.
+
+        Returns:
+            Seconds of the hold: Factus's word (at most two minutes), jittered upwards so that workers do not return
+            all at once; a sixth of the window when it said nothing.
+        """
+        asked_s = self._account.rate_window / 6 if retry_after_s is None else retry_after_s
+        hold_s = min(max(asked_s, 0.5), _LONGEST_HOLD_S) + random.uniform(0.05, 0.5)
+        await self._scripts.run("throttled", [self._state], [round(hold_s * 1000), _MARGIN_STEP_MS, _LARGEST_MARGIN_MS])
+        return hold_s
+
+    async def correct(self, n_used_by_factus: int) -> int:
+        """Enter the calls that somebody else made with this account; returns how many."""
+        args: list[Arg] = [self._account.rate_limit, window_ms(self._account), n_used_by_factus]
+        return int(await self._scripts.run("correct", [self._grants, self._state], args))

@@ -1,0 +1,106 @@
+"""
+Connections to Redis: from ``FACTUS_REDIS_URL`` to a pool that survives a short outage.
+
+``embedded:FOLDER`` starts (or joins) the bundled server. Replies are bytes. A command whose answer was lost is sent
+again by redis-py, so every script of ours is safe to run twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from arq.connections import ArqRedis
+from redis import exceptions
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import ExponentialBackoff
+
+from jobs.errors import ConfigurationError
+from worker import embedded_redis
+
+EMBEDDED: Final = "embedded:"
+_TRIES: Final = 8
+_SOCKET_TIMEOUT_S: Final = 5.0
+_BLOCKING_TIMEOUT_S: Final = 30.0
+
+
+def _options(*, read_timeout_s: float) -> dict[str, Any]:
+    return {
+        "socket_connect_timeout": _SOCKET_TIMEOUT_S,
+        "socket_timeout": read_timeout_s,
+        "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), _TRIES),
+        "retry_on_error": [exceptions.ConnectionError, exceptions.TimeoutError, OSError],
+        "health_check_interval": 0,
+    }
+
+
+@asynccontextmanager
+async def server_url(url: str) -> AsyncIterator[str]:
+    """The address to connect to, with the embedded server running while the context is open."""
+    if not url.startswith(EMBEDDED):
+        yield url
+        return
+    server = embedded_redis.start(Path(url.removeprefix(EMBEDDED)))
+    try:
+        yield server.url()
+    finally:
+        embedded_redis.stop(server)
+
+
+def connect(url: str, *, blocking: bool = False) -> ArqRedis:
+    """
+    A client with a pool of its own; nothing is sent yet.
+
+    Args:
+        blocking: For reads that wait for the server (XREADGROUP BLOCK, SUBSCRIBE): a longer read timeout.
+
+    Raises:
+        ConfigurationError: The URL cannot be understood.
+    """
+    options = _options(read_timeout_s=_BLOCKING_TIMEOUT_S if blocking else _SOCKET_TIMEOUT_S)
+    if url.startswith("sentinel://"):
+        return _through_sentinel(url, options)
+    try:
+        pool: ConnectionPool = ConnectionPool.from_url(url, **options)
+    except ValueError as exc:
+        raise ConfigurationError(
+            "FACTUS_REDIS_URL starts with redis://, rediss://, unix://, sentinel:// or embedded:"
+        ) from exc
+    return ArqRedis(pool_or_conn=pool)
+
+
+def _through_sentinel(url: str, options: dict[str, Any]) -> ArqRedis:
+    """``sentinel://[user:password@]host1:26379,host2:26379/SERVICE[/DB]``; the master is looked up at each connection."""
+    parts = urlsplit(url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    service, _, db = parts.path.strip("/").partition("/")
+    if not hosts or not service or (db and not db.isdigit()):
+        raise ConfigurationError("FACTUS_REDIS_URL: sentinel://host1:26379,host2:26379/SERVICE_NAME[/DB]")
+    nodes = []
+    for host in hosts.split(","):
+        name, _, port = host.partition(":")
+        nodes.append((name, int(port) if port.isdigit() else 26379))
+    user, _, password = credentials.partition(":")
+    login = {"username": unquote(user) or None, "password": unquote(password) or None} if credentials else {}
+    sentinel_login = {name: values[0] for name, values in parse_qs(parts.query).items() if name.startswith("sentinel_")}
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py 5 types none of its keyword arguments
+        nodes,
+        sentinel_kwargs={
+            "socket_timeout": _SOCKET_TIMEOUT_S,
+            "username": sentinel_login.get("sentinel_username"),
+            "password": sentinel_login.get("sentinel_password"),
+        },
+    )
+    options |= {"db": int(db or 0), **login}
+    found: ArqRedis = sentinel.master_for(service, redis_class=ArqRedis, **options)
+    return found
+
+
+async def close(client: Redis) -> None:
+    """Close a client and its pool."""
+    await client.aclose(close_connection_pool=True)

@@ -1,0 +1,108 @@
+-- include: lib_lanes
+-- A batch of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
+-- entry that needs another word (a conflict, a replay), says so, and is called again from there: order is kept.
+-- KEYS: 1 leader, 2 due, 3 lanes, 4 dead letters; then for each entry: stream, results, job, document, joined,
+--   waiting, later.
+-- ARGV: 1 group, 2 leader's worker id, 3 lease ms, 4 largest length of the results, 5 retention ms, 6 number of
+--   entries; then for each entry: kind, entry id, job id, lane, content, fingerprint, start ms, score, deadline ms,
+--   number of record fields, fields (name, value), number of event values (0 or 5), event values,
+--   number of dead letter values, dead letter (name, value).
+--   Kinds: `accept`; `close` (final at once: refused, or answered from the ledger; `fingerprint` not empty asks that
+--   the document is still validated with it).
+-- Reply: {entries done, code, extra}: code `done`, `leader` (not ours: nothing was written), or why it stopped:
+--   `id.conflict`, `reference.conflict`, `replay` (extra: the document's event).
+if redis.call('GET', KEYS[1]) ~= ARGV[2] then return {0, 'leader'} end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local group, maxlen, retention_ms, n_entries = ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local now = now_ms()
+local at = 7
+
+local function take(n)
+  local values = {}
+  for i = 1, n do values[i] = ARGV[at + i - 1] end
+  at = at + n
+  return values
+end
+
+-- False when the entry was done before: a script that ran and whose answer was lost is sent again.
+local function done(e)
+  local is_first = redis.call('XACK', e.stream, group, e.entry) == 1
+  redis.call('XDEL', e.stream, e.entry)
+  return is_first
+end
+
+local function accept(e)
+  local document
+  if e.document ~= '' then
+    document = redis.call('HMGET', e.document, 'state', 'fingerprint', 'event')
+    if document[1] == 'open' or document[1] == 'validated' then
+      if document[2] ~= e.fingerprint then return 'reference.conflict' end
+      if document[1] == 'validated' then return 'replay', document[3] or '' end
+      redis.call('HSET', e.job, unpack(e.fields))
+      redis.call('HSET', e.job, 'state', 'joined', 'accepted_at', text(now))
+      redis.call('RPUSH', e.joined, e.id)
+      return nil
+    end
+    redis.call('HSET', e.document, 'v', '1', 'state', 'open', 'job', e.id, 'fingerprint', e.fingerprint)
+    redis.call('HDEL', e.document, 'event')
+    redis.call('PERSIST', e.document)
+  end
+  local begins = math.max(now, e.start_at)
+  redis.call('HSET', e.job, unpack(e.fields))
+  -- The reference was tried before and ended rejected or failed: Factus may hold something of it, so look first.
+  if document and document[1] then redis.call('HSET', e.job, 'sent', 'unknown') end
+  redis.call('HSET', e.job, 'accepted_at', text(now), 'deadline_at', text(begins + e.deadline_ms))
+  redis.call('SADD', KEYS[3], e.lane)
+  if e.start_at > now then
+    redis.call('ZADD', e.later, text(e.start_at), e.id)
+    redis.call('HSET', e.job, 'next_at', text(e.start_at))
+    redis.call('ZADD', KEYS[2], 'LT', text(e.start_at), e.lane)
+  else
+    redis.call('ZADD', e.waiting, e.score, e.id)
+    redis.call('ZADD', KEYS[2], 'LT', text(now), e.lane)
+  end
+  return nil
+end
+
+local function close(e)
+  if e.fingerprint ~= '' then
+    local document = redis.call('HMGET', e.document, 'state', 'fingerprint')
+    if document[1] ~= 'validated' or document[2] ~= e.fingerprint then return 'reference.conflict' end
+  end
+  if not done(e) then return nil end
+  if #e.fields > 0 then
+    redis.call('HSET', e.job, unpack(e.fields))
+    redis.call('HSET', e.job, 'accepted_at', text(now), 'final_at', text(now))
+    redis.call('PEXPIRE', e.job, retention_ms)
+  end
+  if #e.event > 0 then
+    redis.call('XADD', e.results, 'MAXLEN', '~', maxlen, '*', 'event', e.event[1], 'type', e.event[2],
+      'account', e.event[3], 'job_id', e.event[4], 'reference_code', e.event[5])
+  end
+  if #e.dead > 0 then redis.call('XADD', KEYS[4], '*', unpack(e.dead)) end
+  return nil
+end
+
+for n = 1, n_entries do
+  local k = 5 + (n - 1) * 7
+  local head = take(9)
+  local e = {
+    kind = head[1], entry = head[2], id = head[3], lane = head[4], content = head[5], fingerprint = head[6],
+    start_at = tonumber(head[7]), score = head[8], deadline_ms = tonumber(head[9]),
+    stream = KEYS[k], results = KEYS[k + 1], job = KEYS[k + 2], document = KEYS[k + 3], joined = KEYS[k + 4],
+    waiting = KEYS[k + 5], later = KEYS[k + 6],
+  }
+  e.fields = take(2 * tonumber(take(1)[1]))
+  e.event = take(tonumber(take(1)[1]))
+  e.dead = take(2 * tonumber(take(1)[1]))
+  local known = #e.fields > 0 and redis.call('HGET', e.job, 'content')
+  local stopped, extra
+  if known and known ~= e.content then
+    stopped = 'id.conflict'
+  elseif not known then
+    if e.kind == 'accept' then stopped, extra = accept(e) else stopped, extra = close(e) end
+  end
+  if stopped then return {n - 1, stopped, extra or ''} end
+  done(e)
+end
+return {n_entries, 'done', ''}

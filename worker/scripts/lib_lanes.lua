@@ -1,0 +1,125 @@
+-- Choosing and starting the next jobs of one lane. Included by every script that may free a place in a lane, so that
+-- the next job starts in the same step, without a poll in between.
+--
+-- Numbers that are longer than 14 digits (scores) stay text: Lua would print them rounded.
+
+local BAND = 1000000000000000 -- one priority's share of the scores (schemas/records.py)
+
+local function now_ms()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+local function text(ms)
+  return string.format('%.0f', ms)
+end
+
+-- When the account's allowance has a free place: `now` or earlier means at once. The grants are a ring of the newest
+-- sends; the oldest of the last `limit` must have left the window.
+local function permit_at(grants, limit, window_ms)
+  local oldest = redis.call('LINDEX', grants, limit - 1)
+  if not oldest then return 0 end
+  return tonumber(oldest) + window_ms
+end
+
+local function window_of(account, window_ms)
+  -- 429s widen the margin: Factus counts at arrival, we count at sending.
+  return window_ms + tonumber(redis.call('HGET', account, 'margin_ms') or 0)
+end
+
+-- The id that starts next. Every tenth start skips the best priority present, every hundredth the second best too, so
+-- that a flood of one never starves another.
+local function pick(lane)
+  local head = redis.call('ZRANGE', lane.waiting, 0, 0)[1]
+  if not head then return nil end
+  local turn = tonumber(redis.call('HGET', lane.hash, 'starts') or 0) + 1
+  if turn % 10 ~= 0 then return head end
+  local heads = {}
+  for rank = 0, 2 do
+    local found = redis.call('ZRANGEBYSCORE', lane.waiting, text(rank * BAND), '(' .. text((rank + 1) * BAND),
+      'LIMIT', 0, 1)
+    if found[1] then heads[#heads + 1] = found[1] end
+  end
+  local chosen = 1
+  while chosen < #heads and turn % 10 == 0 do
+    chosen = chosen + 1
+    turn = turn / 10
+  end
+  return heads[chosen]
+end
+
+local function enqueue(lane, id, epoch, now)
+  local arq_id = lane.arq_prefix .. id .. ':' .. epoch
+  redis.call('SET', lane.arq_job_prefix .. arq_id, string.format(
+    '{"t":null,"f":"run_job","a":["%s","%s",%d],"k":{},"et":%s}', lane.account_name, id, epoch, text(now)))
+  redis.call('ZADD', lane.queue, text(now), arq_id)
+end
+
+local function start(lane, id, now)
+  redis.call('ZREM', lane.waiting, id)
+  redis.call('ZADD', lane.flight, text(now), id)
+  redis.call('HINCRBY', lane.hash, 'starts', 1)
+  local job = lane.job_prefix .. id
+  local epoch = redis.call('HINCRBY', job, 'epoch', 1)
+  redis.call('HSET', job, 'state', 'inflight', 'next_at', '0')
+  enqueue(lane, id, epoch, now)
+end
+
+local function release_due(lane, now)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane.later, '-inf', text(now), 'LIMIT', 0, 100)) do
+    redis.call('ZREM', lane.later, id)
+    local score = redis.call('HGET', lane.job_prefix .. id, 'score')
+    if score then redis.call('ZADD', lane.waiting, score, id) end
+  end
+end
+
+local function look_again(lane, at)
+  redis.call('ZADD', lane.due, text(at), lane.name)
+end
+
+-- Start what may start now; leave in `due` when the lane is next worth a look. Returns how many were started.
+local function dispatch(lane, now)
+  release_due(lane, now)
+  local started = 0
+  while true do
+    if redis.call('ZCARD', lane.flight) >= lane.width then
+      redis.call('ZREM', lane.due, lane.name) -- the end of a job looks again
+      return started
+    end
+    local held = redis.call('HGET', lane.hash, 'hold_until')
+    local account_held = redis.call('HGET', lane.account, 'hold_until')
+    local until_ms = math.max(tonumber(held or 0), tonumber(account_held or 0))
+    if until_ms > now then
+      look_again(lane, until_ms)
+      return started
+    end
+    local id = pick(lane)
+    if not id then
+      local next_later = redis.call('ZRANGE', lane.later, 0, 0, 'WITHSCORES')
+      if next_later[2] then
+        look_again(lane, tonumber(next_later[2]))
+      else
+        redis.call('ZREM', lane.due, lane.name)
+        if redis.call('ZCARD', lane.flight) == 0 then redis.call('SREM', lane.lanes, lane.name) end
+      end
+      return started
+    end
+    local free_at = permit_at(lane.grants, lane.limit, window_of(lane.account, lane.window_ms))
+    if free_at > now then
+      look_again(lane, free_at)
+      return started
+    end
+    start(lane, id, now)
+    started = started + 1
+  end
+end
+
+-- A lane from the head of KEYS and ARGV (worker/lanes.py builds both).
+local function lane_of(keys, argv)
+  return {
+    due = keys[1], lanes = keys[2], hash = keys[3], waiting = keys[4], later = keys[5], flight = keys[6],
+    account = keys[7], grants = keys[8], queue = keys[9],
+    name = argv[1], account_name = argv[2], job_prefix = argv[3], arq_prefix = argv[4], arq_job_prefix = argv[5],
+    width = tonumber(argv[6]), limit = tonumber(argv[7]), window_ms = tonumber(argv[8]),
+  }
+end

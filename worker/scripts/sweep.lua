@@ -1,0 +1,32 @@
+-- include: lib_lanes
+-- Repair one lane: what a crash between two scripts, or a hand in Redis, may have left behind. In calm weather it
+-- finds nothing.
+-- KEYS, ARGV: the lane, ARGV 9: ms after which a dispatched job without arq's entry counts as lost.
+-- Reply: {jobs enqueued again, places freed, lanes woken}
+local lane = lane_of(KEYS, ARGV)
+local now = now_ms()
+local again, freed, woken = 0, 0, 0
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane.flight, '-inf', text(now - tonumber(ARGV[9])))) do
+  local held = redis.call('HMGET', lane.job_prefix .. id, 'state', 'epoch', 'score')
+  if held[1] ~= 'inflight' then
+    redis.call('ZREM', lane.flight, id)
+    if held[1] == 'waiting' and not redis.call('ZSCORE', lane.later, id) then
+      redis.call('ZADD', lane.waiting, held[3] or '0', id)
+    end
+    freed = freed + 1
+  else
+    local arq_id = lane.arq_prefix .. id .. ':' .. held[2]
+    local is_queued = redis.call('ZSCORE', lane.queue, arq_id)
+    if not is_queued or redis.call('EXISTS', lane.arq_job_prefix .. arq_id) == 0 then
+      enqueue(lane, id, held[2], now)
+      again = again + 1
+    end
+  end
+end
+local has_work = redis.call('ZCARD', lane.waiting) + redis.call('ZCARD', lane.later) > 0
+local has_room = redis.call('ZCARD', lane.flight) < lane.width
+if has_work and has_room and not redis.call('ZSCORE', lane.due, lane.name) then
+  look_again(lane, now)
+  woken = 1
+end
+return {again, freed, woken}

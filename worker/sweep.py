@@ -1,0 +1,81 @@
+"""
+The repair run: finds what fell between two scripts and puts it back. One worker at a time, every 15 seconds.
+
+In calm weather it finds nothing; what it does find is logged as a warning, because every find is a race or a crash
+that somebody should know of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from worker.keys import Keys
+from worker.lanes import LaneBook
+from worker.lua import Scripts
+
+log = structlog.get_logger()
+
+EVERY_S: Final = 15.0
+LOST_AFTER_MS: Final = 2000
+_LEASE_MS: Final = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What one sweep found and mended."""
+
+    n_requeued: int = 0
+    n_freed: int = 0
+    n_woken: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.n_requeued or self.n_freed or self.n_woken)
+
+
+class Sweep:
+    """The sweep of one process; idle while another leads."""
+
+    def __init__(self, redis: Redis, scripts: Scripts, keys: Keys, book: LaneBook, worker_id: str) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._keys = keys
+        self._book = book
+        self._worker_id = worker_id
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Sweep until *stopping*."""
+        while not stopping.is_set():
+            try:
+                await self._turn()
+            except RedisError as exc:
+                log.warning("redis.unavailable", task="sweep", error=type(exc).__name__)
+            try:
+                await asyncio.wait_for(stopping.wait(), EVERY_S)
+            except TimeoutError:
+                continue
+
+    async def _turn(self) -> None:
+        if await self._scripts.run("lead", [self._keys.leader("sweep")], [self._worker_id, _LEASE_MS]):
+            await self.sweep()
+
+    async def sweep(self) -> Repairs:
+        """Look at every lane that has work, and repair it."""
+        lanes = [name.decode() async for name in self._redis.sscan_iter(self._keys.lanes(), count=200)]
+        total = Repairs()
+        for lane in lanes:
+            if not self._book.knows(lane):
+                continue
+            keys, args = self._book.arguments(lane)
+            again, freed, woken = await self._scripts.run("sweep", keys, [*args, LOST_AFTER_MS])
+            total = Repairs(total.n_requeued + again, total.n_freed + freed, total.n_woken + woken)
+        if total:
+            log.warning("sweep.repaired", n_requeued=total.n_requeued, n_freed=total.n_freed, n_woken=total.n_woken)
+        else:
+            log.debug("sweep.finished", n_lanes=len(lanes))
+        return total

@@ -1,0 +1,132 @@
+"""
+One access token per account, shared by all workers through Redis; many callers, one request for a new one.
+
+A token has a generation. A 401 names the generation it saw, so a hundred workers with one dead token cause one
+refresh; a put is fenced by generation and by the leader's lock. Before a token dies one caller renews it while the
+others keep the old one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from jobs.errors import LedgerUnavailable
+from jobs.seen import Seen
+from worker.keys import Keys
+from worker.lua import Scripts
+
+_LOCK_MS: Final = 30_000
+"""Longer than the longest request for a token, so that a slow one is not made twice."""
+
+_LEAST_LIFE_MS: Final = 10_000
+_RENEW_EARLY_MS: Final = 120_000
+_LONGEST_POLL_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token as handed out. The text never appears in a ``repr``."""
+
+    access: str = field(repr=False)
+    generation: int
+    dies_at_s: float
+    """On this process's monotonic clock, from the life that Redis stated: wall clocks of workers differ."""
+
+    def is_fresh(self, refused_generation: int) -> bool:
+        return self.generation > refused_generation and self.dies_at_s - time.monotonic() > _RENEW_EARLY_MS / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new token as Factus gave it."""
+
+    access: str = field(repr=False)
+    expires_in_s: int
+
+
+Fetch = Callable[[], Awaitable[Issued | Seen]]
+
+
+class TokenCache:
+    """The token of one account in one process, backed by the shared one."""
+
+    def __init__(self, scripts: Scripts, keys: Keys, account: str, worker_id: str) -> None:
+        self._scripts = scripts
+        self._keys = [keys.token(account), keys.token_lock(account)]
+        self._worker_id = worker_id
+        self._held: Token | None = None
+        self._asking = asyncio.Lock()
+
+    async def get(self, fetch: Fetch, *, refused_generation: int = 0) -> Token | Seen:
+        """
+        A token that Factus has not refused.
+
+        Args:
+            fetch: Asks Factus for a new one; called by one caller over all processes.
+            refused_generation: The generation that was answered with 401; 0 for none.
+
+        Returns:
+            The token, or what was seen instead of one (credentials refused, network).
+
+        Raises:
+            LedgerUnavailable: Redis does not answer.
+        """
+        if self._held and self._held.is_fresh(refused_generation):
+            return self._held
+        async with self._asking:
+            if self._held and self._held.is_fresh(refused_generation):
+                return self._held
+            try:
+                return await self._shared(fetch, refused_generation)
+            except RedisError as exc:
+                raise LedgerUnavailable("no token: Redis does not answer") from exc
+
+    async def _shared(self, fetch: Fetch, refused_generation: int) -> Token | Seen:
+        while True:
+            word, *rest = await self._scripts.run(
+                "token_get",
+                self._keys,
+                [self._worker_id, _LOCK_MS, refused_generation, _LEAST_LIFE_MS, _RENEW_EARLY_MS],
+            )
+            match word:
+                case b"token":
+                    self._held = _token(rest[0].decode(), rest[1], rest[2])
+                    return self._held
+                case b"lead":
+                    found = await self._lead(fetch, int(rest[0]))
+                    if found is not None:
+                        return found
+                case _:
+                    await asyncio.sleep(min(int(rest[0]) / 1000, _LONGEST_POLL_S))
+
+    async def _lead(self, fetch: Fetch, generation: int) -> Token | Seen | None:
+        try:
+            issued = await fetch()
+        except BaseException:
+            await self._resign()
+            raise
+        if not isinstance(issued, Issued):
+            await self._resign()
+            return issued
+        reply = await self._scripts.run(
+            "token_put",
+            self._keys,
+            [self._worker_id, generation, issued.access, max(issued.expires_in_s, 1) * 1000],
+        )
+        if not reply:
+            return None  # the lock ran out and somebody else was quicker: theirs is as good
+        self._held = _token(issued.access, reply[0], reply[1])
+        return self._held
+
+    async def _resign(self) -> None:
+        await self._scripts.run("resign", [self._keys[1]], [self._worker_id])
+
+
+def _token(access: str, generation: bytes, life_ms: bytes) -> Token:
+    return Token(access, int(generation), time.monotonic() + float(life_ms) / 1000)
