@@ -1,0 +1,82 @@
+# Needs python3 (3.11 or newer), pip, make and git; brings everything else into .tools and .venv of this folder.
+
+PY ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+RUN := .venv/bin
+SEED ?=
+
+# A company proxy has its certificate in the system store, where pip looks and uv by itself does not.
+# Older releases of uv know the second name only.
+export UV_SYSTEM_CERTS = 1
+export UV_NATIVE_TLS = 1
+export UV_PYTHON_DOWNLOADS = never
+export UV_PROJECT_ENVIRONMENT = .venv
+
+# An index or mirror in the environment would be written into the lock and stay there.
+PLAIN_UV := env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(UV)
+EXPORT := --frozen --format requirements-txt --no-emit-project --no-header --no-annotate --quiet
+
+.PHONY: help demo test check fmt lock lock-check bench simulate deep pip-install clean distclean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.ok ## real invoices through the real parts, on this machine alone
+	@$(RUN)/factus-worker demo
+
+test: .venv/.ok ## unit, contract, property and integration tests (ARGS="-k limiter")
+	@$(RUN)/python -m pytest -q -m "not simulation and not deep" $(ARGS)
+
+check: .venv/.ok lock-check ## everything that can be said without running the service
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports --no-cache --no-logo
+	@$(RUN)/deptry .
+	@$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+fmt: .venv/.ok ## format, and mend what can be mended
+	@$(RUN)/ruff check --fix --quiet . || true
+	@$(RUN)/ruff format .
+
+lock: $(filter .tools/bin/uv,$(UV)) ## resolve again after a change of dependencies
+	@$(PLAIN_UV) lock --no-config
+	@$(PLAIN_UV) export --no-config $(EXPORT) --output-file requirements.lock
+
+lock-check: .venv/.ok ## locks in step with pyproject.toml and each other, and from the public index only
+	@$(RUN)/python .ci/lock_check.py $(UV)
+
+bench: .venv/.ok ## every figure of benchmarks/README.md, measured on this machine
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(RUN)/python "$$script" || exit 1; done
+
+simulate: .venv/.ok ## the whole service under seeded faults, kills and restarts (SEED=1234)
+	@SIMULATION_SEED=$(SEED) $(RUN)/python -m pytest -q -m simulation --timeout 1200 $(ARGS)
+
+deep: .venv/.ok ## slow searches, and the Dockerfile's linter
+	@$(UV) run --isolated --frozen --only-group deep hadolint Dockerfile
+	@$(RUN)/python -m pytest -q -m deep --timeout 3600 $(ARGS)
+
+clean: ## remove caches and the demo's data
+	rm -rf .factus .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov dist mutants
+	find . -path ./.venv -prune -o -path ./.tools -prune -o -name __pycache__ -type d -print | xargs rm -rf
+
+distclean: clean ## also the tools and the environment
+	rm -rf .venv .tools
+
+# -- bootstrap ---------------------------------------------------------------------------------------------------------
+
+# --target, because Debian's pip refuses to touch the system and has no venv module.
+.tools/bin/uv:
+	@$(PY) -m pip install -q --disable-pip-version-check --root-user-action=ignore --target .tools 'uv>=0.11,<1' \
+		|| echo "uv could not be installed: going on with pip alone" >&2
+
+.venv/.ok: pyproject.toml uv.lock | $(filter .tools/bin/uv,$(UV))
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PY=python3.13" >&2; exit 1; }
+	@$(UV) sync --frozen --quiet --python $(PY) || $(MAKE) --no-print-directory pip-install
+	@touch $@
+
+pip-install: # the same packages by the same hashes, where uv does not run or only pip knows the way to an index
+	@$(PY) -m venv --without-pip --clear .venv
+	@$(PY) -m pip --python .venv/bin/python install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PY) -m pip --python .venv/bin/python install -q --disable-pip-version-check --no-deps -e .

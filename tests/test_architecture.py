@@ -1,0 +1,125 @@
+"""
+The arrows between the packages, read from the imports themselves.
+
+``lint-imports`` says the same in ``make check``; here it also covers imports inside functions and access to the
+environment, and it fails in ``make test``, which everybody runs.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVICE = ("schemas", "jobs", "worker")
+MAY_IMPORT = {
+    "schemas": {"schemas"},
+    "jobs": {"jobs", "schemas"},
+    "worker": {"worker", "jobs", "schemas"},
+    "sandbox": {"sandbox"},
+}
+ADAPTERS_ONLY = {"redis", "arq", "httpx", "starlette", "uvicorn", "click", "rich", "structlog"}
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file, parsed."""
+
+    name: str
+    tree: ast.Module
+
+    @property
+    def package(self) -> str:
+        return self.name.partition(".")[0]
+
+    def imported(self) -> set[str]:
+        """Full names, ``TYPE_CHECKING`` blocks and functions included: an import is an arrow wherever it stands."""
+        names: set[str] = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{self.name} imports relatively"
+                names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        return names
+
+    def top_level_imported(self) -> set[str]:
+        return {name.partition(".")[0] for name in self.imported()}
+
+
+def modules(*packages: str) -> Iterator[Module]:
+    for package in packages:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            yield Module(name, ast.parse(path.read_text(encoding="utf-8"), str(path)))
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_arrows_point_inwards(package: str) -> None:
+    """schemas <- jobs <- worker, and the sandbox stands alone: one misreading must not sit on both sides."""
+    wrong = {
+        module.name: found
+        for module in modules(package)
+        if (found := module.top_level_imported() & MAY_IMPORT.keys() - MAY_IMPORT[package])
+        and not (module.name.startswith("worker.cli.") and found == {"sandbox"})
+    }
+    assert not wrong
+
+
+def test_httpx_has_one_border() -> None:
+    """It is quiet upstream: the day it must be replaced, one module changes."""
+    users = [module.name for module in modules(*SERVICE, "sandbox") if "httpx" in module.top_level_imported()]
+    assert set(users) <= {"worker.factus_client"}
+
+
+def test_jobs_and_schemas_reach_neither_network_nor_store() -> None:
+    wrong = {
+        module.name: found
+        for module in modules("jobs", "schemas")
+        if (found := module.top_level_imported() & ADAPTERS_ONLY)
+    }
+    assert not wrong
+
+
+def test_only_settings_reads_the_environment() -> None:
+    """Whatever can be configured is refused at start when wrong, and stands in one table."""
+    wrong = {module.name for module in modules(*SERVICE) if _reads_environment(module)}
+    assert wrong <= {"worker.settings"}
+
+
+def test_jobs_take_the_clock_as_an_argument() -> None:
+    """A decision that reads the clock cannot be tested at 23:59:59."""
+    clocks = {"time.time", "time.time_ns", "time.monotonic", "datetime.now", "datetime.utcnow", "datetime.today"}
+    clocks |= {"date.today", "datetime.datetime.now", "datetime.date.today"}
+    wrong = [
+        f"{module.name}:{node.lineno}"
+        for module in modules("jobs", "schemas")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in clocks
+    ]
+    assert not wrong
+
+
+def test_no_package_hides_code_in_init() -> None:
+    """Names are imported from the module that owns them."""
+    assert not [module.name for module in modules(*SERVICE, "sandbox") if _is_init(module) and module.tree.body]
+
+
+def _reads_environment(module: Module) -> bool:
+    if module.imported() & {"os.environ", "os.environb", "os.getenv"}:
+        return True
+    return any(
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "os"
+        and node.attr in {"environ", "environb", "getenv"}
+        for node in ast.walk(module.tree)
+    )
+
+
+def _is_init(module: Module) -> bool:
+    return module.name.endswith(".__init__")

@@ -1,0 +1,96 @@
+"""The documents keep up with the code: links lead somewhere, settings are described, examples are real."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from schemas.preflight import preflight
+from worker.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+LEFT_OUT = {".venv", ".tools", ".git", "node_modules", "mutants"}
+DOCUMENTS = sorted(
+    path for path in ROOT.rglob("*.md") if not LEFT_OUT & {*path.relative_to(ROOT).parts} and "facts" not in path.parts
+)
+
+
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"(?ms)^```.*?^```$|`[^`\n]*`", "", text)
+
+
+def anchors(text: str) -> set[str]:
+    headings = re.findall(r"(?m)^#+ (.+)$", without_code(text))
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_relative_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(text)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        found = (path.parent / file).resolve() if file else path
+        is_known = found.exists() and (not anchor or anchor in anchors(found.read_text(encoding="utf-8")))
+        if not is_known:
+            broken.append(target)
+    assert not broken
+
+
+def test_every_setting_stands_in_operations() -> None:
+    described = set(re.findall(r"`(FACTUS_[A-Z_]+)`", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")))
+    assert described == {f"FACTUS_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_every_setting_named_anywhere_exists() -> None:
+    known = {f"FACTUS_{name.upper()}" for name in Settings.model_fields}
+    files = [*DOCUMENTS, ROOT / ".env.example", ROOT / "docker-compose.yml", ROOT / "Dockerfile"]
+    named = {
+        name for path in files for name in re.findall(r"\bFACTUS_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8"))
+    }
+    assert named <= known
+
+
+def test_every_decision_is_listed_and_has_its_parts() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = (folder / "README.md").read_text(encoding="utf-8")
+    for page in folder.glob("0*.md"):
+        text = page.read_text(encoding="utf-8")
+        assert f"({page.name})" in listed
+        assert re.findall(r"(?m)^## (.+)$", text) == ["Context", "Decision", "Consequences", "Status"]
+
+
+def test_every_make_target_named_exists() -> None:
+    targets = set(re.findall(r"(?m)^([a-z.][\w./-]*):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    named = {
+        name
+        for path in DOCUMENTS
+        for name in re.findall(r"(?m)(?:^|`|&& )make ([a-z.][\w./-]*)", path.read_text(encoding="utf-8"))
+    }
+    assert named <= targets
+
+
+def test_first_job_of_the_readme_is_valid() -> None:
+    """People paste it before they read anything else."""
+    (pushed,) = re.findall(r"XADD factus:jobs '\*' job '(\{.*?\n\})'", readme(), re.DOTALL)
+    job = json.loads(pushed)
+    assert job["type"] == "invoice.issue"
+    judged = preflight("invoice", job["payload"], today=date(2026, 11, 30))
+    assert (judged.errors, judged.total) == ((), "11900.00")
+
+
+def test_version_is_the_same_everywhere() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"image: factus-worker:{version}" in (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
