@@ -36,7 +36,7 @@ GROUP: Final = "intake"
 LEASE_MS: Final = 5000
 _BATCH: Final = 100
 _BATCH_BYTES: Final = 4 * 1024 * 1024
-_BLOCK_MS: Final = 1000
+_BLOCK_MS: Final = 400
 _RETRY_S: Final = 1.0
 _EXAMINE_SLICE_S: Final = 0.005
 
@@ -266,12 +266,14 @@ class Intake:
         owner = item.entry.owner or (item.record.account if item.record and item.kind == "accept" else "")
         account = self._accounts.get(owner)
         results = self._keys.results(owner if account and account.own_streams else None)
+        # A key that is not there is the stream's own: the worker's Redis user may name keys of the namespace only.
+        absent = item.entry.stream
         return [
             item.entry.stream,
             results,
-            item.job_key,
-            item.document_key,
-            self._keys.joined(item.document_key),
+            item.job_key or absent,
+            item.document_key or absent,
+            self._keys.joined(item.document_key) if item.document_key else absent,
             self._keys.waiting(item.lane),
             self._keys.later(item.lane),
         ]

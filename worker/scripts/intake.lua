@@ -2,7 +2,7 @@
 -- A batch of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
 -- entry that needs another word (a conflict, a replay), says so, and is called again from there: order is kept.
 -- KEYS: 1 leader, 2 due, 3 lanes, 4 dead letters; then for each entry: stream, results, job, document, joined,
---   waiting, later.
+--   waiting, later. A job or document that is not there: the stream's key instead.
 -- ARGV: 1 group, 2 leader's worker id, 3 lease ms, 4 largest length of the results, 5 retention ms, 6 number of
 --   entries; then for each entry: kind, entry id, job id, lane, content, fingerprint, start ms, score, deadline ms,
 --   number of record fields, fields (name, value), number of event values (0 or 5), event values,
@@ -33,7 +33,7 @@ end
 
 local function accept(e)
   local document
-  if e.document ~= '' then
+  if e.document ~= e.stream then
     document = redis.call('HMGET', e.document, 'state', 'fingerprint', 'event')
     if document[1] == 'open' or document[1] == 'validated' then
       if document[2] ~= e.fingerprint then return 'reference.conflict' end

@@ -1,0 +1,51 @@
+"""Fixtures that all tests share: servers, each test's own namespace, a local Factus."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import fakeredis
+import pytest
+from arq.connections import ArqRedis
+
+from worker import embedded_redis, redis_connection
+
+_namespaces = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server with persistence, for the whole run."""
+    server = embedded_redis.start(Path(tmp_path_factory.mktemp("valkey")))
+    yield server.url()
+    embedded_redis.stop(server)
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A prefix of its own, so that no test needs an empty server and files can run side by side."""
+    return f"t{next(_namespaces)}"
+
+
+@pytest.fixture
+async def real_redis(valkey_url: str) -> AsyncIterator[ArqRedis]:
+    client = redis_connection.connect(valkey_url)
+    yield client
+    await redis_connection.close(client)
+
+
+@pytest.fixture
+async def fake_redis() -> AsyncIterator[ArqRedis]:
+    fake = fakeredis.FakeAsyncRedis(server=fakeredis.FakeServer())
+    client = ArqRedis(pool_or_conn=fake.connection_pool)
+    yield client
+    await redis_connection.close(client)
+
+
+@pytest.fixture(params=["fake", "valkey"])
+def redis(request: pytest.FixtureRequest) -> ArqRedis:
+    """The same test on the imitation and on the real thing: quick, and proof."""
+    found: ArqRedis = request.getfixturevalue("fake_redis" if request.param == "fake" else "real_redis")
+    return found

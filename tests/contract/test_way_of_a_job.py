@@ -1,0 +1,301 @@
+"""From one XADD to one event, on the imitation and on the real server: idempotency, order, conflicts, bad input."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from jobs import seen as s
+from tests.builders import a_bill
+from tests.fakes import FakeFactus, lost
+from tests.rig import an_account, running, services_on
+
+
+@pytest.fixture
+def factus():
+    return FakeFactus()
+
+
+@pytest.fixture
+async def rig(redis, namespace, factus):
+    async with running(services_on(redis, namespace, gateway=factus)) as found:
+        yield found
+
+
+async def test_one_push_one_call_one_event(rig, factus):
+    code = await rig.push_bill(id="my-id", metadata={"till": 7, "rate": "1.10"})
+    (event,) = await rig.events(1)
+    assert (event["type"], event["job_id"], event["reference_code"]) == ("invoice.validated", "my-id", code)
+    assert (event["seq"], event["attempts"], event["success"], event["errors"]) == (1, 1, True, None)
+    assert event["metadata"] == {"till": 7, "rate": "1.10"}
+    assert event["data"]["number"] == factus.documents[code].number
+    assert factus.calls == {"create": 1}
+
+
+async def test_the_event_has_every_field_and_its_filters(rig):
+    await rig.push_bill("FV/1")
+    await rig.events(1)
+    ((_, fields),) = await rig.services.redis.xrange(rig.services.keys.results())
+    assert {name: fields[name] for name in (b"type", b"account", b"reference_code")} == {
+        b"type": b"invoice.validated",
+        b"account": b"acme",
+        b"reference_code": b"FV/1",
+    }
+    assert set(json.loads(fields[b"event"])) == {
+        *("id", "seq", "type", "time", "job_id", "job_type", "account", "reference_code", "batch", "metadata"),
+        *("attempts", "success", "message", "data", "errors"),
+    }
+
+
+async def test_documents_of_a_lane_go_one_at_a_time_in_order_of_arrival(rig, factus):
+    factus.gate = asyncio.Event()
+    codes = [await rig.push_bill() for _ in range(5)]
+    await _until(lambda: factus.calls["create"] == 1)
+    await asyncio.sleep(0.05)
+    assert factus.calls["create"] == 1, "the second waits for the first"
+    factus.gate.set()
+    await rig.events(5)
+    assert factus.order == codes
+
+
+async def test_priority_goes_first_and_a_tenth_goes_to_the_waiting(rig, factus):
+    factus.gate = asyncio.Event()
+    await rig.push_bill("first")
+    await _until(lambda: factus.order == ["first"])
+    for n in range(20):
+        await rig.push_bill(f"low-{n}", priority="low")
+    for n in range(20):
+        await rig.push_bill(f"high-{n}", priority="high")
+    await _until_taken_in(rig)
+    factus.gate.set()
+    await rig.events(41, timeout_s=10)
+    first_twenty = factus.order[1:21]
+    n_low = sum(code.startswith("low") for code in first_twenty)
+    assert n_low == 2, first_twenty
+    assert [code for code in factus.order if code.startswith("high")] == [f"high-{n}" for n in range(20)]
+
+
+class TestSameJobAgain:
+    async def test_the_same_id_and_content_is_dropped(self, rig, factus):
+        code = await rig.push_bill(id="one")
+        await rig.events(1)
+        await rig.push_bill(code, id="one", metadata={"again": True})
+        await rig.push_bill("other")
+        (event,) = await rig.events(1)
+        assert event["reference_code"] == "other"
+        assert factus.calls["create"] == 2
+
+    async def test_the_spelling_of_numbers_and_the_order_of_keys_do_not_count(self, rig, factus):
+        payload = a_bill(reference_code="A")
+        await rig.push({"type": "invoice.issue", "id": "one", "payload": payload})
+        await rig.events(1)
+        shuffled = json.loads(json.dumps(payload), parse_float=float)
+        shuffled = dict(reversed(shuffled.items()))
+        shuffled["items"][0]["price"] = float(payload["items"][0]["price"])
+        await rig.push({"payload": shuffled, "id": "one", "type": "invoice.issue"})
+        await rig.push_bill("B")
+        (event,) = await rig.events(1)
+        assert event["reference_code"] == "B"
+
+    async def test_the_same_id_with_other_content_is_refused_under_the_entry_s_id(self, rig):
+        await rig.push_bill("A", id="one")
+        await rig.events(1)
+        entry = await rig.push({"type": "invoice.issue", "id": "one", "payload": a_bill(reference_code="B")})
+        (event,) = await rig.events(1)
+        assert (event["type"], event["job_id"]) == ("job.refused", entry)
+        assert (event["errors"][0]["code"], event["errors"][0]["field"]) == ("id.conflict", "envelope.id")
+
+    async def test_an_open_document_is_joined_and_each_job_gets_its_result(self, rig, factus):
+        factus.gate = asyncio.Event()
+        await rig.push_bill("A", id="one")
+        await _until(lambda: factus.calls["create"] == 1)
+        await rig.push_bill("A", id="two", metadata={"who": "second"})
+        await rig.push_bill("A", id="three")
+        await _until_taken_in(rig)
+        factus.gate.set()
+        events = await rig.events(3)
+        assert {event["job_id"]: event["attempts"] for event in events} == {"one": 1, "two": 0, "three": 0}
+        assert len({event["data"]["number"] for event in events}) == 1
+        assert factus.calls == {"create": 1}
+
+    async def test_a_validated_document_is_answered_from_the_ledger(self, rig, factus):
+        await rig.push_bill("A", id="one")
+        (first,) = await rig.events(1)
+        await rig.push_bill("A", id="two")
+        (second,) = await rig.events(1)
+        assert (second["job_id"], second["type"], second["attempts"]) == ("two", "invoice.validated", 0)
+        assert second["data"] == {**first["data"], "replayed": True}
+        assert factus.calls == {"create": 1}
+
+    async def test_another_payload_under_a_validated_reference_is_refused(self, rig, factus):
+        await rig.push_bill("A")
+        await rig.events(1)
+        changed = a_bill(reference_code="A")
+        changed["observation"] = "otra"
+        await rig.push_bill("A", payload=changed, id="two")
+        (event,) = await rig.events(1)
+        assert (event["type"], event["job_id"]) == ("job.refused", "two")
+        assert event["errors"][0]["code"] == "reference.conflict"
+        assert factus.calls == {"create": 1}
+
+    async def test_after_a_rejection_the_reference_is_a_new_attempt_that_looks_first(self, rig, factus):
+        factus.script = [s.FieldsRefused("Error de validación", ())]
+        await rig.push_bill("A", id="one")
+        (first,) = await rig.events(1)
+        assert first["type"] == "invoice.rejected"
+        await rig.push_bill("A", id="two")
+        (second,) = await rig.events(1)
+        assert second["type"] == "invoice.validated"
+        assert factus.calls == {"create": 2, "find": 1}
+
+    async def test_of_two_pushed_together_the_first_in_the_stream_wins(self, redis, namespace, factus):
+        built = services_on(redis, namespace, gateway=factus)
+        first, second = a_bill(reference_code="A"), a_bill(reference_code="A")
+        second["observation"] = "otra"
+        for name, payload in (("one", first), ("two", second)):
+            await redis.xadd(
+                built.keys.jobs(), {"job": json.dumps({"type": "invoice.issue", "id": name, "payload": payload})}
+            )
+        async with running(built) as rig:
+            events = {event["job_id"]: event["type"] for event in await rig.events(2)}
+        assert events == {"one": "invoice.validated", "two": "job.refused"}
+
+
+class TestRefusals:
+    async def test_a_payload_fault_names_field_and_rule_and_costs_no_call(self, rig, factus):
+        payload = a_bill(reference_code="A", municipality_id=980)
+        await rig.push({"type": "invoice.issue", "id": "one", "payload": payload, "metadata": {"k": 1}, "batch": "b"})
+        (event,) = await rig.events(1)
+        assert (event["type"], event["success"], event["attempts"], event["data"]) == ("job.refused", False, 0, None)
+        assert (event["batch"], event["metadata"], event["reference_code"]) == ("b", {"k": 1}, "A")
+        (error,) = event["errors"]
+        assert (error["code"], error["field"], error["rule"]) == ("payload.invalid", "municipality_id", "GEN-003")
+        assert factus.calls == {}
+
+    async def test_a_refusal_is_a_dead_letter_with_the_original_bytes(self, rig):
+        await rig.push(b'{"type":"invoice.issue",\xff')
+        await rig.events(1)
+        ((_, fields),) = await rig.services.redis.xrange(rig.services.keys.dead())
+        assert fields[b"raw"] == b'{"type":"invoice.issue",\xff'
+        assert fields[b"reason"] == b"envelope.invalid"
+
+    async def test_an_unknown_account_is_told_with_the_account_it_named(self, rig):
+        await rig.push_bill("A", account="nobody")
+        (event,) = await rig.events(1)
+        assert (event["account"], event["errors"][0]["code"]) == ("nobody", "account.unknown")
+
+    async def test_the_intake_stream_is_empty_afterwards(self, rig):
+        await rig.push(b"nonsense")
+        await rig.push_bill("A")
+        await rig.events(2)
+        assert await rig.services.redis.xlen(rig.services.keys.jobs()) == 0
+        assert (await rig.services.redis.xpending(rig.services.keys.jobs(), "intake"))["pending"] == 0
+
+
+class TestTrouble:
+    async def test_a_lost_answer_is_found_and_issued_once(self, rig, factus):
+        factus.script = [lost]
+        await rig.push_bill("A")
+        (event,) = await rig.events(1)
+        assert event["type"] == "invoice.validated"
+        assert factus.documents["A"].n_creates == 1
+
+    async def test_a_failing_factus_is_tried_again_until_it_answers(self, rig, factus):
+        factus.script = [s.NotSent("sin conexión"), s.Unknown("500"), s.NotSent("sin conexión")]
+        await rig.push_bill("A")
+        (event,) = await rig.events(1)
+        assert (event["type"], event["attempts"]) == ("invoice.validated", 2)
+
+    async def test_waiting_for_dian_is_told_once_and_then_ends(self, rig, factus):
+        factus.script = [s.Acknowledged(), s.Acknowledged(), s.Acknowledged()]
+        await rig.push_bill("A")
+        pending, final = await rig.events(2)
+        assert (pending["type"], pending["seq"], pending["success"]) == ("invoice.pending", 1, True)
+        assert (final["type"], final["seq"], final["attempts"]) == ("invoice.validated", 2, 4)
+        assert factus.deleted == []
+
+    async def test_a_rejection_frees_the_lane_for_the_next(self, rig, factus):
+        from schemas.factus import Remark
+
+        factus.script = [s.RulesRefused((Remark("Regla: FAK24, Rechazo: sin DV", "FAK24"),))]
+        await rig.push_bill("A")
+        await rig.push_bill("B")
+        rejected, validated = await rig.events(2)
+        assert (rejected["type"], rejected["errors"][0]["rule"]) == ("invoice.rejected", "FAK24")
+        assert (validated["type"], factus.deleted) == ("invoice.validated", ["A"])
+
+    async def test_a_defect_of_ours_neither_loses_the_job_nor_stops_the_worker(self, rig, factus):
+        async def explode(_job):
+            factus.before_create = None
+            raise KeyError("defect")
+
+        factus.before_create = explode
+        await rig.push_bill("A")
+        await rig.push_bill("B")
+        (event,) = await rig.events(1)
+        assert event["reference_code"] == "B"
+        record = await rig.services.ledger.document("acme", "invoice", "A")
+        assert record.state == "open"
+
+
+async def test_an_own_stream_names_no_other_account(redis, namespace, factus):
+    built = services_on(redis, namespace, an_account("a", own_streams=True), an_account("b"), gateway=factus)
+    async with running(built) as rig:
+        await rig.push({"type": "invoice.issue", "payload": a_bill(reference_code="1")}, stream=built.keys.jobs("a"))
+        await rig.push(
+            {"type": "invoice.issue", "account": "b", "payload": a_bill(reference_code="2")}, stream=built.keys.jobs("a")
+        )
+        events = {e["reference_code"]: e for e in await rig.events(2, stream=built.keys.results("a"))}
+    assert (events["1"]["type"], events["1"]["account"]) == ("invoice.validated", "a")
+    assert events["2"]["errors"][0]["code"] == "auth.denied"
+
+
+async def test_accounts_do_not_wait_for_each_other(redis, namespace):
+    """One account's outage delays no other."""
+
+    class OneIsDown(FakeFactus):
+        async def create(self, job, *, latest_ms):
+            if job.account == "down":
+                return s.NotSent("sin conexión")
+            return await super().create(job, latest_ms=latest_ms)
+
+    built = services_on(redis, namespace, an_account("down"), an_account("up"), gateway=OneIsDown())
+    async with running(built) as rig:
+        for _ in range(3):
+            await rig.push_bill(account="down")
+        await rig.push_bill("A", account="up")
+        (event,) = await rig.events(1)
+    assert event["account"] == "up"
+
+
+async def test_two_workers_share_the_work_and_issue_nothing_twice(redis, namespace, factus):
+    first = services_on(redis, namespace, an_account("a"), an_account("b"), gateway=factus)
+    second = services_on(redis, namespace, an_account("a"), an_account("b"), gateway=factus)
+    async with running(first) as rig, running(second):
+        for n in range(40):
+            await rig.push_bill(f"R{n}", account="ab"[n % 2])
+        events = await rig.events(40, timeout_s=10)
+    assert {event["type"] for event in events} == {"invoice.validated"}
+    assert len({event["job_id"] for event in events}) == 40
+    assert all(stored.n_creates == 1 for stored in factus.documents.values())
+
+
+async def test_in_calm_weather_the_sweep_finds_nothing(rig):
+    for _ in range(10):
+        await rig.push_bill()
+    await rig.events(10)
+    assert not await rig.services.sweep.sweep()
+
+
+async def _until(condition, timeout_s=5.0):
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def _until_taken_in(rig):
+    async with asyncio.timeout(5):
+        while await rig.services.redis.xlen(rig.services.keys.jobs()):
+            await asyncio.sleep(0.005)

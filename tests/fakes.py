@@ -1,0 +1,109 @@
+"""
+Factus in memory, behind the port: a small truth to check attempts against, with gates and faults.
+
+It holds what the real one would hold (documents by reference, the family lock, the old document for a repeated
+reference), so that a test can ask what was issued rather than which method was called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs import seen as s
+from jobs.seen import Seen
+from schemas import strict_json
+from schemas.factus import DocumentView
+from schemas.records import JobRecord
+
+
+@dataclass
+class Stored:
+    """One document as Factus holds it."""
+
+    number: str
+    raw: dict[str, Any]
+    n_creates: int = 1
+
+
+@dataclass
+class FakeFactus:
+    """
+    The port ``Gateway``.
+
+    ``script`` answers the next creates in order; an entry may be a Seen (nothing is stored), or a callable that is
+    given the stored document's normal answer and returns what is seen instead (the answer is lost, late ...).
+    """
+
+    script: list[Seen | Callable[[Seen], Seen]] = field(default_factory=list)
+    finds: list[Seen] = field(default_factory=list)
+    deletes: list[Seen] = field(default_factory=list)
+    documents: dict[str, Stored] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+    order: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    before_create: Callable[[JobRecord], Any] | None = None
+    gate: asyncio.Event | None = None
+
+    async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
+        self.calls["create"] += 1
+        self.order.append(job.reference_code)
+        if self.before_create:
+            await self.before_create(job)
+        if self.gate:
+            await self.gate.wait()
+        planned = self.script.pop(0) if self.script else None
+        if planned is not None and not callable(planned):
+            return planned
+        answer = self._store(job)
+        return planned(answer) if planned else answer
+
+    async def find(self, family: str, reference_code: str) -> Seen:
+        self.calls["find"] += 1
+        if self.finds:
+            return self.finds.pop(0)
+        found = self.documents.get(reference_code)
+        return s.DocumentSeen(DocumentView(found.raw)) if found else s.Absent()
+
+    async def delete(self, family: str, reference_code: str) -> Seen:
+        self.calls["delete"] += 1
+        if self.deletes:
+            return self.deletes.pop(0)
+        self.deleted.append(reference_code)
+        return s.Done() if self.documents.pop(reference_code, None) else s.Absent()
+
+    def _store(self, job: JobRecord) -> Seen:
+        known = self.documents.get(job.reference_code)
+        if known:
+            known.n_creates += 1
+            return s.DocumentSeen(DocumentView(known.raw))
+        number = f"SETP{990000000 + len(self.documents) + 1}"
+        stored = Stored(number, a_document(job, number=number))
+        self.documents[job.reference_code] = stored
+        return s.DocumentSeen(DocumentView(stored.raw))
+
+
+def a_document(job: JobRecord, *, number: str = "SETP1", **changes: Any) -> dict[str, Any]:
+    """A validated document of Factus for a job, in the parts that we read."""
+    payload = strict_json.parse(job.payload) if job.payload else {}
+    return {
+        "reference_code": job.reference_code,
+        "number": number,
+        "is_validated": True,
+        "validated_at": "13-05-2026 08:21:49 AM",
+        "created_at": "13-05-2026 08:21:47 AM",
+        "errors": {},
+        "cufe": "ab" * 48,
+        "customer": {"identification": payload.get("customer", {}).get("identification", job.customer)},
+        "totals": {"total": job.total, "tax_amount": "0.00"},
+        "links": {"qr": "https://example.com/qr", "public_url": "https://example.com/doc"},
+        **changes,
+    }
+
+
+def lost(_answer: Seen) -> Seen:
+    """Factus committed, and its answer never arrived."""
+    return s.Unknown("se perdió la respuesta")

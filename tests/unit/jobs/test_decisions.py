@@ -1,0 +1,238 @@
+"""The outcome table, row by row: what was seen, and what follows."""
+
+from __future__ import annotations
+
+import typing
+
+import pytest
+
+from jobs import seen as s
+from jobs.backoff import BackoffPolicy
+from jobs.decisions import ACCOUNT_PAUSE_S, Delete, Judge, Look, Send
+from jobs.outcomes import Again, Final
+from schemas.event import ErrorDetail
+from schemas.factus import DocumentView, Remark
+from tests.fakes import a_document
+from tests.records import HOUR_MS, NOW_MS, a_job
+
+REJECTION = Remark("Regla: FAK24, Rechazo: No está informado el DV del NIT", "FAK24")
+NOTICE = Remark("Regla: RUT01, Notificación: La validación del estado del RUT se hará después", "RUT01")
+RULE_90 = Remark("Regla: 90, Rechazo: Documento procesado anteriormente.")
+
+
+def judge(*, delete_rejected=True, **job):
+    return Judge(a_job(**job), BackoffPolicy(5.0, 300.0), lambda: 0.0, delete_rejected)
+
+
+def document(**changes):
+    return s.DocumentSeen(DocumentView(a_document(a_job(), **changes)))
+
+
+EVERY_SEEN = [
+    document(),
+    s.Acknowledged(),
+    s.Absent(),
+    s.Done(),
+    s.FieldsRefused("Error de validación", ()),
+    s.RulesRefused((REJECTION,)),
+    s.Conflicted("Se encontró una factura pendiente por enviar a la DIAN"),
+    s.NotFound("no"),
+    s.CredentialsRefused("invalid_grant"),
+    s.PaymentRequired("pago"),
+    s.Denied("version", "Version de API no disponible para esta empresa"),
+    s.BadRequest(400, "mal"),
+    s.Throttled(3.0),
+    s.NotSent("sin conexión"),
+    s.Unknown("timeout"),
+    s.NoPermit(0.5),
+    s.TooLate(),
+]
+
+
+def test_every_kind_of_answer_is_in_the_list_above():
+    assert {type(seen) for seen in EVERY_SEEN} == set(typing.get_args(s.Seen))
+
+
+@pytest.mark.parametrize("seen", EVERY_SEEN, ids=lambda seen: type(seen).__name__)
+@pytest.mark.parametrize("sent", ["", "unknown"])
+def test_every_answer_has_a_step_in_every_place(seen, sent):
+    """No answer of Factus may end in an exception, whatever call it answers."""
+    steps = (Send, Look, Delete, Final, Again)
+    subject = judge(sent=sent)
+    assert isinstance(subject.after_create(seen), steps)
+    for reason in ("unknown", "processed_before", "conflict"):
+        for has_sent in (False, True):
+            assert isinstance(subject.after_look(seen, reason, has_sent=has_sent), steps)
+    assert isinstance(subject.after_delete(seen, (ErrorDetail(code="dian.rejected", message="x"),)), steps)
+
+
+@pytest.mark.parametrize("seen", [seen for seen in EVERY_SEEN if not isinstance(seen, s.RulesRefused)], ids=repr)
+def test_only_dian_s_rejection_of_our_document_deletes(seen):
+    assert not isinstance(judge().after_create(seen), Delete)
+    assert not isinstance(judge().after_look(seen, "unknown", has_sent=True), Delete)
+
+
+class TestValidated:
+    def test_a_validated_document_is_final(self):
+        step = judge().after_create(document(number="SETP7"))
+        assert isinstance(step, Final)
+        assert (step.state, step.number) == ("validated", "SETP7")
+        assert step.data["total"] == "119000.00"
+
+    def test_notices_are_carried_and_never_taken_for_failures(self):
+        step = judge().after_create(document(errors={"RUT01": NOTICE.text}))
+        assert step.state == "validated"
+        assert step.data["notifications"] == [
+            {"rule": "RUT01", "message": "La validación del estado del RUT se hará después"}
+        ]
+
+    @pytest.mark.parametrize("changes", [{"totals": {"total": "118000.00"}}, {"customer": {"identification": "900"}}])
+    def test_another_document_under_the_reference_is_a_conflict_and_not_a_success(self, changes):
+        """A repeated reference returns the OLD document, whatever was sent."""
+        step = judge().after_create(document(**changes))
+        assert (step.state, step.errors[0].code) == ("failed", "reference.conflict")
+
+    def test_a_few_cents_of_rounding_are_no_other_document(self):
+        assert judge().after_create(document(totals={"total": "119000.02"})).state == "validated"
+
+
+class TestRejected:
+    @pytest.mark.parametrize(
+        "seen",
+        [
+            s.RulesRefused((REJECTION, NOTICE)),
+            document(is_validated=False, errors={"FAK24": REJECTION.text, "RUT01": NOTICE.text}),
+            document(is_validated=False, errors=[REJECTION.text, NOTICE.text]),
+        ],
+        ids=["422", "map", "list"],
+    )
+    def test_dian_s_rejection_is_removed_and_told_with_its_rules_only(self, seen):
+        step = judge().after_create(seen)
+        assert isinstance(step, Delete)
+        assert [(error.code, error.rule) for error in step.verdict] == [("dian.rejected", "FAK24")]
+
+    def test_a_rejected_document_of_somebody_else_is_not_deleted(self):
+        step = judge().after_create(
+            document(is_validated=False, errors=[REJECTION.text], totals={"total": "1.00"}),
+        )
+        assert (step.state, step.errors[0].code) == ("failed", "reference.conflict")
+
+    def test_it_stays_at_factus_when_the_producer_says_so(self):
+        step = judge(delete_rejected=False).after_create(s.RulesRefused((REJECTION,)))
+        assert (step.state, step.errors[0].rule) == ("rejected", "FAK24")
+
+    def test_field_errors_are_final_and_keep_their_paths(self):
+        step = judge().after_create(
+            s.FieldsRefused("Error de validación", (Remark("El campo x es inválido.", "items.0.price"),))
+        )
+        assert (step.state, step.errors[0].code, step.errors[0].field) == (
+            "rejected",
+            "factus.validation",
+            "items.0.price",
+        )
+
+    def test_a_422_without_detail_still_says_something(self):
+        step = judge().after_create(s.FieldsRefused("Error de validación", ()))
+        assert "rango de numeración" in step.errors[0].message
+
+    def test_a_lost_answer_to_the_delete_keeps_the_job_open(self):
+        verdict = (ErrorDetail(code="dian.rejected", message="x"),)
+        step = judge().after_delete(s.Unknown("timeout"), verdict)
+        assert isinstance(step, Again)
+        assert step.sent == "deleting"
+
+
+class TestWaitingForDian:
+    @pytest.mark.parametrize("seen", [s.Acknowledged(), document(is_validated=False), document(is_validated=False, errors=[NOTICE.text])])
+    def test_it_is_told_once_and_asked_again_with_the_lane_waiting(self, seen):
+        step = judge().after_create(seen)
+        assert isinstance(step, Again)
+        assert (step.waits, step.pending, step.sent) == ("lane", True, "")
+
+    def test_found_pending_it_is_sent_again_unchanged(self):
+        assert judge(sent="unknown").after_look(document(is_validated=False), "unknown", has_sent=False) == Send()
+
+
+class TestRule90:
+    @pytest.mark.parametrize("seen", [s.RulesRefused((RULE_90,)), document(is_validated=False, errors=[RULE_90.text])])
+    def test_it_is_looked_up_and_never_deleted(self, seen):
+        assert judge().after_create(seen) == Look("processed_before")
+
+    def test_validated_there_it_is_ours(self):
+        assert judge().after_look(document(), "processed_before", has_sent=True).state == "validated"
+
+    @pytest.mark.parametrize("seen", [s.Absent(), document(is_validated=False, errors=[RULE_90.text])])
+    def test_else_a_person_must_look(self, seen):
+        step = judge().after_look(seen, "processed_before", has_sent=True)
+        assert (step.state, step.errors[0].code, step.errors[0].rule) == ("failed", "dian.processed", "90")
+
+
+class TestUnknown:
+    def test_it_is_looked_up_before_anything_is_sent_again(self):
+        assert judge().after_create(s.Unknown("timeout")) == Look("unknown")
+
+    def test_absent_after_our_send_waits_and_looks_again(self):
+        """The lost create may still be under way at Factus."""
+        step = judge().after_look(s.Absent(), "unknown", has_sent=True)
+        assert isinstance(step, Again)
+        assert (step.sent, step.waits) == ("unknown", "lane")
+
+    def test_absent_in_a_later_attempt_is_sent_again(self):
+        assert judge(sent="unknown").after_look(s.Absent(), "unknown", has_sent=False) == Send()
+
+    def test_one_that_alone_keeps_failing_steps_aside(self):
+        step = judge(failures=2).after_look(s.Absent(), "unknown", has_sent=True)
+        assert step.waits == "job"
+
+    @pytest.mark.parametrize("seen", [s.Unknown("x"), s.NotSent("x"), s.NoPermit(1.0), s.Throttled(1.0)])
+    def test_a_look_up_that_fails_leaves_it_unknown(self, seen):
+        step = judge(sent="unknown").after_look(seen, "unknown", has_sent=False)
+        assert isinstance(step, Again)
+        assert step.sent == "unknown"
+
+
+class TestAccount:
+    @pytest.mark.parametrize(
+        ("seen", "code", "waits"),
+        [
+            (s.CredentialsRefused("invalid_grant"), "factus.credentials", "account"),
+            (s.PaymentRequired("pago"), "factus.payment_required", "account"),
+            (s.Denied("version", "v"), "factus.denied", "account"),
+            (s.Denied("edge", "html"), "factus.denied", "account"),
+            (s.Denied("product", "p"), "factus.denied", "lane"),
+        ],
+    )
+    def test_a_refused_account_keeps_its_jobs(self, seen, code, waits):
+        step = judge().after_create(seen)
+        assert (step.reason.code, step.waits, step.pause_s) == (code, waits, ACCOUNT_PAUSE_S)
+
+    def test_429_costs_no_failure(self):
+        step = judge().after_create(s.Throttled(3.0))
+        assert (step.pause_s, step.is_failure) == (3.0, False)
+
+    def test_a_conflict_is_looked_into_before_it_is_waited_for(self):
+        assert judge().after_create(s.Conflicted("409")) == Look("conflict")
+        step = judge().after_look(s.Absent(), "conflict", has_sent=True)
+        assert (step.reason.code, step.waits) == ("factus.conflict", "lane")
+
+
+class TestTime:
+    def test_a_job_not_begun_expires(self):
+        late = judge(expires_at=NOW_MS).too_late(NOW_MS, 0)
+        assert late.errors[0].code == "job.expired"
+
+    def test_a_job_begun_does_not_expire(self):
+        assert judge(expires_at=NOW_MS, attempts=1).too_late(NOW_MS, 0) is None
+
+    def test_the_day_is_kept_to_the_millisecond(self):
+        subject = judge(issue_on="2027-01-15")
+        assert subject.too_late(NOW_MS - 1, NOW_MS) is None
+        assert subject.too_late(NOW_MS, NOW_MS).errors[0].code == "date.missed"
+
+    def test_a_document_that_waits_for_dian_has_its_date_already(self):
+        assert judge(issue_on="2027-01-15", pending_since=NOW_MS - HOUR_MS).too_late(NOW_MS, NOW_MS) is None
+
+    def test_the_deadline_tells_what_stood_in_the_way(self):
+        reason = ErrorDetail(code="factus.conflict", message="409")
+        late = judge(deadline_at=NOW_MS, last_error=reason.model_dump_json()).too_late(NOW_MS, 0)
+        assert late.errors == (reason,)

@@ -1,0 +1,165 @@
+"""One attempt: the order of its calls, and what is left behind wherever it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from jobs import seen as s
+from jobs.backoff import BackoffPolicy
+from jobs.decisions import Judge
+from jobs.issue import issue
+from jobs.outcomes import Again, Final
+from schemas.factus import DocumentView, Remark
+from tests.fakes import FakeFactus, Stored, a_document, lost
+from tests.records import NOW_MS, a_job
+
+REJECTION = Remark("Regla: FAK24, Rechazo: No está informado el DV del NIT", "FAK24")
+
+
+class Notes:
+    """The port ``Journal``, remembered."""
+
+    def __init__(self):
+        self.verdicts = []
+
+    async def note_rejection(self, job, verdict):
+        self.verdicts.append(verdict)
+
+
+async def attempt(factus, *, now_ms=NOW_MS, day_ends_ms=0, notes=None, **job):
+    judge = Judge(a_job(**job), BackoffPolicy(5.0, 300.0), lambda: 0.0, True)
+    return await issue(judge, factus, notes or Notes(), now_ms=now_ms, day_ends_ms=day_ends_ms)
+
+
+async def test_a_calm_day_costs_one_call():
+    factus = FakeFactus()
+    ended = await attempt(factus)
+    assert ended.ending.state == "validated"
+    assert (factus.calls, ended.n_sent) == ({"create": 1}, 1)
+
+
+async def test_a_lost_answer_is_looked_up_before_resending():
+    """The worst case is the commonest: DIAN accepted, and the answer was lost."""
+    factus = FakeFactus(script=[lost])
+    ended = await attempt(factus)
+    assert ended.ending.state == "validated"
+    assert factus.calls == {"create": 1, "find": 1}
+
+
+@pytest.mark.parametrize("sent", ["sending", "unknown"])
+async def test_a_record_found_in_sending_is_looked_up_first(sent):
+    factus = FakeFactus()
+    factus.documents["FV-1"] = Stored("SETP5", a_document(a_job(), number="SETP5"))
+    ended = await attempt(factus, sent=sent)
+    assert (ended.ending.number, ended.n_sent) == ("SETP5", 0)
+    assert factus.calls == {"find": 1}
+
+
+async def test_what_is_surely_not_there_is_sent():
+    factus = FakeFactus()
+    ended = await attempt(factus, sent="unknown")
+    assert ended.ending.state == "validated"
+    assert factus.calls == {"find": 1, "create": 1}
+
+
+async def test_a_lost_answer_that_is_not_found_is_not_resent_at_once():
+    factus = FakeFactus(script=[s.Unknown("timeout")])
+    ended = await attempt(factus)
+    assert isinstance(ended.ending, Again)
+    assert (ended.ending.sent, factus.calls["create"]) == ("unknown", 1)
+
+
+async def test_a_rejection_is_noted_then_deleted_then_told():
+    factus, notes = FakeFactus(script=[s.RulesRefused((REJECTION,))]), Notes()
+    ended = await attempt(factus, notes=notes)
+    assert (ended.ending.state, ended.ending.errors[0].rule) == ("rejected", "FAK24")
+    assert (factus.calls, len(notes.verdicts)) == ({"create": 1, "delete": 1}, 1)
+
+
+async def test_a_removal_that_was_begun_is_finished_without_a_new_create():
+    factus = FakeFactus()
+    verdict = json.dumps([{"code": "dian.rejected", "message": "x", "field": None, "rule": "FAK24", "retryable": False}])
+    ended = await attempt(factus, sent="deleting", verdict=verdict)
+    assert (ended.ending.state, ended.ending.errors[0].rule) == ("rejected", "FAK24")
+    assert factus.calls == {"delete": 1}
+
+
+async def test_found_rejected_after_a_crash_it_is_removed():
+    factus = FakeFactus()
+    raw = a_document(a_job(), is_validated=False, errors={"FAK24": REJECTION.text})
+    factus.documents["FV-1"] = Stored("SETP5", raw)
+    ended = await attempt(factus, sent="sending")
+    assert ended.ending.state == "rejected"
+    assert factus.deleted == ["FV-1"]
+
+
+async def test_found_waiting_it_is_sent_again_and_never_deleted():
+    factus = FakeFactus()
+    factus.documents["FV-1"] = Stored("SETP5", a_document(a_job(), is_validated=False))
+    ended = await attempt(factus, sent="unknown")
+    assert isinstance(ended.ending, Again)
+    assert (ended.ending.pending, factus.calls, factus.deleted) == (True, {"find": 1, "create": 1}, [])
+
+
+async def test_our_own_pending_document_behind_a_409_is_asked_for_again():
+    factus = FakeFactus(script=[s.Conflicted("409"), s.Acknowledged()])
+    factus.finds = [s.DocumentSeen(DocumentView(a_document(a_job(), is_validated=False)))]
+    ended = await attempt(factus)
+    assert isinstance(ended.ending, Again)
+    assert ended.ending.pending or ended.ending.reason.code == "dian.pending"
+
+
+async def test_somebody_else_s_409_waits_and_counts_no_attempt():
+    factus = FakeFactus(script=[s.Conflicted("409")])
+    ended = await attempt(factus)
+    assert (ended.ending.reason.code, ended.n_sent, factus.deleted) == ("factus.conflict", 0, [])
+
+
+async def test_nothing_is_sent_after_the_day():
+    factus = FakeFactus()
+    ended = await attempt(factus, issue_on="2027-01-15", day_ends_ms=NOW_MS)
+    assert (ended.ending.errors[0].code, factus.calls) == ("date.missed", {})
+
+
+async def test_after_the_day_an_unknown_outcome_is_still_looked_up():
+    """It may have gone out in time, and then it is issued."""
+    factus = FakeFactus()
+    factus.documents["FV-1"] = Stored("SETP5", a_document(a_job(), number="SETP5"))
+    ended = await attempt(factus, sent="sending", issue_on="2027-01-15", day_ends_ms=NOW_MS)
+    assert ended.ending.state == "validated"
+
+
+async def test_past_the_deadline_what_would_wait_is_final():
+    factus = FakeFactus(finds=[s.Unknown("timeout")])
+    ended = await attempt(factus, sent="unknown", now_ms=NOW_MS, deadline_at=NOW_MS)
+    assert isinstance(ended.ending, Final)
+    assert (ended.ending.state, ended.ending.errors[0].code) == ("failed", "factus.unavailable")
+
+
+@pytest.mark.parametrize("call", ["create", "find", "delete", "note"])
+async def test_cancellation_passes_through_every_await(call):
+    """A shutdown in the middle leaves what was written before the call, and nothing after it."""
+    factus, notes = FakeFactus(), Notes()
+
+    async def hang(*_args, **_kwargs):
+        await asyncio.Event().wait()
+
+    if call == "note":
+        factus.script = [s.RulesRefused((REJECTION,))]
+        notes.note_rejection = hang
+    elif call == "delete":
+        factus.script = [s.RulesRefused((REJECTION,))]
+        factus.delete = hang
+    elif call == "find":
+        factus.find = hang
+    else:
+        factus.create = hang
+    task = asyncio.create_task(attempt(factus, notes=notes, sent="unknown" if call == "find" else ""))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert factus.deleted == []

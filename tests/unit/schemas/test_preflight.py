@@ -1,0 +1,297 @@
+"""What preflight gives back: verdicts on any JSON, the text for Factus, and the meaning of a payload."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas import strict_json
+from schemas.preflight import MAX_FAULTS, preflight
+from tests.builders import REMOVE, a_bill, changed
+
+TODAY = date(2026, 11, 30)
+EXAMPLES = sorted(
+    path
+    for path in (Path(__file__).parents[3] / "sandbox/facts/examples/bills").glob("*.request.json")
+    if b'"items"' in path.read_bytes()
+)
+
+
+def verdict(payload: object) -> Any:
+    return preflight("invoice", payload, today=TODAY)
+
+
+def rules_of(payload: object) -> list[tuple[str | None, str | None]]:
+    return [(error.rule, error.field) for error in verdict(payload).errors]
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 18
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_published_example_passes(path: Path) -> None:
+    """Whatever its quirks: numbers for texts, eleven twos, empty optional texts."""
+    payload = strict_json.parse(path.read_bytes())
+
+    found = verdict(payload)
+
+    assert found.errors == ()
+    assert found.reference_code == payload["reference_code"]
+    assert found.customer == payload["customer"]["identification"]
+
+
+@pytest.mark.parametrize(
+    ("name", "total"),
+    [
+        ("estandar", "83300.00"),
+        ("estandar-autorretenciones", "1190000.00"),
+        ("estandar-propina", "85300.00"),
+        ("redondeo-medios-pago", "260564.81"),
+        ("mandatos", "17850.00"),
+        ("transporte", "2400000.00"),
+        ("ss-cufe", "10000.00"),
+    ],
+)
+def test_total_is_the_worked_one(name: str, total: str) -> None:
+    """The totals worked out in the reference of bills, section 4.6."""
+    path = next(path for path in EXAMPLES if path.name == f"{name}.request.json")
+
+    assert verdict(strict_json.parse(path.read_bytes())).total == total
+
+
+@pytest.mark.parametrize("payload", [None, True, 1, Decimal("1.5"), "texto", [], [a_bill()]], ids=repr)
+def test_what_is_no_object_is_refused(payload: object) -> None:
+    assert rules_of(payload) == [("GEN-001", None)]
+
+
+def test_unknown_family_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(KeyError):
+        preflight("pedido", a_bill(), today=TODAY)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    """Shape, codes, rules and totals in one answer: mending one by one costs a round trip each."""
+    broken = changed(
+        a_bill(),
+        {
+            "items.0.name": REMOVE,
+            "items.1.unit_measure_code": "unidad",
+            "customer.dv": "3",
+            "payment_details.0.amount": "1",
+            "color": "azul",
+        },
+    )
+
+    assert sorted(rules_of(broken)) == [
+        ("CUS-006", "customer.dv"),
+        ("GEN-002", "color"),
+        ("GEN-004", "items.0.name"),
+        ("ITM-005", "items.1.unit_measure_code"),
+        ("SUM-008", "payment_details"),
+    ]
+
+
+def test_a_refused_value_is_not_called_missing_too() -> None:
+    assert rules_of(changed(a_bill(), {"customer.company": 5})) == [("CUS-010", "customer.company")]
+
+
+def test_faults_are_capped_with_a_note() -> None:
+    bill = a_bill(items=[{}] * 50)
+
+    errors = verdict(bill).errors
+
+    assert len(errors) == MAX_FAULTS + 1
+    assert "más faltas" in errors[-1].message
+
+
+def test_an_error_behind_many_warnings_is_found() -> None:
+    """Five hundred remarks on units must not hide that the payments are wrong."""
+    item = {**a_bill()["items"][0], "unit_measure_code": "KGM"}
+    bill = a_bill(items=[item] * 500)
+
+    found = verdict(bill)
+
+    assert [error.rule for error in found.errors] == ["SUM-008"]
+    assert len(found.warnings) == MAX_FAULTS + 1
+
+
+def test_every_detail_is_complete() -> None:
+    found = verdict(changed(a_bill(), {"customer.dv": "3", "items.0.unit_measure_code": "KGM"}))
+
+    assert {error.code for error in found.errors} == {"payload.invalid"}
+    assert {warning.code for warning in found.warnings} == {"payload.warning"}
+    assert not any(detail.retryable for detail in (*found.errors, *found.warnings))
+
+
+def test_messages_name_the_mend() -> None:
+    by_rule = {
+        error.rule: error.message
+        for error in verdict(
+            changed(
+                a_bill(),
+                {"customer.dv": "3", "customer.municipality_id": 980, "customer.municipality_code": "5001", "item": 1},
+            )
+        ).errors
+    }
+
+    assert by_rule["CUS-006"] == "El dígito de verificación del NIT 900825759 es 7, no 3."
+    assert '"municipality_code"' in by_rule["GEN-003"]
+    assert '"05001"' in by_rule["CUS-019"]
+    assert 'Use "items".' in by_rule["GEN-002"]
+
+
+def test_sum_message_has_both_figures() -> None:
+    message = verdict(changed(a_bill(), {"payment_details.0.amount": "80000"})).errors[0].message
+
+    assert "80000.00" in message
+    assert "83300.00" in message
+
+
+def test_no_message_repeats_personal_data() -> None:
+    """A name may stand in any field by mistake, and messages travel into logs and screens."""
+    secret = "Fulana de Tal"
+    texts = [path for path, value in _leaves(a_bill()) if isinstance(value, str)]
+    for path in texts:
+        found = verdict(changed(a_bill(), {path: secret}))
+        assert not any(secret in detail.message for detail in (*found.errors, *found.warnings)), path
+
+
+def _leaves(node: Any, at: str = "") -> list[tuple[str, Any]]:
+    if isinstance(node, (dict, list)):
+        steps = node.items() if isinstance(node, dict) else enumerate(node)
+        return [leaf for key, value in steps for leaf in _leaves(value, f"{at}.{key}" if at else str(key))]
+    return [(at, node)]
+
+
+def test_no_message_is_in_english() -> None:
+    """pydantic's own texts never come through."""
+    english = re.compile(r"\b(should|must|input|valid|field|string|Extra|required)\b")
+    for path, _ in _leaves(a_bill()):
+        for bad in (None, True, [], {}, 7, Decimal("1.234"), "", "\ud800", "x" * 6000):
+            for detail in verdict(changed(a_bill(), {path: bad})).errors:
+                assert not english.search(detail.message), detail
+
+
+def test_reference_is_read_even_from_a_broken_payload() -> None:
+    assert verdict({"reference_code": "FV/1", "x": 1}).reference_code == "FV/1"
+    assert verdict({"reference_code": " FV"}).reference_code == ""
+    assert verdict({"reference_code": 5}).reference_code == ""
+
+
+def test_wire_is_the_payload_with_texts_for_numbers() -> None:
+    """Keys in their order, texts as given, nothing added; only the spelling of numbers follows the documentation."""
+    bill = changed(
+        a_bill(),
+        {
+            "payment_details.0.payment_form": 1,
+            "payment_details.0.amount": Decimal("83300.0"),
+            "items.0.price": 10000,
+            "items.0.name": 'Ñandú «grande» / "x"',
+            "send_email": False,
+        },
+    )
+
+    sent = json.loads(verdict(bill).wire)
+
+    assert list(sent) == list(bill)
+    assert sent["payment_details"][0]["payment_form"] == "1"
+    assert sent["payment_details"][0]["amount"] == "83300.0"
+    assert sent["items"][0]["price"] == "10000"
+    assert sent["items"][0]["name"] == bill["items"][0]["name"]
+    assert sent["items"][0]["quantity"] == "1.00"
+    assert sent["send_email"] is False
+    assert sent["numbering_range_id"] == 389
+    assert bill["items"][0]["price"] == 10000, "the caller's payload is left as it was"
+
+
+def test_wire_of_texts_is_the_text_itself() -> None:
+    assert verdict(a_bill()).wire == strict_json.dump(a_bill())
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"items.0.price": 10000},
+        {"items.0.price": Decimal("10000.0")},
+        {"items.0.price": "010000"},
+        {"items.0.taxes.0.rate": "19"},
+        {"cash_rounding_amount": "-0.00"},
+        {"payment_details.0.payment_form": 1},
+    ],
+    ids=repr,
+)
+def test_spelling_of_numbers_is_no_difference(same: dict[str, Any]) -> None:
+    assert verdict(changed(a_bill(), same)).fingerprint == verdict(a_bill()).fingerprint
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"reference_code": "ERP-2026-000124"},
+        {"observation": "Factura de  prueba"},
+        {"observation": REMOVE},
+        {"items.0.code_reference": "PROD-a"},
+        {"payment_details.0.reference_code": "01"},
+    ],
+    ids=repr,
+)
+def test_other_texts_are_other_documents(other: dict[str, Any]) -> None:
+    assert verdict(changed(a_bill(), other)).fingerprint != verdict(a_bill()).fingerprint
+
+
+def test_order_of_keys_is_no_difference_and_order_of_lines_is() -> None:
+    bill = a_bill()
+    reordered = dict(reversed(bill.items()))
+    reordered["customer"] = dict(reversed(bill["customer"].items()))
+
+    assert verdict(reordered).fingerprint == verdict(bill).fingerprint
+    assert verdict({**bill, "items": bill["items"][::-1]}).fingerprint != verdict(bill).fingerprint
+
+
+def test_rounding_is_half_to_even() -> None:
+    """Two lines of 0.625 taxed at 20 %: each tax is 0.12 or 0.13 by the mode; the total shows which."""
+    item = {**a_bill()["items"][0], "quantity": "0.25", "price": "2.50", "taxes": [{"code": "35", "rate": "20"}]}
+    bill = a_bill(items=[item], payment_details=[{"payment_form": "1", "payment_method_code": "10", "amount": "0.74"}])
+
+    # 0.25 * 2.50 = 0.625 -> 0.62, and 0.62 * 20 % = 0.124 -> 0.12
+    assert verdict(bill).total == "0.74"
+
+
+_PATHOLOGIES: dict[str, Any] = {
+    "text of a MiB for a price": changed(a_bill(), {"items.0.price": "1" * 2**20}),
+    "text of a MiB for a code": changed(a_bill(), {"items.0.unit_measure_code": "9" * 2**20}),
+    "text of a MiB for an address": changed(a_bill(), {"customer.email": "a@" + "." * 2**20 + " "}),
+    "key of a MiB": {**a_bill(), "x" * 2**20: 1},
+    "huge exponent": changed(a_bill(), {"items.0.price": Decimal("1E+999999")}),
+    "tiny exponent": changed(a_bill(), {"items.0.price": Decimal("1E-999999")}),
+    "huge zero": changed(a_bill(), {"items.0.price": Decimal("0E+999999")}),
+    "integer of a hundred digits": changed(a_bill(), {"items.0.scheme_id": 10**99, "numbering_range_id": 10**99}),
+    "many unknown keys": {**a_bill(), **{f"k{number}": 1 for number in range(100_000)}},
+    "list of empty objects": {**a_bill(), "items": [{}] * 300_000},
+    "ten thousand empty objects": {**a_bill(), "items": [{}] * 10_000},
+    "ten thousand lines": {**a_bill(), "items": a_bill()["items"][:1] * 10_000},
+    "ten thousand bad lines": {**a_bill(), "items": [{**a_bill()["items"][0], "price": "x"}] * 10_000},
+    "good lines, then bad ones": {**a_bill(), "items": a_bill()["items"][:1] * 30 + [1] * 9_000},
+    "taxes that are none": {**a_bill(), "items": [{**a_bill()["items"][0], "taxes": [0] * 1_000}] * 400},
+}
+
+
+@pytest.mark.parametrize("name", _PATHOLOGIES)
+def test_nothing_is_slow(name: str) -> None:
+    """One payload must not hold up the intake of all others."""
+    began = time.perf_counter()
+    found = verdict(_PATHOLOGIES[name])
+    took_s = time.perf_counter() - began
+
+    assert found.errors
+    assert len(found.errors) <= MAX_FAULTS + 1
+    assert all(len(error.message) < 600 and len(error.field or "") < 200 for error in found.errors)
+    assert took_s < 2.0, f"{took_s:.2f} s"

@@ -1,0 +1,310 @@
+"""The border to Factus: every error of httpx and every recorded answer becomes a fact of ours."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from jobs import seen as s
+from jobs.errors import LeaseLost
+from tests.records import a_job
+from tests.rig import an_account
+from worker import factus_client as fc
+from worker.factus_client import FactusClient
+from worker.keys import Keys
+from worker.lua import Scripts
+from worker.rate_limit import RateLimit
+from worker.settings import ApiLimits
+from worker.token_cache import TokenCache
+
+OBSERVED = Path(__file__).parents[3] / "sandbox" / "facts" / "examples" / "observed"
+BILLS = OBSERVED.parent / "bills"
+
+
+def observed(name: str) -> dict:
+    return json.loads((OBSERVED / f"{name}.json").read_text())
+
+
+def answer(status: int, body: object = None, **changes) -> fc.Answer:
+    return fc.Answer(**{"status": status, "body": body, "is_html": False, "retry_after_s": None, **changes})
+
+
+class TestErrorsOfHttpx:
+    def every_error() -> list[type[httpx.HTTPError]]:
+        found = [value for value in vars(httpx).values() if inspect.isclass(value) and issubclass(value, httpx.HTTPError)]
+        return sorted(found, key=lambda error: error.__name__)
+
+    @pytest.mark.parametrize("error", every_error(), ids=lambda error: error.__name__)
+    def test_each_is_a_fact(self, error):
+        if error is httpx.HTTPStatusError:
+            made = error("x", request=httpx.Request("GET", "http://x"), response=httpx.Response(500))
+        else:
+            made = error("x")
+        assert isinstance(fc.translate(made), (s.NotSent, s.Unknown))
+
+    @pytest.mark.parametrize(
+        "error",
+        [httpx.ReadTimeout, httpx.WriteTimeout, httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError],
+    )
+    def test_what_may_have_arrived_is_unknown(self, error):
+        assert isinstance(fc.translate(error("x")), s.Unknown)
+
+    @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
+    def test_what_cannot_have_arrived_was_not_sent(self, error):
+        assert isinstance(fc.translate(error("x")), s.NotSent)
+
+
+class TestAnswersToACreate:
+    def test_a_document_decides_by_is_validated_only(self):
+        seen = fc.read_create(answer(201, observed("bill-validate-v2-created-head")))
+        assert seen.document.is_validated
+        assert [remark.is_rejection for remark in seen.document.remarks] == [False]
+
+    def test_accepted_without_data_is_an_acknowledgement(self):
+        assert fc.read_create(answer(202, observed("bill-validate-v2-accepted-async"))) == s.Acknowledged()
+
+    @pytest.mark.parametrize("body", [None, {}, [], {"data": {}}, {"data": {"number": "X"}}, {"status": "Created", "data": None}])
+    def test_an_unreadable_success_is_unknown(self, body):
+        assert isinstance(fc.read_create(answer(200, body)), s.Unknown)
+
+    @pytest.mark.parametrize(
+        ("status", "name", "expected"),
+        [
+            (409, "error-409-pending-bill", s.Conflicted),
+            (409, "error-409-legacy-errors-array", s.Conflicted),
+            (422, "error-422-payload-validation", s.FieldsRefused),
+            (422, "error-422-no-field-detail", s.FieldsRefused),
+            (422, "error-422-dian-rule-map", s.RulesRefused),
+            (422, "error-422-dian-rule-90-array", s.RulesRefused),
+            (403, "error-403-api-version", s.Denied),
+            (403, "error-403-product-not-enabled", s.Denied),
+            (403, "error-403-sandbox-permission", s.Denied),
+            (404, "error-404-delete-unknown-reference", s.NotFound),
+            (500, "error-500-unexpected", s.Unknown),
+        ],
+    )
+    def test_every_recorded_error_is_told_apart(self, status, name, expected):
+        assert isinstance(fc.read_create(answer(status, observed(name))), expected)
+
+    def test_field_errors_keep_their_paths_and_texts(self):
+        seen = fc.read_create(answer(422, observed("error-422-payload-validation")))
+        assert ("numbering_range_id", "El campo id rango de numeración es inválido.") in [
+            (remark.key, remark.text) for remark in seen.remarks
+        ]
+
+    def test_rule_90_is_seen_in_a_list(self):
+        seen = fc.read_create(answer(422, observed("error-422-dian-rule-90-array")))
+        assert seen.remarks[0].is_processed_before
+
+    @pytest.mark.parametrize(
+        ("body", "kind"),
+        [
+            (observed("error-403-api-version"), "version"),
+            (observed("error-403-product-not-enabled"), "product"),
+            (observed("error-403-sandbox-permission"), "permission"),
+            (None, "edge"),
+        ],
+    )
+    def test_the_four_kinds_of_403(self, body, kind):
+        assert fc.read_create(answer(403, body)).kind == kind
+
+
+class TestLookUps:
+    def test_an_unknown_reference_is_absent_and_no_error(self):
+        assert fc.read_list(answer(200, observed("bill-list-empty")), "X") == s.Absent()
+
+    def test_only_the_very_reference_counts(self):
+        """The filter was seen to match in part for numbers; it is not trusted."""
+        body = json.loads((BILLS / "listar.response.json").read_text())
+        assert isinstance(fc.read_list(answer(200, body), "FACT-2026-0124"), s.DocumentSeen)
+        assert fc.read_list(answer(200, body), "FACT-2026-012") == s.Absent()
+
+    def test_a_404_on_delete_is_absent(self):
+        assert fc.read_delete(answer(404, observed("error-404-delete-unknown-reference"))) == s.Absent()
+
+    @pytest.mark.parametrize("body", [None, {"data": None}, {"data": {"data": "x"}}])
+    def test_an_unreadable_list_is_unknown(self, body):
+        assert isinstance(fc.read_list(answer(200, body), "X"), s.Unknown)
+
+
+class TestTokens:
+    def test_the_recorded_token_is_read(self):
+        assert fc.read_token(answer(200, observed("token"))).expires_in_s == 3600
+
+    @pytest.mark.parametrize(
+        ("status", "name"),
+        [
+            (400, "error-400-oauth-invalid-grant"),
+            (401, "error-401-oauth-invalid-client"),
+            (401, "error-401-oauth-invalid-refresh-token"),
+        ],
+    )
+    def test_refused_credentials_are_told(self, status, name):
+        assert isinstance(fc.read_token(answer(status, observed(name))), s.CredentialsRefused)
+
+
+# -- the client as a whole, on a transport of ours -----------------------------------------------------------------
+TOKEN = {"token_type": "Bearer", "expires_in": 3600, "access_token": "secret-token", "refresh_token": "r"}
+
+
+class Wire:
+    """A transport that answers by a function and remembers what it was asked."""
+
+    def __init__(self, respond: Callable[[httpx.Request], httpx.Response]):
+        self.respond = respond
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if request.url.path == "/oauth/token":
+            return httpx.Response(200, json=TOKEN)
+        return self.respond(request)
+
+    @property
+    def paths(self) -> list[str]:
+        return [request.url.raw_path.decode() for request in self.requests]
+
+
+@pytest.fixture
+def client_of(fake_redis, namespace):
+    clients = []
+
+    def make(respond, **account) -> tuple[FactusClient, Wire]:
+        wire, keys, scripts = Wire(respond), Keys(namespace), Scripts(fake_redis)
+        owner = an_account(**account)
+        client = FactusClient(
+            owner,
+            ApiLimits(create_timeout_s=5.0, read_timeout_s=5.0),
+            RateLimit(scripts, keys, owner),
+            TokenCache(scripts, keys, owner.name, "w1"),
+            keys,
+            transport=httpx.MockTransport(wire),
+        )
+        clients.append(client)
+        return client, wire
+
+    yield make
+
+
+@pytest.fixture
+async def stored_job(fake_redis, namespace):
+    job = a_job()
+    await fake_redis.hset(Keys(namespace).job(job.account, job.id), mapping=job.to_hash())
+    return job
+
+
+async def test_a_create_sends_the_stored_bytes_with_our_agent_and_token(client_of, stored_job):
+    client, wire = client_of(lambda _: httpx.Response(201, json=observed("bill-validate-v2-created-head")))
+    assert isinstance(await client.create(stored_job, latest_ms=0), s.DocumentSeen)
+    sent = wire.requests[-1]
+    assert sent.content.decode() == stored_job.payload
+    assert sent.headers["user-agent"].startswith("factus-worker/")
+    assert sent.headers["authorization"] == "Bearer secret-token"
+
+
+async def test_the_record_is_sending_before_the_first_byte(client_of, stored_job, fake_redis, namespace):
+    seen_state = []
+
+    def respond(_request):
+        return httpx.Response(201, json={})
+
+    client, wire = client_of(respond)
+    key = Keys(namespace).job("acme", "job-1")
+    acquire = client._rate_limit.acquire
+
+    async def watched(**kwargs):
+        found = await acquire(**kwargs)
+        if kwargs.get("mark"):
+            seen_state.append((await fake_redis.hget(key, "sent"), len(wire.requests)))
+        return found
+
+    client._rate_limit.acquire = watched
+    await client.create(stored_job, latest_ms=0)
+    assert seen_state == [(b"sending", 1)], "marked with the permit, when only the token had been asked for"
+
+
+async def test_a_stale_owner_sends_nothing(client_of, stored_job, fake_redis, namespace):
+    await fake_redis.hset(Keys(namespace).job("acme", "job-1"), "fence", 2)
+    client, wire = client_of(lambda _: httpx.Response(201, json={}))
+    with pytest.raises(LeaseLost):
+        await client.create(stored_job, latest_ms=0)
+    assert wire.paths == ["/oauth/token"]
+
+
+async def test_nothing_is_sent_past_the_latest_instant(client_of, stored_job):
+    client, wire = client_of(lambda _: httpx.Response(201, json={}))
+    assert await client.create(stored_job, latest_ms=1) == s.TooLate()
+    assert wire.paths == ["/oauth/token"]
+
+
+async def test_a_401_causes_one_refresh_and_one_repetition(client_of, stored_job):
+    answers = iter([httpx.Response(401, json=observed("error-401-unauthenticated")), httpx.Response(202, json={"status": "Accepted"})])
+    client, wire = client_of(lambda _: next(answers))
+    assert await client.create(stored_job, latest_ms=0) == s.Acknowledged()
+    assert wire.paths == ["/oauth/token", "/v2/bills/validate"] * 2
+
+
+async def test_a_second_401_is_about_the_credentials(client_of, stored_job):
+    client, wire = client_of(lambda _: httpx.Response(401, json={"message": "Unauthenticated."}))
+    assert isinstance(await client.create(stored_job, latest_ms=0), s.CredentialsRefused)
+    assert len(wire.paths) == 4
+
+
+async def test_a_429_holds_the_account_for_everybody(client_of, stored_job, fake_redis, namespace):
+    client, wire = client_of(lambda _: httpx.Response(429, headers={"Retry-After": "7"}, json={}))
+    seen = await client.create(stored_job, latest_ms=0)
+    assert isinstance(seen, s.Throttled)
+    assert 7.0 <= seen.retry_after_s <= 8.0
+    assert await fake_redis.hget(Keys(namespace).account("acme"), "hold_until")
+    assert isinstance(await client.find("invoice", "X"), s.NoPermit), "no call while the hold lasts"
+    assert wire.paths[-1] == "/v2/bills/validate"
+
+
+async def test_a_reference_with_slashes_is_one_segment_of_the_path(client_of):
+    client, wire = client_of(lambda _: httpx.Response(200, json=observed("bill-delete-ok")))
+    assert await client.delete("invoice", "FV/2026/0001") == s.Done()
+    assert wire.paths[-1] == "/v2/bills/destroy/reference/FV%2F2026%2F0001"
+
+
+async def test_a_look_up_reads_the_document_itself_by_its_number(client_of):
+    listing = json.loads((BILLS / "listar.response.json").read_text())
+    shown = json.loads((BILLS / "ver.response.json").read_text())
+    client, wire = client_of(
+        lambda request: httpx.Response(200, json=listing if request.url.path == "/v2/bills" else shown)
+    )
+    seen = await client.find("invoice", "FACT-2026-0124")
+    assert seen.document.raw["cufe"]
+    assert wire.paths[-1] == "/v2/bills/SETP990000550"
+
+
+async def test_a_token_server_out_of_reach_means_that_nothing_was_sent(fake_redis, namespace, stored_job):
+    keys, scripts, owner = Keys(namespace), Scripts(fake_redis), an_account()
+
+    def respond(_request):
+        raise httpx.ReadTimeout("slow")
+
+    client = FactusClient(
+        owner,
+        ApiLimits(5.0, 5.0),
+        RateLimit(scripts, keys, owner),
+        TokenCache(scripts, keys, "acme", "w1"),
+        keys,
+        transport=httpx.MockTransport(respond),
+    )
+    assert isinstance(await client.create(stored_job, latest_ms=0), s.NotSent)
+    assert not await fake_redis.exists(keys.token_lock("acme")), "the lead is given back"
+
+
+async def test_no_places_left_at_factus_are_entered_as_somebody_else_s(client_of, stored_job, fake_redis, namespace):
+    """Factus says that nothing is left, and we sent two calls: the other three were not ours."""
+    client, _ = client_of(
+        lambda _: httpx.Response(202, json={"status": "Accepted"}, headers={"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0"}),
+        rate_limit=5,
+    )
+    await client.create(stored_job, latest_ms=0)
+    assert await fake_redis.llen(Keys(namespace).grants("acme")) == 5

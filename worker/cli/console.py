@@ -1,0 +1,126 @@
+"""
+What the commands share: columns on a terminal and in a pipe, and a Redis client that is closed again.
+
+On a terminal tables are drawn; elsewhere every row is one plain line with aligned columns. Heavy imports stay inside
+the functions, so that ``--help`` never pays for them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from arq.connections import ArqRedis
+    from rich.console import Console
+
+    from worker.settings import Settings
+
+_WIDEST: Final = 46
+"""Characters to which plain columns are padded at most; longer values are shown whole and push the rest aside."""
+
+_EMBEDDED: Final = "embedded:"
+
+
+def is_terminal() -> bool:
+    """Whether a person watches standard output."""
+    return sys.stdout.isatty()
+
+
+def console() -> Console:
+    """A rich console on standard output. Honours NO_COLOR and TERM=dumb by itself; no markup in data."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def show_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    """
+    Rows under headers: a table on a terminal, else aligned plain lines.
+
+    Args:
+        right: Indexes of the columns that are aligned to the right (numbers).
+    """
+    if not is_terminal():
+        for line in plain_lines([headers, *rows], right=right):
+            click.echo(line)
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, header in enumerate(headers):
+        table.add_column(header, justify="right" if index in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(clean(cell) for cell in row))
+    console().print(table)
+
+
+def plain_lines(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
+    """Rows as lines with aligned columns, two blanks between them."""
+    cleaned = [[clean(cell) for cell in row] for row in rows]
+    widths = [min(max(map(len, column)), _WIDEST) for column in zip(*cleaned, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cleaned
+    ]
+
+
+def clean(text: str) -> str:
+    """Text from outside as one line: line breaks and terminal control sequences become blanks."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+@asynccontextmanager
+async def open_redis(settings: Settings, *, must_exist: bool = False) -> AsyncIterator[ArqRedis]:
+    """
+    A client of the configured Redis while the block lasts.
+
+    Args:
+        must_exist: Refuse an embedded folder that holds no data, instead of making a new, empty server of it.
+
+    Raises:
+        ConfigurationError: The address cannot be used.
+        ServiceError: Redis does not answer, or refuses what was asked.
+    """
+    from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+
+    from jobs.errors import ConfigurationError, ServiceError
+    from worker import redis_connection
+
+    url = settings.redis_url
+    if must_exist and url.startswith(_EMBEDDED) and not Path(url.removeprefix(_EMBEDDED), "appendonlydir").exists():
+        raise ConfigurationError(
+            f"FACTUS_REDIS_URL={url}: no embedded server has ever run in that folder. Push something first, or set the "
+            "folder of the worker."
+        )
+    address = url.rsplit("@", 1)[-1]
+    async with redis_connection.server_url(url) as server:
+        client = redis_connection.connect(server)
+        try:
+            yield client
+        except (AuthenticationError, NoPermissionError) as exc:
+            raise ServiceError(
+                f"Redis at {address} refuses this user: {exc}. Check the user and password in FACTUS_REDIS_URL"
+            ) from exc
+        except RedisError as exc:
+            raise ServiceError(
+                f"Redis at {address} failed: {type(exc).__name__}: {exc}. Check FACTUS_REDIS_URL, and that it runs"
+            ) from exc
+        finally:
+            await redis_connection.close(client)
+
+
+def json_text(value: Any) -> str:
+    """Indented JSON for people and jq; Decimals and other values as text."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)

@@ -1,0 +1,259 @@
+"""
+Pushing jobs and waiting for their results: what ``submit`` and ``demo`` have in common.
+
+Pushing needs no right but XADD, so a producer's Redis user can do it. Waiting reads the results streams from the place
+where they stood before the first push.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError, RedisError
+
+from jobs.errors import ServiceError
+from schemas import strict_json
+from worker.job_files import Job
+from worker.keys import Keys
+
+_CHUNK_JOBS: Final = 500
+_CHUNK_BYTES: Final = 4 * 1024 * 1024
+_BLOCK_MS: Final = 500
+_READ_COUNT: Final = 1000
+_ASKED_AT_ONCE: Final = 500
+_FINAL_ENDINGS: Final = (".validated", ".rejected", ".failed", ".completed", ".refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The final word on one job."""
+
+    type: str
+    success: bool
+    number: str = ""
+    total: Decimal | None = None
+    code: str = ""
+    message: str = ""
+    event: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Pushed:
+    """A job in the stream, and its outcome once it is known."""
+
+    job: Job
+    entry: str
+    outcome: Outcome | None = None
+
+
+def chunks(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    """Jobs in groups that are small in number and in bytes."""
+    chunk: list[Job] = []
+    n_bytes = 0
+    for job in jobs:
+        if chunk and (len(chunk) == _CHUNK_JOBS or n_bytes + len(job.text) > _CHUNK_BYTES):
+            yield chunk
+            chunk, n_bytes = [], 0
+        chunk.append(job)
+        n_bytes += len(job.text)
+    if chunk:
+        yield chunk
+
+
+async def push(
+    redis: Redis,
+    keys: Keys,
+    jobs: Sequence[Job],
+    own_streams: frozenset[str],
+    on_pushed: Callable[[int], None] = lambda _n: None,
+) -> list[Pushed]:
+    """
+    Push in order, pipelined.
+
+    Args:
+        own_streams: Accounts whose jobs go to a stream of their own.
+        on_pushed: Called with the number of jobs pushed so far.
+
+    Raises:
+        ServiceError: Redis refused or went away; says how many jobs are in. What is in stays, and pushing the rest
+            or all of it again is safe: one reference with one payload is one document.
+    """
+    pushed: list[Pushed] = []
+    for chunk in chunks(jobs):
+        try:
+            async with redis.pipeline(transaction=False) as pipe:
+                for job in chunk:
+                    owner = job.account if job.account in own_streams else None
+                    pipe.xadd(keys.jobs(owner), {"job": job.text})
+                entries = await pipe.execute()
+        except RedisError as exc:
+            raise ServiceError(
+                f"{len(pushed)} of {len(jobs)} jobs are pushed, then Redis failed: {type(exc).__name__}: {exc}. "
+                "Submitting the same files again is safe: the same reference with the same payload is one document"
+            ) from exc
+        pushed += [Pushed(job, entry.decode()) for job, entry in zip(chunk, entries, strict=True)]
+        on_pushed(len(pushed))
+    return pushed
+
+
+async def ends_of(redis: Redis, streams: Sequence[str]) -> dict[str, str]:
+    """The place just behind the newest entry of each stream, from which to read on."""
+    ends: dict[str, str] = {}
+    for stream in streams:
+        newest = await redis.xrevrange(stream, count=1)
+        ends[stream] = newest[0][0].decode() if newest else "0-0"
+    return ends
+
+
+@dataclass(slots=True)
+class Watch:
+    """Follows the results of pushed jobs until each has its final event."""
+
+    redis: Redis
+    keys: Keys
+    pushed: Sequence[Pushed]
+    places: dict[str, str]
+    on_event: Callable[[dict[str, Any], Pushed], None] = lambda _event, _pushed: None
+    default_account: str | None = None
+    _by_id: dict[str, list[Pushed]] = field(init=False, default_factory=dict)
+    _by_entry: dict[str, Pushed] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for one in self.pushed:
+            self._by_entry[one.entry] = one
+            if one.job.id is not None:
+                self._by_id.setdefault(one.job.id, []).append(one)
+
+    @property
+    def n_open(self) -> int:
+        return sum(one.outcome is None for one in self.pushed)
+
+    async def run(self, timeout_s: float) -> bool:
+        """Wait for all; False when *timeout_s* passed first. Raises what Redis raises."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.n_open:
+                    if not await self._read():
+                        await self._ask_the_ledger()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _read(self) -> bool:
+        # Followed by short blocking reads: the client's own read timeout is 5 s.
+        reply = await self.redis.xread(dict(self.places), count=_READ_COUNT, block=_BLOCK_MS)
+        for stream, entries in reply or []:
+            for entry_id, fields in entries:
+                self.places[stream.decode()] = entry_id.decode()
+                self.take(fields.get(b"job_id", b"").decode(), fields[b"event"])
+        return bool(reply)
+
+    def take(self, job_id: str, raw: bytes) -> None:
+        """Enter one event, if it is of one of our jobs."""
+        # An entry's own id answers what had no usable id, and a conflict of ids; it is the more exact of the two.
+        by_entry = self._by_entry.get(job_id)
+        concerned = [by_entry] if by_entry else [one for one in self._by_id.get(job_id, ()) if one.outcome is None]
+        if not concerned:
+            return
+        event = strict_json.parse(raw)
+        for one in concerned:
+            if one.job.account and event["account"] and one.job.account != event["account"]:
+                continue
+            if is_final(event["type"]):
+                one.outcome = outcome_of(event)
+            self.on_event(event, one)
+
+    async def _ask_the_ledger(self) -> None:
+        """A job that was final before we pushed it again is dropped without another event: its record says how it ended."""
+        open_ones = [one for one in self.pushed if one.outcome is None and one.job.has_own_id and one.job.id]
+        for one in open_ones[:_ASKED_AT_ONCE]:
+            account = one.job.account or self.default_account
+            if account is None:
+                continue
+            try:
+                stored = await self.redis.hmget(
+                    self.keys.job(account, str(one.job.id)),
+                    ["state", "final_type", "number", "last_error", "entry", "total"],
+                )
+            except NoPermissionError:
+                return  # a consumer's user may read results and nothing else
+            state, type_, number, error, entry, total = (value.decode() if value else "" for value in stored)
+            if state == "final" and entry != one.entry:
+                one.outcome = _outcome_of_record(type_, number, error, total)
+
+
+def is_final(event_type: str) -> bool:
+    """Whether an event of a job is its last."""
+    return event_type.endswith(_FINAL_ENDINGS)
+
+
+def outcome_of(event: dict[str, Any]) -> Outcome:
+    """What a person wants to know of a final event."""
+    data = event["data"] or {}
+    errors = event["errors"] or [{}]
+    return Outcome(
+        type=event["type"],
+        success=event["success"],
+        number=data.get("number") or "",
+        total=_money(data.get("total")),
+        code="" if event["success"] else errors[0].get("code", ""),
+        message=event["message"] if event["success"] else errors[0].get("message", event["message"]),
+        event=event,
+    )
+
+
+def _outcome_of_record(type_: str, number: str, error: str, total: str) -> Outcome:
+    success = type_.endswith((".validated", ".completed"))
+    detail = strict_json.parse(error) if error else {}
+    return Outcome(
+        type=type_,
+        success=success,
+        number=number,
+        total=_money(total) if success else None,
+        code=detail.get("code", ""),
+        message=detail.get("message", "finished before; this push changed nothing"),
+    )
+
+
+def _money(value: object) -> Decimal | None:
+    try:
+        return Decimal(str(value)) if value not in (None, "") else None
+    except InvalidOperation:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run of jobs in figures."""
+
+    counts: dict[str, int]
+    n_open: int
+    total: Decimal
+    first_number: str
+    last_number: str
+    failures: tuple[Pushed, ...]
+
+    @property
+    def is_success(self) -> bool:
+        return not self.failures and not self.n_open
+
+
+def summarize(pushed: Sequence[Pushed]) -> Summary:
+    """Add up what came of the jobs."""
+    outcomes = [one.outcome for one in pushed if one.outcome]
+    validated = [outcome for outcome in outcomes if outcome.type.endswith(".validated")]
+    numbers = sorted((outcome.number for outcome in validated if outcome.number), key=lambda text: (len(text), text))
+    return Summary(
+        counts=dict(sorted(Counter(outcome.type for outcome in outcomes).items())),
+        n_open=sum(one.outcome is None for one in pushed),
+        total=sum((outcome.total for outcome in validated if outcome.total is not None), Decimal(0)),
+        first_number=numbers[0] if numbers else "",
+        last_number=numbers[-1] if numbers else "",
+        failures=tuple(one for one in pushed if one.outcome and not one.outcome.success),
+    )
