@@ -184,7 +184,7 @@ class Judge:
         return Send() if resend_pending else self._pending(document.number or "")
 
     def _difference(self, document: DocumentView) -> str:
-        """A repeated reference returns the OLD document whatever is sent, so what came back is compared with what was asked."""
+        """A repeated reference returns the OLD document, whatever is sent: so what came back is compared."""
         job = self.job
         asked_total = Decimal(job.total) if job.total else None
         if (

@@ -125,7 +125,7 @@ class Intake:
                     raise
 
     async def _take_over(self, on_work: Callable[[], None]) -> None:
-        """What an earlier leader had read and not written, oldest first. It cannot write any more: no idle time is needed."""
+        """What an earlier leader had read and not written, oldest first. The fence stops it, so no idle time is needed."""
         for stream in self._owners:
             start: str | bytes = "0-0"
             while True:
@@ -190,7 +190,7 @@ class Intake:
 
     # -- items -----------------------------------------------------------------------------------------------------
     def _examine(self, entry: Entry) -> Item:
-        match self._desk.examine(entry):
+        match self._examined(entry):
             case Accepted(record):
                 document = (
                     self._keys.document(record.account, record.family, record.reference_code)
@@ -201,6 +201,16 @@ class Intake:
                 return Item(entry, "accept", job_key, document, record.lane, record, record.content)
             case Refused(remains, errors, content):
                 return self._refusal(entry, remains, errors, job_id=remains.id, content=content)
+
+    def _examined(self, entry: Entry) -> Accepted | Refused:
+        try:
+            return self._desk.examine(entry)
+        except Exception as exc:  # whatever a producer found to trip us, the entries behind it go on
+            log.exception("intake.defect", entry=entry.id, error=type(exc).__name__)
+            fault = ErrorDetail(
+                code="internal", message=f"Defecto interno al revisar el trabajo: {type(exc).__name__}."
+            )
+            return Refused(Remains(None, entry_id=entry.id), (fault,))
 
     def _refusal(
         self, entry: Entry, remains: Remains, errors: tuple[ErrorDetail, ...], *, job_id: str, content: str

@@ -75,7 +75,7 @@ class LaneBook:
 
 
 class Dispatcher:
-    """The loop that starts what is due. Every worker runs one; a look at a lane is one script, so they cannot collide."""
+    """The loop that starts what is due. Every worker runs one; a look is one script, so they cannot collide."""
 
     def __init__(self, redis: Redis, scripts: Scripts, book: LaneBook) -> None:
         self._redis = redis

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -17,7 +19,7 @@ import structlog
 ALLOWED_KEYS: Final = frozenset(
     {
         # structlog's own
-        "event", "level", "timestamp", "exception", "exc_info", "stack_info", "logger",
+        "event", "level", "timestamp", "exception", "logger",
         # who and what
         "account", "job_id", "job_type", "reference_code", "number", "lane", "worker_id", "fence", "epoch", "entry",
         "arq_id", "task", "pid", "version", "namespace",
@@ -30,6 +32,9 @@ ALLOWED_KEYS: Final = frozenset(
 )  # fmt: skip
 
 
+_MOST_FRAMES: Final = 12
+
+
 def keep_allowed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Drop every key that is not on the list; say which, so that the gap is seen."""
     dropped = [key for key in event if key not in ALLOWED_KEYS and not key.startswith("_")]
@@ -37,6 +42,20 @@ def keep_allowed(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
         del event[key]
     if dropped:
         event["detail"] = f"keys not logged: {', '.join(sorted(dropped))}"
+    return event
+
+
+def frames_only(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """
+    Where an exception came from, without its words: those may quote a payload, a name, a token.
+    """
+    found = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if found is True else found
+    if isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        places = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+        event["exception"] = [type(error).__name__, *places[-_MOST_FRAMES:]]
     return event
 
 
@@ -49,9 +68,9 @@ def configure_logging(*, is_json: bool, level: str = "info") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     tail: list[Any] = (
-        [structlog.processors.format_exc_info, keep_allowed, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        [frames_only, keep_allowed, structlog.processors.JSONRenderer(ensure_ascii=False)]
         if is_json
-        else [keep_allowed, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [frames_only, keep_allowed, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     structlog.configure(
         processors=[*shared, *tail],

@@ -27,6 +27,7 @@ _CHUNK_BYTES: Final = 4 * 1024 * 1024
 _BLOCK_MS: Final = 500
 _READ_COUNT: Final = 1000
 _ASKED_AT_ONCE: Final = 500
+_END_FIELDS: Final = ["state", "final_type", "number", "last_error", "entry", "total"]
 _FINAL_ENDINGS: Final = (".validated", ".rejected", ".failed", ".completed", ".refused")
 
 
@@ -147,7 +148,8 @@ class Watch:
 
     async def _read(self) -> bool:
         # Followed by short blocking reads: the client's own read timeout is 5 s.
-        reply = await self.redis.xread(dict(self.places), count=_READ_COUNT, block=_BLOCK_MS)
+        streams: dict[Any, Any] = dict(self.places)
+        reply = await self.redis.xread(streams, count=_READ_COUNT, block=_BLOCK_MS)
         for stream, entries in reply or []:
             for entry_id, fields in entries:
                 self.places[stream.decode()] = entry_id.decode()
@@ -170,17 +172,15 @@ class Watch:
             self.on_event(event, one)
 
     async def _ask_the_ledger(self) -> None:
-        """A job that was final before we pushed it again is dropped without another event: its record says how it ended."""
+        """A job that was final before it was pushed again is dropped without another event; its record has the end."""
         open_ones = [one for one in self.pushed if one.outcome is None and one.job.has_own_id and one.job.id]
         for one in open_ones[:_ASKED_AT_ONCE]:
             account = one.job.account or self.default_account
             if account is None:
                 continue
             try:
-                stored = await self.redis.hmget(
-                    self.keys.job(account, str(one.job.id)),
-                    ["state", "final_type", "number", "last_error", "entry", "total"],
-                )
+                key = self.keys.job(account, str(one.job.id))
+                stored = await self.redis.execute_command("HMGET", key, *_END_FIELDS)  # type: ignore[no-untyped-call]
             except NoPermissionError:
                 return  # a consumer's user may read results and nothing else
             state, type_, number, error, entry, total = (value.decode() if value else "" for value in stored)

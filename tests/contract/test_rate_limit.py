@@ -17,7 +17,9 @@ from worker.rate_limit import Granted, NotYet, Passed, RateLimit, SendMark
 @pytest.fixture
 def limit_of(redis, namespace):
     def make(**account) -> RateLimit:
-        return RateLimit(Scripts(redis), Keys(namespace), an_account(**{"rate_limit": 5, "rate_window": 0.5, **account}))
+        return RateLimit(
+            Scripts(redis), Keys(namespace), an_account(**{"rate_limit": 5, "rate_window": 0.5, **account})
+        )
 
     return make
 

@@ -245,7 +245,8 @@ async def test_an_own_stream_names_no_other_account(redis, namespace, factus):
     async with running(built) as rig:
         await rig.push({"type": "invoice.issue", "payload": a_bill(reference_code="1")}, stream=built.keys.jobs("a"))
         await rig.push(
-            {"type": "invoice.issue", "account": "b", "payload": a_bill(reference_code="2")}, stream=built.keys.jobs("a")
+            {"type": "invoice.issue", "account": "b", "payload": a_bill(reference_code="2")},
+            stream=built.keys.jobs("a"),
         )
         events = {e["reference_code"]: e for e in await rig.events(2, stream=built.keys.results("a"))}
     assert (events["1"]["type"], events["1"]["account"]) == ("invoice.validated", "a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -31,7 +32,7 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
     from worker.checking import check_rows
     from worker.job_files import FileRefused, read_rows
 
-    stdin = click.get_binary_stream("stdin")
+    stdin = sys.stdin.buffer
     try:
         rows = [row for path in files for row in read_rows(path, stdin)]
     except FileRefused as exc:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from worker.settings import Settings
 
-_WIDEST: Final = 46
+_WIDEST: Final = 64
 """Characters to which plain columns are padded at most; longer values are shown whole and push the rest aside."""
 
 _EMBEDDED: Final = "embedded:"
@@ -97,10 +97,10 @@ async def open_redis(settings: Settings, *, must_exist: bool = False) -> AsyncIt
     from worker import redis_connection
 
     url = settings.redis_url
-    if must_exist and url.startswith(_EMBEDDED) and not Path(url.removeprefix(_EMBEDDED), "appendonlydir").exists():
+    if must_exist and _is_empty(url):
         raise ConfigurationError(
             f"FACTUS_REDIS_URL={url}: no embedded server has ever run in that folder. Push something first, or set the "
-            "folder of the worker."
+            "folder of the worker"
         )
     address = url.rsplit("@", 1)[-1]
     async with redis_connection.server_url(url) as server:
@@ -117,6 +117,10 @@ async def open_redis(settings: Settings, *, must_exist: bool = False) -> AsyncIt
             ) from exc
         finally:
             await redis_connection.close(client)
+
+
+def _is_empty(url: str) -> bool:
+    return url.startswith(_EMBEDDED) and not Path(url.removeprefix(_EMBEDDED), "appendonlydir").exists()
 
 
 def json_text(value: Any) -> str:

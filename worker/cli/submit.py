@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from worker.submitting import Pushed
 
 _SAY_EVERY_S: Final = 2.0
+_PACE_S: Final = 0.1
 
 
 def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
@@ -98,7 +101,7 @@ def command(
 def _read(files: tuple[str, ...], defaults: Defaults) -> list[Job]:
     from worker.job_files import jobs_of, read_rows, sound_rows
 
-    stdin = click.get_binary_stream("stdin")
+    stdin = sys.stdin.buffer
     rows = [row for path in files for row in sound_rows(read_rows(path, stdin))]
     return jobs_of(rows, defaults, f"submit-{secrets.token_hex(6)}")
 
@@ -120,7 +123,8 @@ async def _submit(settings: Settings, jobs: list[Job], timeout_s: float | None) 
             pushed = await push(redis, keys, jobs, own)
             tell(pushed)
             only = next(iter(accounts)) if len(accounts) == 1 else "default"
-            watch = Watch(redis, keys, pushed, places, lambda _event, _one: tell(pushed), default_account=only)
+            paced = _paced(lambda: tell(pushed))
+            watch = Watch(redis, keys, pushed, places, lambda _event, _one: paced(), default_account=only)
             await watch.run(timeout_s)
             tell(pushed)
     summary = summarize(pushed)
@@ -147,7 +151,7 @@ def _show(pushed: list[Pushed], timeout_s: float) -> None:
         show_table(["reference", "code", "message", "from"], failures)
     if summary.n_open:
         click.echo(
-            f"{_jobs(summary.n_open)} without a final event after {timeout_s:g} s. They stay queued and nothing is lost: "
+            f"{_jobs(summary.n_open)} without a final event after {timeout_s:g} s. Nothing is lost, they stay queued: "
             "see factus-worker status, and whether a worker runs.",
             err=True,
         )
@@ -180,14 +184,25 @@ class _Lines:
         self._n_said = -1
 
     def __call__(self, pushed: list[Pushed]) -> None:
-        import time
-
         n_final = sum(one.outcome is not None for one in pushed)
-        is_end = n_final == self._n_jobs
-        if n_final == self._n_said or (not is_end and time.monotonic() - self._said_at < _SAY_EVERY_S):
+        is_early = n_final < self._n_jobs and monotonic() - self._said_at < _SAY_EVERY_S
+        if n_final == self._n_said or is_early:
             return
-        self._said_at, self._n_said = time.monotonic(), n_final
+        self._said_at, self._n_said = monotonic(), n_final
         click.echo(f"{n_final}/{self._n_jobs} final  {_counts(pushed)}".rstrip())
+
+
+def _paced(act: Callable[[], None]) -> Callable[[], None]:
+    """The same act, at most ten times a second: counting thousands of jobs at each event would be slow."""
+    acted_at = 0.0
+
+    def maybe() -> None:
+        nonlocal acted_at
+        if monotonic() - acted_at >= _PACE_S:
+            acted_at = monotonic()
+            act()
+
+    return maybe
 
 
 def _counts(pushed: list[Pushed]) -> str:

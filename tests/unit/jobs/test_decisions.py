@@ -143,7 +143,9 @@ class TestRejected:
 
 
 class TestWaitingForDian:
-    @pytest.mark.parametrize("seen", [s.Acknowledged(), document(is_validated=False), document(is_validated=False, errors=[NOTICE.text])])
+    @pytest.mark.parametrize(
+        "seen", [s.Acknowledged(), document(is_validated=False), document(is_validated=False, errors=[NOTICE.text])]
+    )
     def test_it_is_told_once_and_asked_again_with_the_lane_waiting(self, seen):
         step = judge().after_create(seen)
         assert isinstance(step, Again)

@@ -81,7 +81,9 @@ async def test_a_rejection_is_noted_then_deleted_then_told():
 
 async def test_a_removal_that_was_begun_is_finished_without_a_new_create():
     factus = FakeFactus()
-    verdict = json.dumps([{"code": "dian.rejected", "message": "x", "field": None, "rule": "FAK24", "retryable": False}])
+    verdict = json.dumps(
+        [{"code": "dian.rejected", "message": "x", "field": None, "rule": "FAK24", "retryable": False}]
+    )
     ended = await attempt(factus, sent="deleting", verdict=verdict)
     assert (ended.ending.state, ended.ending.errors[0].rule) == ("rejected", "FAK24")
     assert factus.calls == {"delete": 1}

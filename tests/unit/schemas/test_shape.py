@@ -100,4 +100,5 @@ def test_every_field_is_described() -> None:
     schema = FAMILIES["invoice"].shape.model.model_json_schema()
     for definition in (schema, *schema["$defs"].values()):
         for name, field in definition["properties"].items():
-            assert field.get("title") and field.get("description"), name
+            assert field.get("title"), name
+            assert field.get("description"), name

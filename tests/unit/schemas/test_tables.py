@@ -8,7 +8,7 @@ import pytest
 
 from schemas import tables
 from schemas.check_digit import check_digit
-from schemas.money import Wrong, parse, plain, render, round2
+from schemas.money import Wrong, normal, parse, render, round2
 
 
 def test_codes_and_names_are_found() -> None:
@@ -47,7 +47,9 @@ def test_what_is_no_nit_has_no_check_digit(nit: str) -> None:
     assert check_digit(nit) is None
 
 
-@pytest.mark.parametrize("value", ["0", "19", "19.0", "19.00", "-14.81", 19, Decimal("19.00"), "007", "9" * 18], ids=repr)
+@pytest.mark.parametrize(
+    "value", ["0", "19", "19.0", "19.00", "-14.81", 19, Decimal("19.00"), "007", "9" * 18], ids=repr
+)
 def test_decimals_are_read(value: object) -> None:
     assert parse(value) == Decimal(str(value))
 
@@ -97,12 +99,5 @@ def test_rendering() -> None:
     assert render(Decimal("83300")) == "83300.00"
     assert render(Decimal("-0.001")) == "0.00"
     assert render(Decimal("1E+5")) == "100000.00"
-    assert [plain(Decimal(text)) for text in ("19.00", "19.0", "19", "0.50", "-0.00", "100", "007")] == [
-        "19",
-        "19",
-        "19",
-        "0.5",
-        "0",
-        "100",
-        "7",
-    ]
+    assert {str(normal(Decimal(text))) for text in ("19.00", "19.0", "19", "019")} == {"19"}
+    assert str(normal(Decimal("-0.00"))) == "0"

@@ -36,7 +36,9 @@ def answer(status: int, body: object = None, **changes) -> fc.Answer:
 
 class TestErrorsOfHttpx:
     def every_error() -> list[type[httpx.HTTPError]]:
-        found = [value for value in vars(httpx).values() if inspect.isclass(value) and issubclass(value, httpx.HTTPError)]
+        found = [
+            value for value in vars(httpx).values() if inspect.isclass(value) and issubclass(value, httpx.HTTPError)
+        ]
         return sorted(found, key=lambda error: error.__name__)
 
     @pytest.mark.parametrize("error", every_error(), ids=lambda error: error.__name__)
@@ -49,7 +51,14 @@ class TestErrorsOfHttpx:
 
     @pytest.mark.parametrize(
         "error",
-        [httpx.ReadTimeout, httpx.WriteTimeout, httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError],
+        [
+            httpx.ReadTimeout,
+            httpx.WriteTimeout,
+            httpx.ReadError,
+            httpx.WriteError,
+            httpx.CloseError,
+            httpx.RemoteProtocolError,
+        ],
     )
     def test_what_may_have_arrived_is_unknown(self, error):
         assert isinstance(fc.translate(error("x")), s.Unknown)
@@ -68,7 +77,9 @@ class TestAnswersToACreate:
     def test_accepted_without_data_is_an_acknowledgement(self):
         assert fc.read_create(answer(202, observed("bill-validate-v2-accepted-async"))) == s.Acknowledged()
 
-    @pytest.mark.parametrize("body", [None, {}, [], {"data": {}}, {"data": {"number": "X"}}, {"status": "Created", "data": None}])
+    @pytest.mark.parametrize(
+        "body", [None, {}, [], {"data": {}}, {"data": {"number": "X"}}, {"status": "Created", "data": None}]
+    )
     def test_an_unreadable_success_is_unknown(self, body):
         assert isinstance(fc.read_create(answer(200, body)), s.Unknown)
 
@@ -188,7 +199,7 @@ def client_of(fake_redis, namespace):
         clients.append(client)
         return client, wire
 
-    yield make
+    return make
 
 
 @pytest.fixture
@@ -243,7 +254,12 @@ async def test_nothing_is_sent_past_the_latest_instant(client_of, stored_job):
 
 
 async def test_a_401_causes_one_refresh_and_one_repetition(client_of, stored_job):
-    answers = iter([httpx.Response(401, json=observed("error-401-unauthenticated")), httpx.Response(202, json={"status": "Accepted"})])
+    answers = iter(
+        [
+            httpx.Response(401, json=observed("error-401-unauthenticated")),
+            httpx.Response(202, json={"status": "Accepted"}),
+        ]
+    )
     client, wire = client_of(lambda _: next(answers))
     assert await client.create(stored_job, latest_ms=0) == s.Acknowledged()
     assert wire.paths == ["/oauth/token", "/v2/bills/validate"] * 2
@@ -303,7 +319,9 @@ async def test_a_token_server_out_of_reach_means_that_nothing_was_sent(fake_redi
 async def test_no_places_left_at_factus_are_entered_as_somebody_else_s(client_of, stored_job, fake_redis, namespace):
     """Factus says that nothing is left, and we sent two calls: the other three were not ours."""
     client, _ = client_of(
-        lambda _: httpx.Response(202, json={"status": "Accepted"}, headers={"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0"}),
+        lambda _: httpx.Response(
+            202, json={"status": "Accepted"}, headers={"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0"}
+        ),
         rate_limit=5,
     )
     await client.create(stored_job, latest_ms=0)

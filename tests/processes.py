@@ -1,0 +1,161 @@
+"""
+Real processes for tests: a server that can be killed, the sandbox, workers; all stopped by process id.
+
+Each test gets a folder of its own, so a killed server takes nobody else's data with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from worker import embedded_redis
+
+ROOT = Path(__file__).parents[1]
+SECRETS = {
+    "FACTUS_CLIENT_ID": "client-id-7f3a",
+    "FACTUS_CLIENT_SECRET": "client-secret-91bd",
+    "FACTUS_USERNAME": "contador-secreto@example.com",
+    "FACTUS_PASSWORD": "clave-muy-secreta-55",
+}
+
+
+@dataclass
+class Plant:
+    """A server, a sandbox, and the workers that were started on them."""
+
+    folder: Path
+    env: dict[str, str]
+    sandbox_url: str
+    server: embedded_redis.EmbeddedServer
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def redis(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.server.socket_path), socket_timeout=10)
+
+    def start_worker(self, *arguments: str) -> subprocess.Popen[bytes]:
+        log = (self.folder / f"worker-{len(self.workers)}.log").open("wb")
+        command = [sys.executable, "-m", "worker", "run", "--log-level", "debug", *arguments]
+        process = subprocess.Popen(
+            command, env=self.env, cwd=self.folder, stderr=log, stdout=log, start_new_session=True
+        )
+        log.close()
+        self.workers.append(process)
+        return process
+
+    def log_of(self, n: int) -> str:
+        return (self.folder / f"worker-{n}.log").read_text()
+
+    def push(self, payload: dict[str, Any], **envelope: Any) -> None:
+        job = {"type": "invoice.issue", "payload": payload, **envelope}
+        self.redis.xadd("factus:jobs", {"job": json.dumps(job)})
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(fields[b"event"]) for _, fields in self.redis.xrange("factus:results")]
+
+    def wait_for_events(self, n: int, *, timeout_s: float) -> list[dict[str, Any]]:
+        until(
+            lambda: len(self.events()) >= n,
+            timeout_s=timeout_s,
+            what=lambda: f"{len(self.events())} of {n} events\n{self.tail()}",
+        )
+        return self.events()
+
+    def tail(self) -> str:
+        return "\n".join(self.log_of(n)[-1500:] for n in range(len(self.workers)))
+
+    def report(self) -> dict[str, Any]:
+        return get_json(f"{self.sandbox_url}/_sandbox/report")
+
+    def documents(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = get_json(f"{self.sandbox_url}/_sandbox/documents")
+        return found
+
+    def add_fault(self, rule: dict[str, Any]) -> None:
+        post_json(f"{self.sandbox_url}/_sandbox/faults", {"rules": [rule]})
+
+    def kill_server(self) -> None:
+        os.kill(self.server.pid, signal.SIGKILL)
+        embedded_redis.stop(self.server)
+
+    def restart_server(self) -> None:
+        self.server = embedded_redis.start(self.folder / "data")
+
+
+@contextmanager
+def plant(folder: Path, *sandbox_arguments: str, **env: str) -> Iterator[Plant]:
+    """Start a server and a sandbox in *folder*; stop everything at the end, workers first."""
+    server = embedded_redis.start(folder / "data")
+    sandbox = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "--port", "0", *sandbox_arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert sandbox.stdout is not None
+    url = sandbox.stdout.readline().decode().split()[-1]
+    found = Plant(
+        folder,
+        {
+            **{name: value for name, value in os.environ.items() if not name.startswith("FACTUS_")},
+            "PYTHONPATH": str(ROOT),
+            "FACTUS_REDIS_URL": server.url(),
+            "FACTUS_BASE_URL": url,
+            "FACTUS_BACKOFF_BASE": "100ms",
+            "FACTUS_BACKOFF_MAX": "1s",
+            **SECRETS,
+            **env,
+        },
+        url,
+        server,
+    )
+    try:
+        yield found
+    finally:
+        stop_processes([*found.workers, sandbox])
+        sandbox.stdout.close()
+        embedded_redis.stop(found.server)
+
+
+def stop_processes(processes: Sequence[subprocess.Popen[bytes]], *, grace_s: float = 10.0) -> None:
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    for process in processes:
+        try:
+            process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def until(condition: Callable[[], bool], *, timeout_s: float, what: Callable[[], str] = lambda: "") -> None:
+    gives_up_at = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > gives_up_at:
+            raise AssertionError(f"not within {timeout_s} s: {what()}")
+        time.sleep(0.02)
+
+
+def get_json(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return json.load(answer)
+
+
+def post_json(url: str, body: Any) -> None:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10):
+        pass

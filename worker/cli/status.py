@@ -1,0 +1,186 @@
+"""``factus-worker status``: one document explained, or everything at a glance."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from worker.cli.console import clean, json_text, open_redis, show_table
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from worker.explaining import Explanation
+    from worker.settings import Settings
+    from worker.status import Overview, StatusReader
+
+
+@click.command("status")
+@click.argument("reference", required=False)
+@click.option("--account", metavar="NAME", help="Look in this account only.")
+@click.option("--family", metavar="NAME", help="Look at this family only, such as invoice.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def command(reference: str | None, account: str | None, family: str | None, as_json: bool) -> None:
+    """Explain the document of REFERENCE (a job id will do): where it is, why, what happens next and when.
+
+    Without REFERENCE: workers, intake, lanes with the time each backlog will need, allowance, holds and tokens of the
+    accounts, dead letters.
+
+    \b
+    Exit status: 0 all is well, 1 not found or a problem seen, 2 wrong usage.
+    """
+    from worker.settings import load_settings
+
+    if reference is None and (account or family):
+        raise click.UsageError("--account and --family go with a REFERENCE.")
+    settings = load_settings()
+    is_well = asyncio.run(
+        _overview(settings, as_json) if reference is None else _explain(settings, reference, account, family, as_json)
+    )
+    if not is_well:
+        raise click.exceptions.Exit(1)
+
+
+async def _overview(settings: Settings, as_json: bool) -> bool:
+    from dataclasses import asdict
+
+    from schemas.factus import BOGOTA
+    from worker.explaining import problems
+
+    async with open_redis(settings, must_exist=True) as redis:
+        seen = await _reader(settings, redis).overview()
+    found = problems(seen)
+    if as_json:
+        click.echo(json_text({**asdict(seen), "problems": found}))
+    else:
+        _show_overview(seen, found, BOGOTA)
+    return not found
+
+
+def _reader(settings: Settings, redis: object) -> StatusReader:
+    from redis.asyncio import Redis
+
+    from worker.keys import Keys
+    from worker.status import StatusReader
+
+    assert isinstance(redis, Redis)
+    return StatusReader(
+        redis,
+        Keys(settings.namespace),
+        settings.accounts(),
+        limit=settings.rate_limit,
+        window_s=settings.rate_window,
+    )
+
+
+def _show_overview(seen: Overview, found: list[str], zone: tzinfo) -> None:
+    _section("Workers", ["worker", "version", "running", "done", "last sign"], _worker_rows(seen), "none is running")
+    intake = [
+        [one.stream, str(one.n_pushed), str(one.n_pending), seen.intake_leader or "nobody"] for one in seen.intakes
+    ]
+    _section("Intake", ["stream", "not taken in", "in hand", "taken in by"], intake, "")
+    _section("Lanes", ["lane", "waiting", "later", "in flight", "on hold", "next look", "backlog needs"],
+             _lane_rows(seen, zone), "nothing waits")  # fmt: skip
+    _section("Accounts", ["account", "allowance used", "on hold", "429s", "token"], _account_rows(seen, zone),
+             "none is configured here, and no worker runs")  # fmt: skip
+    click.echo(f"Dead letters: {seen.n_dead}")
+    for problem in found:
+        click.echo(f"Problem: {problem}")
+
+
+def _section(title: str, headers: list[str], rows: list[list[str]], empty: str) -> None:
+    click.echo(f"{title}: {len(rows)}" if rows else f"{title}: {empty}")
+    if rows:
+        show_table(headers, rows)
+    click.echo()
+
+
+def _worker_rows(seen: Overview) -> list[list[str]]:
+    return [
+        [one.id, one.version, str(one.n_running), str(one.n_run), f"{one.seen_ms_ago / 1000:.1f} s ago"]
+        for one in seen.workers
+    ]
+
+
+def _lane_rows(seen: Overview, zone: tzinfo) -> list[list[str]]:
+    from worker.explaining import clock, reason_words, span
+
+    rows = []
+    for lane in seen.lanes:
+        hold = f"until {clock(lane.hold.until_ms, zone)}: {reason_words(lane.hold)}" if lane.hold else "-"
+        counts = [str(lane.n_waiting), str(lane.n_later), str(lane.n_in_flight)]
+        needs = f"about {span(lane.backlog_s)}" if lane.backlog_s else ("no wait" if lane.n_waiting else "-")
+        rows.append([lane.name, *counts, hold, clock(lane.next_look_ms, zone), needs])
+    return rows
+
+
+def _account_rows(seen: Overview, zone: tzinfo) -> list[list[str]]:
+    from worker.explaining import clock, reason_words, span
+
+    rows = []
+    for one in seen.accounts:
+        hold = f"until {clock(one.hold.until_ms, zone)}: {reason_words(one.hold)}" if one.hold else "-"
+        token = f"no. {one.token_generation}, {span(one.token_life_s)} left" if one.token_life_s else "none"
+        used = f"{one.n_used} of {one.limit} in {one.window_s:g} s"
+        rows.append([one.name + ("" if one.is_configured else " (not configured here)"), used, hold,
+                     str(one.n_throttled), token])  # fmt: skip
+    return rows
+
+
+async def _explain(settings: Settings, reference: str, account: str | None, family: str | None, as_json: bool) -> bool:
+    from dataclasses import asdict
+
+    from schemas.factus import BOGOTA
+    from worker.explaining import explain, explain_event
+
+    accounts = settings.accounts()
+    async with open_redis(settings, must_exist=True) as redis:
+        reader = _reader(settings, redis)
+        told = [
+            explain(found, accounts[found.job.account].zone if found.job.account in accounts else BOGOTA)
+            for found in await reader.find(reference, account=account, family=family)
+        ]
+        if not told and (event := await reader.last_event(reference, account)):
+            told = [explain_event(event)]
+        is_pushed = not told and await reader.is_pushed(reference)
+    if as_json:
+        click.echo(json_text({"found": [asdict(one) for one in told], "is_waiting_for_intake": is_pushed}))
+    elif told:
+        for one in told:
+            _show_explanation(one)
+    elif is_pushed:
+        click.echo(f"{reference} is pushed and no worker has taken it in yet. Next: a running worker does, in seconds.")
+    if not told and not is_pushed:
+        click.echo(_hint(settings, reference, account), err=True)
+    return bool(told or is_pushed)
+
+
+def _show_explanation(one: Explanation) -> None:
+    error = one.last_error or {}
+    field = f" ({error['field']})" if error.get("field") else ""
+    lines = [
+        ("reference", f"{one.reference_code or '-'}  ({one.account}, {one.job_type})"),
+        ("job", one.job_id),
+        ("where", one.where),
+        ("why", one.why),
+        ("next", one.next),
+        ("since", one.since),
+        ("number", one.number),
+        ("attempts", str(one.attempts)),
+        ("last error", f"{error['code']}: {error['message']}{field}" if error else None),
+        ("tried until", one.tried_until),
+    ]
+    for name, text in lines:
+        if text:
+            click.echo(f"{name + ':':<13}{clean(text)}")
+    click.echo()
+
+
+def _hint(settings: Settings, reference: str, account: str | None) -> str:
+    where = f"account {account}" if account else "any account that is known here"
+    return (
+        f"{reference} is unknown in {where} (namespace {settings.namespace}). Finished ones are remembered "
+        f"{settings.ledger_days} days. Check the spelling, --account, FACTUS_NAMESPACE and FACTUS_REDIS_URL."
+    )

@@ -1,0 +1,229 @@
+"""
+Reading the results streams for a person or a pipe: from where, which events, and how one looks as a line.
+
+Several streams (``own_streams``) are read as one, in the order in which their entries were published. A group's events
+are acknowledged by the caller, after they were put out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from schemas import strict_json
+from worker.settings import parse_duration
+
+_PAGE: Final = 500
+_BLOCK_MS: Final = 1000
+_ABANDONED_MS: Final = 60_000
+_MOST_HELD: Final = 10_000
+_CONSUMER: Final = "results-"
+_ENTRY_ID: Final = re.compile(r"\d{1,20}(-\d{1,20})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One entry of a results stream."""
+
+    stream: str
+    entry: str
+    raw: bytes
+    type: str
+    account: str
+
+    @property
+    def order(self) -> tuple[int, int]:
+        ms, _, seq = self.entry.partition("-")
+        return int(ms), int(seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events are wanted; None takes all."""
+
+    type_glob: str | None = None
+    account: str | None = None
+
+    def takes(self, found: Published) -> bool:
+        if self.account is not None and found.account != self.account:
+            return False
+        return self.type_glob is None or fnmatchcase(found.type, self.type_glob)
+
+
+def since_entry(text: str, *, now: datetime) -> str:
+    """
+    The first entry id at or after *text*: a duration before now, an RFC 3339 time, or an entry id.
+
+    Raises:
+        ValueError: None of the three.
+    """
+    try:
+        seconds = parse_duration(text)
+        return f"{round((now.timestamp() - float(str(seconds))) * 1000)}-0"
+    except ValueError:
+        pass
+    if _ENTRY_ID.fullmatch(text):
+        return text
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ValueError("a duration (10m), a time with its zone (2026-11-30T08:00:00-05:00) or a stream entry id")
+    return f"{round(at.timestamp() * 1000)}-0"
+
+
+def before(entry: str) -> str:
+    """The greatest id below *entry*: reading on behind it gives *entry* first."""
+    ms, _, seq = entry.partition("-")
+    if int(seq or 0):
+        return f"{ms}-{int(seq) - 1}"
+    return f"{int(ms) - 1}-{2**64 - 1}" if int(ms) else "0-0"
+
+
+async def there(redis: Redis, streams: Sequence[str], since: str) -> AsyncIterator[Published]:
+    """Every event from *since* on that is there now, oldest first."""
+    pages: dict[str, list[Published]] = {}
+    following: dict[str, str | None] = dict.fromkeys(streams, since)
+    while True:
+        for stream in streams:
+            start = following[stream]
+            if not pages.get(stream) and start is not None:
+                pages[stream] = _published(stream, await redis.xrange(stream, min=start, count=_PAGE))
+                following[stream] = f"({pages[stream][-1].entry}" if len(pages[stream]) == _PAGE else None
+        heads = [page[0] for page in pages.values() if page]
+        if not heads:
+            return
+        first = min(heads, key=lambda found: found.order)
+        yield pages[first.stream].pop(0)
+
+
+async def followed(redis: Redis, places: dict[str, str]) -> AsyncIterator[Published]:
+    """Every event behind *places* (the last entry seen of each stream), then each as it comes, without end."""
+    while True:
+        reply = await redis.xread(dict[Any, Any](places), count=_PAGE, block=_BLOCK_MS)
+        for found in _merged(reply):
+            places[found.stream] = found.entry
+            yield found
+
+
+class GroupReader:
+    """One consumer of a consumer group on every stream; what it has read stays pending until :meth:`ack`."""
+
+    def __init__(self, redis: Redis, streams: Sequence[str], group: str) -> None:
+        self._redis = redis
+        self._streams = streams
+        self._group = group
+        self._consumer = f"{_CONSUMER}{socket.gethostname()}-{os.getpid()}"
+
+    async def open(self) -> None:
+        """Have the group, from the beginning of each stream."""
+        for stream in self._streams:
+            try:
+                await self._redis.xgroup_create(stream, self._group, id="0", mkstream=True)
+            except ResponseError as exc:
+                if "BUSYGROUP" not in str(exc):
+                    raise
+
+    async def read(self, *, follow: bool) -> AsyncIterator[Published]:
+        """What nobody of the group has acknowledged and no living consumer holds; with *follow* without end."""
+        async for found in self._abandoned():
+            yield found
+        while True:
+            reply = await self._redis.xreadgroup(
+                self._group,
+                self._consumer,
+                dict.fromkeys(self._streams, ">"),
+                count=_PAGE,
+                block=_BLOCK_MS if follow else None,
+            )
+            for found in _merged(reply):
+                yield found
+            if reply:
+                continue
+            if not follow:
+                return
+            async for found in self._abandoned():
+                yield found
+
+    async def ack(self, found: Published) -> None:
+        await self._redis.xack(found.stream, self._group, found.entry)
+
+    async def close(self) -> None:
+        """Give back what was read and not acknowledged, and leave no consumer behind that holds nothing."""
+        for stream in self._streams:
+            held = await self._redis.xpending_range(stream, self._group, "-", "+", _MOST_HELD, self._consumer)
+            if held:
+                # Marked as long untouched, so that the next reader takes it over without waiting a minute.
+                entries = [one["message_id"] for one in held]
+                await self._redis.xclaim(stream, self._group, self._consumer, 0, entries, idle=_ABANDONED_MS)
+            for one in await self._redis.xinfo_consumers(stream, self._group):
+                if self._is_done(one):
+                    await self._redis.xgroup_delconsumer(stream, self._group, one["name"])
+
+    def _is_done(self, consumer: Mapping[str, Any]) -> bool:
+        name = consumer["name"].decode()
+        is_gone = name == self._consumer or (name.startswith(_CONSUMER) and consumer["idle"] > _ABANDONED_MS)
+        return is_gone and not consumer["pending"]
+
+    async def _abandoned(self) -> AsyncIterator[Published]:
+        """What a consumer read a minute ago and never acknowledged: it was killed in between."""
+        for stream in self._streams:
+            start: str | bytes = "0-0"
+            while True:
+                reply = await self._redis.xautoclaim(
+                    stream, self._group, self._consumer, _ABANDONED_MS, start, count=_PAGE
+                )
+                start = reply[0]
+                for found in _published(stream, reply[1]):
+                    yield found
+                if start in (b"0-0", "0-0"):
+                    break
+                await asyncio.sleep(0)
+
+
+def line_of(raw: bytes) -> str:
+    """One event as one aligned line: time, type, reference, number or error, message."""
+    event = strict_json.parse(raw)
+    at = datetime.fromisoformat(event["time"])
+    data, errors = event["data"] or {}, event["errors"] or []
+    found = errors[0].get("code") if errors else data.get("number")
+    reference = event["reference_code"] or event["job_id"] or event["account"] or "-"
+    columns = [
+        f"{at:%Y-%m-%d %H:%M:%S}",
+        f"{event['type']:<18}",
+        f"{reference:<24}",
+        f"{found or '-':<20}",
+        event["message"],
+    ]
+    return "".join(char if char.isprintable() else " " for char in "  ".join(columns)).rstrip()
+
+
+def _merged(reply: Iterable[Any] | None) -> list[Published]:
+    found = [one for stream, entries in reply or () for one in _published(stream.decode(), entries)]
+    return sorted(found, key=lambda one: one.order)
+
+
+def _published(stream: str, entries: Iterable[tuple[bytes, Mapping[bytes, bytes] | None]]) -> list[Published]:
+    # XAUTOCLAIM gives None for entries that were trimmed while they were pending.
+    return [
+        Published(
+            stream=stream,
+            entry=entry.decode(),
+            raw=fields[b"event"],
+            type=fields.get(b"type", b"").decode(),
+            account=fields.get(b"account", b"").decode(),
+        )
+        for entry, fields in entries
+        if fields is not None and b"event" in fields
+    ]
