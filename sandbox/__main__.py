@@ -1,0 +1,75 @@
+"""`python -m sandbox`: a local Factus API on a port."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox.config import SandboxConfig
+from sandbox.durations import Latency, parse_duration_s
+from sandbox.faults import PlanError, Rule, read_rules
+from sandbox.server import run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 stopped by a signal, 1 could not listen, 2 wrong usage."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    config = SandboxConfig(
+        seed=given.seed,
+        latency=given.latency,
+        read_latency=given.read_latency,
+        rate_limit=given.rate_limit,
+        rate_window_s=given.rate_window,
+        token_lifetime_s=int(given.token_lifetime),
+        notice_share=given.notice_share,
+        faults=given.faults,
+    )
+    try:
+        run(config, given.host, given.port)
+    except OSError as error:
+        sys.stderr.write(f"sandbox: cannot listen on {given.host}:{given.port}: {error.strerror}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A local Factus API v2 to develop against.")
+    add = parser.add_argument
+    add("--host", default="127.0.0.1")
+    add("--port", type=int, default=8400, help="0 for a free one (default 8400)")
+    add("--seed", type=int, default=0, help="decides latencies, notices and shares of faults (default 0)")
+    add("--latency", type=_latency, default=Latency(), help="of a create: 200ms, or a range such as 200ms-800ms")
+    add("--read-latency", type=_latency, default=None, help="of all else (default: a twentieth of --latency)")
+    add("--faults", type=_faults, default=(), metavar="FILE", help="a fault plan, see sandbox/README.md")
+    add("--rate-limit", type=int, default=80, help="requests per account in one window, 0 for no limit (default 80)")
+    add("--rate-window", type=_duration, default=60.0, help="length of that window (default 60s)")
+    add("--token-lifetime", type=_duration, default=3600.0, help="expires_in of tokens (default 1h)")
+    add("--notice-share", type=float, default=0.25, help="share of documents with a notice of DIAN (default 0.25)")
+    return parser
+
+
+def _latency(text: str) -> Latency:
+    try:
+        return Latency.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _faults(text: str) -> tuple[Rule, ...]:
+    try:
+        return read_rules(json.loads(Path(text).read_text(encoding="utf-8")))
+    except (OSError, json.JSONDecodeError, PlanError) as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""
+What every request passes before and after its own work: the edge, the token, the allowance, the fault plan.
+
+A handler gets a Call and returns an answer; everything that disturbs it from outside is here, in the order in which
+Factus was seen to look: agent, token, allowance.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox import answers
+from sandbox.accounts import Account
+from sandbox.families import Family
+from sandbox.faults import Effects
+from sandbox.limits import UNLIMITED
+from sandbox.state import SandboxState
+from sandbox.store import Shelf
+from sandbox.tokens import Bearer
+
+# Default agents of libraries, as the edge (Cloudflare, error 1010) refuses them. curl is let pass: people try by hand.
+_LIBRARY_AGENTS = ("python-httpx/", "python-requests/", "python-urllib/", "go-http-client/", "aiohttp/")
+
+
+Body = dict[str, Any] | None
+
+
+@dataclass(slots=True)
+class Call:
+    """
+    One request that has been let in.
+
+    Args:
+        reference: What fault plans know it by: a reference code, a document's number, or nothing.
+        body: The JSON object that was sent; None when it was not one.
+    """
+
+    request: Request
+    state: SandboxState
+    account: Account
+    family: Family
+    kind: str
+    reference: str
+    body: Body
+    effects: Effects
+
+    @property
+    def shelf(self) -> Shelf:
+        return self.account.shelf(self.family)
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+Reader = Callable[[Request], Awaitable[tuple[str, Body]]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+async def read_body(request: Request) -> Body:
+    """The JSON object of a request; None when there is none, or when it holds text that UTF-8 cannot write."""
+    raw = await request.body()
+    try:
+        parsed = json.loads(raw, parse_float=Decimal, parse_constant=_refuse_constant)
+        if b"\\u" in raw:
+            json.dumps(parsed, ensure_ascii=False, default=str).encode()
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+async def by_reference_in_body(request: Request) -> tuple[str, Body]:
+    body = await read_body(request)
+    reference = body.get("reference_code") if body else None
+    return (reference if isinstance(reference, str) else ""), body
+
+
+async def by_path(request: Request) -> tuple[str, Body]:
+    path = request.path_params
+    reference: str = path.get("reference") or path.get("number") or ""
+    return reference, await read_body(request) if request.method == "POST" else None
+
+
+async def by_filter(request: Request) -> tuple[str, Body]:
+    return request.query_params.get("filter[reference_code]", ""), None
+
+
+def is_library_default(agent: str) -> bool:
+    lowered = agent.lower()
+    return (
+        not lowered or lowered.startswith(_LIBRARY_AGENTS) or (lowered.startswith("python/") and "aiohttp/" in lowered)
+    )
+
+
+def guard(kind: str, family: Family, handler: Handler, read: Reader, state: SandboxState) -> Endpoint:
+    """The endpoint of a route that needs a token."""
+
+    async def endpoint(request: Request) -> Response:
+        if is_library_default(request.headers.get("user-agent", "")):
+            state.n_edge_refusals += 1
+            return answers.edge_refusal()
+        account = _authenticate(request, state)
+        if account is None:
+            return answers.unauthenticated()
+        reference, body = await read(request)
+        return await admit(request, state, account, family, kind, reference, body, handler)
+
+    return endpoint
+
+
+async def admit(
+    request: Request,
+    state: SandboxState,
+    account: Account,
+    family: Family,
+    kind: str,
+    reference: str,
+    body: Body,
+    handler: Handler,
+) -> Response:
+    """Count the request, then let it through the allowance and the fault plan to its handler."""
+    account.requests[kind] += 1
+    now = state.now()
+    account.busiest.note(now)
+    allowance = account.window.take(now)
+    if allowance.retry_after_s is not None:
+        account.answers[429] += 1
+        return answers.too_many(allowance.headers)
+    effects = state.plan.effects_for(kind, account.user, reference)
+    call = Call(request, state, account, family, kind, reference, body, effects)
+    response = await _disturbed(call, handler) if effects else (_closed(call) or await handler(call))
+    account.answers[0 if isinstance(response, answers.DroppedConnection) else response.status_code] += 1
+    if allowance is not UNLIMITED:
+        for name, value in allowance.headers.items():
+            response.headers.setdefault(name, value)
+    return response
+
+
+def _authenticate(request: Request, state: SandboxState) -> Account | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    bearer, user = state.tokens.look_up(token.strip(), state.now()) if scheme.lower() == "bearer" else (None, "")
+    if bearer is Bearer.VALID:
+        return state.accounts.open(user)
+    if user:
+        account = state.accounts.open(user)
+        account.answers[401] += 1
+        account.busiest.note(state.now())
+    else:
+        state.n_unidentified += 1
+    return None
+
+
+def _closed(call: Call) -> Response | None:
+    """The answers of an account that is switched off in some way, through the control routes."""
+    account = call.account
+    if call.kind == "token":
+        return None
+    if not account.serves_v2:
+        return answers.other_version()
+    if call.kind == "create" and not account.has_paid:
+        return answers.payment_required()
+    if call.kind == "create" and not account.has_product:
+        return answers.product_off()
+    return None
+
+
+async def _disturbed(call: Call, handler: Handler) -> Response:
+    if (slow := call.effects.get("slow")) and call.kind != "create":
+        await asyncio.sleep(slow["seconds"])
+    if (refused := _before(call)) is not None:
+        return refused
+    response = _closed(call) or await handler(call)
+    return _after(call, response)
+
+
+def _before(call: Call) -> Response | None:
+    """The effect that keeps the request from being processed, if one fired."""
+    effects = call.effects
+    if effects.get("drop_before"):
+        return answers.DroppedConnection()
+    if effects.get("html_403"):
+        return answers.edge_refusal()
+    if unauthorized := effects.get("unauthorized"):
+        if unauthorized["revoke"]:
+            call.state.tokens.revoke(call.account.user)
+        return answers.unauthenticated()
+    if limited := effects.get("rate_limited"):
+        after_s = int(limited["retry_after"])
+        resets_at = str(int(call.state.now()) + after_s)
+        return answers.too_many(
+            {"Retry-After": str(after_s), "X-RateLimit-Reset": resets_at, "X-RateLimit-Remaining": "0"}
+        )
+    if effects.get("forbidden_version"):
+        return answers.other_version()
+    if effects.get("forbidden_product"):
+        return answers.product_off()
+    if effects.get("payment_required"):
+        return answers.payment_required()
+    if error := effects.get("error_before"):
+        return answers.server_error(int(error["status"]))
+    return None
+
+
+def _after(call: Call, response: Response) -> Response:
+    """The effect that spoils the answer of a request that was processed."""
+    effects = call.effects
+    if effects.get("drop_after"):
+        return answers.DroppedConnection()
+    if error := effects.get("error_after"):
+        return answers.server_error(int(error["status"]))
+    if garbage := effects.get("garbage"):
+        return Response(garbage["text"], int(garbage["status"]), media_type="application/json")
+    if empty := effects.get("empty"):
+        return Response(b"", int(empty["status"]), media_type="application/json")
+    return response
