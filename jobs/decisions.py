@@ -15,9 +15,10 @@ from typing import Literal, assert_never
 
 from jobs import seen as s
 from jobs.backoff import BackoffPolicy
-from jobs.outcomes import Again, Final
+from jobs.outcomes import Again, Block, Final, Waits, Weather
 from jobs.registry import FAMILY_NAMES
 from jobs.results import validated_data
+from jobs.standing import Standing
 from schemas import strict_json
 from schemas.event import ErrorDetail
 from schemas.factus import DocumentView, Remark
@@ -31,6 +32,9 @@ ACCOUNT_PAUSE_S: Constant = 300.0
 
 LONE_FAILURES: Constant = 3
 """Failures after which a document that Factus surely does not hold steps aside for the others of its lane."""
+
+FOREIGN_PATIENCE_MS: Constant = 600_000
+"""How long somebody else's pending document may block a family before a person is told."""
 
 LookReason = Literal["unknown", "processed_before", "conflict"]
 
@@ -54,7 +58,12 @@ class Delete:
     verdict: tuple[ErrorDetail, ...]
 
 
-Step = Send | Look | Delete | Final | Again
+@dataclass(frozen=True, slots=True)
+class FindBlocker:
+    """Find out which document blocks the family: a person has to be told its name."""
+
+
+Step = Send | Look | Delete | FindBlocker | Final | Again
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,7 @@ class Judge:
     backoff: BackoffPolicy
     draw: Callable[[], float]
     delete_rejected: bool
+    standing: Standing = Standing()
 
     # -- after our create ------------------------------------------------------------------------------------------
     def after_create(self, seen: s.Seen) -> Step:
@@ -117,7 +127,8 @@ class Judge:
                     "lane", _error("factus.unavailable", f"Factus respondió {status}: {message}"), "unknown"
                 )
             case s.Unknown(why):
-                return self._again("lane", _unavailable(why), "unknown")
+                # Not even a look-up comes through: this is no matter of one document.
+                return self._again("account", _unavailable(why), "unknown", weather="outage")
             case s.Conflicted(message):
                 return self._again("lane", _error("factus.conflict", message), "unknown")
             case s.Acknowledged() | s.Done() | s.FieldsRefused() | s.RulesRefused():
@@ -132,13 +143,22 @@ class Judge:
             case s.Done() | s.Absent() | s.NotFound() | s.DocumentSeen() | s.Acknowledged():
                 return self._final_rejected(verdict)
             case s.Unknown(why):
-                return self._again("lane", _unavailable(why), "deleting")
+                return self._again("lane", _unavailable(why), "deleting", weather="unclear")
             case s.Conflicted(message) | s.BadRequest(_, message) | s.FieldsRefused(message, _):
                 return self._again("lane", _error("factus.conflict", message), "deleting")
             case s.RulesRefused():
                 return self._again("lane", _error("factus.conflict", "Factus no eliminó el documento"), "deleting")
             case _:
                 return self._nothing_sent(seen, sent="deleting")
+
+    # -- after a search for the blocker ----------------------------------------------------------------------------
+    def after_blocker(self, seen: s.Seen) -> Again:
+        """A foreign document has blocked the family for long: tell a person which."""
+        name = ""
+        if isinstance(seen, s.DocumentSeen):
+            name = f" ({seen.document.reference_code or 'sin referencia'}, {seen.document.number or 'sin número'})"
+        error = _error("factus.conflict", f"Un documento ajeno sin validar bloquea la familia en Factus{name}.")
+        return self._again("lane", error, "", block=Block(self.job.family, error))
 
     # -- before anything -------------------------------------------------------------------------------------------
     def too_late(self, now_ms: int, day_ends_ms: int) -> Final | None:
@@ -211,10 +231,16 @@ class Judge:
 
     def _rejected(self, found: tuple[Remark, ...]) -> Step:
         verdict = rejection_errors(found)
-        return Delete(verdict) if self.delete_rejected else self._final_rejected(verdict)
+        if self.delete_rejected:
+            return Delete(verdict)
+        stays = (
+            "El documento rechazado sigue en Factus (delete_rejected: false) y bloquea la familia hasta que se elimine."
+        )
+        return self._final_rejected(verdict, Block(self.job.family, _error("dian.rejected", stays)))
 
-    def _final_rejected(self, errors: tuple[ErrorDetail, ...]) -> Final:
-        return Final("rejected", f"{FAMILY_NAMES[self.job.family]} rechazada: {errors[0].message}", errors=errors)
+    def _final_rejected(self, errors: tuple[ErrorDetail, ...], block: Block | None = None) -> Final:
+        message = f"{FAMILY_NAMES[self.job.family]} rechazada: {errors[0].message}"
+        return Final("rejected", message, errors=errors, block=block)
 
     def _failed(self, error: ErrorDetail, number: str = "") -> Final:
         return Final("failed", error.message, errors=(error,), number=number)
@@ -240,7 +266,11 @@ class Judge:
         reason = _error("dian.pending", "Factus tiene el documento; la DIAN no ha respondido.")
         return self._again("lane", reason, "", pending=True, number=number)
 
-    def _conflict(self) -> Again:
+    def _conflict(self) -> Step:
+        since_ms = self.standing.conflict_since_ms
+        is_long = since_ms and self.standing.now_ms - since_ms >= FOREIGN_PATIENCE_MS
+        if is_long and not self.standing.family_blocked_since_ms:
+            return FindBlocker()
         return self._again(
             "lane", _error("factus.conflict", "Otro documento sin validar bloquea la familia en Factus (409)."), ""
         )
@@ -272,19 +302,21 @@ class Judge:
                     _error("factus.payment_required", f"Factus exige un pago o un paquete: {message}"), sent
                 )
             case s.Denied(kind, message):
-                waits: Literal["lane", "account"] = "lane" if kind == "product" else "account"
-                return self._hold(_error("factus.denied", f"Factus negó el acceso: {message}"), sent, waits)
+                family = self.job.family if kind == "product" else None
+                return self._hold(_error("factus.denied", f"Factus negó el acceso: {message}"), sent, family)
             case s.Throttled(retry_after_s):
                 reason = _error("factus.unavailable", "Factus pidió esperar (429).")
-                return Again("lane", retry_after_s, reason, sent, is_failure=False)
+                return Again("lane", retry_after_s, reason, sent, is_failure=False, weather="unclear")
             case s.NoPermit():
                 # The lane looks at the allowance itself: no pause of ours.
                 reason = _error("factus.unavailable", "Espera turno en el cupo de solicitudes.")
-                return Again("lane", 0.0, reason, sent, is_failure=False)
+                return Again("lane", 0.0, reason, sent, is_failure=False, weather="unclear")
             case s.NotSent(why):
-                return self._again("lane", _unavailable(why), sent)
+                return self._again("account", _unavailable(why), sent, weather="outage")
             case s.TooLate():
-                return self.date_missed() if not sent else self._again("lane", _unavailable("fuera de hora"), sent)
+                if not sent:
+                    return self.date_missed()
+                return self._again("lane", _unavailable("fuera de hora"), sent, weather="unclear")
             case (
                 s.DocumentSeen()
                 | s.Acknowledged()
@@ -301,25 +333,23 @@ class Judge:
             case _:
                 assert_never(seen)
 
-    def _hold(
-        self,
-        reason: ErrorDetail,
-        sent: Literal["", "unknown", "deleting"],
-        waits: Literal["lane", "account"] = "account",
-    ) -> Again:
-        return Again(waits, ACCOUNT_PAUSE_S, reason, sent)
+    def _hold(self, reason: ErrorDetail, sent: Literal["", "unknown", "deleting"], family: str | None = None) -> Again:
+        waits: Waits = "lane" if family else "account"
+        return Again(waits, ACCOUNT_PAUSE_S, reason, sent, block=Block(family, reason))
 
     def _again(
         self,
-        waits: Literal["job", "lane"],
+        waits: Waits,
         reason: ErrorDetail,
         sent: Literal["", "unknown", "deleting"],
         *,
         pending: bool = False,
         number: str = "",
+        weather: Weather = "fair",
+        block: Block | None = None,
     ) -> Again:
         pause_s = self.backoff.jittered_s(self.job.failures + 1, self.draw)
-        return Again(waits, pause_s, reason, sent, pending=pending, number=number)
+        return Again(waits, pause_s, reason, sent, pending=pending, number=number, weather=weather, block=block)
 
 
 def rejection_errors(found: tuple[Remark, ...]) -> tuple[ErrorDetail, ...]:

@@ -142,10 +142,13 @@ def day_bounds_ms(day: str, zone: ZoneInfo) -> tuple[int, int]:
     return int(midnight.timestamp() * 1000), int(following.timestamp() * 1000)
 
 
-def start_ms(record: JobRecord, zone: ZoneInfo, not_before_ms: int) -> int:
-    """The earliest instant at which a job may run."""
-    day_starts_ms = day_bounds_ms(record.issue_on, zone)[0] if record.issue_on else 0
-    return max(day_starts_ms, not_before_ms)
+def window_ms(record: JobRecord, zone: ZoneInfo) -> tuple[int, int]:
+    """The first instant at which a job may be begun, and the first at which it no longer may; 0 for unbounded."""
+    if not record.issue_on:
+        return record.start_at, record.expires_at
+    day_starts_ms, day_ends_ms = day_bounds_ms(record.issue_on, zone)
+    ends = [end for end in (record.expires_at, day_ends_ms) if end]
+    return max(day_starts_ms, record.start_at), min(ends)
 
 
 def _unreadable(raw: bytes | None) -> ErrorDetail | None:

@@ -11,7 +11,7 @@ from typing import Final as Constant
 from typing import assert_never
 
 from jobs import seen as s
-from jobs.decisions import Delete, Judge, Look, Send, Step
+from jobs.decisions import Delete, FindBlocker, Judge, Look, Send, Step
 from jobs.outcomes import Again, Attempted, Final
 from jobs.ports import Gateway, Journal
 
@@ -33,12 +33,12 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
     job = judge.job
     step = _first_step(judge)
     has_sent, n_sent = False, 0
-    for _ in range(_MOST_CALLS):
+    for n_calls in range(_MOST_CALLS):
         match step:
             case Send():
                 late = judge.too_late(now_ms, day_ends_ms)
                 if late:
-                    return Attempted(late, n_sent)
+                    return Attempted(late, n_sent, n_calls)
                 # A document that Factus has already is only asked for: it keeps the date of its first sending.
                 latest_ms = 0 if job.pending_since else day_ends_ms
                 seen = await gateway.create(job, latest_ms=latest_ms)
@@ -51,10 +51,13 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
                 # Written first: if we die after the delete, the next attempt knows that it was no accident.
                 await journal.note_rejection(job, verdict)
                 step = judge.after_delete(await gateway.delete(job.family, job.reference_code), verdict)
+            case FindBlocker():
+                step = judge.after_blocker(await gateway.find_unvalidated(job.family))
             case Final():
-                return Attempted(step, n_sent)
+                return Attempted(step, n_sent, n_calls)
             case Again():
-                return Attempted(judge.time_is_up(step.reason) if now_ms >= job.deadline_at else step, n_sent)
+                ending = judge.time_is_up(step.reason) if now_ms >= job.deadline_at else step
+                return Attempted(ending, n_sent, n_calls)
             case _:
                 assert_never(step)
     raise AssertionError(f"{_MOST_CALLS} calls and no ending: {step}")

@@ -10,6 +10,17 @@ from schemas.event import ErrorDetail
 DocumentState = Literal["validated", "rejected", "failed"]
 Waits = Literal["job", "lane", "account"]
 
+Weather = Literal["fair", "outage", "unclear"]
+"""What an attempt learnt of Factus: it answers, it does not, or neither (no call came through to it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Only a person can mend what stops the account, or one family of it. Published once (``account.blocked``)."""
+
+    family: str | None
+    error: ErrorDetail
+
 
 @dataclass(frozen=True, slots=True)
 class Final:
@@ -20,6 +31,7 @@ class Final:
     data: dict[str, Any] | None = None
     errors: tuple[ErrorDetail, ...] = ()
     number: str = ""
+    block: Block | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,8 @@ class Again:
     is_failure: bool = True
     pending: bool = False
     number: str = ""
+    weather: Weather = "fair"
+    block: Block | None = None
 
 
 Ending = Final | Again
@@ -56,3 +70,11 @@ class Attempted:
 
     ending: Ending
     n_sent: int
+    n_calls: int = 0
+
+    @property
+    def weather(self) -> Weather:
+        """An ending without a call says nothing of Factus."""
+        if isinstance(self.ending, Again):
+            return self.ending.weather
+        return "fair" if self.n_calls else "unclear"

@@ -32,6 +32,10 @@ class Gateway(Protocol):
         """Look a document up by its reference code: DocumentSeen in full, or Absent."""
         ...
 
+    async def find_unvalidated(self, family: str) -> Seen:
+        """Any document of the family that is not validated: DocumentSeen as a row of the list, or Absent."""
+        ...
+
     async def delete(self, family: str, reference_code: str) -> Seen:
         """Remove a document that is not validated: Done, or Absent when there is none."""
         ...

@@ -7,9 +7,10 @@ Pure: the time is an argument. Shapes are CONTRACT.md, section 2.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from jobs.outcomes import Final
+from jobs.outcomes import Block
+from jobs.outcomes import Final as FinalEnding
 from schemas import strict_json
 from schemas.envelope import Remains
 from schemas.event import ErrorDetail, Event
@@ -40,7 +41,7 @@ def validated_data(job: JobRecord, document: DocumentView) -> dict[str, Any]:
     }
 
 
-def final_event(job: JobRecord, final: Final, *, attempts: int, now: datetime) -> Event:
+def final_event(job: JobRecord, final: FinalEnding, *, attempts: int, now: datetime) -> Event:
     """The one final event of a job that was accepted."""
     return _of_job(
         job,
@@ -55,7 +56,7 @@ def final_event(job: JobRecord, final: Final, *, attempts: int, now: datetime) -
     )
 
 
-def joined_event(job: JobRecord, final: Final, *, now: datetime) -> Event:
+def joined_event(job: JobRecord, final: FinalEnding, *, now: datetime) -> Event:
     """The final event of a job whose document another job issued: the same result, no call of its own."""
     return final_event(job, final, attempts=0, now=now)
 
@@ -116,12 +117,70 @@ def refused_event(remains: Remains, errors: tuple[ErrorDetail, ...], *, job_id: 
     )
 
 
+MEND: Final = {
+    "factus.credentials": "Revise usuario, clave y credenciales de la cuenta en Factus y reinicie el servicio.",
+    "factus.payment_required": "Renueve el plan o compre un paquete de documentos en Factus.",
+    "factus.denied": "Pida a Factus que habilite la versión, el producto o el permiso para esta cuenta.",
+    "factus.conflict": "Valide o elimine en Factus el documento ajeno que quedó sin validar.",
+    "dian.rejected": "Elimine en Factus el documento rechazado, o envíe los trabajos sin delete_rejected: false.",
+}
+"""What a person does about a block, by its cause."""
+
+
+def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime) -> Event:
+    """Only a person can mend it: what stops, since when, how much waits, and what to do."""
+    data = {
+        "family": block.family,
+        "since": since.isoformat(timespec="seconds"),
+        "jobs_waiting": n_waiting,
+        "mend": MEND.get(block.error.code, "Revise la cuenta en Factus."),
+    }
+    what = f"La familia {block.family} de la cuenta" if block.family else "La cuenta"
+    message = f"{what} {account} está bloqueada: {block.error.message}"
+    return _of_account("account.blocked", account, since, message, data, (block.error,), block.family)
+
+
+def resumed_event(account: str, family: str | None, *, since: datetime, now: datetime) -> Event:
+    """What blocked the account, or the family, is over."""
+    data = {"family": family, "since": since.isoformat(timespec="seconds"), "jobs_waiting": None, "mend": None}
+    what = f"La familia {family} de la cuenta" if family else "La cuenta"
+    return _of_account("account.resumed", account, now, f"{what} {account} volvió a funcionar.", data, None, family)
+
+
+def _of_account(
+    type_: str,
+    account: str,
+    now: datetime,
+    message: str,
+    data: dict[str, Any],
+    errors: tuple[ErrorDetail, ...] | None,
+    family: str | None,
+) -> Event:
+    return Event(
+        id=f"{account}/{family or '*'}/{type_}/{int(now.timestamp() * 1000)}",
+        seq=1,
+        type=type_,
+        time=now,
+        job_id=None,
+        job_type=None,
+        account=account,
+        reference_code=None,
+        batch=None,
+        metadata={},
+        attempts=0,
+        success=errors is None,
+        message=message,
+        data=data,
+        errors=errors,
+    )
+
+
 def event_id(account: str | None, job_id: str, seq: int) -> str:
     """Stable: the same event has the same id however often it is built."""
     return f"{account or '?'}/{job_id}/{seq}"
 
 
-def _final_type(job: JobRecord, final: Final) -> str:
+def _final_type(job: JobRecord, final: FinalEnding) -> str:
     return f"{job.family}.{final.state}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from schemas import money
 from schemas.money import HUNDRED, ZERO, round2
@@ -30,12 +30,36 @@ class Amounts:
     withheld: Decimal
     freight: Decimal
     at_price: Decimal
-    """Sum of quantity × price: what the payments equal when prices were sent with their taxes inside."""
+    """Sum of quantity by price: what the payments equal when prices were sent with their taxes inside."""
 
     expected: Decimal
     """What the payments must add up to: total + rounding."""
     off: Decimal
     """Payments minus what they must add up to."""
+
+
+_COUNTED_PARTS: Final = frozenset(
+    {"items", "payment_details", "prepayment_details", "allowance_charges", "cash_rounding_amount"}
+)
+_COUNTED_KEYS: Final = _COUNTED_PARTS | {
+    "quantity",
+    "price",
+    "discount_rate",
+    "discount_amount",
+    "taxes",
+    "withholding_taxes",
+    "additional_properties",
+    "rate",
+    "is_excluded",
+    "is_surcharge",
+    "amount",
+}
+
+
+def counts(field: str) -> bool:
+    """Whether the sums depend on the value at a path: without it they would accuse the payments wrongly."""
+    steps = field.split(".")
+    return steps[0] in _COUNTED_PARTS and (steps[-1] in _COUNTED_KEYS or steps[-1].isdigit())
 
 
 def amounts_of(root: dict[str, Any]) -> Amounts | None:
@@ -46,12 +70,12 @@ def amounts_of(root: dict[str, Any]) -> Amounts | None:
         root: The payload with decimals in its decimal fields.
 
     Returns:
-        None when a value that counts is missing.
+        None when a tax lacks its code or rate (ITM-011, ITM-012). Not for a payload of which the shape stage has
+        refused something that counts.
     """
     try:
         return _add_up(root)
-    except (KeyError, TypeError):
-        # A key that the shape stage found missing or took out: that is reported, and nothing can be added up.
+    except KeyError:
         return None
 
 

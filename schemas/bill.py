@@ -24,18 +24,16 @@ class BillingPeriod(Part):
 class OrderReference(Part):
     """The purchase order."""
 
-    reference_code: Filled = part("número de la orden", "Order number", bad="BILL-010", missing="BILL-010")
+    reference_code: Filled = part("número de la orden", "Order number", missing="BILL-010")
     issue_date: DateText = part("fecha de la orden", "Order date", optional=True, bad="BILL-010")
 
 
 class RelatedDocument(Part):
     """A document behind a contingency bill."""
 
-    code: Filled = part(
-        "tipo del documento relacionado", "The company's own coding", bad="BILL-003", missing="BILL-003"
-    )
+    code: Filled = part("tipo del documento relacionado", "The company's own coding", missing="BILL-003")
     issue_date: DateText = part("fecha del documento relacionado", "Its date", bad="GEN-012", missing="BILL-003")
-    number: Filled = part("número del documento relacionado", "Prefix and number", bad="BILL-003", missing="BILL-003")
+    number: Filled = part("número del documento relacionado", "Prefix and number", missing="BILL-003")
 
 
 class Health(Part):
@@ -58,8 +56,11 @@ class Health(Part):
 class Bill(Part):
     """A sales invoice in the field names of Factus API v2."""
 
-    reference_code: Text = part(
-        "código de referencia", "The document's idempotency key, 1 to 100 printable characters", bad="REF-001"
+    reference_code: Filled = part(
+        "código de referencia",
+        "The document's idempotency key: 1 to 100 printable characters, no space at either end",
+        bad="REF-001",
+        max_length=100,
     )
     created_time: TimeText = part("hora de creación", "Time of creation", optional=True, bad="GEN-018")
     document: Annotated[str, Kind("code", "document-types")] = part(

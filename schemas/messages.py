@@ -8,7 +8,7 @@ field by mistake, so only amounts computed by us and codes of the tables are quo
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 from schemas import tables
@@ -16,6 +16,7 @@ from schemas.money import Wrong
 from schemas.rules import Fault, Level
 
 _MAX_LISTED: Final = 17
+_MAX_OPTIONS: Final = 420
 _MAX_KEY: Final = 64
 
 V2_NAMES: Final = {
@@ -45,6 +46,11 @@ def named(label: str, key: str) -> str:
     return f'{label} ("{key}")'
 
 
+def subject(label: str, key: str) -> str:
+    """The same at the head of a sentence."""
+    return named(f"{label[0].upper()}{label[1:]}", key)
+
+
 def short(key: str) -> str:
     """A key as it may stand in a path or message, however long it was sent."""
     return key if len(key) <= _MAX_KEY else f"{key[:_MAX_KEY]}…"
@@ -60,12 +66,12 @@ def missing(rule: str, key: str, label: str, at: str) -> Fault:
 
 def is_null(rule: str, key: str, label: str, at: str, *, is_required: bool) -> Fault:
     if is_required:
-        return Fault(rule, at, f"Falta un dato obligatorio: {named(label, key)} llegó vacío (null). Escriba su valor.")
-    return Fault("GEN-006", at, f"{named(label, key)} llegó vacío (null). Si no hay dato, quite la clave.")
+        return Fault(rule, at, f"Falta un dato obligatorio: {named(label, key)} llegó como null. Escriba su valor.")
+    return Fault("GEN-006", at, f"{subject(label, key)} llegó como null. Si no hay dato, quite la clave.")
 
 
 def empty_object(key: str, label: str, at: str) -> Fault:
-    return Fault("GEN-006", at, f"{named(label, key)} llegó vacío ({{}}). Si no hay datos, quite la clave.")
+    return Fault("GEN-006", at, f"{subject(label, key)} llegó sin contenido ({{}}). Si no hay datos, quite la clave.")
 
 
 def empty_list(key: str, label: str, at: str) -> Fault:
@@ -74,7 +80,7 @@ def empty_list(key: str, label: str, at: str) -> Fault:
 
 
 def too_few(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{named(label, key)} debe tener al menos un elemento.")
+    return Fault(rule, at, f"La lista {named(label, key)} debe tener al menos un elemento.")
 
 
 def too_many(rule: str, key: str, label: str, at: str, limit: int) -> Fault:
@@ -82,49 +88,50 @@ def too_many(rule: str, key: str, label: str, at: str, limit: int) -> Fault:
 
 
 def too_long(rule: str, key: str, label: str, at: str, limit: int) -> Fault:
-    return Fault(rule, at, f"{named(label, key)} admite como máximo {limit} caracteres. Acorte el texto.")
+    return Fault(rule, at, f"{subject(label, key)} admite como máximo {limit} caracteres. Acorte el texto.")
 
 
 def blank(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{named(label, key)} está en blanco. Escriba su valor.")
+    return Fault(rule, at, f"{subject(label, key)} está en blanco. Escriba su valor.")
 
 
 def not_text(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{named(label, key)} debe ser un texto entre comillas.")
+    return Fault(rule, at, f"{subject(label, key)} debe ser un texto entre comillas.")
 
 
 def not_integer(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{named(label, key)} debe ser un número entero mayor que cero, sin comillas.")
+    return Fault(rule, at, f"{subject(label, key)} debe ser un número entero mayor que cero, sin comillas.")
 
 
 def not_flag(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{named(label, key)} debe ser true o false, sin comillas; no 0, 1 ni textos.")
+    return Fault(rule, at, f"{subject(label, key)} debe ser true o false, sin comillas; no 0, 1 ni textos.")
 
 
 def not_list(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{named(label, key)} debe ser una lista [ ... ].")
+    return Fault(rule, at, f"{subject(label, key)} debe ser una lista [ ... ].")
 
 
 def not_part(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{named(label, key)} debe ser un objeto {{ ... }}.")
+    one = f"Cada elemento de {named(label, key)}" if at[-1].isdigit() else subject(label, key)
+    return Fault(rule, at, f"{one} debe ser un objeto {{ ... }}.")
 
 
 def unreadable(key: str, label: str, at: str) -> Fault:
-    return Fault("GEN-014", at, f"{named(label, key)} tiene caracteres que no se pueden enviar. Escríbalo de nuevo.")
+    return Fault("GEN-014", at, f"{subject(label, key)} tiene caracteres que no se pueden enviar. Escríbalo de nuevo.")
 
 
 def bad_value(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{named(label, key)} no tiene la forma que Factus espera.")
+    return Fault(rule, at, f"{subject(label, key)} no tiene la forma que Factus espera.")
 
 
 def bad_date(rule: str, key: str, label: str, at: str) -> Fault:
     return Fault(
-        rule, at, f"{named(label, key)} debe ser una fecha real con la forma AAAA-MM-DD, por ejemplo 2026-11-30."
+        rule, at, f"{subject(label, key)} debe ser una fecha real con la forma AAAA-MM-DD, por ejemplo 2026-11-30."
     )
 
 
 def bad_time(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{named(label, key)} debe ser una hora HH:MM:SS de 24 horas, por ejemplo 17:05:00.")
+    return Fault(rule, at, f"{subject(label, key)} debe ser una hora HH:MM:SS de 24 horas, por ejemplo 17:05:00.")
 
 
 def bad_decimal(key: str, label: str, at: str, wrong: Wrong) -> Fault:
@@ -133,16 +140,16 @@ def bad_decimal(key: str, label: str, at: str, wrong: Wrong) -> Fault:
             return Fault(
                 "GEN-008",
                 at,
-                f"{named(label, key)} tiene demasiados decimales: Factus admite dos. Redondee el valor, o use una "
+                f"{subject(label, key)} tiene demasiados decimales: Factus admite dos. Redondee el valor, o use una "
                 "unidad de medida menor.",
             )
         case Wrong.SIZE:
-            return Fault("GEN-007", at, f"{named(label, key)} tiene demasiados dígitos. Revise el valor.")
+            return Fault("GEN-007", at, f"{subject(label, key)} tiene demasiados dígitos. Revise el valor.")
         case Wrong.FORM:
             return Fault(
                 "GEN-007",
                 at,
-                f'{named(label, key)} debe ser un número con punto decimal, por ejemplo "1500.50": sin separador de '
+                f'{subject(label, key)} debe ser un número con punto decimal, por ejemplo "1500.50": sin separador de '
                 "miles, coma, exponente ni signo pesos.",
             )
 
@@ -163,8 +170,8 @@ _MISNOMERS: Final = {
 def bad_code(rule: str, key: str, label: str, at: str, value: str, table: str) -> Fault:
     if (table, value) in _MISNOMERS:
         other_rule, message = _MISNOMERS[table, value]
-        return Fault(other_rule, at, f"{named(label, key)}: {message}")
-    return Fault(rule, at, f"{named(label, key)} no es un código de la tabla de Factus. {_hint(value, table)}")
+        return Fault(other_rule, at, f"{subject(label, key)}: {message}")
+    return Fault(rule, at, f"{subject(label, key)} no es un código de la tabla de Factus. {_hint(value, table)}")
 
 
 def _hint(value: str, table: str) -> str:
@@ -177,11 +184,11 @@ def _hint(value: str, table: str) -> str:
         return f'Escríbalo exactamente así: "{upper}".'
     if len(known) <= _MAX_LISTED:
         options = ", ".join(f"{code} ({tables.name_of(table, code)})" for code in sorted(known))
-        return f"Valores posibles: {options}."
+        return f"Valores posibles: {options if len(options) <= _MAX_OPTIONS else ', '.join(sorted(known))}."
     return f'Consulte la tabla "{table}".'
 
 
-def unknown_key(key: str, at: str, known: Iterable[str], *, is_root: bool, in_item: bool) -> Fault:
+def unknown_key(key: str, at: str, known: Collection[str], *, is_root: bool, in_item: bool) -> Fault:
     """A key that Factus would drop without a word: the silent way in which taxes change."""
     named_key = short(key)
     silent = f'La clave "{named_key}" no existe en Factus; se ignoraría en silencio.'
@@ -189,8 +196,9 @@ def unknown_key(key: str, at: str, known: Iterable[str], *, is_root: bool, in_it
         return Fault("ITM-013", at, f'{silent} El impuesto excluido va dentro de "taxes": [{{"is_excluded": true}}].')
     v2_name = V2_NAMES.get(key) or (_V2_NAMES_AT_ROOT.get(key) if is_root else None)
     if v2_name:
-        return Fault("GEN-003", at, f'{silent} Es un nombre de la versión 1: use "{v2_name}".')
+        mend = f'use "{v2_name}"' if v2_name.partition(".")[0] in known else "quítela"
+        return Fault("GEN-003", at, f"{silent} Es un nombre de la versión 1: {mend}.")
     if is_root and key in _ISSUE_DATES:
         return Fault("GEN-015", at, f"{silent} La fecha del documento es la del envío: quite la clave.")
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.75) if len(key) <= _MAX_KEY else []
-    return Fault("GEN-002", at, f'{silent} Use "{close[0]}".' if close else f"{silent} Quítela.")
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6) if len(key) <= _MAX_KEY else []
+    return Fault("GEN-002", at, f'{silent} ¿Quiso decir "{close[0]}"?' if close else f"{silent} Quítela.")

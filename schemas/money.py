@@ -80,7 +80,7 @@ def _check_number(number: Decimal, places: int) -> Decimal | Wrong:
 
 def round2(amount: Decimal) -> Decimal:
     """Two decimals, half to even (business rules, section 3: reported by integrators, not confirmed by Factus)."""
-    return amount.quantize(_CENT, rounding=ROUND_HALF_EVEN, context=EXACT)
+    return amount.quantize(_CENT, ROUND_HALF_EVEN, EXACT)
 
 
 def render(amount: Decimal) -> str:
@@ -89,9 +89,6 @@ def render(amount: Decimal) -> str:
     return format(rounded if rounded else abs(rounded), "f")
 
 
-def plain(number: Decimal) -> str:
-    """The shortest plain spelling: ``19.00``, ``19.0`` and ``19`` give ``19``. Only for values that parse accepted."""
-    if not number:
-        return "0"
-    text = format(number, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def normal(number: Decimal) -> Decimal:
+    """The one form of all decimals that are equal: ``19.00``, ``19.0`` and ``19`` are alike to the last digit."""
+    return number.normalize(EXACT) if number else ZERO

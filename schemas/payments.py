@@ -26,7 +26,7 @@ class Payment(Part):
 class Prepayment(Part):
     """An advance (anticipo); it reduces neither the total nor what the payments add up to."""
 
-    reference_code: Filled = part("referencia del anticipo", "Reference", bad="BILL-006", missing="BILL-006")
+    reference_code: Filled = part("referencia del anticipo", "Reference", missing="BILL-006")
     received_date: DateText = part("fecha del anticipo", "Day received", bad="GEN-012", missing="BILL-006")
     concept_code: Annotated[str, Kind("code", "health-prepayment-concepts")] = part(
         "concepto del anticipo", "Health bills only", optional=True, bad="OPT-020"

@@ -8,21 +8,21 @@ as a fingerprint. Pure: no clock, no store, no exceptions for bad input.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import localcontext
 from itertools import chain
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from schemas import messages, money
-from schemas.amounts import amounts_of
+from schemas.amounts import amounts_of, counts
 from schemas.bill import Bill
 from schemas.event import ErrorDetail
-from schemas.rules import Document, Fault, Level, Node, Rule, RuleBook, Verdict, judge, merged
+from schemas.rules import Document, Fault, Level, Node, Plan, Rule, RuleBook, Verdict, judge
 from schemas.rules_bill import BILL_BOOKS
 from schemas.rules_customer import CUSTOMER_BOOKS, is_final_consumer
 from schemas.rules_general import GENERAL_BOOKS, bad_characters, number_warnings, readable_reference
@@ -31,15 +31,10 @@ from schemas.rules_parties import PARTY_BOOKS
 from schemas.rules_payments import PAYMENT_BOOKS
 from schemas.rules_sectors import SECTOR_BOOKS
 from schemas.shape import Shape, Walk, shape_of
-from schemas.shape_faults import MAX_EXPLAINED, explain
+from schemas.shape_faults import explain
 
 MAX_FAULTS: Final = 100
 """Errors told of one payload, and warnings likewise; a closing note says that there are more."""
-
-_encode_wire: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
-_encode_canonical: Final = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), check_circular=False, sort_keys=True, default=money.plain
-).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +63,21 @@ class Family:
     name: str
     shape: Shape
     books: tuple[RuleBook, ...]
+    _plans: dict[str | None, Plan] = field(default_factory=dict)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
         return tuple(rule for book in self.books for rule in book.rules)
 
+    def plan(self, operation: str | None) -> Plan:
+        """What to check for an operation type (a code of the table, or None); made once for each."""
+        if operation not in self._plans:
+            self._plans[operation] = Plan.of(self.books, operation)
+        return self._plans[operation]
+
 
 def _family(name: str, model: type[BaseModel], *books: Sequence[RuleBook]) -> Family:
-    return Family(name, shape_of(model), merged(chain.from_iterable(books)))
+    return Family(name, shape_of(model), tuple(chain.from_iterable(books)))
 
 
 FAMILIES: Final[Mapping[str, Family]] = {
@@ -113,7 +115,7 @@ def preflight(family: str, payload: object, *, today: date) -> Preflight:
     """
     known = FAMILIES[family]
     if type(payload) is not dict:
-        return _refused([messages.not_an_object()], [], "")
+        return _refused([messages.not_an_object()], "")
     reference = readable_reference(payload.get("reference_code"))
     try:
         known.shape.model.__pydantic_validator__.validate_python(payload)
@@ -123,20 +125,30 @@ def preflight(family: str, payload: object, *, today: date) -> Preflight:
     typed = known.shape.typed(payload, None, walk)
     document, faults = _judge(known, payload, typed, walk.faults, today)
     faults += number_warnings(walk)
-    wire = _encode_wire(known.shape.wire(payload) if walk.n_numbers else payload)
-    if not _is_plain(wire):
+    if faults and any(fault.level is Level.ERROR for fault in faults):
         bad_characters(payload, "", faults, len(faults) + MAX_FAULTS)
-    errors = [fault for fault in faults if fault.level is Level.ERROR]
-    if errors or document.amounts is None:
-        return _refused(errors, faults, reference)
+        return _refused(faults, reference)
+    wire = _write(known.shape.wire(payload) if walk.n_numbers else payload)
+    if not _is_plain(wire):
+        found: list[Fault] = []
+        bad_characters(payload, "", found, MAX_FAULTS)
+        if found:
+            return _refused(found + faults, reference)
+    return _accepted(typed, document, wire, faults, reference)
+
+
+def _accepted(typed: Node, document: Document, wire: str, warnings: list[Fault], reference: str) -> Preflight:
+    # Whatever leaves the sums unknown is an error, so here they are known.
+    assert document.amounts is not None
     return Preflight(
         errors=(),
-        warnings=_details(faults, Level.WARNING) if faults else (),
+        warnings=_details(warnings, Level.WARNING) if warnings else (),
         wire=wire,
-        fingerprint=hashlib.sha256(_encode_canonical(typed).encode()).hexdigest(),
+        # Keys in order and decimals in their one form, the typed payload is a canonical text already.
+        fingerprint=hashlib.sha256(to_json(typed)).hexdigest(),
         reference_code=reference,
         total=money.render(document.amounts.total),
-        customer=payload["customer"]["identification"],
+        customer=typed["customer"]["identification"],
     )
 
 
@@ -144,16 +156,17 @@ def _judge(
     family: Family, payload: Node, typed: Node, refused: list[Fault], today: date
 ) -> tuple[Document, list[Fault]]:
     """Run the rules on what the shape stage has left; its own faults come first."""
+    taken_out = frozenset([fault.field for fault in refused if fault.level is Level.ERROR])
     with localcontext(money.EXACT):
         document = Document(
             root=typed,
             today=today.isoformat(),
             operation=_operation(payload, typed),
-            amounts=amounts_of(typed),
+            amounts=None if any(map(counts, taken_out)) else amounts_of(typed),
             is_final_consumer=is_final_consumer(typed.get("customer") or {}),
         )
-        verdict = Verdict(list(refused), MAX_FAULTS + 1, frozenset([fault.field for fault in refused]))
-        judge(family.books, document, verdict)
+        verdict = Verdict(list(refused), MAX_FAULTS + 1, taken_out)
+        judge(family.plan(document.operation), typed, document, verdict)
     return document, verdict.faults
 
 
@@ -166,26 +179,36 @@ def _operation(payload: Node, typed: Node) -> str | None:
 def _explain_refusal(
     family: Family, payload: dict[str, Any], error: ValidationError, today: date, reference: str
 ) -> Preflight:
-    faults, sound = explain(error, family.shape, payload)
-    if len(faults) < MAX_FAULTS and error.error_count() <= MAX_EXPLAINED:
+    faults, sound, is_whole = explain(error, family.shape, payload)
+    if is_whole:
         walk = Walk()
         typed = family.shape.typed(sound, None, walk)
         _, faults = _judge(family, payload, typed, faults + walk.faults, today)
         bad_characters(sound, "", faults, len(faults) + MAX_FAULTS)
-    return _refused([fault for fault in faults if fault.level is Level.ERROR], faults, reference)
+    return _refused(faults, reference, is_whole=is_whole)
+
+
+def _write(payload: Node) -> str:
+    """The compact JSON text; empty when a text in it has no UTF-8 form (a lone surrogate)."""
+    try:
+        return to_json(payload).decode()
+    except PydanticSerializationError:
+        return ""
 
 
 def _is_plain(wire: str) -> bool:
     """Whether a JSON text surely holds no character that XML refuses; False is a mere suspicion."""
+    if not wire:
+        return False
     # The encoder escapes control characters; what it leaves as it is and XML refuses is not printable.
     if not (wire.isascii() or wire.isprintable()):
         return False
     return "\\" not in wire or not ("\\u" in wire or "\\b" in wire or "\\f" in wire)
 
 
-def _refused(errors: list[Fault], faults: list[Fault], reference: str) -> Preflight:
+def _refused(faults: list[Fault], reference: str, *, is_whole: bool = True) -> Preflight:
     return Preflight(
-        errors=_details(errors, Level.ERROR),
+        errors=_details(faults, Level.ERROR, is_whole=is_whole),
         warnings=_details(faults, Level.WARNING),
         wire="",
         fingerprint="",
@@ -195,14 +218,13 @@ def _refused(errors: list[Fault], faults: list[Fault], reference: str) -> Prefli
     )
 
 
-def _details(faults: Sequence[Fault], level: Level) -> tuple[ErrorDetail, ...]:
+def _details(faults: Sequence[Fault], level: Level, *, is_whole: bool = True) -> tuple[ErrorDetail, ...]:
     code = "payload.invalid" if level is Level.ERROR else "payload.warning"
+    meant = [fault for fault in faults if fault.level is level]
     told = [
         ErrorDetail(code=code, message=fault.message, field=fault.field or None, rule=fault.rule)
-        for fault in faults
-        if fault.level is level
+        for fault in meant[:MAX_FAULTS]
     ]
-    if len(told) > MAX_FAULTS:
-        del told[MAX_FAULTS:]
-        told.append(ErrorDetail(code=code, message=f"Hay más faltas; se muestran las primeras {MAX_FAULTS}."))
+    if len(meant) > MAX_FAULTS or not is_whole:
+        told.append(ErrorDetail(code=code, message=f"Hay más faltas; se muestran las primeras {len(told)}."))
     return tuple(told)

@@ -103,9 +103,9 @@ class RuleBook:
     def warning(self, rule_id: str, source: str) -> Callable[[Check], Check]:
         return self._rule(rule_id, Level.WARNING, source)
 
-    def by_shape(self, rule_ids: str, source: str = "D") -> None:
+    def by_shape(self, rule_ids: str, source: str = "D", level: Level = Level.ERROR) -> None:
         """Name the rules (space between them) that the shape stage finds in this kind of node."""
-        self.rules.extend(Rule(rule_id, Level.ERROR, source, None) for rule_id in rule_ids.split())
+        self.rules.extend(Rule(rule_id, level, source, None) for rule_id in rule_ids.split())
 
     def _rule(self, rule_id: str, level: Level, source: str) -> Callable[[Check], Check]:
         def add(check: Check) -> Check:
@@ -141,10 +141,7 @@ class Verdict:
     refused: frozenset[str] = frozenset()
     n_errors: int = 0
     n_warnings: int = 0
-
-    @property
-    def is_full(self) -> bool:
-        return self.n_errors >= self.limit
+    is_full: bool = False
 
     def add(self, rule: Rule, at: Place, findings: Findings) -> None:
         above = dotted(at)
@@ -157,40 +154,47 @@ class Verdict:
     def _keep(self, fault: Fault) -> None:
         if fault.level is Level.ERROR:
             self.n_errors += 1
+            self.is_full = self.n_errors >= self.limit
             self.faults.append(fault)
         elif self.n_warnings < self.limit:
             self.n_warnings += 1
             self.faults.append(fault)
 
 
-def merged(books: Iterable[RuleBook]) -> tuple[RuleBook, ...]:
-    """Join the books about the same nodes, so that each node is visited once for all of them."""
-    joined: dict[tuple[tuple[str, ...], frozenset[str] | None], RuleBook] = {}
-    for book in books:
-        one = joined.setdefault((book.at, book.operations), RuleBook(book.at, book.operations))
-        one.rules += book.rules
-        one.checks += book.checks
-    return tuple(joined.values())
+@dataclass(slots=True)
+class Plan:
+    """All that is to be checked of one kind of node and of the nodes below it, so that each is visited once."""
+
+    checks: list[tuple[Rule, Check]] = field(default_factory=list)
+    below: dict[str, Plan] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, books: Iterable[RuleBook], operation: str | None) -> Plan:
+        """Lay the books that are for an operation type one over the other."""
+        root = cls()
+        for book in books:
+            if book.checks and (book.operations is None or operation in book.operations):
+                plan = root
+                for step in book.at:
+                    plan = plan.below.setdefault(step, cls())
+                plan.checks += book.checks
+        return root
 
 
-def judge(books: Sequence[RuleBook], document: Document, verdict: Verdict) -> None:
-    """Run every check of every book on every node it is about, until the verdict is full."""
-    for book in books:
-        if book.operations is None or document.operation in book.operations:
-            _visit(book, document.root, 0, None, document, verdict)
-
-
-def _visit(book: RuleBook, node: Any, depth: int, at: Place, document: Document, verdict: Verdict) -> None:
-    if depth == len(book.at):
-        if type(node) is dict and not verdict.is_full:
-            for rule, check in book.checks:
-                if findings := check(node, document):
-                    verdict.add(rule, at, findings)
-        return
-    step = book.at[depth]
-    if step == "*":
-        # An element that is no object was refused before; None keeps its place.
+def judge(plan: Plan, node: Any, document: Document, verdict: Verdict, at: Place = None) -> None:
+    """Run every check on every node it is about, until the verdict is full."""
+    if type(node) is list:
+        every = plan.below["*"]
         for position, element in enumerate(node):
-            _visit(book, element, depth + 1, (at, position), document, verdict)
-    elif type(node) is dict and (below := node.get(step)):
-        _visit(book, below, depth + 1, (at, step), document, verdict)
+            judge(every, element, document, verdict, (at, position))
+        return
+    # An element that is no object was refused before; None keeps its place.
+    if type(node) is not dict or verdict.is_full:
+        return
+    for rule, check in plan.checks:
+        if findings := check(node, document):
+            verdict.add(rule, at, findings)
+    for step, below in plan.below.items():
+        child = node.get(step)
+        if child:
+            judge(below, child, document, verdict, (at, step))

@@ -55,7 +55,8 @@ def nit_has_a_usual_length(customer: Node, document: Document) -> Findings:
     number = customer.get("identification", "")
     if customer.get("identification_document_code") != NIT or not is_digits(number):
         return FINE
-    if len(number) == 10 and check_digit(number[:9]) == number[9]:
+    carries_its_digit = len(number) == 10 and check_digit(number[:9]) == number[9]
+    if carries_its_digit and customer.get("dv") != check_digit(number):
         return say(
             "identification",
             f"El NIT {number} parece llevar al final su dígito de verificación. Si es así, envíe {number[:9]} y el "
@@ -120,7 +121,7 @@ def organization_is_told(customer: Node, document: Document) -> Findings:
         )
     return say(
         "legal_organization_code",
-        'Falta el tipo de organización del cliente ("legal_organization_code"): "1" persona jurídica, "2" persona natural.',
+        'Falta el tipo de organización del cliente ("legal_organization_code"): "1" persona jurídica, "2" natural.',
     )
 
 

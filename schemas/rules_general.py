@@ -23,7 +23,7 @@ ROOT.by_shape("GEN-001 GEN-004 GEN-007 GEN-008 GEN-010 GEN-011 GEN-012 GEN-013 G
 ROOT.by_shape("GEN-002 GEN-003 GEN-015", "R")
 ROOT.by_shape("GEN-005", "I")
 ROOT.by_shape("GEN-006", "D, R")
-ROOT.by_shape("GEN-009", "D (examples)")
+ROOT.by_shape("GEN-009", "D (examples)", Level.WARNING)
 ROOT.by_shape("GEN-014", "P")
 ROOT.by_shape("GEN-018", "D, P")
 
@@ -70,8 +70,8 @@ def reference_is_plain(root: Node, document: Document) -> Findings:
         return FINE
     return say(
         "reference_code",
-        'El código de referencia ("reference_code") lleva signos distintos de letras, dígitos, "-", "_" y "."; consultar '
-        "o borrar por referencia podría fallar en Factus.",
+        'El código de referencia ("reference_code") lleva signos distintos de letras, dígitos, "-", "_" y "."; '
+        "consultar o borrar por referencia podría fallar en Factus.",
     )
 
 

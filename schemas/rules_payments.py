@@ -214,8 +214,8 @@ def prices_are_net(root: Node, document: Document) -> Findings:
         return FINE
     return say(
         "items.0.price",
-        "Los pagos equivalen a cantidad por precio sin sumar impuestos: parece que el precio ya los incluye. Factus pide "
-        'el precio unitario ("price") sin impuestos.',
+        "Los pagos equivalen a cantidad por precio sin sumar impuestos: parece que el precio ya los incluye. Factus "
+        'pide el precio unitario ("price") sin impuestos.',
     )
 
 

@@ -175,7 +175,7 @@ def contract_or_reason_is_told(health: Node, document: Document) -> Findings:
         return FINE
     return say(
         "without_contract_code",
-        'Falta el número de contrato ("contract_number") o la causal de factura sin contrato ("without_contract_code").',
+        'Falta el número de contrato ("contract_number") o la causal de no tenerlo ("without_contract_code").',
     )
 
 

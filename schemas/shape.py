@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from schemas import messages, money, tables
 from schemas.fields import Kind, RuleIds
+from schemas.money import EXACT, ZERO
 from schemas.places import Place, dotted
 from schemas.rules import Fault
 
@@ -36,7 +37,8 @@ class Walk:
 
 
 Reader: TypeAlias = Callable[[Any, Place, Walk], Any]
-"""Reads the value of its field in the node at a place; returns what stands in the typed payload, or _ABSENT after reporting a fault."""
+"""Reads the value of its field in the node at a place. Returns what stands in the typed payload, or _ABSENT after
+reporting a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +69,20 @@ class Shape:
 
     def typed(self, node: dict[str, Any], at: Place, walk: Walk) -> dict[str, Any]:
         """
-        Copy a node with decimals in decimal fields and texts in code fields.
+        Copy a node in the order of its keys, with normal decimals in decimal fields and texts in code fields.
 
         Values that are refused on the way are reported in *walk* and left out, so that no rule trips over them.
         """
-        found = node.copy()
+        found = {}
         readers = self.readers
-        for key, value in node.items():
+        for key in sorted(node):
+            value = node[key]
             reader = readers.get(key)
             if reader is not None:
-                read = reader(value, at, walk)
-                if read is _ABSENT:
-                    del found[key]
-                else:
-                    found[key] = read
+                value = reader(value, at, walk)
+                if value is _ABSENT:
+                    continue
+            found[key] = value
         return found
 
     def all_keys(self) -> frozenset[str]:
@@ -150,12 +152,14 @@ def _decimal_reader(it: FieldShape, places: int) -> Reader:
     def read(value: Any, at: Place, walk: Walk) -> Any:
         if type(value) is str:
             # The model's pattern has seen to the form; only an exchange rate may have more than two decimals.
-            return Decimal(value)
+            number = Decimal(value)
+            # money.normal, written out: this is the busiest line of all.
+            return number.normalize(EXACT) if number else ZERO
         parsed = money.parse(value, places=places)
         if isinstance(parsed, Decimal):
             walk.n_numbers += 1
             walk.first_decimal_number = walk.first_decimal_number or dotted((at, it.key))
-            return parsed
+            return money.normal(parsed)
         walk.faults.append(messages.bad_decimal(it.key, it.label, dotted((at, it.key)), parsed))
         return _ABSENT
 

@@ -27,15 +27,17 @@ Location: TypeAlias = tuple[int | str, ...]
 Teller: TypeAlias = Callable[[FieldShape, str, Mapping[str, Any]], Fault]
 
 
-def explain(error: ValidationError, shape: Shape, payload: dict[str, Any]) -> tuple[list[Fault], dict[str, Any]]:
+def explain(error: ValidationError, shape: Shape, payload: dict[str, Any]) -> tuple[list[Fault], dict[str, Any], bool]:
     """
     Tell a validation error.
 
     Returns:
-        The faults, and a copy of the payload without the refused values. Elements of lists are replaced by None, so
-        that positions stay true.
+        The faults; a copy of the payload without the refused values, in which elements of lists are replaced by None
+        so that positions stay true; and whether that is the whole of it: of a payload with more than MAX_EXPLAINED
+        findings only a part is looked at, and the copy is no base for further checks.
     """
-    if error.error_count() > MAX_EXPLAINED:
+    is_whole = error.error_count() <= MAX_EXPLAINED
+    if not is_whole:
         payload, error = _smaller(shape, payload, error)
     details = error.errors(include_url=False)[:MAX_EXPLAINED]
     sound = _copy(payload)
@@ -47,7 +49,7 @@ def explain(error: ValidationError, shape: Shape, payload: dict[str, Any]) -> tu
     for found in details:
         if found["type"] != "missing":
             _take_out(sound, found["loc"])
-    return list(faults), sound
+    return list(faults), sound, is_whole
 
 
 def _smaller(shape: Shape, payload: dict[str, Any], error: ValidationError) -> tuple[dict[str, Any], ValidationError]:
@@ -113,7 +115,9 @@ def _tell_by_kind(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
 
 def _tell_pattern(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
     kind = it.kind.name if it.kind else "text"
-    return messages.blank(it.bad, it.key, it.label, at) if kind == "text" else _tell_by_kind(it, at, found)
+    if kind != "text":
+        return _tell_by_kind(it, at, found)
+    return messages.blank("GEN-005" if it.bad == "GEN-010" else it.bad, it.key, it.label, at)
 
 
 def _tell_list(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:

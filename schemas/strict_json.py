@@ -94,7 +94,7 @@ def _check_tree(root: Any, *, check_text: bool) -> None:
             if check_text or isinstance(child, (dict, list))
         ]
         depth += 1
-        if depth > MAX_DEPTH and any(isinstance(node, (dict, list)) for node in level):
+        if depth >= MAX_DEPTH and any(isinstance(node, (dict, list)) for node in level):
             raise JsonRefused(f"anidado a más de {MAX_DEPTH} niveles")
 
 

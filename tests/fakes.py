@@ -47,6 +47,7 @@ class FakeFactus:
     deleted: list[str] = field(default_factory=list)
     before_create: Callable[[JobRecord], Any] | None = None
     gate: asyncio.Event | None = None
+    blocker: Seen = field(default_factory=s.Absent)
 
     async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
         self.calls["create"] += 1
@@ -67,6 +68,10 @@ class FakeFactus:
             return self.finds.pop(0)
         found = self.documents.get(reference_code)
         return s.DocumentSeen(DocumentView(found.raw)) if found else s.Absent()
+
+    async def find_unvalidated(self, family: str) -> Seen:
+        self.calls["find_unvalidated"] += 1
+        return self.blocker
 
     async def delete(self, family: str, reference_code: str) -> Seen:
         self.calls["delete"] += 1

@@ -86,7 +86,9 @@ class Rig:
         try:
             async with asyncio.timeout(timeout_s):
                 while len(found) < n:
-                    entries = await self.services.redis.xrange(key, f"({self._last}" if self._last != "0-0" else "-", "+")
+                    entries = await self.services.redis.xrange(
+                        key, f"({self._last}" if self._last != "0-0" else "-", "+"
+                    )
                     for entry_id, fields in entries:
                         self._last = entry_id.decode()
                         found.append(json.loads(fields[b"event"]))

@@ -32,7 +32,7 @@ IDLE_S: Final = 0.5
 _OUTAGE_PAUSE_S: Final = 0.5
 _NEVER: Final = 10**9
 
-RunJob = Callable[[dict[Any, Any], str, str, int], Awaitable[None]]
+RunJob = Callable[[dict[Any, Any], str, str, int, str], Awaitable[None]]
 
 
 class LeaseWorker(Worker):

@@ -25,11 +25,11 @@ from jobs.intake import day_bounds_ms
 from jobs.issue import issue
 from jobs.outcomes import Again, Attempted, Final
 from jobs.ports import Gateway
-from jobs.results import final_event, joined_event, pending_event
+from jobs.results import blocked_event, final_event, joined_event, pending_event, resumed_event
 from schemas import strict_json
 from schemas.event import ErrorDetail, Event
 from schemas.records import JobRecord
-from worker.ledger import Begun, Ledger
+from worker.ledger import Begun, Ledger, Notice, Page
 from worker.lua import Arg
 from worker.settings import Account
 
@@ -53,14 +53,14 @@ class AttemptRunner:
     draw: Callable[[], float] = random.random
     n_run: int = field(default=0, init=False)
 
-    async def run_job(self, _ctx: dict[Any, Any], account: str, job_id: str, epoch: int) -> None:
+    async def run_job(self, _ctx: dict[Any, Any], account: str, job_id: str, epoch: int, lane: str) -> None:
         """arq's entry. *epoch* names the dispatch; one that is not the current one does nothing."""
         started = time.perf_counter()
         if account not in self.gateways:
             log.warning("attempt.account_unknown", account=account, job_id=job_id)
             return
         try:
-            begun = await self.ledger.begin(account, job_id, epoch)
+            begun = await self.ledger.begin(account, job_id, epoch, lane)
             if begun is None:
                 log.debug("attempt.stale", account=account, job_id=job_id, epoch=epoch)
                 return
@@ -76,36 +76,20 @@ class AttemptRunner:
 
     async def _run(self, begun: Begun, started: float) -> None:
         job = begun.job
-        account = self.accounts[job.account]
-        attempted = await self._attempt(begun, account)
-        attempts = job.attempts + attempted.n_sent
-        ending = attempted.ending
-        n_started = await self._write_end(begun, ending, attempts, datetime.now(account.zone))
+        attempted = await self._attempt(begun)
+        n_started = await self._write_end(begun, attempted)
         self.n_run += 1
         self.on_end(n_started)
-        _log_attempt(job, ending, attempts, begun.now_ms, started)
+        _log_attempt(job, attempted.ending, job.attempts + attempted.n_sent, begun.standing.now_ms, started)
 
-    async def _write_end(self, begun: Begun, ending: Final | Again, attempts: int, now: datetime) -> int:
-        job, goes_on = begun.job, not self.draining.is_set()
-        if isinstance(ending, Again):
-            paused, fields = _pause_record(job, ending, attempts, begun.now_ms, now)
-            return await self.ledger.pause(job, ending, fields=fields, event=paused, goes_on=goes_on)
-        event = final_event(job, ending, attempts=attempts, now=now)
-        fields = {"attempts": attempts, "seq": event.seq, "number": ending.number}
-        fields |= _error_field(ending.errors[0]) if ending.errors else {"last_error": ""}
-
-        def joined(others: Sequence[JobRecord]) -> list[Event]:
-            return [joined_event(other, ending, now=now) for other in others]
-
-        return await self.ledger.close(job, ending, fields=fields, event=event, joined=joined, goes_on=goes_on)
-
-    async def _attempt(self, begun: Begun, account: Account) -> Attempted:
-        job = begun.job
-        judge = Judge(job, self.backoff, self.draw, delete_rejected=_deletes_rejected(job))
-        day_ends_ms = day_bounds_ms(job.issue_on, account.zone)[1] if job.issue_on else 0
+    async def _attempt(self, begun: Begun) -> Attempted:
+        job, standing = begun.job, begun.standing
+        judge = Judge(job, self.backoff, self.draw, _deletes_rejected(job), standing)
+        zone = self.accounts[job.account].zone
+        day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
         try:
             return await issue(
-                judge, self.gateways[job.account], self.ledger, now_ms=begun.now_ms, day_ends_ms=day_ends_ms
+                judge, self.gateways[job.account], self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms
             )
         except (LeaseLost, LedgerUnavailable):
             raise
@@ -114,7 +98,80 @@ class AttemptRunner:
             reason = ErrorDetail(code="internal", message=f"Defecto interno: {type(exc).__name__}.")
             if job.failures + 1 >= _DEFECTS_UNTIL_FINAL and not job.sent:
                 return Attempted(Final("failed", reason.message, errors=(reason,)), 0)
-            return Attempted(Again("job", _DEFECT_PAUSE_S, reason, "unknown"), 0)
+            return Attempted(Again("job", _DEFECT_PAUSE_S, reason, "unknown", weather="unclear"), 0)
+
+    async def _write_end(self, begun: Begun, attempted: Attempted) -> int:
+        job, ending = begun.job, attempted.ending
+        now = datetime.now(self.accounts[job.account].zone)
+        attempts = job.attempts + attempted.n_sent
+        notices = await self._notices(begun, attempted, now)
+        goes_on = not self.draining.is_set()
+        if isinstance(ending, Again):
+            event, fields = _pause_record(job, ending, attempts, begun.standing.now_ms, now)
+            page = Page(fields, attempted.weather, goes_on, event, notices=notices)
+            return await self.ledger.pause(job, ending, page)
+        event = final_event(job, ending, attempts=attempts, now=now)
+        fields = {"attempts": attempts, "seq": event.seq, "number": ending.number}
+        fields |= _error_field(ending.errors[0]) if ending.errors else {"last_error": ""}
+        dead = dead_letter(job, ending, event) if ending.state == "failed" else {}
+
+        def joined(others: Sequence[JobRecord]) -> list[Event]:
+            return [joined_event(other, ending, now=now) for other in others]
+
+        page = Page(fields, attempted.weather, goes_on, event, dead, notices)
+        return await self.ledger.close(job, ending, page, joined=joined)
+
+    async def _notices(self, begun: Begun, attempted: Attempted, now: datetime) -> tuple[Notice, ...]:
+        """What the operator must be told: a new block, or that an old one is over."""
+        job, standing, block = begun.job, begun.standing, attempted.ending.block
+        if block:
+            known_since_ms = standing.family_blocked_since_ms if block.family else standing.account_blocked_since_ms
+            if known_since_ms:
+                return ()
+            n_waiting = await self.ledger.n_waiting(job.account, block.family)
+            event = blocked_event(job.account, block, n_waiting=n_waiting + 1, since=now)
+            return (Notice("blocked", block.family, event),)
+        if attempted.weather != "fair" or _is_conflict(attempted.ending):
+            return ()
+        blocked: dict[str | None, int] = {
+            None: standing.account_blocked_since_ms,
+            job.family: standing.family_blocked_since_ms,
+        }
+        return tuple(
+            Notice("resumed", family, resumed_event(job.account, family, since=_instant(since_ms, now), now=now))
+            for family, since_ms in blocked.items()
+            if since_ms
+        )
+
+
+def dead_letter(job: JobRecord, final: Final, event: Event) -> dict[str, Arg]:
+    """A failed job as a person needs it: why, and an envelope that can be pushed again."""
+    envelope = {
+        "id": job.id,
+        "type": job.type,
+        "account": job.account,
+        "payload": strict_json.parse(job.payload) if job.payload else {},
+        "options": strict_json.parse(job.options),
+        "metadata": strict_json.parse(job.metadata),
+        **({"batch": job.batch} if job.batch else {}),
+    }
+    return {
+        "reason": final.errors[0].code,
+        "errors": event.to_json(),
+        "raw": strict_json.dump(envelope),
+        "stream": job.source,
+        "entry": job.entry,
+        "account": job.account,
+        "job_id": job.id,
+    }
+
+
+def _is_conflict(ending: Final | Again) -> bool:
+    return isinstance(ending, Again) and ending.reason.code == "factus.conflict"
+
+
+def _instant(ms: int, like: datetime) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, like.tzinfo or UTC)
 
 
 def _pause_record(
@@ -131,7 +188,7 @@ def _pause_record(
         since_ms = job.pending_since or now_ms
         fields |= {"pending_since": since_ms, "number": ending.number or job.number}
         if not job.pending_since:
-            since = datetime.fromtimestamp(since_ms / 1000, now.tzinfo or UTC)
+            since = _instant(since_ms, now)
             event = pending_event(job, attempts=attempts, number=ending.number, since=since, now=now)
             fields["seq"] = event.seq
     return event, fields

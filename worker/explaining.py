@@ -16,6 +16,7 @@ from worker.status import Found, Hold, Overview
 
 NEEDS_A_PERSON: Final = frozenset({"factus.credentials", "factus.denied", "factus.payment_required"})
 
+_GOOD: Final = (".validated", ".completed")
 _REASONS: Final = {
     "factus.credentials": "Factus refuses the credentials of the account",
     "factus.denied": "Factus denies the account access (403)",
@@ -50,6 +51,11 @@ class Explanation:
     position: int | None
     n_in_lane: int | None
     tried_until: str | None
+
+    @property
+    def lacks_reason(self) -> bool:
+        """Ended badly, and the ledger does not say why."""
+        return self.outcome is not None and not self.outcome.endswith(_GOOD) and self.last_error is None
 
 
 def explain(found: Found, zone: tzinfo) -> Explanation:

@@ -121,6 +121,10 @@ class FactusClient:
         answer = await self._call("GET", routes.show(found.document.number))
         return read_show(answer) if isinstance(answer, Answer) else answer
 
+    async def find_unvalidated(self, family: str) -> Seen:
+        answer = await self._call("GET", ROUTES[family].collection, params={"filter[status]": "0"})
+        return read_unvalidated(answer) if isinstance(answer, Answer) else answer
+
     async def delete(self, family: str, reference_code: str) -> Seen:
         answer = await self._call("DELETE", ROUTES[family].delete_of(reference_code))
         return read_delete(answer) if isinstance(answer, Answer) else answer
@@ -267,14 +271,32 @@ def read_list(answer: Answer, reference_code: str) -> Seen:
     """A look-up by reference code. The filter is not trusted: only a row with that very reference counts."""
     if not 200 <= answer.status < 300:
         return read_refusal(answer)
-    page = answer.body.get("data") if isinstance(answer.body, dict) else None
-    rows = page.get("data") if isinstance(page, dict) else None
-    if not isinstance(rows, list):
+    rows = _rows(answer)
+    if rows is None:
         return s.Unknown("lista ilegible")
     for row in rows:
         if isinstance(row, dict) and row.get("reference_code") == reference_code:
             return s.DocumentSeen(DocumentView(row))
     return s.Absent()
+
+
+def read_unvalidated(answer: Answer) -> Seen:
+    """A list of documents that are not validated: the first that really is not."""
+    if not 200 <= answer.status < 300:
+        return read_refusal(answer)
+    rows = _rows(answer)
+    if rows is None:
+        return s.Unknown("lista ilegible")
+    for row in rows:
+        if isinstance(row, dict) and row.get("is_validated") is False:
+            return s.DocumentSeen(DocumentView(row))
+    return s.Absent()
+
+
+def _rows(answer: Answer) -> list[Any] | None:
+    page = answer.body.get("data") if isinstance(answer.body, dict) else None
+    rows = page.get("data") if isinstance(page, dict) else None
+    return rows if isinstance(rows, list) else None
 
 
 def read_show(answer: Answer) -> Seen:

@@ -19,7 +19,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from jobs.intake import Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of, start_ms
+from jobs.intake import Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of, window_ms
 from jobs.results import refused_event, replayed_event
 from schemas.envelope import Remains
 from schemas.event import ErrorDetail
@@ -259,6 +259,7 @@ class Intake:
     # -- script ----------------------------------------------------------------------------------------------------
     def _script_arguments(self, items: Sequence[Item]) -> tuple[list[str], list[Arg]]:
         keys = [self._keys.leader("intake"), self._keys.lanes_due(), self._keys.lanes(), self._keys.dead()]
+        keys.append(self._keys.deadlines())
         args: list[Arg] = [
             GROUP,
             self._worker_id,
@@ -290,11 +291,11 @@ class Intake:
 
     def _item_args(self, item: Item) -> list[Arg]:
         record = item.record
-        start_at, score = 0, 0
+        start_at, end_at, score = 0, 0, 0
         fields: dict[str, Arg] = {}
         if record:
             if item.kind == "accept":
-                start_at = start_ms(record, self._accounts[record.account].zone, record.start_at)
+                start_at, end_at = window_ms(record, self._accounts[record.account].zone)
             score, fields = record.score, dict(record.to_hash())
             if start_at:
                 fields["start_at"] = start_at
@@ -307,6 +308,7 @@ class Intake:
             item.content,
             fingerprint,
             start_at,
+            end_at,
             score,
             self._deadline_ms,
         ]

@@ -49,12 +49,16 @@ class Keys:
         """Sorted set: lane -> ms at which it is next worth a look."""
         return f"{self.namespace}:lanes:due"
 
+    def deadlines(self) -> str:
+        """Sorted set: ``account/job id`` -> ms at which an open job's time is up."""
+        return f"{self.namespace}:deadlines"
+
     def lanes(self) -> str:
         """Set of the lanes that have work, due or not; the sweep walks it."""
         return f"{self.namespace}:lanes"
 
     def lane(self, lane: str) -> str:
-        """Hash: ``starts``, ``hold_until`` (ms), ``hold_reason``."""
+        """Hash: ``starts``, ``hold_until`` (ms), ``hold_reason``, ``conflict_since`` (ms)."""
         return f"{self.namespace}:lane:{lane}"
 
     def waiting(self, lane: str) -> str:
@@ -71,7 +75,7 @@ class Keys:
 
     # -- account ---------------------------------------------------------------------------------------------------
     def account(self, account: str) -> str:
-        """Hash: ``hold_until`` (ms), ``hold_reason``, last seen allowance of Factus."""
+        """Hash: ``hold_until`` (ms), ``hold_reason``, ``outage``, ``probe_until``, ``margin_ms``, ``blocked:SCOPE`` (ms)."""
         return f"{self.namespace}:account:{account}"
 
     def grants(self, account: str) -> str:

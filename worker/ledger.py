@@ -8,8 +8,8 @@ published by the script that changes the record, so neither exists without the o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 from typing import Final as Constant
 
 from redis.asyncio import Redis
@@ -17,7 +17,8 @@ from redis.exceptions import RedisError
 
 from jobs.decisions import verdict_to_json
 from jobs.errors import LeaseLost, LedgerUnavailable
-from jobs.outcomes import Again, Final, Waits
+from jobs.outcomes import Again, Final, Weather
+from jobs.standing import Standing
 from schemas.event import ErrorDetail, Event, stream_fields
 from schemas.records import DocumentRecord, JobRecord
 from worker.keys import Keys
@@ -31,10 +32,35 @@ JoinedEvents = Callable[[Sequence[JobRecord]], list[Event]]
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A job taken up: the record with our fence, and the server's clock."""
+    """A job taken up: the record with our fence, and how its account stands."""
 
     job: JobRecord
-    now_ms: int
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An operator's event. Published when it changes what is known: a block once, a resumption once."""
+
+    kind: Literal["blocked", "resumed"]
+    family: str | None
+    event: Event
+
+    @property
+    def scope(self) -> str:
+        return self.family or "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the end of an attempt writes beside its ending: fields of the record, events, a dead letter, the weather."""
+
+    fields: dict[str, Arg]
+    weather: Weather
+    goes_on: bool
+    event: Event | None = None
+    dead: dict[str, Arg] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +98,7 @@ class Ledger:
         stored = await self._hash(self._keys.document(account, family, reference_code))
         return DocumentRecord.from_hash(stored) if stored else None
 
-    async def begin(self, account: str, job_id: str, epoch: int) -> Begun | None:
+    async def begin(self, account: str, job_id: str, epoch: int, lane: str) -> Begun | None:
         """
         Take up a dispatched job; None when that dispatch is not the current one.
 
@@ -81,14 +107,29 @@ class Ledger:
         Raises:
             LedgerUnavailable: No answer from Redis.
         """
+        keys = [self._keys.job(account, job_id), self._keys.account(account), self._keys.lane(lane)]
         try:
-            reply = await self._scripts.run("begin", [self._keys.job(account, job_id)], [epoch, self._worker_id])
+            reply = await self._scripts.run("begin", keys, [epoch, self._worker_id, lane.partition("/")[2]])
         except RedisError as exc:
             raise LedgerUnavailable("a job could not be taken up") from exc
         if not reply:
             return None
-        flat, now_ms = reply
-        return Begun(JobRecord.from_hash(dict(zip(flat[::2], flat[1::2], strict=True))), int(now_ms))
+        flat, *instants = reply
+        job = JobRecord.from_hash(dict(zip(flat[::2], flat[1::2], strict=True)))
+        return Begun(job, Standing(*(int(instant) for instant in instants)))
+
+    async def n_waiting(self, account: str, family: str | None) -> int:
+        """How many jobs wait in the account, or in one family of it."""
+        lanes = [f"{account}/{family}"] if family else await self._lanes_of(account)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for lane in lanes:
+                pipe.zcard(self._keys.waiting(lane))
+                pipe.zcard(self._keys.later(lane))
+            return sum(await pipe.execute()) if lanes else 0
+
+    async def _lanes_of(self, account: str) -> list[str]:
+        lanes = [name.decode() async for name in self._redis.sscan_iter(self._keys.lanes(), match=f"{account}/*")]
+        return lanes
 
     async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...]) -> None:
         """See :class:`jobs.ports.Journal`."""
@@ -100,9 +141,7 @@ class Ledger:
         if not noted:
             raise LeaseLost(f"job {job.id} is another worker's by now")
 
-    async def pause(
-        self, job: JobRecord, ending: Again, *, fields: dict[str, Arg], event: Event | None, goes_on: bool
-    ) -> int:
+    async def pause(self, job: JobRecord, ending: Again, page: Page) -> int:
         """
         The attempt ends and the job stays open.
 
@@ -113,68 +152,48 @@ class Ledger:
             LeaseLost: Another worker has the job; nothing was written.
             LedgerUnavailable: No answer from Redis; it may have been written.
         """
-        n_started, _ = await self._finish(
-            job,
-            ending.waits,
-            pause_ms=round(ending.pause_s * 1000),
-            reason=ending.reason.code,
-            fields=fields,
-            events=[event] if event else [],
-            goes_on=goes_on,
-        )
+        end: list[Arg] = [ending.waits, round(ending.pause_s * 1000), ending.reason.code, ""]
+        n_started, _ = await self._finish(job, end, page, ())
         return n_started
 
-    async def close(
-        self, job: JobRecord, final: Final, *, fields: dict[str, Arg], event: Event, joined: JoinedEvents, goes_on: bool
-    ) -> int:
+    async def close(self, job: JobRecord, final: Final, page: Page, *, joined: JoinedEvents) -> int:
         """
         The job is final, and with it every job that joined its document.
 
-        Returns:
-            Number of jobs of the lane that were started with it.
-
-        Raises:
-            LeaseLost, LedgerUnavailable: As :meth:`pause`.
+        Returns, raises:
+            As :meth:`pause`.
         """
         waiting: list[JobRecord] = []
         while True:
-            n_started, others = await self._finish(
-                job,
-                "final",
-                document_state=final.state,
-                fields=fields,
-                events=[event],
-                joined=list(zip(waiting, joined(waiting), strict=True)),
-                goes_on=goes_on,
-            )
+            pairs = list(zip(waiting, joined(waiting), strict=True))
+            n_started, others = await self._finish(job, ["final", 0, "", final.state], page, pairs)
             if not others:
                 return n_started
             # Somebody joined since we looked: their events are built, and it is tried again.
             waiting = [found for other in others if (found := await self.job(job.account, other))]
 
     async def _finish(
-        self,
-        job: JobRecord,
-        ending: Waits | str,
-        *,
-        fields: dict[str, Arg],
-        events: list[Event],
-        goes_on: bool,
-        pause_ms: int = 0,
-        reason: str = "",
-        document_state: str = "",
-        joined: Sequence[tuple[JobRecord, Event]] = (),
+        self, job: JobRecord, end: list[Arg], page: Page, joined: Sequence[tuple[JobRecord, Event]]
     ) -> tuple[int, list[str]]:
         keys, args = self._book.arguments(job.lane)
-        keys += [self._keys.job(job.account, job.id), self.results_stream(job)]
+        keys += [
+            self._keys.job(job.account, job.id),
+            self.results_stream(job),
+            self._keys.dead(),
+            self._keys.deadlines(),
+        ]
         if job.reference_code:
             document = self._keys.document(job.account, job.family, job.reference_code)
             keys += [document, self._keys.joined(document)]
         keys += [self._keys.job(other.account, other.id) for other, _ in joined]
-        args += [job.id, job.fence, ending, pause_ms, reason, document_state, self._policy.retention_ms]
-        args += [self._policy.results_maxlen, int(goes_on), len(joined), len(events), len(fields)]
-        args += [part for pair in fields.items() for part in pair]
-        args += [value for event in [*events, *(event for _, event in joined)] for value in event_values(event)]
+        args += [job.id, job.fence, *end, self._policy.retention_ms, self._policy.results_maxlen]
+        args += [int(page.goes_on), page.weather]
+        args += [len(joined), 1 if page.event else 0, len(page.fields), len(page.dead), len(page.notices)]
+        args += [part for pair in (*page.fields.items(), *page.dead.items()) for part in pair]
+        events = ([page.event] if page.event else []) + [event for _, event in joined]
+        args += [value for event in events for value in event_values(event)]
+        for notice in page.notices:
+            args += [notice.kind, notice.scope, *event_values(notice.event)]
         try:
             word, *rest = await self._scripts.run("finish", keys, args)
         except RedisError as exc:

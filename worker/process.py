@@ -61,7 +61,7 @@ async def run_tasks(built: Services, stopping: asyncio.Event, *, burst: bool = F
         _named("intake", built.intake.run(lambda: _on_work(built), stopping)),
         _named("dispatch", built.dispatcher.run(wake, stopping)),
         _named("arq", built.arq.serve(stopping)),
-        _named("sweep", built.sweep.run(stopping)),
+        _named("sweep", built.sweep.run(wake, stopping)),
         _named("heartbeat", _heartbeat(built, stopping)),
     ]
     listener = _named("wake", _listen(built))

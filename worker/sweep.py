@@ -8,6 +8,7 @@ that somebody should know of.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,8 @@ from worker.lua import Scripts
 log = structlog.get_logger()
 
 EVERY_S: Final = 15.0
+DEADLINES_EVERY_S: Final = 1.0
+_MOST_OVERDUE: Final = 100
 LOST_AFTER_MS: Final = 2000
 _LEASE_MS: Final = 30_000
 
@@ -48,21 +51,47 @@ class Sweep:
         self._book = book
         self._worker_id = worker_id
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Sweep until *stopping*."""
+    async def run(self, on_started: Callable[[], None], stopping: asyncio.Event) -> None:
+        """Sweep until *stopping*; *on_started* is called when overdue jobs were handed to arq."""
+        n_turns = 0
         while not stopping.is_set():
             try:
-                await self._turn()
+                if await self._scripts.run("lead", [self._keys.leader("sweep")], [self._worker_id, _LEASE_MS]):
+                    if await self.end_overdue():
+                        on_started()
+                    if n_turns % round(EVERY_S / DEADLINES_EVERY_S) == 0:
+                        await self.sweep()
             except RedisError as exc:
                 log.warning("redis.unavailable", task="sweep", error=type(exc).__name__)
+            n_turns += 1
             try:
-                await asyncio.wait_for(stopping.wait(), EVERY_S)
+                await asyncio.wait_for(stopping.wait(), DEADLINES_EVERY_S)
             except TimeoutError:
                 continue
 
-    async def _turn(self) -> None:
-        if await self._scripts.run("lead", [self._keys.leader("sweep")], [self._worker_id, _LEASE_MS]):
-            await self.sweep()
+    async def end_overdue(self) -> int:
+        """
+        Start the jobs whose time is up, so that they end, whatever holds their lane.
+
+        Returns:
+            How many were started.
+        """
+        seconds, micros = await self._redis.time()
+        now_ms = int(seconds) * 1000 + int(micros) // 1000
+        due = await self._redis.zrangebyscore(self._keys.deadlines(), "-inf", now_ms, 0, _MOST_OVERDUE)
+        return sum([await self._end(member.decode()) for member in due])
+
+    async def _end(self, member: str) -> int:
+        account, _, job_id = member.partition("/")
+        lane = await self._redis.hget(self._keys.job(account, job_id), "lane")  # type: ignore[misc]  # redis-py's union
+        if lane is None:
+            await self._redis.zrem(self._keys.deadlines(), member)
+            return 0
+        if not self._book.knows(lane.decode()):
+            return 0
+        keys, args = self._book.arguments(lane.decode())
+        keys += [self._keys.job(account, job_id), self._keys.deadlines()]
+        return int(await self._scripts.run("overdue", keys, [*args, job_id, member]))
 
     async def sweep(self) -> Repairs:
         """Look at every lane that has work, and repair it."""

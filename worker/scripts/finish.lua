@@ -1,18 +1,21 @@
 -- include: lib_lanes
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
--- KEYS: 1-9 the lane, 10 job, 11 results stream, 12 document, 13 joined jobs of the document (12 and 13 absent for jobs
---   that issue nothing), then one key for each joined job.
--- ARGV: 1-8 the lane, then in order: job id, fence, ending (`final`, or what waits: `lane`, `account`, `job`),
+-- KEYS: 1-9 the lane, 10 job, 11 results stream, 12 dead letters, 13 deadlines, 14 document, 15 joined jobs of the
+--   document (14 and 15 absent for jobs that issue nothing), then one key for each joined job.
+-- ARGV: 1-8 the lane, then in order: job id, fence, ending (`final`, or who waits: `lane`, `account`, `job`),
 --   pause ms, reason of the pause, document state (final), retention ms (final), largest length of the stream,
---   1 to start the lane's next job, number of joined jobs, number of own events, number of record fields;
---   then the record fields (name, value), the own events, the joined jobs' events (five values each).
+--   1 to start the lane's next job, weather (`fair`, `outage`, `unclear`),
+--   numbers of joined jobs, own events, record fields, dead letter fields, notices;
+--   then the record fields (name, value), the dead letter (name, value), the own events, the joined jobs' events (five
+--   values each), the notices (`blocked` or `resumed`, scope, five values of the event).
 -- Reply: {'ok', started} | {'lost'} | {'joined', ids...}: who has joined meanwhile; nothing was written.
 local lane = lane_of(KEYS, ARGV)
-local job, results, document, joined = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
+local job, results, dead, deadlines, document, joined = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
 local id, fence, ending = ARGV[9], ARGV[10], ARGV[11]
 local pause_ms, reason, document_state = tonumber(ARGV[12]), ARGV[13], ARGV[14]
-local retention_ms, maxlen, goes_on = ARGV[15], ARGV[16], ARGV[17] == '1'
-local n_joined, n_events, n_fields = tonumber(ARGV[18]), tonumber(ARGV[19]), tonumber(ARGV[20])
+local retention_ms, maxlen, goes_on, weather = ARGV[15], ARGV[16], ARGV[17] == '1', ARGV[18]
+local n_joined, n_events, n_fields = tonumber(ARGV[19]), tonumber(ARGV[20]), tonumber(ARGV[21])
+local n_dead, n_notices = tonumber(ARGV[22]), tonumber(ARGV[23])
 
 local held = redis.call('HMGET', job, 'state', 'fence', 'score')
 if held[1] ~= 'inflight' or held[2] ~= fence then return {'lost'} end
@@ -25,28 +28,37 @@ if ending == 'final' and joined then
 end
 
 local now = now_ms()
-local at = 21
+local at = 24
 for _ = 1, n_fields do
   redis.call('HSET', job, ARGV[at], ARGV[at + 1])
   at = at + 2
 end
+if n_dead > 0 then
+  local letter = {}
+  for i = 1, 2 * n_dead do letter[i] = ARGV[at + i - 1] end
+  at = at + 2 * n_dead
+  redis.call('XADD', dead, '*', unpack(letter))
+end
 
-local function publish()
-  redis.call('XADD', results, 'MAXLEN', '~', maxlen, '*', 'event', ARGV[at], 'type', ARGV[at + 1],
-    'account', ARGV[at + 2], 'job_id', ARGV[at + 3], 'reference_code', ARGV[at + 4])
+local function publish(wanted)
+  if wanted then
+    redis.call('XADD', results, 'MAXLEN', '~', maxlen, '*', 'event', ARGV[at], 'type', ARGV[at + 1],
+      'account', ARGV[at + 2], 'job_id', ARGV[at + 3], 'reference_code', ARGV[at + 4])
+  end
   at = at + 5
 end
 
 local final_event, final_type
 for n = 1, n_events do
   final_event, final_type = ARGV[at], ARGV[at + 1]
-  publish()
+  publish(true)
 end
 
 redis.call('ZREM', lane.flight, id)
 if ending == 'final' then
   redis.call('HSET', job, 'state', 'final', 'sent', '', 'final_type', final_type, 'final_at', text(now))
   redis.call('PEXPIRE', job, retention_ms)
+  redis.call('ZREM', deadlines, lane.account_name .. '/' .. id)
   if document then
     redis.call('HSET', document, 'state', document_state)
     if document_state == 'validated' then
@@ -56,12 +68,12 @@ if ending == 'final' then
     end
     redis.call('PEXPIRE', document, retention_ms)
     for n = 1, n_joined do
-      local other = KEYS[13 + n]
+      local other = KEYS[15 + n]
       local seq = tonumber(redis.call('HGET', other, 'seq') or 0) + 1
       redis.call('HSET', other, 'state', 'final', 'final_type', ARGV[at + 1], 'final_at', text(now), 'seq', seq)
       redis.call('HDEL', other, 'payload')
       redis.call('PEXPIRE', other, retention_ms)
-      publish()
+      publish(true)
     end
     redis.call('DEL', joined)
   end
@@ -73,6 +85,27 @@ else
   redis.call('ZADD', lane.waiting, held[3] or '0', id)
   local where = ending == 'account' and lane.account or lane.hash
   redis.call('HSET', where, 'hold_until', text(now + pause_ms), 'hold_reason', reason)
+end
+
+if reason == 'factus.conflict' and ending ~= 'final' then
+  redis.call('HSETNX', lane.hash, 'conflict_since', text(now))
+elseif weather == 'fair' then
+  redis.call('HDEL', lane.hash, 'conflict_since')
+end
+if weather == 'fair' then
+  end_outage(lane, now)
+elseif weather == 'outage' then
+  redis.call('HSET', lane.account, 'outage', '1')
+  redis.call('HDEL', lane.account, 'probe_until')
+end
+for _ = 1, n_notices do
+  local kind, scope = ARGV[at], 'blocked:' .. ARGV[at + 1]
+  at = at + 2
+  if kind == 'blocked' then
+    publish(redis.call('HSETNX', lane.account, scope, text(now)) == 1)
+  else
+    publish(redis.call('HDEL', lane.account, scope) == 1)
+  end
 end
 
 redis.call('SADD', lane.lanes, lane.name)

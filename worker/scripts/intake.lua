@@ -1,12 +1,14 @@
 -- include: lib_lanes
 -- A batch of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
 -- entry that needs another word (a conflict, a replay), says so, and is called again from there: order is kept.
--- KEYS: 1 leader, 2 due, 3 lanes, 4 dead letters; then for each entry: stream, results, job, document, joined,
+-- KEYS: 1 leader, 2 due, 3 lanes, 4 dead letters, 5 deadlines; then for each entry: stream, results, job, document, joined,
 --   waiting, later. A job or document that is not there: the stream's key instead.
 -- ARGV: 1 group, 2 leader's worker id, 3 lease ms, 4 largest length of the results, 5 retention ms, 6 number of
---   entries; then for each entry: kind, entry id, job id, lane, content, fingerprint, start ms, score, deadline ms,
+--   entries; then for each entry: kind, entry id, job id, lane, content, fingerprint, start ms, end ms, score,
+--   deadline ms,
 --   number of record fields, fields (name, value), number of event values (0 or 5), event values,
 --   number of dead letter values, dead letter (name, value).
+--   `start ms` and `end ms` bound when it may be begun (0: unbounded).
 --   Kinds: `accept`; `close` (final at once: refused, or answered from the ledger; `fingerprint` not empty asks that
 --   the document is still validated with it).
 -- Reply: {entries done, code, extra}: code `done`, `leader` (not ours: nothing was written), or why it stopped:
@@ -51,7 +53,10 @@ local function accept(e)
   redis.call('HSET', e.job, unpack(e.fields))
   -- The reference was tried before and ended rejected or failed: Factus may hold something of it, so look first.
   if document and document[1] then redis.call('HSET', e.job, 'sent', 'unknown') end
-  redis.call('HSET', e.job, 'accepted_at', text(now), 'deadline_at', text(begins + e.deadline_ms))
+  local deadline_at = begins + e.deadline_ms
+  redis.call('HSET', e.job, 'accepted_at', text(now), 'deadline_at', text(deadline_at))
+  local ends_at = e.end_at > 0 and math.min(e.end_at, deadline_at) or deadline_at
+  redis.call('ZADD', KEYS[5], text(ends_at), string.match(e.lane, '^[^/]+/') .. e.id)
   redis.call('SADD', KEYS[3], e.lane)
   if e.start_at > now then
     redis.call('ZADD', e.later, text(e.start_at), e.id)
@@ -84,11 +89,11 @@ local function close(e)
 end
 
 for n = 1, n_entries do
-  local k = 5 + (n - 1) * 7
-  local head = take(9)
+  local k = 6 + (n - 1) * 7
+  local head = take(10)
   local e = {
     kind = head[1], entry = head[2], id = head[3], lane = head[4], content = head[5], fingerprint = head[6],
-    start_at = tonumber(head[7]), score = head[8], deadline_ms = tonumber(head[9]),
+    start_at = tonumber(head[7]), end_at = tonumber(head[8]), score = head[9], deadline_ms = tonumber(head[10]),
     stream = KEYS[k], results = KEYS[k + 1], job = KEYS[k + 2], document = KEYS[k + 3], joined = KEYS[k + 4],
     waiting = KEYS[k + 5], later = KEYS[k + 6],
   }

@@ -51,7 +51,7 @@ end
 local function enqueue(lane, id, epoch, now)
   local arq_id = lane.arq_prefix .. id .. ':' .. epoch
   redis.call('SET', lane.arq_job_prefix .. arq_id, string.format(
-    '{"t":null,"f":"run_job","a":["%s","%s",%d],"k":{},"et":%s}', lane.account_name, id, epoch, text(now)))
+    '{"t":null,"f":"run_job","a":["%s","%s",%d,"%s"],"k":{},"et":%s}', lane.account_name, id, epoch, lane.name, text(now)))
   redis.call('ZADD', lane.queue, text(now), arq_id)
 end
 
@@ -75,6 +75,28 @@ end
 
 local function look_again(lane, at)
   redis.call('ZADD', lane.due, text(at), lane.name)
+end
+
+-- Half an hour of outage must not burn calls: while one lasts, one attempt of the account at a time asks whether it is
+-- over. Returns 0 when this lane may send that probe, else ms at which to look again.
+local PROBE_MS = 90000 -- longer than an attempt with all its timeouts
+local function probe_at(lane, now)
+  if not redis.call('HGET', lane.account, 'outage') then return nil end
+  local underway = tonumber(redis.call('HGET', lane.account, 'probe_until') or 0)
+  return underway > now and underway or 0
+end
+
+-- The account answers again: every lane of it looks now, not at the end of a pause that no longer holds.
+local function end_outage(lane, now)
+  if redis.call('HDEL', lane.account, 'outage') == 0 then return end
+  redis.call('HDEL', lane.account, 'probe_until')
+  if redis.call('HGET', lane.account, 'hold_reason') == 'factus.unavailable' then
+    redis.call('HDEL', lane.account, 'hold_until', 'hold_reason')
+  end
+  local prefix = lane.account_name .. '/'
+  for _, name in ipairs(redis.call('SMEMBERS', lane.lanes)) do
+    if string.sub(name, 1, #prefix) == prefix then redis.call('ZADD', lane.due, text(now), name) end
+  end
 end
 
 -- Start what may start now; leave in `due` when the lane is next worth a look. Returns how many were started.
@@ -109,8 +131,18 @@ local function dispatch(lane, now)
       look_again(lane, free_at)
       return started
     end
+    local probe = probe_at(lane, now)
+    if probe and probe > 0 then
+      look_again(lane, probe)
+      return started
+    end
     start(lane, id, now)
     started = started + 1
+    if probe then
+      redis.call('HSET', lane.account, 'probe_until', text(now + PROBE_MS))
+      look_again(lane, now + PROBE_MS)
+      return started
+    end
   end
 end
 

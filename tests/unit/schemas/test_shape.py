@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from schemas.preflight import FAMILIES, Family
 from schemas.shape_faults import TELLERS
+from tests.builders import a_bill
 
 _SAID_BY = {
     "model": {"model_type", "model_attributes_type"},
@@ -29,18 +33,6 @@ _SAID_OF = {
     ("str", "max_length"): "string_too_long",
     ("int", "ge"): "greater_than_equal",
     ("int", "le"): "less_than_equal",
-}
-_STRUCTURE = {
-    "type",
-    "strict",
-    "metadata",
-    "ref",
-    "schema",
-    "cls",
-    "config",
-    "root_model",
-    "custom_init",
-    "serialization",
 }
 
 
@@ -94,6 +86,16 @@ def test_json_schema_helps_a_producer() -> None:
     assert item["properties"]["unit_measure_code"]["x-table"] == "unit-measures"
     assert schema["$defs"]["Tax"]["properties"]["code"]["enum"] == ["01", "04", "35"]
     assert "default" not in schema["properties"]["observation"]
+
+
+def test_json_schema_takes_the_published_examples() -> None:
+    """Somebody who validates with the schema alone is not told that Factus's own documents are wrong."""
+    validator = jsonschema.Draft202012Validator(FAMILIES["invoice"].shape.model.model_json_schema())
+    for path in (Path(__file__).parents[3] / "sandbox/facts/examples/bills").glob("*.request.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if "items" in document:
+            assert validator.is_valid(document), path.name
+    assert not validator.is_valid({**a_bill(), "color": "azul"})
 
 
 def test_every_field_is_described() -> None:

@@ -1,0 +1,169 @@
+"""Outages, blocks and deadlines: few calls while nothing works, one word to the operator, and no job past its time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs import seen as s
+from schemas.factus import DocumentView, Remark
+from tests.fakes import FakeFactus
+from tests.rig import an_account, running, services_on
+
+
+class Weather(FakeFactus):
+    """Answers creates and look-ups with *storm* while there is one."""
+
+    storm: s.Seen | None = None
+
+    async def create(self, job, *, latest_ms):
+        if self.storm:
+            self.calls["create"] += 1
+            return self.storm
+        return await super().create(job, latest_ms=latest_ms)
+
+    async def find(self, family, reference_code):
+        if self.storm:
+            self.calls["find"] += 1
+            return self.storm
+        return await super().find(family, reference_code)
+
+
+@pytest.fixture
+def factus():
+    return Weather()
+
+
+@pytest.fixture
+async def rig(redis, namespace, factus):
+    built = services_on(redis, namespace, gateway=factus, backoff_base=0.1, backoff_max=0.4)
+    async with running(built) as found:
+        yield found
+
+
+@pytest.mark.parametrize("storm", [s.NotSent("sin conexión"), s.Unknown("500")], ids=["not_sent", "unknown"])
+async def test_a_backlog_burns_one_probe_per_pause_and_resumes_by_itself(rig, factus, storm):
+    factus.storm = storm
+    for n in range(30):
+        await rig.push_bill(f"R{n}")
+    await asyncio.sleep(1.5)
+    # Pauses of 0.1, 0.2, 0.4, 0.4 ... of which at least half is taken: at most nine probes, of two calls each.
+    assert 2 <= sum(factus.calls.values()) <= 18
+    factus.storm = None
+    events = await rig.events(30, timeout_s=10)
+    assert {event["type"] for event in events} == {"invoice.validated"}
+
+
+async def test_after_an_outage_every_lane_of_the_account_goes_on_at_once(rig, factus):
+    """The others need not sit out the probe's time."""
+    factus.storm = s.NotSent("sin conexión")
+    await rig.push_bill("A")
+    await asyncio.sleep(0.3)
+    assert await rig.services.redis.hget(rig.services.keys.account("acme"), "outage") == b"1"
+    factus.storm = None
+    await rig.events(1)
+    assert await rig.services.redis.hget(rig.services.keys.account("acme"), "outage") is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "code", "family"),
+    [
+        (s.CredentialsRefused("invalid_grant"), "factus.credentials", None),
+        (s.PaymentRequired("pago requerido"), "factus.payment_required", None),
+        (s.Denied("version", "Version de API no disponible"), "factus.denied", None),
+        (s.Denied("product", "no tiene habilitada"), "factus.denied", "invoice"),
+    ],
+)
+async def test_a_block_is_told_once_with_its_cause_and_its_mend(rig, factus, monkeypatch, seen, code, family):
+    monkeypatch.setattr("jobs.decisions.ACCOUNT_PAUSE_S", 0.05)
+    factus.script = [seen, seen, seen]
+    await rig.push_bill("A")
+    await rig.push_bill("B")
+    blocked, resumed, first, _ = sorted(await rig.events(4), key=lambda e: e["type"])
+    assert (blocked["type"], blocked["success"], blocked["errors"][0]["code"]) == ("account.blocked", False, code)
+    assert (blocked["account"], blocked["data"]["family"]) == ("acme", family)
+    assert blocked["data"]["jobs_waiting"] >= 1
+    assert blocked["data"]["mend"]
+    assert (blocked["job_id"], blocked["reference_code"]) == (None, None)
+    assert (resumed["type"], resumed["success"]) == ("account.resumed", True)
+    assert first["type"] == "invoice.validated"
+
+
+async def test_a_foreign_document_is_named_after_ten_minutes(rig, factus, monkeypatch):
+    monkeypatch.setattr("jobs.decisions.FOREIGN_PATIENCE_MS", 200)
+    factus.blocker = s.DocumentSeen(
+        DocumentView({"reference_code": "AJENO-1", "number": "SETP9", "is_validated": False})
+    )
+    factus.script = [s.Conflicted("409")] * 6
+    await rig.push_bill("A")
+    events = await rig.events(3, timeout_s=10)
+    assert [event["type"] for event in events] == ["account.blocked", "invoice.validated", "account.resumed"]
+    assert "AJENO-1" in events[0]["errors"][0]["message"]
+    assert events[0]["data"]["family"] == "invoice"
+    assert (events[1]["attempts"], factus.deleted) == (1, [])
+
+
+async def test_a_rejected_document_that_shall_stay_is_told(rig, factus):
+    factus.script = [s.RulesRefused((Remark("Regla: FAK24, Rechazo: sin DV", "FAK24"),))]
+    await rig.push_bill("A", options={"delete_rejected": False})
+    rejected, blocked = await rig.events(2)
+    assert (rejected["type"], blocked["type"]) == ("invoice.rejected", "account.blocked")
+    assert blocked["data"]["family"] == "invoice"
+    assert factus.deleted == []
+
+
+class TestTime:
+    async def test_a_waiting_job_expires_on_time_though_its_lane_is_held(self, rig, factus):
+        factus.storm = s.Denied("version", "Version de API no disponible")
+        await rig.push_bill("A")
+        await rig.events(1)
+        expires_at = datetime.now(UTC) + timedelta(seconds=1.5)
+        await rig.push_bill("B", expires_at=expires_at.isoformat())
+        (event,) = await rig.events(1, timeout_s=6)
+        assert (event["type"], event["reference_code"]) == ("invoice.failed", "B")
+        assert (event["errors"][0]["code"], event["attempts"]) == ("job.expired", 0)
+
+    async def test_past_at_intake_it_expires_without_a_call(self, rig, factus):
+        await rig.push_bill("A", expires_at="2020-01-01T00:00:00-05:00")
+        (event,) = await rig.events(1)
+        assert (event["errors"][0]["code"], factus.calls) == ("job.expired", {})
+
+    async def test_a_day_that_is_over_is_missed_without_a_call(self, rig, factus):
+        await rig.push_bill("A", issue_on="2020-01-01")
+        (event,) = await rig.events(1)
+        assert (event["errors"][0]["code"], factus.calls) == ("date.missed", {})
+
+    async def test_a_job_for_tomorrow_waits(self, rig, factus):
+        tomorrow = (datetime.now(an_account().zone) + timedelta(days=1)).date()
+        await rig.push_bill("A", issue_on=tomorrow.isoformat())
+        await rig.push_bill("B", not_before=(datetime.now(UTC) + timedelta(seconds=0.5)).isoformat())
+        await rig.push_bill("C")
+        events = await rig.events(2)
+        assert [event["reference_code"] for event in events] == ["C", "B"]
+        assert await rig.services.redis.zcard(rig.services.keys.later("acme/invoice")) == 1
+
+    async def test_the_deadline_ends_a_job_with_what_stood_in_its_way(self, redis, namespace, factus):
+        factus.storm = s.NotSent("sin conexión")
+        built = services_on(redis, namespace, gateway=factus, job_deadline=1.0, backoff_base=0.1, backoff_max=30.0)
+        async with running(built) as rig:
+            await rig.push_bill("A")
+            (event,) = await rig.events(1, timeout_s=8)
+        assert (event["type"], event["errors"][0]["code"]) == ("invoice.failed", "factus.unavailable")
+
+    async def test_a_failed_job_is_a_dead_letter_that_can_be_pushed_again(self, rig, factus):
+        await rig.push_bill("A", issue_on="2020-01-01", id="one")
+        await rig.events(1)
+        ((_, fields),) = await rig.services.redis.xrange(rig.services.keys.dead())
+        assert fields[b"reason"] == b"date.missed"
+        await rig.push(fields[b"raw"].replace(b'"one"', b'"one.r1"'))
+        (event,) = await rig.events(1)
+        assert event["type"] == "invoice.validated"
+        assert factus.calls["find"] == 1, "it looks at Factus first"
+
+    async def test_finished_jobs_leave_no_deadline_behind(self, rig):
+        for n in range(5):
+            await rig.push_bill(f"R{n}")
+        await rig.events(5)
+        assert await rig.services.redis.zcard(rig.services.keys.deadlines()) == 0

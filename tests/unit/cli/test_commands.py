@@ -1,0 +1,116 @@
+"""The commands as a user meets them: quick help, exit codes, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from jobs.errors import ConfigurationError
+from tests.builders import a_bill
+from worker.__main__ import COMMANDS, cli
+from worker.cli.console import plain_lines
+from worker.demo import MARK, demo_folder
+
+_LOADED = """
+import sys
+from worker.__main__ import cli
+try:
+    cli(sys.argv[1:], prog_name="factus-worker")
+except SystemExit:
+    pass
+heavy = {"pydantic", "redis", "arq", "rich", "httpx", "structlog"}
+print("loaded:", *sorted(heavy & {name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
+_WITH_HELP = ([], ["submit"], ["check"], ["results"], ["status"], ["demo"])
+
+
+def run(*arguments: str, stdin: str = "") -> Result:
+    return CliRunner().invoke(cli, list(arguments), input=stdin)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], *([name, "--help"] for name in ("submit", "check", "results", "status", "demo"))]
+)
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    """A shell completion or a glance at the options must not wait for pydantic."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED, *arguments, "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Usage: factus-worker" in done.stdout
+    assert done.stderr.strip() == "loaded:"
+
+
+def test_help_names_every_command() -> None:
+    shown = run("--help").output
+    assert all(f"  {name} " in shown for name in COMMANDS)
+
+
+def test_check_tells_errors_by_line_and_fails(tmp_path: Path) -> None:
+    path = tmp_path / "f.jsonl"
+    path.write_text(json.dumps(a_bill()) + "\n" + json.dumps(a_bill() | {"descuento": 1}), encoding="utf-8")
+    done = run("check", str(path))
+    assert done.exit_code == 1
+    assert f"{path}:2" in done.output
+    assert "\x1b" not in done.output
+    found = json.loads(run("check", "--json", str(path)).output)
+    assert (found["checked"], [error["line"] for error in found["errors"]]) == (2, [2])
+
+
+def test_check_reads_standard_input() -> None:
+    assert run("check", "-", stdin=json.dumps(a_bill())).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["submit", "a.csv"], ".csv is not read by this version"),
+        (["submit", "missing.json"], "No such file"),
+        (["submit", "-"], "hold no job"),
+        (["submit", "-", "--timeout", "5"], "a duration is a number and"),
+        (["submit", "-", "--issue-on", "30/11/2026"], "YYYY-MM-DD"),
+        (["submit", "-", "--account", "Acme"], "a-z, 0-9"),
+        (["results", "--since", "yesterday"], "a duration (10m)"),
+        (["results", "--since", "10m", "--group", "g"], "from its own place"),
+        (["status", "--account", "acme"], "go with a REFERENCE"),
+        (["check"], "Missing argument"),
+    ],
+)
+def test_wrong_usage_is_2_and_names_what_is_wrong(arguments: list[str], word: str) -> None:
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert word in done.output
+
+
+def test_broken_file_is_named_and_nothing_is_pushed(tmp_path: Path) -> None:
+    path = tmp_path / "f.jsonl"
+    path.write_text('{"a": 1}\n{broken\n', encoding="utf-8")
+    done = run("submit", str(path))
+    assert done.exit_code == 2
+    assert f"{path}:2: not JSON" in done.output
+    assert "Nothing was pushed" in done.output
+
+
+def test_plain_lines_are_aligned_and_clean() -> None:
+    assert plain_lines([["a", "n"], ["long one", "1"], ["b\x1b[2J", "22"]], right=(1,)) == [
+        "a          n",
+        "long one   1",
+        "b [2J     22",
+    ]
+
+
+def test_demo_wipes_its_own_folder_and_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    with demo_folder(folder):
+        (folder / "left").mkdir()
+        with pytest.raises(ConfigurationError, match="running"), demo_folder(folder):
+            pass
+    with demo_folder(folder):
+        assert [path.name for path in folder.iterdir()] == [MARK]
+    with pytest.raises(ConfigurationError, match="left alone"), demo_folder(tmp_path):
+        pass
+    assert folder.exists()

@@ -1,0 +1,91 @@
+"""Files of jobs: every object with its line, amounts exact, and nothing guessed."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from worker.job_files import BadRow, Defaults, FileRefused, Row, fill, jobs_of, read_rows, sound_rows
+
+NO_INPUT = io.BytesIO()
+
+
+def rows_of(path: Path, content: str | bytes) -> list[Row | BadRow]:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return list(read_rows(str(path), NO_INPUT))
+
+
+def test_array_elements_know_their_lines(tmp_path: Path) -> None:
+    """An editor opens at the line that a message names."""
+    found = rows_of(tmp_path / "a.json", '[\n  {"a": "[1,\\n"},\n\n  {"b": 2}, {"c": [3]}\n]')
+    assert [row.line for row in found] == [2, 4, 4]
+
+
+def test_jsonl_skips_blank_lines_and_keeps_numbers(tmp_path: Path) -> None:
+    found = rows_of(tmp_path / "a.jsonl", b'\xef\xbb\xbf{"a": 1}\r\n\r\n{"a": 2}')
+    assert [(row.line, row.value) for row in found if isinstance(row, Row)] == [(1, {"a": 1}), (3, {"a": 2})]
+
+
+def test_standard_input_is_jsonl() -> None:
+    found = list(read_rows("-", io.BytesIO(b'{"a": 1}\n{"a": 2}\n')))
+    assert [row.place for row in found] == ["<stdin>:1", "<stdin>:2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place", "word"),
+    [
+        ("a.jsonl", '{"a": 1}\n{"a": }\n', "a.jsonl:2", "not JSON"),
+        ("a.json", '{\n "a": 1,\n "b": }', "a.json:3", "not JSON"),
+        ("a.json", '{"a": NaN}', "a.json:1", "NaN"),
+        ("a.jsonl", '{"a": 1, "a": 2}', "a.jsonl:1", "clave repetida"),
+        ("a.json", "[1]", "a.json:1", "a number where"),
+        ("a.jsonl", '"text"', "a.jsonl:1", "a text where"),
+        ("a.jsonl", b'{"a": "\xff"}', "a.jsonl:1", "not UTF-8"),
+    ],
+)
+def test_bad_content_names_file_and_line(
+    tmp_path: Path, name: str, content: str | bytes, place: str, word: str
+) -> None:
+    with pytest.raises(FileRefused) as caught:
+        sound_rows(iter(rows_of(tmp_path / name, content)))
+    assert place in str(caught.value)
+    assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx", "a.txt", "missing.json"])
+def test_other_files_are_refused_by_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileRefused, match=name):
+        read_rows(str(tmp_path / name), NO_INPUT)
+
+
+def test_what_an_envelope_says_stands() -> None:
+    defaults = Defaults(account="acme", priority="low", batch="b", issue_on="2026-11-30")
+    envelope = {"type": "invoice.issue", "account": "other", "payload": {}, "batch": "own"}
+    filled = fill(envelope, defaults)
+    assert (filled["account"], filled["batch"], filled["priority"]) == ("other", "own", "low")
+    assert fill({"reference_code": "R"}, defaults)["payload"] == {"reference_code": "R"}
+
+
+def test_batch_size_counts_the_members() -> None:
+    rows = [Row("f", n, {"reference_code": f"R{n}"}) for n in (1, 2)]
+    rows.append(Row("f", 3, {"type": "invoice.issue", "batch": "own", "payload": {}}))
+    pushed = [json.loads(job.text) for job in jobs_of(rows, Defaults(batch="b"), "p")]
+    assert [(job["batch"], job.get("batch_size")) for job in pushed] == [("b", 2), ("b", 2), ("own", None)]
+
+
+def test_ids_are_given_where_none_is_and_amounts_stay_exact(tmp_path: Path) -> None:
+    content = '{"amount": 0.10000000000000000001, "reference_code": "R"}\n{"id": "mine", "type": "t", "payload": {}}'
+    jobs = jobs_of(sound_rows(iter(rows_of(tmp_path / "a.jsonl", content))), Defaults(), "run")
+    assert [(job.id, job.has_own_id, job.reference) for job in jobs] == [("run-1", False, "R"), ("mine", True, "")]
+    assert "0.10000000000000000001" in jobs[0].text
+
+
+def test_values_of_wrong_kinds_do_not_stop_reading() -> None:
+    """What is wrong with an envelope is the intake's word, not the reader's."""
+    strange: dict[str, Any] = {"id": 7, "account": [], "payload": "x"}
+    job = jobs_of([Row("f", 1, strange)], Defaults(), "run")[0]
+    assert (job.id, job.account, job.reference) == (None, None, "")

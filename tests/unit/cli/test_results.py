@@ -1,0 +1,95 @@
+"""Reading results: from where, which, each once for a group."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from arq.connections import ArqRedis
+
+from worker.reading_results import Filter, GroupReader, Published, before, line_of, since_entry, there
+
+NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
+
+
+async def publish(redis: ArqRedis, stream: str, entry: str, type_: str = "invoice.validated") -> None:
+    await redis.xadd(stream, {"event": b"{}", "type": type_, "account": "acme"}, id=entry)
+
+
+@pytest.mark.parametrize(
+    ("text", "entry"),
+    [
+        ("10m", f"{int(NOW.timestamp()) * 1000 - 600_000}-0"),
+        ("2026-11-30T07:00:00-05:00", f"{int(NOW.timestamp()) * 1000}-0"),
+        ("2026-11-30T12:00:00Z", f"{int(NOW.timestamp()) * 1000}-0"),
+        ("1795622401234-3", "1795622401234-3"),
+    ],
+)
+def test_since_takes_durations_times_and_entries(text: str, entry: str) -> None:
+    assert since_entry(text, now=NOW) == entry
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-11-30T07:00:00", "-5m", "1-2-3"])
+def test_since_refuses_what_it_cannot_place(text: str) -> None:
+    """A time without its zone would be read as somebody else's noon."""
+    with pytest.raises(ValueError, match="duration"):
+        since_entry(text, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"), [("5-3", "5-2"), ("5-0", f"4-{2**64 - 1}"), ("0-0", "0-0"), ("7", f"6-{2**64 - 1}")]
+)
+def test_reading_behind_the_one_before_gives_the_entry_itself(entry: str, expected: str) -> None:
+    assert before(entry) == expected
+
+
+async def test_several_streams_are_read_as_one(fake_redis: ArqRedis) -> None:
+    for stream, entry in (("a", "1-0"), ("b", "2-0"), ("a", "3-0"), ("b", "3-1")):
+        await publish(fake_redis, stream, entry)
+    assert [found.entry async for found in there(fake_redis, ["a", "b"], "0-0")] == ["1-0", "2-0", "3-0", "3-1"]
+    assert [found.entry async for found in there(fake_redis, ["a", "b"], "2-0")] == ["2-0", "3-0", "3-1"]
+
+
+async def test_pages_join_without_gap_or_repetition(fake_redis: ArqRedis) -> None:
+    for n in range(1, 1202):
+        await publish(fake_redis, "a", f"{n}-0")
+    assert [int(found.entry[:-2]) async for found in there(fake_redis, ["a"], "0-0")] == list(range(1, 1202))
+
+
+async def test_group_reads_each_event_once(real_redis: ArqRedis, namespace: str) -> None:
+    """Two readers one after the other: the second starts where the first has acknowledged."""
+    stream = f"{namespace}:results"
+    for n in range(1, 4):
+        await publish(real_redis, stream, f"{n}-0")
+    read: list[str] = []
+    for most in (1, 9):
+        reader = GroupReader(real_redis, [stream], "erp")
+        await reader.open()
+        events = reader.read(follow=False)
+        async for found in events:
+            read.append(found.entry)
+            await reader.ack(found)
+            if len(read) >= most:
+                break
+        await events.aclose()  # type: ignore[attr-defined]
+        await reader.close()
+    assert read == ["1-0", "2-0", "3-0"]
+    assert await real_redis.xinfo_consumers(stream, "erp") == []
+
+
+def test_filter_matches_globs_and_accounts() -> None:
+    found = Published("s", "1-0", b"{}", "invoice.failed", "acme")
+    assert Filter("*.failed", "acme").takes(found)
+    assert not Filter("*.validated").takes(found)
+    assert not Filter(None, "other").takes(found)
+
+
+def test_a_line_holds_one_event_and_no_control_characters() -> None:
+    """A message from outside must not move the cursor of whoever reads it."""
+    event = {
+        "time": "2026-11-30T23:01:07.512-05:00", "type": "job.refused", "reference_code": None, "job_id": "j-1",
+        "account": None, "data": None, "errors": [{"code": "envelope.invalid"}], "message": "a\x1b[31m\nb",
+    }  # fmt: skip
+    line = line_of(json.dumps(event).encode())
+    assert line.split() == ["2026-11-30", "23:01:07", "job.refused", "j-1", "envelope.invalid", "a", "[31m", "b"]

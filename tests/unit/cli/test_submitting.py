@@ -1,0 +1,120 @@
+"""Pushing and waiting: every job finds its own event, and only its own."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from arq.connections import ArqRedis
+
+from worker.job_files import Job
+from worker.keys import Keys
+from worker.submitting import Pushed, Watch, chunks, ends_of, push, summarize
+
+
+def a_job(job_id: str | None = "run-1", *, account: str | None = "acme", own: bool = False, text: str = "{}") -> Job:
+    return Job("f:1", text, job_id, account, "R-1", own)
+
+
+def an_event(job_id: str, type_: str = "invoice.validated", **changes: Any) -> dict[str, Any]:
+    success = type_.endswith("validated")
+    base: dict[str, Any] = {
+        "type": type_,
+        "job_id": job_id,
+        "account": "acme",
+        "success": success,
+        "message": "m",
+        "data": {"number": "SETP1", "total": "10.50"} if success else None,
+        "errors": None if success else [{"code": "payload.invalid", "message": "mal"}],
+    }
+    return {**base, **changes}
+
+
+def a_watch(*pushed: Pushed) -> Watch:
+    return Watch(None, Keys("t"), pushed, {})  # type: ignore[arg-type]  # only take() is called
+
+
+def take(watch: Watch, event: dict[str, Any]) -> None:
+    watch.take(event["job_id"] or "", json.dumps(event).encode())
+
+
+async def test_jobs_go_to_their_streams_in_order(fake_redis: ArqRedis) -> None:
+    keys = Keys("t")
+    jobs = [a_job("a", account="own"), a_job("b"), a_job("c", account=None)]
+    pushed = await push(fake_redis, keys, jobs, frozenset({"own"}))
+    assert [await fake_redis.xlen(keys.jobs(name)) for name in ("own", None)] == [1, 2]
+    assert [one.entry for one in pushed[1:]] == [entry.decode() for entry, _ in await fake_redis.xrange(keys.jobs())]
+
+
+async def test_waiting_starts_behind_what_was_there(fake_redis: ArqRedis) -> None:
+    keys = Keys("t")
+    old = an_event("run-1", "invoice.failed")
+    await fake_redis.xadd(keys.results(), {"event": json.dumps(old), "job_id": "run-1"})
+    places = await ends_of(fake_redis, [keys.results()])
+    pushed = [Pushed(a_job(), "5-0")]
+    await fake_redis.xadd(keys.results(), {"event": json.dumps(an_event("run-1")), "job_id": "run-1"})
+    assert await Watch(fake_redis, keys, pushed, places).run(2.0)
+    assert pushed[0].outcome is not None
+    assert pushed[0].outcome.type == "invoice.validated"
+
+
+async def test_time_out_is_told(fake_redis: ArqRedis) -> None:
+    pushed = [Pushed(a_job(), "5-0")]
+    assert not await Watch(fake_redis, Keys("t"), pushed, {"t:results": "0-0"}).run(0.05)
+    assert summarize(pushed).n_open == 1
+
+
+async def test_job_that_was_final_before_is_answered_by_its_record(fake_redis: ArqRedis) -> None:
+    """It is dropped at intake and published nothing new: waiting for an event would never end."""
+    keys = Keys("t")
+    record = {"state": "final", "final_type": "invoice.validated", "number": "SETP9", "entry": "1-0", "total": "5.00"}
+    await fake_redis.hset(keys.job("acme", "mine"), mapping=record)
+    pushed = [Pushed(a_job("mine", own=True), "5-0")]
+    assert await Watch(fake_redis, keys, pushed, {keys.results(): "0-0"}).run(5.0)
+    assert summarize(pushed).total == Decimal("5.00")
+
+
+def test_pending_is_not_final() -> None:
+    one = Pushed(a_job(), "5-0")
+    watch = a_watch(one)
+    take(watch, an_event("run-1", "invoice.pending", success=True, data={"number": None}))
+    assert one.outcome is None
+
+
+def test_refusal_of_an_unreadable_job_is_found_by_its_entry() -> None:
+    one = Pushed(a_job(None, account=None), "5-0")
+    take(a_watch(one), an_event("5-0", "job.refused"))
+    assert one.outcome is not None
+    assert one.outcome.code == "payload.invalid"
+
+
+def test_conflict_of_ids_meets_the_second_push_only() -> None:
+    first, second = Pushed(a_job("same"), "5-0"), Pushed(a_job("same"), "5-1")
+    watch = a_watch(first, second)
+    take(watch, an_event("5-1", "job.refused"))
+    take(watch, an_event("same"))
+    assert [one.outcome and one.outcome.type for one in (first, second)] == ["invoice.validated", "job.refused"]
+
+
+def test_same_id_of_another_account_is_not_ours() -> None:
+    one = Pushed(a_job("same"), "5-0")
+    take(a_watch(one), an_event("same", account="other"))
+    assert one.outcome is None
+
+
+def test_summary_adds_up_exactly() -> None:
+    pushed = [Pushed(a_job(f"run-{n}"), f"5-{n}") for n in range(4)]
+    watch = a_watch(*pushed)
+    for n, number in ((0, "SETP9"), (1, "SETP10")):
+        take(watch, an_event(f"run-{n}", data={"number": number, "total": "0.10"}))
+    take(watch, an_event("run-2", "job.refused"))
+    summary = summarize(pushed)
+    assert summary.counts == {"invoice.validated": 2, "job.refused": 1}
+    assert (summary.total, summary.first_number, summary.last_number) == (Decimal("0.20"), "SETP9", "SETP10")
+    assert (len(summary.failures), summary.n_open, summary.is_success) == (1, 1, False)
+
+
+def test_chunks_are_small_in_number_and_bytes() -> None:
+    assert [len(chunk) for chunk in chunks(a_job() for _ in range(1100))] == [500, 500, 100]
+    assert [len(chunk) for chunk in chunks(a_job(text="x" * 1_000_000) for _ in range(6))] == [4, 2]
