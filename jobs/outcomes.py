@@ -65,7 +65,7 @@ class Attempted:
     One attempt, run to its end.
 
     ``n_sent`` is how often the job's own call went out and was taken: a call that met no connection, no permit, 401,
-    409 or 429 does not count (CONTRACT.md, ``attempts``).
+    409 or 429 does not count (docs/contract.md, ``attempts``).
     """
 
     ending: Ending

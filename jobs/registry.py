@@ -16,7 +16,7 @@ ISSUING_WIDTH: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class JobType:
-    """One row of CONTRACT.md, section 3."""
+    """One row of docs/contract.md, section 3."""
 
     name: str
     family: str

@@ -1,7 +1,7 @@
 """
 Events as they are published: what each says, and in which order its fields count.
 
-Pure: the time is an argument. Shapes are CONTRACT.md, section 2.
+Pure: the time is an argument. Shapes are docs/contract.md, section 2.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What a producer pushes: the envelope around a payload (CONTRACT.md, section 1).
+What a producer pushes: the envelope around a payload (docs/contract.md, section 1).
 
 Owns the shape of the envelope and the reading of what is left of a broken one. Payloads are checked elsewhere
 (``preflight.py``), because the envelope's type says which model they follow.

@@ -1,7 +1,7 @@
 """
 What a consumer reads: one event of the results or radian stream, and the errors inside it.
 
-The shape is CONTRACT.md, section 2. Every field always stands; null where it does not apply.
+The shape is docs/contract.md, section 2. Every field always stands; null where it does not apply.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class ErrorDetail(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    code: str = Field(description="Closed list: CONTRACT.md, section 2 (payload.invalid, factus.validation ...)")
+    code: str = Field(description="Closed list: docs/contract.md, section 2 (payload.invalid, factus.validation ...)")
     message: str
     field: str | None = Field(
         default=None, description="Dotted path in the payload (items.0.price), or envelope. and the envelope's field"

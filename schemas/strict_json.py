@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 MAX_DEPTH: Final = 32
-"""How deep arrays and objects may be nested (CONTRACT, section 1); the document itself is level 1."""
+"""How deep arrays and objects may be nested (docs/contract.md, section 1); the document itself is level 1."""
 
 _MAX_INTEGER_DIGITS: Final = 100
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")

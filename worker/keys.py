@@ -1,7 +1,7 @@
 """
 Every Redis key of the service, in one screenful. Nobody else builds a key name.
 
-Public (CONTRACT.md): ``jobs``, ``results``, ``radian`` streams and ``token:{account}``. All else may change freely.
+Public (docs/contract.md): ``jobs``, ``results``, ``radian`` streams and ``token:{account}``. All else may change freely.
 Accounts hold no colon and lanes one slash, so no two names can meet. No key holds personal data.
 """
 

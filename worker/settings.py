@@ -3,7 +3,7 @@ Settings: the only reader of the environment, and the only place where a bad val
 
 Values come from environment variables, then ``.env``; accounts also from a TOML file. Everything else in the service
 receives the small frozen value that it needs (:class:`Account`, :class:`BackoffPolicy` ...), never all of them.
-The table of variables is CONTRACT.md, section 5.
+The table of variables is docs/contract.md, section 5.
 """
 
 from __future__ import annotations

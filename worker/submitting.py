@@ -7,11 +7,11 @@ where they stood before the first push.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from time import monotonic
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -137,13 +137,14 @@ class Watch:
 
     async def run(self, timeout_s: float) -> bool:
         """Wait for all; False when *timeout_s* passed first. Raises what Redis raises."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while self.n_open:
-                    if not await self._read():
-                        await self._ask_the_ledger()
-        except TimeoutError:
-            return False
+        # A deadline and no asyncio.timeout: under Python 3.11 redis-py sends through asyncio.wait_for, which now and
+        # then swallows a cancellation, and a time-out cancels once only.
+        gives_up_at = monotonic() + timeout_s
+        while self.n_open:
+            if monotonic() >= gives_up_at:
+                return False
+            if not await self._read():
+                await self._ask_the_ledger()
         return True
 
     async def _read(self) -> bool:

@@ -47,3 +47,14 @@ def test_context_is_bound_for_every_line_of_an_attempt():
         with structlog.contextvars.bound_contextvars(job_id="j"):
             structlog.get_logger().info("attempt.finished")
     assert lines == [{"event": "attempt.finished", "job_id": "j", "log_level": "info"}]
+
+
+def test_every_event_stands_in_the_document_and_the_document_names_no_other():
+    import re
+    from pathlib import Path
+
+    root = Path(__file__).parents[3]
+    source = "".join(path.read_text() for path in root.glob("worker/**/*.py"))
+    logged = set(re.findall(r"\.(?:debug|info|warning|error|exception)\(\s*\"([a-z]+\.[a-z_]+)\"", source))
+    document = (root / "docs" / "events.md").read_text()
+    assert logged == set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", document, re.MULTILINE))
