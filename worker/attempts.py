@@ -17,6 +17,7 @@ from typing import Any
 from typing import Final as Constant
 
 import structlog
+from arq.worker import RetryJob
 
 from jobs.backoff import BackoffPolicy
 from jobs.decisions import Judge
@@ -36,6 +37,7 @@ from worker.settings import Account
 log = structlog.get_logger()
 
 _DEFECT_PAUSE_S: Constant = 60.0
+_LEDGER_PAUSE_S: Constant = 0.5
 _DEFECTS_UNTIL_FINAL: Constant = 5
 
 
@@ -71,8 +73,10 @@ class AttemptRunner:
         except LeaseLost:
             log.warning("lease.lost", account=account, job_id=job_id)
         except LedgerUnavailable as exc:
-            # The record says what had been sent; whoever takes the job next goes by that.
+            # The record says what had been sent; whoever runs the job next goes by that. It stays in arq's queue.
             log.error("ledger.unavailable", account=account, job_id=job_id, error=str(exc))
+            await asyncio.sleep(_LEDGER_PAUSE_S)
+            raise RetryJob from exc
 
     async def _run(self, begun: Begun, started: float) -> None:
         job = begun.job

@@ -218,7 +218,7 @@ class Intake:
         event = refused_event(remains, errors, job_id=job_id, now=self._now(remains.account))
         record = None
         if content:
-            record = _closed_record(remains, entry, content, event.type)
+            record = _closed_record(remains, entry, content, event.type, errors[0])
         dead: list[Arg] = ["reason", errors[0].code, "errors", event.to_json(), "raw", entry.raw or b""]
         dead += ["stream", entry.stream, "entry", entry.id, "account", remains.account or "", "job_id", job_id]
         log.info(
@@ -323,7 +323,7 @@ class Intake:
             log.info("intake.not_resigned", error=type(exc).__name__)  # the lease ends by itself
 
 
-def _closed_record(remains: Remains, entry: Entry, content: str, final_type: str) -> JobRecord:
+def _closed_record(remains: Remains, entry: Entry, content: str, final_type: str, error: ErrorDetail) -> JobRecord:
     return JobRecord(
         account=remains.account or "?",
         id=remains.id,
@@ -336,6 +336,7 @@ def _closed_record(remains: Remains, entry: Entry, content: str, final_type: str
         content=content,
         state="final",
         seq=1,
+        last_error=error.model_dump_json(),
         final_type=final_type,
     )
 

@@ -64,7 +64,7 @@ async def run_tasks(built: Services, stopping: asyncio.Event, *, burst: bool = F
         _named("sweep", built.sweep.run(wake, stopping)),
         _named("heartbeat", _heartbeat(built, stopping)),
     ]
-    listener = _named("wake", _listen(built))
+    listener = _named("wake", _listen(built, stopping))
     watcher = _named("burst", _end_of_burst(built, stopping)) if burst else None
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -107,13 +107,14 @@ async def _publish_wake(built: Services) -> None:
         log.debug("redis.unavailable", task="wake", error=type(exc).__name__)  # the others look by themselves
 
 
-async def _listen(built: Services) -> None:
+async def _listen(built: Services, stopping: asyncio.Event) -> None:
     """Claim when another process has more than it can run."""
-    while True:
+    # Not `while True`: redis-py sends through asyncio.wait_for, which can swallow a cancellation on Python 3.11.
+    while not stopping.is_set():
         try:
             async with built.redis.pubsub() as channel:
                 await channel.subscribe(built.keys.wake())
-                while True:
+                while not stopping.is_set():
                     message = await channel.get_message(ignore_subscribe_messages=True, timeout=_WAKE_RETRY_S)
                     if message and built.arq.has_room:
                         built.arq.wake()
@@ -149,7 +150,7 @@ async def _heartbeat(built: Services, stopping: asyncio.Event) -> None:
 async def _end_of_burst(built: Services, stopping: asyncio.Event) -> None:
     """Stop when nothing is left to do: nothing pushed, nothing under way, nothing due within the longest backoff."""
     n_quiet = 0
-    while n_quiet < 2:  # twice in a row: between two scripts a job may stand in neither place
+    while n_quiet < 2 and not stopping.is_set():  # twice in a row: between two scripts a job may stand in neither place
         await asyncio.sleep(_BURST_LOOK_S)
         try:
             n_quiet = n_quiet + 1 if await _is_idle(built) else 0

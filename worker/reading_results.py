@@ -202,7 +202,7 @@ def line_of(raw: bytes) -> str:
     columns = [
         f"{at:%Y-%m-%d %H:%M:%S}",
         f"{event['type']:<18}",
-        f"{reference:<24}",
+        f"{reference:<32}",
         f"{found or '-':<20}",
         event["message"],
     ]

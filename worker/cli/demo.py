@@ -53,18 +53,24 @@ def command(folder: Path, seed: int) -> None:
 
 
 async def _until_signal(folder: Path, seed: int) -> bool:
-    """SIGTERM ends the demo as Ctrl-C does: by cancelling it, so that everything it started is stopped."""
-    task = asyncio.current_task()
+    """SIGTERM and Ctrl-C end the demo by cancelling it, so that everything it started is stopped."""
+    task, stopping = asyncio.current_task(), asyncio.Event()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+    def stop() -> None:
+        stopping.set()
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
-        return await _demo(folder, seed)
+        return await _demo(folder, seed, stopping)
     except asyncio.CancelledError:
         click.echo("Stopped; everything that the demo started is stopped too.", err=True)
         raise click.Abort from None
 
 
-async def _demo(folder: Path, seed: int) -> bool:
+async def _demo(folder: Path, seed: int, stopping: asyncio.Event) -> bool:
     from worker.demo import Stage, demo_folder, worker_variables, write_accounts
     from worker.settings import Settings
 
@@ -82,7 +88,7 @@ async def _demo(folder: Path, seed: int) -> bool:
                 )
                 click.echo("Limits are Factus's own (80 calls in 60 s for each account); a create takes 120 ms here")
                 jobs = _jobs(seed)
-                pushed, times = await _push_and_wait(redis, stage, jobs)
+                pushed, times = await _push_and_wait(redis, stage, jobs, stopping)
                 saw = await _look_at_factus(base_url)
     differences = _differences(jobs, pushed, saw)
     _show(jobs, pushed, times)
@@ -111,7 +117,9 @@ def _jobs(seed: int) -> list[DemoJob]:
     ]
 
 
-async def _push_and_wait(redis: Any, stage: Stage, jobs: list[DemoJob]) -> tuple[list[Pushed], dict[str, datetime]]:
+async def _push_and_wait(
+    redis: Any, stage: Stage, jobs: list[DemoJob], stopping: asyncio.Event
+) -> tuple[list[Pushed], dict[str, datetime]]:
     from worker.keys import Keys
     from worker.submitting import Watch, ends_of, push
 
@@ -130,6 +138,9 @@ async def _push_and_wait(redis: Any, stage: Stage, jobs: list[DemoJob]) -> tuple
         waiting = asyncio.create_task(watch.run(_PATIENCE_S))
         try:
             while not waiting.done():
+                # Asked as well as cancelled: redis-py can swallow a cancellation under Python 3.11.
+                if stopping.is_set():
+                    raise asyncio.CancelledError
                 await asyncio.wait([waiting], timeout=_LOOK_S)
                 stage.check()
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -40,6 +39,7 @@ def command(
     A group is made if it is new, from the beginning of the stream, and remembers its place from one call to the next.
     With --group, events that --type or --account leave out are acknowledged as well.
     """
+    import asyncio
     from datetime import UTC, datetime
 
     from worker.reading_results import Filter, since_entry

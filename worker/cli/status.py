@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import click
@@ -31,6 +30,8 @@ def command(reference: str | None, account: str | None, family: str | None, as_j
     \b
     Exit status: 0 all is well, 1 not found or a problem seen, 2 wrong usage.
     """
+    import asyncio
+
     from worker.settings import load_settings
 
     if reference is None and (account or family):
@@ -138,10 +139,13 @@ async def _explain(settings: Settings, reference: str, account: str | None, fami
     accounts = settings.accounts()
     async with open_redis(settings, must_exist=True) as redis:
         reader = _reader(settings, redis)
-        told = [
-            explain(found, accounts[found.job.account].zone if found.job.account in accounts else BOGOTA)
-            for found in await reader.find(reference, account=account, family=family)
-        ]
+        told = []
+        for found in await reader.find(reference, account=account, family=family):
+            known = accounts.get(found.job.account)
+            one = explain(found, known.zone if known else BOGOTA)
+            # The record of a job that was refused at the door has no reason; its event has.
+            event = await reader.last_event(found.job.id, found.job.account) if one.lacks_reason else None
+            told.append(explain_event(event) if event else one)
         if not told and (event := await reader.last_event(reference, account)):
             told = [explain_event(event)]
         is_pushed = not told and await reader.is_pushed(reference)

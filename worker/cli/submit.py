@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import sys
 from collections.abc import Iterator
@@ -82,6 +81,8 @@ def command(
     \b
     Exit status: 0 pushed (with --wait: all succeeded), 1 failed, 2 wrong usage or an unreadable file.
     """
+    import asyncio
+
     from worker.job_files import Defaults, FileRefused
     from worker.settings import load_settings
 

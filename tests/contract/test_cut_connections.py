@@ -1,0 +1,83 @@
+"""Every script of the way of a job, with its connection cut before and after the server ran it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from sandbox.config import SandboxConfig
+from sandbox.faults import read_rules
+from sandbox.server import serve
+from tests.processes import get_json
+from tests.rig import an_account, running, services_on
+from worker.lua import Scripts
+
+pytestmark = pytest.mark.timeout(90)
+
+SCRIPTS = [
+    "intake",
+    "lead",
+    "dispatch",
+    "claim",
+    "begin",
+    "permit",
+    "finish",
+    "release",
+    "token_get",
+    "token_put",
+    "note",
+]
+
+
+@pytest.fixture
+def cut(monkeypatch):
+    """Cut the first *n* runs of a script, before or after the server ran it."""
+    run, ran = Scripts.run, Counter()
+
+    def arrange(name: str, moment: str, n: int = 1) -> Counter:
+        async def cutting(self, called, keys, args):
+            if called != name or ran[name] >= n:
+                return await run(self, called, keys, args)
+            ran[name] += 1
+            if moment == "after":
+                await run(self, called, keys, args)
+            raise RedisConnectionError("cut")
+
+        monkeypatch.setattr(Scripts, "run", cutting)
+        return ran
+
+    return arrange
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("name", SCRIPTS)
+async def test_a_cut_connection_loses_nothing_and_repeats_nothing(real_redis, namespace, cut, name, moment):
+    faults = read_rules({"rules": [{"on": "create", "reference": "rejected", "effect": "reject"}]})
+    codes = ["A", "B", "rejected"]
+    async with serve(SandboxConfig(faults=faults)) as url:
+        n_cut = cut(name, moment)
+        built = services_on(real_redis, namespace, an_account(base_url=url))
+        built.runner.gateways = built.clients
+        async with running(built) as rig:
+            for code in codes:
+                await rig.push_bill(code)
+            events = await rig.events(3, timeout_s=40)
+            await asyncio.sleep(0.3)
+            assert len(await real_redis.xrange(built.keys.results())) == 3, "not one event more"
+            assert not await built.sweep.sweep()
+        for client in built.clients.values():
+            await client.close()
+        documents = await asyncio.to_thread(get_json, f"{url}/_sandbox/documents")
+        report = await asyncio.to_thread(get_json, f"{url}/_sandbox/report")
+    assert n_cut[name] >= 1
+    assert {event["reference_code"]: event["type"] for event in events} == {
+        "A": "invoice.validated",
+        "B": "invoice.validated",
+        "rejected": "invoice.rejected",
+    }
+    assert sorted(document["reference_code"] for document in documents) == ["A", "B"]
+    assert report["totals"]["forbidden_deletes"] == 0
+    assert await real_redis.zcard(built.keys.flight("acme/invoice")) == 0

@@ -1,0 +1,82 @@
+"""The demo from start to end, and stopped half-way: it agrees with Factus and leaves no process behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    # A setting of the caller must not reach the demo's workers: this one would send them to the real Factus.
+    surroundings = {**os.environ, "FACTUS_BASE_URL": "https://api.factus.com.co", "FACTUS_NAMESPACE": "mine"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "worker", "demo", "--folder", str(folder)],
+        env=surroundings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines of living processes that work in the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == folder:
+                found.append((process / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
+
+
+def test_demo_ends_well_and_can_be_looked_at(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    demo = start(folder)
+    shown, _ = demo.communicate(timeout=150)
+    assert demo.returncode == 0, shown
+    assert re.search(
+        r"Pushed 86: 80 validated, 6 refused .* 80 stored, 0 duplicated, 0 refused, 0 x 409, 0 x 429", shown
+    )
+    assert "Both agree on every number and total" in shown
+    assert "\x1b" not in shown
+    assert processes_of(folder) == []
+    export = re.search(r"^  export (.*)$", shown, re.MULTILINE)
+    assert export
+    variables = dict(part.split("=", 1) for part in export[1].split())
+    pasted = re.findall(r"^  (\S+ -m worker (?:results|status .*))$", shown, re.MULTILINE)
+    assert len(pasted) == 2
+    for command in pasted:
+        done = subprocess.run(
+            command.split(), env={**os.environ, **variables}, capture_output=True, text=True, timeout=30
+        )
+        assert done.returncode == 0, done.stderr
+        assert "DEMO-0001" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_demo_stops_what_it_started(tmp_path: Path, number: signal.Signals) -> None:
+    folder = tmp_path / "demo"
+    demo = start(folder)
+    try:
+        until = time.monotonic() + 60
+        while len(processes_of(folder)) < 4 and time.monotonic() < until:  # server, sandbox, two workers
+            time.sleep(0.05)
+        demo.send_signal(number)
+        shown, _ = demo.communicate(timeout=60)
+    finally:
+        demo.kill()
+        demo.wait()
+    assert demo.returncode == 1, shown
+    assert "is stopped" in shown
+    assert processes_of(folder) == []

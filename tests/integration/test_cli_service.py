@@ -1,0 +1,141 @@
+"""The commands against the real parts: embedded server, local Factus on a socket, worker processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.builders import a_bill
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@dataclass
+class Place:
+    """A folder with a server, accounts and a local Factus; runs commands there."""
+
+    folder: Path
+    variables: dict[str, str]
+
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "worker", *arguments],
+            cwd=self.folder,
+            env=self.variables,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def file(self, name: str, *lines: object) -> str:
+        text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
+        (self.folder / name).write_text(text, encoding="utf-8")
+        return name
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("cli")
+    sandbox = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "--port", "0", "--latency", "20ms", "--seed", "1"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert sandbox.stdout is not None
+    url = sandbox.stdout.readline().split()[-1]
+    accounts = [
+        f'[accounts.{name}]\nclient_id = "x"\nclient_secret = "x"\nusername = "{name}"\npassword = "x"\n{own}'
+        for name, own in (("acme", ""), ("northwind", "own_streams = true\n"))
+    ]
+    (folder / "accounts.toml").write_text("\n".join(accounts), encoding="utf-8")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FACTUS_")}
+    ours = {"FACTUS_REDIS_URL": "embedded:data", "FACTUS_ACCOUNTS_FILE": "accounts.toml", "FACTUS_BASE_URL": url}
+    yield Place(folder, {**clean, **ours})
+    sandbox.send_signal(signal.SIGTERM)
+    sandbox.wait(10)
+    sandbox.stdout.close()
+
+
+@pytest.fixture
+def worker(place: Place) -> Iterator[None]:
+    """A worker process while the test lasts."""
+    log = (place.folder / "worker.log").open("ab")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", "run"], cwd=place.folder, env=place.variables, stdout=log, stderr=log
+    )
+    yield
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(40) == 0
+    log.close()
+
+
+def test_pushed_jobs_are_done_by_a_burst_and_explained(place: Place) -> None:
+    """Push without a worker, work it off, read and explain: what a first user does."""
+    assert place.run("status", "B-1").returncode == 1  # no server has ever run here
+    jobs = [{"type": "invoice.issue", "id": f"b-{n}", "payload": a_bill(reference_code=f"B-{n}")} for n in (1, 2)]
+    name = place.file("burst.json", json.dumps(jobs))
+    assert place.run("submit", name, "--account", "acme", "--batch", "noche").returncode == 0
+    assert "no worker has taken it in" in place.run("status", "B-1").stdout
+    overview = place.run("status")
+    assert (overview.returncode, "no worker is running and 2 jobs wait" in overview.stdout) == (1, True)
+    assert place.run("run", "--burst").returncode == 0
+    events = [json.loads(line) for line in place.run("results", "--json").stdout.splitlines()]
+    assert [(one["type"], one["job_id"], one["batch"]) for one in events] == [
+        ("invoice.validated", "b-1", "noche"),
+        ("invoice.validated", "b-2", "noche"),
+    ]
+    told = place.run("status", "B-1")
+    assert told.returncode == 0
+    assert re.search(r"where: +finished: invoice.validated", told.stdout)
+    assert events[0]["data"]["number"] in told.stdout
+    assert place.run("status", "NOBODY").returncode == 1
+    grouped = [place.run("results", "--group", "erp", "--count", "1").stdout.count("validada") for _ in range(3)]
+    assert grouped == [1, 1, 0]
+
+
+def test_waiting_submit_reports_every_kind_of_end(place: Place, worker: None) -> None:
+    """Common and own streams, a bare payload, a refusal; the failure is named with its reference and reason."""
+    name = place.file(
+        "mixed.jsonl",
+        {"type": "invoice.issue", "account": "acme", "payload": a_bill(reference_code="W-1")},
+        {"type": "invoice.issue", "account": "northwind", "payload": a_bill(reference_code="W-2")},
+        a_bill(reference_code="W-3") | {"descuento": "1"},
+        {"type": "invoice.issue", "account": "nobody", "payload": a_bill(reference_code="W-4")},
+    )
+    done = place.run("submit", name, "--account", "acme", "--wait", "--timeout", "40s")
+    assert done.returncode == 1, done.stderr
+    assert re.search(r"invoice.validated +2", done.stdout)
+    assert re.search(r"W-3 +payload.invalid +La clave \"descuento\".* mixed.jsonl:3", done.stdout)
+    assert re.search(r"W-4 +account.unknown", done.stdout)
+    assert "Validated in total 166,600.00; numbers SETP" in done.stdout
+    assert "\x1b" not in done.stdout
+    again = place.run("submit", "-", "--wait", stdin=json.dumps({"id": "same", "account": "acme",
+                      "payload": a_bill(reference_code="W-1")}))  # fmt: skip
+    assert again.returncode == 0, again.stdout + again.stderr
+    repeated = place.run("submit", "-", "--wait", "--timeout", "30s", stdin=json.dumps({"id": "same",
+                         "account": "acme", "payload": a_bill(reference_code="W-1")}))  # fmt: skip
+    assert repeated.returncode == 0, repeated.stdout + repeated.stderr
+    assert place.run("results", "--account", "northwind", "--json").stdout.count("\n") == 1
+    seen = json.loads(place.run("status", "--json").stdout)
+    assert len(seen["workers"]) == 1
+    assert seen["n_dead"] == 2
+    assert "access" not in json.dumps(seen)
+
+
+def test_address_that_nobody_answers_is_one_clear_line(place: Place) -> None:
+    place = Place(place.folder, {**place.variables, "FACTUS_REDIS_URL": "redis://u:secret@127.0.0.1:1/0"})
+    done = place.run("status")
+    assert done.returncode == 1
+    assert "127.0.0.1:1/0" in done.stderr
+    assert "secret" not in done.stderr
+    assert "Traceback" not in done.stderr
