@@ -66,6 +66,9 @@ class FindBlocker:
 Step = Send | Look | Delete | FindBlocker | Final | Again
 
 
+_UNTROUBLED: Constant = Standing()
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     """The decisions for one job."""
@@ -74,7 +77,7 @@ class Judge:
     backoff: BackoffPolicy
     draw: Callable[[], float]
     delete_rejected: bool
-    standing: Standing = Standing()
+    standing: Standing = _UNTROUBLED
 
     # -- after our create ------------------------------------------------------------------------------------------
     def after_create(self, seen: s.Seen) -> Step:
@@ -162,7 +165,7 @@ class Judge:
 
     # -- before anything -------------------------------------------------------------------------------------------
     def too_late(self, now_ms: int, day_ends_ms: int) -> Final | None:
-        """Whether the document may no longer be sent. One that Factus has already keeps its date and only its deadline."""
+        """Whether the document may no longer be sent. One that Factus has already keeps its date, not its deadline."""
         job = self.job
         if not job.pending_since:
             if job.expires_at and now_ms >= job.expires_at and not job.attempts:

@@ -38,6 +38,7 @@ log = structlog.get_logger()
 
 _DEFECT_PAUSE_S: Constant = 60.0
 _LEDGER_PAUSE_S: Constant = 0.5
+_UNKNOWN_ACCOUNT_PAUSE_S: Constant = 1.0
 _DEFECTS_UNTIL_FINAL: Constant = 5
 
 
@@ -59,16 +60,16 @@ class AttemptRunner:
         """arq's entry. *epoch* names the dispatch; one that is not the current one does nothing."""
         started = time.perf_counter()
         if account not in self.gateways:
+            # Another worker's configuration has it: back into the queue, without a hurry.
             log.warning("attempt.account_unknown", account=account, job_id=job_id)
-            return
+            await asyncio.sleep(_UNKNOWN_ACCOUNT_PAUSE_S)
+            raise RetryJob
         try:
             begun = await self.ledger.begin(account, job_id, epoch, lane)
             if begun is None:
                 log.debug("attempt.stale", account=account, job_id=job_id, epoch=epoch)
                 return
-            with structlog.contextvars.bound_contextvars(
-                account=account, job_id=job_id, reference_code=begun.job.reference_code, fence=begun.job.fence
-            ):
+            with structlog.contextvars.bound_contextvars(**_context(begun.job)):
                 await self._run(begun, started)
         except LeaseLost:
             log.warning("lease.lost", account=account, job_id=job_id)
@@ -146,6 +147,11 @@ class AttemptRunner:
             for family, since_ms in blocked.items()
             if since_ms
         )
+
+
+def _context(job: JobRecord) -> dict[str, Any]:
+    trace = {"traceparent": job.traceparent} if job.traceparent else {}
+    return {"account": job.account, "job_id": job.id, "reference_code": job.reference_code, "fence": job.fence, **trace}
 
 
 def dead_letter(job: JobRecord, final: Final, event: Event) -> dict[str, Arg]:

@@ -51,6 +51,7 @@ class Item:
     document_key: str
     lane: str
     record: JobRecord | None
+    account: str | None
     content: str = ""
     event: Sequence[Arg] = ()
     dead: Sequence[Arg] = ()
@@ -125,7 +126,7 @@ class Intake:
                     raise
 
     async def _take_over(self, on_work: Callable[[], None]) -> None:
-        """What an earlier leader had read and not written, oldest first. The fence stops it, so no idle time is needed."""
+        """What an earlier leader had read and not written, oldest first. The fence stops it: no idle time is needed."""
         for stream in self._owners:
             start: str | bytes = "0-0"
             while True:
@@ -198,7 +199,7 @@ class Intake:
                     else ""
                 )
                 job_key = self._keys.job(record.account, record.id)
-                return Item(entry, "accept", job_key, document, record.lane, record, record.content)
+                return Item(entry, "accept", job_key, document, record.lane, record, record.account, record.content)
             case Refused(remains, errors, content):
                 return self._refusal(entry, remains, errors, job_id=remains.id, content=content)
 
@@ -225,7 +226,7 @@ class Intake:
             "envelope.refused", entry=entry.id, account=remains.account, error=errors[0].code, n_errors=len(errors)
         )
         key = self._keys.job(remains.account or "?", job_id)
-        return Item(entry, "close", key, "", "", record, content, event_values(event), dead)
+        return Item(entry, "close", key, "", "", record, remains.account, content, event_values(event), dead)
 
     def _conflict(self, item: Item, code: str) -> Item:
         entry = item.entry
@@ -247,6 +248,7 @@ class Intake:
             item.document_key,
             item.lane,
             record,
+            record.account,
             item.content,
             event_values(event),
             must_match=item.record.fingerprint,
@@ -274,9 +276,7 @@ class Intake:
         return keys, args
 
     def _item_keys(self, item: Item) -> list[str]:
-        owner = item.entry.owner or (item.record.account if item.record and item.kind == "accept" else "")
-        account = self._accounts.get(owner)
-        results = self._keys.results(owner if account and account.own_streams else None)
+        results = self._keys.results(self._own_stream(item))
         # A key that is not there is the stream's own: the worker's Redis user may name keys of the namespace only.
         absent = item.entry.stream
         return [
@@ -288,6 +288,12 @@ class Intake:
             self._keys.waiting(item.lane),
             self._keys.later(item.lane),
         ]
+
+    def _own_stream(self, item: Item) -> str | None:
+        """Whose results these are: the stream's owner's, else the account's where it has streams of its own."""
+        name = item.entry.owner or item.account
+        account = self._accounts.get(name or "")
+        return name if account and account.own_streams else None
 
     def _item_args(self, item: Item) -> list[Arg]:
         record = item.record

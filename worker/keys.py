@@ -1,8 +1,8 @@
 """
 Every Redis key of the service, in one screenful. Nobody else builds a key name.
 
-Public (docs/contract.md): ``jobs``, ``results``, ``radian`` streams and ``token:{account}``. All else may change freely.
-Accounts hold no colon and lanes one slash, so no two names can meet. No key holds personal data.
+Public (docs/contract.md): ``jobs``, ``results``, ``radian`` streams and ``token:{account}``. All else may change
+freely. Accounts hold no colon and lanes one slash, so no two names can meet. No key holds personal data.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Keys:
 
     # -- account ---------------------------------------------------------------------------------------------------
     def account(self, account: str) -> str:
-        """Hash: ``hold_until`` (ms), ``hold_reason``, ``outage``, ``probe_until``, ``margin_ms``, ``blocked:SCOPE`` (ms)."""
+        """Hash: ``hold_until``, ``hold_reason``, ``outage``, ``probe_until``, ``margin_ms``, ``blocked:SCOPE``; ms."""
         return f"{self.namespace}:account:{account}"
 
     def grants(self, account: str) -> str:

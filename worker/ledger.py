@@ -128,8 +128,7 @@ class Ledger:
             return sum(await pipe.execute()) if lanes else 0
 
     async def _lanes_of(self, account: str) -> list[str]:
-        lanes = [name.decode() async for name in self._redis.sscan_iter(self._keys.lanes(), match=f"{account}/*")]
-        return lanes
+        return [name.decode() async for name in self._redis.sscan_iter(self._keys.lanes(), match=f"{account}/*")]
 
     async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...]) -> None:
         """See :class:`jobs.ports.Journal`."""

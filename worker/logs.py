@@ -22,7 +22,7 @@ ALLOWED_KEYS: Final = frozenset(
         "event", "level", "timestamp", "exception", "logger",
         # who and what
         "account", "job_id", "job_type", "reference_code", "number", "lane", "worker_id", "fence", "epoch", "entry",
-        "arq_id", "task", "pid", "version", "namespace",
+        "arq_id", "traceparent", "task", "pid", "version", "namespace",
         # what came of it
         "outcome", "error", "detail", "waits", "signal", "method", "status", "reason", "path", "variables",
         # figures

@@ -75,7 +75,7 @@ def connect(url: str, *, blocking: bool = False) -> ArqRedis:
 
 
 def _through_sentinel(url: str, options: dict[str, Any]) -> ArqRedis:
-    """``sentinel://[user:password@]host1:26379,host2:26379/SERVICE[/DB]``; the master is looked up at each connection."""
+    """``sentinel://[user:password@]host1:26379,host2:26379/SERVICE[/DB]``; the master is asked for each time."""
     parts = urlsplit(url)
     credentials, _, hosts = parts.netloc.rpartition("@")
     service, _, db = parts.path.strip("/").partition("/")

@@ -253,6 +253,18 @@ async def test_an_own_stream_names_no_other_account(redis, namespace, factus):
     assert events["2"]["errors"][0]["code"] == "auth.denied"
 
 
+async def test_an_account_with_own_streams_finds_all_its_results_there(redis, namespace, factus):
+    """Also what was pushed on the common stream: a replay or a refusal must not go where nobody reads."""
+    built = services_on(redis, namespace, an_account("a", own_streams=True), an_account("b"), gateway=factus)
+    async with running(built) as rig:
+        await rig.push_bill("1", account="a")
+        await rig.events(1, stream=built.keys.results("a"))
+        await rig.push_bill("1", account="a")
+        await rig.push({"type": "invoice.issue", "account": "a", "payload": {}})
+        types = {event["type"] for event in await rig.events(2, stream=built.keys.results("a"))}
+    assert types == {"invoice.validated", "job.refused"}
+
+
 async def test_accounts_do_not_wait_for_each_other(redis, namespace):
     """One account's outage delays no other."""
 

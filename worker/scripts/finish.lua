@@ -94,9 +94,9 @@ elseif weather == 'fair' then
 end
 if weather == 'fair' then
   end_outage(lane, now)
-elseif weather == 'outage' then
-  redis.call('HSET', lane.account, 'outage', '1')
-  redis.call('HDEL', lane.account, 'probe_until')
+else
+  if weather == 'outage' then redis.call('HSET', lane.account, 'outage', '1') end
+  redis.call('HDEL', lane.account, 'probe_until') -- this probe is over, whatever it learnt
 end
 for _ = 1, n_notices do
   local kind, scope = ARGV[at], 'blocked:' .. ARGV[at + 1]

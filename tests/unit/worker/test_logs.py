@@ -43,9 +43,9 @@ def is_log(func) -> bool:
 
 
 def test_context_is_bound_for_every_line_of_an_attempt():
-    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
-        with structlog.contextvars.bound_contextvars(job_id="j"):
-            structlog.get_logger().info("attempt.finished")
+    bound = structlog.contextvars.bound_contextvars(job_id="j")
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines, bound:
+        structlog.get_logger().info("attempt.finished")
     assert lines == [{"event": "attempt.finished", "job_id": "j", "log_level": "info"}]
 
 
