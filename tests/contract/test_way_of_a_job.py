@@ -274,10 +274,12 @@ async def test_accounts_do_not_wait_for_each_other(redis, namespace):
                 return s.NotSent("sin conexión")
             return await super().create(job, latest_ms=latest_ms)
 
-    built = services_on(redis, namespace, an_account("down"), an_account("up"), gateway=OneIsDown())
+    pauses = {"backoff_base": 30.0, "backoff_max": 30.0}
+    built = services_on(redis, namespace, an_account("down"), an_account("up"), gateway=OneIsDown(), **pauses)
     async with running(built) as rig:
         for _ in range(3):
             await rig.push_bill(account="down")
+        await asyncio.sleep(0.3)
         await rig.push_bill("A", account="up")
         (event,) = await rig.events(1)
     assert event["account"] == "up"

@@ -1,0 +1,193 @@
+"""
+Each guarantee, broken on purpose: one line of the product is spoilt, and a test has to notice.
+
+``python -m tests.breaking`` does it in a copy of the checkout and prints a table; ``docs/guarantees.md`` tells the same
+in words. A test that stays green over a spoilt line proves nothing, and this says so with exit status 1.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("worker", "jobs", "schemas", "sandbox", "tests", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Break:
+    """One spoilt line: *old* stands once in *path*; *test* must fail with *new* in its place."""
+
+    guarantee: str
+    what: str
+    path: str
+    old: str
+    new: str
+    test: str
+
+
+BREAKS = (
+    Break(
+        "G1",
+        "a record found in `sending` is sent again without a look",
+        "jobs/issue.py",
+        '            return Look("unknown")',
+        "            return Send()",
+        "tests/unit/jobs/test_issue.py::test_a_record_found_in_sending_is_looked_up_first",
+    ),
+    Break(
+        "G1",
+        "a lost answer is followed by another create",
+        "jobs/decisions.py",
+        '            case s.RulesRefused() | s.Unknown():\n                return Look("unknown")',
+        "            case s.RulesRefused() | s.Unknown():\n                return Send()",
+        "tests/unit/jobs/test_issue.py::test_a_lost_answer_is_looked_up_before_resending",
+    ),
+    Break(
+        "G1",
+        "the old document of a repeated reference is taken for the new one",
+        "jobs/decisions.py",
+        "        if difference:\n",
+        "        if False:\n",
+        "tests/unit/jobs/test_decisions.py::TestValidated",
+    ),
+    Break(
+        "G2",
+        "a stale owner may write",
+        "worker/scripts/finish.lua",
+        "if held[1] ~= 'inflight' or held[2] ~= fence then return {'lost'} end",
+        "",
+        "tests/contract/test_ownership.py::test_a_stale_owner_notices_and_writes_nothing",
+    ),
+    Break(
+        "G2",
+        "who joined a document hears nothing",
+        "worker/scripts/finish.lua",
+        "    for n = 1, n_joined do",
+        "    for n = 1, 0 do",
+        "tests/contract/test_way_of_a_job.py::TestSameJobAgain::test_an_open_document_is_joined_and_each_job_gets_its_result",
+    ),
+    Break(
+        "G3",
+        "what a dead leader had read is not taken over",
+        "worker/intake.py",
+        "            await self._take_over(on_work)\n",
+        "",
+        "tests/contract/test_ownership.py::test_what_a_dead_leader_had_read_is_taken_over_in_order",
+    ),
+    Break(
+        "G3",
+        "a job whose attempt met a silent Redis is dropped from the queue",
+        "worker/attempts.py",
+        "            raise RetryJob from exc\n",
+        "            return\n",
+        "tests/contract/test_cut_connections.py::test_a_cut_connection_loses_nothing_and_repeats_nothing[finish-before]",
+    ),
+    Break(
+        "G4",
+        "the window does not count",
+        "worker/scripts/permit.lua",
+        "if free_at > now then return {'wait', text(free_at - now)} end",
+        "",
+        "tests/contract/test_rate_limit.py::test_in_any_window_over_many_askers",
+    ),
+    Break(
+        "G5",
+        "everybody may fetch a token",
+        "worker/scripts/token_get.lua",
+        "if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {'lead', generation} end",
+        "redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])\nif true then return {'lead', generation} end",
+        "tests/contract/test_token_cache.py::test_a_hundred_callers_in_four_processes_cause_one_request",
+    ),
+    Break(
+        "G6",
+        "a rejected document stays",
+        "jobs/decisions.py",
+        "            return Delete(verdict)\n",
+        "            return self._final_rejected(verdict)\n",
+        "tests/contract/test_way_of_a_job.py::TestTrouble::test_a_rejection_frees_the_lane_for_the_next",
+    ),
+    Break(
+        "G7",
+        "what waits for DIAN counts as rejected",
+        "jobs/decisions.py",
+        "        if any(remark.is_rejection for remark in document.remarks):\n            return self._rejected",
+        "        if not document.is_validated:\n            return self._rejected",
+        "tests/unit/jobs/test_decisions.py::TestWaitingForDian",
+    ),
+    Break(
+        "G8",
+        "one account's hold is everybody's",
+        "worker/keys.py",
+        '        return f"{self.namespace}:account:{account}"',
+        '        return f"{self.namespace}:account:all"',
+        "tests/contract/test_way_of_a_job.py::test_accounts_do_not_wait_for_each_other",
+    ),
+    Break(
+        "G9",
+        "payloads go out unchecked",
+        "jobs/intake.py",
+        "        if found.errors:\n",
+        "        if False:\n",
+        "tests/contract/test_way_of_a_job.py::TestRefusals::test_a_payload_fault_names_field_and_rule_and_costs_no_call",
+    ),
+    Break(
+        "G9",
+        "an entry that trips a defect ends the intake",
+        "worker/intake.py",
+        "        except Exception as exc:",
+        "        except MemoryError as exc:",
+        "tests/contract/test_ownership.py::test_an_entry_that_trips_a_defect_is_refused_and_the_next_goes_on",
+    ),
+    Break(
+        "G10",
+        "any key may be logged",
+        "worker/logs.py",
+        "        del event[key]\n",
+        "        pass\n",
+        "tests/unit/worker/test_logs.py::test_keys_that_nobody_allowed_are_dropped_and_the_gap_is_told",
+    ),
+)
+
+
+def is_noticed(broken: Break, folder: Path) -> bool:
+    """Spoil the line in the copy, run the test, mend the line."""
+    path = folder / broken.path
+    whole = path.read_text()
+    path.write_text(whole.replace(broken.old, broken.new, 1))
+    try:
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", broken.test]
+        return subprocess.run(command, cwd=folder, capture_output=True, timeout=180).returncode == 1
+    finally:
+        path.write_text(whole)
+
+
+def main(wanted: list[str]) -> int:
+    """*wanted* names guarantees (``G3 G8``); none means all."""
+    breaks = [broken for broken in BREAKS if not wanted or broken.guarantee in wanted]
+    n_unnoticed = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in COPIED:
+            source = ROOT / part
+            if source.is_dir():
+                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, folder / part)
+        for broken in breaks:
+            noticed = is_noticed(broken, folder)
+            n_unnoticed += not noticed
+            print(
+                f"{broken.guarantee:4} {'noticed  ' if noticed else 'UNNOTICED'} {broken.what} ({broken.path})",
+                flush=True,
+            )
+    print(f"{len(breaks) - n_unnoticed} of {len(breaks)} spoilt lines noticed")
+    return 1 if n_unnoticed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

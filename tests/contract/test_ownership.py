@@ -1,0 +1,169 @@
+"""Who may act on a job: leases, fences, restarts, and the repairs of the sweep."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import partial
+
+import pytest
+from arq.constants import in_progress_key_prefix, job_key_prefix
+
+from tests.builders import a_bill
+from tests.fakes import FakeFactus
+from tests.rig import running, services_on
+
+
+@pytest.fixture
+def factus():
+    return FakeFactus()
+
+
+async def until(condition, timeout_s=8.0):
+    async with asyncio.timeout(timeout_s):
+        while not (await found if asyncio.iscoroutine(found := condition()) else found):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_stale_owner_notices_and_writes_nothing(redis, namespace, factus):
+    """Its process was blocked longer than its lease; the other one has issued the document meanwhile."""
+    gates = [asyncio.Event(), asyncio.Event()]
+    stale, fresh = FakeFactus(gate=gates[0]), factus
+    stale.documents = fresh.documents
+    first = services_on(redis, namespace, gateway=stale)
+    second = services_on(redis, namespace, gateway=fresh)
+    async with running(first) as rig:
+        await rig.push_bill("A", id="one")
+        await until(lambda: stale.calls["create"] == 1)
+        arq_id = f"{namespace}:acme:one:1"
+        await first.redis.delete(in_progress_key_prefix + arq_id)
+        await first.redis.zadd(first.keys.arq_queue(), {arq_id: 0})
+        first.arq.max_jobs = 0  # the blocked one claims nothing
+        async with running(second):
+            (event,) = await rig.events(1)
+            gates[0].set()
+            await until(lambda: not first.arq.n_running)
+            await asyncio.sleep(0.1)
+            entries = await redis.xrange(first.keys.results())
+    assert (event["type"], len(entries)) == ("invoice.validated", 1)
+    assert fresh.calls["create"] <= 1
+    assert len(fresh.documents) == 1
+
+
+async def test_the_leader_that_was_replaced_writes_nothing(redis, namespace, factus):
+    first = services_on(redis, namespace, gateway=factus)
+    await redis.set(first.keys.leader("intake"), "somebody-else")
+    entry = first.intake._entry(first.keys.jobs(), b"1-1", {b"job": b"{}"})
+    assert not await first.intake._process([entry])
+    assert not await redis.exists(first.keys.results())
+
+
+async def test_what_a_dead_leader_had_read_is_taken_over_in_order(redis, namespace, factus):
+    """Killed between the read and the write: its entries are pending in the group, and nobody else's yet."""
+    built = services_on(redis, namespace, gateway=factus)
+    stream = built.keys.jobs()
+    for code in ("A", "B", "C"):
+        await redis.xadd(stream, {"job": json.dumps({"type": "invoice.issue", "payload": a_bill(reference_code=code)})})
+    await redis.xgroup_create(stream, "intake", id="0")
+    await redis.xreadgroup("intake", "dead-leader", {stream: ">"}, count=2)
+    async with running(built) as rig:
+        await rig.events(3)
+    assert factus.order == ["A", "B", "C"]
+
+
+async def test_an_entry_that_trips_a_defect_is_refused_and_the_next_goes_on(redis, namespace, factus, monkeypatch):
+    built = services_on(redis, namespace, gateway=factus)
+    examine = type(built.intake._desk).examine
+
+    def trip(self, entry):
+        if b"tripwire" in (entry.raw or b""):
+            raise KeyError("defect")
+        return examine(self, entry)
+
+    monkeypatch.setattr(type(built.intake._desk), "examine", trip)
+    async with running(built) as rig:
+        await rig.push(b"tripwire")
+        await rig.push_bill("A")
+        refused, validated = await rig.events(2)
+    assert (refused["type"], refused["errors"][0]["code"]) == ("job.refused", "internal")
+    assert validated["type"] == "invoice.validated"
+
+
+@pytest.mark.parametrize("n_stops", [6])
+async def test_six_stops_on_one_job_neither_lose_nor_repeat_it(redis, namespace, factus, monkeypatch, n_stops):
+    """arq gives a job up after five interrupted runs; here a run that was cut off is no attempt that failed."""
+    monkeypatch.setattr("worker.process.DRAIN_S", 0.0)
+    factus.gate = asyncio.Event()
+    built = services_on(redis, namespace, gateway=factus)
+    await redis.xadd(built.keys.jobs(), {"job": _job("A")})
+    for n in range(n_stops):
+        async with running(services_on(redis, namespace, gateway=factus)):
+            await until(lambda n=n: factus.calls["create"] + factus.calls["find"] > n)
+    factus.gate.set()
+    async with running(services_on(redis, namespace, gateway=factus)) as rig:
+        (event,) = await rig.events(1)
+    assert event["type"] == "invoice.validated"
+    assert len(factus.documents) == 1
+
+
+class TestSweep:
+    """Each thing that the sweep repairs, made by hand: no script of ours leaves it behind."""
+
+    @pytest.fixture
+    async def held(self, redis, namespace, factus):
+        """A service whose one job is under way and stays so."""
+        factus.gate = asyncio.Event()
+        async with running(services_on(redis, namespace, gateway=factus)) as rig:
+            await rig.push_bill("A", id="one")
+            await until(lambda: factus.calls["create"] == 1)
+            yield rig
+            factus.gate.set()
+
+    async def test_a_job_in_flight_that_arq_has_lost_is_enqueued_again(self, redis, namespace, monkeypatch):
+        monkeypatch.setattr("worker.sweep.LOST_AFTER_MS", 0)
+        built = services_on(redis, namespace, gateway=FakeFactus())
+        await redis.xadd(built.keys.jobs(), {"job": _job("A")})
+        built.arq.max_jobs = 0
+        async with running(built) as rig:
+            await until(partial(_in_flight, built))
+            arq_id = f"{namespace}:acme:one:1"
+            await redis.delete(job_key_prefix + arq_id)
+            await redis.zrem(built.keys.arq_queue(), arq_id)
+            built.arq.max_jobs = 8
+            repairs = await built.sweep.sweep()
+            built.arq.wake()
+            (event,) = await rig.events(1)
+        assert (repairs.n_requeued, event["type"]) == (1, "invoice.validated")
+
+    async def test_a_place_that_no_job_holds_is_freed(self, held, redis, factus, monkeypatch):
+        monkeypatch.setattr("worker.sweep.LOST_AFTER_MS", 0)
+        built = held.services
+        await redis.zadd(built.keys.flight("acme/invoice"), {"ghost": 1})
+        repairs = await built.sweep.sweep()
+        assert repairs.n_freed == 1
+        assert await redis.zscore(built.keys.flight("acme/invoice"), "ghost") is None
+        assert await redis.zscore(built.keys.flight("acme/invoice"), "one") is not None, (
+            "the living one keeps its place"
+        )
+
+    async def test_a_lane_with_work_that_nobody_would_look_at_is_woken(self, redis, namespace, factus):
+        built = services_on(redis, namespace, gateway=factus)
+        await redis.sadd(built.keys.lanes(), "acme/invoice")
+        await redis.zadd(built.keys.waiting("acme/invoice"), {"one": 1})
+        assert (await built.sweep.sweep()).n_woken == 1
+        assert await redis.zscore(built.keys.lanes_due(), "acme/invoice") is not None
+
+    async def test_a_lane_of_an_account_that_is_not_ours_is_left_alone(self, redis, namespace, factus):
+        built = services_on(redis, namespace, gateway=factus)
+        await redis.sadd(built.keys.lanes(), "stranger/invoice")
+        await redis.zadd(built.keys.waiting("stranger/invoice"), {"one": 1})
+        assert not await built.sweep.sweep()
+
+
+async def _in_flight(built):
+    return await built.redis.zcard(built.keys.flight("acme/invoice")) == 1
+
+
+def _job(reference):
+
+    return json.dumps({"type": "invoice.issue", "id": "one", "payload": a_bill(reference_code=reference)})
