@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "submit": "Push files of jobs.",
     "results": "Print the events that are there.",
     "status": "Explain one document, or show everything at a glance.",
+    "dead": "Look at dead letters, push them again, or drop them.",
 }
 
 

@@ -1,53 +1,55 @@
 """
-arq's Worker, taught three things: wake up instead of polling, lease jobs instead of marking them for the longest
-timeout, and outlive an outage of Redis.
+arq's Worker, taught to be handed its jobs, to lease them, and to outlive an outage of Redis.
 
-arq runs functions and remembers nothing; what is true of a job stands in the ledger. So a run is at-least-once here,
-and the ledger's epoch and fence make a second one harmless. Source: arq 0.28.0, ``arq/worker.py``.
+arq's queue says what is dispatched and not yet ended, its in-progress marks say who has it; what is true of a job
+stands in the ledger. arq's own start of a job costs five round trips (watch, check, mark, read, count), marks it for
+the longest timeout without renewal, and fails it for good on a timeout or the fifth restart. Here a job comes with its
+record from the script that started it (``taking.py``), under a lease that is renewed while it runs.
+Source: arq 0.28.0, ``arq/worker.py``; docs/decisions/0012.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import structlog
 from arq.connections import ArqRedis
-from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
-from arq.worker import Worker, func
+from arq.constants import in_progress_key_prefix, job_key_prefix
+from arq.worker import RetryJob, Worker, func
 from redis.exceptions import RedisError
 
-from worker.lua import Scripts
+from worker.keys import Keys
+from worker.lua import Arg, Scripts
+from worker.taking import LEASE_MS, Taken, Taker, read_taken
 
 log = structlog.get_logger()
 
-LEASE_MS: Final = 5000
 _RENEW_EVERY_S: Final = LEASE_MS / 1000 / 3
 IDLE_S: Final = 0.5
-"""Longest sleep between two claims: what a lost wake-up can cost."""
+"""Longest sleep between two looks into the queue: what a lost wake-up can cost."""
 
 _OUTAGE_PAUSE_S: Final = 0.5
 _NEVER: Final = 10**9
 
-RunJob = Callable[[dict[Any, Any], str, str, int, str], Awaitable[None]]
+RunJob = Callable[[dict[Any, Any], Taken], Awaitable[None]]
 
 
 class LeaseWorker(Worker):
-    """Claims dispatched jobs under a renewable lease, as many as it has places, whenever it is woken."""
+    """Runs what it is handed, and takes from the queue what nobody has in hand."""
 
     def __init__(
-        self, run_job: RunJob, pool: ArqRedis, scripts: Scripts, *, queue: str, worker_id: str, max_jobs: int
+        self, run_job: RunJob, pool: ArqRedis, scripts: Scripts, keys: Keys, taker: Taker, *, max_jobs: int
     ) -> None:
         super().__init__(
             [func(run_job, name="run_job")],  # type: ignore[arg-type]  # arq types coroutines by a Protocol of *args
-            queue_name=queue,
+            queue_name=keys.arq_queue(),
             redis_pool=pool,
             handle_signals=False,
             max_jobs=max_jobs,
-            job_timeout=_NEVER,  # every call has a timeout of its own; arq's would fail the job for good
+            job_timeout=_NEVER,  # every call has a timeout of its own
             max_tries=_NEVER,  # attempts are counted in the ledger
             keep_result=0,
             log_results=False,
@@ -57,14 +59,17 @@ class LeaseWorker(Worker):
             job_deserializer=json.loads,
         )
         self._scripts = scripts
-        self._worker_id = worker_id
+        self._keys = keys
+        self._taker = taker
         self._woken = asyncio.Event()
         self._is_backlogged = False
         self._renewing: asyncio.Task[None] | None = None
+        taker.room = lambda: self.room
+        taker.run = self.run_taken
 
     # -- waking ----------------------------------------------------------------------------------------------------
     def wake(self) -> None:
-        """Claim now: something was enqueued, or a place became free."""
+        """Look into the queue now: somebody had more than they could take."""
         self._woken.set()
 
     @property
@@ -72,17 +77,19 @@ class LeaseWorker(Worker):
         return self.job_counter
 
     @property
-    def has_room(self) -> bool:
-        return self.job_counter < self.max_jobs
+    def room(self) -> int:
+        """How many more jobs may be put into our hands; none once we are stopping."""
+        return max(self.max_jobs - self.job_counter, 0) if self.allow_pick_jobs else 0
 
     async def serve(self, stopping: asyncio.Event) -> None:
-        """Claim and run until *stopping*; then nothing more is claimed, what runs goes on (see :meth:`drain`)."""
+        """Take and run until *stopping*; then nothing more is taken, what runs goes on (see :meth:`drain`)."""
         self.ctx["redis"] = self.pool
         self._renewing = asyncio.create_task(self._renew_leases())
         while not stopping.is_set():
-            self._woken.clear()  # before the claim: a wake-up during it is kept
-            await self._claim()
+            self._woken.clear()  # before the look: a wake-up during it is kept
+            await self._take()
             await self._sleep(stopping)
+        self.allow_pick_jobs = False
 
     async def _sleep(self, stopping: asyncio.Event) -> None:
         waits = [asyncio.ensure_future(event.wait()) for event in (self._woken, stopping)]
@@ -92,30 +99,44 @@ class LeaseWorker(Worker):
             for wait in waits:
                 wait.cancel()
 
-    async def _claim(self) -> None:
-        """Claim what fits; what does not is claimed when a place becomes free."""
+    async def _take(self) -> None:
+        """Take what nobody has in hand; what does not fit is taken when a place becomes free."""
         self._reap()
-        room = self.max_jobs - self.job_counter
-        if room <= 0:
-            self._is_backlogged = True
+        room = self.room
+        self._is_backlogged = not room
+        if not room:
             return
+        keys = self._keys
+        prefixes = [f"{keys.namespace}:", job_key_prefix, keys.job_prefix(), keys.account(""), keys.lane("")]
         try:
-            claimed = await self._scripts.run(
-                "claim", [self.queue_name], [self._worker_id, LEASE_MS, room, in_progress_key_prefix]
-            )
+            rows = await self._scripts.run("take", [self.queue_name], [*self._taker.arguments(room=room), *prefixes])
         except RedisError as exc:
-            log.warning("redis.unavailable", task="claim", error=type(exc).__name__)
+            log.warning("redis.unavailable", task="take", error=type(exc).__name__)
             await asyncio.sleep(_OUTAGE_PAUSE_S)
             return
-        self._is_backlogged = len(claimed) == room
-        for arq_id in claimed:
-            self._start(arq_id.decode())
+        self._is_backlogged = len(rows) == room
+        self.run_taken(read_taken(rows))
 
-    def _start(self, arq_id: str) -> None:
-        self.job_counter += 1
-        task = self.loop.create_task(self.run_job(arq_id, int(time.time() * 1000)))
-        self.tasks[arq_id] = task
-        task.add_done_callback(lambda _: self._ended())
+    # -- running ---------------------------------------------------------------------------------------------------
+    def run_taken(self, taken: Sequence[Taken]) -> None:
+        """Run what was put into our hands, each as a task of its own."""
+        for one in taken:
+            self.job_counter += 1
+            task = self.loop.create_task(self._run(one))
+            self.tasks[one.arq_id] = task
+            task.add_done_callback(lambda _: self._ended())
+
+    async def _run(self, taken: Taken) -> None:
+        """One run, and its end in arq's books; the ledger's end of an attempt has written both already."""
+        try:
+            await self.functions["run_job"].coroutine(self.ctx, taken)
+        except (RetryJob, asyncio.CancelledError) as exc:
+            self.jobs_retried += 1
+            await asyncio.shield(self._release(taken.arq_id))
+            if isinstance(exc, asyncio.CancelledError):
+                raise
+        else:
+            self.jobs_complete += 1
 
     def _ended(self) -> None:
         self.job_counter -= 1
@@ -128,7 +149,7 @@ class LeaseWorker(Worker):
             if task.done():
                 del self.tasks[arq_id]
                 if not task.cancelled() and (error := task.exception()):
-                    log.error("arq.run_failed", error=type(error).__name__, detail=str(error)[:200])
+                    log.error("arq.run_failed", error=type(error).__name__)
 
     # -- leases ----------------------------------------------------------------------------------------------------
     async def _renew_leases(self) -> None:
@@ -137,10 +158,9 @@ class LeaseWorker(Worker):
             running = [arq_id for arq_id, task in self.tasks.items() if not task.done()]
             if not running:
                 continue
+            args: list[Arg] = [self._taker.worker_id, LEASE_MS, in_progress_key_prefix, *running]
             try:
-                lost = await self._scripts.run(
-                    "renew", [self.queue_name], [self._worker_id, LEASE_MS, in_progress_key_prefix, *running]
-                )
+                lost = await self._scripts.run("renew", [self.queue_name], args)
             except RedisError as exc:
                 log.warning("redis.unavailable", task="renew", error=type(exc).__name__)
                 continue
@@ -149,33 +169,12 @@ class LeaseWorker(Worker):
                     # The run goes on: its answer is worth having in the log, and the fence keeps it from writing.
                     log.warning("lease.expired", arq_id=arq_id.decode())
 
-    # -- arq's books -----------------------------------------------------------------------------------------------
-    async def finish_job(
-        self,
-        job_id: str,
-        finish: bool,
-        result_data: bytes | None,
-        result_timeout_s: float | None,
-        keep_result_forever: bool,
-        incr_score: int | None,
-        keep_in_progress: float | None,
-    ) -> None:
-        await self._release(job_id, "finished" if finish else "again")
-
-    async def finish_failed_job(self, job_id: str, result_data: bytes | None) -> None:
-        await self._release(job_id, "finished")
-
-    async def _release(self, arq_id: str, how: str) -> None:
-        keys = [
-            self.queue_name,
-            in_progress_key_prefix + arq_id,
-            job_key_prefix + arq_id,
-            retry_key_prefix + arq_id,
-        ]
+    async def _release(self, arq_id: str) -> None:
+        keys = [self.queue_name, in_progress_key_prefix + arq_id]
         try:
-            await self._scripts.run("release", keys, [self._worker_id, arq_id, how])
+            await self._scripts.run("release", keys, [self._taker.worker_id, arq_id])
         except RedisError as exc:
-            # The lease ends by itself, and a second run finds in the ledger that there is nothing left to do.
+            # The lease ends by itself, and the next run finds in the ledger what is left to do.
             log.warning("redis.unavailable", task="release", error=type(exc).__name__)
 
     # -- stopping --------------------------------------------------------------------------------------------------
@@ -186,6 +185,7 @@ class LeaseWorker(Worker):
         Returns:
             Number of runs that were cancelled.
         """
+        self.allow_pick_jobs = False
         running = [task for task in self.tasks.values() if not task.done()]
         _, late = await asyncio.wait(running, timeout=grace_s) if running else (set(), set())
         for task in late:

@@ -30,9 +30,10 @@ from jobs.results import blocked_event, final_event, joined_event, pending_event
 from schemas import strict_json
 from schemas.event import ErrorDetail, Event
 from schemas.records import JobRecord
-from worker.ledger import Begun, Ledger, Notice, Page
+from worker.ledger import Ledger, Notice, Page
 from worker.lua import Arg
 from worker.settings import Account
+from worker.taking import Taken
 
 log = structlog.get_logger()
 
@@ -51,44 +52,46 @@ class AttemptRunner:
     gateways: Mapping[str, Gateway]
     backoff: BackoffPolicy
     draining: asyncio.Event
-    on_end: Callable[[int], None] = lambda _n_started: None
-    """Called after each attempt with the number of jobs that were started in its place."""
+    on_end: Callable[[], None] = lambda: None
+    """Called after each attempt: the lane may have said when to look at it next."""
     draw: Callable[[], float] = random.random
     n_run: int = field(default=0, init=False)
 
-    async def run_job(self, _ctx: dict[Any, Any], account: str, job_id: str, epoch: int, lane: str) -> None:
-        """arq's entry. *epoch* names the dispatch; one that is not the current one does nothing."""
+    async def run_job(self, _ctx: dict[Any, Any], taken: Taken) -> None:
+        """
+        arq's job: run what is in our hands.
+
+        Raises:
+            RetryJob: Redis fell silent; the job stays in arq's queue.
+        """
         started = time.perf_counter()
-        if account not in self.gateways:
-            # Another worker's configuration has it: back into the queue, without a hurry.
-            log.warning("attempt.account_unknown", account=account, job_id=job_id)
-            await asyncio.sleep(_UNKNOWN_ACCOUNT_PAUSE_S)
-            raise RetryJob
-        try:
-            begun = await self.ledger.begin(account, job_id, epoch, lane)
-            if begun is None:
-                log.debug("attempt.stale", account=account, job_id=job_id, epoch=epoch)
-                return
-            with structlog.contextvars.bound_contextvars(**_context(begun.job)):
-                await self._run(begun, started)
-        except LeaseLost:
-            log.warning("lease.lost", account=account, job_id=job_id)
-        except LedgerUnavailable as exc:
-            # The record says what had been sent; whoever runs the job next goes by that. It stays in arq's queue.
-            log.error("ledger.unavailable", account=account, job_id=job_id, error=str(exc))
-            await asyncio.sleep(_LEDGER_PAUSE_S)
-            raise RetryJob from exc
+        job = taken.job
+        with structlog.contextvars.bound_contextvars(**_context(job)):
+            if job.account not in self.gateways:
+                # Another worker's configuration has it: back into the queue, without a hurry.
+                log.warning("attempt.account_unknown")
+                await asyncio.sleep(_UNKNOWN_ACCOUNT_PAUSE_S)
+                raise RetryJob
+            try:
+                await self._run(taken, started)
+            except LeaseLost:
+                log.warning("lease.lost")
+            except LedgerUnavailable as exc:
+                # The record says what had been sent; whoever runs the job next goes by that.
+                log.error("ledger.unavailable", error=str(exc))
+                await asyncio.sleep(_LEDGER_PAUSE_S)
+                raise RetryJob from exc
 
-    async def _run(self, begun: Begun, started: float) -> None:
-        job = begun.job
-        attempted = await self._attempt(begun)
-        n_started = await self._write_end(begun, attempted)
+    async def _run(self, taken: Taken, started: float) -> None:
+        attempted = await self._attempt(taken)
+        await self._write_end(taken, attempted)
         self.n_run += 1
-        self.on_end(n_started)
-        _log_attempt(job, attempted.ending, job.attempts + attempted.n_sent, begun.standing.now_ms, started)
+        self.on_end()
+        attempts = taken.job.attempts + attempted.n_sent
+        _log_attempt(taken.job, attempted.ending, attempts, taken.standing.now_ms, started)
 
-    async def _attempt(self, begun: Begun) -> Attempted:
-        job, standing = begun.job, begun.standing
+    async def _attempt(self, taken: Taken) -> Attempted:
+        job, standing = taken.job, taken.standing
         judge = Judge(job, self.backoff, self.draw, _deletes_rejected(job), standing)
         zone = self.accounts[job.account].zone
         day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
@@ -105,16 +108,17 @@ class AttemptRunner:
                 return Attempted(Final("failed", reason.message, errors=(reason,)), 0)
             return Attempted(Again("job", _DEFECT_PAUSE_S, reason, "unknown", weather="unclear"), 0)
 
-    async def _write_end(self, begun: Begun, attempted: Attempted) -> int:
-        job, ending = begun.job, attempted.ending
+    async def _write_end(self, taken: Taken, attempted: Attempted) -> None:
+        job, ending = taken.job, attempted.ending
         now = datetime.now(self.accounts[job.account].zone)
         attempts = job.attempts + attempted.n_sent
-        notices = await self._notices(begun, attempted, now)
+        notices = await self._notices(taken, attempted, now)
         goes_on = not self.draining.is_set()
         if isinstance(ending, Again):
-            event, fields = _pause_record(job, ending, attempts, begun.standing.now_ms, now)
+            event, fields = _pause_record(job, ending, attempts, taken.standing.now_ms, now)
             page = Page(fields, attempted.weather, goes_on, event, notices=notices)
-            return await self.ledger.pause(job, ending, page)
+            await self.ledger.pause(taken, ending, page)
+            return
         event = final_event(job, ending, attempts=attempts, now=now)
         fields = {"attempts": attempts, "seq": event.seq, "number": ending.number}
         fields |= _error_field(ending.errors[0]) if ending.errors else {"last_error": ""}
@@ -124,11 +128,11 @@ class AttemptRunner:
             return [joined_event(other, ending, now=now) for other in others]
 
         page = Page(fields, attempted.weather, goes_on, event, dead, notices)
-        return await self.ledger.close(job, ending, page, joined=joined)
+        await self.ledger.close(taken, ending, page, joined=joined)
 
-    async def _notices(self, begun: Begun, attempted: Attempted, now: datetime) -> tuple[Notice, ...]:
+    async def _notices(self, taken: Taken, attempted: Attempted, now: datetime) -> tuple[Notice, ...]:
         """What the operator must be told: a new block, or that an old one is over."""
-        job, standing, block = begun.job, begun.standing, attempted.ending.block
+        job, standing, block = taken.job, taken.standing, attempted.ending.block
         if block:
             known_since_ms = standing.family_blocked_since_ms if block.family else standing.account_blocked_since_ms
             if known_since_ms:

@@ -34,6 +34,7 @@ from worker.lua import Scripts
 from worker.rate_limit import RateLimit
 from worker.settings import Account, Settings
 from worker.sweep import Sweep
+from worker.taking import Taker
 from worker.token_cache import TokenCache
 
 MAX_JOBS: Final = 64
@@ -54,6 +55,7 @@ class Services:
     intake: Intake
     dispatcher: Dispatcher
     arq: LeaseWorker
+    taker: Taker
     runner: AttemptRunner
     sweep: Sweep
     draining: asyncio.Event
@@ -100,7 +102,8 @@ def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blo
     scripts = Scripts(redis)
     book = LaneBook(keys, accounts)
     policy = LedgerPolicy(settings.ledger_days, settings.results_maxlen)
-    ledger = Ledger(redis, scripts, keys, book, policy, worker_id)
+    taker = Taker(worker_id)
+    ledger = Ledger(redis, scripts, keys, book, policy, taker)
     clients = {name: _client(account, settings, scripts, keys, worker_id) for name, account in accounts.items()}
     draining = asyncio.Event()
     runner = AttemptRunner(ledger, accounts, clients, settings.backoff, draining)
@@ -113,8 +116,9 @@ def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blo
         desk,
         accounts,
         policy,
+        book,
+        taker,
         deadline_s=settings.job_deadline,
-        worker_id=worker_id,
     )
     return Services(
         worker_id=worker_id,
@@ -125,10 +129,11 @@ def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blo
         clients=clients,
         ledger=ledger,
         intake=intake,
-        dispatcher=Dispatcher(redis, scripts, book),
-        arq=LeaseWorker(runner.run_job, redis, scripts, queue=keys.arq_queue(), worker_id=worker_id, max_jobs=MAX_JOBS),
+        dispatcher=Dispatcher(redis, scripts, book, taker),
+        arq=LeaseWorker(runner.run_job, redis, scripts, keys, taker, max_jobs=MAX_JOBS),
+        taker=taker,
         runner=runner,
-        sweep=Sweep(redis, scripts, keys, book, worker_id),
+        sweep=Sweep(redis, scripts, keys, book, policy, taker),
         draining=draining,
     )
 

@@ -27,7 +27,7 @@ from urllib.parse import quote, urlsplit
 
 from jobs.errors import ConfigurationError, ServiceError
 from worker import embedded_redis
-from worker.settings import Settings
+from worker.settings import environment_for_child
 
 MARK: Final = ".factus-demo"
 ACCOUNTS: Final = ("andina", "caribe")
@@ -184,8 +184,9 @@ class Stage:
         log = self.folder / f"{name}.log"
         with log.open("ab") as out:
             process = subprocess.Popen(
-                [*_environment(variables), sys.executable, *arguments],
+                [sys.executable, *arguments],
                 cwd=self.folder,
+                env=environment_for_child(**variables),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -217,12 +218,6 @@ def worker_variables(folder: Path, accounts: Path) -> dict[str, str]:
         "FACTUS_ACCOUNTS_FILE": str(accounts),
         "FACTUS_LOG_FORMAT": "json",
     }
-
-
-def _environment(variables: dict[str, str]) -> list[str]:
-    """``env`` with every setting of ours taken out, and *variables* put in."""
-    removed = [part for name in Settings.model_fields for part in ("-u", f"FACTUS_{name.upper()}")]
-    return ["env", *removed, *(f"{name}={value}" for name, value in variables.items())]
 
 
 def _last_words(log: Path) -> str:

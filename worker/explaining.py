@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from schemas import strict_json
 from schemas.records import JobRecord
+from worker.lagging import GroupSeen
 from worker.status import Found, Hold, Overview
 
 NEEDS_A_PERSON: Final = frozenset({"factus.credentials", "factus.denied", "factus.payment_required"})
@@ -228,9 +229,23 @@ def problems(seen: Overview) -> list[str]:
         for lane in seen.lanes
         if seen.workers and lane.n_waiting and lane.account not in served
     ]
+    found += [words for group in seen.groups if (words := _group_problem(group))]
     if seen.n_dead:
-        found.append(f"{seen.n_dead} dead letters: jobs that were refused, kept with their original bytes")
+        found.append(f"{seen.n_dead} dead letters, jobs that were refused or have failed: factus-worker dead list")
     return found
+
+
+def _group_problem(group: GroupSeen) -> str:
+    place = f"consumer group {group.name} of {group.stream}"
+    if group.has_lost:
+        lost = "entries" if group.n_trimmed is None else f"{group.n_trimmed:,} entries"
+        return f"{place}: {lost} were trimmed that it had not read, {group.n_unread:,} more wait for it"
+    if group.is_lagging:
+        return (
+            f"{place}: {group.n_unread:,} entries wait for it; at {group.maxlen:,} (FACTUS_RESULTS_MAXLEN) the oldest "
+            "are trimmed, read or not"
+        )
+    return ""
 
 
 def clock(at_ms: int, zone: tzinfo) -> str:

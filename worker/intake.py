@@ -26,9 +26,11 @@ from schemas.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 from worker.keys import Keys
+from worker.lanes import LaneBook
 from worker.ledger import LedgerPolicy, event_values
 from worker.lua import Arg, Scripts
 from worker.settings import Account
+from worker.taking import Taker
 
 log = structlog.get_logger()
 
@@ -70,9 +72,10 @@ class Intake:
         desk: IntakeDesk,
         accounts: Mapping[str, Account],
         policy: LedgerPolicy,
+        book: LaneBook,
+        taker: Taker,
         *,
         deadline_s: float,
-        worker_id: str,
     ) -> None:
         self._redis = redis
         self._blocking = blocking
@@ -82,7 +85,9 @@ class Intake:
         self._accounts = accounts
         self._policy = policy
         self._deadline_ms = round(deadline_s * 1000)
-        self._worker_id = worker_id
+        self._book = book
+        self._taker = taker
+        self._worker_id = taker.worker_id
         self._owners = {keys.jobs(): ""} | {
             keys.jobs(name): name for name, account in accounts.items() if account.own_streams
         }
@@ -90,7 +95,7 @@ class Intake:
         self.n_taken = 0
 
     async def run(self, on_work: Callable[[], None], stopping: asyncio.Event) -> None:
-        """Take in what is pushed until *stopping*; *on_work* is called after each batch."""
+        """Take in what is pushed until *stopping*; *on_work* is called after each batch: a lane may be due."""
         try:
             while not stopping.is_set():
                 try:
@@ -173,7 +178,8 @@ class Intake:
 
     async def _write(self, items: list[Item]) -> bool:
         while items:
-            n_done, code, extra = await self._scripts.run("intake", *self._script_arguments(items))
+            n_done, code, extra, n_started, *taken = await self._scripts.run("intake", *self._script_arguments(items))
+            self._taker.receive(n_started, taken)
             self.n_taken += n_done
             items = items[n_done:]
             match code:
@@ -270,8 +276,14 @@ class Intake:
             self._policy.retention_ms,
             len(items),
         ]
+        lanes = [self._book.arguments(lane) for lane in {item.lane for item in items if item.kind == "accept"}]
+        args += [len(lanes), *self._taker.arguments()]
         for item in items:
             keys += self._item_keys(item)
+        for lane_keys, lane_args in lanes:
+            keys += lane_keys
+            args += lane_args
+        for item in items:
             args += self._item_args(item)
         return keys, args
 

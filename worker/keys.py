@@ -7,6 +7,7 @@ freely. Accounts hold no colon and lanes one slash, so no two names can meet. No
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -28,13 +29,21 @@ class Keys:
         return self._stream("radian", account)
 
     def dead(self) -> str:
-        """Stream of dead letters: fields ``reason``, ``raw`` (original bytes), ``source``, ``entry``, ``at``."""
+        """Stream of dead letters: ``reason``, ``errors`` (the event), ``raw``, and where it came from."""
         return f"{self.namespace}:dead"
+
+    def outcomes(self, own_streams: Iterable[str]) -> list[str]:
+        """Every stream that consumers read: the common ones, and those of the accounts with ``own_streams``."""
+        return [stream for owner in (None, *own_streams) for stream in (self.results(owner), self.radian(owner))]
 
     # -- ledger ----------------------------------------------------------------------------------------------------
     def job(self, account: str, job_id: str) -> str:
         """Hash: everything known of one job (schemas/records.py)."""
         return f"{self.namespace}:job:{account}:{job_id}"
+
+    def job_prefix(self) -> str:
+        """What stands before ``account:id`` in the key of a job's record."""
+        return f"{self.namespace}:job:"
 
     def document(self, account: str, family: str, reference_code: str) -> str:
         """Hash: who issues, or has issued, the document of one reference code."""

@@ -8,7 +8,7 @@ job starts the next one in its own script, so between two documents of a lane th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ from worker.keys import Keys
 from worker.lua import Arg, Scripts
 from worker.rate_limit import window_ms
 from worker.settings import Account
+from worker.taking import Taker
 
 log = structlog.get_logger()
 
@@ -77,53 +78,52 @@ class LaneBook:
 class Dispatcher:
     """The loop that starts what is due. Every worker runs one; a look is one script, so they cannot collide."""
 
-    def __init__(self, redis: Redis, scripts: Scripts, book: LaneBook) -> None:
+    def __init__(self, redis: Redis, scripts: Scripts, book: LaneBook, taker: Taker) -> None:
         self._redis = redis
         self._scripts = scripts
         self._book = book
+        self._taker = taker
         self._kicked = asyncio.Event()
 
     def kick(self) -> None:
         """Look now: work has come in."""
         self._kicked.set()
 
-    async def run(self, on_started: Callable[[], None], stopping: asyncio.Event) -> None:
-        """Look at due lanes until *stopping* is set; *on_started* is called when jobs were handed to arq."""
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Look at due lanes until *stopping* is set."""
         while not stopping.is_set():
             self._kicked.clear()  # before the look: a kick during it is kept
             try:
-                wait_s = await self.look(on_started)
+                wait_s = await self.look()
             except RedisError as exc:
                 log.warning("redis.unavailable", task="dispatch", error=type(exc).__name__)
                 wait_s = IDLE_S
             if wait_s > 0:
                 await _first_of(self._kicked, stopping, timeout_s=wait_s)
 
-    async def look(self, on_started: Callable[[], None]) -> float:
+    async def look(self) -> float:
         """Start what is due now; seconds until the next look."""
         seconds, micros = await self._redis.time()
         now_ms = int(seconds) * 1000 + int(micros) // 1000
         due = await self._redis.zrangebyscore(self._book.keys.lanes_due(), "-inf", now_ms, 0, _MOST_LANES_A_LOOK)
-        n_started = 0
         for name in due:
-            n_started += await self._dispatch(name.decode())
-        if n_started:
-            on_started()
+            await self._dispatch(name.decode())
         if len(due) == _MOST_LANES_A_LOOK:
             return 0.0
         following = await self._redis.zrange(self._book.keys.lanes_due(), 0, 0, withscores=True)
         return min(max((following[0][1] - now_ms) / 1000, 0.001), IDLE_S) if following else IDLE_S
 
-    async def _dispatch(self, lane: str) -> int:
+    async def _dispatch(self, lane: str) -> None:
         if not self._book.knows(lane):
             # Another worker's configuration has this account. Look later, so that it does not crowd out the others.
             await self._redis.zadd(
                 self._book.keys.lanes_due(), {lane: _in_ms(await self._redis.time(), 60_000)}, xx=True
             )
             log.warning("lane.account_unknown", lane=lane)
-            return 0
+            return
         keys, args = self._book.arguments(lane)
-        return int(await self._scripts.run("dispatch", keys, args))
+        n_started, *taken = await self._scripts.run("dispatch", keys, [*args, *self._taker.arguments()])
+        self._taker.receive(n_started, taken)
 
 
 def _in_ms(time: tuple[int, int], delay_ms: int) -> int:

@@ -18,24 +18,16 @@ from redis.exceptions import RedisError
 from jobs.decisions import verdict_to_json
 from jobs.errors import LeaseLost, LedgerUnavailable
 from jobs.outcomes import Again, Final, Weather
-from jobs.standing import Standing
 from schemas.event import ErrorDetail, Event, stream_fields
 from schemas.records import DocumentRecord, JobRecord
 from worker.keys import Keys
 from worker.lanes import LaneBook
 from worker.lua import Arg, Scripts
+from worker.taking import Taken, Taker
 
 _DAY_MS: Constant = 86_400_000
 
 JoinedEvents = Callable[[Sequence[JobRecord]], list[Event]]
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A job taken up: the record with our fence, and how its account stands."""
-
-    job: JobRecord
-    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +71,14 @@ class Ledger:
     """Reads and writes of the records of jobs and documents."""
 
     def __init__(
-        self, redis: Redis, scripts: Scripts, keys: Keys, book: LaneBook, policy: LedgerPolicy, worker_id: str
+        self, redis: Redis, scripts: Scripts, keys: Keys, book: LaneBook, policy: LedgerPolicy, taker: Taker
     ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
         self._book = book
         self._policy = policy
-        self._worker_id = worker_id
+        self._taker = taker
 
     async def job(self, account: str, job_id: str) -> JobRecord | None:
         """The record of a job, or None when it is not (or no longer) known."""
@@ -97,26 +89,6 @@ class Ledger:
         """The record of a document, or None."""
         stored = await self._hash(self._keys.document(account, family, reference_code))
         return DocumentRecord.from_hash(stored) if stored else None
-
-    async def begin(self, account: str, job_id: str, epoch: int, lane: str) -> Begun | None:
-        """
-        Take up a dispatched job; None when that dispatch is not the current one.
-
-        After this every write of an earlier owner is refused.
-
-        Raises:
-            LedgerUnavailable: No answer from Redis.
-        """
-        keys = [self._keys.job(account, job_id), self._keys.account(account), self._keys.lane(lane)]
-        try:
-            reply = await self._scripts.run("begin", keys, [epoch, self._worker_id, lane.partition("/")[2]])
-        except RedisError as exc:
-            raise LedgerUnavailable("a job could not be taken up") from exc
-        if not reply:
-            return None
-        flat, *instants = reply
-        job = JobRecord.from_hash(dict(zip(flat[::2], flat[1::2], strict=True)))
-        return Begun(job, Standing(*(int(instant) for instant in instants)))
 
     async def n_waiting(self, account: str, family: str | None) -> int:
         """How many jobs wait in the account, or in one family of it."""
@@ -140,53 +112,46 @@ class Ledger:
         if not noted:
             raise LeaseLost(f"job {job.id} is another worker's by now")
 
-    async def pause(self, job: JobRecord, ending: Again, page: Page) -> int:
+    async def pause(self, taken: Taken, ending: Again, page: Page) -> None:
         """
-        The attempt ends and the job stays open.
-
-        Returns:
-            Number of jobs of the lane that were started with it.
+        The attempt ends and the job stays open; what was started in its place is run.
 
         Raises:
             LeaseLost: Another worker has the job; nothing was written.
             LedgerUnavailable: No answer from Redis; it may have been written.
         """
         end: list[Arg] = [ending.waits, round(ending.pause_s * 1000), ending.reason.code, ""]
-        n_started, _ = await self._finish(job, end, page, ())
-        return n_started
+        await self._finish(taken, end, page, ())
 
-    async def close(self, job: JobRecord, final: Final, page: Page, *, joined: JoinedEvents) -> int:
+    async def close(self, taken: Taken, final: Final, page: Page, *, joined: JoinedEvents) -> None:
         """
-        The job is final, and with it every job that joined its document.
+        The job is final, and with it every job that joined its document; what was started in its place is run.
 
-        Returns, raises:
+        Raises:
             As :meth:`pause`.
         """
         waiting: list[JobRecord] = []
         while True:
             pairs = list(zip(waiting, joined(waiting), strict=True))
-            n_started, others = await self._finish(job, ["final", 0, "", final.state], page, pairs)
+            others = await self._finish(taken, ["final", 0, "", final.state], page, pairs)
             if not others:
-                return n_started
+                return
             # Somebody joined since we looked: their events are built, and it is tried again.
-            waiting = [found for other in others if (found := await self.job(job.account, other))]
+            waiting = [found for other in others if (found := await self.job(taken.job.account, other))]
 
     async def _finish(
-        self, job: JobRecord, end: list[Arg], page: Page, joined: Sequence[tuple[JobRecord, Event]]
-    ) -> tuple[int, list[str]]:
+        self, taken: Taken, end: list[Arg], page: Page, joined: Sequence[tuple[JobRecord, Event]]
+    ) -> list[str]:
+        job = taken.job
         keys, args = self._book.arguments(job.lane)
-        keys += [
-            self._keys.job(job.account, job.id),
-            self.results_stream(job),
-            self._keys.dead(),
-            self._keys.deadlines(),
-        ]
+        keys += [self._keys.job(job.account, job.id), self.results_stream(job)]
+        keys += [self._keys.dead(), self._keys.deadlines()]
         if job.reference_code:
             document = self._keys.document(job.account, job.family, job.reference_code)
             keys += [document, self._keys.joined(document)]
         keys += [self._keys.job(other.account, other.id) for other, _ in joined]
-        args += [job.id, job.fence, *end, self._policy.retention_ms, self._policy.results_maxlen]
-        args += [int(page.goes_on), page.weather]
+        args += [*self._taker.arguments(), job.id, taken.arq_id, job.fence, *end]
+        args += [self._policy.retention_ms, self._policy.results_maxlen, int(page.goes_on), page.weather]
         args += [len(joined), 1 if page.event else 0, len(page.fields), len(page.dead), len(page.notices)]
         args += [part for pair in (*page.fields.items(), *page.dead.items()) for part in pair]
         events = ([page.event] if page.event else []) + [event for _, event in joined]
@@ -200,8 +165,9 @@ class Ledger:
         if word == b"lost":
             raise LeaseLost(f"job {job.id} is another worker's by now")
         if word == b"joined":
-            return 0, [other.decode() for other in rest]
-        return int(rest[0]), []
+            return [other.decode() for other in rest]
+        self._taker.receive(rest[0], rest[1:])
+        return []
 
     async def _hash(self, key: str) -> dict[bytes, bytes]:
         try:

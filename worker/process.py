@@ -54,14 +54,14 @@ async def run_worker(settings: Settings, *, burst: bool = False) -> None:
 
 async def run_tasks(built: Services, stopping: asyncio.Event, *, burst: bool = False) -> None:
     """The tasks of a worker until *stopping*, then the drain. A task that dies of a defect ends the process, loudly."""
-    wake = _waker(built)
+    built.taker.call_others = _caller(built)
     # A lane whose next job could not start yet has said when to look: the dispatcher has to hear of it.
-    built.runner.on_end = lambda n_started: wake() if n_started else built.dispatcher.kick()
+    built.runner.on_end = built.dispatcher.kick
     tasks = [
-        _named("intake", built.intake.run(lambda: _on_work(built), stopping)),
-        _named("dispatch", built.dispatcher.run(wake, stopping)),
+        _named("intake", built.intake.run(built.dispatcher.kick, stopping)),
+        _named("dispatch", built.dispatcher.run(stopping)),
         _named("arq", built.arq.serve(stopping)),
-        _named("sweep", built.sweep.run(wake, stopping)),
+        _named("sweep", built.sweep.run(stopping)),
         _named("heartbeat", _heartbeat(built, stopping)),
     ]
     listener = _named("wake", _listen(built, stopping))
@@ -81,23 +81,17 @@ async def run_tasks(built: Services, stopping: asyncio.Event, *, burst: bool = F
         await _say_goodbye(built, n_cancelled)
 
 
-def _on_work(built: Services) -> None:
-    built.dispatcher.kick()
-
-
-def _waker(built: Services) -> Callable[[], None]:
-    """Jobs were started: run them here while there is room, else tell the others."""
+def _caller(built: Services) -> Callable[[], None]:
+    """More was started than this process could take: the others shall look, and we when a place is free."""
     pending: set[asyncio.Task[None]] = set()
 
-    def wake() -> None:
-        if built.arq.has_room:
-            built.arq.wake()
-        else:
-            task = asyncio.create_task(_publish_wake(built))
-            pending.add(task)
-            task.add_done_callback(pending.discard)
+    def call_others() -> None:
+        built.arq.wake()
+        task = asyncio.create_task(_publish_wake(built))
+        pending.add(task)
+        task.add_done_callback(pending.discard)
 
-    return wake
+    return call_others
 
 
 async def _publish_wake(built: Services) -> None:
@@ -116,7 +110,7 @@ async def _listen(built: Services, stopping: asyncio.Event) -> None:
                 await channel.subscribe(built.keys.wake())
                 while not stopping.is_set():
                     message = await channel.get_message(ignore_subscribe_messages=True, timeout=_WAKE_RETRY_S)
-                    if message and built.arq.has_room:
+                    if message and built.arq.room:
                         built.arq.wake()
         except RedisError as exc:
             log.debug("redis.unavailable", task="listen", error=type(exc).__name__)

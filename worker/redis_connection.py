@@ -2,7 +2,8 @@
 Connections to Redis: from ``FACTUS_REDIS_URL`` to a pool that survives a short outage.
 
 ``embedded:FOLDER`` starts (or joins) the bundled server. Replies are bytes. A command whose answer was lost is sent
-again by redis-py, so every script of ours is safe to run twice.
+again by redis-py, so every script of ours is safe to run twice. Blocking reads are not: XREADGROUP sent again would
+leave what the lost answer held in the group's pending list, where nobody looks as long as the leader stays.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ _SOCKET_TIMEOUT_S: Final = 5.0
 _BLOCKING_TIMEOUT_S: Final = 30.0
 
 
-def _options(*, read_timeout_s: float) -> dict[str, Any]:
+def _options(*, blocking: bool) -> dict[str, Any]:
     return {
         "socket_connect_timeout": _SOCKET_TIMEOUT_S,
-        "socket_timeout": read_timeout_s,
-        "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), _TRIES),
+        "socket_timeout": _BLOCKING_TIMEOUT_S if blocking else _SOCKET_TIMEOUT_S,
+        "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), 0 if blocking else _TRIES),
         "retry_on_error": [exceptions.ConnectionError, exceptions.TimeoutError, OSError],
         "health_check_interval": 0,
     }
@@ -57,12 +58,13 @@ def connect(url: str, *, blocking: bool = False) -> ArqRedis:
     A client with a pool of its own; nothing is sent yet.
 
     Args:
-        blocking: For reads that wait for the server (XREADGROUP BLOCK, SUBSCRIBE): a longer read timeout.
+        blocking: For reads that wait for the server (XREADGROUP BLOCK, SUBSCRIBE): a longer read timeout, and an
+            error for a lost answer: the intake then takes up what it may have held.
 
     Raises:
         ConfigurationError: The URL cannot be understood.
     """
-    options = _options(read_timeout_s=_BLOCKING_TIMEOUT_S if blocking else _SOCKET_TIMEOUT_S)
+    options = _options(blocking=blocking)
     if url.startswith("sentinel://"):
         return _through_sentinel(url, options)
     try:

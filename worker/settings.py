@@ -242,3 +242,8 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
     known = {f"FACTUS_{name.upper()}" for name in Settings.model_fields}
     present = os.environ if environment is None else environment
     return sorted(name for name in present if name.startswith("FACTUS_") and name not in known)
+
+
+def environment_for_child(**values: str) -> dict[str, str]:
+    """The environment of a process of ours that shall have no setting of the caller's, only the given ones."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FACTUS_")} | values

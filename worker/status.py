@@ -18,6 +18,7 @@ from schemas import strict_json
 from schemas.records import JobRecord
 from worker.intake import GROUP
 from worker.keys import Keys
+from worker.lagging import GroupSeen, groups_of
 from worker.rate_limit import window_ms
 from worker.settings import Account
 
@@ -99,6 +100,7 @@ class Overview:
     lanes: tuple[LaneSeen, ...]
     accounts: tuple[AccountSeen, ...]
     n_dead: int
+    groups: tuple[GroupSeen, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +121,22 @@ class Found:
 class StatusReader:
     """Reads the state of one namespace."""
 
-    def __init__(self, redis: Redis, keys: Keys, accounts: Mapping[str, Account], *, limit: int, window_s: float):
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        accounts: Mapping[str, Account],
+        *,
+        limit: int,
+        window_s: float,
+        results_maxlen: int,
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._accounts = accounts
         self._default_limit = limit
         self._default_window_s = window_s
+        self._results_maxlen = results_maxlen
 
     async def overview(self) -> Overview:
         """All of it. Not one instant: the parts are read one after the other."""
@@ -143,6 +155,7 @@ class StatusReader:
             lanes=tuple(lanes),
             accounts=tuple(accounts.values()),
             n_dead=await self._call("XLEN", self._keys.dead()),
+            groups=await groups_of(self._redis, self._keys.outcomes(self._own()), self._results_maxlen),
         )
 
     async def find(self, wanted: str, *, account: str | None = None, family: str | None = None) -> list[Found]:

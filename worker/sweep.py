@@ -2,13 +2,12 @@
 The repair run: finds what fell between two scripts and puts it back. One worker at a time, every 15 seconds.
 
 In calm weather it finds nothing; what it does find is logged as a warning, because every find is a race or a crash
-that somebody should know of.
+that somebody should know of. It also looks whether consumers keep up with the results.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +16,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from worker.keys import Keys
+from worker.lagging import GroupSeen, groups_of
 from worker.lanes import LaneBook
+from worker.ledger import LedgerPolicy
 from worker.lua import Scripts
+from worker.taking import Taker
 
 log = structlog.get_logger()
 
@@ -44,23 +46,26 @@ class Repairs:
 class Sweep:
     """The sweep of one process; idle while another leads."""
 
-    def __init__(self, redis: Redis, scripts: Scripts, keys: Keys, book: LaneBook, worker_id: str) -> None:
+    def __init__(
+        self, redis: Redis, scripts: Scripts, keys: Keys, book: LaneBook, policy: LedgerPolicy, taker: Taker
+    ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
         self._book = book
-        self._worker_id = worker_id
+        self._policy = policy
+        self._taker = taker
 
-    async def run(self, on_started: Callable[[], None], stopping: asyncio.Event) -> None:
-        """Sweep until *stopping*; *on_started* is called when overdue jobs were handed to arq."""
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Sweep until *stopping*."""
         n_turns = 0
         while not stopping.is_set():
             try:
-                if await self._scripts.run("lead", [self._keys.leader("sweep")], [self._worker_id, _LEASE_MS]):
-                    if await self.end_overdue():
-                        on_started()
+                if await self._scripts.run("lead", [self._keys.leader("sweep")], [self._taker.worker_id, _LEASE_MS]):
+                    await self.end_overdue()
                     if n_turns % round(EVERY_S / DEADLINES_EVERY_S) == 0:
                         await self.sweep()
+                        await self.look_at_groups()
             except RedisError as exc:
                 log.warning("redis.unavailable", task="sweep", error=type(exc).__name__)
             n_turns += 1
@@ -91,7 +96,10 @@ class Sweep:
             return 0
         keys, args = self._book.arguments(lane.decode())
         keys += [self._keys.job(account, job_id), self._keys.deadlines()]
-        return int(await self._scripts.run("overdue", keys, [*args, job_id, member]))
+        args += [*self._taker.arguments(), job_id, member]
+        n_started, *taken = await self._scripts.run("overdue", keys, args)
+        self._taker.receive(n_started, taken)
+        return int(n_started)
 
     async def sweep(self) -> Repairs:
         """Look at every lane that has work, and repair it."""
@@ -108,3 +116,20 @@ class Sweep:
         else:
             log.debug("sweep.finished", n_lanes=len(lanes))
         return total
+
+    async def look_at_groups(self) -> tuple[GroupSeen, ...]:
+        """Tell which consumer groups may soon lose results to the trimming of their stream, and which have."""
+        own = [name for name, account in self._book.accounts.items() if account.own_streams]
+        groups = await groups_of(self._redis, self._keys.outcomes(own), self._policy.results_maxlen)
+        for seen in groups:
+            if seen.has_lost:
+                log.error(
+                    "results.entries_trimmed",
+                    stream=seen.stream,
+                    group=seen.name,
+                    n_unread=seen.n_unread,
+                    n_trimmed=seen.n_trimmed,
+                )
+            elif seen.is_lagging:
+                log.warning("results.group_lagging", stream=seen.stream, group=seen.name, n_unread=seen.n_unread)
+        return groups

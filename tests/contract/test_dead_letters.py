@@ -12,6 +12,7 @@ from tests.builders import a_bill
 from tests.fakes import FakeFactus, lost
 from tests.rig import an_account, running, services_on
 from worker.dead_letters import DeadLetters, Gone, Kept, Letter, Pushed, Wanted
+from worker.lua import Scripts
 
 MISSED = "2020-01-01"
 RETENTION_MS = 60_000
@@ -176,6 +177,24 @@ class TestRetry:
         assert sorted(type(result).__name__ for result in results) == ["Gone"] * 4 + ["Pushed"]
         await rig.events(1)
         assert factus.documents["A"].n_creates == 1
+
+    async def test_a_lost_answer_is_not_a_second_push(self, rig, dead, factus, monkeypatch):
+        """redis-py sends a script again when its connection breaks after the server ran it."""
+        await rig.push_bill("A", id="one", issue_on=MISSED)
+        await rig.events(1)
+        letter = await only(dead)
+        run = Scripts.run
+
+        async def twice(self, name, keys, args):
+            await run(self, name, keys, args)
+            return await run(self, name, keys, args)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(dead._scripts, "run", twice.__get__(dead._scripts))
+            assert await dead.retry(letter) == Gone()
+        (event,) = await rig.events(1)
+        assert (event["job_id"], factus.documents["A"].n_creates) == ("one.r1", 1)
+        assert await rig.services.redis.xlen(rig.services.keys.jobs()) == 0
 
     async def test_the_number_rises_with_each_time(self, rig, dead, factus):
         factus.script = [s.NotFound("404")] * 3

@@ -25,7 +25,7 @@ def command(reference: str | None, account: str | None, family: str | None, as_j
     """Explain the document of REFERENCE (a job id will do): where it is, why, what happens next and when.
 
     Without REFERENCE: workers, intake, lanes with the time each backlog will need, allowance, holds and tokens of the
-    accounts, dead letters.
+    accounts, consumer groups of the results, dead letters.
 
     \b
     Exit status: 0 all is well, 1 not found or a problem seen, 2 wrong usage.
@@ -73,6 +73,7 @@ def _reader(settings: Settings, redis: object) -> StatusReader:
         settings.accounts(),
         limit=settings.rate_limit,
         window_s=settings.rate_window,
+        results_maxlen=settings.results_maxlen,
     )
 
 
@@ -86,6 +87,8 @@ def _show_overview(seen: Overview, found: list[str], zone: tzinfo) -> None:
              _lane_rows(seen, zone), "nothing waits")  # fmt: skip
     _section("Accounts", ["account", "allowance used", "on hold", "429s", "token"], _account_rows(seen, zone),
              "none is configured here, and no worker runs")  # fmt: skip
+    groups = [[one.stream, one.name, str(one.n_unread)] for one in seen.groups]
+    _section("Consumer groups", ["stream", "group", "not read"], groups, "none")
     click.echo(f"Dead letters: {seen.n_dead}")
     for problem in found:
         click.echo(f"Problem: {problem}")

@@ -1,4 +1,7 @@
 -- include: lib_lanes
 -- Start what may start in one lane.
--- KEYS, ARGV: the lane (worker/lanes.py). Reply: number of jobs started.
-return dispatch(lane_of(KEYS, ARGV), now_ms())
+-- KEYS: 1-9 the lane. ARGV: 1-8 the lane, 9-12 the taker (worker/lanes.py).
+-- Reply: {number of jobs started, jobs taken (see begin)...}
+local taker = taker_of(ARGV, 9)
+local started = dispatch(lane_of(KEYS, 1, ARGV, 1), taker, now_ms())
+return {started, unpack(taker.taken)}

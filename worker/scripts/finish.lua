@@ -2,22 +2,22 @@
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
 -- KEYS: 1-9 the lane, 10 job, 11 results stream, 12 dead letters, 13 deadlines, 14 document, 15 joined jobs of the
 --   document (14 and 15 absent for jobs that issue nothing), then one key for each joined job.
--- ARGV: 1-8 the lane, then in order: job id, fence, ending (`final`, or who waits: `lane`, `account`, `job`),
+-- ARGV: 1-8 the lane, 9-12 the taker, then in order: job id, arq id, fence, ending (`final`, or who waits: `lane`, `account`, `job`),
 --   pause ms, reason of the pause, document state (final), retention ms (final), largest length of the stream,
 --   1 to start the lane's next job, weather (`fair`, `outage`, `unclear`),
 --   numbers of joined jobs, own events, record fields, dead letter fields, notices;
 --   then the record fields (name, value), the dead letter (name, value), the own events, the joined jobs' events (five
 --   values each), the notices (`blocked` or `resumed`, scope, five values of the event).
--- Reply: {'ok', started} | {'lost'} | {'joined', ids...}: who has joined meanwhile; nothing was written.
-local lane = lane_of(KEYS, ARGV)
+-- Reply: {'ok', started, jobs taken (see begin)...} | {'lost'} | {'joined', ids...}: who has joined meanwhile; nothing was written.
+local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 9)
 local job, results, dead, deadlines, document, joined = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-local id, fence, ending = ARGV[9], ARGV[10], ARGV[11]
-local pause_ms, reason, document_state = tonumber(ARGV[12]), ARGV[13], ARGV[14]
-local retention_ms, maxlen, goes_on, weather = ARGV[15], ARGV[16], ARGV[17] == '1', ARGV[18]
-local n_joined, n_events, n_fields = tonumber(ARGV[19]), tonumber(ARGV[20]), tonumber(ARGV[21])
-local n_dead, n_notices = tonumber(ARGV[22]), tonumber(ARGV[23])
+local id, arq_id, fence, ending = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
+local pause_ms, reason, document_state = tonumber(ARGV[17]), ARGV[18], ARGV[19]
+local retention_ms, maxlen, goes_on, weather = ARGV[20], ARGV[21], ARGV[22] == '1', ARGV[23]
+local n_joined, n_events, n_fields = tonumber(ARGV[24]), tonumber(ARGV[25]), tonumber(ARGV[26])
+local n_dead, n_notices = tonumber(ARGV[27]), tonumber(ARGV[28])
 
-local held = redis.call('HMGET', job, 'state', 'fence', 'score')
+local held = redis.call('HMGET', job, 'state', 'fence')
 if held[1] ~= 'inflight' or held[2] ~= fence then return {'lost'} end
 if ending == 'final' and joined then
   local ids = redis.call('LRANGE', joined, 0, -1)
@@ -28,7 +28,7 @@ if ending == 'final' and joined then
 end
 
 local now = now_ms()
-local at = 24
+local at = 29
 for _ = 1, n_fields do
   redis.call('HSET', job, ARGV[at], ARGV[at + 1])
   at = at + 2
@@ -55,6 +55,8 @@ for n = 1, n_events do
 end
 
 redis.call('ZREM', lane.flight, id)
+redis.call('ZREM', lane.queue, arq_id)
+redis.call('DEL', lane.arq_job_prefix .. arq_id, taker.mark_prefix .. arq_id)
 if ending == 'final' then
   redis.call('HSET', job, 'state', 'final', 'sent', '', 'final_type', final_type, 'final_at', text(now))
   redis.call('PEXPIRE', job, retention_ms)
@@ -82,7 +84,7 @@ elseif ending == 'job' then
   redis.call('ZADD', lane.later, text(now + pause_ms), id)
 else
   redis.call('HSET', job, 'state', 'waiting', 'next_at', text(now + pause_ms))
-  redis.call('ZADD', lane.waiting, held[3] or '0', id)
+  redis.call('ZADD', lane.waiting, place(lane, id) or '0', id)
   local where = ending == 'account' and lane.account or lane.hash
   redis.call('HSET', where, 'hold_until', text(now + pause_ms), 'hold_reason', reason)
 end
@@ -109,6 +111,9 @@ for _ = 1, n_notices do
 end
 
 redis.call('SADD', lane.lanes, lane.name)
-if goes_on then return {'ok', dispatch(lane, now)} end
+if goes_on then
+  local started = dispatch(lane, taker, now)
+  return {'ok', started, unpack(taker.taken)}
+end
 look_again(lane, now)
 return {'ok', 0}

@@ -1,23 +1,23 @@
 -- include: lib_lanes
 -- A batch of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
 -- entry that needs another word (a conflict, a replay), says so, and is called again from there: order is kept.
--- KEYS: 1 leader, 2 due, 3 lanes, 4 dead letters, 5 deadlines; then for each entry: stream, results, job, document, joined,
---   waiting, later. A job or document that is not there: the stream's key instead.
+-- KEYS: 1 leader, 2 due, 3 lanes, 4 dead letters, 5 deadlines; then for each entry: stream, results, job, document,
+--   joined, waiting, later (a job or document that is not there: the stream's key instead); then for each lane its nine.
 -- ARGV: 1 group, 2 leader's worker id, 3 lease ms, 4 largest length of the results, 5 retention ms, 6 number of
---   entries; then for each entry: kind, entry id, job id, lane, content, fingerprint, start ms, end ms, score,
---   deadline ms,
---   number of record fields, fields (name, value), number of event values (0 or 5), event values,
+--   entries, 7 number of lanes, 8-11 the taker; then for each lane its eight; then for each entry: kind,
+--   entry id, job id, lane, content, fingerprint, start ms, end ms, score, deadline ms, number of record fields, fields (name, value), number of event values (0 or 5), event values,
 --   number of dead letter values, dead letter (name, value).
 --   `start ms` and `end ms` bound when it may be begun (0: unbounded).
 --   Kinds: `accept`; `close` (final at once: refused, or answered from the ledger; `fingerprint` not empty asks that
 --   the document is still validated with it).
--- Reply: {entries done, code, extra}: code `done`, `leader` (not ours: nothing was written), or why it stopped:
---   `id.conflict`, `reference.conflict`, `replay` (extra: the document's event).
-if redis.call('GET', KEYS[1]) ~= ARGV[2] then return {0, 'leader'} end
+-- Reply: {entries done, code, extra, jobs started in those lanes, jobs taken (see begin)...}: code `done`, `leader`
+--   (not ours: nothing was written), or why it stopped: `id.conflict`, `reference.conflict`, `replay` (extra: the document's event).
+if redis.call('GET', KEYS[1]) ~= ARGV[2] then return {0, 'leader', '', 0} end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 local group, maxlen, retention_ms, n_entries = ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local n_lanes, taker = tonumber(ARGV[7]), taker_of(ARGV, 8)
 local now = now_ms()
-local at = 7
+local at = 12 + 8 * n_lanes
 
 local function take(n)
   local values = {}
@@ -107,7 +107,11 @@ for n = 1, n_entries do
   elseif not known then
     if e.kind == 'accept' then stopped, extra = accept(e) else stopped, extra = close(e) end
   end
-  if stopped then return {n - 1, stopped, extra or ''} end
+  if stopped then return {n - 1, stopped, extra or '', 0} end
   done(e)
 end
-return {n_entries, 'done', ''}
+local started = 0
+for n = 1, n_lanes do
+  started = started + dispatch(lane_of(KEYS, 6 + 7 * n_entries + 9 * (n - 1), ARGV, 12 + 8 * (n - 1)), taker, now)
+end
+return {n_entries, 'done', '', started, unpack(taker.taken)}

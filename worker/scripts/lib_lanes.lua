@@ -30,8 +30,8 @@ end
 -- The id that starts next. Every tenth start skips the best priority present, every hundredth the second best too, so
 -- that a flood of one never starves another.
 local function pick(lane)
-  local head = redis.call('ZRANGE', lane.waiting, 0, 0)[1]
-  if not head then return nil end
+  local head, score = unpack(redis.call('ZRANGE', lane.waiting, 0, 0, 'WITHSCORES'))
+  if not head or tonumber(score) < 0 then return head end
   local turn = tonumber(redis.call('HGET', lane.hash, 'starts') or 0) + 1
   if turn % 10 ~= 0 then return head end
   local heads = {}
@@ -48,27 +48,65 @@ local function pick(lane)
   return heads[chosen]
 end
 
+-- The worker that runs this script takes what it starts, as far as it has room: claimed, begun and in its hands with the
+-- reply, where otherwise two more round trips would lie between two documents of a lane. What is beyond its room stays
+-- in arq's queue for anybody (take.lua).
+local function taker_of(argv, at)
+  return {
+    worker = argv[at], lease_ms = tonumber(argv[at + 1]), room = tonumber(argv[at + 2]), mark_prefix = argv[at + 3],
+    taken = {},
+  }
+end
+
+-- Take a job up: the fence rises, so that whoever held it before can write nothing more. The reply is what
+-- worker/taking.py reads: arq id, record, server ms, and how the account stands (ms each, '0': not so): the lane's
+-- conflict since, the account blocked since, the family blocked since.
+local function begin(taker, arq_id, job, account, lane_hash, scope, now)
+  redis.call('HINCRBY', job, 'fence', 1)
+  redis.call('HSET', job, 'worker', taker.worker)
+  local blocked = redis.call('HMGET', account, 'blocked:*', 'blocked:' .. scope)
+  taker.room = taker.room - 1
+  taker.taken[#taker.taken + 1] = {
+    arq_id, redis.call('HGETALL', job), text(now), redis.call('HGET', lane_hash, 'conflict_since') or '0',
+    blocked[1] or '0', blocked[2] or '0',
+  }
+end
+
 local function enqueue(lane, id, epoch, now)
   local arq_id = lane.arq_prefix .. id .. ':' .. epoch
   redis.call('SET', lane.arq_job_prefix .. arq_id, string.format(
     '{"t":null,"f":"run_job","a":["%s","%s",%d,"%s"],"k":{},"et":%s}', lane.account_name, id, epoch, lane.name, text(now)))
   redis.call('ZADD', lane.queue, text(now), arq_id)
+  return arq_id
 end
 
-local function start(lane, id, now)
+local function start(lane, taker, id, now)
   redis.call('ZREM', lane.waiting, id)
   redis.call('ZADD', lane.flight, text(now), id)
   redis.call('HINCRBY', lane.hash, 'starts', 1)
   local job = lane.job_prefix .. id
   local epoch = redis.call('HINCRBY', job, 'epoch', 1)
   redis.call('HSET', job, 'state', 'inflight', 'next_at', '0')
-  enqueue(lane, id, epoch, now)
+  local arq_id = enqueue(lane, id, epoch, now)
+  if taker.room > 0 then
+    redis.call('SET', taker.mark_prefix .. arq_id, taker.worker, 'PX', taker.lease_ms)
+    redis.call('ZADD', lane.queue, text(now + taker.lease_ms), arq_id)
+    begin(taker, arq_id, job, lane.account, lane.hash, string.sub(lane.name, #lane.account_name + 2), now)
+  end
+end
+
+-- Where a job that comes back stands. One that Factus holds, or may hold, bars every other of its family (409), whatever
+-- their priority: it goes before all of them until it is settled.
+local function place(lane, id)
+  local held = redis.call('HMGET', lane.job_prefix .. id, 'score', 'sent', 'pending_since')
+  local is_settled = (held[2] or '') == '' and tonumber(held[3] or 0) == 0
+  return is_settled and held[1] or held[1] and '-1'
 end
 
 local function release_due(lane, now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane.later, '-inf', text(now), 'LIMIT', 0, 100)) do
     redis.call('ZREM', lane.later, id)
-    local score = redis.call('HGET', lane.job_prefix .. id, 'score')
+    local score = place(lane, id)
     if score then redis.call('ZADD', lane.waiting, score, id) end
   end
 end
@@ -100,7 +138,7 @@ local function end_outage(lane, now)
 end
 
 -- Start what may start now; leave in `due` when the lane is next worth a look. Returns how many were started.
-local function dispatch(lane, now)
+local function dispatch(lane, taker, now)
   release_due(lane, now)
   local started = 0
   while true do
@@ -136,7 +174,7 @@ local function dispatch(lane, now)
       look_again(lane, probe)
       return started
     end
-    start(lane, id, now)
+    start(lane, taker, id, now)
     started = started + 1
     if probe then
       redis.call('HSET', lane.account, 'probe_until', text(now + PROBE_MS))
@@ -146,12 +184,13 @@ local function dispatch(lane, now)
   end
 end
 
--- A lane from the head of KEYS and ARGV (worker/lanes.py builds both).
-local function lane_of(keys, argv)
+-- A lane: nine KEYS and eight ARGV in a row, as worker/lanes.py builds them, that begin at these places.
+local function lane_of(keys, k, argv, a)
   return {
-    due = keys[1], lanes = keys[2], hash = keys[3], waiting = keys[4], later = keys[5], flight = keys[6],
-    account = keys[7], grants = keys[8], queue = keys[9],
-    name = argv[1], account_name = argv[2], job_prefix = argv[3], arq_prefix = argv[4], arq_job_prefix = argv[5],
-    width = tonumber(argv[6]), limit = tonumber(argv[7]), window_ms = tonumber(argv[8]),
+    due = keys[k], lanes = keys[k + 1], hash = keys[k + 2], waiting = keys[k + 3], later = keys[k + 4],
+    flight = keys[k + 5], account = keys[k + 6], grants = keys[k + 7], queue = keys[k + 8],
+    name = argv[a], account_name = argv[a + 1], job_prefix = argv[a + 2], arq_prefix = argv[a + 3],
+    arq_job_prefix = argv[a + 4], width = tonumber(argv[a + 5]), limit = tonumber(argv[a + 6]),
+    window_ms = tonumber(argv[a + 7]),
   }
 end

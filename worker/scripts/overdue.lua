@@ -1,24 +1,24 @@
 -- include: lib_lanes
 -- A waiting job whose time is up is started past its lane's order, width and holds, only to be ended: the attempt finds
 -- that it is too late before it makes any call.
--- KEYS: 1-9 the lane, 10 job, 11 deadlines. ARGV: 1-8 the lane, 9 job id, 10 member of the deadlines.
--- Reply: 1 when it was started.
-local lane = lane_of(KEYS, ARGV)
-local id, member, now = ARGV[9], ARGV[10], now_ms()
+-- KEYS: 1-9 the lane, 10 job, 11 deadlines. ARGV: 1-8 the lane, 9-12 the taker, 13 job id, 14 member of the deadlines.
+-- Reply: {number of jobs started, jobs taken (see begin)...}
+local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 9)
+local id, member, now = ARGV[13], ARGV[14], now_ms()
 local held = redis.call('HMGET', KEYS[10], 'state', 'attempts', 'deadline_at', 'v')
 local state = held[1] or 'waiting' -- a record's defaults are not stored
 if not held[4] or state == 'final' or state == 'joined' then
   redis.call('ZREM', KEYS[11], member)
-  return 0
+  return {0}
 end
 local deadline_at = tonumber(held[3] or 0)
 if tonumber(held[2] or 0) > 0 and now < deadline_at then
   redis.call('ZADD', KEYS[11], text(deadline_at), member) -- begun: it no longer expires
-  return 0
+  return {0}
 end
 redis.call('ZADD', KEYS[11], text(now + 15000), member)
-if state ~= 'waiting' then return 0 end
+if state ~= 'waiting' then return {0} end
 redis.call('ZREM', lane.waiting, id)
 redis.call('ZREM', lane.later, id)
-start(lane, id, now)
-return 1
+start(lane, taker, id, now)
+return {1, unpack(taker.taken)}

@@ -3,15 +3,15 @@
 -- finds nothing.
 -- KEYS, ARGV: the lane, ARGV 9: ms after which a dispatched job without arq's entry counts as lost.
 -- Reply: {jobs enqueued again, places freed, lanes woken}
-local lane = lane_of(KEYS, ARGV)
+local lane = lane_of(KEYS, 1, ARGV, 1)
 local now = now_ms()
 local again, freed, woken = 0, 0, 0
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane.flight, '-inf', text(now - tonumber(ARGV[9])))) do
-  local held = redis.call('HMGET', lane.job_prefix .. id, 'state', 'epoch', 'score')
+  local held = redis.call('HMGET', lane.job_prefix .. id, 'state', 'epoch')
   if held[1] ~= 'inflight' then
     redis.call('ZREM', lane.flight, id)
     if held[1] == 'waiting' and not redis.call('ZSCORE', lane.later, id) then
-      redis.call('ZADD', lane.waiting, held[3] or '0', id)
+      redis.call('ZADD', lane.waiting, place(lane, id) or '0', id)
     end
     freed = freed + 1
   else

@@ -13,6 +13,7 @@ from schemas.records import JobRecord
 from tests.rig import an_account
 from worker.explaining import explain, explain_event, problems, span
 from worker.keys import Keys
+from worker.lagging import GroupSeen
 from worker.status import AccountSeen, Found, Hold, LaneSeen, Overview, StatusReader, WorkerSeen, backlog_s
 
 NOW = 1_795_600_000_000
@@ -116,12 +117,13 @@ def test_spans_are_read_at_a_glance(seconds: float, text: str) -> None:
 
 def overview(**changes: Any) -> Overview:
     worker = WorkerSeen("w", 1, "0", ("acme",), 0, 0, 10)
-    return replace(Overview(NOW, (worker,), "w", (), (LANE,), (ACCOUNT,), 0), **changes)
+    return replace(Overview(NOW, (worker,), "w", (), (LANE,), (ACCOUNT,), 0, ()), **changes)
 
 
 def test_calm_weather_is_no_problem() -> None:
     assert problems(overview()) == []
     assert problems(overview(workers=(), lanes=())) == []
+    assert problems(overview(groups=(GroupSeen("factus:results", "erp", 800_000, 0, 1_000_000),))) == []
 
 
 def test_what_needs_a_person_is_a_problem() -> None:
@@ -129,12 +131,16 @@ def test_what_needs_a_person_is_a_problem() -> None:
     assert "dead letters" in problems(overview(n_dead=1))[0]
     held = replace(ACCOUNT, hold=Hold("factus.payment_required", NOW + 1))
     assert "402" in problems(overview(accounts=(held,)))[0]
+    lagging = GroupSeen("factus:results", "erp", 900_000, 0, 1_000_000)
+    assert "900,000 entries wait" in problems(overview(groups=(lagging,)))[0]
+    assert "1,234 entries were trimmed" in problems(overview(groups=(replace(lagging, n_trimmed=1234),)))[0]
+    assert "entries were trimmed" in problems(overview(groups=(replace(lagging, n_trimmed=None),)))[0]
     assert "credentials of account" in problems(overview(lanes=(replace(LANE, account="other"),)))[0]
 
 
 async def test_reader_sees_lanes_holds_and_never_the_token(fake_redis: ArqRedis) -> None:
     keys, account = Keys("t"), an_account(rate_limit=3)
-    reader = StatusReader(fake_redis, keys, {"acme": account}, limit=80, window_s=60.0)
+    reader = StatusReader(fake_redis, keys, {"acme": account}, limit=80, window_s=60.0, results_maxlen=100)
     now = await reader.now_ms()
     await fake_redis.sadd(keys.lanes(), "acme/invoice")
     await fake_redis.zadd(keys.waiting("acme/invoice"), {"j-0": 1, "j-1": 2})
@@ -158,7 +164,7 @@ async def test_reader_sees_lanes_holds_and_never_the_token(fake_redis: ArqRedis)
 
 async def test_job_that_nobody_has_taken_in_is_seen(fake_redis: ArqRedis) -> None:
     keys = Keys("t")
-    reader = StatusReader(fake_redis, keys, {}, limit=80, window_s=60.0)
+    reader = StatusReader(fake_redis, keys, {}, limit=80, window_s=60.0, results_maxlen=100)
     for raw in ("broken", '{"id": "j-9", "payload": {"reference_code": "R-9"}}'):
         await fake_redis.xadd(keys.jobs(), {"job": raw})
     assert await reader.is_pushed("R-9")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs.errors import ConfigurationError
-from worker.settings import FACTUS_SANDBOX_URL, load_settings, parse_duration, unknown_variables
+from worker.settings import FACTUS_SANDBOX_URL, environment_for_child, load_settings, parse_duration, unknown_variables
 
 CREDENTIALS = {
     "FACTUS_CLIENT_ID": "id",
@@ -134,3 +134,13 @@ def test_secrets_do_not_show_in_a_repr(load):
 
 def test_a_misspelt_variable_is_found(load):
     assert unknown_variables({"FACTUS_REDIS_ULR": "x", "FACTUS_TIMEOUT": "1s", "PATH": "/"}) == ["FACTUS_REDIS_ULR"]
+
+
+def test_a_child_gets_the_given_settings_and_none_of_ours(monkeypatch):
+    """Production credentials of the caller must not reach a demo's worker."""
+    monkeypatch.setenv("FACTUS_PASSWORD", "p4ssw0rd")
+    monkeypatch.setenv("FACTUS_TYPO", "x")
+    monkeypatch.setenv("PATH", "/bin")
+    found = environment_for_child(FACTUS_REDIS_URL="embedded:x")
+    assert (found["PATH"], found["FACTUS_REDIS_URL"]) == ("/bin", "embedded:x")
+    assert [name for name in found if name.startswith("FACTUS_")] == ["FACTUS_REDIS_URL"]

@@ -1,0 +1,28 @@
+-- include: lib_lanes
+-- A worker takes dispatched jobs from arq's queue under a lease: what other workers had no room for, and what a dead one
+-- left behind. The score of a claimed id is the end of its lease, so that the read finds only what is free, however much
+-- is under way elsewhere.
+-- KEYS: 1 arq's queue. ARGV: 1-4 the taker, 5 prefix of the arq ids, 6 of arq's jobs, 7 of job records (before the
+--   account), 8 of accounts, 9 of lanes.
+-- Reply: jobs taken (see begin)...
+local taker = taker_of(ARGV, 1)
+local now = now_ms()
+local function forget(arq_id)
+  redis.call('ZREM', KEYS[1], arq_id)
+  redis.call('DEL', ARGV[6] .. arq_id, taker.mark_prefix .. arq_id)
+end
+
+for _, arq_id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'LIMIT', 0, taker.room)) do
+  local account, id, epoch = string.match(string.sub(arq_id, #ARGV[5] + 1), '^([^:]+):(.+):(%d+)$')
+  local job = ARGV[7] .. (account or '') .. ':' .. (id or '')
+  local held = redis.call('HMGET', job, 'state', 'epoch', 'lane')
+  if held[1] ~= 'inflight' or held[2] ~= epoch then
+    forget(arq_id) -- not the current dispatch: nothing is left to do
+  elseif redis.call('SET', taker.mark_prefix .. arq_id, taker.worker, 'NX', 'PX', taker.lease_ms) then
+    redis.call('ZADD', KEYS[1], text(now + taker.lease_ms), arq_id)
+    begin(taker, arq_id, job, ARGV[8] .. account, ARGV[9] .. held[3], string.sub(held[3], #account + 2), now)
+  else
+    redis.call('ZADD', KEYS[1], text(now + taker.lease_ms), arq_id)
+  end
+end
+return taker.taken
