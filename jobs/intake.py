@@ -10,8 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -98,7 +97,7 @@ class IntakeDesk:
         found = self.check(job_type.family, envelope.payload)
         if found.errors:
             return _refuse(remains, parsed, found.errors)
-        return Accepted(_record(entry, envelope, job_type, account, found, _content(parsed)))
+        return Accepted(_record(entry, envelope, job_type, account, found))
 
     def _default_account(self) -> str | None:
         if len(self.zones) == 1:
@@ -160,50 +159,31 @@ def _unreadable(raw: bytes | None) -> ErrorDetail | None:
 
 
 def _refuse(remains: Remains, parsed: object, errors: tuple[ErrorDetail, ...]) -> Refused:
-    return Refused(remains, errors, _content(parsed) if remains.has_own_id else "")
+    return Refused(remains, errors, _refused_content(parsed) if remains.has_own_id else "")
 
 
 _NOT_CONTENT: Final = frozenset({"id", "token", "traceparent", "metadata", "batch_size"})
+"""Credentials, trace and metadata may differ between a push and its repetition."""
 
 
-def _content(parsed: object) -> str:
+def _content(envelope: Envelope, account: str, fingerprint: str) -> str:
     """
     What makes two pushes of one id the same job: all that says what to do.
 
-    Credentials, trace and metadata may differ between a push and its repetition; the numbers' spelling counts for
-    nothing, also where it is text (``"19.00"``, ``19``).
+    The payload counts by its meaning (its fingerprint): neither the order of its keys nor the spelling of its numbers.
     """
-    meaning = (
-        {name: value for name, value in parsed.items() if name not in _NOT_CONTENT}
-        if isinstance(parsed, dict)
-        else parsed
-    )
-    return hashlib.sha256(strict_json.canonical(_respelt(meaning)).encode()).hexdigest()
+    told = envelope.model_dump_json(exclude={*_NOT_CONTENT, "payload", "account"}, exclude_defaults=True)
+    return hashlib.sha256(f"{account}\n{fingerprint}\n{told}".encode()).hexdigest()
 
 
-def _respelt(value: Any) -> Any:
-    match value:
-        case dict():
-            return {name: _respelt(item) for name, item in value.items()}
-        case list():
-            return [_respelt(item) for item in value]
-        case str() if _is_plain_decimal(value):
-            return Decimal(value)
-        case _:
-            return value
+def _refused_content(parsed: object) -> str:
+    """The same for a push that was refused: it has no fingerprint, and only its JSON numbers have a spelling."""
+    if isinstance(parsed, dict):
+        parsed = {name: value for name, value in parsed.items() if name not in _NOT_CONTENT}
+    return hashlib.sha256(strict_json.canonical(parsed).encode()).hexdigest()
 
 
-def _is_plain_decimal(text: str) -> bool:
-    whole, _, fraction = text.partition(".")
-    digits = whole.removeprefix("-")
-    leads_with_zero = len(digits) > 1 and digits[0] == "0"
-    is_number = digits.isascii() and digits.isdigit() and (not fraction or (fraction.isascii() and fraction.isdigit()))
-    return is_number and not leads_with_zero and len(text) <= 40 and not text.endswith(".")
-
-
-def _record(
-    entry: Entry, envelope: Envelope, job_type: JobType, account: str, found: Preflight, content: str
-) -> JobRecord:
+def _record(entry: Entry, envelope: Envelope, job_type: JobType, account: str, found: Preflight) -> JobRecord:
     start_at = int(envelope.not_before.timestamp() * 1000) if envelope.not_before else 0
     expires_at = int(envelope.expires_at.timestamp() * 1000) if envelope.expires_at else 0
     warnings = [warning.model_dump() for warning in found.warnings]
@@ -222,7 +202,7 @@ def _record(
         metadata=strict_json.dump(envelope.metadata),
         options="{}" if envelope.options == type(envelope.options)() else envelope.options.model_dump_json(),
         traceparent=envelope.traceparent or "",
-        content=content,
+        content=_content(envelope, account, found.fingerprint),
         fingerprint=found.fingerprint,
         payload=found.wire,
         warnings=strict_json.dump(warnings) if warnings else "",

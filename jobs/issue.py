@@ -56,7 +56,9 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
             case Final():
                 return Attempted(step, n_sent, n_calls)
             case Again():
-                ending = judge.time_is_up(step.reason) if now_ms >= job.deadline_at else step
+                # Waiting for our own turn says nothing of the document: what was sent is looked up before time is up.
+                is_over = now_ms >= job.deadline_at and step.is_failure
+                ending = judge.time_is_up(step.reason) if is_over else step
                 return Attempted(ending, n_sent, n_calls)
             case _:
                 assert_never(step)

@@ -9,8 +9,7 @@ replaced can write nothing.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -37,10 +36,10 @@ log = structlog.get_logger()
 GROUP: Final = "intake"
 LEASE_MS: Final = 5000
 _BATCH: Final = 100
-_BATCH_BYTES: Final = 4 * 1024 * 1024
+_SLICE: Final = 25
+_SLICE_BYTES: Final = 4 * 1024 * 1024
 _BLOCK_MS: Final = 400
 _RETRY_S: Final = 1.0
-_EXAMINE_SLICE_S: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +91,7 @@ class Intake:
             keys.jobs(name): name for name, account in accounts.items() if account.own_streams
         }
         self.is_leader = False
+        self._next_take_over = 0.0
         self.n_taken = 0
 
     async def run(self, on_work: Callable[[], None], stopping: asyncio.Event) -> None:
@@ -116,8 +116,13 @@ class Intake:
             return
         if lead == 2 or not self.is_leader:
             await self._create_groups()
-            await self._take_over(on_work)
+            self._next_take_over = 0.0
             self.is_leader = True
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_take_over:
+            # Again and again: an earlier leader that stood still may wake and read before it learns that it lost.
+            self._next_take_over = now + LEASE_MS / 1000
+            await self._take_over(on_work)
         entries = await self._read()
         if entries and await self._process(entries):
             on_work()
@@ -160,21 +165,23 @@ class Intake:
         return Entry(stream, entry_id.decode(), fields.get(b"job"), self._owners[stream])
 
     async def _process(self, entries: Sequence[Entry]) -> bool:
-        """Examine and write a batch, in order; False when the lead was lost and nothing more was written."""
-        items: list[Item] = []
-        n_bytes, slice_began = 0, time.perf_counter()
-        for entry in entries:
-            items.append(self._examine(entry))
-            n_bytes += len(entry.raw or b"")
-            if n_bytes >= _BATCH_BYTES:
-                if not await self._write(items):
+        """
+        Examine and write entries, in order; False when the lead was lost and nothing more was written.
+
+        In slices: while the server writes one, the next is examined, and calls under way in this process go on.
+        """
+        writing: asyncio.Task[bool] | None = None
+        try:
+            for slice_ in _slices(entries):
+                items = [self._examine(entry) for entry in slice_]
+                if writing and not await writing:
                     return False
-                items, n_bytes = [], 0
-            if time.perf_counter() - slice_began > _EXAMINE_SLICE_S:
-                # Checking a batch takes tens of milliseconds: calls under way in this process go on in between.
-                await asyncio.sleep(0)
-                slice_began = time.perf_counter()
-        return await self._write(items)
+                writing = asyncio.create_task(self._write(items))
+                await asyncio.sleep(0)  # lets it send, and others run
+            return await writing if writing else True
+        finally:
+            if writing and not writing.done():
+                writing.cancel()
 
     async def _write(self, items: list[Item]) -> bool:
         while items:
@@ -339,6 +346,20 @@ class Intake:
             await self._scripts.run("resign", [self._keys.leader("intake")], [self._worker_id])
         except RedisError as exc:
             log.info("intake.not_resigned", error=type(exc).__name__)  # the lease ends by itself
+
+
+def _slices(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """A few entries at a time, fewer where they are large."""
+    found: list[Entry] = []
+    n_bytes = 0
+    for entry in entries:
+        found.append(entry)
+        n_bytes += len(entry.raw or b"")
+        if len(found) == _SLICE or n_bytes >= _SLICE_BYTES:
+            yield found
+            found, n_bytes = [], 0
+    if found:
+        yield found
 
 
 def _closed_record(remains: Remains, entry: Entry, content: str, final_type: str, error: ErrorDetail) -> JobRecord:

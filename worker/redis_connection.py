@@ -17,9 +17,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from arq.connections import ArqRedis
 from redis import exceptions
 from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialBackoff
+from redis.connection import HiredisRespSerializer
 
 from jobs.errors import ConfigurationError
 from worker import embedded_redis
@@ -73,7 +75,21 @@ def connect(url: str, *, blocking: bool = False) -> ArqRedis:
         raise ConfigurationError(
             "FACTUS_REDIS_URL starts with redis://, rediss://, unix://, sentinel:// or embedded:"
         ) from exc
+    pool.connection_class = _packing_in_c(pool.connection_class)
     return ArqRedis(pool_or_conn=pool)
+
+
+def _packing_in_c(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """The same connection with hiredis's packer, ten times as quick; redis-py has it for synchronous ones only."""
+
+    class QuickConnection(kind):  # type: ignore[misc, valid-type]  # the class depends on the URL's scheme
+        _packer = HiredisRespSerializer()
+
+        def pack_command(self, *args: Any) -> list[bytes]:
+            packed: list[bytes] = self._packer.pack(*args)
+            return packed
+
+    return QuickConnection
 
 
 def _through_sentinel(url: str, options: dict[str, Any]) -> ArqRedis:

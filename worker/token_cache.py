@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from redis.exceptions import RedisError
@@ -37,6 +37,9 @@ class Token:
     generation: int
     dies_at_s: float
     """On this process's monotonic clock, from the life that Redis stated: wall clocks of workers differ."""
+
+    is_new: bool = False
+    """Fetched for the caller this very moment, not taken from the cache."""
 
     def is_fresh(self, refused_generation: int) -> bool:
         return self.generation > refused_generation and self.dies_at_s - time.monotonic() > _RENEW_EARLY_MS / 1000
@@ -122,7 +125,7 @@ class TokenCache:
         if not reply:
             return None  # the lock ran out and somebody else was quicker: theirs is as good
         self._held = _token(issued.access, reply[0], reply[1])
-        return self._held
+        return replace(self._held, is_new=True)
 
     async def _resign(self) -> None:
         await self._scripts.run("resign", [self._keys[1]], [self._worker_id])
