@@ -66,6 +66,7 @@ class Rig:
     services: Services
     stopping: asyncio.Event
     task: asyncio.Task[None]
+    n_seen: int = 0
     _last: str = "0-0"
 
     async def push(self, job: dict[str, Any] | str | bytes, *, stream: str = "") -> str:
@@ -91,6 +92,7 @@ class Rig:
                     )
                     for entry_id, fields in entries:
                         self._last = entry_id.decode()
+                        self.n_seen += 1
                         found.append(json.loads(fields[b"event"]))
                     await asyncio.sleep(0.005)
         except TimeoutError:

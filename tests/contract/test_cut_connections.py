@@ -54,21 +54,29 @@ async def test_a_cut_connection_loses_nothing_and_repeats_nothing(real_redis, na
         async with running(built) as rig:
             for code in codes:
                 await rig.push_bill(code)
-            events = await rig.events(4, timeout_s=10)  # sooner than the sweep could help
+            finals = await _finals(rig, 3)
             await asyncio.sleep(0.3)
-            assert len(await real_redis.xrange(built.keys.results())) == 4, "not one event more"
+            assert len(await real_redis.xrange(built.keys.results())) == rig.n_seen, "not one event more"
             assert not await built.sweep.sweep()
         for client in built.clients.values():
             await client.close()
         documents = await asyncio.to_thread(get_json, f"{url}/_sandbox/documents")
         report = await asyncio.to_thread(get_json, f"{url}/_sandbox/report")
     assert n_cut[name] >= 1
-    assert sorted((event["reference_code"], event["type"]) for event in events) == [
+    assert sorted((event["reference_code"], event["type"]) for event in finals) == [
         ("A", "invoice.validated"),
         ("rejected", "invoice.rejected"),
-        ("waits", "invoice.pending"),
         ("waits", "invoice.validated"),
     ]
     assert sorted(document["reference_code"] for document in documents) == ["A", "waits"]
     assert report["totals"]["forbidden_deletes"] == 0
     assert await real_redis.zcard(built.keys.flight("acme/invoice")) == 0
+
+
+async def _finals(rig, n):
+    """The next *n* final events, sooner than the sweep could help."""
+    finals = []
+    async with asyncio.timeout(10):
+        while len(finals) < n:
+            finals += [event for event in await rig.events(1, timeout_s=10) if event["type"] != "invoice.pending"]
+    return finals
