@@ -181,6 +181,7 @@ async def _greet(built: Services) -> None:
     except RedisError as exc:
         address = built.settings.redis_url.rsplit("@", 1)[-1]
         raise ServiceError(f"Redis does not answer at {address}: {type(exc).__name__}") from exc
+    await _warn_of_losses(built)
     log.info(
         "worker.started",
         worker_id=built.worker_id,
@@ -188,6 +189,18 @@ async def _greet(built: Services) -> None:
         namespace=built.settings.namespace,
         n_accounts=len(built.accounts),
     )
+
+
+async def _warn_of_losses(built: Services) -> None:
+    """A server that evicts, or keeps nothing on disk, loses jobs whatever we do: say so once."""
+    try:
+        facts = {**await built.redis.info("memory"), **await built.redis.info("persistence")}
+    except RedisError:
+        return  # a user without the right to ask; deploy/redis.conf has the settings
+    if facts.get("maxmemory") and facts.get("maxmemory_policy") != "noeviction":
+        log.warning("redis.may_lose", reason=f"maxmemory-policy is {facts['maxmemory_policy']}, not noeviction")
+    if not facts.get("aof_enabled"):
+        log.warning("redis.may_lose", reason="appendonly is off: a restart loses what was pushed")
 
 
 async def _say_goodbye(built: Services, n_cancelled: int) -> None:
