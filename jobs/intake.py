@@ -199,6 +199,7 @@ def _record(entry: Entry, envelope: Envelope, job_type: JobType, account: str, f
         score=queue_score(envelope.priority, entry.id),
         reference_code=found.reference_code,
         batch=envelope.batch or "",
+        batch_size=envelope.batch_size or 0,
         metadata=strict_json.dump(envelope.metadata),
         options="{}" if envelope.options == type(envelope.options)() else envelope.options.model_dump_json(),
         traceparent=envelope.traceparent or "",

@@ -55,6 +55,7 @@ class JobRecord:
     score: int = 0
     reference_code: str = ""
     batch: str = ""
+    batch_size: int = 0
     metadata: str = "{}"
     options: str = "{}"
     traceparent: str = ""

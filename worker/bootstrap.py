@@ -25,6 +25,7 @@ from schemas.preflight import Preflight, preflight
 from worker import redis_connection
 from worker.arq_worker import LeaseWorker
 from worker.attempts import AttemptRunner
+from worker.batches import Batches
 from worker.factus_client import FactusClient
 from worker.intake import Intake
 from worker.keys import Keys
@@ -133,7 +134,7 @@ def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blo
         arq=LeaseWorker(runner.run_job, redis, scripts, keys, taker, max_jobs=MAX_JOBS),
         taker=taker,
         runner=runner,
-        sweep=Sweep(redis, scripts, keys, book, policy, taker),
+        sweep=Sweep(redis, scripts, keys, book, policy, taker, Batches(redis, scripts, keys, accounts, policy)),
         draining=draining,
     )
 

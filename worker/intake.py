@@ -18,6 +18,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.intake import Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of, window_ms
 from jobs.results import refused_event, replayed_event
 from schemas.envelope import Remains
@@ -57,6 +58,8 @@ class Item:
     event: Sequence[Arg] = ()
     dead: Sequence[Arg] = ()
     must_match: str = ""
+    tally: Tally = NO_TALLY
+    batch_size: int = 0
 
 
 class Intake:
@@ -212,7 +215,18 @@ class Intake:
                     else ""
                 )
                 job_key = self._keys.job(record.account, record.id)
-                return Item(entry, "accept", job_key, document, record.lane, record, record.account, record.content)
+                return Item(
+                    entry,
+                    "accept",
+                    job_key,
+                    document,
+                    record.lane,
+                    record,
+                    record.account,
+                    record.content,
+                    tally=Tally(f"{record.account}/{record.batch}") if record.batch else NO_TALLY,
+                    batch_size=record.batch_size,
+                )
             case Refused(remains, errors, content):
                 return self._refusal(entry, remains, errors, job_id=remains.id, content=content)
 
@@ -239,7 +253,20 @@ class Intake:
             "envelope.refused", entry=entry.id, account=remains.account, error=errors[0].code, n_errors=len(errors)
         )
         key = self._keys.job(remains.account or "?", job_id)
-        return Item(entry, "close", key, "", "", record, remains.account, content, event_values(event), dead)
+        return Item(
+            entry,
+            "close",
+            key,
+            "",
+            "",
+            record,
+            remains.account,
+            content,
+            event_values(event),
+            dead,
+            tally=tally_of(event),
+            batch_size=(remains.batch_size or 0) if remains.batch else 0,
+        )
 
     def _conflict(self, item: Item, code: str) -> Item:
         entry = item.entry
@@ -265,6 +292,8 @@ class Intake:
             item.content,
             event_values(event),
             must_match=item.record.fingerprint,
+            tally=tally_of(event),
+            batch_size=item.batch_size,
         )
 
     def _now(self, account: str | None) -> datetime:
@@ -274,7 +303,7 @@ class Intake:
     # -- script ----------------------------------------------------------------------------------------------------
     def _script_arguments(self, items: Sequence[Item]) -> tuple[list[str], list[Arg]]:
         keys = [self._keys.leader("intake"), self._keys.lanes_due(), self._keys.lanes(), self._keys.dead()]
-        keys.append(self._keys.deadlines())
+        keys += [self._keys.deadlines(), self._keys.batches_due()]
         args: list[Arg] = [
             GROUP,
             self._worker_id,
@@ -284,7 +313,7 @@ class Intake:
             len(items),
         ]
         lanes = [self._book.arguments(lane) for lane in {item.lane for item in items if item.kind == "accept"}]
-        args += [len(lanes), *self._taker.arguments()]
+        args += [len(lanes), *self._taker.arguments(), self._keys.batch("")]
         for item in items:
             keys += self._item_keys(item)
         for lane_keys, lane_args in lanes:
@@ -336,6 +365,11 @@ class Intake:
             end_at,
             score,
             self._deadline_ms,
+            item.tally.member,
+            item.batch_size,
+            item.tally.cents,
+            item.tally.number,
+            item.tally.failure,
         ]
         pairs = [part for pair in fields.items() for part in pair]
         dead = list(item.dead)

@@ -118,8 +118,14 @@ class Keys:
         """Sorted set: worker id -> ms of its last heartbeat."""
         return f"{self.namespace}:workers"
 
-    def batch(self, account: str, batch: str) -> str:
-        return f"{self.namespace}:batch:{account}:{batch}"
+    # -- batches ---------------------------------------------------------------------------------------------------
+    def batch(self, member: str) -> str:
+        """Hash: size, counts and sums of a batch; *member* is ``account/batch``. ``:failures`` beside it is a list."""
+        return f"{self.namespace}:batch:{member}"
+
+    def batches_due(self) -> str:
+        """Set: ``account/batch`` whose jobs are all final and whose closing event is still to be published."""
+        return f"{self.namespace}:batches:due"
 
     def _stream(self, name: str, account: str | None) -> str:
         return f"{self.namespace}:{name}" + (f":{account}" if account else "")

@@ -15,6 +15,7 @@ from typing import Final as Constant
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from jobs.batches import Tally, tally_of
 from jobs.decisions import verdict_to_json
 from jobs.errors import LeaseLost, LedgerUnavailable
 from jobs.outcomes import Again, Final, Weather
@@ -145,7 +146,7 @@ class Ledger:
         job = taken.job
         keys, args = self._book.arguments(job.lane)
         keys += [self._keys.job(job.account, job.id), self.results_stream(job)]
-        keys += [self._keys.dead(), self._keys.deadlines()]
+        keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due()]
         if job.reference_code:
             document = self._keys.document(job.account, job.family, job.reference_code)
             keys += [document, self._keys.joined(document)]
@@ -153,8 +154,11 @@ class Ledger:
         args += [*self._taker.arguments(), job.id, taken.arq_id, job.fence, *end]
         args += [self._policy.retention_ms, self._policy.results_maxlen, int(page.goes_on), page.weather]
         args += [len(joined), 1 if page.event else 0, len(page.fields), len(page.dead), len(page.notices)]
+        args.append(self._keys.batch(""))
         args += [part for pair in (*page.fields.items(), *page.dead.items()) for part in pair]
         events = ([page.event] if page.event else []) + [event for _, event in joined]
+        if end[0] == "final":
+            args += [value for event in events for value in tally_values(tally_of(event))]
         args += [value for event in events for value in event_values(event)]
         for notice in page.notices:
             args += [notice.kind, notice.scope, *event_values(notice.event)]
@@ -179,6 +183,11 @@ class Ledger:
     def results_stream(self, job: JobRecord) -> str:
         account = self._book.accounts[job.account]
         return self._keys.results(job.account if account.own_streams else None)
+
+
+def tally_values(tally: Tally) -> list[Arg]:
+    """The four values of a tally in the order that the scripts take them."""
+    return [tally.member, tally.cents, tally.number, tally.failure]
 
 
 def event_values(event: Event) -> list[Arg]:

@@ -15,6 +15,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from worker.batches import Batches
 from worker.keys import Keys
 from worker.lagging import GroupSeen, groups_of
 from worker.lanes import LaneBook
@@ -47,7 +48,14 @@ class Sweep:
     """The sweep of one process; idle while another leads."""
 
     def __init__(
-        self, redis: Redis, scripts: Scripts, keys: Keys, book: LaneBook, policy: LedgerPolicy, taker: Taker
+        self,
+        redis: Redis,
+        scripts: Scripts,
+        keys: Keys,
+        book: LaneBook,
+        policy: LedgerPolicy,
+        taker: Taker,
+        batches: Batches,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
@@ -55,6 +63,7 @@ class Sweep:
         self._book = book
         self._policy = policy
         self._taker = taker
+        self._batches = batches
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sweep until *stopping*."""
@@ -63,6 +72,7 @@ class Sweep:
             try:
                 if await self._scripts.run("lead", [self._keys.leader("sweep")], [self._taker.worker_id, _LEASE_MS]):
                     await self.end_overdue()
+                    await self._batches.close_complete()
                     if n_turns % round(EVERY_S / DEADLINES_EVERY_S) == 0:
                         await self.sweep()
                         await self.look_at_groups()

@@ -1,21 +1,25 @@
 -- include: lib_lanes
+-- include: lib_batches
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
--- KEYS: 1-9 the lane, 10 job, 11 results stream, 12 dead letters, 13 deadlines, 14 document, 15 joined jobs of the
---   document (14 and 15 absent for jobs that issue nothing), then one key for each joined job.
--- ARGV: 1-8 the lane, 9-12 the taker, then in order: job id, arq id, fence, ending (`final`, or who waits: `lane`, `account`, `job`),
---   pause ms, reason of the pause, document state (final), retention ms (final), largest length of the stream,
+-- KEYS: 1-9 the lane, 10 job, 11 results stream, 12 dead letters, 13 deadlines, 14 batches due, 15 document,
+--   16 joined jobs of the document (15 and 16 absent for jobs that issue nothing), then one key for each joined job.
+-- ARGV: 1-8 the lane, 9-12 the taker, then in order: job id, arq id, fence, ending (`final`, or who waits: `lane`,
+--   `account`, `job`), pause ms, reason of the pause, document state (final), retention ms (final), largest length of the stream,
 --   1 to start the lane's next job, weather (`fair`, `outage`, `unclear`),
---   numbers of joined jobs, own events, record fields, dead letter fields, notices;
---   then the record fields (name, value), the dead letter (name, value), the own events, the joined jobs' events (five
---   values each), the notices (`blocked` or `resumed`, scope, five values of the event).
--- Reply: {'ok', started, jobs taken (see begin)...} | {'lost'} | {'joined', ids...}: who has joined meanwhile; nothing was written.
+--   numbers of joined jobs, own events, record fields, dead letter fields, notices; what stands before a batch's key;
+--   then the record fields (name, value), the dead letter (name, value), for a final one the tallies of the job and
+--   of each joined one (member, cents, number, failure), the own events, the joined jobs' events (five values each),
+--   the notices (`blocked` or `resumed`, scope, five values of the event).
+-- Reply: {'ok', started, jobs taken (see begin)...} | {'lost'} | {'joined', ids...}: who has joined meanwhile; nothing
+--   was written.
 local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 9)
-local job, results, dead, deadlines, document, joined = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+local job, results, dead, deadlines, batches_due = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14]
+local document, joined = KEYS[15], KEYS[16]
 local id, arq_id, fence, ending = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
 local pause_ms, reason, document_state = tonumber(ARGV[17]), ARGV[18], ARGV[19]
 local retention_ms, maxlen, goes_on, weather = ARGV[20], ARGV[21], ARGV[22] == '1', ARGV[23]
 local n_joined, n_events, n_fields = tonumber(ARGV[24]), tonumber(ARGV[25]), tonumber(ARGV[26])
-local n_dead, n_notices = tonumber(ARGV[27]), tonumber(ARGV[28])
+local n_dead, n_notices, batch_prefix = tonumber(ARGV[27]), tonumber(ARGV[28]), ARGV[29]
 
 local held = redis.call('HMGET', job, 'state', 'fence')
 if held[1] ~= 'inflight' or held[2] ~= fence then return {'lost'} end
@@ -28,7 +32,7 @@ if ending == 'final' and joined then
 end
 
 local now = now_ms()
-local at = 29
+local at = 30
 for _ = 1, n_fields do
   redis.call('HSET', job, ARGV[at], ARGV[at + 1])
   at = at + 2
@@ -38,6 +42,15 @@ if n_dead > 0 then
   for i = 1, 2 * n_dead do letter[i] = ARGV[at + i - 1] end
   at = at + 2 * n_dead
   redis.call('XADD', dead, '*', unpack(letter))
+end
+
+-- How each job that becomes final counts in its batch: [0] the job itself, then those that joined.
+local tallies = {}
+if ending == 'final' then
+  for n = 0, n_joined do
+    tallies[n] = { member = ARGV[at], cents = ARGV[at + 1], number = ARGV[at + 2], failure = ARGV[at + 3] }
+    at = at + 4
+  end
 end
 
 local function publish(wanted)
@@ -61,6 +74,7 @@ if ending == 'final' then
   redis.call('HSET', job, 'state', 'final', 'sent', '', 'final_type', final_type, 'final_at', text(now))
   redis.call('PEXPIRE', job, retention_ms)
   redis.call('ZREM', deadlines, lane.account_name .. '/' .. id)
+  tally(batch_prefix, batches_due, tallies[0], final_type, retention_ms)
   if document then
     redis.call('HSET', document, 'state', document_state)
     if document_state == 'validated' then
@@ -70,11 +84,12 @@ if ending == 'final' then
     end
     redis.call('PEXPIRE', document, retention_ms)
     for n = 1, n_joined do
-      local other = KEYS[15 + n]
+      local other = KEYS[16 + n]
       local seq = tonumber(redis.call('HGET', other, 'seq') or 0) + 1
       redis.call('HSET', other, 'state', 'final', 'final_type', ARGV[at + 1], 'final_at', text(now), 'seq', seq)
       redis.call('HDEL', other, 'payload')
       redis.call('PEXPIRE', other, retention_ms)
+      tally(batch_prefix, batches_due, tallies[n], ARGV[at + 1], retention_ms)
       publish(true)
     end
     redis.call('DEL', joined)

@@ -1,23 +1,28 @@
 -- include: lib_lanes
+-- include: lib_batches
 -- A batch of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
 -- entry that needs another word (a conflict, a replay), says so, and is called again from there: order is kept.
--- KEYS: 1 leader, 2 due, 3 lanes, 4 dead letters, 5 deadlines; then for each entry: stream, results, job, document,
---   joined, waiting, later (a job or document that is not there: the stream's key instead); then for each lane its nine.
+-- KEYS: 1 leader, 2 due, 3 lanes, 4 dead letters, 5 deadlines, 6 batches due; then for each entry: stream, results, job,
+--   document, joined, waiting, later (a job or document that is not there: the stream's key instead); then for each
+--   lane its nine.
 -- ARGV: 1 group, 2 leader's worker id, 3 lease ms, 4 largest length of the results, 5 retention ms, 6 number of
---   entries, 7 number of lanes, 8-11 the taker; then for each lane its eight; then for each entry: kind,
---   entry id, job id, lane, content, fingerprint, start ms, end ms, score, deadline ms, number of record fields, fields (name, value), number of event values (0 or 5), event values,
---   number of dead letter values, dead letter (name, value).
+--   entries, 7 number of lanes, 8-11 the taker, 12 what stands before a batch's key; then for each lane its eight;
+--   then for each entry: kind, entry id, job id, lane, content, fingerprint, start ms, end ms, score, deadline ms,
+--   batch member (`account/batch` or ''), stated size of the batch (0: none), cents, number, failure (how a closed one
+--   counts), number of record fields, fields (name, value), number of event values (0 or 5), event values, number of
+--   dead letter values, dead letter (name, value).
 --   `start ms` and `end ms` bound when it may be begun (0: unbounded).
 --   Kinds: `accept`; `close` (final at once: refused, or answered from the ledger; `fingerprint` not empty asks that
 --   the document is still validated with it).
 -- Reply: {entries done, code, extra, jobs started in those lanes, jobs taken (see begin)...}: code `done`, `leader`
---   (not ours: nothing was written), or why it stopped: `id.conflict`, `reference.conflict`, `replay` (extra: the document's event).
+--   (not ours: nothing was written), or why it stopped: `id.conflict`, `reference.conflict`, `replay` (extra: the
+--   document's event).
 if redis.call('GET', KEYS[1]) ~= ARGV[2] then return {0, 'leader', '', 0} end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 local group, maxlen, retention_ms, n_entries = ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[6])
-local n_lanes, taker = tonumber(ARGV[7]), taker_of(ARGV, 8)
+local n_lanes, taker, batch_prefix = tonumber(ARGV[7]), taker_of(ARGV, 8), ARGV[12]
 local now = now_ms()
-local at = 12 + 8 * n_lanes
+local at = 13 + 8 * n_lanes
 
 local function take(n)
   local values = {}
@@ -85,15 +90,17 @@ local function close(e)
       'account', e.event[3], 'job_id', e.event[4], 'reference_code', e.event[5])
   end
   if #e.dead > 0 then redis.call('XADD', KEYS[4], '*', unpack(e.dead)) end
+  tally(batch_prefix, KEYS[6], e.tally, e.event[2], retention_ms)
   return nil
 end
 
 for n = 1, n_entries do
-  local k = 6 + (n - 1) * 7
-  local head = take(10)
+  local k = 7 + (n - 1) * 7
+  local head = take(15)
   local e = {
     kind = head[1], entry = head[2], id = head[3], lane = head[4], content = head[5], fingerprint = head[6],
     start_at = tonumber(head[7]), end_at = tonumber(head[8]), score = head[9], deadline_ms = tonumber(head[10]),
+    tally = { member = head[11], cents = head[13], number = head[14], failure = head[15] }, size = tonumber(head[12]),
     stream = KEYS[k], results = KEYS[k + 1], job = KEYS[k + 2], document = KEYS[k + 3], joined = KEYS[k + 4],
     waiting = KEYS[k + 5], later = KEYS[k + 6],
   }
@@ -106,12 +113,13 @@ for n = 1, n_entries do
     stopped = 'id.conflict'
   elseif not known then
     if e.kind == 'accept' then stopped, extra = accept(e) else stopped, extra = close(e) end
+    if not stopped and e.size > 0 then state_size(batch_prefix .. e.tally.member, KEYS[6], e.tally.member, e.size) end
   end
   if stopped then return {n - 1, stopped, extra or '', 0} end
   done(e)
 end
 local started = 0
 for n = 1, n_lanes do
-  started = started + dispatch(lane_of(KEYS, 6 + 7 * n_entries + 9 * (n - 1), ARGV, 12 + 8 * (n - 1)), taker, now)
+  started = started + dispatch(lane_of(KEYS, 7 + 7 * n_entries + 9 * (n - 1), ARGV, 13 + 8 * (n - 1)), taker, now)
 end
 return {n_entries, 'done', '', started, unpack(taker.taken)}

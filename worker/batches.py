@@ -1,0 +1,51 @@
+"""
+Closing batches: once all jobs of one are final, its event is built and published. Run by the leader of the sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from redis.asyncio import Redis
+
+from jobs.batches import completed_event
+from schemas.factus import BOGOTA
+from worker.keys import Keys
+from worker.ledger import LedgerPolicy, event_values
+from worker.lua import Arg, Scripts
+from worker.settings import Account
+
+
+class Batches:
+    """The batches that are complete and not yet closed."""
+
+    def __init__(
+        self, redis: Redis, scripts: Scripts, keys: Keys, accounts: Mapping[str, Account], policy: LedgerPolicy
+    ) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._keys = keys
+        self._accounts = accounts
+        self._policy = policy
+
+    async def close_complete(self) -> int:
+        """Publish ``batch.completed`` for each; returns how many were."""
+        n_closed = 0
+        async for member in self._redis.sscan_iter(self._keys.batches_due()):
+            n_closed += await self._close(member.decode())
+        return n_closed
+
+    async def _close(self, member: str) -> int:
+        key = self._keys.batch(member)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(key)
+            pipe.lrange(f"{key}:failures", 0, -1)
+            stored, failures = await pipe.execute()
+        held = {name.decode(): value.decode() for name, value in stored.items()}
+        account = self._accounts.get(member.partition("/")[0])
+        now = datetime.now(account.zone if account else BOGOTA)
+        event = completed_event(member, held, [failure.decode() for failure in failures], now=now)
+        results = self._keys.results(account.name if account and account.own_streams else None)
+        args: list[Arg] = [member, held.get("n_final", ""), self._policy.results_maxlen, *event_values(event)]
+        return int(await self._scripts.run("close_batch", [key, self._keys.batches_due(), results], args))
