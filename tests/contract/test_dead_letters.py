@@ -11,8 +11,8 @@ from jobs import seen as s
 from tests.builders import a_bill
 from tests.fakes import FakeFactus, lost
 from tests.rig import an_account, running, services_on
-from worker.dead_letters import DeadLetters, Gone, Kept, Letter, Pushed, Wanted
 from worker.lua import Scripts
+from worker.operating.dead_letters import DeadLetters, Gone, Kept, Letter, Pushed, Wanted
 
 MISSED = "2020-01-01"
 RETENTION_MS = 60_000

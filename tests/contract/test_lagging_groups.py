@@ -7,7 +7,7 @@ import structlog
 
 from tests.rig import an_account, services_on
 from worker.lagging import group_seen
-from worker.status import StatusReader
+from worker.operating.status import StatusReader
 
 MAXLEN = 100
 

@@ -10,7 +10,7 @@ import click
 from worker.cli.console import json_text, show_table
 
 if TYPE_CHECKING:
-    from worker.checking import Finding
+    from worker.operating.checking import Finding
 
 
 @click.command("check")
@@ -29,8 +29,8 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
     from datetime import datetime
 
     from schemas.factus import BOGOTA
-    from worker.checking import check_rows
-    from worker.job_files import FileRefused, read_rows
+    from worker.operating.checking import check_rows
+    from worker.operating.job_files import FileRefused, read_rows
 
     stdin = sys.stdin.buffer
     try:

@@ -14,7 +14,7 @@ from worker.cli.console import clean, is_terminal, open_redis
 
 if TYPE_CHECKING:
     from schemas.records import JobRecord
-    from worker.dead_letters import DeadLetters, History, Letter, Pushed, Wanted
+    from worker.operating.dead_letters import DeadLetters, History, Letter, Pushed, Wanted
     from worker.settings import Settings
 
 Command = Callable[..., None]
@@ -55,8 +55,8 @@ def list_letters(account: str | None, reason: str | None, since: str | None, cou
     import asyncio
     from datetime import UTC, datetime
 
-    from worker.dead_letters import Wanted
-    from worker.reading_results import since_entry
+    from worker.operating.dead_letters import Wanted
+    from worker.operating.reading_results import since_entry
     from worker.settings import load_settings
 
     try:
@@ -143,7 +143,7 @@ def retry(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str |
 
 
 async def _retry(settings: Settings, ids: tuple[str, ...], reason: str | None, account: str | None, yes: bool) -> bool:
-    from worker.dead_letters import Gone, Kept, Pushed
+    from worker.operating.dead_letters import Gone, Kept, Pushed
 
     n_done = 0
     async with _open(settings) as dead:
@@ -210,7 +210,7 @@ async def _choose(dead: DeadLetters, reason: str | None, account: str | None, ve
     """
     from collections import Counter
 
-    from worker.dead_letters import Wanted
+    from worker.operating.dead_letters import Wanted
 
     found = [(letter.id, letter.reason) async for letter in dead.letters(Wanted(account, reason))]
     if found and not yes:
@@ -222,9 +222,9 @@ async def _choose(dead: DeadLetters, reason: str | None, account: str | None, ve
 
 @asynccontextmanager
 async def _open(settings: Settings) -> AsyncIterator[DeadLetters]:
-    from worker.dead_letters import DeadLetters
     from worker.keys import Keys
     from worker.ledger import LedgerPolicy
+    from worker.operating.dead_letters import DeadLetters
 
     own = frozenset(name for name, account in settings.accounts().items() if account.own_streams)
     policy = LedgerPolicy(settings.ledger_days, settings.results_maxlen)
@@ -359,6 +359,6 @@ def _in_brackets(parts: Sequence[str]) -> str:
 
 def _clock(at_ms: int) -> str:
     from schemas.factus import BOGOTA
-    from worker.explaining import clock
+    from worker.operating.explaining import clock
 
     return clock(at_ms, BOGOTA)

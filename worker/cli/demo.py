@@ -19,9 +19,9 @@ import click
 from worker.cli.console import console, is_terminal, open_redis, show_table
 
 if TYPE_CHECKING:
-    from worker.demo import FactusSaw, Stage
-    from worker.demo_jobs import DemoJob
-    from worker.submitting import Pushed
+    from worker.operating.demo import FactusSaw, Stage
+    from worker.operating.demo_jobs import DemoJob
+    from worker.operating.submitting import Pushed
 
 _N_GENERATED: Final = 60
 _LATENCY: Final = "120ms"
@@ -71,7 +71,7 @@ async def _until_signal(folder: Path, seed: int) -> bool:
 
 
 async def _demo(folder: Path, seed: int, stopping: asyncio.Event) -> bool:
-    from worker.demo import Stage, demo_folder, worker_variables, write_accounts
+    from worker.operating.demo import Stage, demo_folder, worker_variables, write_accounts
     from worker.settings import Settings
 
     began = monotonic()
@@ -99,7 +99,7 @@ async def _demo(folder: Path, seed: int, stopping: asyncio.Event) -> bool:
 
 def _jobs(seed: int) -> list[DemoJob]:
     from schemas import strict_json
-    from worker.demo_jobs import example_jobs, generated_jobs, is_create_body, wrong_jobs
+    from worker.operating.demo_jobs import example_jobs, generated_jobs, is_create_body, wrong_jobs
 
     bodies: dict[str, dict[str, Any]] = {}
     for path in files("sandbox").joinpath("facts", "examples", "bills").iterdir():
@@ -121,7 +121,7 @@ async def _push_and_wait(
     redis: Any, stage: Stage, jobs: list[DemoJob], stopping: asyncio.Event
 ) -> tuple[list[Pushed], dict[str, datetime]]:
     from worker.keys import Keys
-    from worker.submitting import Watch, ends_of, push
+    from worker.operating.submitting import Watch, ends_of, push
 
     keys = Keys("factus")
     places = await ends_of(redis, [keys.results()])
@@ -150,7 +150,7 @@ async def _push_and_wait(
 
 
 async def _look_at_factus(base_url: str) -> FactusSaw:
-    from worker.demo import what_factus_saw
+    from worker.operating.demo import what_factus_saw
 
     return await what_factus_saw(base_url)
 
@@ -163,7 +163,7 @@ def _progress(jobs: list[DemoJob]) -> Iterator[Callable[[dict[str, Any], Pushed]
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from worker.demo_jobs import n_jobs_by_account
+    from worker.operating.demo_jobs import n_jobs_by_account
 
     columns: list[Any] = [TextColumn("{task.fields[label]:<8}"), BarColumn(), MofNCompleteColumn()]
     with Progress(*columns, TextColumn("{task.description}"), console=console()) as progress:
@@ -268,7 +268,7 @@ def _show_comparison(pushed: list[Pushed], saw: FactusSaw, differences: list[str
 
 def _show_what_is_left(folder: Path, base_url: str) -> None:
     """Commands that work when pasted."""
-    from worker.demo_jobs import FIRST_REFERENCE
+    from worker.operating.demo_jobs import FIRST_REFERENCE
 
     program = shlex.quote(sys.argv[0]) if Path(sys.argv[0]).name == "factus-worker" else f"{sys.executable} -m worker"
     where = shlex.quote(str(folder))

@@ -11,7 +11,7 @@ import click
 from worker.cli.console import open_redis
 
 if TYPE_CHECKING:
-    from worker.reading_results import Filter, Published
+    from worker.operating.reading_results import Filter, Published
     from worker.settings import Settings
 
 
@@ -42,7 +42,7 @@ def command(
     import asyncio
     from datetime import UTC, datetime
 
-    from worker.reading_results import Filter, since_entry
+    from worker.operating.reading_results import Filter, since_entry
     from worker.settings import load_settings
 
     if group is not None and since is not None:
@@ -59,7 +59,7 @@ async def _print(
     settings: Settings, wanted: Filter, start: str, group: str | None, follow: bool, count: int | None, as_json: bool
 ) -> None:
     from worker.keys import Keys
-    from worker.reading_results import GroupReader, before, followed, there
+    from worker.operating.reading_results import GroupReader, before, followed, there
 
     keys = Keys(settings.namespace)
     own = [keys.results(name) for name, account in sorted(settings.accounts().items()) if account.own_streams]
@@ -87,7 +87,7 @@ async def _show(
     as_json: bool,
     reader: object = None,
 ) -> int:
-    from worker.reading_results import GroupReader, line_of
+    from worker.operating.reading_results import GroupReader, line_of
 
     n_shown = 0
     async with aclosing(events) as opened:  # type: ignore[type-var]  # every iterator here is an async generator

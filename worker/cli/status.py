@@ -11,9 +11,9 @@ from worker.cli.console import clean, json_text, open_redis, show_table
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from worker.explaining import Explanation
+    from worker.operating.explaining import Explanation
+    from worker.operating.status import Overview, StatusReader
     from worker.settings import Settings
-    from worker.status import Overview, StatusReader
 
 
 @click.command("status")
@@ -48,7 +48,7 @@ async def _overview(settings: Settings, as_json: bool) -> bool:
     from dataclasses import asdict
 
     from schemas.factus import BOGOTA
-    from worker.explaining import problems
+    from worker.operating.explaining import problems
 
     async with open_redis(settings, must_exist=True) as redis:
         seen = await _reader(settings, redis).overview()
@@ -64,7 +64,7 @@ def _reader(settings: Settings, redis: object) -> StatusReader:
     from redis.asyncio import Redis
 
     from worker.keys import Keys
-    from worker.status import StatusReader
+    from worker.operating.status import StatusReader
 
     assert isinstance(redis, Redis)
     return StatusReader(
@@ -109,7 +109,7 @@ def _worker_rows(seen: Overview) -> list[list[str]]:
 
 
 def _lane_rows(seen: Overview, zone: tzinfo) -> list[list[str]]:
-    from worker.explaining import clock, reason_words, span
+    from worker.operating.explaining import clock, reason_words, span
 
     rows = []
     for lane in seen.lanes:
@@ -121,7 +121,7 @@ def _lane_rows(seen: Overview, zone: tzinfo) -> list[list[str]]:
 
 
 def _account_rows(seen: Overview, zone: tzinfo) -> list[list[str]]:
-    from worker.explaining import clock, reason_words, span
+    from worker.operating.explaining import clock, reason_words, span
 
     rows = []
     for one in seen.accounts:
@@ -137,7 +137,7 @@ async def _explain(settings: Settings, reference: str, account: str | None, fami
     from dataclasses import asdict
 
     from schemas.factus import BOGOTA
-    from worker.explaining import explain, explain_event
+    from worker.operating.explaining import explain, explain_event
 
     accounts = settings.accounts()
     async with open_redis(settings, must_exist=True) as redis:

@@ -17,9 +17,9 @@ from worker.cli.console import console, is_terminal, open_redis, show_table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.job_files import Defaults, Job
+    from worker.operating.job_files import Defaults, Job
+    from worker.operating.submitting import Pushed
     from worker.settings import Settings
-    from worker.submitting import Pushed
 
 _SAY_EVERY_S: Final = 2.0
 _PACE_S: Final = 0.1
@@ -83,7 +83,7 @@ def command(
     """
     import asyncio
 
-    from worker.job_files import Defaults, FileRefused
+    from worker.operating.job_files import Defaults, FileRefused
     from worker.settings import load_settings
 
     if batch is not None and not 0 < len(batch) <= 128:
@@ -100,7 +100,7 @@ def command(
 
 
 def _read(files: tuple[str, ...], defaults: Defaults) -> list[Job]:
-    from worker.job_files import jobs_of, read_rows, sound_rows
+    from worker.operating.job_files import jobs_of, read_rows, sound_rows
 
     stdin = sys.stdin.buffer
     rows = [row for path in files for row in sound_rows(read_rows(path, stdin))]
@@ -109,7 +109,7 @@ def _read(files: tuple[str, ...], defaults: Defaults) -> list[Job]:
 
 async def _submit(settings: Settings, jobs: list[Job], timeout_s: float | None) -> bool:
     from worker.keys import Keys
-    from worker.submitting import Watch, ends_of, push, summarize
+    from worker.operating.submitting import Watch, ends_of, push, summarize
 
     accounts = settings.accounts()
     own = frozenset(name for name, account in accounts.items() if account.own_streams)
@@ -134,7 +134,7 @@ async def _submit(settings: Settings, jobs: list[Job], timeout_s: float | None) 
 
 
 def _show(pushed: list[Pushed], timeout_s: float) -> None:
-    from worker.submitting import summarize
+    from worker.operating.submitting import summarize
 
     summary = summarize(pushed)
     rows = [[type_, str(count)] for type_, count in summary.counts.items()]
@@ -207,7 +207,7 @@ def _paced(act: Callable[[], None]) -> Callable[[], None]:
 
 
 def _counts(pushed: list[Pushed]) -> str:
-    from worker.submitting import summarize
+    from worker.operating.submitting import summarize
 
     return ", ".join(f"{count} {type_}" for type_, count in summarize(pushed).counts.items())
 

@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from tests.builders import a_bill
-from worker.checking import Finding, check_rows
-from worker.job_files import BadRow, Row
+from worker.operating.checking import Finding, check_rows
+from worker.operating.job_files import BadRow, Row
 
 TODAY = date(2026, 11, 30)
 

@@ -14,7 +14,7 @@ from jobs.errors import ConfigurationError
 from tests.builders import a_bill
 from worker.__main__ import COMMANDS, cli
 from worker.cli.console import plain_lines
-from worker.demo import MARK, demo_folder
+from worker.operating.demo import MARK, demo_folder
 
 _LOADED = """
 import sys

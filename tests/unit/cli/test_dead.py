@@ -25,8 +25,8 @@ from worker.cli.dead import (
     pushed_line,
     raw_lines,
 )
-from worker.dead_letters import History, Kept, Letter, Pushed, lost_fields, parted, repeat_of, retry_id
 from worker.keys import Keys
+from worker.operating.dead_letters import History, Kept, Letter, Pushed, lost_fields, parted, repeat_of, retry_id
 
 KEYS = Keys("t")
 ENTRY = b"1795622401234-0"

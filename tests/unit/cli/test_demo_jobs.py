@@ -8,7 +8,7 @@ import pytest
 
 from schemas import strict_json
 from schemas.preflight import preflight
-from worker.demo_jobs import generated_jobs, n_jobs_by_account, wrong_jobs
+from worker.operating.demo_jobs import generated_jobs, n_jobs_by_account, wrong_jobs
 
 SHARES = {"andina": 20, "caribe": 40}
 

@@ -11,10 +11,10 @@ from arq.connections import ArqRedis
 
 from schemas.records import JobRecord
 from tests.rig import an_account
-from worker.explaining import explain, explain_event, problems, span
 from worker.keys import Keys
 from worker.lagging import GroupSeen
-from worker.status import AccountSeen, Found, Hold, LaneSeen, Overview, StatusReader, WorkerSeen, backlog_s
+from worker.operating.explaining import explain, explain_event, problems, span
+from worker.operating.status import AccountSeen, Found, Hold, LaneSeen, Overview, StatusReader, WorkerSeen, backlog_s
 
 NOW = 1_795_600_000_000
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from schemas import strict_json
 from schemas.records import JobRecord
 from worker.lagging import GroupSeen
-from worker.status import Found, Hold, Overview
+from worker.operating.status import Found, Hold, Overview
 
 NEEDS_A_PERSON: Final = frozenset({"factus.credentials", "factus.denied", "factus.payment_required"})
 

@@ -17,7 +17,7 @@ from schemas.amounts import amounts_of
 from schemas.check_digit import check_digit
 from schemas.preflight import FAMILIES
 from schemas.shape import Walk
-from worker.job_files import Job
+from worker.operating.job_files import Job
 
 BATCH: Final = "demo"
 FIRST_REFERENCE: Final = "DEMO-0001"

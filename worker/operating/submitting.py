@@ -19,8 +19,8 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from jobs.errors import ServiceError
 from schemas import strict_json
-from worker.job_files import Job
 from worker.keys import Keys
+from worker.operating.job_files import Job
 
 _CHUNK_JOBS: Final = 500
 _CHUNK_BYTES: Final = 4 * 1024 * 1024

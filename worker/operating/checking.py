@@ -18,7 +18,7 @@ from schemas import strict_json
 from schemas.envelope import MAX_JOB_BYTES, Envelope, Remains, envelope_errors, invalid_envelope
 from schemas.event import ErrorDetail
 from schemas.preflight import preflight
-from worker.job_files import BadRow, Defaults, Row, fill
+from worker.operating.job_files import BadRow, Defaults, Row, fill
 
 
 @dataclass(frozen=True, slots=True)
