@@ -50,8 +50,8 @@ lock-check: .venv/.ok ## locks in step with pyproject.toml and each other, and f
 bench: .venv/.ok ## every figure of benchmarks/README.md, measured on this machine
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(RUN)/python "$$script" || exit 1; done
 
-simulate: .venv/.ok ## the whole service under seeded faults, kills and restarts (SEED=1234)
-	@SIMULATION_SEED=$(SEED) $(RUN)/python -m pytest -q -m simulation --timeout 1200 $(ARGS)
+simulate: .venv/.ok ## the service under seeded faults, kills and restarts (SEED=n JOBS=n; SEEDS=n: quick, in process)
+	@$(RUN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--quick --seeds $(SEEDS),$(if $(JOBS),--jobs $(JOBS))) $(ARGS)
 
 deep: .venv/.ok ## slow searches, and the Dockerfile's linter
 	@$(UV) run --isolated --frozen --only-group deep hadolint Dockerfile

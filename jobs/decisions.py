@@ -78,6 +78,8 @@ class Judge:
     draw: Callable[[], float]
     delete_rejected: bool
     standing: Standing = _UNTROUBLED
+    settle_ms: int = 0
+    """How long after it was sent a document may still appear at Factus: the longest wait for an answer, twice."""
 
     # -- after our create ------------------------------------------------------------------------------------------
     def after_create(self, seen: s.Seen) -> Step:
@@ -173,6 +175,19 @@ class Judge:
             if day_ends_ms and now_ms >= day_ends_ms:
                 return self.date_missed()
         return self.time_is_up() if now_ms >= job.deadline_at else None
+
+    def may_still_appear(self) -> Again | None:
+        """
+        Whether time may not be called yet: what was sent a moment ago, and is not there, may be on its way.
+
+        Factus stores a document whose answer nobody waited for. To call the job failed before that is settled would
+        publish an end that turns out untrue.
+        """
+        job = self.job
+        if not job.sending_at or self.standing.now_ms - job.sending_at >= self.settle_ms:
+            return None
+        reason = _unavailable("el envío no tuvo respuesta y Factus aún puede guardar el documento")
+        return self._again("lane", reason, "unknown")
 
     def date_missed(self) -> Final:
         """The day that the document must carry is over."""

@@ -38,7 +38,7 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
             case Send():
                 late = judge.too_late(now_ms, day_ends_ms)
                 if late:
-                    return Attempted(late, n_sent, n_calls)
+                    return Attempted(judge.may_still_appear() or late, n_sent, n_calls)
                 # A document that Factus has already is only asked for: it keeps the date of its first sending.
                 latest_ms = 0 if job.pending_since else day_ends_ms
                 seen = await gateway.create(job, latest_ms=latest_ms)
@@ -58,7 +58,7 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
             case Again():
                 # Waiting for our own turn says nothing of the document: what was sent is looked up before time is up.
                 is_over = now_ms >= job.deadline_at and step.is_failure
-                ending = judge.time_is_up(step.reason) if is_over else step
+                ending = (judge.may_still_appear() or judge.time_is_up(step.reason)) if is_over else step
                 return Attempted(ending, n_sent, n_calls)
             case _:
                 assert_never(step)

@@ -52,6 +52,7 @@ class AttemptRunner:
     gateways: Mapping[str, Gateway]
     backoff: BackoffPolicy
     draining: asyncio.Event
+    settle_ms: int
     on_end: Callable[[], None] = lambda: None
     """Called after each attempt: the lane may have said when to look at it next."""
     draw: Callable[[], float] = random.random
@@ -92,7 +93,7 @@ class AttemptRunner:
 
     async def _attempt(self, taken: Taken) -> Attempted:
         job, standing = taken.job, taken.standing
-        judge = Judge(job, self.backoff, self.draw, _deletes_rejected(job), standing)
+        judge = Judge(job, self.backoff, self.draw, _deletes_rejected(job), standing, self.settle_ms)
         zone = self.accounts[job.account].zone
         day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
         try:

@@ -107,7 +107,8 @@ def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blo
     ledger = Ledger(redis, scripts, keys, book, policy, taker)
     clients = {name: _client(account, settings, scripts, keys, worker_id) for name, account in accounts.items()}
     draining = asyncio.Event()
-    runner = AttemptRunner(ledger, accounts, clients, settings.backoff, draining)
+    settle_ms = round(2000 * settings.api_limits.create_timeout_s)
+    runner = AttemptRunner(ledger, accounts, clients, settings.backoff, draining, settle_ms)
     desk = IntakeDesk({name: account.zone for name, account in accounts.items()}, check_payload)
     intake = Intake(
         redis,

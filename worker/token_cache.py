@@ -21,8 +21,7 @@ from jobs.seen import Seen
 from worker.keys import Keys
 from worker.lua import Scripts
 
-_LOCK_MS: Final = 30_000
-"""Longer than the longest request for a token, so that a slow one is not made twice."""
+_LOCK_MS: Final = 5000
 
 _LEAST_LIFE_MS: Final = 10_000
 _RENEW_EARLY_MS: Final = 120_000
@@ -41,8 +40,11 @@ class Token:
     is_new: bool = False
     """Fetched for the caller this very moment, not taken from the cache."""
 
+    renew_at_s: float = 0.0
+    """From then on the shared cache is asked: somebody renews it."""
+
     def is_fresh(self, refused_generation: int) -> bool:
-        return self.generation > refused_generation and self.dies_at_s - time.monotonic() > _RENEW_EARLY_MS / 1000
+        return self.generation > refused_generation and time.monotonic() < self.renew_at_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class TokenCache:
             )
             match word:
                 case b"token":
-                    self._held = _token(rest[0].decode(), rest[1], rest[2])
+                    self._held = _token(rest[0].decode(), rest[1], rest[2], rest[3])
                     return self._held
                 case b"lead":
                     found = await self._lead(fetch, int(rest[0]))
@@ -109,11 +111,14 @@ class TokenCache:
                     await asyncio.sleep(min(int(rest[0]) / 1000, _LONGEST_POLL_S))
 
     async def _lead(self, fetch: Fetch, generation: int) -> Token | Seen | None:
+        keeping = asyncio.create_task(self._keep_lead())
         try:
             issued = await fetch()
         except BaseException:
             await self._resign()
             raise
+        finally:
+            keeping.cancel()
         if not isinstance(issued, Issued):
             await self._resign()
             return issued
@@ -124,12 +129,23 @@ class TokenCache:
         )
         if not reply:
             return None  # the lock ran out and somebody else was quicker: theirs is as good
-        self._held = _token(issued.access, reply[0], reply[1])
+        self._held = _token(issued.access, reply[0], reply[1], reply[1])
         return replace(self._held, is_new=True)
+
+    async def _keep_lead(self) -> None:
+        """The lock is short, so that a killed leader holds nobody up for long, and renewed while its request lasts."""
+        while True:
+            await asyncio.sleep(_LOCK_MS / 3000)
+            try:
+                await self._scripts.run("lead", [self._keys[1]], [self._worker_id, _LOCK_MS])
+            except RedisError:
+                continue  # the put is fenced: whoever leads by then has its own
 
     async def _resign(self) -> None:
         await self._scripts.run("resign", [self._keys[1]], [self._worker_id])
 
 
-def _token(access: str, generation: bytes, life_ms: bytes) -> Token:
-    return Token(access, int(generation), time.monotonic() + float(life_ms) / 1000)
+def _token(access: str, generation: bytes, life_ms: bytes, whole_ms: bytes) -> Token:
+    dies_at_s = time.monotonic() + float(life_ms) / 1000
+    early_s = min(_RENEW_EARLY_MS, float(whole_ms) / 5) / 1000
+    return Token(access, int(generation), dies_at_s, renew_at_s=dies_at_s - early_s)

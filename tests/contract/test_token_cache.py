@@ -82,13 +82,29 @@ async def test_a_leader_that_dies_in_the_middle_frees_the_lead(caches):
 
 
 async def test_a_token_near_its_end_is_renewed_by_one_while_the_others_use_it(caches):
-    issuer, (one, two) = Issuer(life_s=60), caches(2)
+    issuer, (one, two) = Issuer(life_s=2), caches(2)
     await one.get(issuer)
+    await asyncio.sleep(1.65)  # the last fifth of its life
     renewing = asyncio.create_task(one.get(issuer))
     await asyncio.sleep(0.005)
     meanwhile = await two.get(issuer)
     renewed = await renewing
     assert (meanwhile.access, renewed.access, issuer.n) == ("token-1", "token-2", 2)
+
+
+async def test_a_token_that_lives_shortly_is_not_fetched_at_every_call(caches):
+    issuer, (cache,) = Issuer(life_s=60), caches(1)
+    for _ in range(5):
+        await cache.get(issuer)
+    assert issuer.n == 1
+
+
+async def test_a_slow_request_keeps_its_lead(caches, monkeypatch):
+    """The lock is short for the sake of killed leaders; a living one renews it."""
+    monkeypatch.setattr("worker.token_cache._LOCK_MS", 300)
+    issuer, (one, two) = Issuer(delay_s=1.0), caches(2)
+    found = await asyncio.gather(one.get(issuer), two.get(issuer))
+    assert ([token.access for token in found], issuer.n) == (["token-1", "token-1"], 1)
 
 
 async def test_a_leader_that_lost_the_lead_does_not_overwrite(caches, redis, namespace):

@@ -1,19 +1,22 @@
 -- include: lib_lanes
 -- The shared access token, or the right to fetch a new one.
 -- KEYS: 1 token, 2 lock. ARGV: 1 worker id, 2 lock ms, 3 generation known to be refused (0: none), 4 least life ms,
---   5 life ms below which it is renewed early.
--- Reply: {'token', access, generation, life ms} | {'lead', generation} | {'wait', ms}
+--   5 life ms below which it is renewed early; of a token that lives shortly, a tenth and a fifth of its whole life.
+-- Reply: {'token', access, generation, life ms, whole life ms} | {'lead', generation} | {'wait', ms}
 local now = now_ms()
-local held = redis.call('HMGET', KEYS[1], 'access', 'generation', 'expires_at')
+local held = redis.call('HMGET', KEYS[1], 'access', 'generation', 'expires_at', 'life_ms')
 local generation = held[2] or '0'
 local life_ms = tonumber(held[3] or 0) - now
-local is_good = held[1] and generation ~= ARGV[3] and life_ms > tonumber(ARGV[4])
-if is_good and life_ms > tonumber(ARGV[5]) then return {'token', held[1], generation, text(life_ms)} end
+local whole_ms = tonumber(held[4] or 0)
+local least_ms, early_ms = math.min(tonumber(ARGV[4]), whole_ms / 10), math.min(tonumber(ARGV[5]), whole_ms / 5)
+local is_good = held[1] and generation ~= ARGV[3] and life_ms > least_ms
+local token = is_good and {'token', held[1], generation, text(life_ms), text(whole_ms)}
+if is_good and life_ms > early_ms then return token end
 if redis.call('GET', KEYS[2]) == ARGV[1] then
   -- Our own lead, whose answer was lost: no reason to wait for it to run out.
   redis.call('PEXPIRE', KEYS[2], ARGV[2])
   return {'lead', generation}
 end
 if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {'lead', generation} end
-if is_good then return {'token', held[1], generation, text(life_ms)} end
+if is_good then return token end
 return {'wait', text(math.max(redis.call('PTTL', KEYS[2]), 1))}

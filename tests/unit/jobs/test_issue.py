@@ -12,6 +12,7 @@ from jobs.backoff import BackoffPolicy
 from jobs.decisions import Judge
 from jobs.issue import issue
 from jobs.outcomes import Again, Final
+from jobs.standing import Standing
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus, Stored, a_document, lost
 from tests.records import NOW_MS, a_job
@@ -29,8 +30,9 @@ class Notes:
         self.verdicts.append(verdict)
 
 
-async def attempt(factus, *, now_ms=NOW_MS, day_ends_ms=0, notes=None, **job):
-    judge = Judge(a_job(**job), BackoffPolicy(5.0, 300.0), lambda: 0.0, True)
+async def attempt(factus, *, now_ms=NOW_MS, day_ends_ms=0, notes=None, settle_ms=0, **job):
+    policy, standing = BackoffPolicy(5.0, 300.0), Standing(now_ms)
+    judge = Judge(a_job(**job), policy, lambda: 0.0, True, standing, settle_ms)
     return await issue(judge, factus, notes or Notes(), now_ms=now_ms, day_ends_ms=day_ends_ms)
 
 
@@ -165,3 +167,14 @@ async def test_cancellation_passes_through_every_await(call):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert factus.deleted == []
+
+
+@pytest.mark.parametrize("late", [{"issue_on": "2027-01-15", "day_ends_ms": NOW_MS}, {"deadline_at": NOW_MS}])
+async def test_time_is_not_called_while_a_document_may_still_appear(late):
+    """Factus stores what nobody waited for: `failed` today and a validated document tomorrow would be a lie."""
+    job = {**late, "sent": "unknown", "sending_at": NOW_MS - 1000, "attempts": 1}
+    ended = await attempt(FakeFactus(), settle_ms=120_000, **job)
+    assert isinstance(ended.ending, Again)
+    assert (ended.ending.sent, ended.n_sent) == ("unknown", 0)
+    ended = await attempt(FakeFactus(), settle_ms=120_000, **{**job, "sending_at": NOW_MS - 120_000})
+    assert ended.ending.state == "failed"

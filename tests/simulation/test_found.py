@@ -1,0 +1,150 @@
+"""What the simulation has found, each as the shortest test that shows it."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+
+import httpx
+from fakeredis import FakeServer
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+import worker.intake
+from jobs import seen as s
+from jobs.backoff import BackoffPolicy
+from jobs.decisions import Judge
+from jobs.issue import issue
+from jobs.outcomes import Again
+from schemas.records import JobRecord
+from tests.builders import a_bill
+from tests.fakes import FakeFactus
+from tests.rig import an_account, running, services_on, some_settings
+from tests.simulation.wires import Network, Plug, imitation
+from worker import redis_connection
+from worker.bootstrap import build
+from worker.factus_client import FactusClient
+from worker.keys import Keys
+from worker.lua import Scripts
+from worker.rate_limit import RateLimit
+from worker.settings import ApiLimits
+from worker.token_cache import TokenCache
+
+
+async def test_what_factus_holds_goes_before_any_priority(redis, namespace):
+    """
+    A document that waits for DIAN bars its family. A job of higher priority that overtook it met 409 for ever, and the
+    one that would have freed the lane was never sent again.
+    """
+    factus = FakeFactus(script=[s.Acknowledged()] * 3)
+    built = services_on(redis, namespace, gateway=factus)
+    async with running(built) as rig:
+        await rig.push_bill("waits", priority="low")
+        (pending,) = await rig.events(1)
+        assert pending["type"] == "invoice.pending"
+        await rig.push_bill("urgent", priority="high")
+        await rig.events(2)
+    assert factus.order == ["waits"] * 4 + ["urgent"]
+
+
+async def test_an_intake_that_lost_its_lead_goes_on(redis, namespace):
+    """The script's refusal was one word short, and the whole worker ended of it."""
+    built = services_on(redis, namespace)
+    async with running(built) as rig:
+        await rig.push_bill("A")
+        await rig.events(1)
+        write = built.intake._write
+
+        async def write_too_late(items):
+            built.intake._write = write
+            await redis.set(built.keys.leader("intake"), "another worker", px=300)
+            return await write(items)
+
+        built.intake._write = write_too_late
+        await rig.push_bill("B")
+        (event,) = await rig.events(1, timeout_s=10)
+        assert event["reference_code"] == "B"
+        assert not rig.task.done()
+
+
+async def test_entries_of_a_lost_answer_are_taken_up_at_once():
+    """XREADGROUP sent again by the client library left what its lost answer held with nobody, as long as one led."""
+    server, network = FakeServer(), Network(random.Random(1))
+    plug = Plug(network)
+    redis, blocking = imitation(server, Plug(network)), imitation(server, plug, blocking=True)
+    built = build(some_settings("cut"), {"acme": an_account()}, redis, blocking)
+    built.runner.gateways = {"acme": FakeFactus()}
+    lost = []
+
+    def lose_the_first(reply):
+        if isinstance(reply, list) and reply and not lost:
+            lost.append(reply)
+            raise RedisConnectionError("the answer was lost")
+
+    plug.after = lose_the_first
+    async with running(built) as rig:
+        await rig.push_bill("A")
+        (event,) = await rig.events(1, timeout_s=8)
+    assert event["reference_code"] == "A"
+    assert lost
+    for client in (redis, blocking):
+        await redis_connection.close(client)
+
+
+async def test_what_a_sleeper_read_after_it_lost_the_lead_is_taken_up(redis, namespace, monkeypatch):
+    """A leader that stood still reads before it learns that another leads: only the new one may write that."""
+    monkeypatch.setattr(worker.intake, "LEASE_MS", 900)
+    built = services_on(redis, namespace)
+    async with running(built) as rig:
+        await rig.push_bill("A")
+        await rig.events(1)
+        code = "B"
+        envelope = {"type": "invoice.issue", "account": "acme", "payload": a_bill(reference_code=code)}
+        async with redis.pipeline(transaction=True) as pipe:  # in one step, so that the leader cannot be first
+            pipe.xadd(built.keys.jobs(), {"job": json.dumps(envelope)})
+            pipe.xreadgroup("intake", "sleeper", {built.keys.jobs(): ">"}, count=10)
+            await pipe.execute()
+        (event,) = await rig.events(1, timeout_s=5)
+    assert event["reference_code"] == code
+
+
+async def test_a_look_that_had_no_turn_is_not_the_last_word_at_the_deadline():
+    """The document was sent and Factus may hold it: our own allowance is no reason to call it failed unseen."""
+    job = JobRecord(
+        account="a", id="1", type="invoice.issue", family="invoice", lane="a/invoice", entry="1-0", sent="unknown"
+    )
+    judge = Judge(replace(job, deadline_at=1000), BackoffPolicy(1, 2), lambda: 0.5, True)
+    attempted = await issue(judge, FakeFactus(finds=[s.NoPermit(1.0)]), None, now_ms=2000, day_ends_ms=0)
+    assert isinstance(attempted.ending, Again)
+
+
+async def test_a_token_that_another_process_fetched_may_be_dead_as_well(fake_redis, namespace):
+    """Two revocations while a worker was idle looked like refused credentials, and held the account for minutes."""
+    issued: list[str] = []
+    dead: set[str] = set()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/token":
+            issued.append(f"t{len(issued) + 1}")
+            return httpx.Response(200, json={"access_token": issued[-1], "expires_in": 3600})
+        if request.headers["Authorization"].removeprefix("Bearer ") in dead:
+            return httpx.Response(401, json={"message": "Unauthenticated."})
+        return httpx.Response(200, json={"data": {"data": []}})
+
+    account, keys, scripts = an_account(), Keys(namespace), Scripts(fake_redis)
+
+    def a_client(worker_id: str) -> FactusClient:
+        tokens = TokenCache(scripts, keys, account.name, worker_id)
+        limit = RateLimit(scripts, keys, account)
+        return FactusClient(account, ApiLimits(1, 1), limit, tokens, keys, transport=httpx.MockTransport(answer))
+
+    busy, idle = a_client("busy"), a_client("idle")
+    assert isinstance(await idle.find("invoice", "A"), s.Absent)
+    for _ in range(2):
+        dead |= set(issued)
+        assert isinstance(await busy.find("invoice", "A"), s.Absent)
+    dead |= set(issued)
+    assert isinstance(await idle.find("invoice", "A"), s.Absent)
+    assert issued == ["t1", "t2", "t3", "t4"]
+    await busy.close()
+    await idle.close()
