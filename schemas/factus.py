@@ -145,20 +145,28 @@ def amount(value: Any) -> Decimal | None:
     return found if found.is_finite() else None
 
 
+_INSTANT: Final = re.compile(
+    r"\s*(\d\d)-(\d\d)-(\d{4}) (\d{1,2}):(\d\d):(\d\d)(?: ([AP])M)?\s*", re.ASCII | re.IGNORECASE
+)
+
+
 def instant(value: Any) -> str | None:
     """
     An RFC 3339 time from Factus's ``13-05-2026 08:21:47 AM``, Bogotá time; None when it is no such text.
 
     Some pages show a 24-hour clock with the same mask; both are read.
     """
-    if not isinstance(value, str):
+    match = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         return None
-    for form in ("%d-%m-%Y %I:%M:%S %p", "%d-%m-%Y %H:%M:%S %p", "%d-%m-%Y %H:%M:%S"):
-        try:
-            return datetime.strptime(value.strip(), form).replace(tzinfo=BOGOTA).isoformat(timespec="seconds")
-        except ValueError:
-            continue
-    return None
+    day, month, year, hour, minute, second = (int(text) for text in match.groups()[:6])
+    half = (match[7] or "").upper()
+    if half and hour <= 12:
+        hour = hour % 12 + (12 if half == "P" else 0)
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=BOGOTA).isoformat(timespec="seconds")
+    except ValueError:
+        return None
 
 
 def _text(value: Any) -> str | None:
