@@ -1,0 +1,123 @@
+"""Answers of Factus, in every shape that was recorded."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from schemas.factus import DocumentView, Remark, amount, instant, is_dian_refusal, message_of, remarks
+
+OBSERVED = Path(__file__).parents[3] / "sandbox" / "facts" / "examples" / "observed"
+
+
+def observed(name):
+    return json.loads((OBSERVED / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("errors", "texts"),
+    [
+        ({"FAK24": "Regla: FAK24, Rechazo: x"}, ["Regla: FAK24, Rechazo: x"]),
+        ({"items.0.price": ["a", "b"]}, ["a", "b"]),
+        (["a", "b"], ["a", "b"]),
+        ([{"code": 409, "message": "pendiente"}], ["pendiente"]),
+        ({}, []),
+        ([], []),
+        (None, []),
+        (7, []),
+    ],
+)
+@pytest.mark.parametrize("nested", [True, False])
+def test_errors_are_flattened_wherever_and_however_they_stand(errors, texts, nested):
+    body = {"data": {"errors": errors}} if nested else {"errors": errors}
+    assert [remark.text for remark in remarks(body)] == texts
+
+
+@pytest.mark.parametrize("body", [None, [], "text", 7, {"data": []}, {"data": "x"}])
+def test_what_is_no_answer_has_no_errors_and_no_message(body):
+    assert remarks(body) == ()
+    assert message_of(body) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "is_rejection", "is_processed_before", "rule", "words"),
+    [
+        ("Regla: FAK24, Rechazo: No está informado el DV", True, False, "FAK24", "No está informado el DV"),
+        ("Regla: RUT01, Notificación: se validará: después", False, False, "RUT01", "se validará: después"),
+        ("Regla: RUT01, Notificacion: un rechazo no es", False, False, "RUT01", "un rechazo no es"),
+        (
+            "Regla: 90, Rechazo: Documento procesado anteriormente.",
+            True,
+            True,
+            "90",
+            "Documento procesado anteriormente.",
+        ),
+        ("El campo x es inválido.", False, False, None, "El campo x es inválido."),
+    ],
+)
+def test_the_word_decides_and_never_the_code(text, is_rejection, is_processed_before, rule, words):
+    remark = Remark(text)
+    assert (remark.is_rejection, remark.is_processed_before, remark.rule, remark.words) == (
+        is_rejection,
+        is_processed_before,
+        rule,
+        words,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("error-422-dian-rule-map", True),
+        ("error-422-dian-rule-90-array", True),
+        ("error-422-payload-validation", False),
+        ("error-422-no-field-detail", False),
+    ],
+)
+def test_the_two_kinds_of_422(name, expected):
+    assert is_dian_refusal(observed(name)) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("13-05-2026 08:21:47 AM", "2026-05-13T08:21:47-05:00"),
+        ("13-05-2026 08:21:47 PM", "2026-05-13T20:21:47-05:00"),
+        ("13-05-2026 12:00:00 AM", "2026-05-13T00:00:00-05:00"),
+        ("13-05-2026 12:00:00 PM", "2026-05-13T12:00:00-05:00"),
+        ("13-05-2026 20:21:47 PM", "2026-05-13T20:21:47-05:00"),
+        ("13-05-2026 20:21:47", "2026-05-13T20:21:47-05:00"),
+        ("31-02-2026 08:21:47 AM", None),
+        ("2026-05-13", None),
+        ("<DD-MM-YYYY hh:mm:ss AM|PM>", None),
+        (None, None),
+        (True, None),
+    ],
+)
+def test_dates_of_twelve_and_of_twenty_four_hours(text, expected):
+    assert instant(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("83300.00", Decimal("83300.00")),
+        (83300, Decimal(83300)),
+        ("x", None),
+        ("NaN", None),
+        (True, None),
+        (None, None),
+    ],
+)
+def test_amounts(value, expected):
+    assert amount(value) == expected
+
+
+def test_a_row_and_a_document_are_read_alike():
+    row = observed("bill-list-one")["data"]["data"][0]
+    assert DocumentView({**row, "total": "83300.00"}).total == Decimal("83300.00")
+    assert DocumentView({"totals": {"total": "83300.00"}}).total == Decimal("83300.00")
+    assert DocumentView({"is_validated": "true"}).is_validated is False
