@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from sandbox import answers
@@ -109,7 +109,11 @@ def guard(kind: str, family: Family, handler: Handler, read: Reader, state: Sand
         account = _authenticate(request, state)
         if account is None:
             return answers.unauthenticated()
-        reference, body = await read(request)
+        try:
+            reference, body = await read(request)
+        except ClientDisconnect:
+            # Hung up in the middle of its request: nothing arrived, and nobody reads this answer.
+            return Response(status_code=400)
         return await admit(request, state, account, family, kind, reference, body, handler)
 
     return endpoint

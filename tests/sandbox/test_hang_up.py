@@ -1,0 +1,34 @@
+"""Clients that die in the middle of a request."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+
+from sandbox.config import SandboxConfig
+from sandbox.server import serve
+from tests.processes import get_json
+
+
+async def test_a_client_that_hangs_up_in_its_body_leaves_nothing_behind(capfd):
+    """A worker killed by -9: half a body arrived, so Factus has nothing, and the sandbox logs no exception."""
+    form = "grant_type=password&client_id=x&client_secret=x&username=acme&password=x"
+    async with serve(SandboxConfig()) as url:
+        host, port = urlsplit(url).hostname, urlsplit(url).port
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(
+            f"POST /oauth/token HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\nConnection: close\r\n"
+            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n\r\n{form}".encode()
+        )
+        token = (await reader.read()).split(b'"access_token":"')[1].split(b'"')[0].decode()
+        writer.close()
+        _, writer = await asyncio.open_connection(host, port)
+        head = f"POST /v2/bills/validate HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\nAuthorization: Bearer {token}\r\n"
+        writer.write(f'{head}Content-Length: 5000\r\n\r\n{{"reference_code":'.encode())
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        writer.transport.abort()
+        await asyncio.sleep(0.1)
+        report = await asyncio.to_thread(get_json, f"{url}/_sandbox/report")
+    assert report["totals"]["stored"] == 0
+    assert "Traceback" not in "".join(capfd.readouterr())
