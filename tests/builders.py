@@ -7,7 +7,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-REMOVE: Any = object()
+
+class _Remove:
+    def __repr__(self) -> str:
+        return "REMOVE"  # in the names of parametrised tests, which must be the same in every process
+
+
+REMOVE: Any = _Remove()
 """As a change: take the key out."""
 
 _BILL: dict[str, Any] = {
