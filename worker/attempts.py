@@ -54,7 +54,7 @@ class AttemptRunner:
     draining: asyncio.Event
     settle_ms: int
     on_end: Callable[[], None] = lambda: None
-    """Called after each attempt: the lane may have said when to look at it next."""
+    """Called when an attempt's end started nothing in its place: the lane has said when to look at it next."""
     draw: Callable[[], float] = random.random
     n_run: int = field(default=0, init=False)
 
@@ -85,9 +85,13 @@ class AttemptRunner:
 
     async def _run(self, taken: Taken, started: float) -> None:
         attempted = await self._attempt(taken)
-        await self._write_end(taken, attempted)
+        n_started = await self._write_end(taken, attempted)
         self.n_run += 1
-        self.on_end()
+        if n_started:
+            # The lane's next document is in our hands: it goes out first, and is waited for while this one is told.
+            await asyncio.sleep(0)
+        else:
+            self.on_end()
         attempts = taken.job.attempts + attempted.n_sent
         _log_attempt(taken.job, attempted.ending, attempts, taken.standing.now_ms, started)
 
@@ -109,7 +113,7 @@ class AttemptRunner:
                 return Attempted(Final("failed", reason.message, errors=(reason,)), 0)
             return Attempted(Again("job", _DEFECT_PAUSE_S, reason, "unknown", weather="unclear"), 0)
 
-    async def _write_end(self, taken: Taken, attempted: Attempted) -> None:
+    async def _write_end(self, taken: Taken, attempted: Attempted) -> int:
         job, ending = taken.job, attempted.ending
         now = datetime.now(self.accounts[job.account].zone)
         attempts = job.attempts + attempted.n_sent
@@ -118,8 +122,7 @@ class AttemptRunner:
         if isinstance(ending, Again):
             event, fields = _pause_record(job, ending, attempts, taken.standing.now_ms, now)
             page = Page(fields, attempted.weather, goes_on, event, notices=notices)
-            await self.ledger.pause(taken, ending, page)
-            return
+            return await self.ledger.pause(taken, ending, page)
         event = final_event(job, ending, attempts=attempts, now=now)
         fields = {"attempts": attempts, "seq": event.seq, "number": ending.number}
         fields |= _error_field(ending.errors[0]) if ending.errors else {"last_error": ""}
@@ -129,7 +132,7 @@ class AttemptRunner:
             return [joined_event(other, ending, now=now) for other in others]
 
         page = Page(fields, attempted.weather, goes_on, event, dead, notices)
-        await self.ledger.close(taken, ending, page, joined=joined)
+        return await self.ledger.close(taken, ending, page, joined=joined)
 
     async def _notices(self, taken: Taken, attempted: Attempted, now: datetime) -> tuple[Notice, ...]:
         """What the operator must be told: a new block, or that an old one is over."""

@@ -113,36 +113,40 @@ class Ledger:
         if not noted:
             raise LeaseLost(f"job {job.id} is another worker's by now")
 
-    async def pause(self, taken: Taken, ending: Again, page: Page) -> None:
+    async def pause(self, taken: Taken, ending: Again, page: Page) -> int:
         """
         The attempt ends and the job stays open; what was started in its place is run.
+
+        Returns:
+            How many jobs of the lane were started.
 
         Raises:
             LeaseLost: Another worker has the job; nothing was written.
             LedgerUnavailable: No answer from Redis; it may have been written.
         """
         end: list[Arg] = [ending.waits, round(ending.pause_s * 1000), ending.reason.code, ""]
-        await self._finish(taken, end, page, ())
+        n_started, _ = await self._finish(taken, end, page, ())
+        return n_started
 
-    async def close(self, taken: Taken, final: Final, page: Page, *, joined: JoinedEvents) -> None:
+    async def close(self, taken: Taken, final: Final, page: Page, *, joined: JoinedEvents) -> int:
         """
         The job is final, and with it every job that joined its document; what was started in its place is run.
 
-        Raises:
+        Returns, raises:
             As :meth:`pause`.
         """
         waiting: list[JobRecord] = []
         while True:
             pairs = list(zip(waiting, joined(waiting), strict=True))
-            others = await self._finish(taken, ["final", 0, "", final.state], page, pairs)
+            n_started, others = await self._finish(taken, ["final", 0, "", final.state], page, pairs)
             if not others:
-                return
+                return n_started
             # Somebody joined since we looked: their events are built, and it is tried again.
             waiting = [found for other in others if (found := await self.job(taken.job.account, other))]
 
     async def _finish(
         self, taken: Taken, end: list[Arg], page: Page, joined: Sequence[tuple[JobRecord, Event]]
-    ) -> list[str]:
+    ) -> tuple[int, list[str]]:
         job = taken.job
         keys, args = self._book.arguments(job.lane)
         keys += [self._keys.job(job.account, job.id), self.results_stream(job)]
@@ -169,9 +173,9 @@ class Ledger:
         if word == b"lost":
             raise LeaseLost(f"job {job.id} is another worker's by now")
         if word == b"joined":
-            return [other.decode() for other in rest]
+            return 0, [other.decode() for other in rest]
         self._taker.receive(rest[0], rest[1:])
-        return []
+        return int(rest[0]), []
 
     async def _hash(self, key: str) -> dict[bytes, bytes]:
         try:
