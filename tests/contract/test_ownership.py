@@ -167,3 +167,19 @@ async def _in_flight(built):
 def _job(reference):
 
     return json.dumps({"type": "invoice.issue", "id": "one", "payload": a_bill(reference_code=reference)})
+
+
+async def test_a_mark_that_outlives_its_score_is_looked_at_when_it_ends(redis, namespace, factus):
+    """Both end in the same millisecond; whoever came in it waited a whole lease more, ten seconds in all."""
+    built = services_on(redis, namespace, gateway=factus)
+    await redis.xadd(built.keys.jobs(), {"job": _job("A")})
+    built.arq.max_jobs = 0
+    async with running(built) as rig:
+        await until(partial(_in_flight, built))
+        arq_id = f"{namespace}:acme:one:1"
+        await redis.set(in_progress_key_prefix + arq_id, "a-dead-worker", px=400)
+        await redis.zadd(built.keys.arq_queue(), {arq_id: 0})
+        built.arq.max_jobs = 8
+        built.arq.wake()
+        (event,) = await rig.events(1, timeout_s=3)
+    assert event["type"] == "invoice.validated"

@@ -22,7 +22,10 @@ for _, arq_id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 
     redis.call('ZADD', KEYS[1], text(now + taker.lease_ms), arq_id)
     begin(taker, arq_id, job, ARGV[8] .. account, ARGV[9] .. held[3], string.sub(held[3], #account + 2), now)
   else
-    redis.call('ZADD', KEYS[1], text(now + taker.lease_ms), arq_id)
+    -- The mark outlives its score by a moment (a script sees keys expire at the instant it began): look again when it
+    -- ends, and not a whole lease later.
+    local left_ms = redis.call('PTTL', taker.mark_prefix .. arq_id)
+    redis.call('ZADD', KEYS[1], text(now + math.max(left_ms, 1)), arq_id)
   end
 end
 return taker.taken
