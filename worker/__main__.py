@@ -1,17 +1,13 @@
 """
-The ``factus-worker`` command.
+Where the ``factus-worker`` command begins.
 
-Subcommands live in ``worker.cli``, one module each, and are imported only when called: ``--help`` answers before
-pydantic or arq would be loaded.
+``--help`` is answered here from a table, before click is loaded: that alone takes longer than the rest of the answer.
 """
 
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import Final
-
-import click
 
 COMMANDS: Final = {
     "run": "Run a worker.",
@@ -24,41 +20,41 @@ COMMANDS: Final = {
     "dead": "Look at dead letters, push them again, or drop them.",
 }
 
+_HEAD: Final = """\
+Usage: factus-worker [OPTIONS] COMMAND [ARGS]...
 
-class LazyGroup(click.Group):
-    """A group that knows its commands' names and one-line helps without importing them."""
+  Issue Colombian electronic invoices through Factus: never twice, never lost,
+  never silent.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+  Settings are environment variables that start with FACTUS_ (then .env);
+  docs/operations.md lists them.
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"worker.cli.{cmd_name}").command
-        return command
+Options:
+  --version   Show the version and exit.
+  -h, --help  Show this message and exit.
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+Commands:
+"""
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="factus-worker", message="%(prog)s %(version)s")
-def cli() -> None:
-    """Issue Colombian electronic invoices through Factus: never twice, never lost, never silent.
-
-    Settings are environment variables that start with FACTUS_ (then .env); docs/operations.md lists them.
-    """
+def help_text() -> str:
+    """The help of the command without a subcommand."""
+    width = max(map(len, COMMANDS))
+    return _HEAD + "\n".join(f"  {name:{width}}  {told}" for name, told in COMMANDS.items())
 
 
 def main() -> None:
     """Run the command. Exit status: 0 done, 1 failed or a problem seen, 2 wrong usage."""
+    if sys.argv[1:] in (["--help"], ["-h"]):
+        sys.stdout.write(help_text() + "\n")
+        return
     from jobs.errors import ServiceError
+    from worker.cli.group import cli
 
     try:
         cli(prog_name="factus-worker")
     except ServiceError as exc:
-        click.echo(f"factus-worker: {exc}", err=True)
+        sys.stderr.write(f"factus-worker: {exc}\n")
         sys.exit(1)
 
 

@@ -28,7 +28,7 @@ from worker.taking import LEASE_MS, Taken, Taker, read_taken
 log = structlog.get_logger()
 
 _RENEW_EVERY_S: Final = LEASE_MS / 1000 / 3
-IDLE_S: Final = 0.5
+IDLE_S: Final = 1.0
 """Longest sleep between two looks into the queue: what a lost wake-up can cost."""
 
 _OUTAGE_PAUSE_S: Final = 0.5

@@ -26,7 +26,7 @@ from worker.taking import Taker
 
 log = structlog.get_logger()
 
-IDLE_S: Final = 0.5
+IDLE_S: Final = 1.0
 """Longest sleep between two looks: what a lost wake-up can cost."""
 
 _MOST_LANES_A_LOOK: Final = 100

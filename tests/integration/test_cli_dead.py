@@ -10,7 +10,7 @@ import redis
 from click.testing import CliRunner, Result
 
 from tests.builders import a_bill
-from worker.__main__ import cli
+from worker.cli.group import cli
 
 Run = Callable[..., Result]
 

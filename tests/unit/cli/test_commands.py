@@ -12,13 +12,14 @@ from click.testing import CliRunner, Result
 
 from jobs.errors import ConfigurationError
 from tests.builders import a_bill
-from worker.__main__ import COMMANDS, cli
+from worker.__main__ import COMMANDS
 from worker.cli.console import plain_lines
+from worker.cli.group import cli
 from worker.operating.demo import MARK, demo_folder
 
 _LOADED = """
 import sys
-from worker.__main__ import cli
+from worker.cli.group import cli
 try:
     cli(sys.argv[1:], prog_name="factus-worker")
 except SystemExit:

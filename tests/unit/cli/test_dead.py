@@ -15,7 +15,6 @@ from click.testing import CliRunner
 from schemas.envelope import JOB_ID_PATTERN
 from tests.records import a_job
 from tests.unit.cli.test_commands import _LOADED
-from worker.__main__ import cli
 from worker.cli.dead import (
     head_lines,
     history_lines,
@@ -25,6 +24,7 @@ from worker.cli.dead import (
     pushed_line,
     raw_lines,
 )
+from worker.cli.group import cli
 from worker.keys import Keys
 from worker.operating.dead_letters import History, Kept, Letter, Pushed, lost_fields, parted, repeat_of, retry_id
 
