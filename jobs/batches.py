@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from jobs.results import operator_event
 from schemas import strict_json
 from schemas.event import ErrorDetail, Event
 
@@ -81,20 +82,6 @@ def completed_event(member: str, held: Mapping[str, str], failures: Sequence[str
     if n_good < n_final:
         text = f"{n_final - n_good} de {n_final} trabajos del lote no terminaron con éxito."
         errors = (ErrorDetail(code="batch.partial", message=text),)
-    return Event(
-        id=f"{member}/batch.completed",
-        seq=1,
-        type="batch.completed",
-        time=now,
-        job_id=None,
-        job_type=None,
-        account=None if account == "?" else account,
-        reference_code=None,
-        batch=batch,
-        metadata={},
-        attempts=0,
-        success=errors is None,
-        message=message,
-        data=data,
-        errors=errors,
-    )
+    known = None if account == "?" else account
+    id_ = f"{member}/batch.completed"
+    return operator_event(id_, "batch.completed", known, now, message, data, errors, batch=batch)

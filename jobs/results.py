@@ -137,27 +137,46 @@ def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime
     }
     what = f"La familia {block.family} de la cuenta" if block.family else "La cuenta"
     message = f"{what} {account} está bloqueada: {block.error.message}"
-    return _of_account("account.blocked", account, since, message, data, (block.error,), block.family)
+    return operator_event(
+        _account_event_id(account, block.family, "account.blocked", since),
+        "account.blocked",
+        account,
+        since,
+        message,
+        data,
+        (block.error,),
+    )
 
 
 def resumed_event(account: str, family: str | None, *, since: datetime, now: datetime) -> Event:
     """What blocked the account, or the family, is over."""
     data = {"family": family, "since": since.isoformat(timespec="seconds"), "jobs_waiting": None, "mend": None}
     what = f"La familia {family} de la cuenta" if family else "La cuenta"
-    return _of_account("account.resumed", account, now, f"{what} {account} volvió a funcionar.", data, None, family)
+    return operator_event(
+        _account_event_id(account, family, "account.resumed", now),
+        "account.resumed",
+        account,
+        now,
+        f"{what} {account} volvió a funcionar.",
+        data,
+        None,
+    )
 
 
-def _of_account(
+def operator_event(
+    id_: str,
     type_: str,
-    account: str,
+    account: str | None,
     now: datetime,
     message: str,
     data: dict[str, Any],
     errors: tuple[ErrorDetail, ...] | None,
-    family: str | None,
+    *,
+    batch: str | None = None,
 ) -> Event:
+    """An event of no job: its job fields are null, and it is a success when it has no errors."""
     return Event(
-        id=f"{account}/{family or '*'}/{type_}/{int(now.timestamp() * 1000)}",
+        id=id_,
         seq=1,
         type=type_,
         time=now,
@@ -165,7 +184,7 @@ def _of_account(
         job_type=None,
         account=account,
         reference_code=None,
-        batch=None,
+        batch=batch,
         metadata={},
         attempts=0,
         success=errors is None,
@@ -173,6 +192,10 @@ def _of_account(
         data=data,
         errors=errors,
     )
+
+
+def _account_event_id(account: str, family: str | None, type_: str, at: datetime) -> str:
+    return f"{account}/{family or '*'}/{type_}/{int(at.timestamp() * 1000)}"
 
 
 def event_id(account: str | None, job_id: str, seq: int) -> str:
