@@ -233,7 +233,8 @@ class FactusClient:
             return s.NotSent("dirección de Factus no válida")
         finally:
             log.debug("factus.called", method=request.method, duration_ms=_elapsed_ms(started))
-        await self._heed_headers(response.headers)
+        if response.status_code != 429:  # there "none left" is all it says, and Retry-After until when
+            await self._heed_headers(response.headers)
         return read(response)
 
     async def _heed_headers(self, headers: httpx.Headers) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from jobs import seen as s
 from sandbox.config import SandboxConfig
 from sandbox.faults import read_rules
 from sandbox.server import serve
+from tests.fakes import FakeFactus
 from tests.processes import get_json
 from tests.rig import an_account, running, services_on
 from worker.lua import Scripts
@@ -71,6 +74,41 @@ async def test_a_cut_connection_loses_nothing_and_repeats_nothing(real_redis, na
     assert sorted(document["reference_code"] for document in documents) == ["A", "waits"]
     assert report["totals"]["forbidden_deletes"] == 0
     assert await real_redis.zcard(built.keys.flight("acme/invoice")) == 0
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("name", ["overdue", "close_batch"])
+async def test_a_cut_in_the_housekeeping_is_made_good(real_redis, namespace, cut, name, moment):
+    """A job whose time is up in a lane that is held, and the batch that it closes."""
+    factus = FakeFactus(script=[s.Denied("version", "Version de API no disponible")])
+    n_cut = cut(name, moment)
+    async with running(services_on(real_redis, namespace, gateway=factus)) as rig:
+        await rig.push_bill("holds")
+        await rig.events(1)
+        soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+        await rig.push_bill("late", expires_at=soon, batch="b", batch_size=1)
+        events = await rig.events(2, timeout_s=10)
+        await asyncio.sleep(1.2)
+        assert len(await real_redis.xrange(rig.services.keys.results())) == rig.n_seen, "not one event more"
+    assert [event["type"] for event in events] == ["invoice.failed", "batch.completed"]
+    assert n_cut[name] == 1
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_cut_in_the_allowance_costs_no_document(real_redis, namespace, cut, moment):
+    """Factus says 429 once, and the hold cannot be written: the document is issued once all the same."""
+    throttled = {"on": "create", "times": 1, "effect": {"kind": "rate_limited", "retry_after": 1}}
+    async with serve(SandboxConfig(faults=read_rules({"rules": [throttled]}))) as url:
+        n_cut = cut("throttled", moment)
+        built = services_on(real_redis, namespace, an_account(base_url=url))
+        built.runner.gateways = built.clients
+        async with running(built) as rig:
+            await rig.push_bill("A")
+            (event,) = await rig.events(1, timeout_s=10)
+        for client in built.clients.values():
+            await client.close()
+        documents = await asyncio.to_thread(get_json, f"{url}/_sandbox/documents")
+    assert (event["type"], len(documents), n_cut["throttled"]) == ("invoice.validated", 1, 1)
 
 
 async def _finals(rig, n):

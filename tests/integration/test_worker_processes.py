@@ -213,3 +213,18 @@ def test_sigterm_within_milliseconds_of_a_start_loses_nothing(works, moment_ms):
     assert works.start_worker("--burst").wait(20) == 0
     assert refs(works.events()) == ["A0", "A1", "A2"]
     assert works.report()["totals"]["validated"] == 3
+
+
+@pytest.mark.deep
+def test_the_server_may_be_away_for_half_a_minute(works):
+    worker = works.start_worker()
+    for n in range(5):
+        works.push(a_bill(reference_code=f"A{n}"))
+    works.wait_for_events(2, timeout_s=10)
+    works.kill_server()
+    time.sleep(30.0)
+    works.restart_server()
+    works.push(a_bill(reference_code="B"))
+    works.wait_for_events(6, timeout_s=40)
+    assert worker.poll() is None, "the worker outlived the outage"
+    assert works.report()["totals"]["validated"] == 6
