@@ -183,10 +183,26 @@ def _refused_content(parsed: object) -> str:
     return hashlib.sha256(strict_json.canonical(parsed).encode()).hexdigest()
 
 
+def _unserved(envelope: Envelope) -> tuple[ErrorDetail, ...]:
+    """Options that this version takes and does not serve: the result says so, or their absence would be silent."""
+    options = envelope.options
+    asked = [
+        name for name, is_asked in (("archive", options.archive), ("track_radian", options.track_radian)) if is_asked
+    ]
+    return tuple(
+        ErrorDetail(
+            code="option.unavailable",
+            message=f"La opción {name} no está disponible en esta versión; el documento se emite sin ella.",
+            field=f"envelope.options.{name}",
+        )
+        for name in asked
+    )
+
+
 def _record(entry: Entry, envelope: Envelope, job_type: JobType, account: str, found: Preflight) -> JobRecord:
     start_at = int(envelope.not_before.timestamp() * 1000) if envelope.not_before else 0
     expires_at = int(envelope.expires_at.timestamp() * 1000) if envelope.expires_at else 0
-    warnings = [warning.model_dump() for warning in found.warnings]
+    warnings = [warning.model_dump() for warning in (*found.warnings, *_unserved(envelope))]
     return JobRecord(
         account=account,
         id=envelope.id or entry.id,

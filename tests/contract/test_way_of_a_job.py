@@ -314,3 +314,11 @@ async def _until_taken_in(rig):
     async with asyncio.timeout(5):
         while await rig.services.redis.xlen(rig.services.keys.jobs()):
             await asyncio.sleep(0.005)
+
+
+async def test_an_option_that_is_not_served_is_told(rig):
+    await rig.push_bill("A", options={"archive": ["pdf"], "track_radian": True})
+    (event,) = await rig.events(1)
+    told = [(warning["code"], warning["field"]) for warning in event["data"]["warnings"]]
+    assert ("option.unavailable", "envelope.options.archive") in told
+    assert ("option.unavailable", "envelope.options.track_radian") in told

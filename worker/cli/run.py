@@ -25,7 +25,7 @@ def command(burst: bool, log_level: str) -> None:
 
     settings = load_settings()
     configure_logging(is_json=settings.is_log_json, level=log_level)
-    unknown = unknown_variables()
+    unknown = unknown_variables() + (["FACTUS_METRICS_PORT"] if settings.metrics_port else [])
     if unknown:
         structlog.get_logger().warning("settings.unknown", variables=unknown)
     asyncio.run(run_worker(settings, burst=burst))
