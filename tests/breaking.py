@@ -81,11 +81,11 @@ BREAKS = (
     ),
     Break(
         "G3",
-        "a job whose attempt met a silent Redis is dropped from the queue",
-        "worker/attempts.py",
-        "            raise RetryJob from exc\n",
-        "            return\n",
-        "tests/contract/test_cut_connections.py::test_a_cut_connection_loses_nothing_and_repeats_nothing[finish-before]",
+        "what a dead worker had in hand is not run by another",
+        "worker/arq_worker.py",
+        "        self.run_taken(read_taken(rows))\n",
+        "",
+        "tests/contract/test_ownership.py::test_a_mark_that_outlives_its_score_is_looked_at_when_it_ends",
     ),
     Break(
         "G4",
