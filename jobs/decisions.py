@@ -234,8 +234,8 @@ class Judge:
                 f"Factus tiene otro documento con este código de referencia: total {document.total:.2f}, "
                 f"se pidió {asked_total:.2f}."
             )
-        if job.customer and document.customer and document.customer != job.customer:
-            return "Factus tiene otro documento con este código de referencia: es de otro adquiriente."
+        if job.party and document.party and document.party != job.party:
+            return "Factus tiene otro documento con este código de referencia: es de otra persona."
         return ""
 
     def _validated(self, document: DocumentView) -> Final:

@@ -224,7 +224,7 @@ def _record(entry: Entry, envelope: Envelope, job_type: JobType, account: str, f
         payload=found.wire,
         warnings=strict_json.dump(warnings) if warnings else "",
         total=found.total,
-        customer=found.customer,
+        party=found.party,
         start_at=start_at,
         expires_at=expires_at,
         issue_on=envelope.issue_on.isoformat() if envelope.issue_on else "",

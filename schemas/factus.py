@@ -129,7 +129,7 @@ class DocumentView:
         return amount(totals.get("total") if isinstance(totals, Mapping) else self.raw.get("total"))
 
     @property
-    def customer(self) -> str | None:
+    def party(self) -> str | None:
         customer = self.raw.get("customer")
         return _text(customer.get("identification")) if isinstance(customer, Mapping) else None
 

@@ -52,8 +52,8 @@ class Preflight:
     """Empty when it cannot be read."""
     total: str
     """The total that the document will have, two decimals, before cash rounding; empty when there are errors."""
-    customer: str
-    """The customer's identification as sent; empty when there are errors."""
+    party: str
+    """Identification of the other party (customer, provider, worker) as sent; empty when there are errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _accepted(typed: Node, document: Document, wire: str, warnings: list[Fault],
         fingerprint=hashlib.sha256(to_json(typed)).hexdigest(),
         reference_code=reference,
         total=money.render(document.amounts.total),
-        customer=typed["customer"]["identification"],
+        party=typed["customer"]["identification"],
     )
 
 
@@ -214,7 +214,7 @@ def _refused(faults: list[Fault], reference: str, *, is_whole: bool = True) -> P
         fingerprint="",
         reference_code=reference,
         total="",
-        customer="",
+        party="",
     )
 
 

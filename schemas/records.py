@@ -64,7 +64,7 @@ class JobRecord:
     payload: str = ""
     warnings: str = ""
     total: str = ""
-    customer: str = ""
+    party: str = ""
     state: str = "waiting"
     epoch: int = 0
     fence: int = 0

@@ -102,7 +102,7 @@ def a_document(job: JobRecord, *, number: str = "SETP1", **changes: Any) -> dict
         "created_at": "13-05-2026 08:21:47 AM",
         "errors": {},
         "cufe": "ab" * 48,
-        "customer": {"identification": payload.get("customer", {}).get("identification", job.customer)},
+        "customer": {"identification": payload.get("customer", {}).get("identification", job.party)},
         "totals": {"total": job.total, "tax_amount": "0.00"},
         "links": {"qr": "https://example.com/qr", "public_url": "https://example.com/doc"},
         **changes,

@@ -22,7 +22,7 @@ def a_job(**changes: Any) -> JobRecord:
         "payload": '{"reference_code":"FV-1","customer":{"identification":"222222222222"}}',
         "fingerprint": "f" * 64,
         "total": "119000.00",
-        "customer": "222222222222",
+        "party": "222222222222",
         "state": "inflight",
         "epoch": 1,
         "fence": 1,

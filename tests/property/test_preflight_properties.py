@@ -75,7 +75,7 @@ def _check(payload: object) -> Preflight:
         # Whatever is told can be published.
         detail.message.encode()
     if found.errors:
-        assert (found.wire, found.fingerprint, found.total, found.customer) == ("", "", "", "")
+        assert (found.wire, found.fingerprint, found.total, found.party) == ("", "", "", "")
     else:
         assert len(found.fingerprint) == 64
         assert isinstance(payload, dict)

@@ -29,7 +29,7 @@ class Push:
     id: str = ""
     reference: str = ""
     total: str = ""
-    customer: str = ""
+    party: str = ""
     content: str = ""
     """Equal for two pushes that mean the same job."""
     fingerprint: str = ""
@@ -116,7 +116,7 @@ class Cargo:
             case _:
                 return {}
 
-    def _push(self, at_s: float, what: str, envelope: dict[str, Any], id_: str, total: str, customer: str) -> Push:
+    def _push(self, at_s: float, what: str, envelope: dict[str, Any], id_: str, total: str, party: str) -> Push:
         content = _digest(envelope)
         if id_:
             envelope = {"id": id_, **envelope}
@@ -128,7 +128,7 @@ class Cargo:
             id=id_,
             reference=envelope["payload"]["reference_code"],
             total=total,
-            customer=customer,
+            party=party,
             content=content,
             fingerprint=_digest(envelope["payload"]),
             issue_on=envelope.get("issue_on", ""),
@@ -145,7 +145,7 @@ class Cargo:
         payload = dict(reversed(json.loads(first.raw)["payload"].items()))
         payload["items"][0]["price"] = float(payload["items"][0]["price"])
         envelope = {"payload": payload, "type": "invoice.issue", "account": first.account}
-        found = self._push(at_s, "same document", envelope, f"{self.prefix}job-{self._n}", first.total, first.customer)
+        found = self._push(at_s, "same document", envelope, f"{self.prefix}job-{self._n}", first.total, first.party)
         found.fingerprint = first.fingerprint
         return found
 

@@ -212,7 +212,7 @@ def _validated(push: Push, event: dict[str, Any], stored: dict[str, Any] | None,
     if stored is None or stored["state"] != "validated":
         verdict.blame("silent", f"{job_id} is told as validated, Factus has {stored}", job_id)
         return
-    told, asked = (data["number"], data["total"], data["reference_code"]), (push.total, push.customer)
+    told, asked = (data["number"], data["total"], data["reference_code"]), (push.total, push.party)
     if told != (stored["number"], stored["total"], stored["reference_code"]):
         verdict.blame("wrong totals", f"{job_id}: told {told}, Factus has {stored}", job_id)
     if asked != (stored["total"], stored["customer"]) or push.reference != stored["reference_code"]:

@@ -421,7 +421,7 @@ def test_broken_rule_is_reported_where_it_is(case: Case) -> None:
     if case.level is Level.ERROR:
         # A fault in an amount also shows in the total.
         assert {detail.rule for detail in found.errors} <= {case.rule, "SUM-008"}
-        assert found.wire == found.fingerprint == found.total == found.customer == ""
+        assert found.wire == found.fingerprint == found.total == found.party == ""
     elif case.rule != "SUM-017":
         assert found.errors == ()
         assert found.wire
