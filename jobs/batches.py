@@ -38,6 +38,8 @@ def tally_of(event: Event) -> Tally:
         return NO_TALLY
     member = f"{event.account or '?'}/{event.batch}"
     if event.success:
+        if not event.type.endswith(".validated"):
+            return Tally(member)
         data = event.data or {}
         total = data.get("total")
         cents = int(Decimal(total) * 100) if isinstance(total, str) else 0

@@ -3,14 +3,19 @@ The exceptions of the service. They state facts; ``decisions.py`` decides what f
 
     ServiceError
     ├─ ConfigurationError      refuse to start
-    └─ LedgerError
-       ├─ LedgerUnavailable    nothing may be sent while we cannot record it
-       └─ LeaseLost            ours expired under us: walk away, write nothing
+    ├─ LedgerError
+    │  ├─ LedgerUnavailable    nothing may be sent while we cannot record it
+    │  └─ LeaseLost            ours expired under us: walk away, write nothing
+    └─ ArchiveError
+       ├─ ArchiveConflict      the name holds other content, which stays
+       └─ ArchiveUnavailable   not stored, as far as we know: try again
 
 What Factus answers is a value (``jobs/seen.py``), not an exception: every answer, also a lost one, is expected.
 """
 
 from __future__ import annotations
+
+from jobs.archiving import Stored
 
 
 class ServiceError(Exception):
@@ -31,3 +36,19 @@ class LedgerUnavailable(LedgerError):
 
 class LeaseLost(LedgerError):
     """Another worker owns the job by now. Nothing was written."""
+
+
+class ArchiveError(ServiceError):
+    """The archive could not do as asked."""
+
+
+class ArchiveConflict(ArchiveError):
+    """The name holds other content; nothing was written. What is there stands in ``held``."""
+
+    def __init__(self, held: Stored) -> None:
+        super().__init__(f"{held.uri} holds other content (sha256 {held.sha256}); nothing is ever replaced")
+        self.held = held
+
+
+class ArchiveUnavailable(ArchiveError):
+    """The storage failed or refused. The file may or may not be there; storing it again is safe."""

@@ -10,22 +10,26 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from jobs.families import FAMILIES
+from jobs.outcomes import Final as Completed
 from jobs.registry import JOB_TYPES, JobType
 from schemas import strict_json
-from schemas.envelope import MAX_JOB_BYTES, Envelope, Remains, envelope_errors, invalid_envelope
+from schemas.envelope import MAX_JOB_BYTES, Envelope, Options, Remains, envelope_errors, invalid_envelope
 from schemas.event import ErrorDetail
+from schemas.family import Family as Payload
 from schemas.preflight import Preflight
 from schemas.records import JobRecord, queue_score
 
 DEFAULT_ACCOUNT: Final = "default"
+_CREDIT: Final = "2"
 
-Check = Callable[[str, object], Preflight]
-"""Checks the payload of a family, as of today."""
+Check = Callable[[Payload, object], Preflight]
+"""Checks a payload of a kind, as of today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +45,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Work for the ledger. Instants that depend on the server's clock are filled in when it is written."""
+    """
+    Work for the ledger. Instants that depend on the server's clock are filled in when it is written.
+
+    ``answer`` is the job's end where it needs no call and asks for no time of its own.
+    """
 
     record: JobRecord
+    answer: Completed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +94,21 @@ class IntakeDesk:
         job_type = JOB_TYPES.get(envelope.type)
         if job_type is None:
             known = ", ".join(sorted(JOB_TYPES))
-            unknown = invalid_envelope(
-                f"El tipo de trabajo no existe o aún no está disponible. Disponibles: {known}.", field="type"
-            )
+            unknown = invalid_envelope(f"El tipo de trabajo no existe. Tipos: {known}.", field="type")
             return _refuse(remains, parsed, (unknown,))
         account = remains.account
         fault = self._account_fault(entry, account)
         if fault is not None:
             return _refuse(remains, parsed, (fault,))
         assert account is not None  # _account_fault refuses a missing one
-        found = self.check(job_type.family, envelope.payload)
+        assert job_type.payload is not None  # only the service's own jobs have none
+        found = self.check(job_type.payload, envelope.payload)
         if found.errors:
             return _refuse(remains, parsed, found.errors)
-        return Accepted(_record(entry, envelope, job_type, account, found))
+        record = _record(entry, envelope, job_type, account, found)
+        waits = record.start_at or record.expires_at or record.issue_on
+        answer = None if waits or job_type.answer is None else job_type.answer(envelope.payload)
+        return Accepted(record, answer)
 
     def _default_account(self) -> str | None:
         if len(self.zones) == 1:
@@ -183,26 +194,38 @@ def _refused_content(parsed: object) -> str:
     return hashlib.sha256(strict_json.canonical(parsed).encode()).hexdigest()
 
 
-def _unserved(envelope: Envelope) -> tuple[ErrorDetail, ...]:
-    """Options that this version takes and does not serve: the result says so, or their absence would be silent."""
-    options = envelope.options
-    asked = [
-        name for name, is_asked in (("archive", options.archive), ("track_radian", options.track_radian)) if is_asked
-    ]
-    return tuple(
-        ErrorDetail(
-            code="option.unavailable",
-            message=f"La opción {name} no está disponible en esta versión; el documento se emite sin ella.",
-            field=f"envelope.options.{name}",
-        )
-        for name in asked
-    )
+def _served(envelope: Envelope, job_type: JobType) -> tuple[Options, list[ErrorDetail]]:
+    """The options that the job can have, and a warning for each that it cannot: its absence would be silent."""
+    options, warnings = envelope.options, []
+    family = FAMILIES.get(job_type.family) if job_type.issues else None
+    kinds = tuple(kind for kind in options.archive if family and kind in family.kinds)
+    if len(kinds) < len(options.archive):
+        has = f"solo tiene {', '.join(family.kinds)}" if family else "no emite documentos"
+        warnings.append(_unavailable_option("archive", f"{job_type.name} {has}; lo demás no se archiva"))
+    has_events = family is not None and "events" in family.verbs
+    tracks = options.track_radian and has_events and _is_credit(envelope.payload)
+    if options.track_radian and not tracks:
+        why = "solo hay eventos RADIAN en facturas a crédito (payment_form 2); no se hace seguimiento"
+        warnings.append(_unavailable_option("track_radian", why))
+    return options.model_copy(update={"archive": kinds, "track_radian": tracks}), warnings
+
+
+def _is_credit(payload: Mapping[str, Any]) -> bool:
+    payments = payload.get("payment_details")
+    rows = payments if isinstance(payments, list) else []
+    return any(isinstance(row, dict) and str(row.get("payment_form")) == _CREDIT for row in rows)
+
+
+def _unavailable_option(name: str, why: str) -> ErrorDetail:
+    text = f"La opción {name} no se aplica: {why}."
+    return ErrorDetail(code="option.unavailable", message=text, field=f"envelope.options.{name}")
 
 
 def _record(entry: Entry, envelope: Envelope, job_type: JobType, account: str, found: Preflight) -> JobRecord:
     start_at = int(envelope.not_before.timestamp() * 1000) if envelope.not_before else 0
     expires_at = int(envelope.expires_at.timestamp() * 1000) if envelope.expires_at else 0
-    warnings = [warning.model_dump() for warning in (*found.warnings, *_unserved(envelope))]
+    options, unserved = _served(envelope, job_type)
+    warnings = [warning.model_dump() for warning in (*found.warnings, *unserved)]
     return JobRecord(
         account=account,
         id=envelope.id or entry.id,
@@ -217,7 +240,7 @@ def _record(entry: Entry, envelope: Envelope, job_type: JobType, account: str, f
         batch=envelope.batch or "",
         batch_size=envelope.batch_size or 0,
         metadata=strict_json.dump(envelope.metadata),
-        options="{}" if envelope.options == type(envelope.options)() else envelope.options.model_dump_json(),
+        options="{}" if options == Options() else options.model_dump_json(),
         traceparent=envelope.traceparent or "",
         content=_content(envelope, account, found.fingerprint),
         fingerprint=found.fingerprint,

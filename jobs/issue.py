@@ -42,7 +42,7 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
                 # A document that Factus has already is only asked for: it keeps the date of its first sending.
                 latest_ms = 0 if job.pending_since else day_ends_ms
                 seen = await gateway.create(job, latest_ms=latest_ms)
-                has_sent, n_sent = True, n_sent + _counts(seen)
+                has_sent, n_sent = True, n_sent + s.is_taken(seen)
                 step = judge.after_create(seen)
             case Look(reason):
                 seen = await gateway.find(job.family, job.reference_code)
@@ -73,8 +73,3 @@ def _first_step(judge: Judge) -> Step:
             return Delete(judge.verdict())
         case _:
             return Send()
-
-
-def _counts(seen: s.Seen) -> bool:
-    not_taken = (s.NotSent, s.NoPermit, s.TooLate, s.Throttled, s.Conflicted, s.CredentialsRefused)
-    return not isinstance(seen, not_taken)

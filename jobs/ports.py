@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from jobs.archiving import Stored
+from jobs.requests import Request
 from jobs.seen import Seen
 from schemas.event import ErrorDetail
 from schemas.records import JobRecord
@@ -38,6 +40,33 @@ class Gateway(Protocol):
 
     async def delete(self, family: str, reference_code: str) -> Seen:
         """Remove a document that is not validated: Done, or Absent when there is none."""
+        ...
+
+    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Seen:
+        """
+        Any other call: Replied with the body, or what kept it from being taken.
+
+        Args:
+            marks: The job whose record becomes ``sending`` with the permit, before the first byte; for calls whose
+                repetition is not harmless.
+
+        Raises:
+            LeaseLost: As :meth:`create`.
+        """
+        ...
+
+
+class Archive(Protocol):
+    """Where the files of documents are kept: written once, never changed."""
+
+    async def put(self, name: str, content: bytes, *, content_type: str) -> Stored:
+        """
+        Write a file, or find the very same one there.
+
+        Raises:
+            ArchiveConflict: Another file has that name.
+            ArchiveUnavailable: The storage did not take it.
+        """
         ...
 
 

@@ -1,26 +1,49 @@
 """
-Which job types exist: name, family, verb and lane.
+Which job types exist: name, family, verb, lane, payload and what is done.
 
 Lanes are named ``{account}/{family}`` (issuing, one at a time, because Factus answers 409 while one document of a
-family is not validated) or ``{account}/calls`` (all else).
+family is not validated) or ``{account}/calls`` (all else, behind issuing).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
+from typing import Final as Constant
 
-CALLS_LANE: Final = "calls"
-ISSUING_WIDTH: Final = 1
+from jobs import account_verbs, document_verbs, following
+from jobs.calls import Desk, Work
+from jobs.families import FAMILIES, Family, Verb
+from jobs.listing import pages
+from jobs.outcomes import Ending, Final
+from schemas import calls, preflight
+from schemas.family import Family as Payload
+
+CALLS_LANE: Constant = "calls"
+ISSUING_WIDTH: Constant = 1
 
 
 @dataclass(frozen=True, slots=True)
 class JobType:
-    """One row of docs/contract.md, section 3."""
+    """
+    One row of docs/contract.md, section 3.
+
+    ``work`` is None for what is issued. ``answer`` is for what needs no call: it is given as the job is taken in.
+    """
 
     name: str
-    family: str
-    verb: str
+    payload: Payload | None
+    work: Work | None = None
+    answer: Callable[[Mapping[str, Any]], Final] | None = None
+
+    @property
+    def family(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def verb(self) -> str:
+        return self.name.partition(".")[2]
 
     @property
     def issues(self) -> bool:
@@ -30,10 +53,107 @@ class JobType:
         return f"{account}/{self.family if self.issues else CALLS_LANE}"
 
 
-JOB_TYPES: Final = {row.name: row for row in (JobType("invoice.issue", "invoice", "issue"),)}
+async def _list_documents(desk: Desk) -> Ending:
+    return await pages(desk, desk.family.collection)
 
-FAMILY_NAMES: Final = {"invoice": "Factura"}
-"""What a person calls a document of the family."""
+
+_DOCUMENT_WORK: Constant[Mapping[Verb, Work]] = {
+    "get": document_verbs.get_document,
+    "list": _list_documents,
+    "download": document_verbs.download,
+    "email": document_verbs.email,
+    "email_content": document_verbs.email_content,
+    "delete": document_verbs.delete,
+    "events": document_verbs.events,
+    "accept": document_verbs.accept,
+}
+
+_RANGE_WORK: Constant[Mapping[str, Work]] = {
+    "list": account_verbs.list_ranges,
+    "get": account_verbs.get_range,
+    "create": account_verbs.create_range,
+    "update": account_verbs.update_range,
+    "set_status": account_verbs.set_range_status,
+    "delete": account_verbs.delete_range,
+}
+
+_ACCOUNT_WORK: Constant[Mapping[str, Work]] = {
+    "reception.upload": account_verbs.upload_received,
+    "reception.list": account_verbs.list_received,
+    "reception.emit_event": account_verbs.emit_event,
+    **{f"{family}.{verb}": work for family in account_verbs.RANGES for verb, work in _RANGE_WORK.items()},
+    "numbering_range.software": account_verbs.list_software_ranges,
+    "company.get": account_verbs.get_company,
+    "company.update": account_verbs.update_company,
+    "company.logo": account_verbs.update_logo,
+    "subscription.list": account_verbs.list_subscriptions,
+    "acquirer.get": account_verbs.get_acquirer,
+    "catalog.search": account_verbs.search_catalog,
+}
+
+
+_ANSWERS: Constant = {"catalog.search": account_verbs.searched}
+
+
+def _payload(family: Family, verb: Verb) -> Payload:
+    match verb:
+        case "issue":
+            return preflight.FAMILIES.get(family.name)  # type: ignore[return-value]
+        case "list":
+            return calls.DOCUMENT_LIST if family.has_status_filter else calls.PAYROLL_LIST
+        case "download":
+            return calls.download(f"{family.name}.download", list(family.kinds))
+        case "email":
+            return calls.EMAIL
+        case "delete":
+            return calls.BY_REFERENCE
+        case "accept":
+            return calls.ACCEPT
+        case "get" | "events" | "email_content":
+            return calls.ONE_DOCUMENT
+
+
+def _document_types() -> list[JobType]:
+    return [
+        JobType(f"{family.name}.{verb}", _payload(family, verb), _DOCUMENT_WORK.get(verb))
+        for family in FAMILIES.values()
+        for verb in sorted(family.verbs)
+    ]
+
+
+JOB_TYPES: Constant = {
+    row.name: row
+    for row in (
+        *_document_types(),
+        *(
+            JobType(name, calls.ACCOUNT_PAYLOADS[name], work, _ANSWERS.get(name))
+            for name, work in _ACCOUNT_WORK.items()
+        ),
+    )
+}
+"""What can be pushed."""
+
+FOLLOW_UPS: Constant = {
+    f"{family}.{verb}": JobType(f"{family}.{verb}", None, work)
+    for family in FAMILIES
+    for verb, work in ((following.ARCHIVE, following.archive), (following.TRACK, following.track))
+}
+"""What the service starts itself after a document is validated."""
+
+
+def type_of(name: str) -> JobType:
+    """
+    The row of a job in the ledger.
+
+    Raises:
+        KeyError: Written by a version that knew more types.
+    """
+    return JOB_TYPES.get(name) or FOLLOW_UPS[name]
+
+
+def behind(lane: str) -> str:
+    """The families, with commas between, whose issuing goes before the jobs of a lane; empty for one that issues."""
+    return ",".join(FAMILIES) if lane.endswith(f"/{CALLS_LANE}") else ""
 
 
 def width(lane: str, concurrency: int) -> int:

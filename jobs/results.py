@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from jobs.outcomes import Block
+from jobs.families import FAMILIES
+from jobs.outcomes import Block, Ending
 from jobs.outcomes import Final as FinalEnding
 from schemas import strict_json
 from schemas.envelope import Remains
@@ -19,19 +20,19 @@ from schemas.records import JobRecord
 
 
 def validated_data(job: JobRecord, document: DocumentView) -> dict[str, Any]:
-    """``data`` of a validated document."""
-    raw = document.raw
+    """``data`` of a validated document. DIAN's code stands under the family's own name: cufe, cude, cuds or cune."""
+    raw, family = document.raw, FAMILIES[job.family]
     totals = raw["totals"] if isinstance(raw.get("totals"), dict) else {}
     links = raw["links"] if isinstance(raw.get("links"), dict) else {}
     return {
         "number": document.number,
         "reference_code": document.reference_code or job.reference_code,
-        "cufe": raw.get("cufe"),
-        "qr": links.get("qr"),
+        family.unique_code: raw.get(family.unique_code),
+        "qr": links.get("qr") or raw.get("qr"),
         "public_url": links.get("public_url"),
         "issued_at": instant(raw.get("created_at")),
         "validated_at": instant(raw.get("validated_at")),
-        "total": _money(totals.get("total", raw.get("total"))),
+        "total": _money(family.total_of(raw)),
         "tax_amount": _money(totals.get("tax_amount")),
         "notifications": [{"rule": remark.rule, "message": remark.words} for remark in document.remarks],
         "warnings": strict_json.parse(job.warnings) if job.warnings else [],
@@ -49,7 +50,7 @@ def final_event(job: JobRecord, final: FinalEnding, *, attempts: int, now: datet
         type_=_final_type(job, final),
         now=now,
         attempts=attempts,
-        success=final.state == "validated",
+        success=final.state in ("validated", "completed"),
         message=final.message,
         data=final.data,
         errors=final.errors or None,
@@ -59,6 +60,26 @@ def final_event(job: JobRecord, final: FinalEnding, *, attempts: int, now: datet
 def joined_event(job: JobRecord, final: FinalEnding, *, now: datetime) -> Event:
     """The final event of a job whose document another job issued: the same result, no call of its own."""
     return final_event(job, final, attempts=0, now=now)
+
+
+def events_of(job: JobRecord, ending: Ending, *, attempts: int, now_ms: int, now: datetime) -> tuple[Event, ...]:
+    """What the end of an attempt has to tell: nothing, news on the way, or the job's final event."""
+    if job.is_tracking:
+        return tuple(radian_event(job, data, seq=job.seq + n, now=now) for n, data in enumerate(ending.news, 1))
+    if isinstance(ending, FinalEnding):
+        return (final_event(job, ending, attempts=attempts, now=now),)
+    if not ending.pending or job.pending_since:
+        return ()
+    since = datetime.fromtimestamp(now_ms / 1000, now.tzinfo)
+    return (pending_event(job, attempts=attempts, number=ending.number, since=since, now=now),)
+
+
+def radian_event(job: JobRecord, data: dict[str, Any], *, seq: int, now: datetime) -> Event:
+    """A RADIAN event found on a tracked document; published to the radian stream."""
+    message = f"Evento RADIAN {data['event_code']}: {data['event_name']}"
+    return _of_job(
+        job, seq=seq, type_="radian.event", now=now, attempts=0, success=True, message=message, data=data, errors=None
+    )
 
 
 def pending_event(job: JobRecord, *, attempts: int, number: str, since: datetime, now: datetime) -> Event:
@@ -204,7 +225,10 @@ def event_id(account: str | None, job_id: str, seq: int) -> str:
 
 
 def _final_type(job: JobRecord, final: FinalEnding) -> str:
-    return f"{job.family}.{final.state}"
+    """Documents end by what became of them, other jobs by their own name."""
+    if job.parent:
+        return f"{job.family}.archived"
+    return f"{job.type if final.state == 'completed' or not job.issues else job.family}.{final.state}"
 
 
 def _of_job(
@@ -220,12 +244,13 @@ def _of_job(
     errors: tuple[ErrorDetail, ...] | None,
 ) -> Event:
     return Event(
-        id=event_id(job.account, job.id, seq),
+        id=event_id(job.account, job.parent or job.id, seq),
         seq=seq,
         type=type_,
         time=now,
-        job_id=job.id,
-        job_type=job.type,
+        # What follows a document speaks as the job that issued it.
+        job_id=job.parent or job.id,
+        job_type=f"{job.family}.issue" if job.parent else job.type,
         account=job.account,
         reference_code=job.reference_code or None,
         batch=job.batch or None,

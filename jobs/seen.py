@@ -8,7 +8,7 @@ The client translates HTTP into these; ``decisions.py`` says what follows. The q
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from schemas.factus import DocumentView, Remark
 
@@ -36,6 +36,13 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Replied:
+    """2xx of a call that is not about one document of ours; ``body`` is None when it is not JSON."""
+
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
 class FieldsRefused:
     """422 about fields: nothing is stored, no number consumed."""
 
@@ -48,6 +55,7 @@ class RulesRefused:
     """422 with rules of DIAN: the document is stored and blocks its family until it is deleted."""
 
     remarks: tuple[Remark, ...]
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +86,14 @@ class PaymentRequired:
     message: str
 
 
+DeniedKind = Literal["version", "product", "permission", "edge"]
+
+
 @dataclass(frozen=True, slots=True)
 class Denied:
     """403: wrong API version, product not contracted, no permission, or the edge (HTML)."""
 
-    kind: Literal["version", "product", "permission", "edge"]
+    kind: DeniedKind
     message: str
 
 
@@ -132,6 +143,7 @@ Seen = (
     | Acknowledged
     | Absent
     | Done
+    | Replied
     | FieldsRefused
     | RulesRefused
     | Conflicted
@@ -146,3 +158,10 @@ Seen = (
     | NoPermit
     | TooLate
 )
+
+_NOT_TAKEN = (NotSent, NoPermit, TooLate, Throttled, Conflicted, CredentialsRefused)
+
+
+def is_taken(seen: Seen) -> bool:
+    """Whether a call counts as an attempt (docs/contract.md): it went out, and was not turned away for our state."""
+    return not isinstance(seen, _NOT_TAKEN)

@@ -1,14 +1,17 @@
 """
 What a document adds up to, by the formulas of the business rules, section 3.
 
-Works on values that the shape stage has turned into decimals; the caller sets the exact decimal context.
+A payroll adds up by its control totals. Works on values that the shape stage has turned into decimals; the caller sets
+the exact decimal context.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
 from schemas import money
 from schemas.money import HUNDRED, ZERO, round2
@@ -18,24 +21,51 @@ _FREIGHT_VALUE = "03"
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """Every sum that a rule compares. Pesos."""
+    """Every sum that a rule compares, in pesos. Of a payroll only the total is meant: its net balance."""
 
     total: Decimal
-    taxes: Decimal
-    paid: Decimal
-    rounding: Decimal
-    surcharges: Decimal
-    allowances: Decimal
-    prepaid: Decimal
-    withheld: Decimal
-    freight: Decimal
-    at_price: Decimal
+    taxes: Decimal = ZERO
+    paid: Decimal = ZERO
+    rounding: Decimal = ZERO
+    surcharges: Decimal = ZERO
+    allowances: Decimal = ZERO
+    prepaid: Decimal = ZERO
+    withheld: Decimal = ZERO
+    freight: Decimal = ZERO
+    at_price: Decimal = ZERO
     """Sum of quantity by price: what the payments equal when prices were sent with their taxes inside."""
 
-    expected: Decimal
+    expected: Decimal = ZERO
     """What the payments must add up to: total + rounding."""
-    off: Decimal
+    off: Decimal = ZERO
     """Payments minus what they must add up to."""
+
+
+class Arithmetic(NamedTuple):
+    """How the documents of a family add up."""
+
+    counts: Callable[[str], bool]
+    """Whether the sums depend on the value at a path: without it they would accuse the rest wrongly."""
+    add_up: Callable[[dict[str, Any]], Amounts]
+    """Raises KeyError when something that counts is not there; a rule says so."""
+
+    def amounts_of(self, root: dict[str, Any], refused: Collection[str] = ()) -> Amounts | None:
+        """
+        Add up a document.
+
+        Args:
+            root: The payload with decimals in its decimal fields.
+            refused: Paths that the shape stage has taken out of it.
+
+        Returns:
+            None when something that counts is missing or was refused.
+        """
+        if any(map(self.counts, refused)):
+            return None
+        try:
+            return self.add_up(root)
+        except KeyError:
+            return None
 
 
 _COUNTED_PARTS: Final = frozenset(
@@ -56,30 +86,12 @@ _COUNTED_KEYS: Final = _COUNTED_PARTS | {
 }
 
 
-def counts(field: str) -> bool:
-    """Whether the sums depend on the value at a path: without it they would accuse the payments wrongly."""
+def _counts_in_sale(field: str) -> bool:
     steps = field.split(".")
     return steps[0] in _COUNTED_PARTS and (steps[-1] in _COUNTED_KEYS or steps[-1].isdigit())
 
 
-def amounts_of(root: dict[str, Any]) -> Amounts | None:
-    """
-    Add up a bill or note.
-
-    Args:
-        root: The payload with decimals in its decimal fields.
-
-    Returns:
-        None when a tax lacks its code or rate (ITM-011, ITM-012). Not for a payload of which the shape stage has
-        refused something that counts.
-    """
-    try:
-        return _add_up(root)
-    except KeyError:
-        return None
-
-
-def _add_up(root: dict[str, Any]) -> Amounts:
+def _sale(root: dict[str, Any]) -> Amounts:
     base = taxes = withheld = freight = at_price = ZERO
     for item in root["items"]:
         line_full = item["quantity"] * item["price"]
@@ -147,3 +159,29 @@ def _charges(charges: list[dict[str, Any]]) -> tuple[Decimal, Decimal]:
     surcharges = sum([charge["amount"] for charge in charges if charge["is_surcharge"]], ZERO)
     allowances = sum([charge["amount"] for charge in charges if not charge["is_surcharge"]], ZERO)
     return surcharges, allowances
+
+
+def _counts_in_payroll(field: str) -> bool:
+    return field.partition(".")[0] in ("accruals", "deductions")
+
+
+def _payroll(root: dict[str, Any]) -> Amounts:
+    return Amounts(total=_concepts(root["accruals"]) - _concepts(root["deductions"]))
+
+
+def _concepts(concepts: dict[str, Any]) -> Decimal:
+    """Every amount below; a strike and an unpaid leave have none."""
+    rows = chain.from_iterable([found if isinstance(found, list) else [found] for found in concepts.values()])
+    return sum([row.get("amount", ZERO) for row in rows], ZERO)
+
+
+SALE: Final = Arithmetic(_counts_in_sale, _sale)
+"""Bills, notes and support documents: lines, taxes, surcharges and what is paid."""
+
+PAYROLL: Final = Arithmetic(_counts_in_payroll, _payroll)
+"""Accruals minus deductions."""
+
+
+def amounts_of(root: dict[str, Any]) -> Amounts | None:
+    """The sums of a bill or note without faults; see Arithmetic."""
+    return SALE.amounts_of(root)

@@ -123,16 +123,6 @@ class DocumentView:
     def remarks(self) -> tuple[Remark, ...]:
         return remarks(self.raw)
 
-    @property
-    def total(self) -> Decimal | None:
-        totals = self.raw.get("totals")
-        return amount(totals.get("total") if isinstance(totals, Mapping) else self.raw.get("total"))
-
-    @property
-    def party(self) -> str | None:
-        customer = self.raw.get("customer")
-        return _text(customer.get("identification")) if isinstance(customer, Mapping) else None
-
 
 def amount(value: Any) -> Decimal | None:
     """A decimal of an answer, or None when it is not there or not one."""

@@ -7,9 +7,10 @@ declared once, with :func:`part`. Nothing here looks at a document.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema, core_schema
@@ -22,10 +23,13 @@ MAX_ELEMENTS: Final = 10_000
 
 DATE_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 TIME_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
+MOMENT_PATTERN: Final = DATE_PATTERN[:-1] + "[T ]" + TIME_PATTERN[1:]
 _EXCHANGE_PATTERN: Final = DECIMAL_PATTERN.replace("{1,2}", "{1,20}")
 _MAX_ENUM: Final = 20
 
-KindName: TypeAlias = Literal["text", "code", "decimal", "number_text", "date", "time", "flag", "integer", "codes"]
+KindName: TypeAlias = Literal[
+    "text", "code", "decimal", "number_text", "whole", "date", "time", "moment", "flag", "integer", "codes"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,22 @@ class Kind:
     table: str | None = None
     places: int = 2
     takes_number: bool = False
-    """A code that official examples also send as a JSON number."""
+    """A code or amount that Factus documents as text and as JSON number, in its tables or its examples."""
+    also: frozenset[str] = frozenset()
+    """Codes that this field takes beyond its table."""
+    least: int = 0
+    most: int = 0
+    """The range of a whole number."""
+    is_sent_as_number: bool = False
+    """A whole number goes out as text otherwise."""
+    is_nullable: bool = False
+    """null is the same as no key here, and goes out as no key."""
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The codes of its table, and what it takes beyond it."""
+        assert self.table is not None
+        return tables.codes(self.table) | self.also
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         text = core_schema.str_schema(strict=True)
@@ -49,6 +68,9 @@ class Kind:
             return _one_of("decimal_form", text, integer, number)
         if self.name == "number_text":
             return _one_of("number_text_form", text, integer, number)
+        if self.name == "whole":
+            # Ten digits: nothing that is counted here needs more, and a text of a thousand is no work to read.
+            return _one_of("whole_form", core_schema.str_schema(strict=True, pattern="^[0-9]{1,10}$"), integer)
         if self.takes_number:
             return _one_of("code_form", text, integer)
         return handler(source)
@@ -60,6 +82,9 @@ class Kind:
                 return {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "number"}]}
             case "number_text":
                 return {"type": ["string", "number"]}
+            case "whole":
+                number = {"type": "integer", "minimum": self.least, "maximum": self.most}
+                return {"anyOf": [number, {"type": "string", "pattern": "^[0-9]{1,10}$"}]}
             case "code" if self.table is not None:
                 return self._code_json_schema(self.table)
             case "date":
@@ -69,7 +94,7 @@ class Kind:
 
     def _code_json_schema(self, table: str) -> dict[str, Any]:
         found: dict[str, Any] = {"type": ["string", "integer"] if self.takes_number else "string", "x-table": table}
-        codes = sorted(tables.codes(table))
+        codes = sorted(self.codes)
         if len(codes) <= _MAX_ENUM:
             found["enum"] = [*codes, *(int(code) for code in codes)] if self.takes_number else codes
         return found
@@ -83,6 +108,8 @@ def _one_of(error: str, *choices: CoreSchema) -> CoreSchema:
 
 
 Text = Annotated[str, Kind("text")]
+Nullable = Annotated[str | None, Kind("text", is_nullable=True)]
+"""A text that the tables of Factus also allow to be null."""
 Filled = Annotated[str, Kind("text"), StringConstraints(pattern=r"\S")]
 """A text that is not empty and not only spaces."""
 Amount = Annotated[str | int | Decimal, Kind("decimal")]
@@ -91,6 +118,10 @@ NumberText = Annotated[str | int | Decimal, Kind("number_text")]
 """A text that official examples also send as a JSON number."""
 DateText = Annotated[str, Kind("date"), StringConstraints(pattern=DATE_PATTERN)]
 TimeText = Annotated[str, Kind("time"), StringConstraints(pattern=TIME_PATTERN)]
+Moment = Annotated[str, Kind("moment"), StringConstraints(pattern=MOMENT_PATTERN)]
+"""A date and a time, with "T" or a space between them: the tables of Factus print the one, its examples the other."""
+Count = Annotated[str | int | Decimal, Kind("decimal", takes_number=True)]
+"""Days or hours: an integer in the tables, a text in the examples."""
 Flag = Annotated[bool, Kind("flag")]
 RangeId = Annotated[int, Kind("integer"), Field(ge=1, le=2**63 - 1)]
 
@@ -103,10 +134,29 @@ class RuleIds:
     missing: str
 
 
+class Absent(NamedTuple):
+    """A key that a sister of this object has and this one lacks: Factus would drop it without a word."""
+
+    rule: str
+    mend: str = "Quítela."
+
+
 class Part(BaseModel):
     """A JSON object of a payload: typed strictly, without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    not_here: ClassVar[dict[str, Absent]] = {}
+    """Keys of sister objects, which are refused by a rule of their own; other unknown keys break GEN-002."""
+    rule_ids: ClassVar[Mapping[str, str]] = {}
+    """What an inherited field breaks in this object: its own rule id, and the one that stands for it here."""
+    empty_rule: ClassVar[str] = "GEN-006"
+    """What null, {} and [] break where there may be no data."""
+
+
+def absent(rule: str, keys: str) -> dict[str, Absent]:
+    """Keys (space between them) that are simply to be taken out."""
+    return {key: Absent(rule) for key in keys.split()}
 
 
 def part(

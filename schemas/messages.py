@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import Final
 
 from schemas import tables
+from schemas.fields import Absent
 from schemas.money import Wrong
 from schemas.rules import Fault, Level
 
@@ -64,19 +65,20 @@ def missing(rule: str, key: str, label: str, at: str) -> Fault:
     return Fault(rule, at, f"Falta un dato obligatorio: {named(label, key)}. Agréguelo.")
 
 
-def is_null(rule: str, key: str, label: str, at: str, *, is_required: bool) -> Fault:
-    if is_required:
-        return Fault(rule, at, f"Falta un dato obligatorio: {named(label, key)} llegó como null. Escriba su valor.")
-    return Fault("GEN-006", at, f"{subject(label, key)} llegó como null. Si no hay dato, quite la clave.")
+def null_for_required(rule: str, key: str, label: str, at: str) -> Fault:
+    return Fault(rule, at, f"Falta un dato obligatorio: {named(label, key)} llegó como null. Escriba su valor.")
 
 
-def empty_object(key: str, label: str, at: str) -> Fault:
-    return Fault("GEN-006", at, f"{subject(label, key)} llegó sin contenido ({{}}). Si no hay datos, quite la clave.")
+def is_null(rule: str, key: str, label: str, at: str) -> Fault:
+    return Fault(rule, at, f"{subject(label, key)} llegó como null. Si no hay dato, quite la clave.")
 
 
-def empty_list(key: str, label: str, at: str) -> Fault:
-    message = f"La lista {named(label, key)} está vacía. Si no hay datos, es mejor quitar la clave."
-    return Fault("GEN-006", at, message, Level.WARNING)
+def empty_object(rule: str, key: str, label: str, at: str) -> Fault:
+    return Fault(rule, at, f"{subject(label, key)} llegó sin contenido ({{}}). Si no hay datos, quite la clave.")
+
+
+def empty_list(rule: str, key: str, label: str, at: str, level: Level) -> Fault:
+    return Fault(rule, at, f"La lista {named(label, key)} está vacía. Si no hay datos, quite la clave.", level)
 
 
 def too_few(rule: str, key: str, label: str, at: str) -> Fault:
@@ -134,6 +136,20 @@ def bad_time(rule: str, key: str, label: str, at: str) -> Fault:
     return Fault(rule, at, f"{subject(label, key)} debe ser una hora HH:MM:SS de 24 horas, por ejemplo 17:05:00.")
 
 
+def bad_moment(rule: str, key: str, label: str, at: str) -> Fault:
+    return Fault(
+        rule,
+        at,
+        f"{subject(label, key)} debe ser una fecha real con su hora, AAAA-MM-DDTHH:MM:SS, por ejemplo "
+        "2026-11-30T18:00:00.",
+    )
+
+
+def bad_whole(rule: str, key: str, label: str, at: str, least: int, most: int) -> Fault:
+    span = f"{least}" if least == most else f"un número entero de {least} a {most}"
+    return Fault(rule, at, f"{subject(label, key)} debe ser {span}.")
+
+
 def bad_decimal(key: str, label: str, at: str, wrong: Wrong) -> Fault:
     match wrong:
         case Wrong.PLACES:
@@ -163,6 +179,10 @@ _MISNOMERS: Final = {
         "ReteICA (07) no se puede enviar por Factus: use 05 (ReteIVA) o 06 (ReteRenta).",
     ),
     ("taxes", "03"): ("ITM-027", "ICA (03) no se puede enviar por Factus: use 01 (IVA), 04 (INC) o 35."),
+    ("support-document-identity-document-types", "13"): (
+        "DS-001",
+        "No se admite cédula (13). Una persona natural residente va con NIT (31), el mismo número y su dígito.",
+    ),
     ("currencies", "COP"): ("SUM-021", 'La moneda extranjera no puede ser COP. En pesos, quite "currency".'),
 }
 
@@ -188,12 +208,15 @@ def _hint(value: str, table: str) -> str:
     return f'Consulte la tabla "{table}".'
 
 
-def unknown_key(key: str, at: str, known: Collection[str], *, is_root: bool, in_item: bool) -> Fault:
+def absent_key(absent: Absent, key: str, at: str) -> Fault:
+    """A key of a sister document, where this one has none."""
+    return Fault(absent.rule, at, f'La clave "{key}" no existe aquí en Factus; se ignoraría en silencio. {absent.mend}')
+
+
+def unknown_key(key: str, at: str, known: Collection[str], *, is_root: bool) -> Fault:
     """A key that Factus would drop without a word: the silent way in which taxes change."""
     named_key = short(key)
     silent = f'La clave "{named_key}" no existe en Factus; se ignoraría en silencio.'
-    if key == "is_excluded" and in_item:
-        return Fault("ITM-013", at, f'{silent} El impuesto excluido va dentro de "taxes": [{{"is_excluded": true}}].')
     v2_name = V2_NAMES.get(key) or (_V2_NAMES_AT_ROOT.get(key) if is_root else None)
     if v2_name:
         mend = f'use "{v2_name}"' if v2_name.partition(".")[0] in known else "quítela"

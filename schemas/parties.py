@@ -1,12 +1,12 @@
 """
-The people and places on a document: customer, establishment, beneficiary and mandate.
+The people and places on a document: customer, provider, establishment and mandate.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from schemas.fields import Filled, Kind, Part, Text, part
+from schemas.fields import Absent, Filled, Kind, Part, Text, part
 
 IdentityCode = Annotated[str, Kind("code", "identity-document-types")]
 MunicipalityCode = Annotated[str, Kind("code", "municipalities")]
@@ -58,6 +58,42 @@ class Customer(Part):
     )
 
 
+class Provider(Part):
+    """Who sells without being obliged to invoice (proveedor)."""
+
+    not_here: ClassVar[dict[str, Absent]] = {
+        "company": Absent("DS-009", 'La razón social del proveedor va en "names".')
+    }
+
+    identification_document_code: Annotated[str, Kind("code", "support-document-identity-document-types")] = part(
+        "tipo de documento del proveedor", "31 NIT for residents; no cédula (13)", bad="DS-001"
+    )
+    identification: Filled = part(
+        "identificación del proveedor", "Number; a NIT without check digit and hyphen", bad="DS-002"
+    )
+    dv: Text = part(
+        "dígito de verificación del proveedor",
+        "Check digit, NIT only; a wrong one is refused",
+        optional=True,
+        bad="DS-003",
+    )
+    # In no table of Factus, yet in one of its examples.
+    legal_organization_code: Annotated[str, Kind("code", "legal-organizations")] = part(
+        "tipo de organización del proveedor", "1 company, 2 person", optional=True, bad="DS-009"
+    )
+    trade_name: Text = part("nombre comercial del proveedor", "Trade name", optional=True)
+    names: Filled = part("nombres del proveedor", "Name, also of a company", bad="DS-004", missing="DS-004")
+    address: Filled = part("dirección del proveedor", "Address", bad="DS-005", missing="DS-005")
+    country_code: Annotated[str, Kind("code", "countries")] = part(
+        "país del proveedor", "ISO 3166 alpha-2, capital letters", bad="DS-006", missing="DS-006"
+    )
+    municipality_code: MunicipalityCode = part(
+        "municipio del proveedor", "DIVIPOLA, five digits; required in Colombia", optional=True, bad="DS-008"
+    )
+    email: Text = part("correo del proveedor", "E-mail address", optional=True, bad="DS-011")
+    phone: Text = part("teléfono del proveedor", "Telephone", optional=True)
+
+
 class Establishment(Part):
     """The seller's establishment to print, when it is not the company's own."""
 
@@ -68,19 +104,6 @@ class Establishment(Part):
     municipality_code: MunicipalityCode = part(
         "municipio del establecimiento", "DIVIPOLA, five digits", bad="EST-003", missing="EST-001"
     )
-
-
-class Beneficiary(Part):
-    """The patient of a health bill."""
-
-    identification_document_code: Annotated[str, Kind("code", "health-identity-document-types")] = part(
-        "tipo de documento del beneficiario", "A health code (CC, TI ...), not a DIAN number", bad="OPT-024"
-    )
-    identification_number: Text = part(
-        "identificación del beneficiario", "Unless the code is SI, MS or AS", optional=True, bad="OPT-025"
-    )
-    names: Text = part("nombres del beneficiario", "Names; may be empty", optional=True)
-    surnames: Text = part("apellidos del beneficiario", "Surnames; may be empty", optional=True)
 
 
 class Mandate(Part):

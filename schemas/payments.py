@@ -1,5 +1,5 @@
 """
-How a document is paid: payments, prepayments, allowances and surcharges, the currency that is printed.
+How a document is paid: payments, allowances and surcharges, the currency that is printed.
 """
 
 from __future__ import annotations
@@ -21,18 +21,6 @@ class Payment(Part):
     reference_code: Text = part("referencia del pago", "Payment reference", optional=True)
     amount: Amount = part("valor del pago", "Greater than 0", missing="SUM-004")
     due_date: DateText = part("fecha de vencimiento", "Required with payment_form 2", optional=True, bad="GEN-012")
-
-
-class Prepayment(Part):
-    """An advance (anticipo); it reduces neither the total nor what the payments add up to."""
-
-    reference_code: Filled = part("referencia del anticipo", "Reference", missing="BILL-006")
-    received_date: DateText = part("fecha del anticipo", "Day received", bad="GEN-012", missing="BILL-006")
-    concept_code: Annotated[str, Kind("code", "health-prepayment-concepts")] = part(
-        "concepto del anticipo", "Health bills only", optional=True, bad="OPT-020"
-    )
-    amount: Amount = part("valor del anticipo", "Greater than 0", missing="BILL-006")
-    note: Text = part("nota del anticipo", "At most 5000 characters", optional=True, bad="BILL-007", max_length=5_000)
 
 
 class AllowanceCharge(Part):

@@ -40,7 +40,8 @@ class JobRecord:
     another job) or ``final``. ``epoch`` counts dispatches, ``fence`` the runs of attempts: a writer that holds an older
     fence is refused. ``sent`` is ``sending`` from before the first byte until the answer is written, so a record found
     so is of unknown outcome, as is one marked ``unknown``; ``deleting`` means that DIAN rejected it (``verdict`` holds
-    why, as errors in JSON) and that it is being removed at Factus.
+    why, as errors in JSON) and that it is being removed at Factus. ``parent`` is the issuing job that a follow-up (archive,
+    RADIAN) belongs to; ``progress`` what a job of several calls has done so far, as JSON of its own.
     """
 
     v: str = VERSION
@@ -81,11 +82,23 @@ class JobRecord:
     pending_since: int = 0
     verdict: str = ""
     number: str = ""
+    parent: str = ""
+    progress: str = ""
     next_at: int = 0
     last_error: str = ""
     final_type: str = ""
     final_at: int = 0
     worker: str = ""
+
+    @property
+    def issues(self) -> bool:
+        """Whether it issues a document; else it reads, asks or follows one."""
+        return self.type.endswith(".issue")
+
+    @property
+    def is_tracking(self) -> bool:
+        """Whether it watches the RADIAN events of a document: it publishes to their stream, and has no final event."""
+        return self.type.endswith(".track")
 
     def to_hash(self) -> dict[str, str]:
         """Fields that differ from the default: a queued job stays small in memory."""

@@ -8,7 +8,7 @@ only: what the shape stage refused has been taken out, so a check treats an abse
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -96,6 +96,10 @@ class RuleBook:
         """
         at = tuple(path.split(".")) if path else ()
         return cls(at, None if operations is None else frozenset(operations))
+
+    def within(self, operations: Iterable[str]) -> RuleBook:
+        """The same rules, opened for these operation types only."""
+        return replace(self, operations=frozenset(operations))
 
     def error(self, rule_id: str, source: str) -> Callable[[Check], Check]:
         return self._rule(rule_id, Level.ERROR, source)

@@ -1,5 +1,5 @@
 """
-Rules about a bill as a whole: contingency, related documents, purchase order (BILL).
+Rules about a bill as a whole: contingency, related documents, purchase order, prepayments (BILL).
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.rules import FINE, Document, Findings, Node, RuleBook, say
+from schemas.rules_sums import CHARGED, FREIGHT, PREPAID, ROUNDED, ROUNDING, WITHHELD, sums
 
 CONTINGENCY: Final = "03"
 
@@ -18,6 +19,9 @@ RELATED_DOCUMENT.by_shape("BILL-003")
 
 ORDER = RuleBook.about("order_reference")
 ORDER.by_shape("BILL-010")
+
+PREPAYMENT = RuleBook.about("prepayment_details.*")
+PREPAYMENT.by_shape("BILL-007")
 
 
 @BILL.error("BILL-002", "D")
@@ -37,24 +41,27 @@ def related_document_is_issued(related: Node, document: Document) -> Findings:
     return say("issue_date", 'La fecha del documento relacionado ("issue_date") es futura. Revísela.')
 
 
-NOT_CHECKED: Final = {
-    "GEN-018": "only the later-than-now part: the day is known here, not the hour",
-    "REF-002": "own store",
-    "REF-003": "own store",
-    "REF-005": "own store",
-    "RNG-001": "ranges of the account",
-    "RNG-002": "ranges of the account",
-    "RNG-003": "ranges of the account",
-    "RNG-006": "configuration of the account",
-    "RNG-007": "ranges of the account",
-    "SUM-007": "knowledge, no check",
-    "SUM-023": "the formulas themselves (amounts.py); a difference shows as SUM-008",
-    "SUM-024": "after the call",
-    "CUS-024": "needs a call",
-    "ITM-019": "profile of the issuer",
-    "ITM-028": "knowledge, no check",
-    "BILL-011": "whether tacit acceptance is meant is not in the payload",
-}
-"""Rules for bills that cannot be judged from a payload alone, and what they need."""
+@PREPAYMENT.error("BILL-006", "D")
+def prepayment_is_above_zero(prepayment: Node, document: Document) -> Findings:
+    if prepayment.get("amount", 1) > 0:
+        return FINE
+    return say("amount", 'El valor del anticipo ("amount") debe ser mayor que cero.')
 
-BILL_BOOKS: Final = (BILL, RELATED_DOCUMENT, ORDER)
+
+@PREPAYMENT.warning("BILL-008", "P")
+def prepayment_is_received(prepayment: Node, document: Document) -> Findings:
+    if prepayment.get("received_date", "0") <= document.today:
+        return FINE
+    return say("received_date", 'La fecha del anticipo ("received_date") es futura. Revísela.')
+
+
+@BILL.warning("BILL-009", "X")
+def prepayments_fit_the_total(root: Node, document: Document) -> Findings:
+    if document.amounts is None or document.amounts.prepaid <= document.amounts.total:
+        return FINE
+    return say("prepayment_details", "Los anticipos suman más que el total: el valor por pagar quedaría negativo.")
+
+
+BILL_TOTALS: Final = sums("SUM-008", PREPAID, WITHHELD, CHARGED, FREIGHT, spare=ROUNDED)
+
+BILL_BOOKS: Final = (BILL, RELATED_DOCUMENT, ORDER, PREPAYMENT, ROUNDING, BILL_TOTALS)

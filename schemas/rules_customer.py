@@ -9,8 +9,19 @@ from typing import Final
 from schemas import tables
 from schemas.check_digit import check_digit
 from schemas.rules import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
+from schemas.rules_identity import (
+    COLOMBIA,
+    NIT,
+    check_digit_is_right,
+    email_fault,
+    foreigner_has_no_municipality,
+    is_digits,
+    nit_has_a_check_digit,
+    nit_is_digits,
+    only_a_nit_has_a_check_digit,
+)
+from schemas.rules_payments import CREDIT
 
-NIT: Final = "31"
 CITIZEN_CARD: Final = "13"
 DIGITS_ONLY: Final = frozenset({"11", "12", "13", "91"})
 FINAL_CONSUMER: Final = "2" * 12
@@ -18,36 +29,21 @@ _FINAL_CONSUMERS: Final = frozenset({FINAL_CONSUMER, "2" * 11})
 _COMPANY: Final = "1"
 _PERSON: Final = "2"
 _NO_RESPONSIBILITY: Final = "R-99-PN"
-_MAX_EMAIL: Final = 254
 
 CUSTOMER = RuleBook.about("customer")
 CUSTOMER.by_shape("CUS-001 CUS-002 CUS-014 CUS-017")
 CUSTOMER.by_shape("CUS-019", "D, R+")
+CUSTOMER.error("CUS-003", "D")(nit_is_digits)
+CUSTOMER.error("CUS-006", "D, R")(check_digit_is_right)
+CUSTOMER.warning("CUS-007", "D, R")(nit_has_a_check_digit)
+CUSTOMER.error("CUS-008", "D")(only_a_nit_has_a_check_digit)
+CUSTOMER.error("CUS-018", "D")(foreigner_has_no_municipality)
+
+CUSTOMER_PAYMENT = RuleBook.about("payment_details.*")
 
 
 def is_final_consumer(customer: Node) -> bool:
     return customer.get("identification") in _FINAL_CONSUMERS
-
-
-def is_digits(text: str) -> bool:
-    return text.isascii() and text.isdigit()
-
-
-def nit_fault(field: str, identification: str) -> Findings:
-    """A NIT is digits only (CUS-003; the same for mandates, OPT-003)."""
-    if is_digits(identification):
-        return FINE
-    return say(
-        field,
-        f'El NIT ("{field}") debe llevar solo dígitos: sin dígito de verificación, guion, puntos ni espacios.',
-    )
-
-
-@CUSTOMER.error("CUS-003", "D")
-def nit_is_digits(customer: Node, document: Document) -> Findings:
-    if customer.get("identification_document_code") != NIT or "identification" not in customer:
-        return FINE
-    return nit_fault("identification", customer["identification"])
 
 
 @CUSTOMER.warning("CUS-004", "P")
@@ -74,39 +70,6 @@ def card_is_digits(customer: Node, document: Document) -> Findings:
     ):
         return FINE
     return say("identification", 'La identificación del cliente ("identification") debería llevar solo dígitos.')
-
-
-@CUSTOMER.error("CUS-006", "D, R")
-def check_digit_is_right(customer: Node, document: Document) -> Findings:
-    number = customer.get("identification", "")
-    if customer.get("identification_document_code") != NIT or not has_text(customer, "dv"):
-        return FINE
-    right = check_digit(number)
-    if right is None or customer["dv"] == right:
-        return FINE
-    if len(customer["dv"]) == 1 and is_digits(customer["dv"]):
-        return say("dv", f"El dígito de verificación del NIT {number} es {right}, no {customer['dv']}.")
-    return say("dv", f'El dígito de verificación ("dv") del NIT {number} debe ser un solo dígito: {right}.')
-
-
-@CUSTOMER.warning("CUS-007", "D, R")
-def nit_has_a_check_digit(customer: Node, document: Document) -> Findings:
-    if customer.get("identification_document_code") != NIT or has_text(customer, "dv"):
-        return FINE
-    right = check_digit(customer.get("identification", ""))
-    if right is None:
-        return FINE
-    return say(
-        "dv", f'Agregue el dígito de verificación del NIT ("dv": "{right}"); sin él la DIAN ha llegado a rechazar.'
-    )
-
-
-@CUSTOMER.error("CUS-008", "D")
-def only_a_nit_has_a_check_digit(customer: Node, document: Document) -> Findings:
-    kind = customer.get("identification_document_code")
-    if kind is None or kind == NIT or not has_text(customer, "dv"):
-        return FINE
-    return say("dv", 'El dígito de verificación ("dv") va solo con NIT (31). Quite la clave.')
 
 
 @CUSTOMER.error("CUS-009", "D")
@@ -194,18 +157,9 @@ def no_responsibility_stands_alone(customer: Node, document: Document) -> Findin
     )
 
 
-@CUSTOMER.error("CUS-018", "D")
-def foreigner_has_no_municipality(customer: Node, document: Document) -> Findings:
-    if customer.get("country_code", "CO") == "CO" or "municipality_code" not in customer:
-        return FINE
-    return say(
-        "municipality_code", 'El municipio ("municipality_code") es solo para clientes de Colombia. Quite la clave.'
-    )
-
-
 @CUSTOMER.warning("CUS-020", "X")
 def colombian_has_an_address(customer: Node, document: Document) -> Findings:
-    if document.is_final_consumer or customer.get("country_code", "CO") != "CO":
+    if document.is_final_consumer or customer.get("country_code", COLOMBIA) != COLOMBIA:
         return FINE
     if not has_text(customer, "address"):
         return say("address", 'Falta la dirección del cliente ("address"); la DIAN puede dejar una notificación.')
@@ -227,21 +181,6 @@ def mail_address_has_the_form(customer: Node, document: Document) -> Findings:
     return say("email", 'El cliente no tiene correo ("email"); la DIAN puede dejar una notificación.', Level.WARNING)
 
 
-def email_fault(field: str, email: str) -> Findings:
-    """
-    The form of an address, loosely: refuses only what no mail system takes.
-
-    Plain text work on purpose; the usual patterns take quadratic time on a long run of dots.
-    """
-    local, at, domain = email.rpartition("@")
-    clumsy = not (local and at and domain) or "@" in local or len(email) > _MAX_EMAIL
-    if clumsy or domain.startswith(".") or domain.endswith(".") or email.split() != [email]:
-        return say(field, f'El correo ("{field}") no tiene la forma nombre@dominio.com. Corríjalo.')
-    if "." not in domain:
-        return say(field, f'El dominio del correo ("{field}") no tiene punto. Revíselo.', Level.WARNING)
-    return FINE
-
-
 @CUSTOMER.warning("CUS-022", "D, uncertain")
 def final_consumer_is_written_as_agreed(customer: Node, document: Document) -> Findings:
     if not document.is_final_consumer:
@@ -256,4 +195,13 @@ def final_consumer_is_written_as_agreed(customer: Node, document: Document) -> F
     return found
 
 
-CUSTOMER_BOOKS: Final = (CUSTOMER,)
+@CUSTOMER_PAYMENT.warning("CUS-023", "P")
+def final_consumer_pays_at_once(payment: Node, document: Document) -> Findings:
+    if not document.is_final_consumer or payment.get("payment_form") != CREDIT:
+        return FINE
+    return say(
+        "payment_form", "Una venta a crédito a consumidor final no es usual. Revise el cliente o la forma de pago."
+    )
+
+
+CUSTOMER_BOOKS: Final = (CUSTOMER, CUSTOMER_PAYMENT)

@@ -1,5 +1,5 @@
 """
-Rules about any document: keys, texts, characters and the reference code (GEN, REF, RNG).
+Rules about any document: keys, texts, characters, the reference code and the range (GEN, REF, RNG).
 """
 
 from __future__ import annotations
@@ -16,19 +16,29 @@ MAX_OLD_OBSERVATION: Final = 250
 
 # XML 1.0, 2.2: tab and line ends are the only control characters that a document may hold.
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ULID: Final = re.compile("[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE | re.ASCII)
 _SAFE_REFERENCE: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 ROOT = RuleBook.about("")
-ROOT.by_shape("GEN-001 GEN-004 GEN-007 GEN-008 GEN-010 GEN-011 GEN-012 GEN-013 GEN-016 RNG-004")
+ROOT.by_shape("GEN-001 GEN-004 GEN-007 GEN-008 GEN-010 GEN-011 GEN-012 GEN-013")
 ROOT.by_shape("GEN-002 GEN-003 GEN-015", "R")
 ROOT.by_shape("GEN-005", "I")
 ROOT.by_shape("GEN-006", "D, R")
 ROOT.by_shape("GEN-009", "D (examples)", Level.WARNING)
 ROOT.by_shape("GEN-014", "P")
-ROOT.by_shape("GEN-018", "D, P")
+
+PAID = RuleBook.about("")
+PAID.by_shape("GEN-016 RNG-004")
+
+HOUR = RuleBook.about("")
+HOUR.by_shape("GEN-018", "D, P")
+
+MAIL = RuleBook.about("")
+
+PAYROLL_RANGE = RuleBook.about("")
 
 
-@ROOT.warning("GEN-017", "D")
+@PAID.warning("GEN-017", "D")
 def observation_fits_the_old_limit(root: Node, document: Document) -> Findings:
     if len(root.get("observation", "")) <= MAX_OLD_OBSERVATION:
         return FINE
@@ -39,15 +49,29 @@ def observation_fits_the_old_limit(root: Node, document: Document) -> Findings:
     )
 
 
-@ROOT.warning("GEN-019", "D, R")
+@MAIL.warning("GEN-019", "D, R")
 def mail_has_an_address(root: Node, document: Document) -> Findings:
     customer = root.get("customer")
     if customer is None or root.get("send_email", True) is False or has_text(customer, "email"):
         return FINE
     return say(
         "send_email",
-        'Factus no enviará la factura por correo: el cliente no tiene correo ("customer.email"). Agréguelo, o envíe '
+        'Factus no enviará el documento por correo: el cliente no tiene correo ("customer.email"). Agréguelo, o envíe '
         '"send_email": false.',
+    )
+
+
+@PAYROLL_RANGE.error("RNG-005", "D, uncertain")
+def payroll_range_is_an_ulid(root: Node, document: Document) -> Findings:
+    found = root.get("numbering_range_id")
+    if found is None or _ULID.fullmatch(found):
+        return FINE
+    # The table of payrolls calls it an integer, so a number may pass as well.
+    return say(
+        "numbering_range_id",
+        'El rango de nómina ("numbering_range_id") es un código de 26 letras y dígitos, como lo da Factus al consultar '
+        "los rangos de nómina.",
+        Level.WARNING if found.strip() else None,
     )
 
 
@@ -111,3 +135,14 @@ def _bad_character(at: str) -> Fault:
 
 
 GENERAL_BOOKS: Final = (ROOT,)
+
+PAID_BOOKS: Final = (PAID,)
+"""Bills, notes and support documents."""
+
+HOUR_BOOKS: Final = (HOUR,)
+"""The same without credit notes."""
+
+MAIL_BOOKS: Final = (MAIL,)
+"""Bills, credit and debit notes."""
+
+PAYROLL_RANGE_BOOKS: Final = (PAYROLL_RANGE,)

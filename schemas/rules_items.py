@@ -1,5 +1,5 @@
 """
-Rules about the lines of a bill or credit note, their taxes and withholdings (ITM).
+Rules about lines, their taxes and withholdings (ITM).
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ ITEM.by_shape("ITM-013", "R")
 ITEM.by_shape("ITM-027")
 
 TAX = RuleBook.about("items.*.taxes.*")
+SALE_ITEM = RuleBook.about("items.*")
+SALE_TAX = RuleBook.about("items.*.taxes.*")
+DISCOUNT = RuleBook.about("items.*")
 
 WITHHOLDING = RuleBook.about("items.*.withholding_taxes.*")
 
@@ -126,7 +129,7 @@ def _tax_identity(tax: Node) -> object:
     return (IVA, True) if tax.get("is_excluded") else tax.get("code")
 
 
-@ITEM.warning("ITM-017", "P")
+@SALE_ITEM.warning("ITM-017", "P")
 def not_both_iva_and_inc(item: Node, document: Document) -> Findings:
     taxes = item.get("taxes", ())
     if len(taxes) < 2 or not {IVA, INC} <= {tax.get("code") for _, tax in _taxes(item)}:
@@ -134,7 +137,7 @@ def not_both_iva_and_inc(item: Node, document: Document) -> Findings:
     return say("taxes", "La línea lleva IVA e impuesto al consumo (INC) a la vez, lo que no es usual. Revísela.")
 
 
-@ITEM.error("ITM-020", "D")
+@DISCOUNT.error("ITM-020", "D")
 def one_kind_of_discount(item: Node, document: Document) -> Findings:
     if not (item.get("discount_amount") and item.get("discount_rate")):
         return FINE
@@ -143,7 +146,7 @@ def one_kind_of_discount(item: Node, document: Document) -> Findings:
     )
 
 
-@ITEM.error("ITM-021", "I")
+@DISCOUNT.error("ITM-021", "I")
 def discount_fits_the_line(item: Node, document: Document) -> Findings:
     discount = item.get("discount_amount")
     if not discount or "quantity" not in item or "price" not in item:
@@ -164,7 +167,7 @@ def discount_rate_is_a_percentage(item: Node, document: Document) -> Findings:
     return say("discount_rate", 'El porcentaje de descuento ("discount_rate") debe estar entre 0 y 100.')
 
 
-@TAX.error("ITM-011", "D")
+@SALE_TAX.error("ITM-011", "D")
 def tax_has_a_code(tax: Node, document: Document) -> Findings:
     if "code" in tax or tax.get("is_excluded"):
         return FINE
@@ -182,7 +185,7 @@ def tax_has_a_rate(tax: Node, document: Document) -> Findings:
     return say("rate", 'La tarifa del impuesto ("rate") debe estar entre 0 y 100.')
 
 
-@TAX.warning("ITM-018", "P (tax law)")
+@SALE_TAX.warning("ITM-018", "P (tax law)")
 def tax_rate_is_usual(tax: Node, document: Document) -> Findings:
     usual = _USUAL_RATES.get(tax.get("code", ""))
     rate = tax.get("rate")
@@ -196,7 +199,7 @@ def tax_rate_is_usual(tax: Node, document: Document) -> Findings:
 def withholding_rate_is_a_percentage(withholding: Node, document: Document) -> Findings:
     if 0 <= withholding.get("rate", 0) <= HUNDRED:
         return FINE
-    return say("rate", 'La tarifa de la autorretención ("rate") debe estar entre 0 y 100.')
+    return say("rate", 'La tarifa de la retención ("rate") debe estar entre 0 y 100.')
 
 
 @ITEM.error("ITM-025", "D, repeats P")
@@ -205,7 +208,7 @@ def no_withholding_comes_twice(item: Node, document: Document) -> Findings:
     if len(withholdings) < 2:
         return FINE
     told = [(position, one.get("code")) for position, one in enumerate(withholdings) if one]
-    return _repeated("withholding_taxes", told, "La autorretención está repetida en la línea. Deje una.")
+    return _repeated("withholding_taxes", told, "La retención está repetida en la línea. Deje una.")
 
 
 @ITEM.warning("ITM-026", "P")
@@ -237,3 +240,9 @@ def _repeated(key: str, told: list[tuple[int, object]], message: str) -> Finding
 
 
 ITEM_BOOKS: Final = (ITEM, TAX, WITHHOLDING)
+
+SALE_ITEM_BOOKS: Final = (SALE_ITEM, SALE_TAX)
+"""What lines of bills, credit and debit notes have beyond them: taxes other than IVA."""
+
+DISCOUNT_BOOKS: Final = (DISCOUNT,)
+"""Bills and credit notes, which take a discount as an amount too."""

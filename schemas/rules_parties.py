@@ -7,18 +7,14 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.rules import FINE, Document, Findings, Node, RuleBook, say
-from schemas.rules_customer import email_fault
+from schemas.rules_identity import mail_address_has_the_form
 
 ESTABLISHMENT = RuleBook.about("establishment")
 ESTABLISHMENT.by_shape("EST-001 EST-003")
+ESTABLISHMENT.error("EST-002", "I")(mail_address_has_the_form)
 
 BILLING_PERIOD = RuleBook.about("billing_period")
 BILLING_PERIOD.by_shape("EST-004")
-
-
-@ESTABLISHMENT.error("EST-002", "I")
-def mail_address_has_the_form(establishment: Node, document: Document) -> Findings:
-    return email_fault("email", establishment["email"]) if "email" in establishment else FINE
 
 
 @BILLING_PERIOD.error("EST-006", "R")
@@ -36,4 +32,6 @@ def period_has_more_than_a_day(period: Node, document: Document) -> Findings:
     return say("end_date", "El período empieza y termina el mismo día; Factus pide un fin posterior al inicio.")
 
 
-PARTY_BOOKS: Final = (ESTABLISHMENT, BILLING_PERIOD)
+ESTABLISHMENT_BOOKS: Final = (ESTABLISHMENT,)
+
+PERIOD_BOOKS: Final = (BILLING_PERIOD,)

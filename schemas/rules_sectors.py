@@ -9,7 +9,7 @@ from typing import Final
 
 from schemas import money
 from schemas.rules import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
-from schemas.rules_customer import NIT, nit_fault
+from schemas.rules_identity import NIT, nit_fault
 
 MANDATES: Final = "11"
 TRANSPORT: Final = "12"
@@ -43,11 +43,15 @@ MANDATES_BILL = RuleBook.about("", {MANDATES})
 TRANSPORT_ITEM = RuleBook.about("items.*", {TRANSPORT})
 CARGO = RuleBook.about("items.*.additional_properties.*", {TRANSPORT})
 CARGO.by_shape("OPT-007")
+FREIGHT = RuleBook.about("items.*.additional_properties.*")
 
 HEALTH_BILL = RuleBook.about("", HEALTH_REPORTS)
 HEALTH = RuleBook.about("health", HEALTH_TYPES)
-HEALTH.by_shape("OPT-013 OPT-015")
-HEALTH.by_shape("OPT-014 OPT-017", "D9")
+HEALTH.by_shape("OPT-013")
+HEALTH.by_shape("OPT-017", "D9")
+COVERAGE = RuleBook.about("health")
+COVERAGE.by_shape("OPT-015")
+COVERAGE.by_shape("OPT-014", "D9")
 
 PREPAYMENT = RuleBook.about("prepayment_details.*", {"SS-CUFE", "SS-Reporte"})
 
@@ -130,7 +134,7 @@ def consignment_has_all_properties(item: Node, document: Document) -> Findings:
     )
 
 
-@CARGO.error("OPT-009", "D")
+@FREIGHT.error("OPT-009", "D")
 def freight_has_quantity_and_unit(prop: Node, document: Document) -> Findings:
     if prop.get("code") != _FREIGHT:
         return FINE
@@ -186,7 +190,7 @@ def not_both_contract_and_reason(health: Node, document: Document) -> Findings:
     return say("without_contract_code", "Llegaron un contrato y una causal para no tenerlo. Deje uno de los dos.")
 
 
-@HEALTH.error("OPT-019", "D, uncertain")
+@COVERAGE.error("OPT-019", "D, uncertain")
 def policy_is_told(health: Node, document: Document) -> Findings:
     coverage = health.get("coverage_code")
     if has_text(health, "policy_number") or (coverage not in _POLICIES and coverage != _PROBABLE_POLICY):
@@ -249,7 +253,12 @@ def health_parts_are_for_health(root: Node, document: Document) -> Findings:
     ]
 
 
+SHARED_SECTOR_BOOKS: Final = (FREIGHT, COVERAGE)
+"""Of credit notes too, which tell no sector: the keys alone open them."""
+
 SECTOR_BOOKS: Final = (
+    FREIGHT.within({TRANSPORT}),
+    COVERAGE.within(HEALTH_TYPES),
     ITEM,
     SCHEMED_ITEM,
     MANDATED_ITEM,

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final, TypeAlias, cast, get_args, get_origin
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from schemas import messages, money, tables
-from schemas.fields import Kind, RuleIds
+from schemas import messages, money
+from schemas.fields import Kind, Part, RuleIds
 from schemas.money import EXACT, ZERO
 from schemas.places import Place, dotted
-from schemas.rules import Fault
+from schemas.rules import Fault, Level
 
 _ABSENT: Final = object()
 
@@ -31,14 +30,14 @@ class Walk:
     """What one walk over a payload brings to light."""
 
     faults: list[Fault] = field(default_factory=list)
-    n_numbers: int = 0
-    """JSON numbers where the documents of Factus write texts."""
+    n_respelled: int = 0
+    """Values that are sent in another form than they came in."""
     first_decimal_number: str = ""
 
 
 Reader: TypeAlias = Callable[[Any, Place, Walk], Any]
-"""Reads the value of its field in the node at a place. Returns what stands in the typed payload, or _ABSENT after
-reporting a fault."""
+"""Reads the value of its field in the node at a place. Returns what stands in the typed payload, or _ABSENT: after
+reporting a fault, or for a null that means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,8 @@ class FieldShape:
     bad: str
     missing: str
     is_required: bool
+    empty: str
+    """The rule that null, {} or an empty list breaks when the field is optional."""
     part: Shape | None
     is_list: bool
 
@@ -58,13 +59,14 @@ class FieldShape:
 class Shape:
     """One model, compiled."""
 
-    __slots__ = ("fields", "model", "numbers", "parts", "readers")
+    __slots__ = ("fields", "model", "nullable", "numbers", "parts", "readers")
 
-    def __init__(self, model: type[BaseModel]) -> None:
+    def __init__(self, model: type[Part]) -> None:
         self.model = model
-        self.fields = {key: _field_shape(key, info) for key, info in model.model_fields.items()}
+        self.fields = {key: _field_shape(model, key, info) for key, info in model.model_fields.items()}
         self.readers: dict[str, Reader] = {key: reader for key, it in self.fields.items() if (reader := _reader(it))}
         self.numbers = tuple(key for key, it in self.fields.items() if it.kind and _may_be_number(it.kind))
+        self.nullable = tuple(key for key, it in self.fields.items() if it.kind and it.kind.is_nullable)
         self.parts = tuple(it for it in self.fields.values() if it.part)
 
     def typed(self, node: dict[str, Any], at: Place, walk: Walk) -> dict[str, Any]:
@@ -91,12 +93,18 @@ class Shape:
         return frozenset(self.fields).union(*below)
 
     def wire(self, node: dict[str, Any]) -> dict[str, Any]:
-        """Copy a node with texts where numbers stood in decimal and code fields. Only for a payload without faults."""
+        """
+        Copy a node with its numbers as Factus documents them, texts in decimal and code fields, and without null.
+
+        Only for a payload without faults.
+        """
         found = node.copy()
+        for key in self.nullable:
+            if key in node and node[key] is None:
+                del found[key]
         for key in self.numbers:
-            value = node.get(key)
-            if value is not None and type(value) is not str:
-                found[key] = format(value, "f") if isinstance(value, Decimal) else str(value)
+            if key in node:
+                found[key] = _as_sent(self.fields[key].kind, node[key])
         for it in self.parts:
             value = node.get(it.key)
             if value is not None and it.part is not None:
@@ -105,31 +113,41 @@ class Shape:
 
 
 @cache
-def shape_of(model: type[BaseModel]) -> Shape:
+def shape_of(model: type[Part]) -> Shape:
     """The compiled form of a model, made once."""
     return Shape(model)
 
 
-def _field_shape(key: str, info: FieldInfo) -> FieldShape:
+def _field_shape(model: type[Part], key: str, info: FieldInfo) -> FieldShape:
     kind = next((one for one in info.metadata if isinstance(one, Kind)), None)
     ids = next(one for one in info.metadata if isinstance(one, RuleIds))
     is_list = get_origin(info.annotation) is list
     inner = get_args(info.annotation)[0] if is_list else info.annotation
-    is_part = isinstance(inner, type) and issubclass(inner, BaseModel)
+    is_part = isinstance(inner, type) and issubclass(inner, Part)
+    bad = ids.bad or ("GEN-007" if kind and kind.name == "decimal" else "GEN-010")
     return FieldShape(
         key=key,
         label=info.title or key,
         kind=kind,
-        bad=ids.bad or ("GEN-007" if kind and kind.name == "decimal" else "GEN-010"),
-        missing=ids.missing,
+        bad=model.rule_ids.get(bad, bad),
+        missing=model.rule_ids.get(ids.missing, ids.missing),
         is_required=info.is_required(),
-        part=shape_of(cast("type[BaseModel]", inner)) if is_part else None,
+        empty=model.empty_rule,
+        part=shape_of(cast("type[Part]", inner)) if is_part else None,
         is_list=is_list,
     )
 
 
 def _may_be_number(kind: Kind) -> bool:
-    return kind.name in ("decimal", "number_text") or kind.takes_number
+    return kind.name in ("decimal", "number_text", "whole") or kind.takes_number
+
+
+def _as_sent(kind: Kind | None, value: Any) -> Any:
+    if kind is not None and kind.name == "whole":
+        return int(value) if kind.is_sent_as_number else str(int(value))
+    if type(value) is str:
+        return value
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 def _reader(it: FieldShape) -> Reader | None:
@@ -137,28 +155,35 @@ def _reader(it: FieldShape) -> Reader | None:
         return _list_reader(it, it.part) if it.is_list else _part_reader(it, it.part)
     match it.kind:
         case Kind(name="decimal"):
-            return _decimal_reader(it, it.kind.places)
+            return _decimal_reader(it, it.kind)
         case Kind(name="number_text"):
             return _number_text_reader(it)
+        case Kind(name="whole"):
+            return _whole_reader(it, it.kind)
         case Kind(name="code", table=str() as table):
-            return _code_reader(it, table)
+            return _code_reader(it, table, it.kind.codes)
+        case Kind(name="text", is_nullable=True):
+            return _read_nullable
         case Kind(name="date"):
             return _date_reader(it)
+        case Kind(name="moment"):
+            return _moment_reader(it)
         case _:
             return None
 
 
-def _decimal_reader(it: FieldShape, places: int) -> Reader:
+def _decimal_reader(it: FieldShape, kind: Kind) -> Reader:
     def read(value: Any, at: Place, walk: Walk) -> Any:
         if type(value) is str:
             # The model's pattern has seen to the form; only an exchange rate may have more than two decimals.
             number = Decimal(value)
             # money.normal, written out: this is the busiest line of all.
             return number.normalize(EXACT) if number else ZERO
-        parsed = money.parse(value, places=places)
+        parsed = money.parse(value, places=kind.places)
         if isinstance(parsed, Decimal):
-            walk.n_numbers += 1
-            walk.first_decimal_number = walk.first_decimal_number or dotted((at, it.key))
+            walk.n_respelled += 1
+            if not (kind.takes_number or walk.first_decimal_number):
+                walk.first_decimal_number = dotted((at, it.key))
             return money.normal(parsed)
         walk.faults.append(messages.bad_decimal(it.key, it.label, dotted((at, it.key)), parsed))
         return _ABSENT
@@ -170,7 +195,7 @@ def _number_text_reader(it: FieldShape) -> Reader:
     def read(value: Any, at: Place, walk: Walk) -> Any:
         if type(value) is str:
             return value
-        walk.n_numbers += 1
+        walk.n_respelled += 1
         parsed = money.parse(value)
         if isinstance(parsed, Decimal):
             return format(parsed, "f")
@@ -180,12 +205,31 @@ def _number_text_reader(it: FieldShape) -> Reader:
     return read
 
 
-def _code_reader(it: FieldShape, table: str) -> Reader:
-    known = tables.codes(table)
+def _read_nullable(value: Any, at: Place, walk: Walk) -> Any:
+    if value is not None:
+        return value
+    walk.n_respelled += 1
+    return _ABSENT
 
+
+def _whole_reader(it: FieldShape, kind: Kind) -> Reader:
+    def read(value: Any, at: Place, walk: Walk) -> Any:
+        # Compared by type as well: "1" and 1 are one number and two spellings.
+        number = int(value)
+        if kind.least <= number <= kind.most:
+            sent = _as_sent(kind, value)
+            walk.n_respelled += type(sent) is not type(value) or sent != value
+            return number
+        walk.faults.append(messages.bad_whole(it.bad, it.key, it.label, dotted((at, it.key)), kind.least, kind.most))
+        return _ABSENT
+
+    return read
+
+
+def _code_reader(it: FieldShape, table: str, known: frozenset[str]) -> Reader:
     def read(value: Any, at: Place, walk: Walk) -> Any:
         if type(value) is not str:
-            walk.n_numbers += 1
+            walk.n_respelled += 1
             # An integer of a hundred digits is no code; str() of a longer one could be refused by Python itself.
             value = str(value) if -1000 < value < 1000 else ""
         if value in known:
@@ -208,6 +252,18 @@ def _date_reader(it: FieldShape) -> Reader:
     return read
 
 
+def _moment_reader(it: FieldShape) -> Reader:
+    def read(value: Any, at: Place, walk: Walk) -> Any:
+        try:
+            # One form of both spellings: texts of it compare as the moments do.
+            return datetime.fromisoformat(value).isoformat()
+        except ValueError:
+            walk.faults.append(messages.bad_moment(it.bad, it.key, it.label, dotted((at, it.key))))
+            return _ABSENT
+
+    return read
+
+
 def _part_reader(it: FieldShape, part: Shape) -> Reader:
     def read(value: Any, at: Place, walk: Walk) -> Any:
         return part.typed(value, (at, it.key), walk)
@@ -218,7 +274,7 @@ def _part_reader(it: FieldShape, part: Shape) -> Reader:
 def _list_reader(it: FieldShape, part: Shape) -> Reader:
     def read(value: Any, at: Place, walk: Walk) -> Any:
         if not value:
-            walk.faults.append(messages.empty_list(it.key, it.label, dotted((at, it.key))))
+            walk.faults.append(messages.empty_list(it.empty, it.key, it.label, dotted((at, it.key)), Level.WARNING))
         # None stands for an element that is no object: its place is kept, so that paths stay true.
         here = (at, it.key)
         return [None if one is None else part.typed(one, (here, position), walk) for position, one in enumerate(value)]

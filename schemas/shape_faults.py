@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from pydantic import ValidationError
 
 from schemas import messages, money
-from schemas.rules import Fault
+from schemas.rules import Fault, Level
 from schemas.shape import FieldShape, Shape
 
 MAX_EXPLAINED: Final = 1_000
@@ -67,12 +67,15 @@ def _tell(shape: Shape, location: Location, found: Mapping[str, Any]) -> Fault:
         return messages.not_an_object()
     if found["type"] == "extra_forbidden":
         owner = _shape_at(shape, location[:-1])
-        is_root = len(location) == 1
-        in_item = len(location) == 3 and location[0] == "items"
-        return messages.unknown_key(str(location[-1]), at, owner.fields, is_root=is_root, in_item=in_item)
+        key = str(location[-1])
+        if key in owner.model.not_here:
+            return messages.absent_key(owner.model.not_here[key], key, at)
+        return messages.unknown_key(key, at, owner.fields, is_root=len(location) == 1)
     it = _field_at(shape, location)
     if found["input"] is None:
-        return messages.is_null(it.missing, it.key, it.label, at, is_required=it.is_required)
+        if it.is_required:
+            return messages.null_for_required(it.missing, it.key, it.label, at)
+        return messages.is_null(it.empty, it.key, it.label, at)
     return TELLERS.get(found["type"], _tell_by_kind)(it, at, found)
 
 
@@ -105,6 +108,10 @@ def _tell_by_kind(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
             return messages.bad_date(it.bad, it.key, it.label, at)
         case "time":
             return messages.bad_time(it.bad, it.key, it.label, at)
+        case "moment":
+            return messages.bad_moment(it.bad, it.key, it.label, at)
+        case "whole" if it.kind:
+            return messages.bad_whole(it.bad, it.key, it.label, at, it.kind.least, it.kind.most)
         case "flag":
             return messages.not_flag(it.bad, it.key, it.label, at)
         case "integer":
@@ -128,13 +135,19 @@ def _tell_part(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
     return messages.not_part(it.bad, it.key, it.label, at)
 
 
+def _tell_too_short(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
+    if it.is_required:
+        return messages.too_few(it.bad, it.key, it.label, at)
+    return messages.empty_list(it.empty, it.key, it.label, at, Level.ERROR)
+
+
 TELLERS: Final[Mapping[str, Teller]] = {
     "missing": lambda it, at, found: messages.missing(it.missing, it.key, it.label, at),
     "model_type": _tell_part,
     "model_attributes_type": _tell_part,
     "dict_type": _tell_part,
     "list_type": _tell_list,
-    "too_short": lambda it, at, found: messages.too_few(it.bad, it.key, it.label, at),
+    "too_short": _tell_too_short,
     "too_long": lambda it, at, found: messages.too_many(it.bad, it.key, it.label, at, found["ctx"]["max_length"]),
     "string_too_long": lambda it, at, found: messages.too_long(
         it.bad, it.key, it.label, at, found["ctx"]["max_length"]
@@ -150,6 +163,7 @@ TELLERS: Final[Mapping[str, Teller]] = {
     "decimal_form": _tell_by_kind,
     "number_text_form": _tell_by_kind,
     "code_form": _tell_by_kind,
+    "whole_form": _tell_by_kind,
 }
 """Every error type that our models can produce; a test walks the compiled schemas and compares."""
 
@@ -161,7 +175,7 @@ def _empty_object_above(location: Location, shape: Shape, payload: dict[str, Any
         return None
     it = _field_at(shape, above)
     at = ".".join(map(str, above))
-    return None if it.is_required else messages.empty_object(it.key, it.label, at)
+    return None if it.is_required else messages.empty_object(it.empty, it.key, it.label, at)
 
 
 def _value_at(payload: Any, location: Location) -> Any:

@@ -8,12 +8,17 @@ reference), so that a test can ask what was issued rather than which method was 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from jobs import seen as s
+from jobs.archiving import Stored as StoredFile
+from jobs.errors import ArchiveConflict
+from jobs.requests import Request
 from jobs.seen import Seen
 from schemas import strict_json
 from schemas.factus import DocumentView
@@ -36,6 +41,8 @@ class FakeFactus:
 
     ``script`` answers the next creates in order; an entry may be a Seen (nothing is stored), or a callable that is
     given the stored document's normal answer and returns what is seen instead (the answer is lost, late ...).
+    ``replies`` answers other calls by ``METHOD /path``, in order, the last one again and again; a download has a file
+    anyway.
     """
 
     script: list[Seen | Callable[[Seen], Seen]] = field(default_factory=list)
@@ -48,6 +55,9 @@ class FakeFactus:
     before_create: Callable[[JobRecord], Any] | None = None
     gate: asyncio.Event | None = None
     blocker: Seen = field(default_factory=s.Absent)
+    replies: dict[str, list[Seen]] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+    before_call: Callable[[Request], Any] | None = None
 
     async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
         self.calls["create"] += 1
@@ -80,6 +90,20 @@ class FakeFactus:
         self.deleted.append(reference_code)
         return s.Done() if self.documents.pop(reference_code, None) else s.Absent()
 
+    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Seen:
+        name = f"{request.method} {request.path}"
+        self.calls[name] += 1
+        self.requests.append(request)
+        if self.before_call:
+            await self.before_call(request)
+        planned = self.replies.get(name)
+        if planned:
+            return planned.pop(0) if len(planned) > 1 else planned[0]
+        if "/download-" in request.path:
+            key = "pdf_base_64_encoded" if request.path.endswith("pdf") else "xml_base_64_encoded"
+            return s.Replied({"data": {"file_name": "f", key: base64.b64encode(name.encode()).decode()}})
+        return s.NotFound("no encontrado")
+
     def _store(self, job: JobRecord) -> Seen:
         known = self.documents.get(job.reference_code)
         if known:
@@ -89,6 +113,23 @@ class FakeFactus:
         stored = Stored(number, a_document(job, number=number))
         self.documents[job.reference_code] = stored
         return s.DocumentSeen(DocumentView(stored.raw))
+
+
+@dataclass
+class MemoryArchive:
+    """The port ``Archive``: ``faults`` are raised first, in order."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    faults: list[Exception] = field(default_factory=list)
+
+    async def put(self, name: str, content: bytes, *, content_type: str) -> StoredFile:
+        if self.faults:
+            raise self.faults.pop(0)
+        known = self.files.setdefault(name, content)
+        held = StoredFile(f"memory:///{name}", hashlib.sha256(known).hexdigest(), len(known))
+        if known != content:
+            raise ArchiveConflict(held)
+        return held
 
 
 def a_document(job: JobRecord, *, number: str = "SETP1", **changes: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from jobs.ports import Gateway
 from tests.builders import a_bill
-from tests.fakes import FakeFactus
+from tests.fakes import FakeFactus, MemoryArchive
 from worker.bootstrap import Services, build
 from worker.process import run_tasks
 from worker.settings import Account, Settings
@@ -56,6 +56,7 @@ def services_on(
     built = build(some_settings(namespace, **settings), by_name, redis, redis)
     gateways: Mapping[str, Gateway] = dict.fromkeys(by_name, gateway or FakeFactus())
     built.runner.gateways = gateways
+    built.runner.archive = MemoryArchive()
     return built
 
 

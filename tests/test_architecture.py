@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "worker": {"worker", "jobs", "schemas"},
     "sandbox": {"sandbox"},
 }
-ADAPTERS_ONLY = {"redis", "arq", "httpx", "starlette", "uvicorn", "click", "rich", "structlog"}
+ADAPTERS_ONLY = {"obstore", "redis", "arq", "httpx", "starlette", "uvicorn", "click", "rich", "structlog"}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from typing import Final as Constant
@@ -20,13 +20,16 @@ import structlog
 from arq.worker import RetryJob
 
 from jobs.backoff import BackoffPolicy
+from jobs.calls import CallDeciding, Desk, run_call
 from jobs.decisions import Judge
 from jobs.errors import LeaseLost, LedgerUnavailable
+from jobs.following import follow_ups
 from jobs.intake import day_bounds_ms
 from jobs.issue import issue
-from jobs.outcomes import Again, Attempted, Final
-from jobs.ports import Gateway
-from jobs.results import blocked_event, final_event, joined_event, pending_event, resumed_event
+from jobs.outcomes import Again, Attempted, Final, scope_of
+from jobs.ports import Archive, Gateway
+from jobs.registry import JobType, type_of
+from jobs.results import blocked_event, events_of, joined_event, resumed_event
 from schemas import strict_json
 from schemas.event import ErrorDetail, Event
 from schemas.records import JobRecord
@@ -50,9 +53,11 @@ class AttemptRunner:
     ledger: Ledger
     accounts: Mapping[str, Account]
     gateways: Mapping[str, Gateway]
+    archive: Archive
     backoff: BackoffPolicy
     draining: asyncio.Event
     settle_ms: int
+    radian_interval_s: float
     on_end: Callable[[], None] = lambda: None
     """Called when an attempt's end started nothing in its place: the lane has said when to look at it next."""
     draw: Callable[[], float] = random.random
@@ -96,14 +101,9 @@ class AttemptRunner:
         _log_attempt(taken.job, attempted.ending, attempts, taken.standing.now_ms, started)
 
     async def _attempt(self, taken: Taken) -> Attempted:
-        job, standing = taken.job, taken.standing
-        judge = Judge(job, self.backoff, self.draw, _deletes_rejected(job), standing, self.settle_ms)
-        zone = self.accounts[job.account].zone
-        day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
+        job = taken.job
         try:
-            return await issue(
-                judge, self.gateways[job.account], self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms
-            )
+            return await self._work(taken, type_of(job.type))
         except (LeaseLost, LedgerUnavailable):
             raise
         except Exception as exc:  # a defect of ours must not lose the job, nor run it hot
@@ -113,26 +113,48 @@ class AttemptRunner:
                 return Attempted(Final("failed", reason.message, errors=(reason,)), 0)
             return Attempted(Again("job", _DEFECT_PAUSE_S, reason, "unknown", weather="unclear"), 0)
 
+    async def _work(self, taken: Taken, job_type: JobType) -> Attempted:
+        job, standing = taken.job, taken.standing
+        gateway, zone = self.gateways[job.account], self.accounts[job.account].zone
+        day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
+        if job_type.issues:
+            judge = Judge(
+                job, self.backoff, self.draw, standing, self.settle_ms, delete_rejected=_deletes_rejected(job)
+            )
+            return await issue(judge, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
+        assert job_type.work is not None
+        deciding = CallDeciding(job, self.backoff, self.draw, standing, self.settle_ms)
+        desk = Desk(deciding, gateway, self.archive, self.radian_interval_s)
+        return await run_call(job_type.work, desk, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
+
     async def _write_end(self, taken: Taken, attempted: Attempted) -> int:
         job, ending = taken.job, attempted.ending
         now = datetime.now(self.accounts[job.account].zone)
         attempts = job.attempts + attempted.n_sent
+        events = events_of(job, ending, attempts=attempts, now_ms=taken.standing.now_ms, now=now)
         notices = await self._notices(taken, attempted, now)
-        goes_on = not self.draining.is_set()
+        page = Page(
+            fields=_record_fields(job, ending, events, attempts, taken.standing.now_ms),
+            weather=attempted.weather,
+            goes_on=not self.draining.is_set(),
+            events=events,
+            notices=notices,
+        )
         if isinstance(ending, Again):
-            event, fields = _pause_record(job, ending, attempts, taken.standing.now_ms, now)
-            page = Page(fields, attempted.weather, goes_on, event, notices=notices)
             return await self.ledger.pause(taken, ending, page)
-        event = final_event(job, ending, attempts=attempts, now=now)
-        fields = {"attempts": attempts, "seq": event.seq, "number": ending.number}
-        fields |= _error_field(ending.errors[0]) if ending.errors else {"last_error": ""}
-        dead = dead_letter(job, ending, event) if ending.state == "failed" else {}
+        if ending.state == "failed" and events:
+            page = replace(page, dead=dead_letter(job, ending, events[-1]))
 
         def joined(others: Sequence[JobRecord]) -> list[Event]:
             return [joined_event(other, ending, now=now) for other in others]
 
-        page = Page(fields, attempted.weather, goes_on, event, dead, notices)
-        return await self.ledger.close(taken, ending, page, joined=joined)
+        def following(others: Sequence[JobRecord]) -> list[JobRecord]:
+            if ending.state != "validated" or ending.data is None:
+                return []
+            data = ending.data
+            return [row for one in (job, *others) for row in follow_ups(one, data, seq=one.seq + 1)]
+
+        return await self.ledger.close(taken, ending, page, joined=joined, following=following)
 
     async def _notices(self, taken: Taken, attempted: Attempted, now: datetime) -> tuple[Notice, ...]:
         """What the operator must be told: a new block, or that an old one is over."""
@@ -141,17 +163,25 @@ class AttemptRunner:
             known_since_ms = standing.family_blocked_since_ms if block.family else standing.account_blocked_since_ms
             if known_since_ms:
                 return ()
-            n_waiting = await self.ledger.n_waiting(job.account, block.family)
+            lane = None if block.family is None else job.lane
+            n_waiting = await self.ledger.n_waiting(job.account, lane)
             event = blocked_event(job.account, block, n_waiting=n_waiting + 1, since=now)
-            return (Notice("blocked", block.family, event),)
+            return (Notice("blocked", block.scope, event),)
         if attempted.weather != "fair" or _is_conflict(attempted.ending):
             return ()
+        by_call = not type_of(job.type).issues
+        # Reading is free of charge: that it works says nothing of a plan that is used up.
+        says_nothing = by_call and standing.account_hold_reason == "factus.payment_required"
         blocked: dict[str | None, int] = {
-            None: standing.account_blocked_since_ms,
+            None: 0 if says_nothing else standing.account_blocked_since_ms,
             job.family: standing.family_blocked_since_ms,
         }
         return tuple(
-            Notice("resumed", family, resumed_event(job.account, family, since=_instant(since_ms, now), now=now))
+            Notice(
+                "resumed",
+                scope_of(family, by_call=by_call),
+                resumed_event(job.account, family, since=_instant(since_ms, now), now=now),
+            )
             for family, since_ms in blocked.items()
             if since_ms
         )
@@ -164,11 +194,16 @@ def _context(job: JobRecord) -> dict[str, Any]:
 
 def dead_letter(job: JobRecord, final: Final, event: Event) -> dict[str, Arg]:
     """A failed job as a person needs it: why, and an envelope that can be pushed again."""
+    payload = strict_json.parse(job.payload) if job.payload else {}
+    type_ = job.type
+    if job.parent:
+        # What could not be archived by itself can be asked for by anybody.
+        type_, payload = f"{job.family}.download", {"number": payload["number"], "kinds": payload["kinds"]}
     envelope = {
-        "id": job.id,
-        "type": job.type,
+        "id": job.id.replace("~", "."),
+        "type": type_,
         "account": job.account,
-        "payload": strict_json.parse(job.payload) if job.payload else {},
+        "payload": payload,
         "options": strict_json.parse(job.options),
         "metadata": strict_json.parse(job.metadata),
         **({"batch": job.batch} if job.batch else {}),
@@ -192,24 +227,21 @@ def _instant(ms: int, like: datetime) -> datetime:
     return datetime.fromtimestamp(ms / 1000, like.tzinfo or UTC)
 
 
-def _pause_record(
-    job: JobRecord, ending: Again, attempts: int, now_ms: int, now: datetime
-) -> tuple[Event | None, dict[str, Arg]]:
-    fields: dict[str, Arg] = {
-        "attempts": attempts,
-        "sent": ending.sent,
-        "failures": job.failures + 1 if ending.is_failure else job.failures,
-    }
-    fields |= _error_field(ending.reason)
-    event = None
+def _record_fields(
+    job: JobRecord, ending: Final | Again, events: Sequence[Event], attempts: int, now_ms: int
+) -> dict[str, Arg]:
+    """What the end of an attempt changes in the record."""
+    fields: dict[str, Arg] = {"attempts": attempts, "seq": events[-1].seq if events else job.seq}
+    if isinstance(ending, Final):
+        fields |= {"progress": ""} if job.progress else {}
+        fields |= {"number": ending.number or job.number}
+        return fields | (_error_field(ending.errors[0]) if ending.errors else {"last_error": ""})
+    fields |= {"sent": ending.sent, "failures": job.failures + 1 if ending.is_failure else job.failures}
+    if ending.progress is not None:
+        fields |= {"progress": ending.progress, "failures": 0}
     if ending.pending:
-        since_ms = job.pending_since or now_ms
-        fields |= {"pending_since": since_ms, "number": ending.number or job.number}
-        if not job.pending_since:
-            since = _instant(since_ms, now)
-            event = pending_event(job, attempts=attempts, number=ending.number, since=since, now=now)
-            fields["seq"] = event.seq
-    return event, fields
+        fields |= {"pending_since": job.pending_since or now_ms, "number": ending.number or job.number}
+    return fields | _error_field(ending.reason)
 
 
 def _error_field(error: ErrorDetail) -> dict[str, Arg]:

@@ -21,8 +21,10 @@ from arq.connections import ArqRedis
 from jobs.errors import ConfigurationError
 from jobs.intake import IntakeDesk
 from schemas.factus import BOGOTA
-from schemas.preflight import Preflight, preflight
+from schemas.family import Family as Payload
+from schemas.preflight import Preflight, examine
 from worker import redis_connection
+from worker.archive import open_archive
 from worker.arq_worker import LeaseWorker
 from worker.attempts import AttemptRunner
 from worker.batches import Batches
@@ -102,13 +104,27 @@ def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blo
     keys = Keys(settings.namespace)
     scripts = Scripts(redis)
     book = LaneBook(keys, accounts)
-    policy = LedgerPolicy(settings.ledger_days, settings.results_maxlen)
+    policy = LedgerPolicy(
+        settings.ledger_days,
+        settings.results_maxlen,
+        deadline_ms=round(settings.job_deadline * 1000),
+        radian_interval_ms=round(settings.radian_interval * 1000),
+    )
     taker = Taker(worker_id)
     ledger = Ledger(redis, scripts, keys, book, policy, taker)
     clients = {name: _client(account, settings, scripts, keys, worker_id) for name, account in accounts.items()}
     draining = asyncio.Event()
     settle_ms = round(2000 * settings.api_limits.create_timeout_s)
-    runner = AttemptRunner(ledger, accounts, clients, settings.backoff, draining, settle_ms)
+    runner = AttemptRunner(
+        ledger,
+        accounts,
+        clients,
+        open_archive(settings.archive_url),
+        settings.backoff,
+        draining,
+        settle_ms,
+        settings.radian_interval,
+    )
     desk = IntakeDesk({name: account.zone for name, account in accounts.items()}, check_payload)
     intake = Intake(
         redis,
@@ -120,7 +136,6 @@ def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blo
         policy,
         book,
         taker,
-        deadline_s=settings.job_deadline,
     )
     return Services(
         worker_id=worker_id,
@@ -140,9 +155,9 @@ def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blo
     )
 
 
-def check_payload(family: str, payload: object) -> Preflight:
+def check_payload(kind: Payload, payload: object) -> Preflight:
     """The check of a payload as of today in Bogotá, whose calendar the rules about dates follow."""
-    return preflight(family, payload, today=datetime.now(BOGOTA).date())
+    return examine(kind, payload, today=datetime.now(BOGOTA).date())
 
 
 def _client(account: Account, settings: Settings, scripts: Scripts, keys: Keys, worker_id: str) -> FactusClient:

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
-from urllib.parse import quote
 
 import httpx
 import structlog
 
 from jobs import seen as s
+from jobs.families import FAMILIES, Family, segment
+from jobs.requests import Request
 from jobs.seen import Seen
 from schemas import strict_json
 from schemas.factus import DocumentView, is_dian_refusal, message_of, remarks
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 USER_AGENT: Final = f"factus-worker/{version('factus-worker')}"
 """The edge answers library defaults with an HTML 403."""
 
+_JSON: Final = "application/json"
 _CONNECT_TIMEOUT_S: Final = 10.0
 _PERMIT_PATIENCE_S: Final = 2.0
 """How long a call that is at the front waits for its permit, before it gives its place back."""
@@ -47,26 +49,6 @@ _LARGEST_ANSWER: Final = 32 * 1024 * 1024
 def _tls() -> ssl.SSLContext:
     """One for all accounts of the process: loading the certificates takes 26 ms and half a megabyte each time."""
     return httpx.create_ssl_context(trust_env=False)
-
-
-@dataclass(frozen=True, slots=True)
-class FamilyRoutes:
-    """Where a family lives at Factus."""
-
-    create: str
-    collection: str
-    delete: str
-
-    def show(self, number: str) -> str:
-        return f"{self.collection}/{quote(number, safe='')}"
-
-    def delete_of(self, reference_code: str) -> str:
-        return f"{self.delete}/{quote(reference_code, safe='')}"
-
-
-ROUTES: Final = {
-    "invoice": FamilyRoutes("/v2/bills/validate", "/v2/bills", "/v2/bills/destroy/reference"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +93,47 @@ class FactusClient:
     # -- port ------------------------------------------------------------------------------------------------------
     async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
         mark = SendMark(self._keys.job(job.account, job.id), job.fence, latest_ms)
-        answer = await self._call("POST", ROUTES[job.family].create, content=job.payload.encode(), mark=mark)
+        answer = await self._call("POST", FAMILIES[job.family].create, content=job.payload.encode(), mark=mark)
         return read_create(answer) if isinstance(answer, Answer) else answer
 
     async def find(self, family: str, reference_code: str) -> Seen:
-        routes = ROUTES[family]
-        answer = await self._call("GET", routes.collection, params={"filter[reference_code]": reference_code})
+        row = FAMILIES[family]
+        if row.show_by_reference:
+            answer = await self._call("GET", f"{row.show_by_reference}/{segment(reference_code)}")
+            shown = read_show(answer) if isinstance(answer, Answer) else answer
+            if not isinstance(shown, s.NotFound):
+                return shown
+            # The route stands in one of two official texts only: its 404 alone does not prove that nothing is there.
+            return await self._find_in_list(row, reference_code, {})
+        return await self._find_in_list(row, reference_code, {"filter[reference_code]": reference_code})
+
+    async def _find_in_list(self, row: Family, reference_code: str, params: Mapping[str, str]) -> Seen:
+        answer = await self._call("GET", row.collection, params=params)
         found = read_list(answer, reference_code) if isinstance(answer, Answer) else answer
         if not isinstance(found, s.DocumentSeen) or not found.document.number:
             return found
-        # Rows of a list lack the CUFE and the links; the document itself has them.
-        answer = await self._call("GET", routes.show(found.document.number))
+        # Rows of a list lack DIAN's code and the links; the document itself has them.
+        answer = await self._call("GET", row.show(found.document.number))
         return read_show(answer) if isinstance(answer, Answer) else answer
 
     async def find_unvalidated(self, family: str) -> Seen:
-        answer = await self._call("GET", ROUTES[family].collection, params={"filter[status]": "0"})
+        row = FAMILIES[family]
+        answer = await self._call(
+            "GET", row.collection, params={"filter[status]": "0"} if row.has_status_filter else {}
+        )
         return read_unvalidated(answer) if isinstance(answer, Answer) else answer
 
     async def delete(self, family: str, reference_code: str) -> Seen:
-        answer = await self._call("DELETE", ROUTES[family].delete_of(reference_code))
+        answer = await self._call("DELETE", FAMILIES[family].delete_of(reference_code))
         return read_delete(answer) if isinstance(answer, Answer) else answer
+
+    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Seen:
+        mark = SendMark(self._keys.job(marks.account, marks.id), marks.fence, 0) if marks else None
+        content, content_type = _encoded(request)
+        answer = await self._call(
+            request.method, request.path, params=request.params, content=content, content_type=content_type, mark=mark
+        )
+        return read_reply(answer) if isinstance(answer, Answer) else answer
 
     # -- one call --------------------------------------------------------------------------------------------------
     async def _call(
@@ -140,39 +143,28 @@ class FactusClient:
         *,
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
+        content_type: str = _JSON,
         mark: SendMark | None = None,
     ) -> Answer | Seen:
         """One call with a token, once more with a fresh one after a 401."""
+        headers = {"Content-Type": content_type} if content is not None else {}
+        timeout_s = self._limits.create_timeout_s if mark else self._limits.read_timeout_s
         refused_generation = 0
         # Three times, because the token that another process fetched meanwhile may have been revoked as well.
         for _ in range(3):
             token = await self._tokens.get(self._fetch_token, refused_generation=refused_generation)
             if not isinstance(token, Token):
                 return token
-            answer = await self._send(method, path, params=params, content=content, mark=mark, token=token)
+            headers["Authorization"] = f"Bearer {token.access}"
+            # None, or an empty mapping would cut off a query that the path brings along.
+            request = self._request(method, path, timeout_s, params=params or None, content=content, headers=headers)
+            answer = await self._exchange(request, timeout_s, mark)
             if not isinstance(answer, Answer) or answer.status != 401:
                 return answer
             if refused_generation and token.is_new:
                 break
             refused_generation = token.generation
         return s.CredentialsRefused("un token recién obtenido también fue rechazado (401)")
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None,
-        content: bytes | None,
-        mark: SendMark | None,
-        token: Token,
-    ) -> Answer | Seen:
-        headers = {"Authorization": f"Bearer {token.access}"}
-        if content is not None:
-            headers["Content-Type"] = "application/json"
-        timeout_s = self._limits.create_timeout_s if mark else self._limits.read_timeout_s
-        request = self._request(method, path, timeout_s, params=params, content=content, headers=headers)
-        return await self._exchange(request, timeout_s, mark)
 
     def _request(self, method: str, path: str, timeout_s: float, **parts: Any) -> httpx.Request:
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **parts.pop("headers", {})}
@@ -244,6 +236,15 @@ class FactusClient:
             return
         if remaining == 0 and limit > 1:
             await self._rate_limit.correct(self._account.rate_limit)
+
+
+def _encoded(request: Request) -> tuple[bytes | None, str]:
+    """Body and content type of a call."""
+    if request.upload is None:
+        return (strict_json.dump(dict(request.body)).encode() if request.body is not None else None), _JSON
+    file = request.upload
+    form = httpx.Request("POST", "/", files={file.field: (file.file_name, file.content, file.content_type)})
+    return form.read(), form.headers["Content-Type"]
 
 
 def translate(error: httpx.HTTPError) -> s.NotSent | s.Unknown:
@@ -327,6 +328,13 @@ def read_show(answer: Answer) -> Seen:
     return s.Unknown("documento ilegible")
 
 
+def read_reply(answer: Answer) -> Seen:
+    """Any other call: the body of a success."""
+    if 200 <= answer.status < 300:
+        return s.Replied(answer.body)
+    return read_refusal(answer)
+
+
 def read_delete(answer: Answer) -> Seen:
     """The removal of a document that is not validated."""
     if 200 <= answer.status < 300:
@@ -362,7 +370,7 @@ def read_refusal(answer: Answer) -> Seen:
         case 409:
             return s.Conflicted(message or "conflicto")
         case 422 if is_dian_refusal(answer.body):
-            return s.RulesRefused(remarks(answer.body))
+            return s.RulesRefused(remarks(answer.body), message)
         case 422:
             return s.FieldsRefused(message, remarks(answer.body))
         case status if 400 <= status < 500:

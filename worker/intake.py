@@ -9,6 +9,7 @@ replaced can write nothing.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,10 +20,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from jobs.batches import NO_TALLY, Tally, tally_of
+from jobs.following import follow_ups
 from jobs.intake import Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of, window_ms
-from jobs.results import refused_event, replayed_event
+from jobs.results import final_event, refused_event, replayed_event
 from schemas.envelope import Remains
-from schemas.event import ErrorDetail
+from schemas.event import ErrorDetail, Event
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 from worker.keys import Keys
@@ -76,8 +78,6 @@ class Intake:
         policy: LedgerPolicy,
         book: LaneBook,
         taker: Taker,
-        *,
-        deadline_s: float,
     ) -> None:
         self._redis = redis
         self._blocking = blocking
@@ -86,7 +86,6 @@ class Intake:
         self._desk = desk
         self._accounts = accounts
         self._policy = policy
-        self._deadline_ms = round(deadline_s * 1000)
         self._book = book
         self._taker = taker
         self._worker_id = taker.worker_id
@@ -200,7 +199,7 @@ class Intake:
                     log.warning("intake.lead_lost", n_entries=len(items))
                     return False
                 case b"replay":
-                    items[0] = self._replay(items[0], extra.decode())
+                    items[:1] = self._replay(items[0], extra.decode())
                 case _:
                     items[0] = self._conflict(items[0], code.decode())
         return True
@@ -208,25 +207,16 @@ class Intake:
     # -- items -----------------------------------------------------------------------------------------------------
     def _examine(self, entry: Entry) -> Item:
         match self._examined(entry):
-            case Accepted(record):
+            case Accepted(record, answer) if answer is None:
                 document = (
-                    self._keys.document(record.account, record.family, record.reference_code)
-                    if record.reference_code
-                    else ""
+                    self._keys.document(record.account, record.family, record.reference_code) if record.issues else ""
                 )
-                job_key = self._keys.job(record.account, record.id)
-                return Item(
-                    entry,
-                    "accept",
-                    job_key,
-                    document,
-                    record.lane,
-                    record,
-                    record.account,
-                    record.content,
-                    tally=Tally(f"{record.account}/{record.batch}") if record.batch else NO_TALLY,
-                    batch_size=record.batch_size,
-                )
+                tally = Tally(f"{record.account}/{record.batch}") if record.batch else NO_TALLY
+                return self._acceptance(entry, record, document, tally)
+            case Accepted(record, answer):
+                assert answer is not None
+                event = final_event(record, answer, attempts=0, now=self._now(record.account))
+                return self._closing(entry, record, event)
             case Refused(remains, errors, content):
                 return self._refusal(entry, remains, errors, job_id=remains.id, content=content)
 
@@ -239,6 +229,37 @@ class Intake:
                 code="internal", message=f"Defecto interno al revisar el trabajo: {type(exc).__name__}."
             )
             return Refused(Remains(None, entry_id=entry.id), (fault,))
+
+    def _acceptance(self, entry: Entry, record: JobRecord, document: str = "", tally: Tally = NO_TALLY) -> Item:
+        return Item(
+            entry,
+            "accept",
+            self._keys.job(record.account, record.id),
+            document,
+            record.lane,
+            record,
+            record.account,
+            record.content,
+            tally=tally,
+            batch_size=record.batch_size if tally.member else 0,
+        )
+
+    def _closing(self, entry: Entry, record: JobRecord, event: Event, document: str = "", must_match: str = "") -> Item:
+        """A job that is final as soon as it is taken in: it was answered from what is known."""
+        return Item(
+            entry,
+            "close",
+            self._keys.job(record.account, record.id),
+            document,
+            record.lane,
+            _final(record, event.type),
+            record.account,
+            record.content,
+            event_values(event),
+            must_match=must_match,
+            tally=tally_of(event),
+            batch_size=record.batch_size,
+        )
 
     def _refusal(
         self, entry: Entry, remains: Remains, errors: tuple[ErrorDetail, ...], *, job_id: str, content: str
@@ -277,24 +298,14 @@ class Intake:
         content = item.content if remains.has_own_id else ""
         return self._refusal(entry, remains, conflict_errors(code), job_id=remains.id, content=content)
 
-    def _replay(self, item: Item, stored: str) -> Item:
-        assert item.record is not None
-        event = replayed_event(item.record, stored, now=self._now(item.record.account))
-        record = _final(item.record, event.type)
-        return Item(
-            item.entry,
-            "close",
-            item.job_key,
-            item.document_key,
-            item.lane,
-            record,
-            record.account,
-            item.content,
-            event_values(event),
-            must_match=item.record.fingerprint,
-            tally=tally_of(event),
-            batch_size=item.batch_size,
-        )
+    def _replay(self, item: Item, stored: str) -> list[Item]:
+        """The answer from the ledger, and what this push asked to follow the document."""
+        record = item.record
+        assert record is not None
+        event = replayed_event(record, stored, now=self._now(record.account))
+        closing = self._closing(item.entry, record, event, item.document_key, must_match=record.fingerprint)
+        following = follow_ups(record, event.data or {}, seq=event.seq)
+        return [closing, *(self._acceptance(item.entry, row) for row in following)]
 
     def _now(self, account: str | None) -> datetime:
         known = self._accounts.get(account or "")
@@ -345,11 +356,15 @@ class Intake:
 
     def _item_args(self, item: Item) -> list[Arg]:
         record = item.record
-        start_at, end_at, score = 0, 0, 0
+        start_at, end_at, score, deadline_ms = 0, 0, 0, 0
         fields: dict[str, Arg] = {}
         if record:
             if item.kind == "accept":
                 start_at, end_at = window_ms(record, self._accounts[record.account].zone)
+                deadline_ms = self._policy.deadline_ms
+            if record.parent:
+                delay_ms, deadline_ms = self._policy.follow_up_ms(record)
+                start_at = round(time.time() * 1000) + delay_ms if delay_ms else 0
             score, fields = record.score, dict(record.to_hash())
             if start_at:
                 fields["start_at"] = start_at
@@ -364,7 +379,7 @@ class Intake:
             start_at,
             end_at,
             score,
-            self._deadline_ms,
+            deadline_ms,
             item.tally.member,
             item.batch_size,
             item.tally.cents,

@@ -17,7 +17,7 @@ from arq.constants import job_key_prefix
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from jobs.registry import width
+from jobs.registry import behind, width
 from worker.keys import Keys
 from worker.lua import Arg, Scripts
 from worker.rate_limit import window_ms
@@ -71,6 +71,7 @@ class LaneBook:
             width(lane, account.concurrency),
             account.rate_limit,
             window_ms(account),
+            behind(lane),
         ]
         return keys, args
 

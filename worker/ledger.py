@@ -15,7 +15,7 @@ from typing import Final as Constant
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from jobs.batches import Tally, tally_of
+from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.decisions import verdict_to_json
 from jobs.errors import LeaseLost, LedgerUnavailable
 from jobs.outcomes import Again, Final, Weather
@@ -29,6 +29,7 @@ from worker.taking import Taken, Taker
 _DAY_MS: Constant = 86_400_000
 
 JoinedEvents = Callable[[Sequence[JobRecord]], list[Event]]
+FollowUps = Callable[[Sequence[JobRecord]], list[JobRecord]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,9 @@ class Notice:
     """An operator's event. Published when it changes what is known: a block once, a resumption once."""
 
     kind: Literal["blocked", "resumed"]
-    family: str | None
+    scope: str
+    """What is blocked (``jobs.outcomes.scope_of``)."""
     event: Event
-
-    @property
-    def scope(self) -> str:
-        return self.family or "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class Page:
     fields: dict[str, Arg]
     weather: Weather
     goes_on: bool
-    event: Event | None = None
+    events: tuple[Event, ...] = ()
     dead: dict[str, Arg] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
 
@@ -62,10 +60,20 @@ class LedgerPolicy:
 
     retention_days: int
     results_maxlen: int
+    deadline_ms: int = 0
+    """How long a job is tried."""
+    radian_interval_ms: int = 0
 
     @property
     def retention_ms(self) -> int:
         return self.retention_days * _DAY_MS
+
+    def follow_up_ms(self, job: JobRecord) -> tuple[int, int]:
+        """When a job that follows a document begins, and how long it is tried; ms from its final event."""
+        if job.is_tracking:
+            # As long as the document is remembered: what happens to it later, nobody could tell apart from news.
+            return self.radian_interval_ms, self.retention_ms
+        return 0, self.deadline_ms
 
 
 class Ledger:
@@ -91,9 +99,9 @@ class Ledger:
         stored = await self._hash(self._keys.document(account, family, reference_code))
         return DocumentRecord.from_hash(stored) if stored else None
 
-    async def n_waiting(self, account: str, family: str | None) -> int:
-        """How many jobs wait in the account, or in one family of it."""
-        lanes = [f"{account}/{family}"] if family else await self._lanes_of(account)
+    async def n_waiting(self, account: str, lane: str | None) -> int:
+        """How many jobs wait in the account, or in one lane of it."""
+        lanes = [lane] if lane else await self._lanes_of(account)
         async with self._redis.pipeline(transaction=False) as pipe:
             for lane in lanes:
                 pipe.zcard(self._keys.waiting(lane))
@@ -125,12 +133,18 @@ class Ledger:
             LedgerUnavailable: No answer from Redis; it may have been written.
         """
         end: list[Arg] = [ending.waits, round(ending.pause_s * 1000), ending.reason.code, ""]
-        n_started, _ = await self._finish(taken, end, page, ())
+        n_started, _ = await self._finish(taken, end, page, (), ())
         return n_started
 
-    async def close(self, taken: Taken, final: Final, page: Page, *, joined: JoinedEvents) -> int:
+    async def close(
+        self, taken: Taken, final: Final, page: Page, *, joined: JoinedEvents, following: FollowUps = lambda _: []
+    ) -> int:
         """
         The job is final, and with it every job that joined its document; what was started in its place is run.
+
+        Args:
+            joined: Makes the final events of the jobs that joined.
+            following: Makes the jobs that this document starts, its own and those of the jobs that joined.
 
         Returns, raises:
             As :meth:`pause`.
@@ -138,34 +152,46 @@ class Ledger:
         waiting: list[JobRecord] = []
         while True:
             pairs = list(zip(waiting, joined(waiting), strict=True))
-            n_started, others = await self._finish(taken, ["final", 0, "", final.state], page, pairs)
+            end: list[Arg] = ["final", 0, "", final.state]
+            n_started, others = await self._finish(taken, end, page, pairs, following(waiting))
             if not others:
                 return n_started
             # Somebody joined since we looked: their events are built, and it is tried again.
             waiting = [found for other in others if (found := await self.job(taken.job.account, other))]
 
     async def _finish(
-        self, taken: Taken, end: list[Arg], page: Page, joined: Sequence[tuple[JobRecord, Event]]
+        self,
+        taken: Taken,
+        end: list[Arg],
+        page: Page,
+        joined: Sequence[tuple[JobRecord, Event]],
+        follow_ups: Sequence[JobRecord],
     ) -> tuple[int, list[str]]:
         job = taken.job
         keys, args = self._book.arguments(job.lane)
         keys += [self._keys.job(job.account, job.id), self.results_stream(job)]
         keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due()]
-        if job.reference_code:
+        if job.issues:
             document = self._keys.document(job.account, job.family, job.reference_code)
             keys += [document, self._keys.joined(document)]
         keys += [self._keys.job(other.account, other.id) for other, _ in joined]
+        keys += [key for row in follow_ups for key in self._follow_up_keys(row)]
         args += [*self._taker.arguments(), job.id, taken.arq_id, job.fence, *end]
         args += [self._policy.retention_ms, self._policy.results_maxlen, int(page.goes_on), page.weather]
-        args += [len(joined), 1 if page.event else 0, len(page.fields), len(page.dead), len(page.notices)]
+        args += [len(joined), len(page.events), len(page.fields), len(page.dead), len(page.notices), len(follow_ups)]
         args.append(self._keys.batch(""))
         args += [part for pair in (*page.fields.items(), *page.dead.items()) for part in pair]
-        events = ([page.event] if page.event else []) + [event for _, event in joined]
+        events = [*page.events, *(event for _, event in joined)]
         if end[0] == "final":
-            args += [value for event in events for value in tally_values(tally_of(event))]
+            # A job that follows another is no member of its batch: that one has been counted.
+            own = NO_TALLY if job.parent else tally_of(page.events[-1])
+            args += [
+                value for tally in (own, *(tally_of(event) for _, event in joined)) for value in tally_values(tally)
+            ]
         args += [value for event in events for value in event_values(event)]
         for notice in page.notices:
             args += [notice.kind, notice.scope, *event_values(notice.event)]
+        args += [value for row in follow_ups for value in self._follow_up_values(row)]
         try:
             word, *rest = await self._scripts.run("finish", keys, args)
         except RedisError as exc:
@@ -185,8 +211,17 @@ class Ledger:
         return dict(reply)
 
     def results_stream(self, job: JobRecord) -> str:
-        account = self._book.accounts[job.account]
-        return self._keys.results(job.account if account.own_streams else None)
+        """Where the events of a job go."""
+        owner = job.account if self._book.accounts[job.account].own_streams else None
+        return self._keys.radian(owner) if job.is_tracking else self._keys.results(owner)
+
+    def _follow_up_keys(self, row: JobRecord) -> list[str]:
+        return [self._keys.job(row.account, row.id), self._keys.waiting(row.lane), self._keys.later(row.lane)]
+
+    def _follow_up_values(self, row: JobRecord) -> list[Arg]:
+        delay_ms, life_ms = self._policy.follow_up_ms(row)
+        fields = [part for pair in row.to_hash().items() for part in pair]
+        return [row.id, row.lane, row.account, row.score, delay_ms, life_ms, len(fields) // 2, *fields]
 
 
 def tally_values(tally: Tally) -> list[Arg]:

@@ -55,7 +55,9 @@ class Taker:
 def read_taken(rows: Sequence[Any]) -> list[Taken]:
     """The rows that ``begin`` (lib_lanes.lua) makes."""
     found = []
-    for arq_id, flat, *instants in rows:
+    for arq_id, flat, *told in rows:
         record = JobRecord.from_hash(dict(zip(flat[::2], flat[1::2], strict=True)))
-        found.append(Taken(arq_id.decode(), record, Standing(*(int(instant) for instant in instants))))
+        now, conflict, account, scope, hold_reason = told
+        standing = Standing(int(now), int(conflict), int(account), int(scope), hold_reason.decode())
+        found.append(Taken(arq_id.decode(), record, standing))
     return found

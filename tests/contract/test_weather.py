@@ -77,7 +77,7 @@ async def test_after_an_outage_every_lane_of_the_account_goes_on_at_once(rig, fa
     ],
 )
 async def test_a_block_is_told_once_with_its_cause_and_its_mend(rig, factus, monkeypatch, seen, code, family):
-    monkeypatch.setattr("jobs.decisions.ACCOUNT_PAUSE_S", 0.05)
+    monkeypatch.setattr("jobs.deciding.ACCOUNT_PAUSE_S", 0.05)
     factus.script = [seen, seen, seen]
     await rig.push_bill("A")
     await rig.push_bill("B")

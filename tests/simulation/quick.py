@@ -74,7 +74,7 @@ class Pace:
 
 
 _SHORT_PAUSES = (
-    (jobs.decisions, "ACCOUNT_PAUSE_S", 2.0),
+    (jobs.deciding, "ACCOUNT_PAUSE_S", 2.0),
     (jobs.decisions, "FOREIGN_PATIENCE_MS", 2000),
     (worker.attempts, "_DEFECT_PAUSE_S", 2.0),
 )

@@ -113,7 +113,7 @@ async def test_a_look_that_had_no_turn_is_not_the_last_word_at_the_deadline():
     job = JobRecord(
         account="a", id="1", type="invoice.issue", family="invoice", lane="a/invoice", entry="1-0", sent="unknown"
     )
-    judge = Judge(replace(job, deadline_at=1000), BackoffPolicy(1, 2), lambda: 0.5, True)
+    judge = Judge(replace(job, deadline_at=1000), BackoffPolicy(1, 2), lambda: 0.5)
     attempted = await issue(judge, FakeFactus(finds=[s.NoPermit(1.0)]), None, now_ms=2000, day_ends_ms=0)
     assert isinstance(attempted.ending, Again)
 

@@ -17,7 +17,7 @@ from jobs.registry import JOB_TYPES
 from schemas import strict_json
 from schemas.envelope import MAX_JOB_BYTES, Envelope, Remains, envelope_errors, invalid_envelope
 from schemas.event import ErrorDetail
-from schemas.preflight import preflight
+from schemas.preflight import examine
 from worker.operating.job_files import BadRow, Defaults, Row, fill
 
 
@@ -59,12 +59,15 @@ def _check(
     refused = _envelope_errors(envelope)
     if refused:
         return [_finding(row, reference, detail, is_error=True) for detail in refused]
-    family = JOB_TYPES[envelope["type"]].family
-    found = preflight(family, envelope["payload"], today=today)
+    job_type = JOB_TYPES[envelope["type"]]
+    assert job_type.payload is not None  # only the service's own jobs have none
+    found = examine(job_type.payload, envelope["payload"], today=today)
     findings = [_finding(row, reference, detail, is_error=True) for detail in found.errors]
     findings += [_finding(row, reference, detail, is_error=False) for detail in found.warnings]
-    if found.fingerprint:
-        first = seen.setdefault((family, envelope.get("account"), found.reference_code), (found.fingerprint, row.place))
+    if found.fingerprint and job_type.issues:
+        first = seen.setdefault(
+            (job_type.family, envelope.get("account"), found.reference_code), (found.fingerprint, row.place)
+        )
         if first[0] != found.fingerprint:
             text = (
                 f"El mismo código de referencia con otro contenido está en {first[1]}: en una misma cuenta se rechaza."
@@ -84,7 +87,7 @@ def _envelope_errors(envelope: dict[str, Any]) -> tuple[ErrorDetail, ...]:
         return envelope_errors(exc)
     if envelope["type"] not in JOB_TYPES:
         known = ", ".join(sorted(JOB_TYPES))
-        text = f"El tipo de trabajo no existe o aún no está disponible. Disponibles: {known}."
+        text = f"El tipo de trabajo no existe. Tipos: {known}."
         return (invalid_envelope(text, field="type"),)
     return ()
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from jobs.registry import FAMILY_NAMES
+from jobs.families import FAMILIES
 from schemas import strict_json
 from schemas.records import JobRecord
 from worker.intake import GROUP
@@ -274,7 +274,7 @@ class StatusReader:
 
     async def _jobs_of(self, wanted: str, account: str, family: str | None) -> list[JobRecord]:
         ids = [wanted]
-        for name in [family] if family else FAMILY_NAMES:
+        for name in [family] if family else FAMILIES:
             issuer = await self._call("HGET", self._keys.document(account, name, wanted), "job")
             if issuer:
                 ids.append(issuer.decode())

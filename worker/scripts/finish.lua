@@ -2,24 +2,27 @@
 -- include: lib_batches
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
 -- KEYS: 1-9 the lane, 10 job, 11 results stream, 12 dead letters, 13 deadlines, 14 batches due, 15 document,
---   16 joined jobs of the document (15 and 16 absent for jobs that issue nothing), then one key for each joined job.
--- ARGV: 1-8 the lane, 9-12 the taker, then in order: job id, arq id, fence, ending (`final`, or who waits: `lane`,
+--   16 joined jobs of the document (15 and 16 absent for jobs that issue nothing), then one key for each joined job,
+--   then for each job that follows the document: job, waiting and later of its lane.
+-- ARGV: 1-9 the lane, 10-13 the taker, then in order: job id, arq id, fence, ending (`final`, or who waits: `lane`,
 --   `account`, `job`), pause ms, reason of the pause, document state (final), retention ms (final), largest length of the stream,
 --   1 to start the lane's next job, weather (`fair`, `outage`, `unclear`),
---   numbers of joined jobs, own events, record fields, dead letter fields, notices; what stands before a batch's key;
+--   numbers of joined jobs, own events, record fields, dead letter fields, notices, jobs that follow; what stands before
+--   a batch's key;
 --   then the record fields (name, value), the dead letter (name, value), for a final one the tallies of the job and
 --   of each joined one (member, cents, number, failure), the own events, the joined jobs' events (five values each),
---   the notices (`blocked` or `resumed`, scope, five values of the event).
+--   the notices (`blocked` or `resumed`, scope, five values of the event), the jobs that follow (id, lane, account,
+--   score, delay ms, life ms, number of record fields, fields).
 -- Reply: {'ok', started, jobs taken (see begin)...} | {'lost'} | {'joined', ids...}: who has joined meanwhile; nothing
 --   was written.
-local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 9)
+local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 10)
 local job, results, dead, deadlines, batches_due = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14]
 local document, joined = KEYS[15], KEYS[16]
-local id, arq_id, fence, ending = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
-local pause_ms, reason, document_state = tonumber(ARGV[17]), ARGV[18], ARGV[19]
-local retention_ms, maxlen, goes_on, weather = ARGV[20], ARGV[21], ARGV[22] == '1', ARGV[23]
-local n_joined, n_events, n_fields = tonumber(ARGV[24]), tonumber(ARGV[25]), tonumber(ARGV[26])
-local n_dead, n_notices, batch_prefix = tonumber(ARGV[27]), tonumber(ARGV[28]), ARGV[29]
+local id, arq_id, fence, ending = ARGV[14], ARGV[15], ARGV[16], ARGV[17]
+local pause_ms, reason, document_state = tonumber(ARGV[18]), ARGV[19], ARGV[20]
+local retention_ms, maxlen, goes_on, weather = ARGV[21], ARGV[22], ARGV[23] == '1', ARGV[24]
+local n_joined, n_events, n_fields = tonumber(ARGV[25]), tonumber(ARGV[26]), tonumber(ARGV[27])
+local n_dead, n_notices, n_following, batch_prefix = tonumber(ARGV[28]), tonumber(ARGV[29]), tonumber(ARGV[30]), ARGV[31]
 
 local held = redis.call('HMGET', job, 'state', 'fence')
 if held[1] ~= 'inflight' or held[2] ~= fence then return {'lost'} end
@@ -32,7 +35,7 @@ if ending == 'final' and joined then
 end
 
 local now = now_ms()
-local at = 30
+local at = 32
 for _ = 1, n_fields do
   redis.call('HSET', job, ARGV[at], ARGV[at + 1])
   at = at + 2
@@ -61,7 +64,7 @@ local function publish(wanted)
   at = at + 5
 end
 
-local final_event, final_type
+local final_event, final_type = '', '' -- what follows a document may end without a word
 for n = 1, n_events do
   final_event, final_type = ARGV[at], ARGV[at + 1]
   publish(true)
@@ -75,6 +78,7 @@ if ending == 'final' then
   redis.call('PEXPIRE', job, retention_ms)
   redis.call('ZREM', deadlines, lane.account_name .. '/' .. id)
   tally(batch_prefix, batches_due, tallies[0], final_type, retention_ms)
+  if document_state == 'completed' then redis.call('HDEL', job, 'payload') end -- it has done its work
   if document then
     redis.call('HSET', document, 'state', document_state)
     if document_state == 'validated' then
@@ -101,7 +105,10 @@ else
   redis.call('HSET', job, 'state', 'waiting', 'next_at', text(now + pause_ms))
   redis.call('ZADD', lane.waiting, place(lane, id) or '0', id)
   local where = ending == 'account' and lane.account or lane.hash
-  redis.call('HSET', where, 'hold_until', text(now + pause_ms), 'hold_reason', reason)
+  -- Never shorter than a hold that another job of the lane has found.
+  if now + pause_ms > math.max(now, tonumber(redis.call('HGET', where, 'hold_until') or 0)) then
+    redis.call('HSET', where, 'hold_until', text(now + pause_ms), 'hold_reason', reason)
+  end
 end
 
 if reason == 'factus.conflict' and ending ~= 'final' then
@@ -122,6 +129,22 @@ for _ = 1, n_notices do
     publish(redis.call('HSETNX', lane.account, scope, text(now)) == 1)
   else
     publish(redis.call('HDEL', lane.account, scope) == 1)
+  end
+end
+
+-- The document's own followers start with its final event, or not at all. One that is there already stays: it is the
+-- same document, asked for again after its end was written and the answer lost.
+for n = 1, n_following do
+  local k = (joined and 16 or 14) + n_joined + 3 * (n - 1)
+  local e = {
+    id = ARGV[at], lane = ARGV[at + 1], account = ARGV[at + 2], score = ARGV[at + 3],
+    job = KEYS[k + 1], waiting = KEYS[k + 2], later = KEYS[k + 3], fields = {},
+  }
+  local delay_ms, life_ms, n_values = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), 2 * tonumber(ARGV[at + 6])
+  for i = 1, n_values do e.fields[i] = ARGV[at + 6 + i] end
+  at = at + 7 + n_values
+  if redis.call('EXISTS', e.job) == 0 then
+    admit(lane.lanes, lane.due, deadlines, e, now, now + delay_ms, now + delay_ms + life_ms, now + delay_ms + life_ms)
   end
 end
 

@@ -6,7 +6,7 @@
 --   document, joined, waiting, later (a job or document that is not there: the stream's key instead); then for each
 --   lane its nine.
 -- ARGV: 1 group, 2 leader's worker id, 3 lease ms, 4 largest length of the results, 5 retention ms, 6 number of
---   entries, 7 number of lanes, 8-11 the taker, 12 what stands before a batch's key; then for each lane its eight;
+--   entries, 7 number of lanes, 8-11 the taker, 12 what stands before a batch's key; then for each lane its nine;
 --   then for each entry: kind, entry id, job id, lane, content, fingerprint, start ms, end ms, score, deadline ms,
 --   batch member (`account/batch` or ''), stated size of the batch (0: none), cents, number, failure (how a closed one
 --   counts), number of record fields, fields (name, value), number of event values (0 or 5), event values, number of
@@ -22,7 +22,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 local group, maxlen, retention_ms, n_entries = ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local n_lanes, taker, batch_prefix = tonumber(ARGV[7]), taker_of(ARGV, 8), ARGV[12]
 local now = now_ms()
-local at = 13 + 8 * n_lanes
+local at = 13 + 9 * n_lanes
 
 local function take(n)
   local values = {}
@@ -55,22 +55,11 @@ local function accept(e)
     redis.call('PERSIST', e.document)
   end
   local begins = math.max(now, e.start_at)
-  redis.call('HSET', e.job, unpack(e.fields))
+  local deadline_at = begins + e.deadline_ms
+  admit(KEYS[3], KEYS[2], KEYS[5], e, now, begins, deadline_at,
+    e.end_at > 0 and math.min(e.end_at, deadline_at) or deadline_at)
   -- The reference was tried before and ended rejected or failed: Factus may hold something of it, so look first.
   if document and document[1] then redis.call('HSET', e.job, 'sent', 'unknown') end
-  local deadline_at = begins + e.deadline_ms
-  redis.call('HSET', e.job, 'accepted_at', text(now), 'deadline_at', text(deadline_at))
-  local ends_at = e.end_at > 0 and math.min(e.end_at, deadline_at) or deadline_at
-  redis.call('ZADD', KEYS[5], text(ends_at), string.match(e.lane, '^[^/]+/') .. e.id)
-  redis.call('SADD', KEYS[3], e.lane)
-  if e.start_at > now then
-    redis.call('ZADD', e.later, text(e.start_at), e.id)
-    redis.call('HSET', e.job, 'next_at', text(e.start_at))
-    redis.call('ZADD', KEYS[2], 'LT', text(e.start_at), e.lane)
-  else
-    redis.call('ZADD', e.waiting, e.score, e.id)
-    redis.call('ZADD', KEYS[2], 'LT', text(now), e.lane)
-  end
   return nil
 end
 
@@ -98,7 +87,7 @@ for n = 1, n_entries do
   local k = 7 + (n - 1) * 7
   local head = take(15)
   local e = {
-    kind = head[1], entry = head[2], id = head[3], lane = head[4], content = head[5], fingerprint = head[6],
+    kind = head[1], entry = head[2], id = head[3], lane = head[4], account = string.match(head[4], '^[^/]*'), content = head[5], fingerprint = head[6],
     start_at = tonumber(head[7]), end_at = tonumber(head[8]), score = head[9], deadline_ms = tonumber(head[10]),
     tally = { member = head[11], cents = head[13], number = head[14], failure = head[15] }, size = tonumber(head[12]),
     stream = KEYS[k], results = KEYS[k + 1], job = KEYS[k + 2], document = KEYS[k + 3], joined = KEYS[k + 4],
@@ -120,6 +109,6 @@ for n = 1, n_entries do
 end
 local started = 0
 for n = 1, n_lanes do
-  started = started + dispatch(lane_of(KEYS, 7 + 7 * n_entries + 9 * (n - 1), ARGV, 13 + 8 * (n - 1)), taker, now)
+  started = started + dispatch(lane_of(KEYS, 7 + 7 * n_entries + 9 * (n - 1), ARGV, 13 + 9 * (n - 1)), taker, now)
 end
 return {n_entries, 'done', '', started, unpack(taker.taken)}

@@ -27,15 +27,16 @@ local function window_of(account, window_ms)
   return window_ms + tonumber(redis.call('HGET', account, 'margin_ms') or 0)
 end
 
--- The id that starts next. Every tenth start skips the best priority present, every hundredth the second best too, so
--- that a flood of one never starves another.
-local function pick(lane)
+-- The id that starts next, of rank `lowest` or better (0 high, 1 normal, 2 low). Every tenth start skips the best
+-- priority present, every hundredth the second best too, so that a flood of one never starves another.
+local function pick(lane, lowest)
   local head, score = unpack(redis.call('ZRANGE', lane.waiting, 0, 0, 'WITHSCORES'))
   if not head or tonumber(score) < 0 then return head end
+  if tonumber(score) >= (lowest + 1) * BAND then return nil end
   local turn = tonumber(redis.call('HGET', lane.hash, 'starts') or 0) + 1
   if turn % 10 ~= 0 then return head end
   local heads = {}
-  for rank = 0, 2 do
+  for rank = 0, lowest do
     local found = redis.call('ZRANGEBYSCORE', lane.waiting, text(rank * BAND), '(' .. text((rank + 1) * BAND),
       'LIMIT', 0, 1)
     if found[1] then heads[#heads + 1] = found[1] end
@@ -60,15 +61,17 @@ end
 
 -- Take a job up: the fence rises, so that whoever held it before can write nothing more. The reply is what
 -- worker/taking.py reads: arq id, record, server ms, and how the account stands (ms each, '0': not so): the lane's
--- conflict since, the account blocked since, the family blocked since.
+-- conflict since, the account blocked since, the scope blocked since; and the reason of the account's last hold. What is
+-- blocked is a family's issuing, or a family's calls (jobs/outcomes.py, scope_of).
 local function begin(taker, arq_id, job, account, lane_hash, scope, now)
   redis.call('HINCRBY', job, 'fence', 1)
   redis.call('HSET', job, 'worker', taker.worker)
-  local blocked = redis.call('HMGET', account, 'blocked:*', 'blocked:' .. scope)
+  if scope == 'calls' then scope = 'calls.' .. (redis.call('HGET', job, 'family') or '') end
+  local blocked = redis.call('HMGET', account, 'blocked:*', 'blocked:' .. scope, 'hold_reason')
   taker.room = taker.room - 1
   taker.taken[#taker.taken + 1] = {
     arq_id, redis.call('HGETALL', job), text(now), redis.call('HGET', lane_hash, 'conflict_since') or '0',
-    blocked[1] or '0', blocked[2] or '0',
+    blocked[1] or '0', blocked[2] or '0', blocked[3] or '',
   }
 end
 
@@ -84,6 +87,8 @@ local function start(lane, taker, id, now)
   redis.call('ZREM', lane.waiting, id)
   redis.call('ZADD', lane.flight, text(now), id)
   redis.call('HINCRBY', lane.hash, 'starts', 1)
+  -- How many documents have gone since the account's last call.
+  if lane.behind == '' then redis.call('HINCRBY', lane.siblings .. 'calls', 'passed', 1) else redis.call('HDEL', lane.hash, 'passed') end
   local job = lane.job_prefix .. id
   local epoch = redis.call('HINCRBY', job, 'epoch', 1)
   redis.call('HSET', job, 'state', 'inflight', 'next_at', '0')
@@ -137,6 +142,53 @@ local function end_outage(lane, now)
   end
 end
 
+-- Whether a document of the account waits to be issued, in a lane that nothing holds.
+local function is_issuing_busy(lane, now)
+  for family in string.gmatch(lane.behind, '[^,]+') do
+    local other = lane.siblings .. family
+    if redis.call('ZCARD', other .. ':waiting') > 0 and tonumber(redis.call('HGET', other, 'hold_until') or 0) <= now then
+      return true
+    end
+  end
+  return false
+end
+
+-- Calls stand behind issuing: they share its allowance, and a document that waits for a download is a sale that waits.
+-- The lowest rank that may start: 2 all, 1 normal, 0 high only. Low calls (archive, RADIAN) go when no document waits,
+-- and leave a quarter of the allowance free for what may come. Normal ones go before a document that waits only while
+-- that quarter is free, or when nine documents have gone before them.
+local RESERVED = 4
+local PATIENCE = 9
+local function lowest_rank(lane, now)
+  if lane.behind == '' then return 2 end
+  local is_busy = is_issuing_busy(lane, now)
+  local spare = lane.limit - math.floor(lane.limit / RESERVED) - redis.call('ZCARD', lane.flight)
+  local used_at = spare > 0 and redis.call('LINDEX', lane.grants, spare - 1)
+  local is_scarce = spare <= 0 or used_at and tonumber(used_at) + window_of(lane.account, lane.window_ms) > now
+  if not is_scarce then return is_busy and 1 or 2 end
+  if not is_busy then return 1 end
+  return tonumber(redis.call('HGET', lane.hash, 'passed') or 0) >= PATIENCE and 1 or 0
+end
+
+-- Put an accepted job into its lane, to begin at `begins` (now or earlier: at once). e: id, job, lane, account, waiting,
+-- later, score, fields (name, value); it must end by `ends_at`, or by its deadline.
+local function admit(lanes, due, deadlines, e, now, begins, deadline_at, ends_at)
+  redis.call('HSET', e.job, unpack(e.fields))
+  redis.call('HSET', e.job, 'accepted_at', text(now), 'deadline_at', text(deadline_at))
+  redis.call('ZADD', deadlines, text(ends_at), e.account .. '/' .. e.id)
+  redis.call('SADD', lanes, e.lane)
+  if begins > now then
+    redis.call('ZADD', e.later, text(begins), e.id)
+    redis.call('HSET', e.job, 'next_at', text(begins))
+    redis.call('ZADD', due, 'LT', text(begins), e.lane)
+  else
+    redis.call('ZADD', e.waiting, e.score, e.id)
+    redis.call('ZADD', due, 'LT', text(now), e.lane)
+  end
+end
+
+local BEHIND_MS = 500 -- how often calls that give way look whether they still must
+
 -- Start what may start now; leave in `due` when the lane is next worth a look. Returns how many were started.
 local function dispatch(lane, taker, now)
   release_due(lane, now)
@@ -153,7 +205,12 @@ local function dispatch(lane, taker, now)
       look_again(lane, until_ms)
       return started
     end
-    local id = pick(lane)
+    local lowest = lowest_rank(lane, now)
+    local id = pick(lane, lowest)
+    if not id and redis.call('ZCARD', lane.waiting) > 0 then
+      look_again(lane, now + BEHIND_MS)
+      return started
+    end
     if not id then
       local next_later = redis.call('ZRANGE', lane.later, 0, 0, 'WITHSCORES')
       if next_later[2] then
@@ -184,13 +241,15 @@ local function dispatch(lane, taker, now)
   end
 end
 
--- A lane: nine KEYS and eight ARGV in a row, as worker/lanes.py builds them, that begin at these places.
+-- A lane: nine KEYS and nine ARGV in a row, as worker/lanes.py builds them, that begin at these places. `behind`: the
+-- account's lanes that go first (for its calls; '' for those that issue); `siblings`: what stands before their names.
 local function lane_of(keys, k, argv, a)
   return {
     due = keys[k], lanes = keys[k + 1], hash = keys[k + 2], waiting = keys[k + 3], later = keys[k + 4],
     flight = keys[k + 5], account = keys[k + 6], grants = keys[k + 7], queue = keys[k + 8],
     name = argv[a], account_name = argv[a + 1], job_prefix = argv[a + 2], arq_prefix = argv[a + 3],
     arq_job_prefix = argv[a + 4], width = tonumber(argv[a + 5]), limit = tonumber(argv[a + 6]),
-    window_ms = tonumber(argv[a + 7]),
+    window_ms = tonumber(argv[a + 7]), behind = argv[a + 8],
+    siblings = string.sub(keys[k + 2], 1, #keys[k + 2] - #argv[a]) .. argv[a + 1] .. '/',
   }
 end

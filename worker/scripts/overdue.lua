@@ -1,10 +1,10 @@
 -- include: lib_lanes
 -- A waiting job whose time is up is started past its lane's order, width and holds, only to be ended: the attempt finds
 -- that it is too late before it makes any call.
--- KEYS: 1-9 the lane, 10 job, 11 deadlines. ARGV: 1-8 the lane, 9-12 the taker, 13 job id, 14 member of the deadlines.
+-- KEYS: 1-9 the lane, 10 job, 11 deadlines. ARGV: 1-9 the lane, 10-13 the taker, 14 job id, 15 member of the deadlines.
 -- Reply: {number of jobs started, jobs taken (see begin)...}
-local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 9)
-local id, member, now = ARGV[13], ARGV[14], now_ms()
+local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 10)
+local id, member, now = ARGV[14], ARGV[15], now_ms()
 local held = redis.call('HMGET', KEYS[10], 'state', 'attempts', 'deadline_at', 'v')
 local state = held[1] or 'waiting' -- a record's defaults are not stored
 if not held[4] or state == 'final' or state == 'joined' then

@@ -1,12 +1,12 @@
 -- include: lib_lanes
 -- Repair one lane: what a crash between two scripts, or a hand in Redis, may have left behind. In calm weather it
 -- finds nothing.
--- KEYS, ARGV: the lane, ARGV 9: ms after which a dispatched job without arq's entry counts as lost.
+-- KEYS, ARGV: the lane, ARGV 10: ms after which a dispatched job without arq's entry counts as lost.
 -- Reply: {jobs enqueued again, places freed, lanes woken}
 local lane = lane_of(KEYS, 1, ARGV, 1)
 local now = now_ms()
 local again, freed, woken = 0, 0, 0
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane.flight, '-inf', text(now - tonumber(ARGV[9])))) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane.flight, '-inf', text(now - tonumber(ARGV[10])))) do
   local held = redis.call('HMGET', lane.job_prefix .. id, 'state', 'epoch')
   if held[1] ~= 'inflight' then
     redis.call('ZREM', lane.flight, id)

@@ -8,7 +8,8 @@ import pytest
 
 from jobs import seen as s
 from jobs.backoff import BackoffPolicy
-from jobs.decisions import ACCOUNT_PAUSE_S, Delete, Judge, Look, Send
+from jobs.deciding import ACCOUNT_PAUSE_S
+from jobs.decisions import Delete, Judge, Look, Send
 from jobs.outcomes import Again, Final
 from schemas.event import ErrorDetail
 from schemas.factus import DocumentView, Remark
@@ -21,7 +22,7 @@ RULE_90 = Remark("Regla: 90, Rechazo: Documento procesado anteriormente.")
 
 
 def judge(*, delete_rejected=True, **job):
-    return Judge(a_job(**job), BackoffPolicy(5.0, 300.0), lambda: 0.0, delete_rejected)
+    return Judge(a_job(**job), BackoffPolicy(5.0, 300.0), lambda: 0.0, delete_rejected=delete_rejected)
 
 
 def document(**changes):
@@ -33,6 +34,7 @@ EVERY_SEEN = [
     s.Acknowledged(),
     s.Absent(),
     s.Done(),
+    s.Replied({}),
     s.FieldsRefused("Error de validación", ()),
     s.RulesRefused((REJECTION,)),
     s.Conflicted("Se encontró una factura pendiente por enviar a la DIAN"),

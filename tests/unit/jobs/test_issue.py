@@ -32,7 +32,7 @@ class Notes:
 
 async def attempt(factus, *, now_ms=NOW_MS, day_ends_ms=0, notes=None, settle_ms=0, **job):
     policy, standing = BackoffPolicy(5.0, 300.0), Standing(now_ms)
-    judge = Judge(a_job(**job), policy, lambda: 0.0, True, standing, settle_ms)
+    judge = Judge(a_job(**job), policy, lambda: 0.0, standing, settle_ms)
     return await issue(judge, factus, notes or Notes(), now_ms=now_ms, day_ends_ms=day_ends_ms)
 
 

@@ -118,6 +118,5 @@ def test_amounts(value, expected):
 
 def test_a_row_and_a_document_are_read_alike():
     row = observed("bill-list-one")["data"]["data"][0]
-    assert DocumentView({**row, "total": "83300.00"}).total == Decimal("83300.00")
-    assert DocumentView({"totals": {"total": "83300.00"}}).total == Decimal("83300.00")
+    assert DocumentView(row).reference_code == row["reference_code"]
     assert DocumentView({"is_validated": "true"}).is_validated is False

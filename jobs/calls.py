@@ -1,0 +1,235 @@
+"""
+One turn of a job that does not issue: what its verb may ask of Factus, and what follows from each answer.
+
+A verb is a few lines that read and write through a :class:`Desk`; whatever ends the turn early (no permit, a refusal,
+an outage) leaves it as :class:`Stop`. A job of several calls makes one or two of them a turn and goes back into its
+lane, so that it holds no place while others wait, and after a crash goes on where it was.
+
+A write whose repetition would do harm is marked in the ledger before its first byte. When its outcome is unknown it is
+looked up where Factus can be asked; where it cannot, the job ends as failed and says so: a person decides, not a retry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+from typing import Final as Constant
+
+from jobs import seen as s
+from jobs.deciding import ACCOUNT_PAUSE_S, Deciding, error, field_errors, unavailable
+from jobs.families import FAMILIES, Family
+from jobs.outcomes import Again, Attempted, Block, Ending, Final, Sent
+from jobs.ports import Archive, Gateway
+from jobs.requests import Request, get
+from schemas import strict_json
+from schemas.event import ErrorDetail
+from schemas.factus import DocumentView
+
+_SHARED_FAILURES: Constant = 2
+"""Failures of one job that pause all calls of the account; after them only the job itself steps aside."""
+
+WhenUnknown: TypeAlias = Literal["again", "look", "stop"]
+"""What follows a write of unknown outcome: the same once more (harmless), a look before it, or an end."""
+
+
+class Stop(Exception):
+    """The turn is over before its verb is."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(type(ending).__name__)
+        self.ending = ending
+
+
+@dataclass(frozen=True, slots=True)
+class CallDeciding(Deciding):
+    """What follows an answer to a call."""
+
+    def denied(self, kind: s.DeniedKind, reason: ErrorDetail, sent: Sent) -> Again:
+        """A product or permission that is missing stops nobody else: issuing may well be allowed."""
+        if kind in ("product", "permission"):
+            block = Block(self.job.family, reason, by_call=True)
+            return Again("job", ACCOUNT_PAUSE_S, reason, sent, block=block)
+        return self.hold(reason, sent)
+
+    def after_call(self, seen: s.Seen, *, sent: Sent = "") -> Ending:
+        """What follows an answer that is not the wanted one."""
+        match seen:
+            case s.NotFound(message):
+                return self.failed(error("factus.not_found", message or "Factus no lo tiene."))
+            case s.FieldsRefused(message, found) | s.RulesRefused(found, message):
+                reasons = field_errors(message, found) if found else (error("factus.validation", message),)
+                return Final("failed", reasons[0].message, errors=reasons)
+            case s.BadRequest(_, message):
+                return self.failed(error("factus.validation", message or "Factus no aceptó la solicitud."))
+            case s.Conflicted(message):
+                return self.failed(error("factus.conflict", message))
+            case s.Unknown(why):
+                is_shared = self.job.failures < _SHARED_FAILURES
+                return self.again("lane" if is_shared else "job", unavailable(why), sent, weather="unclear")
+            case s.Replied() | s.DocumentSeen() | s.Acknowledged() | s.Absent() | s.Done():
+                return self.again("job", unavailable("respuesta ilegible"), sent)
+            case _:
+                return self.nothing_sent(seen, sent=sent)
+
+
+@dataclass(slots=True)
+class Desk:
+    """What a verb works with: the job, and the world."""
+
+    decide: CallDeciding
+    gateway: Gateway
+    archive: Archive
+    radian_interval_s: float = 0.0
+    n_sent: int = field(default=0, init=False)
+    n_calls: int = field(default=0, init=False)
+    payload: Mapping[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.payload = strict_json.parse(self.decide.job.payload)
+
+    @property
+    def family(self) -> Family:
+        """The family of documents that the job is about."""
+        return FAMILIES[self.decide.job.family]
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether an earlier turn sent the job's write and never learnt what came of it."""
+        return self.decide.job.sent in ("sending", "unknown")
+
+    @property
+    def _still(self) -> Sent:
+        """What the next turn must know when this one changed nothing."""
+        return "unknown" if self.is_uncertain else ""
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """What earlier turns have done; empty in the first."""
+        text = self.decide.job.progress
+        return dict(strict_json.parse_trusted(text.encode())) if text else {}
+
+    # -- asking ----------------------------------------------------------------------------------------------------
+    async def read(self, request: Request) -> dict[str, Any]:
+        """
+        The body of an answer.
+
+        Raises:
+            Stop: There is none: not found, refused, out of reach.
+        """
+        seen = await self.gateway.call(request)
+        self._count(seen)
+        if isinstance(seen, s.Replied) and isinstance(seen.body, dict):
+            return seen.body
+        raise Stop(self.decide.after_call(seen, sent=self._still))
+
+    async def write(self, request: Request, *, when_unknown: WhenUnknown, unknown: str = "") -> dict[str, Any]:
+        """
+        Change something at Factus.
+
+        Args:
+            unknown: What a person is told when it may or may not have happened and is not repeated.
+
+        Returns:
+            The body; empty when the answer was a success that says nothing.
+
+        Raises:
+            Stop: It was not done, or nobody knows.
+        """
+        seen = await self.gateway.call(request, marks=self.decide.job)
+        self._count(seen)
+        if isinstance(seen, s.Replied):
+            return seen.body if isinstance(seen.body, dict) else {}
+        if isinstance(seen, s.Unknown) and when_unknown == "stop":
+            raise Stop(self.unknown_outcome(unknown))
+        raise Stop(self.decide.after_call(seen, sent="unknown" if self._may_be_done(seen, when_unknown) else ""))
+
+    @staticmethod
+    def _may_be_done(seen: s.Seen, when_unknown: WhenUnknown) -> bool:
+        return isinstance(seen, s.Unknown) and when_unknown == "look"
+
+    def unknown_outcome(self, what: str) -> Final:
+        """The end of a write that may have been done: it is not repeated blindly."""
+        text = (
+            f"No se sabe si {what}: Factus no respondió. No se repite solo; verifique y, si falta, envíe otro trabajo."
+        )
+        return self.decide.failed(ErrorDetail(code="factus.unavailable", message=text))
+
+    async def document(self) -> DocumentView:
+        """
+        The document that the payload names by number or reference code.
+
+        Raises:
+            Stop: Factus has none, or cannot be asked.
+        """
+        number = self.payload.get("number")
+        if number:
+            body = await self.read(get(self.family.show(number)))
+            return DocumentView(data_of(body))
+        found = await self.find()
+        if found is None:
+            raise Stop(self.not_found())
+        return found
+
+    async def find(self) -> DocumentView | None:
+        """The document of the payload's reference code; None when Factus has none."""
+        seen = await self.gateway.find(self.decide.job.family, self.payload["reference_code"])
+        self.n_calls += 1
+        match seen:
+            case s.DocumentSeen(document):
+                return document
+            case s.Absent() | s.NotFound():
+                return None
+            case _:
+                raise Stop(self.decide.after_call(seen, sent=self._still))
+
+    async def number(self) -> str:
+        """The number of the document that the payload names."""
+        number: str = self.payload.get("number") or (await self.document()).number or ""
+        if not number:
+            raise Stop(self.not_found())
+        return number
+
+    def not_found(self) -> Final:
+        text = f"Factus no tiene {self.family.noun.lower()} con este código de referencia."
+        return self.decide.failed(error("factus.not_found", text, "reference_code"))
+
+    def _count(self, seen: s.Seen) -> None:
+        self.n_calls += 1
+        self.n_sent += s.is_taken(seen)
+
+    # -- ending ----------------------------------------------------------------------------------------------------
+    def completed(self, message: str, data: dict[str, Any]) -> Final:
+        number = data.get("number")
+        return Final("completed", message, data=data, number=number if isinstance(number, str) else "")
+
+    def more(self, progress: Mapping[str, Any], left: str) -> Again:
+        """The turn is over and the job goes on when its turn comes; *left* is what is told if time runs out before."""
+        reason = unavailable(f"{left} cuando se agotó el tiempo")
+        return Again("lane", 0.0, reason, is_failure=False, progress=strict_json.dump(dict(progress)))
+
+
+def data_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """``data`` of an answer; empty when there is none."""
+    data = body.get("data")
+    return data if isinstance(data, dict) else {}
+
+
+Work: TypeAlias = Callable[[Desk], Awaitable[Ending]]
+
+
+async def run_call(work: Work, desk: Desk, *, now_ms: int, day_ends_ms: int) -> Attempted:
+    """
+    Run one turn.
+
+    Raises:
+        LeaseLost: Another worker has the job; nothing more may be done.
+    """
+    late = desk.decide.too_late(now_ms, day_ends_ms)
+    if late:
+        return Attempted(late, 0)
+    try:
+        ending = await work(desk)
+    except Stop as stop:
+        ending = stop.ending
+    return Attempted(ending, desk.n_sent, desk.n_calls)

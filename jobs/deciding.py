@@ -1,0 +1,160 @@
+"""
+What every attempt has in common, whatever it asks of Factus: when time is up, how long to wait, and what follows when
+Factus did not take a call for a reason that lies with the account, the network or ourselves. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final as Constant
+from typing import assert_never
+
+from jobs import seen as s
+from jobs.backoff import BackoffPolicy
+from jobs.outcomes import Again, Block, Final, Sent, Waits, Weather
+from jobs.standing import Standing
+from schemas.event import ErrorDetail
+from schemas.factus import Remark
+from schemas.records import JobRecord
+
+ACCOUNT_PAUSE_S: Constant = 300.0
+"""How often an account that Factus refuses is tried again."""
+
+_UNTROUBLED: Constant = Standing()
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """The decisions for one job, any kind of it."""
+
+    job: JobRecord
+    backoff: BackoffPolicy
+    draw: Callable[[], float]
+    standing: Standing = _UNTROUBLED
+    settle_ms: int = 0
+    """How long after it was sent a document may still appear at Factus: the longest wait for an answer, twice."""
+
+    # -- before anything -------------------------------------------------------------------------------------------
+    def too_late(self, now_ms: int, day_ends_ms: int) -> Final | None:
+        """Whether the document may no longer be sent. One that Factus has already keeps its date, not its deadline."""
+        job = self.job
+        if not job.pending_since:
+            if job.expires_at and now_ms >= job.expires_at and not job.attempts:
+                return self.failed(error("job.expired", "Venció (expires_at) antes de comenzar."))
+            if day_ends_ms and now_ms >= day_ends_ms:
+                return self.date_missed()
+        return self.time_is_up() if now_ms >= job.deadline_at else None
+
+    def may_still_appear(self) -> Again | None:
+        """
+        Whether time may not be called yet: what was sent a moment ago, and is not there, may be on its way.
+
+        Factus stores a document whose answer nobody waited for. To call the job failed before that is settled would
+        publish an end that turns out untrue.
+        """
+        job = self.job
+        if not job.sending_at or self.standing.now_ms - job.sending_at >= self.settle_ms:
+            return None
+        reason = unavailable("el envío no tuvo respuesta y Factus aún puede guardar el documento")
+        return self.again("lane", reason, "unknown")
+
+    def date_missed(self) -> Final:
+        """The day that the document must carry is over."""
+        return self.failed(
+            error("date.missed", f"No se pudo enviar el {self.job.issue_on}; no se envía con otra fecha.", "issue_on")
+        )
+
+    def time_is_up(self, reason: ErrorDetail | None = None) -> Final:
+        """The job's deadline passed: what kept it from succeeding is the error."""
+        last = reason or (ErrorDetail.model_validate_json(self.job.last_error) if self.job.last_error else None)
+        return self.failed(
+            last or error("factus.unavailable", "Se agotó el tiempo del trabajo sin respuesta de Factus.")
+        )
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+    def failed(self, reason: ErrorDetail, number: str = "") -> Final:
+        return Final("failed", reason.message, errors=(reason,), number=number)
+
+    def nothing_sent(self, seen: s.Seen, *, sent: Sent) -> Final | Again:
+        """Factus did not take our call, for a reason that lies with the account, the network or ourselves."""
+        match seen:
+            case s.CredentialsRefused(message):
+                return self.hold(error("factus.credentials", f"Factus rechazó las credenciales: {message}"), sent)
+            case s.PaymentRequired(message):
+                return self.hold(
+                    error("factus.payment_required", f"Factus exige un pago o un paquete: {message}"), sent
+                )
+            case s.Denied(kind, message):
+                return self.denied(kind, error("factus.denied", f"Factus negó el acceso: {message}"), sent)
+            case s.Throttled(retry_after_s):
+                reason = error("factus.unavailable", "Factus pidió esperar (429).")
+                return Again("lane", retry_after_s, reason, sent, is_failure=False, weather="unclear")
+            case s.NoPermit():
+                # The lane looks at the allowance itself: no pause of ours.
+                reason = error("factus.unavailable", "Espera turno en el cupo de solicitudes.")
+                return Again("lane", 0.0, reason, sent, is_failure=False, weather="unclear")
+            case s.NotSent(why):
+                return self.again("account", unavailable(why), sent, weather="outage")
+            case s.TooLate():
+                if not sent:
+                    return self.date_missed()
+                return self.again("lane", unavailable("fuera de hora"), sent, weather="unclear")
+            case (
+                s.DocumentSeen()
+                | s.Replied()
+                | s.Acknowledged()
+                | s.Absent()
+                | s.Done()
+                | s.FieldsRefused()
+                | s.RulesRefused()
+                | s.Conflicted()
+                | s.NotFound()
+                | s.BadRequest()
+                | s.Unknown()
+            ):
+                raise AssertionError(f"{type(seen).__name__} has a row of its own")
+            case _:
+                assert_never(seen)
+
+    def denied(self, kind: s.DeniedKind, reason: ErrorDetail, sent: Sent) -> Again:
+        """A product that is not contracted stops its family only; all else stops the account."""
+        if kind == "product":
+            return Again("lane", ACCOUNT_PAUSE_S, reason, sent, block=Block(self.job.family, reason))
+        return self.hold(reason, sent)
+
+    def hold(self, reason: ErrorDetail, sent: Sent) -> Again:
+        return Again("account", ACCOUNT_PAUSE_S, reason, sent, block=Block(None, reason))
+
+    def again(
+        self,
+        waits: Waits,
+        reason: ErrorDetail,
+        sent: Sent,
+        *,
+        pending: bool = False,
+        number: str = "",
+        weather: Weather = "fair",
+        block: Block | None = None,
+    ) -> Again:
+        pause_s = self.backoff.jittered_s(self.job.failures + 1, self.draw)
+        return Again(waits, pause_s, reason, sent, pending=pending, number=number, weather=weather, block=block)
+
+
+def unavailable(why: str) -> ErrorDetail:
+    return error("factus.unavailable", f"Factus no está disponible: {why}.")
+
+
+def error(code: str, message: str, field: str | None = None, rule: str | None = None) -> ErrorDetail:
+    retryable = code in {"factus.unavailable", "factus.conflict", "dian.pending"}
+    named = f"envelope.{field}" if field == "issue_on" else field
+    return ErrorDetail(code=code, message=message, field=named, rule=rule, retryable=retryable)
+
+
+def field_errors(message: str, found: tuple[Remark, ...]) -> tuple[ErrorDetail, ...]:
+    """A 422 about fields, one error each; never empty."""
+    if not found:
+        # Seen when the account has no active numbering range: a 422 without any detail.
+        text = f"{message or 'Error de validación'}: Factus no dijo en qué campo. Revise el rango de numeración activo."
+        return (ErrorDetail(code="factus.validation", message=text),)
+    return tuple(ErrorDetail(code="factus.validation", message=remark.text, field=remark.key) for remark in found)

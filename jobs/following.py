@@ -1,0 +1,131 @@
+"""
+What follows a validated document when its job asked for it: its files are archived, its RADIAN events watched.
+
+Each is a job of its own in the account's calls, of low priority: it takes only what issuing leaves of the allowance,
+and a failure of it changes nothing about the document. Its events are the issuing job's: same id, metadata and batch,
+and numbers that go on. ``X.archived`` has the number after the final event, RADIAN events the numbers after that, so
+that neither waits for the other.
+
+The legal clock (three business days after event 032) is not kept here; it will read what ``track`` publishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from typing import Final as Constant
+
+from jobs.calls import Desk, Stop
+from jobs.document_verbs import day_of, fetch_next, radian_rows
+from jobs.outcomes import Again, Ending, Final
+from schemas import strict_json
+from schemas.event import ErrorDetail
+from schemas.factus import BOGOTA
+from schemas.records import JobRecord, queue_score
+
+ARCHIVE: Constant = "archive"
+TRACK: Constant = "track"
+
+ENDING_EVENTS: Constant = frozenset({"031", "033", "034"})
+"""Claim, express and tacit acceptance: after one of them nothing more happens to a bill."""
+
+_KEEN_LOOKS: Constant = 42
+"""Looks at the given interval after validation, and after each event: a week at four hours. Then one in six."""
+
+_PATIENCE: Constant = 6
+
+
+def follow_ups(job: JobRecord, data: Mapping[str, Any], *, seq: int) -> list[JobRecord]:
+    """
+    The jobs that follow a validated document.
+
+    Args:
+        job: The issuing job, or one that joined its document.
+        data: ``data`` of its final event.
+        seq: Number of its final event.
+    """
+    options = strict_json.parse(job.options)
+    found = []
+    about = {"number": data["number"], "day": day_of(data["factus"])}
+    if options.get("archive"):
+        found.append(_follow_up(job, ARCHIVE, {**about, "kinds": options["archive"]}, seq=seq))
+    if options.get("track_radian"):
+        found.append(_follow_up(job, TRACK, about, seq=seq + len(found)))
+    return found
+
+
+def _follow_up(job: JobRecord, verb: str, payload: Mapping[str, Any], *, seq: int) -> JobRecord:
+    id_ = f"{job.id}~{verb}"  # no producer can write a tilde: it meets no other job's id
+    return JobRecord(
+        account=job.account,
+        id=id_,
+        type=f"{job.family}.{verb}",
+        family=job.family,
+        lane=f"{job.account}/calls",
+        entry=job.entry,
+        source=job.source,
+        priority="low",
+        score=queue_score("low", job.entry),
+        reference_code=job.reference_code,
+        batch=job.batch,
+        metadata=job.metadata,
+        traceparent=job.traceparent,
+        content=id_,
+        payload=strict_json.dump(dict(payload)),
+        number=str(payload["number"]),
+        parent=job.id,
+        seq=seq,
+    )
+
+
+async def archive(desk: Desk) -> Ending:
+    """Archive one file a turn. A file that is not there yet is asked for again: the document is valid without it."""
+    try:
+        return await fetch_next(desk, {"documents": [], **desk.payload, **desk.progress}, desk.payload["kinds"])
+    except Stop as stop:
+        ending = stop.ending
+        if isinstance(ending, Final) and ending.errors[0].code == "factus.not_found":
+            return desk.decide.again("job", ending.errors[0], "")
+        raise
+
+
+async def track(desk: Desk) -> Ending:
+    """Look for RADIAN events that are new; stop when the bill has been accepted or claimed."""
+    progress = desk.progress
+    seen: list[str] = progress.get("seen", [])
+    rows = await radian_rows(desk, desk.payload["number"])
+    fresh = [row for row in rows if _key(row) not in seen]
+    news = tuple(_news(desk.payload["number"], row) for row in fresh)
+    if any(row.get("event_code") in ENDING_EVENTS for row in rows):
+        return Final("completed", "Seguimiento terminado.", news=news)
+    n_looks = 0 if fresh else progress.get("n_looks", 0) + 1
+    interval_s = desk.radian_interval_s * (1 if n_looks < _KEEN_LOOKS else _PATIENCE)
+    reason = ErrorDetail(code="dian.pending", message="Sin aceptación ni reclamo todavía.", retryable=True)
+    told = strict_json.dump({"seen": [*seen, *map(_key, fresh)], "n_looks": n_looks})
+    return Again("job", interval_s, reason, is_failure=False, progress=told, news=news)
+
+
+def _key(row: Mapping[str, Any]) -> str:
+    return str(row.get("cude") or f"{row.get('event_code')}/{row.get('number')}")
+
+
+def _news(number: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """``data`` of a RADIAN event."""
+    return {
+        "number": number,
+        "event_code": row.get("event_code"),
+        "event_name": row.get("event_name"),
+        "cude": row.get("cude"),
+        "occurred_at": _instant(row.get("effective_date"), row.get("effective_time")),
+        "event_number": row.get("number"),
+    }
+
+
+def _instant(day: Any, time: Any) -> str | None:
+    """RFC 3339 from ``2024-11-05`` and ``16:36:31``, Bogotá time; None when they are no such texts."""
+    try:
+        found = datetime.fromisoformat(f"{day}T{time}")
+    except ValueError:
+        return None
+    return found.replace(tzinfo=BOGOTA).isoformat(timespec="seconds")

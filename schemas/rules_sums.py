@@ -1,0 +1,168 @@
+"""
+Rules about what lines, charges and payments add up to (SUM).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from schemas.amounts import Amounts
+from schemas.money import ZERO, render
+from schemas.rules import FINE, Document, Findings, Level, Node, RuleBook, say
+
+MAX_ROUNDING: Final = Decimal(500)
+TOLERANCE: Final = Decimal(1)
+"""Up to this the rounding mode of Factus may explain a difference; beyond it the document is wrong."""
+
+ROUNDED: Final = "cash_rounding_amount"
+
+TOTALS = RuleBook.about("")
+ROUNDING = RuleBook.about("")
+
+
+class Cause(NamedTuple):
+    """A slip that explains a large difference to the cent, and the rule against it."""
+
+    rule: str
+    source: str
+    field: str
+    message: str
+    differences: Callable[[Amounts], tuple[Decimal, ...]]
+
+    def explains(self, amounts: Amounts) -> bool:
+        return amounts.off in [difference for difference in self.differences(amounts) if difference]
+
+
+PREPAID: Final = Cause(
+    "SUM-012",
+    "D (four examples)",
+    "payment_details",
+    "Los anticipos no se restan de los pagos.",
+    lambda amounts: (-amounts.prepaid,),
+)
+WITHHELD: Final = Cause(
+    "SUM-013",
+    "D (example)",
+    "payment_details",
+    "Las retenciones no se restan de los pagos.",
+    lambda amounts: (-amounts.withheld,),
+)
+CHARGED: Final = Cause(
+    "SUM-014",
+    "D (example)",
+    "allowance_charges",
+    "Los recargos se suman al total y los descuentos se restan.",
+    lambda amounts: (-amounts.surcharges, amounts.allowances, amounts.allowances - amounts.surcharges),
+)
+FREIGHT: Final = Cause(
+    "SUM-015",
+    "D (example)",
+    "payment_details",
+    "El valor del flete (propiedad 03) no hace parte de ningún total.",
+    lambda amounts: (amounts.freight, -amounts.freight),
+)
+
+
+def sums(rule: str, *causes: Cause, spare: str = "") -> RuleBook:
+    """
+    The rules about the payments' sum, of which one at most speaks.
+
+    Args:
+        rule: The one that speaks when no cause is found.
+        causes: Slips that the family knows.
+        spare: The key that takes what rounding leaves over; empty where there is none.
+    """
+    book = RuleBook.about("")
+
+    @book.error(rule, "D, R")
+    def payments_make_the_total(root: Node, document: Document) -> Findings:
+        amounts = document.amounts
+        if amounts is None or not amounts.off or _is_wrong_rounding(amounts) or _cause(amounts, causes):
+            return FINE
+        return _difference(amounts, spare)
+
+    for cause in causes:
+        book.error(cause.rule, cause.source)(_explained(cause, causes))
+    return book
+
+
+def _difference(amounts: Amounts, spare: str) -> Findings:
+    figures = (
+        f"Los pagos suman {render(amounts.paid)} y deben sumar {render(amounts.expected)} "
+        f"(total {render(amounts.total)}, redondeo {render(amounts.rounding)})."
+    )
+    if abs(amounts.off) > TOLERANCE:
+        return say("payment_details", f"{figures} Corrija los pagos o las líneas.")
+    mend = f'póngala en "{spare}"' if spare else "corrija los pagos"
+    return say(
+        "payment_details",
+        f"{figures} La diferencia de {render(amounts.off)} puede ser de redondeo: {mend}.",
+        Level.WARNING,
+    )
+
+
+def _cause(amounts: Amounts, causes: tuple[Cause, ...]) -> Cause | None:
+    if abs(amounts.off) <= TOLERANCE or _is_wrong_rounding(amounts):
+        return None
+    return next((cause for cause in causes if cause.explains(amounts)), None)
+
+
+def _explained(cause: Cause, causes: tuple[Cause, ...]) -> Callable[[Node, Document], Findings]:
+    def check(root: Node, document: Document) -> Findings:
+        amounts = document.amounts
+        if amounts is None or not amounts.off or _cause(amounts, causes) is not cause:
+            return FINE
+        figures = f"Los pagos suman {render(amounts.paid)} y deben sumar {render(amounts.expected)}."
+        return say(cause.field, f"{cause.message} {figures}")
+
+    return check
+
+
+@ROUNDING.error("SUM-010", "D, R")
+def rounding_is_small(root: Node, document: Document) -> Findings:
+    if abs(root.get("cash_rounding_amount", ZERO)) <= MAX_ROUNDING:
+        return FINE
+    return say("cash_rounding_amount", 'El redondeo ("cash_rounding_amount") debe estar entre -500.00 y 500.00.')
+
+
+@ROUNDING.error("SUM-011", "D (example)")
+def rounding_is_the_difference(root: Node, document: Document) -> Findings:
+    amounts = document.amounts
+    if amounts is None or not amounts.off or not _is_wrong_rounding(amounts):
+        return FINE
+    right = render(amounts.paid - amounts.total)
+    return say(
+        "cash_rounding_amount",
+        f'El redondeo ("cash_rounding_amount") debe ser los pagos menos el total: {render(amounts.paid)} - '
+        f"{render(amounts.total)} = {right}, no {render(amounts.rounding)}.",
+        None if abs(amounts.off) > TOLERANCE else Level.WARNING,
+    )
+
+
+def _is_wrong_rounding(amounts: Amounts) -> bool:
+    """Whether the rounding that was sent, not the payments, is the likely slip."""
+    return bool(amounts.rounding) and abs(amounts.paid - amounts.total) <= MAX_ROUNDING
+
+
+@TOTALS.warning("SUM-016", "P")
+def total_is_above_zero(root: Node, document: Document) -> Findings:
+    if document.amounts is None or document.amounts.total > 0:
+        return FINE
+    return say("", f"El total del documento es {render(document.amounts.total)}; debería ser mayor que cero.")
+
+
+@TOTALS.warning("SUM-017", "R+")
+def prices_are_net(root: Node, document: Document) -> Findings:
+    amounts = document.amounts
+    if amounts is None or not amounts.taxes or not amounts.off or amounts.paid != amounts.at_price:
+        return FINE
+    return say(
+        "items.0.price",
+        "Los pagos equivalen a cantidad por precio sin sumar impuestos: parece que el precio ya los incluye. Factus "
+        'pide el precio unitario ("price") sin impuestos.',
+    )
+
+
+SUM_BOOKS: Final = (TOTALS,)
