@@ -7,11 +7,13 @@ requests and what was counted about it.
 
 from collections import Counter
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
-from sandbox.company import DEFAULT_RANGES, RANGE, Company
-from sandbox.families import Family
+from sandbox.company import Company
 from sandbox.limits import BusiestWindow, FixedWindow
-from sandbox.store import Shelf
+from sandbox.numbering import RangeBook
+from sandbox.receptions import ReceivedBills
+from sandbox.store import Document, Shelf
 
 
 @dataclass(slots=True)
@@ -24,35 +26,54 @@ class Account:
         has_product: Whether it may create documents; else 403.
         has_paid: Whether its plan has documents left; else creates answer 402.
         serves_v2: Else every v2 path answers 403.
+        forbidden: Globs of operations, such as `payrolls.*` or `*.toggle`, that answer 403.
+        operations: Every request that was processed, by operation.
+        changes: Successful changes that are no create, by operation and by what was changed.
     """
 
     user: str
     window: FixedWindow
     busiest: BusiestWindow
     company: Company = field(default_factory=Company)
-    ranges: frozenset[int] = DEFAULT_RANGES
+    ranges: RangeBook = field(default_factory=RangeBook)
+    received: ReceivedBills = field(default_factory=ReceivedBills)
     is_refused: bool = False
     has_product: bool = True
     has_paid: bool = True
     serves_v2: bool = True
+    forbidden: tuple[str, ...] = ()
     n_tokens_issued: int = 0
     requests: Counter[str] = field(default_factory=Counter)
     answers: Counter[int] = field(default_factory=Counter)
+    operations: Counter[str] = field(default_factory=Counter)
+    changes: dict[str, Counter[str]] = field(default_factory=dict)
     creates: dict[str, Counter[str]] = field(default_factory=dict)
     deletes: dict[str, Counter[str]] = field(default_factory=dict)
     shelves: dict[str, Shelf] = field(default_factory=dict)
 
-    def shelf(self, family: Family) -> Shelf:
-        shelf = self.shelves.get(family.name)
+    def shelf(self, family: str) -> Shelf:
+        """The documents of a family, by its name."""
+        shelf = self.shelves.get(family)
         if shelf is None:
-            shelf = self.shelves[family.name] = Shelf(RANGE["prefix"])
+            shelf = self.shelves[family] = Shelf()
         return shelf
 
-    def count_create(self, family: Family, what: str) -> None:
-        self.creates.setdefault(family.name, Counter())[what] += 1
+    def find_code(self, code: str) -> Document | None:
+        """A document of any family by its CUFE, CUDE, CUDS or CUNE."""
+        found = (shelf.find_code(code) for shelf in self.shelves.values())
+        return next((document for document in found if document is not None), None)
 
-    def count_delete(self, family: Family, what: str) -> None:
-        self.deletes.setdefault(family.name, Counter())[what] += 1
+    def forbids(self, operation: str) -> bool:
+        return any(fnmatchcase(operation, glob) for glob in self.forbidden)
+
+    def count_create(self, family: str, what: str) -> None:
+        self.creates.setdefault(family, Counter())[what] += 1
+
+    def count_delete(self, family: str, what: str) -> None:
+        self.deletes.setdefault(family, Counter())[what] += 1
+
+    def count_change(self, operation: str, target: str) -> None:
+        self.changes.setdefault(operation, Counter())[target] += 1
 
 
 class AccountBook:

@@ -5,6 +5,7 @@ Each one is checked against its file under `facts/examples` by a test; the few t
 marked so.
 """
 
+import base64
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -48,8 +49,17 @@ def ok(data: Any) -> Response:
     return plain(200, OK_MESSAGE, data=data)
 
 
+def xml_file(name: str, xml: str) -> Response:
+    return ok({"file_name": name, "xml_base_64_encoded": base64.b64encode(xml.encode()).decode()})
+
+
 def fields_refused(errors: Mapping[str, list[str]]) -> Response:
     return plain(422, FIELDS_REFUSED, data={"message": FIELDS_REFUSED, "errors": errors})
+
+
+def no_detail() -> Response:
+    """Seen when the account has no active numbering range."""
+    return plain(422, FIELDS_REFUSED)
 
 
 def dian_refused(errors: Mapping[str, str], shape: str) -> Response:
@@ -74,9 +84,22 @@ def unknown_reference(reference: str) -> Response:
     return plain(404, f"No se encontró el documento con código de referencia {reference}")
 
 
+def created(message: str, data: Any) -> Response:
+    return plain(201, message, data=data)
+
+
 def unknown_number(number: str) -> Response:
     # Not recorded.
     return plain(404, f"No se encontró el documento con número {number}")
+
+
+def unknown_record(what: str) -> Response:
+    # Not recorded, but for the acquirer.
+    return plain(404, f"No se encontró el {what}")
+
+
+def unknown_acquirer() -> Response:
+    return answer(404, {"message": "No se encontró el adquirente"})
 
 
 def not_deletable(reference: str) -> Response:

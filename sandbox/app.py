@@ -6,14 +6,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox import answers, reading
+from sandbox import account_routes, answers, bill_events, range_routes, reading, reception_routes
 from sandbox.config import SandboxConfig
 from sandbox.control import control_routes
 from sandbox.creating import create
 from sandbox.families import FAMILIES, Family
-from sandbox.gate import Handler, Reader, by_filter, by_path, by_reference_in_body, guard
+from sandbox.gate import (
+    Handler,
+    Reader,
+    RouteKind,
+    by_filter,
+    by_path,
+    by_reference_in_body,
+    by_track_id,
+    guard,
+)
 from sandbox.listing import list_documents
 from sandbox.login import token_endpoint
+from sandbox.range_routes import INVOICING, PAYROLL, Collection, RangeHandlers
 from sandbox.state import SandboxState
 
 
@@ -23,6 +33,10 @@ def create_app(config: SandboxConfig) -> Starlette:
     routes = [Route("/oauth/token", token_endpoint(state), methods=["POST"])]
     for family in FAMILIES:
         routes += _family_routes(family, state)
+    # Literal segments before the id of a range, and before each other: `payrolls` is no range.
+    routes += _range_routes("payroll-ranges", "/v2/numbering-ranges/payrolls", PAYROLL, state)
+    routes += _account_routes(state)
+    routes += _range_routes("numbering-ranges", "/v2/numbering-ranges", INVOICING, state)
     app = Starlette(
         routes=routes + control_routes(state),
         exception_handlers={404: _no_route, 405: _wrong_method},
@@ -34,33 +48,74 @@ def create_app(config: SandboxConfig) -> Starlette:
 
 def _family_routes(family: Family, state: SandboxState) -> list[Route]:
     one = family.path + "/{number}"
+    # The references of some ERPs hold slashes; sent as %2F or as they are, they arrive here decoded.
+    by_reference = family.delete_path + "/{reference:path}"
 
     def route(path: str, method: str, kind: str, handler: Handler, read: Reader = by_path) -> Route:
-        return Route(path, guard(kind, family, handler, read, state), methods=[method])
+        return Route(path, guard(RouteKind(family.name, kind, family), handler, read, state), methods=[method])
 
     routes = [
         route(family.create_path, "POST", "create", create, by_reference_in_body),
         route(family.path, "GET", "list", list_documents, by_filter),
-        # The references of some ERPs hold slashes; sent as %2F or as they are, they arrive here decoded.
-        route(family.delete_path + "/{reference:path}", "DELETE", "delete", reading.delete),
+        route(by_reference, "DELETE", "delete", reading.delete),
+    ]
+    if family.is_shown_by_reference:
+        routes.append(route(by_reference, "GET", "show", reading.show_by_reference))
+    routes += [
         route(one, "GET", "show", reading.show),
-        route(one + "/download-pdf", "GET", "download", reading.download_pdf),
         # One official page prints this path with a slash at the end.
         route(one + "/download-xml", "GET", "download", reading.download_xml),
         route(one + "/download-xml/", "GET", "download", reading.download_xml),
-        route(one + "/download-attached-document-xml", "GET", "download", reading.download_attached_document),
     ]
-    if family.has_email:
+    if family.print_pdf is not None:
+        routes.append(route(one + "/download-pdf", "GET", "download", reading.download_pdf))
+    if family.mailed is not None:
         routes += [
+            route(one + "/download-attached-document-xml", "GET", "download", reading.download_attached_document),
             route(one + "/send-email", "POST", "email", reading.send_email),
             route(one + "/email-content", "GET", "email", reading.email_content),
         ]
     if family.has_events:
         routes += [
-            route(one + "/radian/events", "GET", "events", reading.list_events),
-            route(one + "/radian/events/{event_type}", "POST", "accept", reading.accept_tacitly),
+            route(one + "/radian/events", "GET", "events", bill_events.list_events),
+            route(one + "/radian/events/{event_type}", "POST", "accept", bill_events.accept_tacitly),
         ]
     return routes
+
+
+def _range_routes(area: str, path: str, collection: Collection, state: SandboxState) -> list[Route]:
+    handlers, one = RangeHandlers(collection), path + "/{range_id}"
+
+    def route(path: str, method: str, kind: str, handler: Handler) -> Route:
+        return Route(path, guard(RouteKind(area, kind), handler, by_path, state), methods=[method])
+
+    return [
+        route(path, "GET", "list", handlers.list),
+        route(path, "POST", "add", handlers.add),
+        route(one, "GET", "show", handlers.show),
+        route(one, "DELETE", "delete", handlers.delete),
+        route(one + "/current", "PATCH", "renumber", handlers.renumber),
+        route(one + "/toggle-status", "PATCH", "toggle", handlers.toggle),
+    ]
+
+
+def _account_routes(state: SandboxState) -> list[Route]:
+    def route(path: str, method: str, area: str, kind: str, handler: Handler, read: Reader = by_path) -> Route:
+        return Route("/v2/" + path, guard(RouteKind(area, kind), handler, read, state), methods=[method])
+
+    event = "receptions/bills/{bill_id}/radian/events/{event_type}"
+    return [
+        route("receptions/upload", "POST", "receptions", "upload", reception_routes.upload, by_track_id),
+        route("receptions/bills", "GET", "receptions", "list", reception_routes.list_received),
+        route(event, "PATCH", "receptions", "emit", reception_routes.emit_event),
+        route("documents/{track_id}/download-xml", "GET", "documents", "download", reception_routes.download_by_code),
+        route("numbering-ranges/dian", "GET", "numbering-ranges", "dian", range_routes.list_associated),
+        route("companies", "GET", "companies", "show", account_routes.show_company),
+        route("companies", "PUT", "companies", "update", account_routes.update_company),
+        route("companies/logo", "POST", "companies", "logo", account_routes.update_logo),
+        route("subscriptions", "GET", "subscriptions", "list", account_routes.list_subscriptions),
+        route("dian/acquirer", "GET", "acquirers", "show", account_routes.show_acquirer),
+    ]
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

@@ -1,28 +1,27 @@
 """A stored bill as Factus shows it: the whole document, and the row of the list."""
 
-from decimal import Decimal
-from hashlib import sha1, sha384
 from typing import Any
 
-from sandbox.bill_amounts import Amounts, Line, TaxLine
-from sandbox.bogota import latin_date, latin_date_time
-from sandbox.catalogs import code_and_name, municipality, tribute, unit_of_cargo
-from sandbox.check_digit import check_digit
-from sandbox.company import RANGE, Company
+from sandbox.amounts import Amounts
+from sandbox.bogota import latin_date_time
+from sandbox.catalogs import code_and_name
+from sandbox.company import Company
+from sandbox.shown_parts import (
+    money,
+    party_row,
+    shown_charge,
+    shown_company,
+    shown_customer,
+    shown_items,
+    shown_links,
+    shown_payment,
+    shown_period,
+    shown_range,
+    shown_taxes,
+    shown_validation,
+    shown_withheld,
+)
 from sandbox.store import Document
-
-_QR = "https://catalogo-vpfe-hab.dian.gov.co/document/searchqr?documentkey="
-_PUBLIC = "https://app-sandbox.factus.com.co/documents/bills/"
-_TRANSPORT = "12"
-
-
-def unique_code(seed: int, account: str, number: str, created_at: float, total: Decimal) -> str:
-    """A CUFE: 96 hexadecimal digits, as DIAN's SHA-384 gives."""
-    return sha384(f"{seed}|{account}|{number}|{created_at}|{total}".encode()).hexdigest()
-
-
-def money(amount: Decimal) -> str:
-    return f"{amount:.2f}"
 
 
 def show_bill(document: Document, company: Company) -> dict[str, Any]:
@@ -39,37 +38,35 @@ def show_bill(document: Document, company: Company) -> dict[str, Any]:
         "cufe": document.code,
         "document_type": code_and_name("document-types", sent.get("document") or "01"),
         "operation_type": code_and_name("operation-types", sent.get("operation_type") or "10"),
-        "billing_period": _period(sent.get("billing_period")),
-        "payment_details": [_payment(payment) for payment in sent["payment_details"]],
-        "numbering_range": RANGE,
+        "billing_period": shown_period(sent.get("billing_period")),
+        "payment_details": [shown_payment(payment) for payment in sent["payment_details"]],
+        "numbering_range": shown_range(document),
         "health": sent.get("health"),
         "beneficiary": sent.get("beneficiary"),
-        "company": _company(company, sent.get("establishment")),
-        "customer": _customer(document.customer),
-        "items": _items(sent, amounts),
+        "company": shown_company(company, sent.get("establishment")),
+        "customer": shown_customer(document.party),
+        "items": shown_items(sent, amounts),
         "prepayment_details": [_prepayment(prepayment) for prepayment in sent.get("prepayment_details") or ()],
-        "allowance_charges": [_charge(charge) for charge in sent.get("allowance_charges") or ()],
-        "taxes": _bill_taxes(amounts),
-        "withholding_taxes": [
-            {"tribute_code": code, "name": tribute(code, "withholding-taxes")["name"], "value": money(withheld)}
-            for code, withheld in amounts.withheld.items()
-        ],
+        "allowance_charges": [shown_charge(charge) for charge in sent.get("allowance_charges") or ()],
+        "taxes": shown_taxes(amounts),
+        "withholding_taxes": shown_withheld(amounts),
         "totals": _totals(amounts),
         "related_documents": sent.get("related_documents") or [],
-        "related_notes": {"credit_notes": [], "debit_notes": []},
-        "links": _links(document),
+        "related_notes": {
+            "credit_notes": _notes(document, "credit-notes"),
+            "debit_notes": _notes(document, "debit-notes"),
+        },
+        "links": shown_links(document),
     }
 
 
 def show_bill_row(document: Document) -> dict[str, Any]:
     """A row of the list; it lacks the CUFE and the links."""
-    whole = _customer(document.customer)
-    left_out = ("graphic_representation_name", "tribute", "country")
     return {
         "api_client_name": "Halltec",
         "number": document.number,
         "reference_code": document.reference,
-        "customer": {name: value for name, value in whole.items() if name not in left_out},
+        "customer": party_row(shown_customer(document.party)),
         **_flags(document),
         "created_at": latin_date_time(document.created_at),
         "total": money(document.total),
@@ -77,180 +74,16 @@ def show_bill_row(document: Document) -> dict[str, Any]:
 
 
 def _flags(document: Document) -> dict[str, Any]:
-    validated_at = document.validated_at
     return {
         "send_email": document.fields.get("send_email", True),
         "has_claim": any(event["event_code"] == "031" for event in document.events),
         "is_negotiable_instrument": any(event["event_code"] in ("033", "034") for event in document.events),
-        "is_validated": document.is_validated,
-        "validated_at": None if validated_at is None else latin_date_time(validated_at),
-        "errors": document.errors,
-    }
-
-
-def _period(period: dict[str, Any] | None) -> dict[str, Any] | None:
-    if not period:
-        return None
-    return {
-        "start_date": latin_date(period["start_date"]),
-        "start_time": period.get("start_time"),
-        "end_date": latin_date(period["end_date"]),
-        "end_time": period.get("end_time"),
-    }
-
-
-def _payment(payment: dict[str, Any]) -> dict[str, Any]:
-    due = payment.get("due_date")
-    return {
-        "payment_form": code_and_name("payment-forms", payment["payment_form"]),
-        "payment_method": code_and_name("payment-methods", payment["payment_method_code"]),
-        "reference_code": payment.get("reference_code"),
-        "amount": money(payment["amount"]),
-        "due_date": latin_date(due) if due else None,
+        **shown_validation(document),
     }
 
 
 def _prepayment(prepayment: dict[str, Any]) -> dict[str, Any]:
     return {**prepayment, "amount": money(prepayment["amount"])}
-
-
-def _charge(charge: dict[str, Any]) -> dict[str, Any]:
-    base, amount = charge["base_amount"], charge["amount"]
-    return {
-        "concept_type": code_and_name("allowance-charge-concepts", charge["concept_type"]),
-        "is_surcharge": charge["is_surcharge"],
-        "reason": charge["reason"],
-        "base_amount": money(base),
-        "percentage": money(amount * 100 / base) if base else "0.00",
-        "amount": money(amount),
-    }
-
-
-def _company(company: Company, establishment: dict[str, Any] | None) -> dict[str, Any]:
-    place = establishment or company.establishment
-    return {
-        "url_logo": company.url_logo,
-        "nit": company.nit,
-        "dv": company.dv,
-        "economic_activity": company.economic_activity,
-        "establishment": {
-            "name": place["name"],
-            "address": place["address"],
-            "phone_number": place["phone_number"],
-            "email": place["email"],
-            "municipality": municipality(place["municipality_code"]),
-        },
-    }
-
-
-def _customer(customer: dict[str, Any]) -> dict[str, Any]:
-    organization = customer.get("legal_organization_code") or "2"
-    is_company = organization == "1"
-    is_nit = customer.get("identification_document_code") == "31"
-    name = customer.get("company") if is_company else customer.get("names")
-    place = customer.get("municipality_code")
-    return {
-        "identification_document": code_and_name(
-            "identity-document-types", customer.get("identification_document_code", "13")
-        ),
-        "identification": customer.get("identification", ""),
-        "dv": (customer.get("dv") or check_digit(customer["identification"])) if is_nit else None,
-        "graphic_representation_name": name,
-        "trade_name": customer.get("trade_name"),
-        "company": name if is_company else None,
-        "names": None if is_company else name,
-        "address": customer.get("address", ""),
-        "email": customer.get("email", ""),
-        "phone": customer.get("phone", ""),
-        "legal_organization": code_and_name("legal-organizations", organization),
-        "tribute": code_and_name("customer-tributes", customer.get("tribute_code") or "ZZ"),
-        "country": code_and_name("countries", customer.get("country_code") or "CO"),
-        "municipality": municipality(place) if place else None,
-    }
-
-
-def _items(sent: dict[str, Any], amounts: Amounts) -> list[dict[str, Any]]:
-    operation = sent.get("operation_type") or "10"
-    schemes = "item-schemes-transport" if operation == _TRANSPORT else "item-schemes-mandates"
-    return [_item(item, line, schemes) for item, line in zip(sent["items"], amounts.lines, strict=True)]
-
-
-def _item(item: dict[str, Any], line: Line, schemes: str) -> dict[str, Any]:
-    scheme = item.get("scheme_id")
-    return {
-        "scheme_id": code_and_name(schemes, scheme) if scheme else None,
-        "collection_concept": item.get("collection_concept_code"),
-        "note": item.get("note", ""),
-        "mandate": _mandate(item.get("mandate")),
-        "additional_properties": [_cargo(extra) for extra in item.get("additional_properties") or ()],
-        "code_reference": item["code_reference"],
-        "name": item["name"],
-        "quantity": money(item["quantity"]),
-        "unit_measure": code_and_name("unit-measures", item["unit_measure_code"]),
-        "standard_code": code_and_name("product-standard-codes", item["standard_code"]),
-        "discount_rate": money(line.discount_rate),
-        "discount": money(line.discount),
-        "gross_value": money(line.gross),
-        "price": money(item["price"]),
-        "total": money(line.base),
-        "taxes": [_tax(tax) for tax in line.taxes],
-        "withholding_taxes": _withholdings(line),
-    }
-
-
-def _mandate(mandate: dict[str, Any] | None) -> dict[str, Any] | None:
-    if not mandate:
-        return None
-    code, identification = mandate["identification_document_code"], mandate["identification"]
-    return {
-        "identification_document": code_and_name("identity-document-types", code),
-        "document": identification,
-        "dv": check_digit(identification) if code == "31" and identification.isdecimal() else None,
-    }
-
-
-def _cargo(extra: dict[str, Any]) -> dict[str, Any]:
-    unit = extra.get("unit_measure_code")
-    return {
-        **code_and_name("transport-additional-properties", extra["code"]),
-        "value": str(extra["value"]),
-        "quantity": extra.get("quantity"),
-        "unit_measure": unit_of_cargo(unit) if unit else None,
-    }
-
-
-def _tax(tax: TaxLine) -> dict[str, Any]:
-    rate = {"taxable_amount": money(tax.base), "tax_amount": money(tax.tax), "rate": money(tax.rate)}
-    return {"tribute": tribute(tax.code), "is_excluded": tax.is_excluded, "rates": [rate]}
-
-
-def _withholdings(line: Line) -> list[dict[str, Any]]:
-    shown = []
-    for withholding in line.withholdings:
-        name = tribute(withholding.code, "withholding-taxes")
-        shown.append(
-            {
-                "tribute_code": withholding.code,
-                "name": name["name"],
-                "value": money(withholding.withheld),
-                "rates": [{**name, "rate": money(withholding.rate)}],
-            }
-        )
-    return shown
-
-
-def _bill_taxes(amounts: Amounts) -> list[dict[str, Any]]:
-    return [
-        {
-            "tribute": tribute(code),
-            "is_excluded": is_excluded,
-            "rates": [
-                {"taxable_amount": money(base), "tax_amount": money(tax), "rate": money(rate)}
-                for rate, (base, tax) in by_rate.items()
-            ],
-        }
-        for (code, is_excluded), by_rate in amounts.taxes.items()
-    ]
 
 
 def _totals(amounts: Amounts) -> dict[str, str]:
@@ -264,7 +97,6 @@ def _totals(amounts: Amounts) -> dict[str, str]:
     }
 
 
-def _links(document: Document) -> dict[str, str]:
-    """The public page has no hash while the bill is not validated (seen in production)."""
-    page = sha1(document.code.encode(), usedforsecurity=False).hexdigest() if document.is_validated else ""
-    return {"qr": _QR + document.code, "public_url": _PUBLIC + page}
+def _notes(document: Document, family: str) -> list[dict[str, str]]:
+    """Nobody has printed a row of these for v2; v1 has `id` and `number`, and v2 knows no ids."""
+    return [{"number": note.number, "reference_code": note.reference} for note in document.notes_of(family)]

@@ -1,36 +1,48 @@
-"""The issuer that every account prints on its documents, and its numbering range: those of the public sandbox."""
+"""The issuer that every account starts with and prints on its documents: the company of the public sandbox."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-RANGE: dict[str, Any] = {
-    "prefix": "SETP",
-    "from": 990000000,
-    "to": 995000000,
-    "resolution_number": "18760000001",
-    "start_date": "19-01-2019",
-    "end_date": "19-01-2030",
-    "months": 132,
-}
-# The ids that the official examples carry; both number from the range above.
-DEFAULT_RANGES = frozenset({389, 4})
+_LOGOS = "https://api-sandbox.factus.com.co/storage/images/logos/"
 
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """The issuer as its documents print it: the company of the public sandbox."""
+    """The issuer. What it does not have is an empty text, as in recorded answers."""
 
     nit: str = "1000789002"
     dv: str = "2"
-    name: str = "FACTUS V2"
-    url_logo: str = "https://api-sandbox.factus.com.co/storage/images/logos/example.png"
+    legal_organization_code: str = "1"
+    company: str = "FACTUS V2"
+    trade_name: str = ""
+    names: str = ""
+    surnames: str = ""
+    registration_code: str = ""
     economic_activity: str = "1084"
-    establishment: dict[str, Any] = field(
-        default_factory=lambda: {
-            "name": "FACTUS V2",
-            "address": "calle 11 8 84",
-            "phone_number": "3161331234",
-            "email": "factus@tudominio.com",
-            "municipality_code": "68679",
+    phone: str = "3161331234"
+    email: str = "factus@tudominio.com"
+    address: str = "calle 11 8 84"
+    tribute_code: str = "ZZ"
+    municipality_code: str = "68679"
+    responsibilities: str = "R-99-PN"
+    logo: str = "example.png"
+    updated_at: float = 1_685_606_438.0
+
+    @property
+    def name(self) -> str:
+        return self.company if self.legal_organization_code == "1" else f"{self.names} {self.surnames}"
+
+    @property
+    def url_logo(self) -> str:
+        return _LOGOS + self.logo
+
+    @property
+    def establishment(self) -> dict[str, Any]:
+        """What a document prints that names no other establishment."""
+        return {
+            "name": self.name,
+            "address": self.address,
+            "phone_number": self.phone,
+            "email": self.email,
+            "municipality_code": self.municipality_code,
         }
-    )

@@ -16,7 +16,7 @@ from sandbox.accounts import Account
 from sandbox.dian import rejection_rules
 from sandbox.families import FAMILIES, Family
 from sandbox.faults import PlanError, read_rules
-from sandbox.reading import add_event
+from sandbox.radian import CODES, RECEIPT, add_event
 from sandbox.report import documents, report
 from sandbox.state import SandboxState
 from sandbox.store import Document
@@ -28,6 +28,7 @@ class ControlError(ValueError):
 
 
 Body = dict[str, Any]
+_DAY_S = 86_400
 
 
 def control_routes(state: SandboxState) -> list[Route]:
@@ -71,6 +72,20 @@ def _given(body: Body, name: str, kind: type, default: Any) -> Any:
     return value
 
 
+def _texts(body: Body, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    values = _given(body, name, list, list(default))
+    if not all(isinstance(value, str) for value in values):
+        raise ControlError(f"{name} is no list of texts")
+    return tuple(values)
+
+
+def _ids(body: Body, name: str) -> list[int]:
+    values = _given(body, name, list, [])
+    if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        raise ControlError(f"{name} is no list of numbers")
+    return list(values)
+
+
 class _Control:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
@@ -112,7 +127,7 @@ class _Control:
     async def settle(self, request: Request, body: Body) -> Body:
         """End the waiting of a document, ours or foreign: validated, rejected, or gone."""
         document, account, family = self._document(body)
-        shelf, outcome = account.shelf(family), body.get("outcome", "validated")
+        shelf, outcome = account.shelf(family.name), body.get("outcome", "validated")
         if document.is_validated:
             raise ControlError("it is validated already")
         if shelf.under_way == document.reference:
@@ -137,16 +152,23 @@ class _Control:
         return {"up": self._state.dian.is_up(self._state.now())}
 
     async def event(self, request: Request, body: Body) -> Body:
+        """A RADIAN event from outside: of the buyer on an issued bill, of anybody on a received one. No order rules."""
+        code = body.get("event_code", RECEIPT)
+        if code not in CODES:
+            raise ControlError(f"event_code is one of {list(CODES)}")
+        at = self._state.now() - _given(body, "days_ago", float, 0.0) * _DAY_S
+        if "cufe" in body:
+            received = self._account(body).received.find(_given(body, "cufe", str, ""))
+            if received is None:
+                raise ControlError("no such received bill")
+            return add_event(received.cufe, received.events, code, at)
         document, _, _ = self._document(body)
-        code = body.get("event_code", "030")
-        if code not in ("030", "031", "032", "033", "034"):
-            raise ControlError("event_code is 030 to 034")
-        return add_event(document, code, self._state.now())
+        return add_event(document.code, document.events, code, at)
 
     async def account(self, request: Request, body: Body) -> Body:
         """Change an account, made if it is new, by the keys that are sent."""
         account = self._state.accounts.open(request.path_params["user"])
-        known = {"refused", "product", "paid", "v2", "rate_limit", "rate_window", "ranges"}
+        known = {"refused", "product", "paid", "v2", "rate_limit", "rate_window", "ranges", "forbidden"}
         if unknown := set(body) - known:
             raise ControlError(f"unknown keys {sorted(unknown)}; known are {sorted(known)}")
         account.is_refused = _given(body, "refused", bool, account.is_refused)
@@ -156,7 +178,9 @@ class _Control:
         account.window.limit = _given(body, "rate_limit", int, account.window.limit)
         account.window.window_s = _given(body, "rate_window", float, account.window.window_s)
         account.busiest.window_s = account.window.window_s
-        account.ranges = frozenset(_given(body, "ranges", list, list(account.ranges)))
+        account.forbidden = _texts(body, "forbidden", account.forbidden)
+        if "ranges" in body:
+            account.ranges.rename_bill_range(_ids(body, "ranges"))
         return {
             "account": account.user,
             "refused": account.is_refused,
@@ -165,7 +189,8 @@ class _Control:
             "v2": account.serves_v2,
             "rate_limit": account.window.limit,
             "rate_window": account.window.window_s,
-            "ranges": sorted(account.ranges),
+            "ranges": account.ranges.bill_ids(),
+            "forbidden": list(account.forbidden),
         }
 
     def _account(self, body: Body) -> Account:
@@ -179,7 +204,7 @@ class _Control:
 
     def _document(self, body: Body) -> tuple[Document, Account, Family]:
         account, family = self._account(body), _family(body)
-        shelf = account.shelf(family)
+        shelf = account.shelf(family.name)
         reference, number = _given(body, "reference", str, ""), _given(body, "number", str, "")
         document = shelf.find(reference) or shelf.find_number(number)
         if document is None:

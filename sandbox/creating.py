@@ -7,12 +7,12 @@ read.
 """
 
 import asyncio
-from typing import Any
 
 from starlette.responses import Response
 
 from sandbox import answers
 from sandbox.dian import RULE_90
+from sandbox.drafting import Draft, draft
 from sandbox.fields import Errors
 from sandbox.gate import Call
 from sandbox.store import Document, State
@@ -20,7 +20,7 @@ from sandbox.storing import add_foreign, store_document
 
 
 async def create(call: Call) -> Response:
-    call.account.count_create(call.family, "posted")
+    call.account.count_create(call.family.name, "posted")
     if call.body is None:
         return answers.malformed()
     if down := call.effects.get("dian_down"):
@@ -29,18 +29,18 @@ async def create(call: Call) -> Response:
     if known is not None:
         return await _repeat(call, known)
     errors: Errors = {}
-    fields, amounts = call.family.check(call.body, call.account.ranges, errors)
-    if errors:
-        call.account.count_create(call.family, "refused")
-        return answers.fields_refused(errors)
+    drafted = draft(call.account, call.family, call.body, call.state.now(), errors)
+    if drafted is None:
+        call.account.count_create(call.family.name, "refused")
+        return answers.fields_refused(errors) if errors else answers.no_detail()
     _inject_foreign(call)
     if _is_barred(call):
         return _conflict(call)
-    return await _create_new(call, fields, amounts)
+    return await _create_new(call, drafted)
 
 
 async def _repeat(call: Call, document: Document) -> Response:
-    call.account.count_create(call.family, "repeated")
+    call.account.count_create(call.family.name, "repeated")
     document.n_posted += 1
     shelf, dian = call.shelf, call.state.dian
     if document.state is State.REJECTED:
@@ -59,14 +59,14 @@ async def _repeat(call: Call, document: Document) -> Response:
     return _tell(call, document)
 
 
-async def _create_new(call: Call, fields: dict[str, Any], amounts: Any) -> Response:
+async def _create_new(call: Call, drafted: Draft) -> Response:
     """Store first, then wait: who looks meanwhile finds a document that is not validated."""
     shelf, slow = call.shelf, call.effects.get("slow")
     shelf.under_way = call.reference
     try:
         if slow and slow["where"] == "before_store":
             await asyncio.sleep(slow["seconds"])
-        document = store_document(call.state, call.account, call.family, fields, amounts)
+        document = store_document(call.state, call.account, call.family, drafted)
         try:
             await _take_time(call)
         finally:
@@ -104,7 +104,7 @@ def _is_barred(call: Call) -> bool:
 
 
 def _conflict(call: Call) -> Response:
-    call.account.count_create(call.family, "conflicts")
+    call.account.count_create(call.family.name, "conflicts")
     return answers.plain(409, call.family.conflict)
 
 

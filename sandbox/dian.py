@@ -64,6 +64,11 @@ class Dian:
         if is_over or self._has_ended(wait, now):
             self._conclude(document, shelf, wait, now)
 
+    def look_up(self, document: Document | None, shelf: Shelf, now: float) -> None:
+        """Somebody looks a document up by its reference: the only way to ask about one that was just acknowledged."""
+        if document is not None and document.wait is not None and document.wait.acknowledged_with is not None:
+            self.ask_again(document, shelf, now)
+
     def settle(self, document: Document, shelf: Shelf, now: float) -> None:
         """DIAN's answer that came by itself, with time."""
         wait = document.wait
@@ -96,11 +101,12 @@ class Dian:
 
     @staticmethod
     def _wrong_digit(document: Document) -> dict[str, str] | None:
-        customer = document.customer
-        digit = customer.get("dv")
-        if customer.get("identification_document_code") != NIT or not digit:
+        """Of the customer or provider; the rule that tells it of a provider was not recorded."""
+        party = document.party
+        digit = party.get("dv")
+        if party.get("identification_document_code") != NIT or not digit:
             return None
-        return None if digit == check_digit(customer["identification"]) else WRONG_DIGIT
+        return None if digit == check_digit(party["identification"]) else WRONG_DIGIT
 
 
 def rejection_rules(given: Any) -> dict[str, str]:

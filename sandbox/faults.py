@@ -13,7 +13,12 @@ from typing import Any
 
 from sandbox.chance import draw
 
-REQUEST_KINDS = frozenset({"token", "create", "list", "show", "delete", "download", "email", "events", "accept", "any"})
+REQUEST_KINDS = frozenset(
+    {
+        *("any", "token", "create", "list", "show", "delete", "download", "email", "events", "accept"),
+        *("upload", "emit", "add", "renumber", "toggle", "dian", "update", "logo"),
+    }
+)
 
 _BEFORE: dict[str, dict[str, Any]] = {
     "slow": {"seconds": 1.0, "where": "after_store"},
@@ -67,13 +72,14 @@ class Rule:
     """
     One rule of a plan: what it matches, and its effect.
 
-    A request *matches* by kind, account, reference and attempt (how often this reference has been asked for in this
-    way, from 1). Of the matching ones the first *after* are let through, those from *until* on too, a *share* of the
-    rest is hit, and no more than *times* in all.
+    A request *matches* by kind, family (or another part of the API), account, reference and attempt (how often this
+    reference has been asked for in this way, from 1). Of the matching ones the first *after* are let through, those
+    from *until* on too, a *share* of the rest is hit, and no more than *times* in all.
     """
 
     effect: Effect
     on: str = "any"
+    family: str = "*"
     account: str = "*"
     reference: str = "*"
     attempt: frozenset[int] = frozenset()
@@ -82,9 +88,10 @@ class Rule:
     after: int = 0
     until: int | None = None
 
-    def matches(self, kind: str, account: str, reference: str, attempt: int) -> bool:
+    def matches(self, kind: str, family: str, account: str, reference: str, attempt: int) -> bool:
         return (
             self.on in ("any", kind)
+            and (self.family == "*" or fnmatchcase(family, self.family))
             and (not self.attempt or attempt in self.attempt)
             and (self.account == "*" or fnmatchcase(account, self.account))
             and (self.reference == "*" or fnmatchcase(reference, self.reference))
@@ -138,7 +145,7 @@ class FaultPlan:
         self._seed = seed
         self._running: list[_Running] = []
         self._n_added = 0
-        self._attempts: Counter[tuple[str, str, str]] = Counter()
+        self._attempts: Counter[tuple[str, str, str, str]] = Counter()
         self.add(rules)
 
     def add(self, rules: Iterable[Rule]) -> None:
@@ -152,17 +159,17 @@ class FaultPlan:
         self._n_added = 0
         self._attempts.clear()
 
-    def effects_for(self, kind: str, account: str, reference: str) -> Effects:
+    def effects_for(self, kind: str, family: str, account: str, reference: str) -> Effects:
         """Count the request as one more attempt and return what hits it."""
         if not self._running:
             return NO_EFFECTS
-        key = (kind, account, reference)
+        key = (kind, family, account, reference)
         self._attempts[key] += 1
         attempt = self._attempts[key]
         return Effects(
             running.rule.effect
             for running in self._running
-            if running.rule.matches(kind, account, reference, attempt)
+            if running.rule.matches(kind, family, account, reference, attempt)
             and running.fires(self._seed, kind, reference or account, attempt)
         )
 
@@ -189,7 +196,7 @@ def read_rules(plan: object) -> tuple[Rule, ...]:
     return tuple(_read_rule(rule, position) for position, rule in enumerate(plan))
 
 
-_RULE_KEYS = {"on", "account", "reference", "attempt", "share", "times", "after", "until", "effect"}
+_RULE_KEYS = {"on", "family", "account", "reference", "attempt", "share", "times", "after", "until", "effect"}
 
 
 def _read_rule(raw: object, position: int) -> Rule:
@@ -206,6 +213,7 @@ def _read_rule(raw: object, position: int) -> Rule:
     return Rule(
         effect=_read_effect(raw["effect"], where),
         on=on,
+        family=_text(raw, "family", where),
         account=_text(raw, "account", where),
         reference=_text(raw, "reference", where),
         attempt=_attempts(raw.get("attempt"), where),

@@ -34,6 +34,7 @@ _LABELS = {
     "start_date": "fecha de inicio",
     "end_date": "fecha de fin",
     "responsibilities": "responsabilidades fiscales",
+    "bill_number": "número de factura",
 }
 
 
@@ -188,6 +189,13 @@ def integer(value: Any, path: str, errors: Errors) -> int:
 
 def text_or_number(value: Any, path: str, errors: Errors) -> Any:
     if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
+        return value
+    invalid(path, errors)
+    return ""
+
+
+def text_or_integer(value: Any, path: str, errors: Errors) -> Any:
+    if isinstance(value, str | int) and not isinstance(value, bool):
         return value
     invalid(path, errors)
     return ""

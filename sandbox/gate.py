@@ -31,28 +31,58 @@ _LIBRARY_AGENTS = ("python-httpx/", "python-requests/", "python-urllib/", "go-ht
 Body = dict[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class RouteKind:
+    """
+    What a route is called in fault plans and in the report.
+
+    Args:
+        area: The family, or the part of the API that has no documents.
+        kind: What is done there, such as `create` or `toggle`.
+    """
+
+    area: str
+    kind: str
+    family: Family | None = None
+
+    @property
+    def operation(self) -> str:
+        return f"{self.area}.{self.kind}"
+
+
 @dataclass(slots=True)
 class Call:
     """
     One request that has been let in.
 
     Args:
-        reference: What fault plans know it by: a reference code, a document's number, or nothing.
+        route: Which part of the API it belongs to, and what is asked of it.
+        reference: What fault plans know it by: a reference code, a document's number, an id, or nothing.
         body: The JSON object that was sent; None when it was not one.
     """
 
     request: Request
     state: SandboxState
     account: Account
-    family: Family
-    kind: str
+    route: RouteKind
     reference: str
     body: Body
     effects: Effects
 
     @property
+    def kind(self) -> str:
+        return self.route.kind
+
+    @property
+    def family(self) -> Family:
+        """The family of documents; only handlers that are routed with one ask for it."""
+        if self.route.family is None:
+            raise LookupError(f"{self.route.operation} is about no family of documents")
+        return self.route.family
+
+    @property
     def shelf(self) -> Shelf:
-        return self.account.shelf(self.family)
+        return self.account.shelf(self.family.name)
 
 
 Handler = Callable[[Call], Awaitable[Response]]
@@ -82,10 +112,16 @@ async def by_reference_in_body(request: Request) -> tuple[str, Body]:
     return (reference if isinstance(reference, str) else ""), body
 
 
+async def by_track_id(request: Request) -> tuple[str, Body]:
+    body = await read_body(request)
+    code = body.get("track_id") if body else None
+    return (code if isinstance(code, str) else ""), body
+
+
 async def by_path(request: Request) -> tuple[str, Body]:
-    path = request.path_params
-    reference: str = path.get("reference") or path.get("number") or ""
-    return reference, await read_body(request) if request.method == "POST" else None
+    """The first variable segment."""
+    reference = str(next(iter(request.path_params.values()), ""))
+    return reference, await read_body(request) if request.method in ("POST", "PUT", "PATCH") else None
 
 
 async def by_filter(request: Request) -> tuple[str, Body]:
@@ -99,7 +135,7 @@ def is_library_default(agent: str) -> bool:
     )
 
 
-def guard(kind: str, family: Family, handler: Handler, read: Reader, state: SandboxState) -> Endpoint:
+def guard(route: RouteKind, handler: Handler, read: Reader, state: SandboxState) -> Endpoint:
     """The endpoint of a route that needs a token."""
 
     async def endpoint(request: Request) -> Response:
@@ -114,7 +150,7 @@ def guard(kind: str, family: Family, handler: Handler, read: Reader, state: Sand
         except ClientDisconnect:
             # Hung up in the middle of its request: nothing arrived, and nobody reads this answer.
             return Response(status_code=400)
-        return await admit(request, state, account, family, kind, reference, body, handler)
+        return await admit(request, state, account, route, reference, body, handler)
 
     return endpoint
 
@@ -123,23 +159,22 @@ async def admit(
     request: Request,
     state: SandboxState,
     account: Account,
-    family: Family,
-    kind: str,
+    route: RouteKind,
     reference: str,
     body: Body,
     handler: Handler,
 ) -> Response:
     """Count the request, then let it through the allowance and the fault plan to its handler."""
-    account.requests[kind] += 1
+    account.requests[route.kind] += 1
     now = state.now()
     account.busiest.note(now)
     allowance = account.window.take(now)
     if allowance.retry_after_s is not None:
         account.answers[429] += 1
         return answers.too_many(allowance.headers)
-    effects = state.plan.effects_for(kind, account.user, reference)
-    call = Call(request, state, account, family, kind, reference, body, effects)
-    response = await _disturbed(call, handler) if effects else (_closed(call) or await handler(call))
+    effects = state.plan.effects_for(route.kind, route.area, account.user, reference)
+    call = Call(request, state, account, route, reference, body, effects)
+    response = await (_disturbed(call, handler) if effects else _processed(call, handler))
     account.answers[0 if isinstance(response, answers.DroppedConnection) else response.status_code] += 1
     if allowance is not UNLIMITED:
         for name, value in allowance.headers.items():
@@ -161,6 +196,19 @@ def _authenticate(request: Request, state: SandboxState) -> Account | None:
     return None
 
 
+async def _processed(call: Call, handler: Handler) -> Response:
+    """The answer of the handler, on record: what was asked, and what was changed by anything but a create."""
+    if (closed := _closed(call)) is not None:
+        return closed
+    operation = call.route.operation
+    call.account.operations[operation] += 1
+    response = await handler(call)
+    if call.request.method != "GET" and call.kind not in ("create", "token") and response.status_code < 300:
+        target = "/".join(map(str, call.request.path_params.values())) or call.reference
+        call.account.count_change(operation, target)
+    return response
+
+
 def _closed(call: Call) -> Response | None:
     """The answers of an account that is switched off in some way, through the control routes."""
     account = call.account
@@ -172,6 +220,8 @@ def _closed(call: Call) -> Response | None:
         return answers.payment_required()
     if call.kind == "create" and not account.has_product:
         return answers.product_off()
+    if account.forbids(call.route.operation):
+        return answers.product_off()
     return None
 
 
@@ -180,8 +230,7 @@ async def _disturbed(call: Call, handler: Handler) -> Response:
         await asyncio.sleep(slow["seconds"])
     if (refused := _before(call)) is not None:
         return refused
-    response = _closed(call) or await handler(call)
-    return _after(call, response)
+    return _after(call, await _processed(call, handler))
 
 
 def _before(call: Call) -> Response | None:

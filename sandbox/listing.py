@@ -1,38 +1,68 @@
 """`GET` of a collection: filters, pages of ten, and Laravel's pagination object."""
 
 import math
-from collections.abc import Callable, Iterable
-from datetime import date
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox import answers, bogota
+from sandbox import answers
 from sandbox.fields import Errors, invalid
+from sandbox.filters import check_value
 from sandbox.gate import Call
 from sandbox.store import Document
 
 PER_PAGE = 10
 MOST_PER_PAGE = 500
 _NEIGHBOURS = 3
+_REFERENCE = "filter[reference_code]"
 
-Test = Callable[[Document], bool]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which stretch of a list is asked for."""
+
+    number: int = 1
+    length: int = PER_PAGE
+
+    @classmethod
+    def read(cls, query: QueryParams, errors: Errors, *, may_choose_length: bool = False) -> "Page":
+        """The length may be asked for within the filters, as documented, or beside them, as a client library does."""
+        length = PER_PAGE
+        if may_choose_length:
+            name = "filter[per_page]" if "filter[per_page]" in query else "per_page"
+            length = _whole(query, name, PER_PAGE, errors)
+        return cls(_whole(query, "page", 1, errors), min(length, MOST_PER_PAGE))
+
+
+def answer_page(call: Call, page: Page, passing: Sequence[T], show: Callable[[T], dict[str, Any]]) -> Response:
+    start = (page.number - 1) * page.length
+    rows = [show(one) for one in passing[start : start + page.length]]
+    return answers.ok({"data": rows, "pagination": _pagination(call.request, len(passing), page, len(rows))})
 
 
 async def list_documents(call: Call) -> Response:
     await call.state.pause(call.state.config.reading_latency)
-    query, errors = call.request.query_params, Errors()
-    per_page = _whole(query, "filter[per_page]", PER_PAGE, errors)
-    page = _whole(query, "page", 1, errors)
-    tests = _tests(query, errors)
+    query, errors, filters = call.request.query_params, Errors(), call.family.filters
+    page = Page.read(query, errors, may_choose_length=_REFERENCE in filters)
+    wanted = {name: value for name in filters if (value := query.get(name))}
+    for name, value in wanted.items():
+        check_value(name, value, errors)
     if errors:
         return answers.fields_refused(errors)
-    per_page = min(per_page, MOST_PER_PAGE)
-    total, shown = _cut(call, tests, (page - 1) * per_page, per_page)
-    rows = [call.family.show_row(document) for document in shown]
-    return answers.ok({"data": rows, "pagination": _pagination(call, total, per_page, page, len(rows))})
+    _hear_dian(call)
+    passing = [
+        document
+        for document in _candidates(call, wanted)
+        if all(filters[name](document, value) for name, value in wanted.items())
+    ]
+    return answer_page(call, page, passing, call.family.show_row)
 
 
 def _whole(query: QueryParams, name: str, default: int, errors: Errors) -> int:
@@ -45,89 +75,42 @@ def _whole(query: QueryParams, name: str, default: int, errors: Errors) -> int:
     return default
 
 
-def _cut(call: Call, tests: list[Test], start: int, count: int) -> tuple[int, list[Document]]:
-    """How many documents pass, and the stretch that is shown, newest first."""
-    _hear_dian(call)
-    passing = [document for document in _candidates(call) if all(test(document) for test in tests)]
-    return len(passing), passing[start : start + count]
-
-
 def _hear_dian(call: Call) -> None:
     """Answers that came by themselves; and a look-up by reference asks for an acknowledged document's."""
     shelf, dian, now = call.shelf, call.state.dian, call.state.now()
     dian.settle_all(shelf, now)
-    document = shelf.find(call.reference)
-    if document is not None and document.wait is not None and document.wait.acknowledged_with is not None:
-        dian.ask_again(document, shelf, now)
+    if _REFERENCE in call.family.filters:
+        dian.look_up(shelf.find(call.reference), shelf, now)
 
 
-def _candidates(call: Call) -> Iterable[Document]:
+def _candidates(call: Call, wanted: dict[str, str]) -> Iterable[Document]:
     """The documents that can pass at all, found by index where there is one: thousands may be stored."""
     shelf = call.shelf
-    if call.reference:
-        document = shelf.find(call.reference)
+    if _REFERENCE in wanted:
+        document = shelf.find(wanted[_REFERENCE])
         return [] if document is None else [document]
-    if call.request.query_params.get("filter[status]") == "0":
+    if wanted.get("filter[status]") == "0":
         return reversed(shelf.unvalidated())
     return shelf.newest_first()
 
 
-def _tests(query: QueryParams, errors: Errors) -> list[Test]:
-    tests: list[Test] = []
-    if number := query.get("filter[number]"):
-        tests.append(lambda document: number in document.number)
-    if prefix := query.get("filter[prefix]"):
-        tests.append(lambda document: document.number.rstrip("0123456789") == prefix)
-    if identification := query.get("filter[identification]"):
-        tests.append(lambda document: document.customer.get("identification") == identification)
-    if names := query.get("filter[names]"):
-        wanted = names.casefold()
-        tests.append(lambda document: wanted in _printed_name(document).casefold())
-    if status := query.get("filter[status]"):
-        if status not in ("0", "1"):
-            invalid("filter.status", errors)
-        tests.append(lambda document: document.is_validated is (status == "1"))
-    start = _day(query, "filter[created_at][start_date]", date.min, errors)
-    end = _day(query, "filter[created_at][end_date]", date.max, errors)
-    if start > date.min or end < date.max:
-        tests.append(lambda document: start <= bogota.at(document.created_at).date() <= end)
-    return tests
-
-
-def _printed_name(document: Document) -> str:
-    customer = document.customer
-    return customer.get("company") or customer.get("names") or ""
-
-
-def _day(query: QueryParams, name: str, default: date, errors: Errors) -> date:
-    text = query.get(name)
-    if not text:
-        return default
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        invalid(name, errors)
-        return default
-
-
-def _pagination(call: Call, total: int, per_page: int, page: int, n_rows: int) -> dict[str, Any]:
-    first = (page - 1) * per_page + 1
-    last_page = max(1, math.ceil(total / per_page))
+def _pagination(request: Request, total: int, page: Page, n_rows: int) -> dict[str, Any]:
+    first = (page.number - 1) * page.length + 1
+    last_page = max(1, math.ceil(total / page.length))
     return {
         "total": total,
-        "per_page": per_page,
-        "current_page": page,
+        "per_page": page.length,
+        "current_page": page.number,
         "last_page": last_page,
         "from": first if n_rows else None,
         "to": first + n_rows - 1 if n_rows else None,
-        "links": _links(call, page, last_page) if total else [],
+        "links": _links(request, page.number, last_page) if total else [],
     }
 
 
-def _links(call: Call, page: int, last_page: int) -> list[dict[str, Any]]:
-    request = call.request
+def _links(request: Request, page: int, last_page: int) -> list[dict[str, Any]]:
     others = [(name, value) for name, value in request.query_params.multi_items() if name != "page"]
-    base = str(request.base_url).rstrip("/") + call.family.path
+    base = str(request.base_url).rstrip("/") + request.url.path
 
     def url(number: int) -> str | None:
         return f"{base}?{urlencode([*others, ('page', number)])}" if 1 <= number <= last_page else None

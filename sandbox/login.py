@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox import answers
 from sandbox.accounts import Account
-from sandbox.families import BILLS
-from sandbox.gate import Call, Endpoint, admit, is_library_default
+from sandbox.gate import Call, Endpoint, RouteKind, admit, is_library_default
 from sandbox.state import SandboxState
 
 WRONG = "wrong"
+_TOKEN = RouteKind("oauth", "token")
 
 
 def token_endpoint(state: SandboxState) -> Endpoint:
@@ -36,7 +36,7 @@ def token_endpoint(state: SandboxState) -> Endpoint:
                 return _invalid_refresh()
             return _issue(account, state)
 
-        return await admit(request, state, account, BILLS, "token", "", None, issue)
+        return await admit(request, state, account, _TOKEN, "", None, issue)
 
     return endpoint
 
@@ -44,7 +44,7 @@ def token_endpoint(state: SandboxState) -> Endpoint:
 async def _read_form(request: Request) -> dict[str, str]:
     try:
         form = await request.form()
-    except MultiPartException:
+    except HTTPException:
         return {}
     return {name: value for name, value in form.items() if isinstance(value, str)}
 

@@ -8,8 +8,8 @@ from collections import Counter
 from typing import Any
 
 from sandbox.accounts import Account
-from sandbox.bill import money
 from sandbox.families import FAMILIES, Family
+from sandbox.shown_parts import money
 from sandbox.state import SandboxState
 from sandbox.store import Document, Shelf, State
 
@@ -41,12 +41,14 @@ def _account(account: Account) -> dict[str, Any]:
         "window_s": account.window.window_s,
         "max_in_sliding_window": account.busiest.most_sliding,
         "max_in_fixed_window": account.busiest.most_fixed,
+        "operations": dict(account.operations),
+        "changes": {operation: dict(targets) for operation, targets in account.changes.items()},
         "families": {family.name: _family(account, family) for family in FAMILIES},
     }
 
 
 def _family(account: Account, family: Family) -> dict[str, Any]:
-    shelf = account.shelf(family)
+    shelf = account.shelf(family.name)
     creates = account.creates.get(family.name, Counter())
     deletes = account.deletes.get(family.name, Counter())
     states = Counter(document.state for document in shelf.unvalidated())
@@ -67,7 +69,7 @@ def _family(account: Account, family: Family) -> dict[str, Any]:
 
 
 def _duplicates(shelf: Shelf) -> dict[str, Any]:
-    """References validated more than once, and groups of references with the same customer, total and items."""
+    """References validated more than once, and groups of references with the same party, total and deed."""
     contents = [references for references in shelf.validated_contents.values() if len(references) > 1]
     return {
         "references": sorted(reference for reference, count in shelf.validations.items() if count > 1),
@@ -93,7 +95,7 @@ def _sum(accounts: dict[str, dict[str, Any]]) -> dict[str, int]:
 
 def documents(account: Account, family: Family, state_name: str | None) -> list[dict[str, Any]]:
     """Everything on a shelf, oldest first."""
-    shelf = account.shelf(family)
+    shelf = account.shelf(family.name)
     listed = [_document(document) for document in shelf.newest_first()]
     listed.reverse()
     return [document for document in listed if state_name in (None, document["state"])]
@@ -104,7 +106,7 @@ def _document(document: Document) -> dict[str, Any]:
         "reference_code": document.reference,
         "number": document.number,
         "total": money(document.total),
-        "customer": document.customer.get("identification"),
+        "customer": document.identification,
         "state": document.state.value,
         "errors": document.errors,
         "times_posted": document.n_posted,

@@ -12,7 +12,11 @@ from enum import Enum
 from hashlib import sha256
 from typing import Any
 
-FIRST_CONSECUTIVE = 990000001
+from sandbox.numbering import NumberingRange
+
+# What makes two documents of one family the same deed; a family that lacks one of these has nothing there.
+_DEED = ("items", "bill_number", "support_document_number", "payroll_number", "settlement_period", "accruals")
+_PARTIES = ("customer", "provider", "worker")
 
 
 class State(Enum):
@@ -42,17 +46,23 @@ class Wait:
     acknowledged_with: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Document:
     """
     One stored document.
 
     Args:
+        family: Name of its family.
         fields: The request as Factus kept it.
         amounts: What the family computed from it; the store looks at none of it.
+        code: CUFE, CUDE, CUDS or CUNE.
+        numbering: The range that numbered it.
+        related: The document that it corrects or eliminates.
+        notes: The documents that correct or eliminate this one.
         rejected_as: Shape in which a rejection is told: `map`, `list` or `body`.
     """
 
+    family: str
     reference: str
     number: str
     fields: dict[str, Any]
@@ -60,6 +70,9 @@ class Document:
     total: Decimal
     code: str
     created_at: float
+    numbering: NumberingRange
+    related: "Document | None" = field(default=None, repr=False)
+    notes: "list[Document]" = field(default_factory=list, repr=False)
     state: State = State.SENDING
     validated_at: float | None = None
     errors: dict[str, str] = field(default_factory=dict)
@@ -74,30 +87,43 @@ class Document:
         return self.state is State.VALIDATED
 
     @property
-    def customer(self) -> dict[str, Any]:
-        return self.fields.get("customer") or {}
+    def party(self) -> dict[str, Any]:
+        """Customer, provider or worker; of a note that names none, the one of the document that it is about."""
+        for name in _PARTIES:
+            party: dict[str, Any] | None = self.fields.get(name)
+            if party:
+                return party
+        return self.related.party if self.related else {}
+
+    @property
+    def identification(self) -> str | None:
+        party = self.party
+        return party.get("identification") or party.get("identification_number")
 
     @property
     def content_key(self) -> str:
-        """Equal for two documents that charge the same customer the same total for the same items."""
-        content = (self.customer.get("identification"), str(self.total), repr(self.fields.get("items")))
+        """Equal for two documents that charge the same party the same total for the same deed."""
+        content = (self.identification, str(self.total), *(repr(self.fields.get(name)) for name in _DEED))
         return sha256(repr(content).encode()).hexdigest()[:16]
+
+    def notes_of(self, family: str) -> "list[Document]":
+        """The validated notes of a family about this document."""
+        return [note for note in self.notes if note.family == family and note.is_validated]
 
 
 class Shelf:
     """All documents of one account and family, in the order of their numbers."""
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
+    def __init__(self) -> None:
         self.under_way: str | None = None
         self.n_stored = 0
         self.n_rejections = 0
         self.validations: Counter[str] = Counter()
         self.validated_contents: dict[str, list[str]] = {}
         self.deleted_forbidden: list[str] = []
-        self._next = FIRST_CONSECUTIVE
         self._by_reference: dict[str, Document] = {}
         self._by_number: dict[str, Document] = {}
+        self._by_code: dict[str, Document] = {}
         self._unvalidated: dict[str, Document] = {}
 
     def __len__(self) -> int:
@@ -108,6 +134,9 @@ class Shelf:
 
     def find_number(self, number: str) -> Document | None:
         return self._by_number.get(number)
+
+    def find_code(self, code: str) -> Document | None:
+        return self._by_code.get(code)
 
     def newest_first(self) -> Iterable[Document]:
         return reversed(self._by_number.values())
@@ -122,20 +151,27 @@ class Shelf:
                 return document
         return None
 
-    def next_number(self) -> str:
-        number = f"{self.prefix}{self._next}"
-        self._next += 1
+    def next_number(self, numbering: NumberingRange) -> str:
+        """The next one that is free: two ranges may share a prefix, and a range can be set back."""
+        while (number := numbering.take()) in self._by_number:
+            pass
         return number
 
     def add(self, document: Document) -> None:
         self._by_reference[document.reference] = document
         self._by_number[document.number] = document
+        self._by_code[document.code] = document
+        if document.related is not None:
+            document.related.notes.append(document)
         self._unvalidated[document.reference] = document
         self.n_stored += 1
 
     def remove(self, document: Document) -> None:
         del self._by_reference[document.reference]
         del self._by_number[document.number]
+        del self._by_code[document.code]
+        if document.related is not None:
+            document.related.notes.remove(document)
         self._unvalidated.pop(document.reference, None)
 
     def mark_validated(self, document: Document, now: float) -> None:

@@ -1,27 +1,34 @@
-"""How a checked body becomes a stored document, for the account's own creates and for those that come from outside."""
+"""How a draft becomes a stored document, for the account's own creates and for those that come from outside."""
 
-from typing import Any
+from decimal import Decimal
+from hashlib import sha384
 
 from sandbox.accounts import Account
-from sandbox.bill import unique_code
+from sandbox.drafting import Draft, draft_of_somebody_else
 from sandbox.families import Family
 from sandbox.state import SandboxState
 from sandbox.store import Document, Wait
 
 
-def store_document(
-    state: SandboxState, account: Account, family: Family, fields: dict[str, Any], amounts: Any
-) -> Document:
-    shelf, now = account.shelf(family), state.now()
-    number = shelf.next_number()
+def _unique_code(seed: int, account: str, number: str, created_at: float, total: Decimal) -> str:
+    """A CUFE or its like: 96 hexadecimal digits, as DIAN's SHA-384 gives."""
+    return sha384(f"{seed}|{account}|{number}|{created_at}|{total}".encode()).hexdigest()
+
+
+def store_document(state: SandboxState, account: Account, family: Family, draft: Draft) -> Document:
+    shelf, now, total = account.shelf(family.name), state.now(), draft.amounts.total
+    number = shelf.next_number(draft.numbering)
     document = Document(
-        reference=fields["reference_code"],
+        family=family.name,
+        reference=draft.fields["reference_code"],
         number=number,
-        fields=fields,
-        amounts=amounts,
-        total=amounts.total,
-        code=unique_code(state.config.seed, account.user, number, now, amounts.total),
+        fields=draft.fields,
+        amounts=draft.amounts,
+        total=total,
+        code=_unique_code(state.config.seed, account.user, number, now, total),
         created_at=now,
+        numbering=draft.numbering,
+        related=draft.related,
     )
     shelf.add(document)
     return document
@@ -35,11 +42,13 @@ def add_foreign(
 
     It bars the way until *seconds* have passed, or until it is settled or deleted through a control route.
     """
-    shelf = account.shelf(family)
+    shelf = account.shelf(family.name)
     if not reference or shelf.find(reference) is not None:
         return None
-    fields, amounts = family.check({**family.sample, "reference_code": reference}, account.ranges, {})
-    document = store_document(state, account, family, fields, amounts)
+    draft = draft_of_somebody_else(account, family, reference)
+    if draft is None:
+        return None
+    document = store_document(state, account, family, draft)
     document.is_foreign = True
     ends_at = None if seconds is None else state.now() + seconds
     shelf.mark_pending(document, Wait(ends_at=ends_at))

@@ -1,7 +1,10 @@
-"""The XML of a bill: an Invoice in the manner of UBL 2.1, and the AttachedDocument that carries it. Not signed."""
+"""
+The XML of documents in the manner of UBL 2.1, the AttachedDocument that carries it, and that of payrolls. Not signed.
+"""
 
+from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from sandbox.bogota import at
 from sandbox.company import Company
@@ -11,57 +14,113 @@ _NAMESPACES = f'xmlns:cac="{_UBL}CommonAggregateComponents-2" xmlns:cbc="{_UBL}C
 _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
 
 
-def invoice(shown: dict[str, Any], company: Company, created_at: float) -> str:
-    """The Invoice of a bill as Factus shows it."""
-    moment, totals, customer = at(created_at), shown["totals"], shown["customer"]
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """
+    How a family is written.
+
+    Args:
+        root: Name of the root and, with `Line` behind it, of its lines.
+        code: Member of the shown document that holds its unique code.
+        totals: Element of the totals.
+        quantity: Element of a line's quantity.
+        related: Member that holds the document it corrects.
+        party: Who stands at the other side; a provider is the supplier.
+    """
+
+    root: str
+    profile: str
+    code: str
+    totals: str = "LegalMonetaryTotal"
+    quantity: str = "InvoicedQuantity"
+    related: str | None = None
+    party: str = "customer"
+
+
+INVOICE = Kind("Invoice", "Factura Electrónica de Venta", "cufe")
+CREDIT_NOTE = Kind(
+    "CreditNote", "Nota Crédito de Factura Electrónica de Venta", "cude", quantity="CreditedQuantity",
+    related="related_bill",
+)  # fmt: skip
+DEBIT_NOTE = Kind(
+    "DebitNote", "Nota Débito de Factura Electrónica de Venta", "cude", "RequestedMonetaryTotal", "DebitedQuantity",
+    related="related_bill",
+)  # fmt: skip
+SUPPORT_DOCUMENT = Kind("Invoice", "documento soporte en adquisiciones", "cuds", party="provider")
+ADJUSTMENT_NOTE = Kind(
+    "CreditNote", "Nota de ajuste al documento soporte", "cuds", quantity="CreditedQuantity",
+    related="support_document", party="provider",
+)  # fmt: skip
+
+
+def write(kind: Kind, shown: dict[str, Any], company: Company, created_at: float) -> str:
+    """The XML of a document as Factus shows it."""
+    moment = at(created_at)
     parts = [
-        f'{_HEAD}<Invoice xmlns="{_UBL}Invoice-2" {_NAMESPACES}>',
+        f'{_HEAD}<{kind.root} xmlns="{_UBL}{kind.root}-2" {_NAMESPACES}>',
         _element("cbc:UBLVersionID", "UBL 2.1"),
-        _element("cbc:CustomizationID", shown["operation_type"]["code"]),
-        _element("cbc:ProfileID", "DIAN 2.1: Factura Electrónica de Venta"),
+        _element("cbc:CustomizationID", _customization(shown)),
+        _element("cbc:ProfileID", f"DIAN 2.1: {kind.profile}"),
         _element("cbc:ID", shown["number"]),
-        _element("cbc:UUID", shown["cufe"], 'schemeName="CUFE-SHA384"'),
+        _element("cbc:UUID", shown[kind.code], f'schemeName="{kind.code.upper()}-SHA384"'),
         _element("cbc:IssueDate", f"{moment:%Y-%m-%d}"),
         _element("cbc:IssueTime", f"{moment:%H:%M:%S}-05:00"),
-        _element("cbc:InvoiceTypeCode", shown["document_type"]["code"]),
         _element("cbc:Note", shown["observation"] or ""),
         _element("cbc:DocumentCurrencyCode", "COP"),
         _element("cbc:LineCountNumeric", str(len(shown["items"]))),
-        _party("cac:AccountingSupplierParty", company.name, company.nit, company.dv, "31"),
-        _party(
-            "cac:AccountingCustomerParty",
-            customer["graphic_representation_name"] or "",
-            customer["identification"],
-            customer["dv"] or "",
-            customer["identification_document"]["code"],
-        ),
+        *_reference(shown.get(kind.related) if kind.related else None),
+        *_parties(kind, shown, company),
         *(_tax_total(tax) for tax in shown["taxes"]),
-        "<cac:LegalMonetaryTotal>",
-        _money("cbc:LineExtensionAmount", totals["gross_amount"]),
-        _money("cbc:TaxExclusiveAmount", totals["taxable_amount"]),
-        _money("cbc:ChargeTotalAmount", totals["surcharge_amount"]),
-        _money("cbc:PrepaidAmount", totals["prepayment_amount"]),
-        _money("cbc:PayableAmount", totals["total"]),
-        "</cac:LegalMonetaryTotal>",
-        *(_line(index, item) for index, item in enumerate(shown["items"], start=1)),
-        "</Invoice>\n",
+        _totals(kind, shown["totals"]),
+        *(_line(kind, index, item) for index, item in enumerate(shown["items"], start=1)),
+        f"</{kind.root}>\n",
     ]
     return "\n".join(parts)
 
 
-def attached_document(shown: dict[str, Any], company: Company, created_at: float) -> str:
-    """The container that goes to the buyer: the Invoice in a CDATA section, as DIAN prescribes."""
+def write_payroll(root: str, shown: dict[str, Any], company: Company, created_at: float) -> str:
+    """The XML of a payroll or of its elimination note: what identifies it and what it adds up to."""
+    moment, payroll = at(created_at), shown.get("payroll") or shown
+    general = {"FechaGen": f"{moment:%Y-%m-%d}", "HoraGen": f"{moment:%H:%M:%S}-05:00", "CUNE": shown["cune"]}
+    worker = payroll.get("worker") or {}
+    parts = [
+        f'{_HEAD}<{root} xmlns="dian:gov:co:facturaelectronica:{root}">',
+        _empty("NumeroSecuenciaXML", {"Numero": shown["number"]}),
+        _empty("InformacionGeneral", general),
+        _empty("Empleador", {"NIT": company.nit, "DV": company.dv, "RazonSocial": company.name}),
+        _empty(
+            "Trabajador",
+            {"NumeroDocumento": worker.get("identification_number", ""), "Nombre": worker.get("name", "")},
+        ),
+        *(_element(label, shown[name]) for name, label in _PAYROLL_TOTALS.items() if name in shown),
+    ]
+    if "payroll" in shown:
+        parts.append(
+            _empty("EliminandoPredecesor", {"NumeroPred": payroll["number"], "CUNEPred": payroll.get("cune", "")})
+        )
+    return "\n".join([*parts, f"</{root}>\n"])
+
+
+_PAYROLL_TOTALS = {
+    "total_accruals": "DevengadosTotal",
+    "total_deductions": "DeduccionesTotal",
+    "net_balance": "ComprobanteTotal",
+}
+
+
+def attached_document(xml: str, number: str, created_at: float) -> str:
+    """The container that goes to the buyer: the document in a CDATA section, as DIAN prescribes."""
     moment = at(created_at)
-    inner = invoice(shown, company, created_at).replace("]]>", "]]]]><![CDATA[>")
+    inner = xml.replace("]]>", "]]]]><![CDATA[>")
     parts = [
         f'{_HEAD}<AttachedDocument xmlns="{_UBL}AttachedDocument-2" {_NAMESPACES}>',
         _element("cbc:UBLVersionID", "UBL 2.1"),
         _element("cbc:CustomizationID", "Documentos adjuntos"),
-        _element("cbc:ID", shown["number"]),
+        _element("cbc:ID", number),
         _element("cbc:IssueDate", f"{moment:%Y-%m-%d}"),
         _element("cbc:IssueTime", f"{moment:%H:%M:%S}-05:00"),
         _element("cbc:DocumentType", "Contenedor de Factura Electrónica"),
-        _element("cbc:ParentDocumentID", shown["number"]),
+        _element("cbc:ParentDocumentID", number),
         "<cac:Attachment><cac:ExternalReference>",
         _element("cbc:MimeCode", "text/xml"),
         _element("cbc:EncodingCode", "UTF-8"),
@@ -79,6 +138,57 @@ def _element(name: str, content: str, attributes: str = "") -> str:
 def _printable(content: str) -> str:
     """XML 1.0 has no way to write control characters; Factus's own answer to them is not known."""
     return "".join(char for char in content if (char >= " " and char not in "\ufffe\uffff") or char in "\t\n\r")
+
+
+def _empty(name: str, attributes: dict[str, str]) -> str:
+    written = " ".join(f"{key}={quoteattr(_printable(value))}" for key, value in attributes.items())
+    return f"<{name} {written}/>"
+
+
+def _customization(shown: dict[str, Any]) -> str:
+    """Of support documents 10, for a resident provider: the only kind whose code is known here."""
+    named: dict[str, str] = shown.get("operation_type") or shown.get("customization") or {"code": "10"}
+    return named["code"]
+
+
+def _reference(related: dict[str, Any] | None) -> list[str]:
+    if related is None:
+        return []
+    number = f"<cac:InvoiceDocumentReference>{_element('cbc:ID', related['number'])}</cac:InvoiceDocumentReference>"
+    return [f"<cac:BillingReference>{number}</cac:BillingReference>"]
+
+
+def _parties(kind: Kind, shown: dict[str, Any], company: Company) -> list[str]:
+    roles = ["cac:AccountingSupplierParty", "cac:AccountingCustomerParty"]
+    if kind.party == "provider":
+        roles.reverse()
+    other = shown[kind.party]
+    return [
+        _party(roles[0], company.name, company.nit, company.dv, "31"),
+        _party(
+            roles[1],
+            other["graphic_representation_name"] or "",
+            other["identification"],
+            other["dv"] or "",
+            other["identification_document"]["code"],
+        ),
+    ]
+
+
+def _totals(kind: Kind, totals: dict[str, str]) -> str:
+    """The members that a family lacks are left out."""
+    written = (_money(f"cbc:{label}", totals[name]) for name, label in _TOTALS.items() if name in totals)
+    return f"<cac:{kind.totals}>{''.join(written)}</cac:{kind.totals}>"
+
+
+_TOTALS = {
+    "gross_amount": "LineExtensionAmount",
+    "taxable_amount": "TaxExclusiveAmount",
+    "discount_amount": "AllowanceTotalAmount",
+    "surcharge_amount": "ChargeTotalAmount",
+    "prepayment_amount": "PrepaidAmount",
+    "total": "PayableAmount",
+}
 
 
 def _money(name: str, amount: str) -> str:
@@ -104,13 +214,13 @@ def _tax_total(tax: dict[str, Any]) -> str:
     return f"<cac:TaxTotal>{subtotals}</cac:TaxTotal>"
 
 
-def _line(index: int, item: dict[str, Any]) -> str:
+def _line(kind: Kind, index: int, item: dict[str, Any]) -> str:
     unit = f'unitCode="{escape(item["unit_measure"]["code"])}"'
     return (
-        f"<cac:InvoiceLine>{_element('cbc:ID', str(index))}"
-        f"{_element('cbc:InvoicedQuantity', item['quantity'], unit)}"
+        f"<cac:{kind.root}Line>{_element('cbc:ID', str(index))}"
+        f"{_element('cbc:' + kind.quantity, item['quantity'], unit)}"
         f"{_money('cbc:LineExtensionAmount', item['total'])}{''.join(_tax_total(tax) for tax in item['taxes'])}"
         f"<cac:Item>{_element('cbc:Description', item['name'])}<cac:StandardItemIdentification>"
         f"{_element('cbc:ID', item['code_reference'])}</cac:StandardItemIdentification></cac:Item>"
-        f"<cac:Price>{_money('cbc:PriceAmount', item['price'])}</cac:Price></cac:InvoiceLine>"
+        f"<cac:Price>{_money('cbc:PriceAmount', item['price'])}</cac:Price></cac:{kind.root}Line>"
     )

@@ -131,6 +131,9 @@ async def test_account_takes_an_own_limit_and_ranges(api: Api, clock: Clock) -> 
         ("dian", {"up": 0}),
         ("accounts/acme", {"rate_limit": True}),
         ("accounts/acme", [1]),
+        ("accounts/acme", {"forbidden": [1]}),
+        ("accounts/acme", {"ranges": ["389"]}),
+        ("events", {"number": "SETP990000001", "days_ago": "two"}),
     ],
 )
 async def test_control_request_without_sense_is_refused(api: Api, path: str, body: Any) -> None:

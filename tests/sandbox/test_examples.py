@@ -84,6 +84,8 @@ def _body(response: Any) -> Any:
         (answers.too_many({}), "observed/error-429-unrecorded.json"),
         (answers.server_error(500), "observed/error-500-unexpected.json"),
         (answers.accepted(202), "observed/bill-validate-v2-accepted-async.json"),
+        (answers.unknown_acquirer(), "observed/error-404-acquirer.json"),
+        (answers.no_detail(), "observed/error-422-no-field-detail.json"),
         (answers.deleted("FACT-2026-0124"), "bills/eliminar.response.json"),
     ],
 )

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from sandbox.config import SandboxConfig
-from sandbox.faults import EFFECTS, FaultPlan, PlanError, read_rules
+from sandbox.faults import EFFECTS, REQUEST_KINDS, FaultPlan, PlanError, read_rules
 from tests.sandbox.api import Api, Clock, a_bill, example
 from tests.sandbox.conftest import Start
 
@@ -220,7 +220,7 @@ async def test_slow_takes_its_time_on_reads(api: Api) -> None:
 
 def _fired(seed: int, rule: dict[str, Any], references: list[str], attempts: int = 1) -> list[bool]:
     plan = FaultPlan(seed, read_rules([rule]))
-    return [bool(plan.effects_for("create", "acme", name)) for name in references for _ in range(attempts)]
+    return [bool(plan.effects_for("create", "bills", "acme", name)) for name in references for _ in range(attempts)]
 
 
 _NAMES = [f"FV-{number}" for number in range(2000)]
@@ -242,7 +242,7 @@ def test_share_is_drawn_anew_for_each_attempt() -> None:
 
 def test_rules_draw_independently_of_each_other() -> None:
     plan = FaultPlan(1, read_rules([{"effect": "slow", "share": 0.5}, {"effect": "reject", "share": 0.5}]))
-    effects = [plan.effects_for("create", "acme", name) for name in _NAMES]
+    effects = [plan.effects_for("create", "bills", "acme", name) for name in _NAMES]
     both = sum(bool(fired.get("slow") and fired.get("reject")) for fired in effects)
     assert 400 < both < 600
 
@@ -265,12 +265,14 @@ def test_attempt_counts_by_reference() -> None:
     assert _fired(0, rule, ["A", "B"], attempts=3) == [True, False, True] * 2
 
 
-def test_rule_matches_by_kind_account_and_reference() -> None:
-    plan = FaultPlan(0, read_rules([{"on": "list", "account": "a*", "reference": "FV-?", "effect": "empty"}]))
-    assert plan.effects_for("list", "acme", "FV-1")
-    assert not plan.effects_for("create", "acme", "FV-1")
-    assert not plan.effects_for("list", "other", "FV-1")
-    assert not plan.effects_for("list", "acme", "FV-10")
+def test_rule_matches_by_kind_family_account_and_reference() -> None:
+    rule = {"on": "list", "family": "bil*", "account": "a*", "reference": "FV-?", "effect": "empty"}
+    plan = FaultPlan(0, read_rules([rule]))
+    assert plan.effects_for("list", "bills", "acme", "FV-1")
+    assert not plan.effects_for("create", "bills", "acme", "FV-1")
+    assert not plan.effects_for("list", "payrolls", "acme", "FV-1")
+    assert not plan.effects_for("list", "bills", "other", "FV-1")
+    assert not plan.effects_for("list", "bills", "acme", "FV-10")
 
 
 @pytest.mark.parametrize(
@@ -286,6 +288,7 @@ def test_rule_matches_by_kind_account_and_reference() -> None:
         [{"effect": "slow", "on": "dance"}],
         [{"effect": "slow", "share": 1.5}],
         [{"effect": "slow", "reference": 7}],
+        [{"effect": "slow", "family": 7}],
         [{"effect": "slow", "tiems": 1}],
         [{"effect": {"kind": "reject", "rules": {"A": 1}}}],
         [{"effect": {"kind": "foreign_pending", "reference": ""}}],
@@ -324,9 +327,9 @@ async def test_same_seed_gives_the_same_run(start: Start) -> None:
     assert await run(7) != await run(8)
 
 
-def test_every_effect_is_explained_in_the_readme() -> None:
+def test_every_effect_and_kind_is_named_in_the_readme() -> None:
     text = (files("sandbox") / "README.md").read_text(encoding="utf-8")
-    assert [kind for kind in EFFECTS if f"`{kind}`" not in text] == []
+    assert [kind for kind in [*EFFECTS, *REQUEST_KINDS] if f"`{kind}`" not in text] == []
 
 
 def test_plan_of_the_readme_is_a_plan() -> None:

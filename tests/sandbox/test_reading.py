@@ -177,6 +177,13 @@ async def test_email_is_sent_to_an_address_only(api: Api, number: str) -> None:
         assert (await api.call("POST", path, json=body)).status_code == 422
 
 
+async def test_published_acceptance_of_the_reception_page_is_taken(api: Api, number: str) -> None:
+    await api.control("events", {"number": number, "event_code": "032"})
+    body = example("reception/emit-event-034-on-issued-bill.request.json")
+    response = await api.call("POST", f"/v2/bills/{number}/radian/events/034", json=body)
+    assert [event["event_code"] for event in response.json()["data"]] == ["032", "034"]
+
+
 @pytest.mark.parametrize(
     "path",
     ["", "/download-pdf", "/download-xml", "/download-attached-document-xml", "/email-content", "/radian/events"],
@@ -211,11 +218,21 @@ async def test_tacit_acceptance_adds_an_event(api: Api, number: str) -> None:
     assert (await api.show(number)).json()["data"]["is_negotiable_instrument"] is True
 
 
-async def test_tacit_acceptance_needs_credit_a_person_and_no_earlier_word(api: Api, number: str) -> None:
+async def test_tacit_acceptance_needs_credit_a_person_and_the_delivery(api: Api, number: str) -> None:
     cash = (await api.create(a_bill("CASH"))).json()["data"]["number"]
-    assert (await _accept(api, cash)).status_code == 422
+    for refused in (cash, number):
+        assert list((await _accept(api, refused)).json()["data"]["errors"]) == ["event_type"]
+    await api.control("events", {"number": number, "event_code": "032", "days_ago": 4})
     assert (await _accept(api, number, event="031")).status_code == 422
     assert (await _accept(api, number, first_name="")).status_code == 422
     assert (await _accept(api, number, identification_document_code="31", dv="1")).status_code == 422
     assert (await _accept(api, number)).status_code == 200
     assert (await _accept(api, number)).status_code == 422
+    assert (await api.counted())["changes"] == {"bills.accept": {f"{number}/034": 1}}
+
+
+async def test_tacit_acceptance_needs_that_nobody_has_claimed(api: Api, number: str) -> None:
+    for code in ("032", "031"):
+        await api.control("events", {"number": number, "event_code": code})
+    assert (await _accept(api, number)).status_code == 422
+    assert (await api.show(number)).json()["data"]["has_claim"] is True

@@ -1,8 +1,8 @@
 """
-The arithmetic of a bill: decimals, every tax rounded on its own, half to even.
+The arithmetic of documents with lines: decimals, every tax rounded on its own, half to even.
 
-Source: reference of bills, section 4.5. Prepayments and self-withholdings do not reduce the total, allowances and
-surcharges count as sent.
+Source: reference of bills, section 4.5, and the totals of the other families. Prepayments and self-withholdings do not
+reduce the total, allowances and surcharges count as sent.
 """
 
 from collections.abc import Mapping
@@ -59,9 +59,10 @@ class Amounts:
     withheld: Mapping[str, Decimal] = field(default_factory=dict)
 
 
-def compute_amounts(bill: dict[str, Any]) -> Amounts:
-    lines = tuple(_line(item) for item in bill["items"])
-    surcharges, allowances = _charges(bill.get("allowance_charges") or ())
+def compute_amounts(sent: dict[str, Any]) -> Amounts:
+    """Of any family with lines; members that a family lacks count as nothing."""
+    lines = tuple(_line(item) for item in sent["items"])
+    surcharges, allowances = _charges(sent.get("allowance_charges") or ())
     tax = sum((line_tax.tax for line in lines for line_tax in line.taxes), _ZERO)
     return Amounts(
         lines=lines,
@@ -70,7 +71,7 @@ def compute_amounts(bill: dict[str, Any]) -> Amounts:
         tax=tax,
         surcharges=surcharges,
         allowances=allowances,
-        prepaid=sum((prepayment["amount"] for prepayment in bill.get("prepayment_details") or ()), _ZERO),
+        prepaid=sum((prepayment["amount"] for prepayment in sent.get("prepayment_details") or ()), _ZERO),
         total=sum((line.base for line in lines), _ZERO) + tax + surcharges - allowances,
         taxes=_taxes_by_tribute(lines),
         withheld=_withheld_by_code(lines),
@@ -117,7 +118,7 @@ def _charges(sent: Any) -> tuple[Decimal, Decimal]:
 def _taxes_by_tribute(
     lines: tuple[Line, ...],
 ) -> dict[tuple[str, bool], dict[Decimal, tuple[Decimal, Decimal]]]:
-    """Base and tax of the whole bill by tribute and rate; excluded lines of a tribute stand apart."""
+    """Base and tax of the whole document by tribute and rate; excluded lines of a tribute stand apart."""
     totals: dict[tuple[str, bool], dict[Decimal, tuple[Decimal, Decimal]]] = {}
     for line in lines:
         for tax in line.taxes:

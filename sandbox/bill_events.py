@@ -1,0 +1,49 @@
+"""The RADIAN events of issued bills: their list, and the tacit acceptance that the issuer declares."""
+
+from starlette.responses import Response
+
+from sandbox import answers
+from sandbox.fields import Errors
+from sandbox.gate import Call
+from sandbox.radian import TACIT_ACCEPTANCE, add_event, check_person, codes_of, why_not
+from sandbox.reading import find_by_number
+from sandbox.store import Document
+
+
+async def list_events(call: Call) -> Response:
+    document = await find_by_number(call)
+    if document is None:
+        return answers.unknown_number(call.reference)
+    return answers.ok(document.events)
+
+
+async def accept_tacitly(call: Call) -> Response:
+    """
+    Event 034: for a validated bill with a payment on credit, after 032, and only once.
+
+    The three business days that the law wants between the two are not counted: nobody has seen Factus do it.
+    """
+    document = await find_by_number(call)
+    if document is None:
+        return answers.unknown_number(call.reference)
+    if call.body is None:
+        return answers.malformed()
+    errors: Errors = {}
+    check_person(call.body, "", errors)
+    refusal = _refusal(call.request.path_params["event_type"], document)
+    if refusal is not None:
+        errors["event_type"] = [refusal]
+    if errors:
+        return answers.fields_refused(errors)
+    add_event(document.code, document.events, TACIT_ACCEPTANCE, call.state.now())
+    return answers.ok(document.events)
+
+
+def _refusal(event_type: str, document: Document) -> str | None:
+    if event_type != TACIT_ACCEPTANCE:
+        return "El campo event_type es inválido."
+    if not document.is_validated:
+        return "La factura no ha sido validada por la DIAN"
+    if not any(payment["payment_form"] == "2" for payment in document.fields["payment_details"]):
+        return "La aceptación tácita solo aplica a facturas con forma de pago a crédito"
+    return why_not(event_type, codes_of(document.events))

@@ -1,0 +1,122 @@
+"""Reception: upload a supplier's bill by its CUFE, list, answer with events; and the XML of anything by its code."""
+
+from collections.abc import Callable, Mapping
+from xml.sax.saxutils import escape
+
+from starlette.responses import Response
+
+from sandbox import answers
+from sandbox.families import FAMILIES
+from sandbox.fields import Errors, from_catalog, invalid, missing, optional, record
+from sandbox.files import file_name, xml_of
+from sandbox.gate import Call
+from sandbox.listing import Page, answer_page
+from sandbox.radian import (
+    CLAIM,
+    DELIVERY,
+    EXPRESS_ACCEPTANCE,
+    PERSON_FIELDS,
+    RECEIPT,
+    add_event,
+    codes_of,
+    nit_has_its_digit,
+    why_not,
+)
+from sandbox.receptions import ReceivedBill, is_cufe, is_known_to_dian, show_row, show_uploaded
+
+_EMITTED = frozenset({RECEIPT, CLAIM, DELIVERY, EXPRESS_ACCEPTANCE})
+_check_event = record(
+    {**PERSON_FIELDS, "claim_concept_code": optional(from_catalog("claim-concepts"))}, nit_has_its_digit
+)
+_FAMILIES = {family.name: family for family in FAMILIES}
+
+_FILTERS: Mapping[str, Callable[[ReceivedBill, str], bool]] = {
+    "filter[id]": lambda bill, wanted: str(bill.id) == wanted,
+    "filter[number]": lambda bill, wanted: wanted in bill.number,
+    "filter[issue_date]": lambda bill, wanted: show_row(bill)["issue_date"] == wanted,
+    "filter[cufe]": lambda bill, wanted: bill.cufe == wanted.lower(),
+    "filter[company_nit]": lambda bill, wanted: bill.company_nit == wanted,
+    "filter[company_name]": lambda bill, wanted: wanted.casefold() in bill.company_name.casefold(),
+    "filter[completed_events]": lambda bill, wanted: bill.is_completed is (wanted == "1"),
+}
+
+
+async def upload(call: Call) -> Response:
+    """What a second upload answers was not recorded; here it is a conflict, and the first one stands."""
+    await call.state.pause(call.state.config.reading_latency)
+    if call.body is None:
+        return answers.malformed()
+    errors: Errors = {}
+    cufe = call.reference.lower()
+    if not call.body.get("track_id"):
+        missing("track_id", errors)
+    elif not is_cufe(cufe):
+        invalid("track_id", errors)
+    if errors:
+        return answers.fields_refused(errors)
+    if call.account.received.find(cufe) is not None:
+        return answers.plain(409, "La factura ya fue cargada")
+    if not is_known_to_dian(cufe):
+        return answers.unknown_record("documento con el código único informado")
+    bill = call.account.received.upload(cufe, call.state.config.seed, call.state.now())
+    return answers.created(answers.OK_MESSAGE, show_uploaded(bill))
+
+
+async def list_received(call: Call) -> Response:
+    await call.state.pause(call.state.config.reading_latency)
+    query, errors = call.request.query_params, Errors()
+    page = Page.read(query, errors)
+    if errors:
+        return answers.fields_refused(errors)
+    wanted = {name: value for name in _FILTERS if (value := query.get(name))}
+    passing = [
+        bill
+        for bill in call.account.received.newest_first()
+        if all(_FILTERS[name](bill, value) for name, value in wanted.items())
+    ]
+    return answer_page(call, page, passing, show_row)
+
+
+async def emit_event(call: Call) -> Response:
+    """Events 030 to 033 of the buyer, in their order and each once."""
+    await call.state.pause(call.state.config.reading_latency)
+    bill = call.account.received.find_id(call.reference)
+    if bill is None:
+        return answers.unknown_record("documento recibido")
+    if call.body is None:
+        return answers.malformed()
+    code, before, errors = call.request.path_params["event_type"], codes_of(bill.events), Errors()
+    sent = _check_event(call.body, "", errors)
+    if code == CLAIM and not sent.get("claim_concept_code"):
+        missing("claim_concept_code", errors)
+    if code not in _EMITTED:
+        invalid("event_type", errors)
+    elif code in before:
+        return answers.plain(409, f"El evento {code} ya fue registrado")
+    elif refusal := why_not(code, before):
+        errors["event_type"] = [refusal]
+    if errors:
+        return answers.fields_refused(errors)
+    if code == CLAIM:
+        bill.claim_concept = sent["claim_concept_code"]
+    return answers.ok(add_event(bill.cufe, bill.events, code, call.state.now()))
+
+
+async def download_by_code(call: Call) -> Response:
+    """The XML of a document that the company issued or received."""
+    await call.state.pause(call.state.config.reading_latency)
+    code = call.reference.lower()
+    document = call.account.find_code(code)
+    if document is not None:
+        family, company = _FAMILIES[document.family], call.account.company
+        name = file_name(family.file_letters, document, company)
+        return answers.xml_file(name, xml_of(family, document, company))
+    received = call.account.received.find(code)
+    if received is None:
+        return answers.unknown_record("documento con el código único informado")
+    xml = (
+        '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n<Invoice '
+        'xmlns="urn:oasis:names:specification:ubl:schema:xsd:Invoice-2">'
+        f"<ID>{escape(received.number)}</ID><UUID>{received.cufe}</UUID></Invoice>\n"
+    )
+    return answers.xml_file(f"fv{received.company_nit:0>10}000{received.id:010d}", xml)
