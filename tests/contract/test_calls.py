@@ -1,0 +1,191 @@
+"""Jobs that issue nothing, from the stream to the event: their results, their place behind issuing, their blocks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from jobs import seen as s
+from tests.fakes import FakeFactus
+from tests.rig import Rig, an_account, running, services_on
+from worker.lua import Scripts
+from worker.rate_limit import Granted, RateLimit
+
+BILL = "GET /v2/bills/SETP1"
+
+
+@pytest.fixture
+def factus():
+    found = FakeFactus()
+    found.replies[BILL] = [s.Replied({"data": {"number": "SETP1", "is_validated": True}})]
+    return found
+
+
+@pytest.fixture
+async def rig(redis, namespace, factus):
+    async with running(services_on(redis, namespace, gateway=factus)) as found:
+        yield found
+
+
+async def test_a_read_is_completed_with_what_factus_has(rig):
+    await rig.push({"id": "g", "type": "invoice.get", "payload": {"number": "SETP1"}, "metadata": {"a": 1}})
+    (event,) = await rig.events(1)
+    assert (event["type"], event["job_type"], event["job_id"]) == ("invoice.get.completed", "invoice.get", "g")
+    assert (event["success"], event["attempts"], event["seq"]) == (True, 1, 1)
+    assert event["data"]["factus"]["number"] == "SETP1"
+    assert event["metadata"] == {"a": 1}
+
+
+async def test_what_is_not_there_fails_by_its_own_name_and_leaves_a_letter(rig):
+    await rig.push({"type": "invoice.get", "payload": {"reference_code": "NADA"}})
+    (event,) = await rig.events(1)
+    assert (event["type"], event["errors"][0]["code"]) == ("invoice.get.failed", "factus.not_found")
+    assert (event["reference_code"], event["data"]) == ("NADA", None)
+    assert await rig.services.redis.xlen(rig.services.keys.dead()) == 1
+
+
+async def test_a_payload_that_says_nothing_is_refused_before_any_call(rig, factus):
+    await rig.push({"type": "invoice.get", "payload": {}})
+    await rig.push({"type": "invoice.email", "payload": {"number": "SETP1", "email": "nadie", "cc": "x"}})
+    events = await rig.events(2)
+    assert [event["type"] for event in events] == ["job.refused", "job.refused"]
+    assert {error["field"] for error in events[1]["errors"]} == {"email", "cc"}
+    assert factus.requests == []
+
+
+async def test_reading_a_reference_neither_joins_nor_conflicts_with_its_document(rig):
+    """A get names the same reference as the invoice: it is no second document."""
+    await rig.push_bill("A")
+    await rig.events(1)
+    await rig.push({"type": "invoice.get", "payload": {"reference_code": "A"}})
+    (event,) = await rig.events(1)
+    assert event["type"] == "invoice.get.completed"
+    await rig.push_bill("A")
+    (replayed,) = await rig.events(1)
+    assert replayed["data"]["replayed"] is True
+
+
+async def test_the_same_id_is_one_job(rig, factus):
+    for _ in range(3):
+        await rig.push({"id": "x", "type": "invoice.get", "payload": {"number": "SETP1"}})
+    await rig.events(1)
+    await asyncio.sleep(0.1)
+    assert rig.n_seen == 1
+    assert factus.calls[BILL] == 1
+
+
+async def test_batches_count_calls_without_money(rig):
+    for n in range(2):
+        await rig.push(
+            {"type": "invoice.get", "payload": {"number": "SETP1"}, "batch": "b", "batch_size": 2, "id": f"{n}"}
+        )
+    closing = next(event for event in await rig.events(3) if event["type"] == "batch.completed")
+    assert closing["data"]["counts"] == {"invoice.get.completed": 2}
+    assert (closing["data"]["total"], closing["data"]["first_number"]) == ("0.00", None)
+
+
+async def test_a_table_is_searched_without_a_call_and_in_any_weather(rig, factus):
+    await rig.services.redis.hset(rig.services.keys.account("acme"), mapping={"hold_until": 10**14})
+    await rig.push({"id": "c", "type": "catalog.search", "payload": {"catalog": "municipalities", "query": "bogota"}})
+    await rig.push({"id": "c", "type": "catalog.search", "payload": {"catalog": "municipalities", "query": "bogota"}})
+    await rig.push({"type": "catalog.search", "payload": {"catalog": "municipios"}})
+    found, refused = await rig.events(2)
+    assert (found["type"], found["data"]["items"][0]["code"]) == ("catalog.search.completed", "11001")
+    assert (refused["type"], refused["errors"][0]["field"]) == ("job.refused", "catalog")
+    assert factus.calls == {}
+
+
+async def test_a_denied_call_is_told_once_and_stops_no_invoice(rig, factus, monkeypatch):
+    monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.2)
+    denied = s.Denied("permission", "sin permiso")
+    factus.replies["GET /v2/companies"] = [denied, denied, denied, s.Replied({"data": {"nit": "1"}})]
+    await rig.push({"type": "company.get", "payload": {}})
+    (blocked,) = await rig.events(1)
+    assert (blocked["type"], blocked["data"]["family"]) == ("account.blocked", "company")
+    await rig.push_bill("A")
+    (invoice,) = await rig.events(1)
+    assert invoice["type"] == "invoice.validated"
+    ending = await rig.events(2)
+    assert {event["type"] for event in ending} == {"account.resumed", "company.get.completed"}
+
+
+async def test_reading_does_not_lift_a_block_of_payment(rig, factus, monkeypatch):
+    monkeypatch.setattr("jobs.deciding.ACCOUNT_PAUSE_S", 0.05)
+    factus.script = [s.PaymentRequired("pago")] * 40
+    await rig.push_bill("A")
+    await rig.events(1)
+    await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}})
+    (event,) = await rig.events(1)
+    assert event["type"] == "invoice.get.completed"
+
+
+class TestBehindIssuing:
+    async def test_low_calls_leave_a_quarter_of_the_allowance(self, redis, namespace, factus):
+        async with metered(redis, namespace, factus, rate_limit=8, concurrency=3) as rig:
+            for _ in range(12):
+                await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}, "priority": "low"})
+            await rig.events(6)
+            await asyncio.sleep(0.8)
+            assert rig.n_seen == 6, "two of eight are left"
+            await rig.push_bill("A")
+            (event,) = await rig.events(1)
+            assert event["type"] == "invoice.validated"
+
+    async def test_calls_go_while_a_document_waits_for_another_and_not_for_a_permit(self, redis, namespace, factus):
+        factus.gate = asyncio.Event()
+        async with running(services_on(redis, namespace, gateway=factus)) as rig:
+            for _ in range(3):
+                await rig.push_bill()
+            await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}})
+            (event,) = await rig.events(1)
+            assert event["type"] == "invoice.get.completed"
+            factus.gate.set()
+            await rig.events(3)
+
+    async def test_when_permits_are_scarce_nine_documents_go_first(self, redis, namespace, factus):
+        async with metered(redis, namespace, factus, rate_limit=4, rate_window=0.2) as rig:
+            for _ in range(14):
+                await rig.push_bill()
+            await rig.events(4, timeout_s=10)
+            await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}})
+            events = await rig.events(11, timeout_s=20)
+            place = [event["type"] for event in events].index("invoice.get.completed")
+            assert 4 <= place <= 10
+
+    async def test_a_high_call_goes_at_once(self, redis, namespace, factus):
+        async with metered(redis, namespace, factus, rate_limit=4, rate_window=0.2) as rig:
+            for _ in range(14):
+                await rig.push_bill()
+            await rig.events(4, timeout_s=10)
+            await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}, "priority": "high"})
+            events = await rig.events(6, timeout_s=20)
+            assert "invoice.get.completed" in [event["type"] for event in events]
+
+
+class Metered:
+    """A Factus behind the account's allowance: a call without a permit is not made, as with the real client."""
+
+    def __init__(self, factus: FakeFactus, limit: RateLimit) -> None:
+        self.factus = factus
+        self.limit = limit
+
+    async def create(self, job: Any, *, latest_ms: int) -> s.Seen:
+        found = await self.limit.acquire(patience_s=2.0)
+        return await self.factus.create(job, latest_ms=latest_ms) if isinstance(found, Granted) else s.NoPermit(0.1)
+
+    async def call(self, request: Any, *, marks: Any = None) -> s.Seen:
+        found = await self.limit.acquire(patience_s=2.0)
+        return await self.factus.call(request, marks=marks) if isinstance(found, Granted) else s.NoPermit(0.1)
+
+
+@asynccontextmanager
+async def metered(redis: Any, namespace: str, factus: FakeFactus, **account: Any) -> AsyncIterator[Rig]:
+    acme = an_account(**account)
+    built = services_on(redis, namespace, acme)
+    built.runner.gateways = {"acme": Metered(factus, RateLimit(Scripts(redis), built.keys, acme))}
+    async with running(built) as rig:
+        yield rig

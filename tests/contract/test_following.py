@@ -1,0 +1,201 @@
+"""What follows a validated document: its files in the archive, its RADIAN events in their stream."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from jobs import seen as s
+from jobs.errors import ArchiveUnavailable
+from tests.builders import a_bill
+from tests.fakes import FakeFactus
+from tests.rig import an_account, running, services_on
+
+EVENTS = "GET /v2/bills/SETP990000001/radian/events"
+
+
+@pytest.fixture
+def factus():
+    return FakeFactus()
+
+
+@pytest.fixture
+async def rig(redis, namespace, factus):
+    built = services_on(redis, namespace, gateway=factus, radian_interval=0.05)
+    built.runner.radian_interval_s = 0.05
+    async with running(built) as found:
+        yield found
+
+
+def on_credit(reference: str) -> dict:
+    bill = a_bill(reference_code=reference)
+    payment = bill["payment_details"][0] | {"payment_form": "2", "due_date": "2099-12-31"}
+    return {**bill, "payment_details": [payment]}
+
+
+def radian(code: str, number: str = "AP1") -> dict:
+    return {"number": number, "cude": f"cude-{code}", "event_code": code, "event_name": f"Evento {code}"}
+
+
+class TestArchive:
+    async def test_it_follows_the_document_with_its_metadata_and_the_next_number(self, rig):
+        await rig.push_bill("A", id="j", metadata={"m": 1}, options={"archive": ["pdf", "xml", "attached"]})
+        validated, archived = await rig.events(2)
+        assert (validated["type"], validated["seq"], validated["data"]["documents"]) == ("invoice.validated", 1, [])
+        assert (archived["type"], archived["seq"], archived["success"]) == ("invoice.archived", 2, True)
+        assert (archived["job_id"], archived["job_type"], archived["metadata"]) == ("j", "invoice.issue", {"m": 1})
+        assert archived["reference_code"] == "A"
+        documents = archived["data"]["documents"]
+        assert [row["kind"] for row in documents] == ["pdf", "xml", "attached"]
+        assert {row["uri"] for row in documents} == {
+            f"memory:///acme/2026/05/13/invoice/SETP990000001{end}" for end in (".pdf", ".xml", "-attached.xml")
+        }
+        assert all(len(row["sha256"]) == 64 and row["bytes"] > 0 for row in documents)
+
+    async def test_missing_files_and_a_failing_storage_are_tried_again(self, rig, factus):
+        path = "GET /v2/bills/SETP990000001/download-pdf"
+        factus.replies[path] = [
+            s.NotFound("aún no"),
+            s.Unknown("500"),
+            s.Replied({"data": {"pdf_base_64_encoded": "YQ=="}}),
+        ]
+        rig.services.runner.archive.faults = [ArchiveUnavailable("disk full")]
+        await rig.push_bill("A", options={"archive": ["pdf"]})
+        events = await rig.events(2)
+        assert [event["type"] for event in events] == ["invoice.validated", "invoice.archived"]
+        assert factus.calls[path] == 4
+
+    async def test_what_cannot_be_archived_is_told_and_can_be_downloaded_later(self, redis, namespace, factus):
+        factus.replies["GET /v2/bills/SETP990000001/download-pdf"] = [s.NotFound("nunca")]
+        async with running(services_on(redis, namespace, gateway=factus, job_deadline=0.4)) as rig:
+            await rig.push_bill("A", options={"archive": ["pdf"]}, batch="b", batch_size=1)
+            events = await rig.events(3)
+            by_type = {event["type"]: event for event in events}
+            assert by_type["invoice.validated"]["success"] is True
+            failed = by_type["invoice.archived"]
+            assert (failed["success"], failed["data"], failed["errors"][0]["code"]) == (False, None, "factus.not_found")
+            assert by_type["batch.completed"]["success"] is True
+            ((_, letter),) = await redis.xrange(rig.services.keys.dead())
+            envelope = json.loads(letter[b"raw"])
+            assert envelope["type"] == "invoice.download"
+            assert envelope["payload"] == {"number": "SETP990000001", "kinds": ["pdf"]}
+
+    async def test_everybody_who_asked_hears_of_it(self, rig, factus):
+        """Two jobs for one document, and a third after its end: each gets the files that it asked for."""
+        factus.gate = asyncio.Event()
+        await rig.push_bill("A", id="one", options={"archive": ["pdf"]})
+        await rig.push_bill("A", id="two", options={"archive": ["xml"]})
+        await asyncio.sleep(0.1)
+        factus.gate.set()
+        first = await rig.events(4)
+        await rig.push_bill("A", id="three", options={"archive": ["pdf"]})
+        events = [*first, *await rig.events(2)]
+        archived = {event["job_id"]: event for event in events if event["type"] == "invoice.archived"}
+        assert archived.keys() == {"one", "two", "three"}
+        assert all(event["seq"] == 2 for event in archived.values())
+        assert archived["one"]["data"] == archived["three"]["data"]
+        assert factus.calls["create"] == 1
+
+    async def test_kinds_that_a_family_lacks_are_told(self, rig, factus):
+        await rig.push({"type": "invoice.get", "payload": {"number": "X"}, "options": {"archive": ["pdf"]}})
+        (event,) = await rig.events(1)
+        assert event["type"] == "invoice.get.failed"
+
+    async def test_a_kill_between_two_files_costs_nothing_but_a_call(self, redis, namespace, factus):
+        """The second file's answer never comes; the worker is gone; another archives it, and tells of both."""
+        gone = asyncio.Event()
+
+        async def hang(request):
+            if request.path.endswith("download-xml") and not gone.is_set():
+                await gone.wait()
+
+        factus.before_call = hang
+        built = services_on(redis, namespace, gateway=factus)
+        archive = built.runner.archive
+        stopping = asyncio.Event()
+        from worker.process import run_tasks
+
+        task = asyncio.create_task(run_tasks(built, stopping))
+        other = services_on(redis, namespace, gateway=factus)
+        other.runner.archive = archive
+        await redis.xadd(
+            built.keys.jobs(),
+            {
+                "job": json.dumps(
+                    {
+                        "type": "invoice.issue",
+                        "payload": a_bill(reference_code="A"),
+                        "options": {"archive": ["pdf", "xml"]},
+                    }
+                )
+            },
+        )
+        while not factus.calls["GET /v2/bills/SETP990000001/download-xml"]:
+            await asyncio.sleep(0.02)
+        for running_task in [*built.arq.tasks.values(), task]:
+            running_task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        gone.set()
+        async with running(other) as rig:
+            events = await rig.events(2, timeout_s=15)
+        assert [event["type"] for event in events] == ["invoice.validated", "invoice.archived"]
+        assert [row["kind"] for row in events[1]["data"]["documents"]] == ["pdf", "xml"]
+
+
+class TestRadian:
+    async def test_each_new_event_is_published_once_until_the_end(self, rig, factus):
+        acknowledged, received, accepted = radian("030"), radian("032"), radian("033")
+        factus.replies[EVENTS] = [
+            s.Replied({"data": []}),
+            s.Replied({"data": [acknowledged]}),
+            s.Unknown("500"),
+            s.Replied({"data": [acknowledged, received]}),
+            s.Replied({"data": [acknowledged, received, accepted]}),
+        ]
+        stream = rig.services.keys.radian()
+        await rig.push(
+            {
+                "id": "j",
+                "type": "invoice.issue",
+                "payload": on_credit("A"),
+                "metadata": {"m": 1},
+                "options": {"track_radian": True, "archive": ["pdf"]},
+            }
+        )
+        await rig.events(2)
+        rig._last = "0-0"
+        events = await rig.events(3, stream=stream)
+        assert [event["type"] for event in events] == ["radian.event"] * 3
+        assert [event["data"]["event_code"] for event in events] == ["030", "032", "033"]
+        assert [event["seq"] for event in events] == [3, 4, 5], "1 is the final event, 2 the archive's"
+        assert {(event["job_id"], event["reference_code"], event["metadata"]["m"]) for event in events} == {
+            ("j", "A", 1)
+        }
+        assert events[0]["data"].keys() >= {"number", "event_code", "event_name", "cude", "occurred_at"}
+        calls = factus.calls[EVENTS]
+        await asyncio.sleep(0.3)
+        assert factus.calls[EVENTS] == calls, "after an acceptance nobody asks any more"
+        assert await rig.services.redis.zcard(rig.services.keys.deadlines()) == 0
+
+    async def test_it_ends_quietly_after_the_period(self, redis, namespace, factus, monkeypatch):
+        factus.replies[EVENTS] = [s.Replied({"data": []})]
+        monkeypatch.setattr("worker.ledger._DAY_MS", 5)
+        built = services_on(redis, namespace, gateway=factus, radian_interval=0.05, ledger_days=80)
+        built.runner.radian_interval_s = 0.05
+        async with running(built) as rig:
+            await rig.push({"type": "invoice.issue", "payload": on_credit("A"), "options": {"track_radian": True}})
+            await rig.events(1)
+            await asyncio.sleep(2.5)
+            assert await redis.xlen(rig.services.keys.radian()) == 0
+            assert await redis.xlen(rig.services.keys.dead()) == 0
+            assert await redis.zcard(rig.services.keys.deadlines()) == 0
+
+    async def test_an_account_with_own_streams_has_its_own(self, redis, namespace, factus):
+        factus.replies[EVENTS] = [s.Replied({"data": [radian("033")]})]
+        built = services_on(redis, namespace, an_account(own_streams=True), gateway=factus, radian_interval=0.05)
+        async with running(built) as rig:
+            job = {"type": "invoice.issue", "payload": on_credit("A"), "options": {"track_radian": True}}
+            await rig.push(job, stream=rig.services.keys.jobs("acme"))
+            await rig.events(1, stream=rig.services.keys.radian("acme"))

@@ -1,0 +1,342 @@
+"""Verbs at their desk: no answer of Factus is an exception, and nothing that would do harm is sent twice."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+import pytest
+
+from jobs import seen as s
+from jobs.backoff import BackoffPolicy
+from jobs.calls import CallDeciding, Desk, run_call
+from jobs.outcomes import Again, Attempted, Final
+from jobs.registry import FOLLOW_UPS, JOB_TYPES, type_of
+from jobs.standing import Standing
+from schemas.factus import DocumentView, Remark
+from tests.fakes import FakeFactus, MemoryArchive
+from tests.records import NOW_MS, a_job
+from tests.unit.jobs.test_decisions import EVERY_SEEN
+
+PERSON = {"identification_document_code": "13", "identification": "1", "first_name": "A", "last_name": "B"}
+PAYLOADS: dict[str, dict[str, Any]] = {
+    "invoice.get": {"number": "SETP1"},
+    "invoice.list": {"filters": {"status": "1"}, "all": True},
+    "invoice.download": {"number": "SETP1", "kinds": ["pdf"]},
+    "invoice.email": {"number": "SETP1", "email": "a@b.co"},
+    "invoice.email_content": {"number": "SETP1"},
+    "invoice.delete": {"reference_code": "FV-1"},
+    "invoice.events": {"number": "SETP1"},
+    "invoice.accept": {"number": "SETP1", **PERSON},
+    "reception.upload": {"track_id": "a" * 96},
+    "reception.list": {},
+    "reception.emit_event": {"bill_id": 7, "event_type": "030", **PERSON},
+    "numbering_range.list": {},
+    "numbering_range.get": {"numbering_range_id": 8},
+    "numbering_range.create": {"document": "21", "prefix": "SETP", "resolution_number": "18760000001", "current": 1},
+    "numbering_range.update": {"numbering_range_id": 8, "current": 5},
+    "numbering_range.set_status": {"numbering_range_id": 8, "is_active": True},
+    "numbering_range.delete": {"numbering_range_id": 8},
+    "numbering_range.software": {},
+    "company.get": {},
+    "company.update": {"legal_organization_code": "1", "company": "X", "municipality_code": "11001"},
+    "company.logo": {"image_base_64_encoded": "iVBORw0KGgo="},
+    "subscription.list": {},
+    "acquirer.get": {"identification_document_code": "13", "identification_number": "1"},
+    "catalog.search": {"catalog": "municipalities", "query": "bogota"},
+    "invoice.archive": {"number": "SETP1", "day": "2026-11-25", "kinds": ["pdf"]},
+    "invoice.track": {"number": "SETP1", "day": "2026-11-25"},
+}
+NEVER_TWICE = ("invoice.email", "reception.emit_event")
+LOOKED_AT_FIRST = (
+    "invoice.accept",
+    "invoice.delete",
+    "reception.upload",
+    "numbering_range.create",
+    "numbering_range.set_status",
+    "numbering_range.delete",
+)
+HARMLESS = ("numbering_range.update", "company.update", "company.logo")
+
+
+class OneAnswer(FakeFactus):
+    """A Factus that answers everything alike."""
+
+    def __init__(self, seen: s.Seen) -> None:
+        super().__init__()
+        self.seen = seen
+
+    async def find(self, family: str, reference_code: str) -> s.Seen:
+        return self.seen
+
+    async def call(self, request: Any, *, marks: Any = None) -> s.Seen:
+        self.requests.append(request)
+        return self.seen
+
+
+async def turn(type_: str, gateway: FakeFactus, archive: MemoryArchive | None = None, **job: Any) -> Attempted:
+    family = type_.partition(".")[0]
+    record = a_job(type=type_, family=family, lane="acme/calls", payload=json.dumps(PAYLOADS[type_]), **job)
+    deciding = CallDeciding(record, BackoffPolicy(5.0, 300.0), lambda: 0.0, Standing(now_ms=NOW_MS))
+    work = type_of(type_).work
+    assert work
+    desk = Desk(deciding, gateway, archive or MemoryArchive(), radian_interval_s=60.0)
+    return await run_call(work, desk, now_ms=NOW_MS, day_ends_ms=0)
+
+
+def writes(gateway: FakeFactus) -> list[str]:
+    return [f"{request.method} {request.path}" for request in gateway.requests if request.method != "GET"]
+
+
+def rejected() -> s.DocumentSeen:
+    raw = {"number": "SETP1", "reference_code": "FV-1", "is_validated": False, "errors": ["Regla: FAK24, Rechazo: x"]}
+    return s.DocumentSeen(DocumentView(raw))
+
+
+def test_every_verb_has_a_payload_here():
+    verbs = {name.partition(".")[2] for name in (*JOB_TYPES, *FOLLOW_UPS)} - {"issue"}
+    assert verbs == {name.partition(".")[2] for name in PAYLOADS}
+
+
+@pytest.mark.parametrize("type_", PAYLOADS)
+async def test_no_answer_is_an_exception(type_):
+    for seen in EVERY_SEEN:
+        for sent in ("", "unknown", "sending"):
+            attempted = await turn(type_, OneAnswer(seen), sent=sent)
+            assert isinstance(attempted.ending, Final | Again), (seen, sent)
+
+
+@pytest.mark.parametrize("type_", NEVER_TWICE)
+class TestNeverTwice:
+    async def test_an_unknown_outcome_ends_the_job_and_says_so(self, type_):
+        factus = OneAnswer(s.Unknown("timeout"))
+        attempted = await turn(type_, factus)
+        assert isinstance(attempted.ending, Final)
+        assert (attempted.ending.state, attempted.ending.errors[0].code) == ("failed", "factus.unavailable")
+        assert "No se sabe si" in attempted.ending.message
+        assert attempted.ending.errors[0].retryable is False
+        assert len(writes(factus)) == 1
+
+    async def test_a_crash_while_it_was_sent_ends_the_job_without_a_call(self, type_):
+        factus = OneAnswer(s.Replied({}))
+        attempted = await turn(type_, factus, sent="sending")
+        assert isinstance(attempted.ending, Final)
+        assert attempted.ending.state == "failed"
+        assert factus.requests == []
+
+    @pytest.mark.parametrize("seen", [s.NotSent("sin conexión"), s.NoPermit(1.0), s.Throttled(2.0)])
+    async def test_what_was_surely_not_sent_is_sent_again(self, type_, seen):
+        attempted = await turn(type_, OneAnswer(seen))
+        assert isinstance(attempted.ending, Again)
+        assert attempted.ending.sent == ""
+
+
+@pytest.mark.parametrize("type_", LOOKED_AT_FIRST)
+async def test_an_unknown_outcome_is_remembered_until_a_look_settles_it(type_):
+    factus = FakeFactus(finds=[rejected()])
+    factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "is_active": 0}})]
+
+    async def lose(request: Any) -> None:
+        if request.method != "GET":
+            factus.replies[f"{request.method} {request.path}"] = [s.Unknown("timeout")]
+
+    factus.before_call = lose
+    attempted = await turn(type_, factus)
+    assert isinstance(attempted.ending, Again)
+    assert attempted.ending.sent == "unknown"
+    assert len(writes(factus)) == 1
+
+
+@pytest.mark.parametrize("type_", LOOKED_AT_FIRST)
+@pytest.mark.parametrize("seen", [s.NoPermit(1.0), s.Unknown("timeout"), s.NotSent("sin conexión")])
+async def test_a_look_that_does_not_come_through_forgets_nothing(type_, seen):
+    attempted = await turn(type_, OneAnswer(seen), sent="unknown")
+    assert isinstance(attempted.ending, Again)
+    assert attempted.ending.sent == "unknown"
+
+
+@pytest.mark.parametrize("type_", HARMLESS)
+async def test_a_write_that_may_be_repeated_is_repeated(type_):
+    attempted = await turn(type_, OneAnswer(s.Unknown("timeout")))
+    assert isinstance(attempted.ending, Again)
+    assert attempted.ending.sent == ""
+
+
+class TestLooks:
+    async def test_an_acceptance_that_is_there_is_not_sent_again(self):
+        factus = FakeFactus()
+        factus.replies["GET /v2/bills/SETP1/radian/events"] = [s.Replied({"data": [{"event_code": "034"}]})]
+        attempted = await turn("invoice.accept", factus, sent="unknown")
+        assert isinstance(attempted.ending, Final)
+        assert attempted.ending.state == "completed"
+        assert writes(factus) == []
+
+    async def test_an_acceptance_that_is_not_there_is_sent_again(self):
+        factus = FakeFactus()
+        factus.replies["GET /v2/bills/SETP1/radian/events"] = [s.Replied({"data": []})]
+        factus.replies["POST /v2/bills/SETP1/radian/events/034"] = [s.Replied({"data": {"cude": "x"}})]
+        attempted = await turn("invoice.accept", factus, sent="unknown")
+        assert attempted.ending.data == {"factus": {"cude": "x"}}
+
+    @pytest.mark.parametrize(("held", "n_toggles"), [(0, 1), (1, 0), (False, 1), (True, 0)])
+    async def test_a_range_is_toggled_only_when_it_stands_otherwise(self, held, n_toggles):
+        factus = FakeFactus()
+        factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "is_active": held}})]
+        factus.replies["PATCH /v2/numbering-ranges/8/toggle-status"] = [s.Replied({"data": {"is_active": 1}})]
+        attempted = await turn("numbering_range.set_status", factus, sent="unknown")
+        assert attempted.ending.data["is_active"] is True
+        assert len(writes(factus)) == n_toggles
+
+    async def test_a_range_that_was_created_is_found_by_document_and_prefix(self):
+        factus = FakeFactus()
+        rows = [
+            {"prefix": "SETP", "document": "Nota Crédito"},
+            {"prefix": "SETP", "document": "Factura de Venta", "id": 9},
+        ]
+        factus.replies["GET /v2/numbering-ranges"] = [
+            s.Replied({"data": {"data": rows, "pagination": {"last_page": 1}}})
+        ]
+        attempted = await turn("numbering_range.create", factus, sent="unknown")
+        assert attempted.ending.data["factus"]["id"] == 9
+        assert writes(factus) == []
+
+    async def test_a_range_that_is_gone_was_deleted_by_us(self):
+        factus = FakeFactus()
+        factus.replies["GET /v2/numbering-ranges"] = [s.Replied({"data": {"data": [], "pagination": {"last_page": 1}}})]
+        attempted = await turn("numbering_range.delete", factus, sent="unknown")
+        assert attempted.ending.data == {"deleted": True}
+        assert writes(factus) == []
+
+
+class TestDelete:
+    @pytest.mark.parametrize(
+        ("raw", "word"),
+        [
+            ({"is_validated": True}, "validado"),
+            ({"is_validated": False, "errors": []}, "espera"),
+            ({"is_validated": False, "errors": ["Regla: 90, Rechazo: Documento procesado anteriormente."]}, "regla 90"),
+        ],
+    )
+    async def test_only_a_rejected_document_goes(self, raw, word):
+        factus = FakeFactus(finds=[s.DocumentSeen(DocumentView({"number": "SETP1", **raw}))])
+        attempted = await turn("invoice.delete", factus)
+        assert isinstance(attempted.ending, Final)
+        assert attempted.ending.errors[0].code == "factus.conflict"
+        assert word in attempted.ending.message
+        assert writes(factus) == []
+
+    async def test_a_rejected_one_is_deleted_by_its_reference(self):
+        factus = FakeFactus(finds=[rejected()])
+        factus.replies["DELETE /v2/bills/destroy/reference/FV-1"] = [s.Replied({})]
+        attempted = await turn("invoice.delete", factus)
+        assert attempted.ending.data == {"deleted": True, "reference_code": "FV-1"}
+
+    async def test_one_that_is_not_there_is_told_and_one_we_may_have_deleted_is_done(self):
+        assert (await turn("invoice.delete", FakeFactus())).ending.errors[0].code == "factus.not_found"
+        assert (await turn("invoice.delete", FakeFactus(), sent="unknown")).ending.data["deleted"] is True
+
+
+class TestRefusals:
+    async def test_field_errors_travel_one_by_one(self):
+        refused = s.FieldsRefused("Error de validación", (Remark("mal", "email"), Remark("peor", "x")))
+        attempted = await turn("invoice.email", OneAnswer(refused))
+        assert [(e.code, e.field) for e in attempted.ending.errors] == [
+            ("factus.validation", "email"),
+            ("factus.validation", "x"),
+        ]
+
+    async def test_a_missing_permission_stops_this_job_only_and_is_told(self):
+        attempted = await turn("company.update", OneAnswer(s.Denied("permission", "sin permiso")))
+        assert isinstance(attempted.ending, Again)
+        assert attempted.ending.waits == "job"
+        assert attempted.ending.block
+        assert attempted.ending.block.scope == "calls.company"
+
+    async def test_an_answer_of_the_edge_stops_the_account(self):
+        attempted = await turn("company.get", OneAnswer(s.Denied("edge", "403")))
+        assert attempted.ending.waits == "account"
+
+    async def test_a_job_that_keeps_failing_steps_aside(self):
+        first = await turn("company.get", OneAnswer(s.Unknown("500")))
+        third = await turn("company.get", OneAnswer(s.Unknown("500")), failures=2)
+        assert (first.ending.waits, third.ending.waits) == ("lane", "job")
+        assert first.ending.weather == "unclear", "one broken route is no outage of Factus"
+
+
+class TestLists:
+    def page(self, factus: FakeFactus, n: int, last: int, rows: list[Any]) -> s.Seen:
+        pagination = {"total": 9, "per_page": 10, "current_page": n, "last_page": last, "links": ["x"]}
+        return s.Replied({"data": {"data": rows, "pagination": pagination}})
+
+    async def test_all_pages_one_a_turn(self):
+        factus = FakeFactus()
+        factus.replies["GET /v2/bills"] = [self.page(factus, 1, 2, [1, 2]), self.page(factus, 2, 2, [3])]
+        first = await turn("invoice.list", factus)
+        assert isinstance(first.ending, Again)
+        assert (first.ending.waits, first.ending.pause_s, first.ending.is_failure) == ("lane", 0.0, False)
+        second = await turn("invoice.list", factus, progress=first.ending.progress)
+        assert second.ending.data["items"] == [1, 2, 3]
+        assert second.ending.data["pagination"]["next_page"] is None
+        assert "links" not in second.ending.data["pagination"]
+        assert [request.params["page"] for request in factus.requests] == ["1", "2"]
+        assert factus.requests[0].params["filter[status]"] == "1"
+
+    async def test_the_limit_says_where_to_go_on(self, monkeypatch):
+        monkeypatch.setattr("jobs.listing.MOST_ITEMS", 2)
+        factus = FakeFactus()
+        factus.replies["GET /v2/bills"] = [self.page(factus, 1, 5, [1, 2])]
+        attempted = await turn("invoice.list", factus)
+        assert (attempted.ending.data["items"], attempted.ending.data["pagination"]["next_page"]) == ([1, 2], 2)
+
+
+class TestFiles:
+    async def test_a_file_that_is_there_with_other_content_fails_the_download(self):
+        archive = MemoryArchive()
+        await turn("invoice.archive", FakeFactus(), archive)
+        (name,) = archive.files
+        archive.files[name] = b"other"
+        attempted = await turn("invoice.archive", FakeFactus(), archive)
+        assert attempted.ending.errors[0].code == "archive.conflict"
+        assert archive.files[name] == b"other"
+
+    async def test_a_file_that_factus_does_not_have_yet_is_asked_for_again(self):
+        attempted = await turn("invoice.archive", OneAnswer(s.NotFound("no")))
+        assert isinstance(attempted.ending, Again)
+        assert (await turn("invoice.download", OneAnswer(s.NotFound("no")))).ending.state == "failed"
+
+    @pytest.mark.parametrize("body", [{}, {"data": {}}, {"data": {"pdf_base_64_encoded": "%%%"}}])
+    async def test_an_answer_without_a_file_is_no_file(self, body):
+        archive = MemoryArchive()
+        attempted = await turn("invoice.archive", OneAnswer(s.Replied(body)), archive)
+        assert isinstance(attempted.ending, Again)
+        assert archive.files == {}
+
+
+class TestRadian:
+    ROW: ClassVar = {"number": "AP68", "cude": "c1", "event_code": "030", "event_name": "Acuse"}
+
+    async def test_each_event_is_news_once(self):
+        factus = OneAnswer(
+            s.Replied({"data": [{**self.ROW, "effective_date": "2026-11-05", "effective_time": "16:36:31"}]})
+        )
+        first = await turn("invoice.track", factus)
+        assert first.ending.news[0]["occurred_at"] == "2026-11-05T16:36:31-05:00"
+        assert first.ending.news[0]["number"] == "SETP1"
+        second = await turn("invoice.track", factus, progress=first.ending.progress)
+        assert second.ending.news == ()
+        assert second.ending.pause_s == 60.0
+
+    @pytest.mark.parametrize("code", ["031", "033", "034"])
+    async def test_an_end_ends_it(self, code):
+        attempted = await turn("invoice.track", OneAnswer(s.Replied({"data": [{**self.ROW, "event_code": code}]})))
+        assert isinstance(attempted.ending, Final)
+        assert [data["event_code"] for data in attempted.ending.news] == [code]
+
+    async def test_it_looks_less_often_when_nothing_happens(self):
+        progress = json.dumps({"seen": [], "n_looks": 500})
+        attempted = await turn("invoice.track", OneAnswer(s.Replied({"data": []})), progress=progress)
+        assert attempted.ending.pause_s == 360.0
+
+    async def test_odd_times_are_no_times(self):
+        attempted = await turn("invoice.track", OneAnswer(s.Replied({"data": [self.ROW, "x"]})))
+        assert attempted.ending.news[0]["occurred_at"] is None
