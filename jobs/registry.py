@@ -98,7 +98,7 @@ _ANSWERS: Constant = {"catalog.search": account_verbs.searched}
 def _payload(family: Family, verb: Verb) -> Payload:
     match verb:
         case "issue":
-            return preflight.FAMILIES.get(family.name)  # type: ignore[return-value]
+            return preflight.FAMILIES[family.name]
         case "list":
             return calls.DOCUMENT_LIST if family.has_status_filter else calls.PAYROLL_LIST
         case "download":

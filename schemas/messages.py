@@ -93,6 +93,10 @@ def too_long(rule: str, key: str, label: str, at: str, limit: int) -> Fault:
     return Fault(rule, at, f"{subject(label, key)} admite como máximo {limit} caracteres. Acorte el texto.")
 
 
+def too_short(rule: str, key: str, label: str, at: str, least: int) -> Fault:
+    return Fault(rule, at, f"{subject(label, key)} necesita al menos {least} caracteres. Complete el texto.")
+
+
 def blank(rule: str, key: str, label: str, at: str) -> Fault:
     return Fault(rule, at, f"{subject(label, key)} está en blanco. Escriba su valor.")
 

@@ -22,16 +22,25 @@ def _rows(label: str, about: str, bad: str) -> Any:
     return part(label, about, optional=True, bad=bad, min_length=1, max_length=1_000)
 
 
+def _type(about: str, rule: str) -> Any:
+    return part(_TYPE, about, bad=rule, missing=rule)
+
+
 class Concept(Part):
     """Whatever stands in accruals and deductions: nothing in them may be empty or null."""
 
     empty_rule: ClassVar[str] = "PAY-030"
 
 
-class Accrual(Concept):
-    """An accrual of one type: allowances, commissions, advances, severance pay ..."""
+class Priced(Concept):
+    """What has a value; a strike has none, an unpaid leave need not."""
 
     amount: Amount = part(_AMOUNT, "Pesos")
+
+
+class Accrual(Priced):
+    """An accrual of one type: allowances, commissions, advances, severance pay ..."""
+
     accrual_type_code: OnlyType = part(_TYPE, "1, the default", optional=True, bad="PAY-021")
 
 
@@ -41,78 +50,70 @@ class Salary(Accrual):
     rule_ids: ClassVar[Mapping[str, str]] = {"GEN-004": "PAY-019"}
 
 
-class Severance(Concept):
+class Severance(Priced):
     """Cesantías, or their interest."""
 
-    amount: Amount = part(_AMOUNT, "Pesos")
     percentage: Amount = part(_PERCENTAGE, "Required for interest (type 2)", optional=True)
-    accrual_type_code: Annotated[str | int, Kind("code", "payroll-severance-types", takes_number=True)] = part(
-        _TYPE, "1 cesantías, 2 interest", bad="PAY-021", missing="PAY-021"
+    accrual_type_code: Annotated[str | int, Kind("code", "payroll-severance-types", takes_number=True)] = _type(
+        "1 cesantías, 2 interest", "PAY-021"
     )
 
 
-class ServiceBonus(Concept):
+class ServiceBonus(Priced):
     """Prima."""
 
     quantity: Count = part(_DAYS, "Required with type 1", optional=True)
-    amount: Amount = part(_AMOUNT, "Pesos")
-    accrual_type_code: Annotated[str | int, Kind("code", "payroll-service-bonus-types", takes_number=True)] = part(
-        _TYPE, "1 salary, 2 no salary", bad="PAY-021", missing="PAY-021"
+    accrual_type_code: Annotated[str | int, Kind("code", "payroll-service-bonus-types", takes_number=True)] = _type(
+        "1 salary, 2 no salary", "PAY-021"
     )
 
 
-class Bonus(Concept):
+class Bonus(Priced):
     """Bonificación."""
 
-    amount: Amount = part(_AMOUNT, "Pesos")
-    accrual_type_code: Annotated[str | int, Kind("code", "payroll-bonus-types", takes_number=True)] = part(
-        _TYPE, "1 salary, 2 no salary", bad="PAY-021", missing="PAY-021"
+    accrual_type_code: Annotated[str | int, Kind("code", "payroll-bonus-types", takes_number=True)] = _type(
+        "1 salary, 2 no salary", "PAY-021"
     )
 
 
-class Voucher(Concept):
+class Voucher(Priced):
     """Bono, cheque or electronic voucher (EPCTV)."""
 
-    amount: Amount = part(_AMOUNT, "Pesos")
-    accrual_type_code: Annotated[str | int, Kind("code", "payroll-epctv-voucher-types", takes_number=True)] = part(
-        _TYPE, "1 to 4", bad="PAY-021", missing="PAY-021"
+    accrual_type_code: Annotated[str | int, Kind("code", "payroll-epctv-voucher-types", takes_number=True)] = _type(
+        "1 to 4", "PAY-021"
     )
 
 
-class Transport(Concept):
+class Transport(Priced):
     """Auxilio de transporte, or viáticos."""
 
-    amount: Amount = part(_AMOUNT, "Pesos")
     accrual_type_code: Annotated[str | int, Kind("code", "payroll-transport-allowance-types", takes_number=True)] = (
-        part(_TYPE, "1 to 3", bad="PAY-021", missing="PAY-021")
+        _type("1 to 3", "PAY-021")
     )
 
 
-class Compensation(Concept):
+class Compensation(Priced):
     """Compensación."""
 
-    amount: Amount = part(_AMOUNT, "Pesos")
-    accrual_type_code: Annotated[str | int, Kind("code", "payroll-compensation-types", takes_number=True)] = part(
-        _TYPE, "1 or 2", bad="PAY-021", missing="PAY-021"
+    accrual_type_code: Annotated[str | int, Kind("code", "payroll-compensation-types", takes_number=True)] = _type(
+        "1 or 2", "PAY-021"
     )
 
 
-class OtherConcept(Concept):
+class OtherConcept(Priced):
     """Whatever has no key of its own."""
 
     description: Filled = part("descripción del concepto", "What it is", bad="PAY-022", missing="PAY-022")
-    amount: Amount = part(_AMOUNT, "Pesos")
-    accrual_type_code: Annotated[str | int, Kind("code", "payroll-other-concept-types", takes_number=True)] = part(
-        _TYPE, "1 salary, 2 no salary", bad="PAY-021", missing="PAY-021"
+    accrual_type_code: Annotated[str | int, Kind("code", "payroll-other-concept-types", takes_number=True)] = _type(
+        "1 salary, 2 no salary", "PAY-021"
     )
 
 
-class Aid(Concept):
+class Aid(Priced):
     """Auxilio."""
 
-    amount: Amount = part(_AMOUNT, "Pesos")
-    accrual_type_code: Annotated[str | int, Kind("code", "payroll-aid-types", takes_number=True)] = part(
-        _TYPE, "1 salary, 2 no salary", bad="PAY-021", missing="PAY-021"
+    accrual_type_code: Annotated[str | int, Kind("code", "payroll-aid-types", takes_number=True)] = _type(
+        "1 salary, 2 no salary", "PAY-021"
     )
 
 
@@ -128,26 +129,24 @@ class Leave(Span):
     """Licencia."""
 
     amount: Amount = part(_AMOUNT, "Unless the leave is unpaid (type 3)", optional=True)
-    accrual_type_code: Annotated[str | int, Kind("code", "payroll-leave-types", takes_number=True)] = part(
-        _TYPE, "1 to 3", bad="PAY-021", missing="PAY-021"
+    accrual_type_code: Annotated[str | int, Kind("code", "payroll-leave-types", takes_number=True)] = _type(
+        "1 to 3", "PAY-021"
     )
 
 
-class Vacation(Span):
+class Vacation(Span, Priced):
     """Vacaciones."""
 
-    amount: Amount = part(_AMOUNT, "Pesos")
-    accrual_type_code: Annotated[str | int, Kind("code", "payroll-vacation-types", takes_number=True)] = part(
-        _TYPE, "1 or 2", bad="PAY-021", missing="PAY-021"
+    accrual_type_code: Annotated[str | int, Kind("code", "payroll-vacation-types", takes_number=True)] = _type(
+        "1 or 2", "PAY-021"
     )
 
 
-class SickLeave(Span):
+class SickLeave(Span, Priced):
     """Incapacidad."""
 
-    amount: Amount = part(_AMOUNT, "Pesos")
-    accrual_type_code: Annotated[str | int, Kind("code", "payroll-sick-leave-types", takes_number=True)] = part(
-        _TYPE, "1 to 3", bad="PAY-021", missing="PAY-021"
+    accrual_type_code: Annotated[str | int, Kind("code", "payroll-sick-leave-types", takes_number=True)] = _type(
+        "1 to 3", "PAY-021"
     )
 
 
@@ -165,8 +164,8 @@ class Overtime(Concept):
     start_date: Moment = part("inicio de las horas", "First moment", optional=True, bad="PAY-024")
     end_date: Moment = part("fin de las horas", "Last moment", optional=True, bad="PAY-024")
     amount: Amount = part(_AMOUNT, "Pesos", missing="PAY-023")
-    accrual_type_code: Annotated[str | int, Kind("code", "payroll-overtime-types", takes_number=True)] = part(
-        _TYPE, "1 to 7", bad="PAY-021", missing="PAY-021"
+    accrual_type_code: Annotated[str | int, Kind("code", "payroll-overtime-types", takes_number=True)] = _type(
+        "1 to 7", "PAY-021"
     )
 
 
@@ -198,10 +197,9 @@ class Accruals(Concept):
     hora: list[Overtime] = _rows("horas extra y recargos", "Overtime", "PAY-020")
 
 
-class Deduction(Concept):
+class Deduction(Priced):
     """A deduction of one type: withholding, cooperative, debt ..."""
 
-    amount: Amount = part(_AMOUNT, "Pesos")
     deduction_type_code: OnlyType = part(_TYPE, "1, the default", optional=True, bad="PAY-029")
 
 
@@ -217,22 +215,20 @@ class Contribution(UnionDue):
     rule_ids: ClassVar[Mapping[str, str]] = {"GEN-004": "PAY-026", "PAY-029": "PAY-026"}
 
 
-class Fund(Concept):
+class Fund(Priced):
     """Fondo de solidaridad pensional: a row for each sub-account."""
 
     percentage: Amount = part(_PERCENTAGE, "Of the salary")
-    amount: Amount = part(_AMOUNT, "Pesos")
-    deduction_type_code: Annotated[str | int, Kind("code", "payroll-pension-fund-types", takes_number=True)] = part(
-        _TYPE, "1 solidaridad, 2 subsistencia", bad="PAY-027", missing="PAY-027"
+    deduction_type_code: Annotated[str | int, Kind("code", "payroll-pension-fund-types", takes_number=True)] = _type(
+        "1 solidaridad, 2 subsistencia", "PAY-027"
     )
 
 
-class Sanction(Concept):
+class Sanction(Priced):
     """Sanción."""
 
-    amount: Amount = part(_AMOUNT, "Pesos")
-    deduction_type_code: Annotated[str | int, Kind("code", "payroll-sanction-types", takes_number=True)] = part(
-        _TYPE, "1 public, 2 private", bad="PAY-029", missing="PAY-029"
+    deduction_type_code: Annotated[str | int, Kind("code", "payroll-sanction-types", takes_number=True)] = _type(
+        "1 public, 2 private", "PAY-029"
     )
 
 

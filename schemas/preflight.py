@@ -84,8 +84,8 @@ class Preflight:
     """What the document comes to, two decimals: before cash rounding, for a payroll the net balance. Empty when there
     are errors, and for what holds no money."""
     party: str
-    """Identification of the other party (customer, provider, worker) as sent; empty when there are errors, or when the
-    payload names none."""
+    """Identification of the other party (customer, provider, worker) as sent, or the payroll that is eliminated; empty
+    when there are errors, or when the payload names none."""
 
 
 _PAID: Final = (*GENERAL_BOOKS, *PAID_BOOKS, *ITEM_BOOKS, *PAYMENT_BOOKS, *SUM_BOOKS)
@@ -171,7 +171,12 @@ FAMILIES: Final[Mapping[str, Family]] = {
             adapt=with_fund_rows,
         ),
         Family.of(
-            "payroll_adjustment", PayrollAdjustment, GENERAL_BOOKS, PAYROLL_RANGE_BOOKS, PAYROLL_ADJUSTMENT_BOOKS
+            "payroll_adjustment",
+            PayrollAdjustment,
+            GENERAL_BOOKS,
+            PAYROLL_RANGE_BOOKS,
+            PAYROLL_ADJUSTMENT_BOOKS,
+            party=("payroll_number",),
         ),
     )
 }

@@ -152,6 +152,9 @@ TELLERS: Final[Mapping[str, Teller]] = {
     "string_too_long": lambda it, at, found: messages.too_long(
         it.bad, it.key, it.label, at, found["ctx"]["max_length"]
     ),
+    "string_too_short": lambda it, at, found: messages.too_short(
+        it.bad, it.key, it.label, at, found["ctx"]["min_length"]
+    ),
     "string_unicode": lambda it, at, found: messages.unreadable(it.key, it.label, at),
     "string_pattern_mismatch": _tell_pattern,
     "string_type": _tell_by_kind,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from schemas.family import checked
 from schemas.fields import Filled, Part, part
-from schemas.preflight import FAMILIES, Preflight, examine, preflight
+from schemas.preflight import FAMILIES, MAX_FAULTS, Preflight, examine, preflight
 from schemas.rules import FINE, Document, Findings, Node, RuleBook, say
 from tests.builders import REMOVE, changed
 from tests.unit.schemas.cases.notes import CREDIT_ALONE
@@ -57,7 +58,7 @@ def test_published_example_passes(example: Example) -> None:
         ("support-documents/create-weekly", "95200.00", "2343543"),
         ("adjustment-notes/create", "119000.00", "2343543"),
         ("payroll/create-monthly", "3262680.45", "1234567890"),
-        ("payroll/adjustment-create", "", ""),
+        ("payroll/adjustment-create", "", "NEF110"),
     ],
 )
 def test_total_and_party_are_the_published_ones(name: str, total: str, party: str) -> None:
@@ -172,6 +173,29 @@ def test_no_faulty_concept_makes_a_false_balance() -> None:
 
     assert [error.rule for error in found.errors] == ["GEN-007"]
     assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("family", "changes"),
+    [
+        ("payroll", {"accruals.comi": [{}] * 300_000}),
+        ("payroll", {"settlement_period.month": "1" * 2**20}),
+        ("payroll", {"deductions.dedu": {f"k{number}": 1 for number in range(100_000)}}),
+        ("payroll", {"numbering_range_id": "A" * 2**20, "worker.salary": "x"}),
+        ("credit_note", {"bill_number": "ab" * 2**19 + "-", "customization_id": "23"}),
+        ("support_document", {"items": [{"discount_amount": "1", "note": "x", "mandate": {}}] * 10_000}),
+    ],
+    ids=["rows", "digits", "keys", "range", "number", "absent keys"],
+)
+def test_nothing_is_slow(family: str, changes: dict[str, Any]) -> None:
+    """One payload must not hold up the intake of all others."""
+    document = changed(a_document(family), changes)
+    began = time.perf_counter()
+    found = preflight(family, document, today=TODAY)
+
+    assert time.perf_counter() - began < 2.0
+    assert 0 < len(found.errors) <= MAX_FAULTS + 1
+    assert all(len(error.message) < 600 and len(error.field or "") < 200 for error in found.errors)
 
 
 class _OneDocument(Part):

@@ -31,6 +31,7 @@ _SAID_OF = {
     ("list", "max_length"): "too_long",
     ("str", "pattern"): "string_pattern_mismatch",
     ("str", "max_length"): "string_too_long",
+    ("str", "min_length"): "string_too_short",
     ("int", "ge"): "greater_than_equal",
     ("int", "le"): "less_than_equal",
 }
