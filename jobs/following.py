@@ -56,7 +56,7 @@ def follow_ups(job: JobRecord, data: Mapping[str, Any], *, seq: int) -> list[Job
 
 
 def _follow_up(job: JobRecord, verb: str, payload: Mapping[str, Any], *, seq: int) -> JobRecord:
-    id_ = f"{job.id}~{verb}"  # no producer can write a tilde: it meets no other job's id
+    id_ = f"{job.id}~{verb}"
     return JobRecord(
         account=job.account,
         id=id_,
@@ -77,6 +77,17 @@ def _follow_up(job: JobRecord, verb: str, payload: Mapping[str, Any], *, seq: in
         parent=job.id,
         seq=seq,
     )
+
+
+def archived_documents(job: JobRecord, final: Final) -> str:
+    """What the record keeps of a finished job's progress (JSON): the archived files, for whoever pushes again."""
+    is_archive = job.type == f"{job.family}.{ARCHIVE}" and final.state == "completed"
+    return strict_json.dump({"documents": (final.data or {})["documents"]}) if is_archive else ""
+
+
+def archive_job(job_id: str) -> str:
+    """Id of the job that archives the document of an issuing job."""
+    return f"{job_id}~{ARCHIVE}"  # no producer can write a tilde: it meets no other job's id
 
 
 async def archive(desk: Desk) -> Ending:

@@ -101,9 +101,14 @@ def pending_event(job: JobRecord, *, attempts: int, number: str, since: datetime
     )
 
 
-def replayed_event(job: JobRecord, stored: str, *, now: datetime) -> Event:
-    """A push of a document that is validated already, answered from the ledger."""
-    first = strict_json.parse(stored)
+def replayed_event(job: JobRecord, first: dict[str, Any], documents: list[Any], *, now: datetime) -> Event:
+    """
+    A push of a document that is validated already, answered from the ledger.
+
+    Args:
+        first: The final event of the job that issued it.
+        documents: What has been archived of it since.
+    """
     return _of_job(
         job,
         seq=1,
@@ -112,7 +117,7 @@ def replayed_event(job: JobRecord, stored: str, *, now: datetime) -> Event:
         attempts=0,
         success=True,
         message=first["message"],
-        data={**first["data"], "replayed": True},
+        data={**first["data"], "documents": documents, "replayed": True},
         errors=None,
     )
 

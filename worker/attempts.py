@@ -23,7 +23,7 @@ from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding, Desk, run_call
 from jobs.decisions import Judge
 from jobs.errors import LeaseLost, LedgerUnavailable
-from jobs.following import follow_ups
+from jobs.following import archived_documents, follow_ups
 from jobs.intake import day_bounds_ms
 from jobs.issue import issue
 from jobs.outcomes import Again, Attempted, Final, scope_of
@@ -233,7 +233,7 @@ def _record_fields(
     """What the end of an attempt changes in the record."""
     fields: dict[str, Arg] = {"attempts": attempts, "seq": events[-1].seq if events else job.seq}
     if isinstance(ending, Final):
-        fields |= {"progress": ""} if job.progress else {}
+        fields["progress"] = archived_documents(job, ending)
         fields |= {"number": ending.number or job.number}
         return fields | (_error_field(ending.errors[0]) if ending.errors else {"last_error": ""})
     fields |= {"sent": ending.sent, "failures": job.failures + 1 if ending.is_failure else job.failures}

@@ -20,9 +20,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from jobs.batches import NO_TALLY, Tally, tally_of
-from jobs.following import follow_ups
+from jobs.following import archive_job, follow_ups
 from jobs.intake import Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of, window_ms
 from jobs.results import final_event, refused_event, replayed_event
+from schemas import strict_json
 from schemas.envelope import Remains
 from schemas.event import ErrorDetail, Event
 from schemas.factus import BOGOTA
@@ -199,7 +200,7 @@ class Intake:
                     log.warning("intake.lead_lost", n_entries=len(items))
                     return False
                 case b"replay":
-                    items[:1] = self._replay(items[0], extra.decode())
+                    items[:1] = await self._replay(items[0], extra.decode())
                 case _:
                     items[0] = self._conflict(items[0], code.decode())
         return True
@@ -298,11 +299,15 @@ class Intake:
         content = item.content if remains.has_own_id else ""
         return self._refusal(entry, remains, conflict_errors(code), job_id=remains.id, content=content)
 
-    def _replay(self, item: Item, stored: str) -> list[Item]:
+    async def _replay(self, item: Item, stored: str) -> list[Item]:
         """The answer from the ledger, and what this push asked to follow the document."""
         record = item.record
         assert record is not None
-        event = replayed_event(record, stored, now=self._now(record.account))
+        first = strict_json.parse(stored)
+        key = self._keys.job(record.account, archive_job(first["job_id"]))
+        told = await self._redis.hget(key, "progress")  # type: ignore[misc]  # redis-py's union
+        documents = strict_json.parse(told)["documents"] if told else []
+        event = replayed_event(record, first, documents, now=self._now(record.account))
         closing = self._closing(item.entry, record, event, item.document_key, must_match=record.fingerprint)
         following = follow_ups(record, event.data or {}, seq=event.seq)
         return [closing, *(self._acceptance(item.entry, row) for row in following)]

@@ -96,6 +96,10 @@ class TestArchive:
         assert archived.keys() == {"one", "two", "three"}
         assert all(event["seq"] == 2 for event in archived.values())
         assert archived["one"]["data"] == archived["three"]["data"]
+        replayed = next(
+            event for event in events if event["job_id"] == "three" and event["type"] == "invoice.validated"
+        )
+        assert replayed["data"]["documents"] == archived["one"]["data"]["documents"], "archived so far"
         assert factus.calls["create"] == 1
 
     async def test_kinds_that_a_family_lacks_are_told(self, rig, factus):
