@@ -16,8 +16,8 @@ import lab
 
 from jobs.intake import Accepted, Entry
 from schemas import strict_json
-from worker import redis_connection
 from schemas.preflight import FAMILIES
+from worker import redis_connection
 from worker.bootstrap import Services, build, check_payload
 from worker.logs import configure_logging
 from worker.settings import Account, Settings

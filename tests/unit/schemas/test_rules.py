@@ -56,7 +56,7 @@ FINE: Final = [
 ]
 
 
-def _families_of(case: Case) -> frozenset[str]:
+def families_of(case: Case) -> frozenset[str]:
     if case.operation:
         return frozenset({"invoice"})
     return frozenset(case.of) or PUBLISHED[case.rule].families
@@ -67,7 +67,7 @@ def _families_of(case: Case) -> frozenset[str]:
     [
         pytest.param(family, case, id=f"{family} {case.rule} {case.field} {number}")
         for number, case in enumerate(CASES)
-        for family in sorted(_families_of(case))
+        for family in sorted(families_of(case))
     ],
 )
 def test_broken_rule_is_reported_where_it_is(family: str, case: Case) -> None:
@@ -108,7 +108,7 @@ def test_what_is_no_object_is_refused(family: str) -> None:
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_every_rule_is_exercised(family: str) -> None:
     """A rule without a case here is a rule that nobody has seen work."""
-    seen = {case.rule for case in CASES if family in _families_of(case)}
+    seen = {case.rule for case in CASES if family in families_of(case)}
     nothing_to_break = NOTHING_TO_BREAK.get(family, set())
 
     assert {rule.id for rule in FAMILIES[family].rules} == seen | ANY_PAYLOAD | nothing_to_break
@@ -136,6 +136,6 @@ def test_levels_of_the_registry_are_the_ones_reported(family: str) -> None:
     """A rule that the registry calls an error is seen as one, and a warning never refuses."""
     unseen = ANY_PAYLOAD | NOTHING_TO_BREAK.get(family, set())
     for rule in FAMILIES[family].rules:
-        seen = {case.level for case in CASES if case.rule == rule.id and family in _families_of(case)}
+        seen = {case.level for case in CASES if case.rule == rule.id and family in families_of(case)}
         assert rule.id in unseen or rule.level in seen, rule.id
         assert rule.level is Level.ERROR or Level.ERROR not in seen, rule.id
