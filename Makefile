@@ -16,7 +16,7 @@ export UV_PROJECT_ENVIRONMENT = .venv
 PLAIN_UV := env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(UV)
 EXPORT := --frozen --format requirements-txt --no-emit-project --no-header --no-annotate --quiet
 
-.PHONY: help demo test check fmt lock lock-check bench simulate deep pip-install clean distclean
+.PHONY: help demo test check fmt docs lock lock-check bench simulate deep pip-install clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -39,6 +39,9 @@ check: .venv/.ok lock-check ## everything that can be said without running the s
 fmt: .venv/.ok ## format, and mend what can be mended
 	@$(RUN)/ruff check --fix --quiet . || true
 	@$(RUN)/ruff format .
+
+docs: .venv/.ok ## docs/jobs.md, docs/asyncapi.json and docs/schemas, from the registry and the models
+	@$(RUN)/python -m worker.operating.contract_docs docs
 
 lock: $(filter .tools/bin/uv,$(UV)) ## resolve again after a change of dependencies
 	@$(PLAIN_UV) lock --no-config

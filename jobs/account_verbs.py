@@ -179,7 +179,7 @@ def searched(payload: Mapping[str, Any]) -> Final:
     """The end of ``catalog.search``: rows of a shipped table, best first."""
     rows = catalog_search.search(payload["catalog"], payload.get("query", ""), payload.get("limit", _MOST_ROWS))
     data = {"catalog": payload["catalog"], "items": rows}
-    return Final("completed", f"{len(rows)} filas encontradas.", data=data)
+    return Final("completed", f"Filas encontradas: {len(rows)}.", data=data)
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------

@@ -37,7 +37,9 @@ async def email(desk: Desk) -> Ending:
     body = {name: desk.payload[name] for name in ("email", "pdf_base_64_encoded") if name in desk.payload}
     request = Request("POST", f"{desk.family.show(number)}/send-email", body=body)
     await desk.write(request, when_unknown="stop", unknown="el correo salió")
-    return desk.completed(f"{desk.family.noun} {number} enviada por correo.", {"sent": True, "email": address})
+    return desk.completed(
+        f"{desk.family.noun} {number} {desk.family.said('enviad')} por correo.", {"sent": True, "email": address}
+    )
 
 
 async def email_content(desk: Desk) -> Ending:
@@ -82,7 +84,7 @@ def _deleted(desk: Desk, reference: str) -> Done:
 async def events(desk: Desk) -> Ending:
     number = await desk.number()
     rows = await radian_rows(desk, number)
-    return desk.completed(f"Factura {number}: {len(rows)} eventos RADIAN.", {"number": number, "events": rows})
+    return desk.completed(f"Factura {number}, eventos RADIAN: {len(rows)}.", {"number": number, "events": rows})
 
 
 async def radian_rows(desk: Desk, number: str) -> list[dict[str, Any]]:
@@ -133,7 +135,7 @@ async def fetch_next(desk: Desk, progress: Mapping[str, Any], kinds: list[Kind])
     if len(left) > 1:
         return desk.more({**progress, "documents": documents}, "Faltaban archivos por descargar")
     number = progress["number"]
-    message = f"{desk.family.noun} {number}: {len(documents)} archivos guardados."
+    message = f"{desk.family.noun} {number}, archivos guardados: {len(documents)}."
     return desk.completed(message, {"number": number, "documents": documents})
 
 

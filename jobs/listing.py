@@ -36,9 +36,8 @@ async def pages(desk: Desk, path: str) -> Ending:
     if desk.payload.get("all") and next_page and not _is_full(items):
         return desk.more({"items": items, "next_page": next_page}, f"Faltaban páginas por leer (desde la {next_page})")
     told = {name: pagination.get(name) for name in _KEPT}
-    message = (
-        f"{len(items)} filas leídas." if is_last else f"{len(items)} filas leídas; hay más desde la página {next_page}."
-    )
+    more = "" if is_last else f"; hay más desde la página {next_page}"
+    message = f"Filas leídas: {len(items)}{more}."
     return desk.completed(message, {"items": items, "pagination": {**told, "next_page": next_page}})
 
 
@@ -47,7 +46,7 @@ async def whole(desk: Desk, path: str) -> Ending:
     body = await desk.read(get(path))
     rows = body.get("data")
     items = rows if isinstance(rows, list) else []
-    return desk.completed(f"{len(items)} filas leídas.", {"items": items, "pagination": None})
+    return desk.completed(f"Filas leídas: {len(items)}.", {"items": items, "pagination": None})
 
 
 def query(filters: Mapping[str, Any]) -> dict[str, str]:

@@ -59,9 +59,13 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    archive: tuple[Literal["pdf", "xml", "attached"], ...] = ()
-    track_radian: bool = False
-    delete_rejected: bool = True
+    archive: tuple[Literal["pdf", "xml", "attached"], ...] = Field(
+        default=(), description="Files to archive once the document is validated; X.archived tells where they are"
+    )
+    track_radian: bool = Field(default=False, description="Publish the RADIAN events of an invoice on credit")
+    delete_rejected: bool = Field(
+        default=True, description="Remove a document that DIAN rejected, so that it blocks nothing at Factus"
+    )
 
     @field_validator("archive", mode="before")
     @classmethod
@@ -74,20 +78,38 @@ class Envelope(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    type: Annotated[str, Field(max_length=64)]
-    payload: dict[str, Any]
-    id: Annotated[str, Field(pattern=JOB_ID_PATTERN)] | None = None
-    account: Annotated[str, Field(pattern=ACCOUNT_PATTERN)] | None = None
-    priority: Literal["high", "normal", "low"] = "normal"
-    not_before: datetime | None = None
-    expires_at: datetime | None = None
-    issue_on: date | None = None
-    options: Options = Options()
-    batch: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable)] | None = None
-    batch_size: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
-    traceparent: Annotated[str, Field(pattern=_TRACEPARENT)] | None = None
-    token: Annotated[str, Field(max_length=8192)] | None = None
+    type: Annotated[str, Field(max_length=64)] = Field(description="What to do, such as invoice.issue")
+    payload: dict[str, Any] = Field(description="What the job type takes; unknown keys are refused")
+    id: Annotated[str, Field(pattern=JOB_ID_PATTERN)] | None = Field(
+        default=None, description="The job's identity within the account; the stream entry's id when left out"
+    )
+    account: Annotated[str, Field(pattern=ACCOUNT_PATTERN)] | None = Field(
+        default=None, description="Whose credentials to use; the only account, or the one named default, when left out"
+    )
+    priority: Literal["high", "normal", "low"] = Field(default="normal", description="Order within a lane")
+    not_before: datetime | None = Field(default=None, description="Run no earlier; RFC 3339 with an offset")
+    expires_at: datetime | None = Field(
+        default=None, description="Past it, a job not yet begun ends as failed, job.expired; RFC 3339 with an offset"
+    )
+    issue_on: date | None = Field(
+        default=None, description="The day, in the account's time zone, that the document must carry"
+    )
+    options: Options = Field(default=Options(), description="What shall happen beside issuing")
+    batch: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable)] | None = Field(
+        default=None, description="Groups jobs for progress and one closing event"
+    )
+    batch_size: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
+        default=None, description="How many jobs the batch has; needs batch"
+    )
+    metadata: dict[str, Any] = Field(
+        default_factory=dict, description="At most 4 KiB of JSON, given back untouched in every event of the job"
+    )
+    traceparent: Annotated[str, Field(pattern=_TRACEPARENT)] | None = Field(
+        default=None, description="W3C trace context"
+    )
+    token: Annotated[str, Field(max_length=8192)] | None = Field(
+        default=None, description="The producer's JWT, where jobs are signed"
+    )
 
     _read_instants = field_validator("not_before", "expires_at", mode="before")(_instant)
     _read_day = field_validator("issue_on", mode="before")(_day)

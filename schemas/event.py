@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas import strict_json
+from schemas.error_codes import CODES
 
 
 class ErrorDetail(BaseModel):
@@ -19,13 +20,13 @@ class ErrorDetail(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    code: str = Field(description="Closed list: docs/contract.md, section 2 (payload.invalid, factus.validation ...)")
-    message: str
+    code: str = Field(description="Closed list: docs/contract.md, section 2", json_schema_extra={"enum": [*CODES]})
+    message: str = Field(description="Spanish")
     field: str | None = Field(
         default=None, description="Dotted path in the payload (items.0.price), or envelope. and the envelope's field"
     )
     rule: str | None = Field(default=None, description="Our rule id (GEN-002) or DIAN's (FAJ43b)")
-    retryable: bool = False
+    retryable: bool = Field(default=False, description="Whether the same job, pushed again later, may succeed")
 
 
 class Event(BaseModel):
@@ -33,21 +34,23 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str
+    id: str = Field(description="Stable: published again, the event is identical to the letter")
     seq: int = Field(ge=1, description="1, 2, 3 ... within the job")
-    type: str
-    time: datetime
-    job_id: str | None
-    job_type: str | None
-    account: str | None
-    reference_code: str | None
-    batch: str | None
-    metadata: dict[str, Any]
-    attempts: int = Field(ge=0)
+    type: str = Field(description="What happened: invoice.validated, job.refused, account.blocked ...")
+    time: datetime = Field(description="RFC 3339 in the account's time zone, milliseconds")
+    job_id: str | None = Field(description="The job's id; null in operator events")
+    job_type: str | None = Field(description="As pushed; null in operator events, and where it could not be read")
+    account: str | None = Field(description="Null only where none could be read")
+    reference_code: str | None = Field(description="Of the document; null for jobs without one")
+    batch: str | None = Field(description="As pushed")
+    metadata: dict[str, Any] = Field(description="As pushed")
+    attempts: int = Field(
+        ge=0, description="How often the job's own call was sent; look-ups, tokens, 401, 409 and 429 do not count"
+    )
     success: bool
-    message: str
-    data: dict[str, Any] | None
-    errors: tuple[ErrorDetail, ...] | None
+    message: str = Field(description="For a person, Spanish")
+    data: dict[str, Any] | None = Field(description="By type; null when success is false, but for operator events")
+    errors: tuple[ErrorDetail, ...] | None = Field(description="Never empty when success is false")
 
     def to_json(self) -> str:
         """The text that is published. Exact for decimals in metadata; times with milliseconds and offset."""

@@ -40,8 +40,8 @@ class JobRecord:
     another job) or ``final``. ``epoch`` counts dispatches, ``fence`` the runs of attempts: a writer that holds an older
     fence is refused. ``sent`` is ``sending`` from before the first byte until the answer is written, so a record found
     so is of unknown outcome, as is one marked ``unknown``; ``deleting`` means that DIAN rejected it (``verdict`` holds
-    why, as errors in JSON) and that it is being removed at Factus. ``parent`` is the issuing job that a follow-up (archive,
-    RADIAN) belongs to; ``progress`` what a job of several calls has done so far, as JSON of its own.
+    why, as errors in JSON) and that it is being removed at Factus. ``parent`` is the issuing job that a follower
+    (archive, RADIAN) belongs to; ``progress`` what a job of several calls has done so far, as JSON of its own.
     """
 
     v: str = VERSION

@@ -17,7 +17,8 @@ MAX_OLD_OBSERVATION: Final = 250
 # XML 1.0, 2.2: tab and line ends are the only control characters that a document may hold.
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ULID: Final = re.compile("[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE | re.ASCII)
-_SAFE_REFERENCE: Final = re.compile(r"[A-Za-z0-9._-]+")
+# Slashes are common in references, and go out percent-encoded (docs/contract.md, section 1).
+_SAFE_REFERENCE: Final = re.compile(r"[A-Za-z0-9._/-]+")
 
 ROOT = RuleBook.about("")
 ROOT.by_shape("GEN-001 GEN-004 GEN-007 GEN-008 GEN-010 GEN-011 GEN-012 GEN-013")
@@ -94,7 +95,7 @@ def reference_is_plain(root: Node, document: Document) -> Findings:
         return FINE
     return say(
         "reference_code",
-        'El código de referencia ("reference_code") lleva signos distintos de letras, dígitos, "-", "_" y "."; '
+        'El código de referencia ("reference_code") lleva signos distintos de letras, dígitos, "-", "_", "." y "/"; '
         "consultar o borrar por referencia podría fallar en Factus.",
     )
 

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "results": "Print the events that are there.",
     "status": "Explain one document, or show everything at a glance.",
     "dead": "Look at dead letters, push them again, or drop them.",
+    "contract": "Print the contract as AsyncAPI, or its JSON Schemas.",
 }
 
 _HEAD: Final = """\

@@ -1,0 +1,187 @@
+"""The contract as programs read it: valid AsyncAPI, true examples, nothing left out."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from jsonschema import Draft7Validator, Draft202012Validator
+
+from jobs.families import FAMILIES
+from jobs.registry import JOB_TYPES
+from schemas.error_codes import CODES, ERROR_CODES
+from worker.cli.group import cli
+from worker.operating.asyncapi import document
+from worker.operating.contract_messages import event_messages, job_messages
+from worker.operating.contract_schemas import data_model, payload_model
+from worker.operating.job_notes import ANY_TIME, REFUSALS, note_of
+
+ROOT = Path(__file__).resolve().parents[3]
+OFFICIAL = ROOT / "tests/vendor/asyncapi/3.0.0.json"
+_CODE = re.compile(r"[a-z]+\.[a-z_]+|internal")
+
+
+@cache
+def the_document() -> dict[str, Any]:
+    return json.loads(json.dumps(document()))
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["contract", *arguments])
+
+
+def faults(schema: dict[str, Any], value: Any) -> list[str]:
+    """What is wrong with a value under a schema of the document."""
+    rooted = {**schema, "components": the_document()["components"]}
+    return [f"{list(fault.path)}: {fault.message}" for fault in Draft202012Validator(rooted).iter_errors(value)]
+
+
+class TestDocument:
+    def test_it_is_asyncapi(self) -> None:
+        official = Draft7Validator(json.loads(OFFICIAL.read_text(encoding="utf-8")))
+        assert [fault.message for fault in official.iter_errors(the_document())] == []
+
+    def test_a_fault_would_be_found(self) -> None:
+        """Or the schema at hand says nothing."""
+        official = Draft7Validator(json.loads(OFFICIAL.read_text(encoding="utf-8")))
+        broken = {**the_document(), "operations": {"push": {"action": "shout"}}}
+        assert list(official.iter_errors(broken))
+
+    def test_every_reference_leads_somewhere(self) -> None:
+        for target in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(the_document())):
+            found: Any = the_document()
+            for step in target.split("/"):
+                found = found[step]
+
+    def test_every_message_has_an_example_that_fits(self) -> None:
+        for name, message in the_document()["components"]["messages"].items():
+            assert message["examples"]
+            for example in message["examples"]:
+                assert faults(message["payload"], example["payload"]) == [], name
+
+    def test_a_message_takes_no_other_one(self) -> None:
+        messages = the_document()["components"]["messages"]
+        bill, note = messages["invoice_validated"], messages["credit_note_validated"]
+        assert faults(bill["payload"], note["examples"][0]["payload"])
+        pushed = {**messages["invoice_issue"]["examples"][0]["payload"], "extra": 1}
+        assert faults(messages["invoice_issue"]["payload"], pushed)
+
+    def test_results_of_one_account_are_the_same_messages(self) -> None:
+        channels = the_document()["channels"]
+        for name in ("jobs", "results", "radian"):
+            assert channels[f"own_{name}"]["messages"] == channels[name]["messages"]
+            assert channels[f"own_{name}"]["address"] == channels[name]["address"] + ":{account}"
+
+
+class TestNothingIsLeftOut:
+    def test_every_job_type_has_a_message(self) -> None:
+        assert job_messages().keys() == JOB_TYPES.keys()
+
+    def test_every_job_has_both_its_ends(self) -> None:
+        ends = {f"{name}.{end}" for name, row in JOB_TYPES.items() if not row.issues for end in ("completed", "failed")}
+        documents = {
+            f"{family}.{end}"
+            for family in FAMILIES
+            for end in ("validated", "rejected", "failed", "pending", "archived")
+        }
+        others = {"job.refused", "radian.event", "account.blocked", "account.resumed", "batch.completed"}
+        assert event_messages().keys() == ends | documents | others
+
+    def test_every_model_has_a_name_of_its_own(self) -> None:
+        """pydantic would write two of a name with their modules in front, and our references would miss them."""
+        models = {payload_model(name) for name in JOB_TYPES} | {data_model(name) for name in event_messages()} - {None}
+        assert len({model.__name__ for model in models if model}) == len(models)
+        assert not [name for name in the_document()["components"]["schemas"] if "__" in name]
+
+    def test_every_field_of_an_event_s_data_that_needs_words_has_them(self) -> None:
+        fields = the_document()["components"]["schemas"]["ValidatedBill"]["properties"]
+        assert all(fields[name].get("description") for name in ("total", "cufe", "replayed", "factus"))
+
+
+class TestErrorCodes:
+    def test_what_the_code_says_stands_in_the_list(self) -> None:
+        used = {code for path in sources() for code in codes_in(path)}
+        assert {"payload.invalid", "dian.rejected", "archive.conflict", "id.conflict"} <= used
+        assert used <= {*CODES}
+
+    def test_the_list_stands_in_the_document_and_in_the_contract(self) -> None:
+        contract = (ROOT / "docs/contract.md").read_text(encoding="utf-8")
+        text = the_document()["info"]["description"]
+        assert [row.code for row in ERROR_CODES if f"`{row.code}`" not in contract or f"`{row.code}`" not in text] == []
+        assert the_document()["components"]["schemas"]["ErrorDetail"]["properties"]["code"]["enum"] == [*CODES]
+
+    @pytest.mark.parametrize("name", JOB_TYPES)
+    def test_notes_name_codes_that_exist(self, name: str) -> None:
+        note = note_of(name)
+        assert {*note.errors, *REFUSALS, *ANY_TIME} <= {*CODES}
+        assert note.does.endswith(".")
+
+
+class TestCommand:
+    def test_it_prints_json(self) -> None:
+        done = run()
+        assert (done.exit_code, json.loads(done.output)) == (0, the_document())
+
+    def test_yaml_says_the_same(self) -> None:
+        done = run("--yaml")
+        assert (done.exit_code, yaml.safe_load(done.output)) == (0, the_document())
+        assert "&id" not in done.output
+
+    def test_schemas_are_files_that_stand_alone(self, tmp_path: Path) -> None:
+        done = run("--schemas", str(tmp_path / "new"))
+        assert done.exit_code == 0
+        names = {path.name for path in (tmp_path / "new").iterdir()}
+        assert {"Envelope.json", "Event.json", "Bill.json", "Payroll.json", "ValidatedBill.json"} <= names
+        for path in (tmp_path / "new").iterdir():
+            schema = json.loads(path.read_text(encoding="utf-8"))
+            Draft202012Validator.check_schema(schema)
+            references = re.findall(r'"\$ref": "#/\$defs/([^"]+)"', path.read_text(encoding="utf-8"))
+            assert {*references} <= schema.get("$defs", {}).keys()
+
+    def test_a_folder_that_is_none_fails(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        done = run("--schemas", str(tmp_path / "file" / "below"))
+        assert done.exit_code == 1
+        assert "cannot be written" in done.output
+
+    def test_wrong_usage_is_2(self, tmp_path: Path) -> None:
+        assert run("--yaml", "--schemas", str(tmp_path)).exit_code == 2
+        assert run("--nothing").exit_code == 2
+
+
+def sources() -> Iterator[Path]:
+    for package in ("schemas", "jobs", "worker"):
+        yield from (path for path in (ROOT / package).rglob("*.py") if path.name not in _LISTS)
+
+
+_LISTS = {"error_codes.py", "job_notes.py"}
+
+
+def codes_in(path: Path) -> Iterator[str]:
+    """Codes that are given to an error, set as ``code``, or compared with one."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(func=ast.Name(id="error"), args=[first, *_]):
+                yield from _constants(first)
+            case ast.Call(func=ast.Name(id="ErrorDetail"), keywords=keywords):
+                yield from (code for one in keywords if one.arg == "code" for code in _constants(one.value))
+            case ast.Assign(targets=[ast.Name(id="code")], value=value):
+                yield from _constants(value)
+            case ast.Compare(left=ast.Name(id="code"), comparators=[value]):
+                yield from _constants(value)
+            case _:
+                pass
+
+
+def _constants(node: ast.expr) -> Iterator[str]:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str) and _CODE.fullmatch(inner.value):
+            yield inner.value

@@ -1,0 +1,69 @@
+"""The models of results describe what the service publishes: its own code on Factus's published answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.families import FAMILIES
+from jobs.registry import JOB_TYPES
+from jobs.results import validated_data
+from schemas import results, strict_json
+from schemas.factus import DocumentView
+from schemas.records import JobRecord
+from worker.operating.contract_messages import event_messages
+from worker.operating.contract_schemas import data_model
+
+_FOLDERS = {
+    "bills": "invoice",
+    "credit-notes": "credit_note",
+    "debit-notes": "debit_note",
+    "support-documents": "support_document",
+    "adjustment-notes": "adjustment_note",
+    "payroll": "payroll",
+}
+_EXAMPLES = Path(__file__).parents[3] / "sandbox/facts/examples"
+
+
+def published() -> list[tuple[str, str, dict[str, Any]]]:
+    """Answers with a document, as Factus publishes them: name, family, document."""
+    found = []
+    for folder, family in _FOLDERS.items():
+        for path in sorted((_EXAMPLES / folder).glob("*.response.json")):
+            data = strict_json.parse(path.read_bytes()).get("data")
+            if isinstance(data, dict) and data.get("is_validated") and data.get("reference_code"):
+                kind = "payroll_adjustment" if "adjustment" in path.name else family
+                found.append((f"{folder}/{path.name}", kind, data))
+    return found
+
+
+PUBLISHED = published()
+EVENTS = event_messages()
+
+
+@pytest.mark.parametrize(("name", "family", "document"), PUBLISHED, ids=[name for name, *_ in PUBLISHED])
+def test_a_published_document_makes_a_result_as_described(name: str, family: str, document: dict[str, Any]) -> None:
+    job = JobRecord(account="acme", id="1", type=f"{family}.issue", family=family, lane="acme/x", entry="1-0")
+    data = json.loads(strict_json.dump(validated_data(job, DocumentView(document))))
+    found = results.VALIDATED[FAMILIES[family].unique_code].model_validate(data)
+    assert found.model_dump(mode="json")["number"] == document["number"]
+
+
+def test_there_is_a_published_document_of_nearly_every_family() -> None:
+    assert {family for _, family, _ in PUBLISHED} >= {"invoice", "credit_note", "support_document", "payroll"}
+
+
+@pytest.mark.parametrize("name", [name for name, row in JOB_TYPES.items() if not row.issues])
+def test_what_is_completed_has_a_description(name: str) -> None:
+    assert results.completed(name)
+
+
+@pytest.mark.parametrize("name", [name for name in EVENTS if data_model(name)])
+def test_a_model_takes_the_data_of_its_event_as_published(name: str) -> None:
+    model = data_model(name)
+    assert model is not None
+    data = EVENTS[name]["examples"][0]["payload"]["data"]
+    assert model.model_validate(data).model_dump(mode="json", by_alias=True) == data

@@ -1,0 +1,108 @@
+"""
+The JSON Schemas of the contract, by name: the models' own, and what single messages narrow in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+
+from jobs.families import FAMILIES
+from jobs.registry import JOB_TYPES
+from schemas import results
+from schemas.envelope import Envelope
+from schemas.event import Event
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_DATA: Final[dict[str, type[BaseModel]]] = {
+    "pending": results.PendingDocument,
+    "archived": results.ArchivedDocument,
+    "radian.event": results.RadianNews,
+    "account.blocked": results.AccountBlocked,
+    "account.resumed": results.AccountResumed,
+    "batch.completed": results.BatchCompleted,
+}
+
+
+class _Plain(GenerateJsonSchema):
+    """Without the titles that pydantic makes from field names; those that a field was given stay."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def payload_model(job_type: str) -> type[BaseModel]:
+    """The model of a job type's payload."""
+    row = JOB_TYPES[job_type]
+    assert row.payload is not None  # only the service's own jobs have none
+    return row.payload.shape.model
+
+
+def data_model(event_type: str) -> type[BaseModel] | None:
+    """The model of an event's ``data``; None where it is null."""
+    subject, _, end = event_type.rpartition(".")
+    if end == "validated":
+        return results.VALIDATED[FAMILIES[subject].unique_code]
+    if end == "completed" and event_type not in _DATA:
+        return results.completed(subject)
+    return _DATA.get(event_type) or _DATA.get(end)
+
+
+def _inputs(models: set[type[BaseModel]], mode: JsonSchemaMode) -> Iterator[tuple[type[BaseModel], JsonSchemaMode]]:
+    for model in sorted(models, key=lambda one: one.__name__):
+        yield model, mode
+
+
+def _data_models() -> set[type[BaseModel]]:
+    calls = {results.completed(name) for name, row in JOB_TYPES.items() if not row.issues}
+    return {*results.VALIDATED.values(), *_DATA.values(), *calls}
+
+
+@cache
+def all_models() -> dict[str, tuple[type[BaseModel], JsonSchemaMode]]:
+    """Every model that stands by itself, by name. What we write has all its fields; what we read may lack some."""
+    payloads = {payload_model(name) for name in JOB_TYPES}
+    pairs = (*_inputs({Envelope, *payloads}, "validation"), *_inputs({Event, *_data_models()}, "serialization"))
+    return {model.__name__: (model, mode) for model, mode in pairs}
+
+
+def components() -> dict[str, Any]:
+    """All schemas, the parts that models are made of included, as ``components/schemas`` of the document."""
+    pairs = [*all_models().values()]
+    _, found = models_json_schema(pairs, ref_template="#/components/schemas/{model}", schema_generator=_Plain)
+    return dict(sorted(found["$defs"].items()))
+
+
+def schema_files() -> dict[str, dict[str, Any]]:
+    """Each model's schema with all that it refers to, by the name of its file."""
+    return {
+        f"{name}.json": {"$schema": DIALECT, **model.model_json_schema(mode=mode, schema_generator=_Plain)}
+        for name, (model, mode) in all_models().items()
+    }
+
+
+def job_schema(job_type: str) -> dict[str, Any]:
+    """The schema of one type of job: the envelope, with its type and payload."""
+    narrowed = {"type": {"const": job_type}, "payload": ref(payload_model(job_type))}
+    return {"allOf": [ref(Envelope), {"type": "object", "properties": narrowed}]}
+
+
+def event_schema(event_type: str, success: bool | Literal["either"]) -> dict[str, Any]:
+    """The schema of one type of event: its type, what its data hold, and whether it has errors."""
+    narrowed: dict[str, Any] = {"type": {"const": event_type}}
+    model = data_model(event_type)
+    if success == "either":
+        narrowed["data"] = {"anyOf": [ref(model), {"type": "null"}]} if model else {"type": "null"}
+    else:
+        narrowed["success"] = {"const": success}
+        narrowed["data"] = ref(model) if model else {"type": "null"}
+        narrowed["errors"] = {"type": "null"} if success else {"type": "array", "minItems": 1}
+    return {"allOf": [ref(Event), {"type": "object", "properties": narrowed}]}
+
+
+def ref(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}

@@ -1,0 +1,49 @@
+"""
+The example jobs of the contract, as a producer pushes them and as the intake takes them in.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from jobs.intake import Accepted, Entry, IntakeDesk
+from schemas import example_payloads, strict_json
+from schemas.factus import BOGOTA
+from schemas.family import Family
+from schemas.preflight import Preflight, examine
+from schemas.records import JobRecord
+
+NOW: Final = datetime(2026, 11, 25, 8, 21, 50, 512000, BOGOTA)
+ACCOUNT: Final = "acme"
+_ENTRY: Final = f"{int(NOW.timestamp() * 1000)}-0"
+
+
+def envelope(name: str, **more: Any) -> dict[str, Any]:
+    """
+    A job of a type; *name* may also be one of ``example_payloads.MORE``.
+
+    Args:
+        more: Further fields of the envelope.
+    """
+    family, verb = name.split(".")[:2]
+    job_type = f"{family}.{verb}"
+    return {
+        "type": job_type,
+        "id": f"erp-{name}-1",
+        "account": ACCOUNT,
+        **more,
+        "payload": example_payloads.example(name),
+    }
+
+
+def record(pushed: dict[str, Any]) -> JobRecord:
+    """A job as the intake writes it down."""
+    desk = IntakeDesk({ACCOUNT: BOGOTA}, _check)
+    found = desk.examine(Entry("factus:jobs", _ENTRY, strict_json.dump(pushed).encode()))
+    assert isinstance(found, Accepted), found
+    return found.record
+
+
+def _check(family: Family, payload: object) -> Preflight:
+    return examine(family, payload, today=NOW.date())
