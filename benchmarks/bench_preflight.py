@@ -20,8 +20,8 @@ from typing import Final
 import lab
 
 from jobs.families import FAMILIES as ROWS
-from schemas.not_checked import NOT_CHECKED
 from schemas.preflight import FAMILIES, preflight
+from schemas.rules.not_checked import NOT_CHECKED
 from tests.builders import changed
 from tests.unit.schemas.documents import a_document
 from tests.unit.schemas.published_rules import PUBLISHED, REFUSED_BY_DIAN, REFUSED_BY_FACTUS
@@ -31,10 +31,10 @@ ROOT: Final = Path(__file__).parents[1]
 TODAY: Final = date(2026, 11, 30)
 _LINES: Final = (1, 10, 500)
 _OWN_MODULES: Final = {
-    "invoice": ("bill", "rules_bill", "sectors", "rules_sectors"),
-    "credit_note, debit_note": ("notes", "rules_notes"),
-    "support_document, adjustment_note": ("support", "rules_support"),
-    "payroll, payroll_adjustment": ("payroll", "payroll_concepts", "rules_payroll"),
+    "invoice": ("documents/bill", "rules/bill", "documents/sectors", "rules/sectors"),
+    "credit_note, debit_note": ("documents/notes", "rules/notes"),
+    "support_document, adjustment_note": ("documents/support", "rules/support"),
+    "payroll, payroll_adjustment": ("documents/payroll", "documents/payroll_concepts", "rules/payroll"),
 }
 
 

@@ -94,7 +94,7 @@ async def set_range_status(desk: Desk) -> Ending:
     Factus has a toggle, which repeated undoes itself; so the range is read, and toggled only when it stands otherwise.
     """
     wanted: bool = desk.payload["is_active"]
-    held = await _range(desk)
+    held = await _range(desk, is_look_up=True)
     if bool(held.get("is_active")) == wanted:
         return _status(desk, held, wanted)
     body = await desk.write(Request("PATCH", f"{_range_path(desk)}/toggle-status"), when_unknown="look")
@@ -132,8 +132,8 @@ def _range_path(desk: Desk) -> str:
     return f"{_ranges(desk)}/{segment(str(desk.payload['numbering_range_id']))}"
 
 
-async def _range(desk: Desk) -> dict[str, Any]:
-    return data_of(await desk.read(get(_range_path(desk))))
+async def _range(desk: Desk, *, is_look_up: bool = False) -> dict[str, Any]:
+    return data_of(await desk.read(get(_range_path(desk)), is_look_up=is_look_up))
 
 
 async def _is_there(desk: Desk) -> bool:
@@ -191,7 +191,7 @@ async def _first(
 ) -> dict[str, Any] | None:
     """The first row of a list that is wanted, over its pages."""
     for page in range(1, _MOST_PAGES + 1):
-        body = await desk.read(get(path, {**query(filters), "page": str(page)}))
+        body = await desk.read(get(path, {**query(filters), "page": str(page)}), is_look_up=True)
         data = data_of(body)
         rows = data.get("data")
         for row in rows if isinstance(rows, list) else ():

@@ -110,15 +110,18 @@ class Desk:
         return dict(strict_json.parse_trusted(text.encode())) if text else {}
 
     # -- asking ----------------------------------------------------------------------------------------------------
-    async def read(self, request: Request) -> dict[str, Any]:
+    async def read(self, request: Request, *, is_look_up: bool = False) -> dict[str, Any]:
         """
         The body of an answer.
+
+        Args:
+            is_look_up: It only prepares the job's own call, and is none of its attempts.
 
         Raises:
             Stop: There is none: not found, refused, out of reach.
         """
         seen = await self.gateway.call(request)
-        self._count(seen)
+        self._count(seen, is_look_up=is_look_up)
         if isinstance(seen, s.Replied) and isinstance(seen.body, dict):
             return seen.body
         raise Stop(self.decide.after_call(seen, sent=self._still))
@@ -136,6 +139,10 @@ class Desk:
         Raises:
             Stop: It was not done, or nobody knows.
         """
+        if when_unknown == "look" and self.is_uncertain and self.decide.is_on_its_way:
+            # It was looked for and is not there yet; but Factus goes on with what nobody waited for.
+            reason = unavailable("no hubo respuesta y Factus aún puede terminar lo que se le pidió")
+            raise Stop(self.decide.again("job", reason, "unknown"))
         seen = await self.gateway.call(request, marks=self.decide.job)
         self._count(seen)
         if isinstance(seen, s.Replied):
@@ -155,26 +162,29 @@ class Desk:
         )
         return self.decide.failed(ErrorDetail(code="factus.unavailable", message=text))
 
-    async def document(self) -> DocumentView:
+    async def document(self, *, is_look_up: bool = True) -> DocumentView:
         """
         The document that the payload names by number or reference code.
+
+        Args:
+            is_look_up: As :meth:`read`.
 
         Raises:
             Stop: Factus has none, or cannot be asked.
         """
         number = self.payload.get("number")
         if number:
-            body = await self.read(get(self.family.show(number)))
+            body = await self.read(get(self.family.show(number)), is_look_up=is_look_up)
             return DocumentView(data_of(body))
-        found = await self.find()
+        found = await self.find(is_look_up=is_look_up)
         if found is None:
             raise Stop(self.not_found())
         return found
 
-    async def find(self) -> DocumentView | None:
+    async def find(self, *, is_look_up: bool = True) -> DocumentView | None:
         """The document of the payload's reference code; None when Factus has none."""
         seen = await self.gateway.find(self.decide.job.family, self.payload["reference_code"])
-        self.n_calls += 1
+        self._count(seen, is_look_up=is_look_up)
         match seen:
             case s.DocumentSeen(document):
                 return document
@@ -194,9 +204,9 @@ class Desk:
         text = f"Factus no tiene {self.family.noun.lower()} con este código de referencia."
         return self.decide.failed(error("factus.not_found", text, "reference_code"))
 
-    def _count(self, seen: s.Seen) -> None:
+    def _count(self, seen: s.Seen, *, is_look_up: bool = False) -> None:
         self.n_calls += 1
-        self.n_sent += s.is_taken(seen)
+        self.n_sent += s.is_taken(seen) and not is_look_up
 
     # -- ending ----------------------------------------------------------------------------------------------------
     def completed(self, message: str, data: dict[str, Any]) -> Final:

@@ -46,6 +46,11 @@ class Deciding:
                 return self.date_missed()
         return self.time_is_up() if now_ms >= job.deadline_at else None
 
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether what was sent a moment ago, and is not there, may yet be done."""
+        return bool(self.job.sending_at) and self.standing.now_ms - self.job.sending_at < self.settle_ms
+
     def may_still_appear(self) -> Again | None:
         """
         Whether time may not be called yet: what was sent a moment ago, and is not there, may be on its way.
@@ -53,8 +58,7 @@ class Deciding:
         Factus stores a document whose answer nobody waited for. To call the job failed before that is settled would
         publish an end that turns out untrue.
         """
-        job = self.job
-        if not job.sending_at or self.standing.now_ms - job.sending_at >= self.settle_ms:
+        if not self.is_on_its_way:
             return None
         reason = unavailable("el envío no tuvo respuesta y Factus aún puede guardar el documento")
         return self.again("lane", reason, "unknown")

@@ -25,7 +25,7 @@ ACCEPTED_TACITLY: Final = "034"
 
 
 async def get_document(desk: Desk) -> Ending:
-    document = await desk.document()
+    document = await desk.document(is_look_up=False)
     return desk.completed(f"{desk.family.noun} {document.number}: datos leídos.", {"factus": dict(document.raw)})
 
 
@@ -87,9 +87,9 @@ async def events(desk: Desk) -> Ending:
     return desk.completed(f"Factura {number}, eventos RADIAN: {len(rows)}.", {"number": number, "events": rows})
 
 
-async def radian_rows(desk: Desk, number: str) -> list[dict[str, Any]]:
+async def radian_rows(desk: Desk, number: str, *, is_look_up: bool = False) -> list[dict[str, Any]]:
     """The RADIAN events of a bill, as Factus lists them."""
-    body = await desk.read(get(f"{desk.family.show(number)}/radian/events"))
+    body = await desk.read(get(f"{desk.family.show(number)}/radian/events"), is_look_up=is_look_up)
     rows = body.get("data")
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
@@ -98,7 +98,7 @@ async def accept(desk: Desk) -> Ending:
     """Emit 034, the tacit acceptance. After an unknown outcome the bill's events say whether it is there."""
     number = desk.payload["number"]
     if desk.is_uncertain:
-        rows = await radian_rows(desk, number)
+        rows = await radian_rows(desk, number, is_look_up=True)
         known = next((row for row in rows if row.get("event_code") == ACCEPTED_TACITLY), None)
         if known:
             return _accepted(desk, number, known)

@@ -17,7 +17,8 @@ from jobs.calls import Desk, Work
 from jobs.families import FAMILIES, Family, Verb
 from jobs.listing import pages
 from jobs.outcomes import Ending, Final
-from schemas import calls, preflight
+from schemas import preflight
+from schemas.calls import rows
 from schemas.family import Family as Payload
 
 CALLS_LANE: Constant = "calls"
@@ -100,17 +101,17 @@ def _payload(family: Family, verb: Verb) -> Payload:
         case "issue":
             return preflight.FAMILIES[family.name]
         case "list":
-            return calls.DOCUMENT_LIST if family.has_status_filter else calls.PAYROLL_LIST
+            return rows.DOCUMENT_LIST if family.has_status_filter else rows.PAYROLL_LIST
         case "download":
-            return calls.download(f"{family.name}.download", list(family.kinds))
+            return rows.download(f"{family.name}.download", list(family.kinds))
         case "email":
-            return calls.EMAIL
+            return rows.EMAIL
         case "delete":
-            return calls.BY_REFERENCE
+            return rows.BY_REFERENCE
         case "accept":
-            return calls.ACCEPT
+            return rows.ACCEPT
         case "get" | "events" | "email_content":
-            return calls.ONE_DOCUMENT
+            return rows.ONE_DOCUMENT
 
 
 def _document_types() -> list[JobType]:
@@ -125,10 +126,7 @@ JOB_TYPES: Constant = {
     row.name: row
     for row in (
         *_document_types(),
-        *(
-            JobType(name, calls.ACCOUNT_PAYLOADS[name], work, _ANSWERS.get(name))
-            for name, work in _ACCOUNT_WORK.items()
-        ),
+        *(JobType(name, rows.ACCOUNT_PAYLOADS[name], work, _ANSWERS.get(name)) for name, work in _ACCOUNT_WORK.items()),
     )
 }
 """What can be pushed."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from jobs.families import FAMILIES
-from jobs.outcomes import Block, Ending
+from jobs.outcomes import Block, Ending, scope_of
 from jobs.outcomes import Final as FinalEnding
 from schemas import strict_json
 from schemas.envelope import Remains
@@ -164,7 +164,7 @@ def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime
     what = f"La familia {block.family} de la cuenta" if block.family else "La cuenta"
     message = f"{what} {account} está bloqueada: {block.error.message}"
     return operator_event(
-        _account_event_id(account, block.family, "account.blocked", since),
+        _account_event_id(account, block.scope, "account.blocked", since),
         "account.blocked",
         account,
         since,
@@ -174,12 +174,12 @@ def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime
     )
 
 
-def resumed_event(account: str, family: str | None, *, since: datetime, now: datetime) -> Event:
-    """What blocked the account, or the family, is over."""
+def resumed_event(account: str, family: str | None, *, since: datetime, now: datetime, by_call: bool = False) -> Event:
+    """What blocked the account, or the family (its calls, with *by_call*), is over."""
     data = {"family": family, "since": since.isoformat(timespec="seconds"), "jobs_waiting": None, "mend": None}
     what = f"La familia {family} de la cuenta" if family else "La cuenta"
     return operator_event(
-        _account_event_id(account, family, "account.resumed", now),
+        _account_event_id(account, scope_of(family, by_call=by_call), "account.resumed", now),
         "account.resumed",
         account,
         now,
@@ -220,8 +220,9 @@ def operator_event(
     )
 
 
-def _account_event_id(account: str, family: str | None, type_: str, at: datetime) -> str:
-    return f"{account}/{family or '*'}/{type_}/{int(at.timestamp() * 1000)}"
+def _account_event_id(account: str, scope: str, type_: str, at: datetime) -> str:
+    # By scope: a family's issuing and its calls may be blocked, and go on, in the same millisecond.
+    return f"{account}/{scope}/{type_}/{int(at.timestamp() * 1000)}"
 
 
 def event_id(account: str | None, job_id: str, seq: int) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from schemas.amounts import Arithmetic
 from schemas.fields import Part
-from schemas.rules import Node, Plan, Rule, RuleBook
+from schemas.rules.book import Node, Plan, Rule, RuleBook
 from schemas.shape import Shape, shape_of
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from schemas import tables
 from schemas.fields import Absent
 from schemas.money import Wrong
-from schemas.rules import Fault, Level
+from schemas.rules.book import Fault, Level
 
 _MAX_LISTED: Final = 17
 _MAX_OPTIONS: Final = 420

@@ -33,15 +33,16 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from schemas import messages, money
 from schemas.amounts import PAYROLL, SALE
-from schemas.bill import Bill
+from schemas.documents.bill import Bill
+from schemas.documents.notes import CreditNote, DebitNote
+from schemas.documents.payroll import Payroll, PayrollAdjustment, with_fund_rows
+from schemas.documents.support import AdjustmentNote, SupportDocument
 from schemas.event import ErrorDetail
 from schemas.family import Family, Operation
-from schemas.notes import CreditNote, DebitNote
-from schemas.payroll import Payroll, PayrollAdjustment, with_fund_rows
-from schemas.rules import Document, Fault, Level, Node, Verdict, judge
-from schemas.rules_bill import BILL_BOOKS
-from schemas.rules_customer import CUSTOMER_BOOKS, is_final_consumer
-from schemas.rules_general import (
+from schemas.rules.bill import BILL_BOOKS
+from schemas.rules.book import Document, Fault, Level, Node, Verdict, judge
+from schemas.rules.customer import CUSTOMER_BOOKS, is_final_consumer
+from schemas.rules.general import (
     GENERAL_BOOKS,
     HOUR_BOOKS,
     MAIL_BOOKS,
@@ -51,17 +52,16 @@ from schemas.rules_general import (
     number_warnings,
     readable_reference,
 )
-from schemas.rules_items import DISCOUNT_BOOKS, ITEM_BOOKS, SALE_ITEM_BOOKS
-from schemas.rules_notes import CREDIT_NOTE_BOOKS, DEBIT_NOTE_BOOKS, NOTE_BOOKS
-from schemas.rules_parties import ESTABLISHMENT_BOOKS, PERIOD_BOOKS
-from schemas.rules_payments import PAYMENT_BOOKS, SALE_PAYMENT_BOOKS
-from schemas.rules_payroll import PAYROLL_ADJUSTMENT_BOOKS, PAYROLL_BOOKS
-from schemas.rules_sectors import SECTOR_BOOKS, SHARED_SECTOR_BOOKS
-from schemas.rules_sums import SUM_BOOKS
-from schemas.rules_support import ADJUSTMENT_NOTE_BOOKS, PURCHASE_BOOKS, SUPPORT_DOCUMENT_BOOKS
+from schemas.rules.items import DISCOUNT_BOOKS, ITEM_BOOKS, SALE_ITEM_BOOKS
+from schemas.rules.notes import CREDIT_NOTE_BOOKS, DEBIT_NOTE_BOOKS, NOTE_BOOKS
+from schemas.rules.parties import ESTABLISHMENT_BOOKS, PERIOD_BOOKS
+from schemas.rules.payments import PAYMENT_BOOKS, SALE_PAYMENT_BOOKS
+from schemas.rules.payroll import PAYROLL_ADJUSTMENT_BOOKS, PAYROLL_BOOKS
+from schemas.rules.sectors import SECTOR_BOOKS, SHARED_SECTOR_BOOKS
+from schemas.rules.sums import SUM_BOOKS
+from schemas.rules.support import ADJUSTMENT_NOTE_BOOKS, PURCHASE_BOOKS, SUPPORT_DOCUMENT_BOOKS
 from schemas.shape import Walk
 from schemas.shape_faults import explain
-from schemas.support import AdjustmentNote, SupportDocument
 
 MAX_FAULTS: Final = 100
 """Errors told of one payload, and warnings likewise; a closing note says that there are more."""

@@ -20,7 +20,7 @@ from schemas import messages, money
 from schemas.fields import Kind, Part, RuleIds
 from schemas.money import EXACT, ZERO
 from schemas.places import Place, dotted
-from schemas.rules import Fault, Level
+from schemas.rules.book import Fault, Level
 
 _ABSENT: Final = object()
 

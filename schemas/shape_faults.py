@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from pydantic import ValidationError
 
 from schemas import messages, money
-from schemas.rules import Fault, Level
+from schemas.rules.book import Fault, Level
 from schemas.shape import FieldShape, Shape
 
 MAX_EXPLAINED: Final = 1_000

@@ -13,7 +13,7 @@ import pytest
 from schemas.family import checked
 from schemas.fields import Filled, Part, part
 from schemas.preflight import FAMILIES, MAX_FAULTS, Preflight, examine, preflight
-from schemas.rules import FINE, Document, Findings, Node, RuleBook, say
+from schemas.rules.book import FINE, Document, Findings, Node, RuleBook, say
 from tests.builders import REMOVE, changed
 from tests.unit.schemas.cases.notes import CREDIT_ALONE
 from tests.unit.schemas.documents import a_document

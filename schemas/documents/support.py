@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from schemas.documents import Established, Rounded
+from schemas.documents.items import Line, Tax
+from schemas.documents.parties import Provider
+from schemas.documents.shared import Established, Rounded
 from schemas.fields import MAX_ELEMENTS, Absent, Amount, DateText, Filled, Kind, Part, absent, part
-from schemas.items import Line, Tax
-from schemas.parties import Provider
 
 _NOT_BOUGHT = absent("DS-019", "customer send_email allowance_charges currency billing_period health")
 

@@ -8,7 +8,7 @@ import re
 from typing import Any, Final
 
 from schemas import messages
-from schemas.rules import FINE, Document, Fault, Findings, Level, Node, RuleBook, has_text, say
+from schemas.rules.book import FINE, Document, Fault, Findings, Level, Node, RuleBook, has_text, say
 from schemas.shape import Walk
 
 MAX_REFERENCE: Final = 100

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.check_digit import check_digit
-from schemas.rules import FINE, Document, Findings, Level, Node, has_text, say
+from schemas.rules.book import FINE, Document, Findings, Level, Node, has_text, say
 
 NIT: Final = "31"
 COLOMBIA: Final = "CO"

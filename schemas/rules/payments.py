@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from schemas.rules import FINE, Document, Findings, Level, Node, RuleBook, Said, say
+from schemas.rules.book import FINE, Document, Findings, Level, Node, RuleBook, Said, say
 
 CREDIT: Final = "2"
 

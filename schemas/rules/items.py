@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.money import HUNDRED, ZERO, render
-from schemas.rules import FINE, Document, Findings, Level, Node, RuleBook, Said, say
+from schemas.rules.book import FINE, Document, Findings, Level, Node, RuleBook, Said, say
 
 IVA: Final = "01"
 INC: Final = "04"

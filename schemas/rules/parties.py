@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from schemas.rules import FINE, Document, Findings, Node, RuleBook, say
-from schemas.rules_identity import mail_address_has_the_form
+from schemas.rules.book import FINE, Document, Findings, Node, RuleBook, say
+from schemas.rules.identity import mail_address_has_the_form
 
 ESTABLISHMENT = RuleBook.about("establishment")
 ESTABLISHMENT.by_shape("EST-001 EST-003")

@@ -4,9 +4,9 @@ What the bodies of several families have in common; each family composes its own
 
 from __future__ import annotations
 
+from schemas.documents.parties import Establishment
+from schemas.documents.payments import AllowanceCharge, Currency, Payment
 from schemas.fields import MAX_ELEMENTS, Amount, DateText, Filled, Flag, Nullable, Part, RangeId, TimeText, part
-from schemas.parties import Establishment
-from schemas.payments import AllowanceCharge, Currency, Payment
 
 
 class Referenced(Part):

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from schemas.documents import BillingPeriod, Rounded, Sold
+from schemas.documents.items import AdditionalProperty, DiscountedLine
+from schemas.documents.parties import Customer, Mandate
+from schemas.documents.sectors import Beneficiary, Health
+from schemas.documents.shared import BillingPeriod, Rounded, Sold
 from schemas.fields import MAX_ELEMENTS, Amount, DateText, Filled, Kind, Part, Text, part
-from schemas.items import AdditionalProperty, DiscountedLine
-from schemas.parties import Customer, Mandate
-from schemas.sectors import Beneficiary, Health
 
 
 class OrderReference(Part):

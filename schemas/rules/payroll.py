@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Final
 
 from schemas.money import ZERO, render
-from schemas.rules import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
-from schemas.rules_identity import colombian_has_a_municipality
+from schemas.rules.book import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
+from schemas.rules.identity import colombian_has_a_municipality
 
 _FORTNIGHT: Final = "4"
 _INTO_ACCOUNT: Final = frozenset({"42", "47", "98"})

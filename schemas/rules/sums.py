@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from schemas.amounts import Amounts
 from schemas.money import ZERO, render
-from schemas.rules import FINE, Document, Findings, Level, Node, RuleBook, say
+from schemas.rules.book import FINE, Document, Findings, Level, Node, RuleBook, say
 
 MAX_ROUNDING: Final = Decimal(500)
 TOLERANCE: Final = Decimal(1)

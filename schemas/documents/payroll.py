@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from schemas.documents import Referenced
+from schemas.documents.parties import MunicipalityCode
+from schemas.documents.payroll_concepts import Accruals, Deductions
+from schemas.documents.shared import Referenced
 from schemas.fields import (
     Absent,
     Amount,
@@ -22,8 +24,6 @@ from schemas.fields import (
     absent,
     part,
 )
-from schemas.parties import MunicipalityCode
-from schemas.payroll_concepts import Accruals, Deductions
 
 
 class SettlementPeriod(Part):

@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from schemas.rules import FINE, Document, Findings, Level, Node, RuleBook, say
-from schemas.rules_sums import CHARGED, ROUNDED, ROUNDING, WITHHELD, sums
+from schemas.rules.book import FINE, Document, Findings, Level, Node, RuleBook, say
+from schemas.rules.sums import CHARGED, ROUNDED, ROUNDING, WITHHELD, sums
 
 CREDIT_OF_BILL: Final = "20"
 CREDIT_ALONE: Final = "22"

@@ -8,8 +8,8 @@ from typing import Final
 
 from schemas import tables
 from schemas.check_digit import check_digit
-from schemas.rules import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
-from schemas.rules_identity import (
+from schemas.rules.book import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
+from schemas.rules.identity import (
     COLOMBIA,
     NIT,
     check_digit_is_right,
@@ -20,7 +20,7 @@ from schemas.rules_identity import (
     nit_is_digits,
     only_a_nit_has_a_check_digit,
 )
-from schemas.rules_payments import CREDIT
+from schemas.rules.payments import CREDIT
 
 CITIZEN_CARD: Final = "13"
 DIGITS_ONLY: Final = frozenset({"11", "12", "13", "91"})

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Final
 
 from schemas import money
-from schemas.rules import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
-from schemas.rules_identity import NIT, nit_fault
+from schemas.rules.book import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
+from schemas.rules.identity import NIT, nit_fault
 
 MANDATES: Final = "11"
 TRANSPORT: Final = "12"

@@ -7,8 +7,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
-from schemas.rules import FINE, Document, Findings, Node, RuleBook, say
-from schemas.rules_identity import (
+from schemas.rules.book import FINE, Document, Findings, Node, RuleBook, say
+from schemas.rules.identity import (
     COLOMBIA,
     check_digit_is_right,
     colombian_has_a_municipality,
@@ -18,8 +18,8 @@ from schemas.rules_identity import (
     nit_is_digits,
     only_a_nit_has_a_check_digit,
 )
-from schemas.rules_items import IVA
-from schemas.rules_sums import ROUNDED, ROUNDING, WITHHELD, sums
+from schemas.rules.items import IVA
+from schemas.rules.sums import ROUNDED, ROUNDING, WITHHELD, sums
 
 _FOREIGN_NIT: Final = "50"
 _WEEKLY: Final = 2

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from schemas.rules import FINE, Document, Findings, Node, RuleBook, say
-from schemas.rules_sums import CHARGED, FREIGHT, PREPAID, ROUNDED, ROUNDING, WITHHELD, sums
+from schemas.rules.book import FINE, Document, Findings, Node, RuleBook, say
+from schemas.rules.sums import CHARGED, FREIGHT, PREPAID, ROUNDED, ROUNDING, WITHHELD, sums
 
 CONTINGENCY: Final = "03"
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from schemas.documents import BillingPeriod, Paid, Rounded, Sold
+from schemas.documents.items import AdditionalProperty, DiscountedLine, Line, SaleLine
+from schemas.documents.parties import Customer, Mandate
+from schemas.documents.sectors import Coverage
+from schemas.documents.shared import BillingPeriod, Paid, Rounded, Sold
 from schemas.fields import MAX_ELEMENTS, Absent, Filled, Kind, Nullable, TimeText, absent, part
-from schemas.items import AdditionalProperty, DiscountedLine, Line, SaleLine
-from schemas.parties import Customer, Mandate
-from schemas.sectors import Coverage
 
 
 class NotePeriod(BillingPeriod):

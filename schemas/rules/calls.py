@@ -1,0 +1,135 @@
+"""
+What ties the keys of a call's payload together: rules about the jobs that do not issue (CALL).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Collection
+from typing import Final
+
+from schemas import catalog_search
+from schemas.rules.book import FINE, Document, Findings, Node, RuleBook, has_text, say
+
+_OURS: Final = "factus-worker"
+_NIT: Final = "31"
+_CLAIM: Final = "031"
+_EVENTS: Final = ("030", "031", "032", "033")
+_WITH_RESOLUTION: Final = frozenset({"21", "24", "30"})
+
+NAMED = RuleBook.about("")
+PERSON = RuleBook.about("")
+MAIL = RuleBook.about("")
+EVENT = RuleBook.about("")
+RANGE = RuleBook.about("")
+COMPANY = RuleBook.about("")
+LOGO = RuleBook.about("")
+CATALOG = RuleBook.about("")
+
+
+@NAMED.error("CALL-001", _OURS)
+def names_one_document(root: Node, document: Document) -> Findings:
+    named = [key for key in ("number", "reference_code") if key in root]
+    if len(named) == 1:
+        return FINE
+    if not named:
+        return say("number", 'Falta decir qué documento: escriba "number" o "reference_code".')
+    return say("reference_code", 'Llegaron "number" y "reference_code": deje solo uno de los dos.')
+
+
+@MAIL.error("CALL-002", _OURS)
+def address_is_one(root: Node, document: Document) -> Findings:
+    address = root.get("email", "@.")
+    name, _, domain = address.partition("@")
+    is_one = (name and "." in domain and not any(map(str.isspace, address))) or "email" not in root
+    return FINE if is_one else say("email", 'El correo ("email") no tiene la forma nombre@dominio. Corríjalo.')
+
+
+@MAIL.error("CALL-003", _OURS)
+def own_pdf_is_base64(root: Node, document: Document) -> Findings:
+    text = root.get("pdf_base_64_encoded")
+    if text is None or _decoded(text):
+        return FINE
+    return say("pdf_base_64_encoded", 'El PDF ("pdf_base_64_encoded") no es base64. Codifique el archivo completo.')
+
+
+@PERSON.error("CALL-004", "D")
+def nit_has_its_digit(root: Node, document: Document) -> Findings:
+    if root.get("identification_document_code") != _NIT or has_text(root, "dv"):
+        return FINE
+    return say("dv", 'Con NIT falta el dígito de verificación ("dv"). Agréguelo.')
+
+
+@EVENT.error("CALL-005", "D")
+def event_is_a_receivers(root: Node, document: Document) -> Findings:
+    if root.get("event_type", _CLAIM) in _EVENTS:
+        return FINE
+    return say("event_type", f'El evento ("event_type") debe ser uno de {", ".join(_EVENTS)}.')
+
+
+@EVENT.error("CALL-006", "D")
+def claim_has_its_concept(root: Node, document: Document) -> Findings:
+    if root.get("event_type") != _CLAIM or "claim_concept_code" in root:
+        return FINE
+    return say("claim_concept_code", 'El reclamo (031) necesita su concepto ("claim_concept_code": 01 a 04).')
+
+
+@RANGE.error("CALL-007", "D")
+def range_has_its_resolution(root: Node, document: Document) -> Findings:
+    if root.get("document") not in _WITH_RESOLUTION or has_text(root, "resolution_number"):
+        return FINE
+    return say("resolution_number", 'Para este documento falta la resolución de la DIAN ("resolution_number").')
+
+
+@RANGE.error("CALL-008", "D")
+def prefix_is_plain(root: Node, document: Document) -> Findings:
+    prefix = root.get("prefix", "A")
+    if prefix.isascii() and prefix.isalnum():
+        return FINE
+    return say("prefix", 'El prefijo ("prefix") admite de 1 a 4 letras o dígitos, sin espacios ni signos.')
+
+
+@COMPANY.error("CALL-009", "D")
+def company_has_its_name(root: Node, document: Document) -> Findings:
+    wanted = {"1": ("company",), "2": ("names", "surnames")}.get(root.get("legal_organization_code", ""), ())
+    missing = [key for key in wanted if not has_text(root, key)]
+    return say(missing[0], f'Falta "{missing[0]}" para este tipo de organización.') if missing else FINE
+
+
+@LOGO.error("CALL-010", "D")
+def logo_is_an_image(root: Node, document: Document) -> Findings:
+    content = _decoded(root.get("image_base_64_encoded", ""))
+    if content.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or "image_base_64_encoded" not in root:
+        return FINE
+    return say("image_base_64_encoded", "La imagen debe ser PNG o JPEG, codificada en base64.")
+
+
+@CATALOG.error("CALL-011", _OURS)
+def catalog_exists(root: Node, document: Document) -> Findings:
+    name = root.get("catalog")
+    if name is None or catalog_search.exists(name):
+        return FINE
+    close = catalog_search.nearest(name)
+    mend = f'¿Quiso decir "{close}"?' if close else f"Tablas: {', '.join(catalog_search.catalogs())}."
+    return say("catalog", f'La tabla ("catalog") no existe. {mend}')
+
+
+def kinds_book(kinds: Collection[str]) -> RuleBook:
+    book = RuleBook.about("")
+
+    @book.error("CALL-012", "D")
+    def kinds_exist(root: Node, document: Document) -> Findings:
+        for position, kind in enumerate(root.get("kinds", ())):
+            if kind not in kinds:
+                return say(f"kinds.{position}", f"Este documento solo tiene los archivos {', '.join(kinds)}.")
+        return FINE
+
+    return book
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
