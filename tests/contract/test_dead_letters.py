@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC
 
 import pytest
 
@@ -13,6 +14,10 @@ from tests.fakes import FakeFactus, lost
 from tests.rig import an_account, running, services_on
 from worker.lua import Scripts
 from worker.operating.dead_letters import DeadLetters, Gone, Kept, Letter, Pushed, Wanted
+from worker.operating.explaining import explain
+from worker.operating.explaining_parts import Part
+from worker.operating.finding import Finder
+from worker.operating.status import StatusReader
 
 MISSED = "2020-01-01"
 RETENTION_MS = 60_000
@@ -279,3 +284,45 @@ async def test_a_letter_is_dropped_once(rig, dead):
     assert [await dead.drop(letter.id), await dead.drop(letter.id)] == [True, False]
     assert await dead.get(letter.id) is None
     assert isinstance(await dead.retry(letter), Gone)
+
+
+class TestWhatFollows:
+    async def test_a_failed_archive_is_made_good_by_a_retry(self, redis, namespace, factus):
+        """Its letter holds a download; the document's status tells of the failure, then of what mended it."""
+        path = "GET /v2/bills/SETP990000001/download-pdf"
+        factus.replies[path] = [s.NotFound("aún no")]
+        async with running(services_on(redis, namespace, gateway=factus, job_deadline=0.4)) as rig:
+            dead = desk_of(rig)
+            await rig.push_bill("A", id="j", options={"archive": ["pdf"]})
+            await rig.events(2)
+            assert (await parts_of_document(rig, "A")).state == "failed"
+            letter = await only(dead)
+            factus.replies[path] = [s.Replied({"data": {"pdf_base_64_encoded": "YQ=="}})]
+            factus.replies["GET /v2/bills/SETP990000001"] = [s.Replied({"data": {"number": "SETP990000001"}})]
+            found = await dead.retry(letter)
+            assert isinstance(found, Pushed)
+            assert (found.job_id, found.goes_without) == ("j.archive.r1", ())
+            (event,) = await rig.events(1)
+            assert (event["type"], event["job_id"]) == ("invoice.download.completed", "j.archive.r1")
+            part = await parts_of_document(rig, "j~archive")
+            assert (part.state, "j.archive.r1" in part.why) == ("done", True)
+
+    async def test_an_e_mail_of_unknown_outcome_asks_for_care_and_is_sent_again_when_told(self, rig, dead, factus):
+        factus.replies["POST /v2/bills/SETP1/send-email"] = [s.Unknown("cortado"), s.Replied({})]
+        await rig.push(
+            {"type": "invoice.email", "id": "m", "account": "acme", "payload": {"number": "SETP1", "email": "a@b.co"}}
+        )
+        await rig.events(1)
+        letter = await only(dead)
+        assert letter.may_be_done == "the e-mail may have been sent already"
+        assert isinstance(await dead.retry(letter), Pushed)
+        (event,) = await rig.events(1)
+        assert (event["type"], event["job_id"]) == ("invoice.email.completed", "m.r1")
+
+
+async def parts_of_document(rig, reference: str) -> Part:
+    built = rig.services
+    reader = StatusReader(built.redis, built.keys, built.accounts, limit=80, window_s=60.0, results_maxlen=1000)
+    (found,) = await Finder(built.redis, built.keys, reader, []).find(reference)
+    (part,) = explain(found, UTC).follows
+    return part

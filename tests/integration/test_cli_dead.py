@@ -110,3 +110,33 @@ def test_all_can_be_narrowed_by_reason(run: Run, letters: list[str]) -> None:
     assert dropped.exit_code == 0
     assert f"dropped  {letters[0]}" in dropped.stdout
     assert [line.split()[0] for line in run("list").stdout.splitlines()] == [letters[1]]
+
+
+@pytest.fixture
+def email(client: redis.Redis, namespace: str) -> str:
+    """An e-mail of which nobody knows whether it went out."""
+    event = {"type": "invoice.email.failed", "reference_code": None, "errors": [{"code": "factus.unavailable"}]}
+    raw = json.dumps({"type": "invoice.email", "payload": {"number": "SETP1", "email": "a@b.co"}})
+    fields = {"reason": "factus.unavailable", "errors": json.dumps(event), "raw": raw, "stream": f"{namespace}:jobs"}
+    fields |= {"entry": "1-0", "account": "acme", "job_id": "mail"}
+    return client.xadd(f"{namespace}:dead", fields).decode()  # type: ignore[arg-type, union-attr]
+
+
+def test_what_may_be_done_already_is_pushed_again_only_by_name(
+    run: Run, email: str, client: redis.Redis, namespace: str
+) -> None:
+    for arguments in ((email,), ("--all", "--yes")):
+        done = run("retry", *arguments)
+        assert done.exit_code == 1
+        assert f"{email}  kept: the e-mail may have been sent already. Look at Factus" in done.stderr
+    assert not client.exists(f"{namespace}:jobs")
+    done = run("retry", email, "--yes")
+    assert (done.exit_code, "pushed as mail.r1" in done.stdout) == (0, True)
+
+
+def test_a_terminal_asks_before_it_is_done_twice(run: Run, email: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.cli.dead._can_ask", lambda: True)
+    kept = run("retry", email, typed="n\n")
+    assert "mail: the e-mail may have been sent already. Push it again?" in kept.stdout
+    assert kept.exit_code == 1
+    assert run("retry", email, typed="y\n").exit_code == 0

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.families import FAMILIES
+
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -44,23 +46,39 @@ def test_demo_ends_well_and_can_be_looked_at(tmp_path: Path) -> None:
     demo = start(folder)
     shown, _ = demo.communicate(timeout=150)
     assert demo.returncode == 0, shown
-    assert re.search(
-        r"Pushed 86: 80 validated, 6 refused .* 80 stored, 0 duplicated, 0 refused, 0 x 409, 0 x 429", shown
-    )
-    assert "Both agree on every number and total" in shown
+    assert "Pushed 77: 66 validated, 4 calls completed, 7 refused before any call." in shown
+    assert re.search(r"66 creates: .* 66 stored, 0 duplicated, 0 refused,\s0 x 409, 0 x 429", shown)
+    assert "Both agree on every number and total, in all families" in shown
+    for family in FAMILIES:
+        assert re.search(rf"^{family} +\d+ +\d+ .* yes$", shown, re.MULTILINE)
+    assert re.search(r"^FV-CREDITO .* 033 ", shown, re.MULTILINE)
+    named = re.findall(r"  (archive/\S+)$", shown, re.MULTILINE)
+    assert len(named) == 8
+    assert all((folder / name).stat().st_size for name in named)
+    assert max(len(line) for line in shown.splitlines() if str(tmp_path) not in line) <= 100
     assert "\x1b" not in shown
     assert processes_of(folder) == []
     export = re.search(r"^  export (.*)$", shown, re.MULTILINE)
     assert export
     variables = dict(part.split("=", 1) for part in export[1].split())
-    pasted = re.findall(r"^  (\S+ -m worker (?:results|status .*))$", shown, re.MULTILINE)
-    assert len(pasted) == 2
-    for command in pasted:
+    pasted = re.findall(r"^  \S+ (-m worker (?:results|status .+|dead).*)$", shown, re.MULTILINE)
+    words = [
+        "DEMO-0001",
+        "Evento RADIAN 033",
+        "archive:     done",
+        "events seen: 030, 032, 033",
+        "MAL-NOTA-SIN-FACTURA",
+    ]
+    for command, word in zip(pasted, words, strict=True):
         done = subprocess.run(
-            command.split(), env={**os.environ, **variables}, capture_output=True, text=True, timeout=30
+            [sys.executable, *command.split()],
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=30,
         )
         assert done.returncode == 0, done.stderr
-        assert "DEMO-0001" in done.stdout
+        assert word in done.stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")

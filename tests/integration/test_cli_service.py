@@ -8,12 +8,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from schemas.example_payloads import example
 from tests.builders import a_bill
 
 pytestmark = pytest.mark.timeout(120)
@@ -117,7 +119,7 @@ def test_waiting_submit_reports_every_kind_of_end(place: Place, worker: None) ->
     assert re.search(r"invoice.validated +2", done.stdout)
     assert re.search(r"W-3 +payload.invalid +La clave \"descuento\".* mixed.jsonl:3", done.stdout)
     assert re.search(r"W-4 +account.unknown", done.stdout)
-    assert "Validated in total 166,600.00; numbers SETP" in done.stdout
+    assert "Validated invoice: 2, in total 166,600.00, number" in done.stdout
     assert "\x1b" not in done.stdout
     again = place.run("submit", "-", "--wait", stdin=json.dumps({"id": "same", "account": "acme",
                       "payload": a_bill(reference_code="W-1")}))  # fmt: skip
@@ -130,6 +132,34 @@ def test_waiting_submit_reports_every_kind_of_end(place: Place, worker: None) ->
     assert len(seen["workers"]) == 1
     assert seen["n_dead"] == 2
     assert "access" not in json.dumps(seen)
+
+
+def test_families_calls_and_what_follows_are_told_apart(place: Place, worker: None) -> None:
+    """What an ERP pushes in an evening: documents of several families with options, and calls."""
+    credit = example("invoice.issue.credit") | {"reference_code": "F-1"}
+    name = place.file(
+        "evening.jsonl",
+        {"type": "invoice.issue", "options": {"track_radian": True}, "payload": credit},
+        {"type": "payroll.issue", "options": {"archive": ["xml"]}, "payload": example("payroll.issue")},
+        {"type": "catalog.search", "payload": {"catalog": "municipalities", "query": "bogota"}},
+        {"type": "invoice.get", "id": "look", "payload": {"number": "SETP1"}},
+    )
+    done = place.run("submit", name, "--account", "acme", "--wait", "--timeout", "40s")
+    assert done.returncode == 1, done.stderr
+    assert "Validated invoice: 1, in total 386,750.00, number SETP" in done.stdout
+    assert "Validated payroll: 1, in total 2,549,095.00, number NEF" in done.stdout
+    assert re.search(r"catalog.search +submit-\S+ +Filas encontradas: 1", done.stdout)
+    assert re.search(r"SETP1 +factus.not_found", done.stdout)
+    assert re.search(r"where: +finished: invoice.get.failed", place.run("status", "look").stdout)
+    told = place.run("status", "F-1").stdout
+    assert re.search(r"radian: +pending: watched until .*; events seen: none yet\n +next: looked at again at", told)
+    until = time.monotonic() + 20
+    while "archive:     done: xml" not in place.run("status", "NE-2026-0001").stdout:
+        assert time.monotonic() < until
+    overview = place.run("status").stdout
+    assert re.search(r"acme/calls +0 +1 \(1 RADIAN\) +0 ", overview)
+    assert place.run("results", "--radian").stderr == "No events.\n"
+    assert place.run("results", "--type", "payroll.*", "--json").stdout.count("\n") == 2
 
 
 def test_address_that_nobody_answers_is_one_clear_line(place: Place) -> None:

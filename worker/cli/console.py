@@ -53,7 +53,8 @@ def show_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    # As narrow as the plain lines: two blanks between columns, none around.
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for index, header in enumerate(headers):
         table.add_column(header, justify="right" if index in right else "left", overflow="fold")
     for row in rows:

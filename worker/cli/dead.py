@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from worker.cli.console import clean, is_terminal, open_redis
+from worker.cli.dead_words import head_lines, history_lines, json_line, line_of, pushed_line, raw_lines
 
 if TYPE_CHECKING:
-    from schemas.records import JobRecord
-    from worker.operating.dead_letters import DeadLetters, History, Letter, Pushed, Wanted
+    from worker.operating.dead_letters import DeadLetters, Letter, Wanted
     from worker.settings import Settings
 
 Command = Callable[..., None]
 
 _LETTER_ID: Final = re.compile(r"\d{1,20}-\d{1,20}")
-_MOST_HEX_BYTES: Final = 512
 
 
 def _ids(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -132,6 +131,9 @@ def retry(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str |
     A letter goes when its job is pushed. No document goes out twice by it: a reference that is open or validated joins
     or is answered at once, any other is looked up at Factus first. The letter of a failed job does not carry priority,
     not_before, expires_at and issue_on; its job goes without them, and the output says so.
+
+    An e-mail or a RADIAN event of unknown outcome is pushed again only when you confirm that one letter, or name it
+    with --yes: Factus cannot be asked whether it was done, and does it twice.
     """
     import asyncio
 
@@ -150,6 +152,10 @@ async def _retry(settings: Settings, ids: tuple[str, ...], reason: str | None, a
         chosen = ids or await _choose(dead, reason, account, "Push again", yes)
         for letter_id in chosen:
             letter = await dead.get(letter_id)
+            is_kept = letter and letter.may_be_done and not _goes_anyway(letter, is_named=bool(ids), yes=yes)
+            if letter and is_kept:
+                click.echo(_careful_line(letter), err=True)
+                continue
             match await dead.retry(letter) if letter else Gone():
                 case Pushed() as pushed:
                     click.echo(pushed_line(letter_id, pushed))
@@ -160,6 +166,18 @@ async def _retry(settings: Settings, ids: tuple[str, ...], reason: str | None, a
                     click.echo(_no_such(letter_id), err=True)
     click.echo(f"Pushed {n_done} of {len(chosen)}. Their results: factus-worker results, or status JOB")
     return n_done == len(chosen)
+
+
+def _goes_anyway(letter: Letter, *, is_named: bool, yes: bool) -> bool:
+    """Whether a person wants what may have been done already to be done once more. No --all wants that."""
+    if yes:
+        return is_named
+    about = letter.reference_code or letter.job_id
+    return _can_ask() and click.confirm(clean(f"{letter.id}  {about}: {letter.may_be_done}. Push it again?"))
+
+
+def _careful_line(letter: Letter) -> str:
+    return f"{letter.id}  kept: {letter.may_be_done}. Look at Factus, then: dead retry {letter.id} --yes, or dead drop"
 
 
 @command.command("drop", short_help="Delete letters for good.")
@@ -234,131 +252,3 @@ async def _open(settings: Settings) -> AsyncIterator[DeadLetters]:
 
 def _no_such(letter_id: str) -> str:
     return f"{letter_id}  is not there: it was never, or it has been pushed again or dropped (dead list)"
-
-
-# -- words -------------------------------------------------------------------------------------------------------------
-def line_of(letter: Letter) -> str:
-    """A letter as one aligned line."""
-    columns = [
-        f"{letter.id:<16}",
-        _clock(letter.at_ms),
-        f"{letter.reason or '-':<20}",
-        f"{letter.account or '-':<12}",
-        f"{letter.reference_code or '-':<20}",
-        f"{letter.job_id:<20}",
-        letter.message,
-    ]
-    return clean("  ".join(columns)).rstrip()
-
-
-def json_line(letter: Letter) -> str:
-    """A letter as one line of JSON; the bytes, which may be anything, are left to ``show --raw``."""
-    from datetime import UTC, datetime
-
-    from schemas import strict_json
-
-    at = datetime.fromtimestamp(letter.at_ms / 1000, UTC)
-    return strict_json.dump(
-        {
-            "id": letter.id,
-            "time": at.isoformat(timespec="milliseconds"),
-            "reason": letter.reason,
-            "account": letter.account or None,
-            "reference_code": letter.reference_code or None,
-            "job_id": letter.job_id,
-            "message": letter.message,
-            "entry": letter.entry or None,
-            "errors": letter.errors,
-        }
-    )
-
-
-def head_lines(letter: Letter) -> list[str]:
-    """What the letter says: why, of which job, and every error."""
-    what = "failed after it was accepted" if letter.is_of_accepted_job else "refused before any call"
-    lines = _named_lines(
-        ("letter", letter.id),
-        ("time", _clock(letter.at_ms)),
-        ("reason", f"{letter.reason or '-'} ({what})"),
-        ("account", letter.account),
-        ("reference", letter.reference_code),
-        ("job", f"{letter.job_id}  ({letter.event.get('job_type') or 'type unknown'})"),
-        ("pushed as", f"entry {letter.entry}" if letter.entry else ""),
-    )
-    return [*lines, "", "Errors:", *(_error_line(error) for error in letter.errors)]
-
-
-def _error_line(error: dict[str, Any]) -> str:
-    places = [f"{name} {error[name]}" for name in ("field", "rule") if error.get(name)]
-    return clean(f"  {error.get('code') or '-'}: {error.get('message') or '-'}" + _in_brackets(places))
-
-
-def history_lines(history: History) -> list[str]:
-    """What the ledger remembers of the job, and which other letters speak of it."""
-    lines = ["", "History:"]
-    lines += [clean(f"  {_record_line(record)}") for record in history.records]
-    if not history.records:
-        lines.append("  the ledger has no record of the job")
-    if history.others:
-        lines += ["", "Other letters of the same job or reference:"]
-        lines += [f"  {line_of(other)}" for other in history.others]
-    return lines
-
-
-def _record_line(record: JobRecord) -> str:
-    from schemas import strict_json
-
-    error = strict_json.parse(record.last_error) if record.last_error else {}
-    parts = [
-        record.final_type or record.state,
-        f"taken in {_clock(record.accepted_at)}" if record.accepted_at else "",
-        f"ended {_clock(record.final_at)}" if record.final_at else "",
-        f"{record.attempts} attempts",
-        f"number {record.number}" if record.number else "",
-        f"last error {error.get('code')}: {error.get('message')}" if error else "",
-    ]
-    return f"{record.id}: " + ", ".join(part for part in parts if part)
-
-
-def raw_lines(letter: Letter) -> list[str]:
-    """The bytes as they are where a terminal can show them, else as hex."""
-    title = "Job, as it can be pushed again:" if letter.is_of_accepted_job else "Original bytes:"
-    text = printable(letter.raw)
-    if text is not None:
-        return ["", title, text]
-    shown = letter.raw[:_MOST_HEX_BYTES]
-    lines = [f"  {shown[at : at + 16].hex(' ')}" for at in range(0, len(shown), 16)]
-    if len(letter.raw) > len(shown):
-        lines.append(f"  and {len(letter.raw) - len(shown)} bytes more")
-    hint = f"No printable text. To save them: factus-worker dead show --raw {letter.id} > FILE"
-    return ["", f"{title} {len(letter.raw)}, in hex", *lines, hint]
-
-
-def printable(raw: bytes) -> str | None:
-    """The bytes as text, if it is UTF-8 that no terminal takes for a command."""
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        return None
-    return text if all(char.isprintable() or char in "\n\t" for char in text) else None
-
-
-def pushed_line(letter_id: str, pushed: Pushed) -> str:
-    """What came of a letter that was pushed again."""
-    without = f"; goes without {', '.join(pushed.goes_without)}" if pushed.goes_without else ""
-    return clean(f"{letter_id}  pushed as {pushed.job_id} to {pushed.stream}, entry {pushed.entry}{without}")
-
-
-def _named_lines(*pairs: tuple[str, str]) -> list[str]:
-    return [f"{name + ':':<12}{clean(text)}" for name, text in pairs if text]
-
-
-def _in_brackets(parts: Sequence[str]) -> str:
-    return f" ({', '.join(parts)})" if parts else ""
-
-
-def _clock(at_ms: int) -> str:
-    from schemas.factus import BOGOTA
-    from worker.operating.explaining import clock
-
-    return clock(at_ms, BOGOTA)

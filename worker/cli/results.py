@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @click.option(
     "--group", metavar="NAME", help="Read as this consumer group: each event once, acknowledged when printed."
 )
-@click.option("--type", "type_glob", metavar="GLOB", help="Only these types, such as 'invoice.*' or '*.failed'.")
+@click.option("--radian", is_flag=True, help="The RADIAN events of tracked bills instead of the outcomes of jobs.")
+@click.option(
+    "--type", "type_glob", metavar="GLOB", help="Only these types: 'payroll*.validated', '*.failed', 'invoice.email.*'."
+)
 @click.option("--account", metavar="NAME", help="Only events of this account.")
 @click.option("--since", metavar="WHEN", help="From then on: 10m, 2026-11-30T08:00:00-05:00, or a stream entry id.")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after N events.")
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 def command(
     follow: bool,
     group: str | None,
+    radian: bool,
     type_glob: str | None,
     account: str | None,
     since: str | None,
@@ -52,18 +56,31 @@ def command(
     except ValueError as exc:
         raise click.BadParameter(str(exc), param_hint="--since") from exc
     settings = load_settings()
-    asyncio.run(_print(settings, Filter(type_glob, account), start, group, follow, count, as_json))
+    streams = _streams(settings, is_radian=radian)
+    asyncio.run(_print(settings, streams, Filter(type_glob, account), start, group, follow, count, as_json))
+
+
+def _streams(settings: Settings, *, is_radian: bool) -> list[str]:
+    """The common stream, and those of the accounts that have their own."""
+    from worker.keys import Keys
+
+    keys = Keys(settings.namespace)
+    owners = [None, *(name for name, account in sorted(settings.accounts().items()) if account.own_streams)]
+    return [keys.radian(owner) if is_radian else keys.results(owner) for owner in owners]
 
 
 async def _print(
-    settings: Settings, wanted: Filter, start: str, group: str | None, follow: bool, count: int | None, as_json: bool
+    settings: Settings,
+    streams: list[str],
+    wanted: Filter,
+    start: str,
+    group: str | None,
+    follow: bool,
+    count: int | None,
+    as_json: bool,
 ) -> None:
-    from worker.keys import Keys
     from worker.operating.reading_results import GroupReader, before, followed, there
 
-    keys = Keys(settings.namespace)
-    own = [keys.results(name) for name, account in sorted(settings.accounts().items()) if account.own_streams]
-    streams = [keys.results(), *own]
     async with open_redis(settings, must_exist=True) as redis:
         if group is None:
             places = dict.fromkeys(streams, before(start))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from worker.operating.explaining import Explanation
+    from worker.operating.explaining_parts import Part
     from worker.operating.status import Overview, StatusReader
     from worker.settings import Settings
 
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 @click.option("--family", metavar="NAME", help="Look at this family only, such as invoice.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def command(reference: str | None, account: str | None, family: str | None, as_json: bool) -> None:
-    """Explain the document of REFERENCE (a job id will do): where it is, why, what happens next and when.
+    """Explain the document of REFERENCE (a job id will do): where it is, why, what happens next and when, and what
+    follows it: the files that are archived, the RADIAN events that are watched. A call is found by its job id.
 
     Without REFERENCE: workers, intake, lanes with the time each backlog will need, allowance, holds and tokens of the
-    accounts, consumer groups of the results, dead letters.
+    accounts, consumer groups of the results, dead letters. `calls` is the lane of all that issues nothing: it stands
+    behind the documents of its account; what comes later there watches RADIAN, or pauses.
 
     \b
     Exit status: 0 all is well, 1 not found or a problem seen, 2 wrong usage.
@@ -83,7 +86,7 @@ def _show_overview(seen: Overview, found: list[str], zone: tzinfo) -> None:
         [one.stream, str(one.n_pushed), str(one.n_pending), seen.intake_leader or "nobody"] for one in seen.intakes
     ]
     _section("Intake", ["stream", "not taken in", "in hand", "taken in by"], intake, "")
-    _section("Lanes", ["lane", "waiting", "later", "in flight", "on hold", "next look", "backlog needs"],
+    _section("Lanes", ["lane", "waiting", "later", "in flight", "stands", "next look", "backlog needs"],
              _lane_rows(seen, zone), "nothing waits")  # fmt: skip
     _section("Accounts", ["account", "allowance used", "on hold", "429s", "token"], _account_rows(seen, zone),
              "none is configured here, and no worker runs")  # fmt: skip
@@ -109,19 +112,21 @@ def _worker_rows(seen: Overview) -> list[list[str]]:
 
 
 def _lane_rows(seen: Overview, zone: tzinfo) -> list[list[str]]:
-    from worker.operating.explaining import clock, reason_words, span
+    from worker.operating.situations import clock, lane_words, span
 
+    accounts = {account.name: account for account in seen.accounts}
     rows = []
     for lane in seen.lanes:
-        hold = f"until {clock(lane.hold.until_ms, zone)}: {reason_words(lane.hold)}" if lane.hold else "-"
-        counts = [str(lane.n_waiting), str(lane.n_later), str(lane.n_in_flight)]
+        words = lane_words(lane, accounts[lane.account], seen.now_ms, zone) or "-"
+        later = f"{lane.n_later} ({lane.n_tracking} RADIAN)" if lane.n_tracking else str(lane.n_later)
         needs = f"about {span(lane.backlog_s)}" if lane.backlog_s else ("no wait" if lane.n_waiting else "-")
-        rows.append([lane.name, *counts, hold, clock(lane.next_look_ms, zone), needs])
+        look = clock(lane.next_look_ms, zone)
+        rows.append([lane.name, str(lane.n_waiting), later, str(lane.n_in_flight), words, look, needs])
     return rows
 
 
 def _account_rows(seen: Overview, zone: tzinfo) -> list[list[str]]:
-    from worker.operating.explaining import clock, reason_words, span
+    from worker.operating.situations import clock, reason_words, span
 
     rows = []
     for one in seen.accounts:
@@ -137,21 +142,24 @@ async def _explain(settings: Settings, reference: str, account: str | None, fami
     from dataclasses import asdict
 
     from schemas.factus import BOGOTA
+    from worker.keys import Keys
     from worker.operating.explaining import explain, explain_event
+    from worker.operating.finding import Finder
 
     accounts = settings.accounts()
+    own = [name for name, known in sorted(accounts.items()) if known.own_streams]
     async with open_redis(settings, must_exist=True) as redis:
-        reader = _reader(settings, redis)
+        finder = Finder(redis, Keys(settings.namespace), _reader(settings, redis), own)
         told = []
-        for found in await reader.find(reference, account=account, family=family):
-            known = accounts.get(found.job.account)
-            one = explain(found, known.zone if known else BOGOTA)
-            # The record of a job that was refused at the door has no reason; its event has.
-            event = await reader.last_event(found.job.id, found.job.account) if one.lacks_reason else None
+        for found in await finder.find(reference, account=account, family=family):
+            job = found.job.job
+            one = explain(found, accounts[job.account].zone if job.account in accounts else BOGOTA)
+            # The record of a job that was refused at the door has no reason, a call's no answer; their events have.
+            event = await finder.last_event(job.id, job.account) if one.needs_event else None
             told.append(explain_event(event) if event else one)
-        if not told and (event := await reader.last_event(reference, account)):
+        if not told and (event := await finder.last_event(reference, account)):
             told = [explain_event(event)]
-        is_pushed = not told and await reader.is_pushed(reference)
+        is_pushed = not told and await finder.is_pushed(reference)
     if as_json:
         click.echo(json_text({"found": [asdict(one) for one in told], "is_waiting_for_intake": is_pushed}))
     elif told:
@@ -182,7 +190,19 @@ def _show_explanation(one: Explanation) -> None:
     for name, text in lines:
         if text:
             click.echo(f"{name + ':':<13}{clean(text)}")
+    for part in one.follows:
+        _show_part(part)
     click.echo()
+
+
+def _show_part(part: Part) -> None:
+    click.echo(f"{part.name + ':':<13}{part.state}: {clean(part.why)}")
+    if part.next:
+        click.echo(f"{'':<13}next: {clean(part.next)}")
+    for document in part.documents:
+        click.echo(clean(f"{'':<13}{document['kind']:<9}{document['bytes']:>9,} bytes  {document['uri']}"))
+    for event in part.events:
+        click.echo(clean(f"{'':<13}{event['event_code']}  {event['occurred_at'] or '-'}  {event['event_name']}"))
 
 
 def _hint(settings: Settings, reference: str, account: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from time import monotonic
@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from worker.cli.console import console, is_terminal, open_redis, show_table
+from worker.cli.job_types import TYPES_HELP, job_type_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.operating.job_files import Defaults, Job
-    from worker.operating.submitting import Pushed
+    from worker.operating.submitting import FamilySum, Pushed
     from worker.settings import Settings
 
 _SAY_EVERY_S: Final = 2.0
 _PACE_S: Final = 0.1
+_MOST_CALLS: Final = 20
 
 
 def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
@@ -51,9 +53,9 @@ def _account(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     return value
 
 
-@click.command("submit")
+@click.command("submit", epilog=TYPES_HELP)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--type", "job_type", default="invoice.issue", show_default=True, help="Job type of bare payloads.")
+@job_type_option
 @click.option("--account", callback=_account, help="Account of jobs that name none.")
 @click.option("--priority", type=click.Choice(["high", "normal", "low"]), help="Priority of jobs that state none.")
 @click.option("--batch", metavar="NAME", help="Batch of jobs that name none; batch_size is their number.")
@@ -77,6 +79,7 @@ def command(
     An object with "payload" is an envelope and is pushed as it is, filled up from the options; any other object is
     the bare payload of a job of --type. All files are read before anything is pushed. Needs FACTUS_REDIS_URL and no
     Factus credentials. Submitting a file again is safe: the same reference with the same payload is one document.
+    Calls have no reference: an e-mail goes out again, unless its envelope has the same "id".
 
     \b
     Exit status: 0 pushed (with --wait: all succeeded), 1 failed, 2 wrong usage or an unreadable file.
@@ -141,8 +144,9 @@ def _show(pushed: list[Pushed], timeout_s: float) -> None:
     if summary.n_open:
         rows.append(["still open", str(summary.n_open)])
     show_table(["outcome", "jobs"], rows, right=(1,))
-    if summary.first_number:
-        click.echo(f"Validated in total {summary.total:,.2f}; numbers {summary.first_number} to {summary.last_number}")
+    for one in summary.families:
+        click.echo(_family_line(one))
+    _show_calls(summary.completed)
     if summary.failures:
         failures = [
             [one.job.reference or str(one.job.id), one.outcome.code, one.outcome.message, one.job.place]
@@ -156,6 +160,24 @@ def _show(pushed: list[Pushed], timeout_s: float) -> None:
             "see factus-worker status, and whether a worker runs.",
             err=True,
         )
+
+
+def _family_line(one: FamilySum) -> str:
+    total = f", in total {one.total:,.2f}" if one.total is not None else ""
+    numbers = f", numbers {one.first_number} to {one.last_number}" if one.first_number != one.last_number else ""
+    number = f", number {one.first_number}" if one.first_number and not numbers else ""
+    return f"Validated {one.family}: {one.n_validated}{total}{numbers or number}"
+
+
+def _show_calls(completed: Sequence[Pushed]) -> None:
+    """What calls have answered, in a sentence each; the answers themselves are long, and in the results."""
+    if not completed:
+        return
+    shown = [one for one in completed if one.outcome][:_MOST_CALLS]
+    rows = [[one.job.type, one.job.reference or str(one.job.id), one.outcome.message] for one in shown if one.outcome]
+    show_table(["call", "about", "answer"], rows)
+    left = f", {len(completed) - len(shown)} more" if len(completed) > len(shown) else ""
+    click.echo(f"In full{left}: factus-worker results --type '*.completed' --json")
 
 
 @contextmanager

@@ -29,6 +29,15 @@ _RETRIED: Final = re.compile(r"(.+)\.r([1-9][0-9]{0,4})")
 _LONGEST_BASE: Final = 120
 """Leaves room in the 128 characters of an id for ``.r100000``."""
 
+_NOT_REPEATED: Final = {
+    "email": "the e-mail may have been sent already",
+    "emit_event": "the RADIAN event may be registered already",
+}
+"""What is done again each time it is asked for, and cannot be looked up at Factus: by verb, what that means."""
+
+_FOLLOWER: Final = "~"
+"""Stands in the ids of the service's own jobs, and in no id that can be pushed."""
+
 _NO_ACCOUNT: Final = "?"
 """Where the ledger keeps refusals of jobs whose account could not be read."""
 
@@ -83,7 +92,14 @@ class Letter:
     @property
     def is_of_accepted_job(self) -> bool:
         """Whether the job was accepted and failed later; ``raw`` is then an envelope of ours, not what was pushed."""
-        return str(self.event.get("type", "")).endswith(".failed")
+        return str(self.event.get("type", "")).endswith((".failed", ".archived"))
+
+    @property
+    def may_be_done(self) -> str:
+        """What the job may have done although it failed, and would do again; empty when it is safe to push again."""
+        verb = str(_object(self.raw).get("type", "")).partition(".")[2]
+        # The code of every end after which nobody knows; it is also that of a long outage, which asks once too often.
+        return _NOT_REPEATED.get(verb, "") if self.reason == "factus.unavailable" else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +193,8 @@ class DeadLetters:
         """The job and what it was pushed again as, from the ledger; letters of the same job or reference."""
         base, n = parted(letter.job_id)
         ids = [base, *(f"{base}.r{k}" for k in range(max(n - _MOST_RECORDS, 0) + 1, n + 1))]
+        document, follows, _ = base.partition(_FOLLOWER)
+        ids = [document, *ids] if follows else ids
         records = [await self._record(letter.account, job_id) for job_id in ids]
         others = [
             other
@@ -243,7 +261,12 @@ def parted(job_id: str) -> tuple[str, int]:
 
 
 def retry_id(base: str, n: int) -> str:
-    """The id of the *n*-th repetition. A base that leaves no room is cut, and told from its likes by a digest."""
+    """
+    The id of the *n*-th repetition: one that can be pushed.
+
+    A base that leaves no room is cut, and told from its likes by a digest.
+    """
+    base = base.replace(_FOLLOWER, ".")
     if len(base) > _LONGEST_BASE:
         base = f"{base[: _LONGEST_BASE - 9]}-{hashlib.sha256(base.encode()).hexdigest()[:8]}"
     return f"{base}.r{n}"
@@ -269,8 +292,8 @@ def repeat_of(letter: Letter, keys: Keys, own_streams: frozenset[str]) -> Repeat
 
 def lost_fields(letter: Letter, record: JobRecord | None) -> tuple[str, ...]:
     """What an accepted job said and its letter does not carry: when it may run, and its place in the lane."""
-    if not letter.is_of_accepted_job:
-        return ()
+    if not letter.is_of_accepted_job or _FOLLOWER in letter.job_id:
+        return ()  # a job of the service's own was given nothing by anybody
     if record is None:
         return ("any priority, not_before, expires_at and issue_on that it had",)
     said = {
@@ -292,8 +315,12 @@ def _document_key(letter: Letter, envelope: Mapping[str, Any], keys: Keys) -> st
 
 
 def _is_related(other: Letter, letter: Letter) -> bool:
-    is_same_job = parted(other.job_id)[0] == parted(letter.job_id)[0]
+    is_same_job = _base(other) == _base(letter)
     return is_same_job or bool(letter.reference_code and other.reference_code == letter.reference_code)
+
+
+def _base(letter: Letter) -> str:
+    return parted(letter.job_id)[0].replace(_FOLLOWER, ".")
 
 
 def _object(raw: bytes) -> dict[str, Any]:

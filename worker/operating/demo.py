@@ -1,5 +1,5 @@
 """
-The stage of the demo: its folder, the processes that it starts and stops, and what the local Factus saw.
+The stage of the demo: its folder, and the processes that it starts and stops.
 
 Nothing here reaches beyond this machine: the children get no ``FACTUS_`` variable of the caller and run in the demo's
 folder, where no ``.env`` of his is read, so that production credentials cannot take part by accident.
@@ -7,9 +7,7 @@ folder, where no ``.env`` of his is read, so that production credentials cannot 
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -19,11 +17,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from typing import Final
 
 from jobs.errors import ConfigurationError, ServiceError
 from worker import embedded_redis
@@ -31,6 +26,9 @@ from worker.settings import environment_for_child
 
 MARK: Final = ".factus-demo"
 ACCOUNTS: Final = ("andina", "caribe")
+ARCHIVE: Final = "archive"
+"""The folder in the demo's folder to which files are archived."""
+
 _STOP_S: Final = 35.0
 """Longer than a worker's drain."""
 
@@ -217,44 +215,12 @@ def worker_variables(folder: Path, accounts: Path) -> dict[str, str]:
         "FACTUS_REDIS_URL": f"embedded:{folder}",
         "FACTUS_ACCOUNTS_FILE": str(accounts),
         "FACTUS_LOG_FORMAT": "json",
+        "FACTUS_ARCHIVE_URL": (folder / ARCHIVE).as_uri(),
+        # Four hours in earnest: here somebody watches.
+        "FACTUS_RADIAN_INTERVAL": "1s",
     }
 
 
 def _last_words(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return " / ".join(lines[-3:]) or "it said nothing"
-
-
-@dataclass(frozen=True, slots=True)
-class FactusSaw:
-    """The sandbox's own record, over both accounts."""
-
-    totals: dict[str, int]
-    documents: dict[tuple[str, str], tuple[str, Decimal]]
-    """(account, reference) -> number and total of every validated document."""
-
-
-async def what_factus_saw(base_url: str) -> FactusSaw:
-    """Ask the sandbox for its report. Its control routes count in no limit."""
-    report = await asyncio.to_thread(_get, base_url, "/_sandbox/report")
-    documents: dict[tuple[str, str], tuple[str, Decimal]] = {}
-    for account in ACCOUNTS:
-        path = f"/_sandbox/documents?account={quote(user_of(account))}&state=validated"
-        for document in await asyncio.to_thread(_get, base_url, path):
-            documents[account, document["reference_code"]] = (document["number"], Decimal(document["total"]))
-    return FactusSaw(report["totals"], documents)
-
-
-def _get(base_url: str, path: str) -> Any:
-    connection = HTTPConnection(urlsplit(base_url).netloc, timeout=10)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != 200:
-            raise ServiceError(f"The sandbox answered {answer.status} to {path}")
-        return json.loads(body)
-    except (OSError, HTTPException) as exc:
-        raise ServiceError(f"The sandbox does not answer: {exc}") from exc
-    finally:
-        connection.close()

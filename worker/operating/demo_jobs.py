@@ -15,12 +15,12 @@ from typing import Any, Final
 from schemas import money, strict_json
 from schemas.amounts import amounts_of
 from schemas.check_digit import check_digit
+from schemas.example_payloads import example
 from schemas.preflight import FAMILIES
 from schemas.shape import Walk
 from worker.operating.job_files import Job
 
 BATCH: Final = "demo"
-FIRST_REFERENCE: Final = "DEMO-0001"
 _CENTS: Final = Decimal("0.01")
 _COMPANIES: Final = (
     ("900100200", "Comercializadora La Sabana SAS", "11001"),
@@ -57,9 +57,14 @@ class DemoJob:
 def example_jobs(bodies: Mapping[str, dict[str, Any]], account: str) -> list[DemoJob]:
     """The official bodies, each under a reference code of its own: many of them share one."""
     return [
-        _issue(f"ejemplo-{n}", account, {**body, "reference_code": f"EJEMPLO-{name.upper()}"})
+        demo_job(f"ejemplo-{n}", account, {**body, "reference_code": f"EJ-{_short(name).upper()}"})
         for n, (name, body) in enumerate(sorted(bodies.items()), 1)
     ]
+
+
+def _short(name: str) -> str:
+    """The name of an example without the parts that most have, so that a line has room for it."""
+    return name.removeprefix("estandar-").removeprefix("derived-").replace("ingreso-", "")
 
 
 def generated_jobs(n_jobs: int, accounts: Mapping[str, int], *, seed: int) -> list[DemoJob]:
@@ -74,7 +79,7 @@ def generated_jobs(n_jobs: int, accounts: Mapping[str, int], *, seed: int) -> li
     draw = random.Random(seed)
     draw.shuffle(names)
     return [
-        _issue(
+        demo_job(
             f"lote-{n}",
             name,
             an_invoice(f"DEMO-{n:04d}", draw),
@@ -111,13 +116,16 @@ def wrong_jobs(account: str, *, seed: int) -> list[DemoJob]:
     unpaid["payment_details"][0]["amount"] = f"{Decimal(unpaid['payment_details'][0]['amount']) - 1000:.2f}"
     digit = an_invoice("MAL-DIGITO-VERIFICACION", draw)
     digit["customer"] = _company(_COMPANIES[0]) | {"dv": str((int(check_digit(_COMPANIES[0][0]) or 0) + 1) % 10)}
+    note = {**example("credit_note.issue"), "reference_code": "MAL-NOTA-SIN-FACTURA"}
+    del note["bill_number"]
     broken = '{"type": "invoice.issue", "account": "' + account + '", "payload": {"reference_code": "MAL-JSON'
     return [
-        _issue("mal-1", account, unknown_key, expected="payload.invalid"),
-        _issue("mal-2", account, unpaid, expected="payload.invalid"),
-        _issue("mal-3", account, digit, expected="payload.invalid"),
-        _issue("mal-4", "pacifico", an_invoice("MAL-CUENTA", draw), expected="account.unknown"),
-        _issue("mal-5", account, an_invoice("MAL-TIPO", draw), type_="invoice.print", expected="envelope.invalid"),
+        demo_job("mal-1", account, unknown_key, expected="payload.invalid"),
+        demo_job("mal-2", account, unpaid, expected="payload.invalid"),
+        demo_job("mal-3", account, digit, expected="payload.invalid"),
+        demo_job("mal-4", "pacifico", an_invoice("MAL-CUENTA", draw), expected="account.unknown"),
+        demo_job("mal-5", account, an_invoice("MAL-TIPO", draw), type_="invoice.print", expected="envelope.invalid"),
+        demo_job("mal-6", account, note, type_="credit_note.issue", expected="payload.invalid"),
         DemoJob(Job("demo", broken, None, None, "MAL-JSON", has_own_id=False), "envelope.invalid"),
     ]
 
@@ -128,7 +136,7 @@ def is_create_body(body: object) -> bool:
 
 
 def n_jobs_by_account(jobs: Iterable[DemoJob]) -> dict[str, int]:
-    """How many jobs of each account should be validated."""
+    """How many jobs of each account should succeed."""
     counts: dict[str, int] = {}
     for one in jobs:
         if not one.expected_code and one.job.account:
@@ -136,7 +144,7 @@ def n_jobs_by_account(jobs: Iterable[DemoJob]) -> dict[str, int]:
     return counts
 
 
-def _issue(
+def demo_job(
     job_id: str,
     account: str,
     payload: dict[str, Any],
@@ -145,8 +153,10 @@ def _issue(
     expected: str = "",
     **envelope: Any,
 ) -> DemoJob:
+    """A job in its envelope, and how it has to end."""
     text = strict_json.dump({"id": job_id, "type": type_, "account": account, **envelope, "payload": payload})
-    return DemoJob(Job("demo", text, job_id, account, payload["reference_code"], has_own_id=False), expected)
+    reference = payload.get("reference_code") or payload.get("number") or ""
+    return DemoJob(Job("demo", text, job_id, account, reference, has_own_id=False, type=type_), expected)
 
 
 def _customer(draw: random.Random) -> dict[str, Any]:

@@ -64,7 +64,11 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job ready to be pushed: its text, and what is needed to find its event again."""
+    """
+    One job ready to be pushed: its text, and what is needed to find its event again.
+
+    ``reference`` is what a person knows it by: the reference code, or the number of the document that a call is about.
+    """
 
     place: str
     text: str
@@ -72,6 +76,7 @@ class Job:
     account: str | None
     reference: str
     has_own_id: bool
+    type: str = ""
 
 
 def read_rows(path: str, stdin: BinaryIO) -> Iterator[Row | BadRow]:
@@ -148,16 +153,21 @@ def fill(value: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
 def _job(row: Row, envelope: dict[str, Any], own_id: str) -> Job:
     has_own_id = "id" in envelope
     named = {"id": envelope.pop("id", own_id), **envelope}
-    payload = named["payload"]
-    reference = payload.get("reference_code") if isinstance(payload, dict) else None
+    payload = named["payload"] if isinstance(named["payload"], dict) else {}
     return Job(
         place=row.place,
         text=strict_json.dump(named),
-        id=named["id"] if isinstance(named["id"], str) else None,
-        account=named["account"] if isinstance(named.get("account"), str) else None,
-        reference=reference if isinstance(reference, str) else "",
+        id=_text(named["id"]) or None,
+        account=_text(named.get("account")) or None,
+        reference=_text(payload.get("reference_code")) or _text(payload.get("number")),
         has_own_id=has_own_id,
+        type=_text(named.get("type")),
     )
+
+
+def _text(value: object) -> str:
+    """What a producer wrote, where it is the text that it should be: what is wrong with it is the intake's word."""
+    return value if isinstance(value, str) else ""
 
 
 def _lines(source: str, data: bytes) -> Iterator[Row | BadRow]:

@@ -201,8 +201,8 @@ def line_of(raw: bytes) -> str:
     reference = event["reference_code"] or event["job_id"] or event["account"] or "-"
     columns = [
         f"{at:%Y-%m-%d %H:%M:%S}",
-        f"{event['type']:<18}",
-        f"{reference:<32}",
+        f"{event['type']:<26}",
+        f"{reference:<24}",
         f"{found or '-':<20}",
         event["message"],
     ]

@@ -1,32 +1,28 @@
 """
-What ``status`` sees: workers, intake, lanes, accounts, and one document or job, read from Redis as they are just now.
+What ``status`` sees: workers, intake, lanes and accounts, read from Redis as they are just now.
 
-Reading only. The text of a token is never asked for. What the facts mean is said by ``explaining.py``.
+Reading only. The text of a token is never asked for. One document or job is found by ``finding.py``; what the facts
+mean is said by ``explaining.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from jobs.families import FAMILIES
-from schemas import strict_json
-from schemas.records import JobRecord
+from jobs.following import TRACK
+from jobs.registry import CALLS_LANE
 from worker.intake import GROUP
 from worker.keys import Keys
 from worker.lagging import GroupSeen, groups_of
 from worker.rate_limit import window_ms
 from worker.settings import Account
 
-_SCANNED_RESULTS: Final = 20_000
-_SCANNED_JOBS: Final = 2_000
-_PAGE: Final = 1_000
-_NO_ACCOUNT: Final = "?"
-"""Where the ledger keeps refusals of jobs whose account could not be read."""
+_SCAN_COUNT: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,11 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class LaneSeen:
-    """One queue of jobs. ``next_look_ms`` is 0 when no look is planned: the end of a job makes the next one."""
+    """
+    One queue of jobs. ``next_look_ms`` is 0 when no look is planned: the end of a job makes the next one.
+
+    ``n_tracking`` of those that come later watch RADIAN events; ``n_ahead`` documents of the account go before calls.
+    """
 
     name: str
     account: str
@@ -70,7 +70,14 @@ class LaneSeen:
     n_in_flight: int
     hold: Hold | None
     next_look_ms: int
-    backlog_s: float
+    backlog_s: float = 0.0
+    n_tracking: int = 0
+    n_ahead: int = 0
+
+    @property
+    def is_calls(self) -> bool:
+        """Whether these are the jobs that issue nothing; else documents of one family, issued one at a time."""
+        return self.name.endswith(f"/{CALLS_LANE}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +110,6 @@ class Overview:
     groups: tuple[GroupSeen, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A job, and what stands around it."""
-
-    job: JobRecord
-    now_ms: int
-    lane: LaneSeen | None
-    account: AccountSeen
-    rank: int | None
-    """Jobs before it in its lane."""
-    issued_by: str
-    """Id of the job that issues, or has issued, its document."""
-    n_workers: int
-
-
 class StatusReader:
     """Reads the state of one namespace."""
 
@@ -141,50 +133,31 @@ class StatusReader:
     async def overview(self) -> Overview:
         """All of it. Not one instant: the parts are read one after the other."""
         now_ms = await self.now_ms()
-        workers = await self._workers(now_ms)
-        lane_names = sorted(name.decode() for name in await self._call("SMEMBERS", self._keys.lanes()))
-        names = await self._account_names(workers, lane_names)
-        accounts = {name: await self._account(name, now_ms) for name in names}
-        lanes = [await self._lane(name, accounts[name.partition("/")[0]], now_ms) for name in lane_names]
+        workers = await self.workers(now_ms)
+        lane_names = await self._lane_names()
+        names = self._account_names(workers, lane_names)
+        accounts = {name: await self.account(name, now_ms) for name in names}
+        lanes = await self._lanes(lane_names, accounts, now_ms)
         leader = await self._call("GET", self._keys.leader("intake"))
         return Overview(
             now_ms=now_ms,
             workers=workers,
             intake_leader=leader.decode() if leader else "",
             intakes=tuple([await self._intake(stream) for stream in self._job_streams()]),
-            lanes=tuple(lanes),
+            lanes=lanes,
             accounts=tuple(accounts.values()),
             n_dead=await self._call("XLEN", self._keys.dead()),
             groups=await groups_of(self._redis, self._keys.outcomes(self._own()), self._results_maxlen),
         )
 
-    async def find(self, wanted: str, *, account: str | None = None, family: str | None = None) -> list[Found]:
-        """Every job that has *wanted* as its document's reference or as its own id."""
-        now_ms = await self.now_ms()
-        workers = await self._workers(now_ms)
-        lane_names = [name.decode() for name in await self._call("SMEMBERS", self._keys.lanes())]
-        names = [account] if account else [*(await self._account_names(workers, lane_names)), _NO_ACCOUNT]
-        jobs = [job for name in names for job in await self._jobs_of(wanted, name, family)]
-        return [await self._around(job, now_ms, len(workers)) for job in jobs]
+    async def account_names(self, workers: Sequence[WorkerSeen]) -> list[str]:
+        """Every account that is configured here, served by a worker, or has work."""
+        return self._account_names(workers, await self._lane_names())
 
-    async def last_event(self, wanted: str, account: str | None = None) -> dict[str, Any] | None:
-        """The newest event of a reference or job id among the latest results: what is refused at once has no record."""
-        for stream in self._result_streams():
-            async for fields in self._backwards(stream, _SCANNED_RESULTS):
-                named = (fields.get(b"reference_code", b"").decode(), fields.get(b"job_id", b"").decode())
-                if wanted in named and account in (None, fields.get(b"account", b"").decode()):
-                    event: dict[str, Any] = strict_json.parse(fields[b"event"])
-                    return event
-        return None
-
-    async def is_pushed(self, wanted: str) -> bool:
-        """Whether a job of that reference or id stands among the oldest that no worker has taken in."""
-        for stream in self._job_streams():
-            for entry, fields in await self._redis.xrange(stream, count=_SCANNED_JOBS):
-                raw = fields.get(b"job", b"")
-                if wanted == entry.decode() or (wanted.encode() in raw and wanted in _names_of(raw)):
-                    return True
-        return False
+    async def lanes_of(self, account: AccountSeen, now_ms: int) -> dict[str, LaneSeen]:
+        """The lanes of one account that have work, by name."""
+        names = [name for name in await self._lane_names() if name.partition("/")[0] == account.name]
+        return {lane.name: lane for lane in await self._lanes(names, {account.name: account}, now_ms)}
 
     async def now_ms(self) -> int:
         seconds, micros = await self._redis.time()
@@ -200,10 +173,7 @@ class StatusReader:
     def _job_streams(self) -> list[str]:
         return [self._keys.jobs(), *(self._keys.jobs(name) for name in self._own())]
 
-    def _result_streams(self) -> list[str]:
-        return [self._keys.results(), *(self._keys.results(name) for name in self._own())]
-
-    async def _workers(self, now_ms: int) -> tuple[WorkerSeen, ...]:
+    async def workers(self, now_ms: int) -> tuple[WorkerSeen, ...]:
         found: list[WorkerSeen] = []
         for raw, at_ms in await self._redis.zrange(self._keys.workers(), 0, -1, withscores=True):
             facts = await self._text_hash(self._keys.worker(raw.decode()))
@@ -221,11 +191,11 @@ class StatusReader:
                 )
         return tuple(sorted(found, key=lambda worker: worker.id))
 
-    async def _account_names(self, workers: Sequence[WorkerSeen], lanes: Sequence[str]) -> list[str]:
+    def _account_names(self, workers: Sequence[WorkerSeen], lanes: Sequence[str]) -> list[str]:
         names = set(self._accounts) | {lane.partition("/")[0] for lane in lanes}
         return sorted(names.union(*(worker.accounts for worker in workers)))
 
-    async def _account(self, name: str, now_ms: int) -> AccountSeen:
+    async def account(self, name: str, now_ms: int) -> AccountSeen:
         known = self._accounts.get(name)
         limit = known.rate_limit if known else self._default_limit
         window_s = known.rate_window if known else self._default_window_s
@@ -247,20 +217,31 @@ class StatusReader:
             token_life_s=max(int(expires_at or 0) - now_ms, 0) / 1000,
         )
 
-    async def _lane(self, name: str, account: AccountSeen, now_ms: int) -> LaneSeen:
-        n_waiting = await self._call("ZCARD", self._keys.waiting(name))
-        hold = _hold(await self._text_hash(self._keys.lane(name)), now_ms)
-        look = await self._redis.zscore(self._keys.lanes_due(), name)
-        return LaneSeen(
+    async def _lane_names(self) -> list[str]:
+        return sorted(name.decode() for name in await self._call("SMEMBERS", self._keys.lanes()))
+
+    async def _lanes(
+        self, names: Iterable[str], accounts: Mapping[str, AccountSeen], now_ms: int
+    ) -> tuple[LaneSeen, ...]:
+        queues = [await self._queue(name, now_ms) for name in names]
+        return tuple(with_backlog(queue, queues, accounts[queue.account], now_ms) for queue in queues)
+
+    async def _queue(self, name: str, now_ms: int) -> LaneSeen:
+        """A lane by itself, without what its neighbours do to it."""
+        lane = LaneSeen(
             name=name,
-            account=account.name,
-            n_waiting=n_waiting,
+            account=name.partition("/")[0],
+            n_waiting=await self._call("ZCARD", self._keys.waiting(name)),
             n_later=await self._call("ZCARD", self._keys.later(name)),
             n_in_flight=await self._call("ZCARD", self._keys.flight(name)),
-            hold=hold,
-            next_look_ms=int(look or 0),
-            backlog_s=backlog_s(n_waiting, account, hold, now_ms),
+            hold=_hold(await self._text_hash(self._keys.lane(name)), now_ms),
+            next_look_ms=int(await self._redis.zscore(self._keys.lanes_due(), name) or 0),
         )
+        return replace(lane, n_tracking=await self._n_tracking(name)) if lane.is_calls and lane.n_later else lane
+
+    async def _n_tracking(self, lane: str) -> int:
+        found = self._redis.zscan_iter(self._keys.later(lane), match=f"*~{TRACK}", count=_SCAN_COUNT)
+        return len({job_id async for job_id, _ in found})  # a scan may give one twice
 
     async def _intake(self, stream: str) -> IntakeSeen:
         n_pending = 0
@@ -272,68 +253,41 @@ class StatusReader:
             pass  # nothing was ever pushed there and no worker has started: no stream
         return IntakeSeen(stream, await self._call("XLEN", stream), n_pending)
 
-    async def _jobs_of(self, wanted: str, account: str, family: str | None) -> list[JobRecord]:
-        ids = [wanted]
-        for name in [family] if family else FAMILIES:
-            issuer = await self._call("HGET", self._keys.document(account, name, wanted), "job")
-            if issuer:
-                ids.append(issuer.decode())
-        jobs = [await self._job(account, job_id) for job_id in dict.fromkeys(ids)]
-        return [job for job in jobs if job and family in (None, job.family)]
-
-    async def _job(self, account: str, job_id: str) -> JobRecord | None:
-        stored = dict(await self._call("HGETALL", self._keys.job(account, job_id)))
-        return JobRecord.from_hash(stored) if stored else None
-
-    async def _around(self, job: JobRecord, now_ms: int, n_workers: int) -> Found:
-        account = await self._account(job.account, now_ms)
-        issued_by = ""
-        if job.family and job.reference_code:
-            document = self._keys.document(job.account, job.family, job.reference_code)
-            issued_by = (await self._call("HGET", document, "job") or b"").decode()
-        rank = await self._call("ZRANK", self._keys.waiting(job.lane), job.id) if job.lane else None
-        lane = await self._lane(job.lane, account, now_ms) if job.lane else None
-        return Found(job, now_ms, lane, account, rank, issued_by, n_workers)
-
-    async def _backwards(self, stream: str, most: int) -> AsyncIterator[dict[bytes, bytes]]:
-        end = "+"
-        for _ in range(most // _PAGE):
-            page = await self._redis.xrevrange(stream, max=end, count=_PAGE)
-            for _, fields in page:
-                yield fields
-            if len(page) < _PAGE:
-                return
-            end = f"({page[-1][0].decode()}"
-
     async def _text_hash(self, key: str) -> dict[str, str]:
         return {name.decode(): value.decode() for name, value in dict(await self._call("HGETALL", key)).items()}
 
 
-def backlog_s(n_waiting: int, account: AccountSeen, hold: Hold | None, now_ms: int) -> float:
-    """
-    How long the jobs that wait will need, seconds: the end of a hold, then one call for each within the allowance.
+def with_backlog(lane: LaneSeen, lanes: Iterable[LaneSeen], account: AccountSeen, now_ms: int) -> LaneSeen:
+    """A lane with what its account's other lanes take of the allowance that they share."""
+    if not lane.n_waiting:
+        return lane
+    issuing = [
+        other.n_waiting
+        for other in lanes
+        if other.account == lane.account and other.name != lane.name and not other.is_calls and not other.hold
+    ]
+    # Calls stand behind documents; families take turns, so that a shorter queue is through before a longer one.
+    n_ahead = sum(issuing) if lane.is_calls else 0
+    n_beside = n_ahead if lane.is_calls else sum(min(n, lane.n_waiting) for n in issuing)
+    needs_s = backlog_s(lane.n_waiting + n_beside, account, lane.hold, now_ms)
+    return replace(lane, n_ahead=n_ahead, backlog_s=needs_s)
 
-    What the allowance has left goes at once, so it counts for nothing; Factus's own slowness is not foreseen.
+
+def backlog_s(n_calls: int, account: AccountSeen, hold: Hold | None, now_ms: int) -> float:
     """
-    if not n_waiting:
+    How long so many calls will need, seconds: the end of a hold, then what the allowance lets go.
+
+    What the allowance has left goes at once, so it counts for nothing; Factus's own slowness is not foreseen, nor that
+    a job may need several calls.
+    """
+    if not n_calls:
         return 0.0
     holds = [one.until_ms for one in (hold, account.hold) if one]
     held_s = max([until - now_ms for until in holds], default=0) / 1000
-    n_later = max(n_waiting - max(account.limit - account.n_used, 0), 0)
+    n_later = max(n_calls - max(account.limit - account.n_used, 0), 0)
     return held_s + n_later * account.window_s / account.limit
 
 
 def _hold(stored: Mapping[str, str], now_ms: int) -> Hold | None:
     until_ms = int(stored.get("hold_until") or 0)
     return Hold(stored.get("hold_reason", ""), until_ms) if until_ms > now_ms else None
-
-
-def _names_of(raw: bytes) -> tuple[object, object]:
-    try:
-        job = strict_json.parse(raw)
-    except strict_json.JsonRefused:
-        return (None, None)
-    payload = job.get("payload") if isinstance(job, dict) else None
-    if not isinstance(payload, dict):
-        return (job.get("id") if isinstance(job, dict) else None, None)
-    return (job.get("id"), payload.get("reference_code"))

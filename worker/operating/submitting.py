@@ -118,7 +118,7 @@ class Watch:
 
     redis: Redis
     keys: Keys
-    pushed: Sequence[Pushed]
+    pushed: list[Pushed]
     places: dict[str, str]
     on_event: Callable[[dict[str, Any], Pushed], None] = lambda _event, _pushed: None
     default_account: str | None = None
@@ -126,7 +126,13 @@ class Watch:
     _by_entry: dict[str, Pushed] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        for one in self.pushed:
+        pushed, self.pushed = self.pushed, []
+        self.follow(pushed)
+
+    def follow(self, pushed: Sequence[Pushed]) -> None:
+        """Wait for these jobs as well. None of their events is missed that :meth:`turn` has not read yet."""
+        for one in pushed:
+            self.pushed.append(one)
             self._by_entry[one.entry] = one
             if one.job.id is not None:
                 self._by_id.setdefault(one.job.id, []).append(one)
@@ -143,9 +149,13 @@ class Watch:
         while self.n_open:
             if monotonic() >= gives_up_at:
                 return False
-            if not await self._read():
-                await self._ask_the_ledger()
+            await self.turn()
         return True
+
+    async def turn(self) -> None:
+        """Read what has come, or wait half a second for it."""
+        if not await self._read():
+            await self._ask_the_ledger()
 
     async def _read(self) -> bool:
         # Followed by short blocking reads: the client's own read timeout is 5 s.
@@ -158,17 +168,20 @@ class Watch:
         return bool(reply)
 
     def take(self, job_id: str, raw: bytes) -> None:
-        """Enter one event, if it is of one of our jobs."""
+        """Enter one event, if it is of one of our jobs; what follows a document comes after its end."""
         # An entry's own id answers what had no usable id, and a conflict of ids; it is the more exact of the two.
         by_entry = self._by_entry.get(job_id)
-        concerned = [by_entry] if by_entry else [one for one in self._by_id.get(job_id, ()) if one.outcome is None]
+        concerned = [by_entry] if by_entry else self._by_id.get(job_id, ())
         if not concerned:
             return
         event = strict_json.parse(raw)
+        ends = is_final(event["type"])
         for one in concerned:
             if one.job.account and event["account"] and one.job.account != event["account"]:
                 continue
-            if is_final(event["type"]):
+            if ends and one.outcome and not by_entry:
+                continue
+            if ends:
                 one.outcome = outcome_of(event)
             self.on_event(event, one)
 
@@ -230,14 +243,25 @@ def _money(value: object) -> Decimal | None:
 
 
 @dataclass(frozen=True, slots=True)
+class FamilySum:
+    """What was validated of one family. ``total`` is None where its documents have none."""
+
+    family: str
+    n_validated: int
+    total: Decimal | None
+    first_number: str
+    last_number: str
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A run of jobs in figures."""
 
     counts: dict[str, int]
     n_open: int
-    total: Decimal
-    first_number: str
-    last_number: str
+    families: tuple[FamilySum, ...]
+    completed: tuple[Pushed, ...]
+    """Jobs that issue nothing and have done what they were asked."""
     failures: tuple[Pushed, ...]
 
     @property
@@ -248,13 +272,27 @@ class Summary:
 def summarize(pushed: Sequence[Pushed]) -> Summary:
     """Add up what came of the jobs."""
     outcomes = [one.outcome for one in pushed if one.outcome]
-    validated = [outcome for outcome in outcomes if outcome.type.endswith(".validated")]
-    numbers = sorted((outcome.number for outcome in validated if outcome.number), key=lambda text: (len(text), text))
+    by_family: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        family, _, ending = outcome.type.rpartition(".")
+        if ending == "validated":
+            by_family.setdefault(family, []).append(outcome)
     return Summary(
         counts=dict(sorted(Counter(outcome.type for outcome in outcomes).items())),
         n_open=sum(one.outcome is None for one in pushed),
-        total=sum((outcome.total for outcome in validated if outcome.total is not None), Decimal(0)),
+        families=tuple(_family_sum(family, validated) for family, validated in sorted(by_family.items())),
+        completed=tuple(one for one in pushed if one.outcome and one.outcome.type.endswith(".completed")),
+        failures=tuple(one for one in pushed if one.outcome and not one.outcome.success),
+    )
+
+
+def _family_sum(family: str, validated: Sequence[Outcome]) -> FamilySum:
+    numbers = sorted((outcome.number for outcome in validated if outcome.number), key=lambda text: (len(text), text))
+    totals = [outcome.total for outcome in validated if outcome.total is not None]
+    return FamilySum(
+        family=family,
+        n_validated=len(validated),
+        total=sum(totals, Decimal(0)) if totals else None,
         first_number=numbers[0] if numbers else "",
         last_number=numbers[-1] if numbers else "",
-        failures=tuple(one for one in pushed if one.outcome and not one.outcome.success),
     )

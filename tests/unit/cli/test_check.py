@@ -5,8 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import pytest
+
+from jobs.registry import JOB_TYPES
+from schemas.example_payloads import example
 from tests.builders import a_bill
-from worker.operating.checking import Finding, check_rows
+from tests.unit.schemas.examples import EXAMPLES, Example
+from worker.operating.checking import Counts, Finding, check_rows, counts_of
 from worker.operating.job_files import BadRow, Row
 
 TODAY = date(2026, 11, 30)
@@ -41,3 +46,58 @@ def test_reference_with_two_contents_is_doubtful() -> None:
     rows = [Row("f", 1, a_bill()), Row("f", 2, a_bill(observation="otra")), Row("f", 3, a_bill())]
     found = [one for one in check_rows(rows, "invoice.issue", today=TODAY) if one.code == "reference.conflict"]
     assert [(one.line, one.is_error) for one in found] == [(2, False)]
+
+
+@pytest.mark.parametrize("name", sorted(JOB_TYPES))
+def test_every_job_type_is_checked_bare_and_in_an_envelope(name: str) -> None:
+    good = [Row("f", 1, example(name)), Row("f", 2, {"type": name, "account": "acme", "payload": example(name)})]
+    assert [one for one in check_rows(good, name, today=TODAY) if one.is_error] == []
+    bad = [Row("f", 1, example(name) | {"sobra": 1})]
+    assert [one.field for one in check_rows(bad, name, today=TODAY)] == ["sobra"]
+
+
+@pytest.mark.parametrize("body", [one for one in EXAMPLES if one.is_balanced], ids=lambda one: one.name)
+def test_official_bodies_pass_under_their_type(body: Example) -> None:
+    found = check_rows([Row("f", 1, body.payload)], f"{body.family}.issue", today=date(2026, 9, 15))
+    assert [one for one in found if one.is_error] == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "options", "field", "word"),
+    [
+        ("payroll_adjustment.issue", {"archive": ["pdf", "xml"]}, "archive", "solo tiene xml"),
+        ("invoice.email", {"archive": ["pdf"]}, "archive", "no emite documentos"),
+        ("invoice.issue", {"track_radian": True}, "track_radian", "facturas a crédito"),
+    ],
+)
+def test_options_that_the_job_cannot_have_are_doubtful(
+    type_: str, options: dict[str, Any], field: str, word: str
+) -> None:
+    rows = [Row("f", 1, {"type": type_, "options": options, "payload": example(type_)})]
+    (found,) = check_rows(rows, "invoice.issue", today=TODAY)
+    assert (found.is_error, found.code, found.field) == (False, "option.unavailable", f"envelope.options.{field}")
+    assert word in found.message
+
+
+def test_an_option_that_does_not_exist_is_an_error() -> None:
+    found = errors({"type": "invoice.issue", "options": {"archive": ["html"]}, "payload": a_bill()})
+    assert [one.field for one in found] == ["envelope.options.archive.0"]
+
+
+def test_id_with_two_contents_is_doubtful() -> None:
+    email = {"type": "invoice.email", "id": "same", "payload": {"number": "A", "email": "a@b.co"}}
+    rows = [
+        Row("f", 1, email),
+        Row("f", 2, email),
+        Row("f", 3, {**email, "payload": {"number": "B", "email": "a@b.co"}}),
+    ]
+    found = check_rows(rows, "invoice.issue", today=TODAY)
+    assert [(one.line, one.field, one.is_error) for one in found] == [(3, "envelope.id", False)]
+
+
+def test_each_job_counts_once_by_the_worst_of_it() -> None:
+    warned = {"type": "invoice.issue", "options": {"track_radian": True}, "payload": a_bill(reference_code="W")}
+    wrong = a_bill(reference_code="E") | {"a": 1, "b": 2}
+    rows = [Row("f", n, value) for n, value in enumerate((a_bill(), warned, wrong), 1)]
+    found = check_rows([*rows, BadRow("f", 4, "not JSON")], "invoice.issue", today=TODAY)
+    assert counts_of(found, 4) == Counts(4, n_fine=1, n_warned=1, n_wrong=2)

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from jobs.errors import ConfigurationError
+from jobs.registry import JOB_TYPES
 from tests.builders import a_bill
 from worker.__main__ import COMMANDS
 from worker.cli.console import plain_lines
@@ -27,6 +28,7 @@ except SystemExit:
 heavy = {"pydantic", "redis", "arq", "rich", "httpx", "structlog"}
 print("loaded:", *sorted(heavy & {name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 """
+_NAMED = ("submit", "check", "results", "status", "demo", "contract")
 _WITH_HELP = ([], ["submit"], ["check"], ["results"], ["status"], ["demo"])
 
 
@@ -34,9 +36,7 @@ def run(*arguments: str, stdin: str = "") -> Result:
     return CliRunner().invoke(cli, list(arguments), input=stdin)
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], *([name, "--help"] for name in ("submit", "check", "results", "status", "demo"))]
-)
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in _NAMED)])
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     """A shell completion or a glance at the options must not wait for pydantic."""
     done = subprocess.run(
@@ -62,6 +62,21 @@ def test_check_tells_errors_by_line_and_fails(tmp_path: Path) -> None:
     assert (found["checked"], [error["line"] for error in found["errors"]]) == (2, [2])
 
 
+def test_check_says_how_many_are_fine(tmp_path: Path) -> None:
+    path = tmp_path / "f.json"
+    warned = {"type": "invoice.issue", "options": {"track_radian": True}, "payload": a_bill(reference_code="W")}
+    path.write_text(json.dumps([a_bill(), warned]), encoding="utf-8")
+    done = run("check", str(path))
+    assert done.exit_code == 0
+    assert "2 jobs: 1 fine, 1 with warnings only, 0 with errors" in done.output
+
+
+@pytest.mark.parametrize("name", ["check", "submit"])
+def test_help_lists_every_job_type(name: str) -> None:
+    shown = set(run(name, "--help").output.replace(":", " ").replace(",", " ").split())
+    assert {part for job_type in JOB_TYPES for part in job_type.split(".")} <= shown
+
+
 def test_check_reads_standard_input() -> None:
     assert run("check", "-", stdin=json.dumps(a_bill())).exit_code == 0
 
@@ -78,7 +93,11 @@ def test_check_reads_standard_input() -> None:
         (["results", "--since", "yesterday"], "a duration (10m)"),
         (["results", "--since", "10m", "--group", "g"], "from its own place"),
         (["status", "--account", "acme"], "go with a REFERENCE"),
+        (["submit", "-", "--type", "invoice.mail"], "Did you mean invoice.email"),
         (["check"], "Missing argument"),
+        (["check", "-"], "hold no job"),
+        (["check", "a.xlsx"], ".xlsx is not read by this version"),
+        (["check", "-", "--type", "invoice"], "is no job type"),
     ],
 )
 def test_wrong_usage_is_2_and_names_what_is_wrong(arguments: list[str], word: str) -> None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from schemas.envelope import JOB_ID_PATTERN
 from tests.records import a_job
 from tests.unit.cli.test_commands import _LOADED
-from worker.cli.dead import (
+from worker.cli.dead_words import (
     head_lines,
     history_lines,
     json_line,
@@ -58,6 +58,7 @@ def a_letter(event: Mapping[str, Any] = REFUSED, **fields: Any) -> Letter:
     )
 
 
+DOWNLOAD = b'{"id":"job-1.archive","type":"invoice.download","payload":{"number":"SETP1","kinds":["pdf"]}}'
 FAILED = a_letter({**REFUSED, "type": "invoice.failed"}, stream="")
 
 
@@ -121,6 +122,34 @@ def test_what_the_letter_of_a_failed_job_does_not_carry_is_named() -> None:
     assert lost_fields(FAILED, a_job(issue_on="2026-11-30", start_at=1)) == ("issue_on 2026-11-30",)
     assert lost_fields(FAILED, a_job(start_at=1, expires_at=2)) == ("not_before", "expires_at")
     assert "that it had" in lost_fields(FAILED, None)[0]
+
+
+def test_a_failed_archive_is_pushed_again_as_the_download_that_its_letter_holds() -> None:
+    """No id that can be pushed has the tilde of the service's own jobs."""
+    assert retry_id("job-1~archive", 1) == "job-1.archive.r1"
+    archived = a_letter({**REFUSED, "type": "invoice.archived"}, job_id="job-1~archive", raw=DOWNLOAD)
+    assert archived.is_of_accepted_job
+    assert lost_fields(archived, a_job(priority="low")) == ()
+    repeat = repeat_of(archived, KEYS, frozenset())
+    assert not isinstance(repeat, Kept)
+    assert (repeat.envelope["type"], repeat.document) == ("invoice.download", "")
+
+
+@pytest.mark.parametrize(
+    ("type_", "reason", "careful"),
+    [
+        ("invoice.email", "factus.unavailable", True),
+        ("reception.emit_event", "factus.unavailable", True),
+        ("invoice.email", "factus.validation", False),
+        ("invoice.accept", "factus.unavailable", False),
+        ("invoice.issue", "factus.unavailable", False),
+    ],
+)
+def test_only_what_may_be_done_and_cannot_be_looked_up_asks_for_care(type_: str, reason: str, careful: bool) -> None:
+    raw = json.dumps({"type": type_, "payload": {}}).encode()
+    letter = a_letter({**REFUSED, "type": f"{type_}.failed"}, reason=reason, raw=raw)
+    assert bool(letter.may_be_done) is careful
+    assert any(line.startswith("careful:") for line in head_lines(letter)) is careful
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

@@ -89,3 +89,9 @@ def test_values_of_wrong_kinds_do_not_stop_reading() -> None:
     strange: dict[str, Any] = {"id": 7, "account": [], "payload": "x"}
     job = jobs_of([Row("f", 1, strange)], Defaults(), "run")[0]
     assert (job.id, job.account, job.reference) == (None, None, "")
+
+
+def test_calls_are_known_by_the_number_that_they_are_about() -> None:
+    rows = [Row("f", 1, {"number": "SETP1"}), Row("f", 2, {"type": "company.get", "payload": {}})]
+    jobs = jobs_of(rows, Defaults(type="invoice.get"), "p")
+    assert [(job.type, job.reference) for job in jobs] == [("invoice.get", "SETP1"), ("company.get", "")]

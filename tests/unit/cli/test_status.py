@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from datetime import UTC
 from typing import Any
@@ -13,8 +14,19 @@ from schemas.records import JobRecord
 from tests.rig import an_account
 from worker.keys import Keys
 from worker.lagging import GroupSeen
-from worker.operating.explaining import explain, explain_event, problems, span
-from worker.operating.status import AccountSeen, Found, Hold, LaneSeen, Overview, StatusReader, WorkerSeen, backlog_s
+from worker.operating.explaining import explain, explain_event, problems
+from worker.operating.finding import Finder, Followed, Follower, Found
+from worker.operating.situations import lane_words, span
+from worker.operating.status import (
+    AccountSeen,
+    Hold,
+    LaneSeen,
+    Overview,
+    StatusReader,
+    WorkerSeen,
+    backlog_s,
+    with_backlog,
+)
 
 NOW = 1_795_600_000_000
 
@@ -24,6 +36,8 @@ JOB = JobRecord(
     account="acme", id="j-1", type="invoice.issue", family="invoice", lane="acme/invoice", entry="1-0",
     reference_code="R-1", accepted_at=NOW - 1000, deadline_at=NOW + 9_000_000,
 )  # fmt: skip
+CALL = replace(JOB, id="c-1", type="invoice.email", lane="acme/calls", reference_code="", priority="low")
+CALLS = LaneSeen("acme/calls", "acme", 5, 0, 1, None, 0)
 
 
 def found(job: JobRecord = JOB, **changes: Any) -> Found:
@@ -69,6 +83,33 @@ def found(job: JobRecord = JOB, **changes: Any) -> Found:
         (found(replace(JOB, state="inflight", sent="sending")), "being sent", "under way", "another takes it up"),
         (found(replace(JOB, state="inflight", sent="unknown")), "looked up", "unknown outcome", "only if"),
         (found(replace(JOB, state="inflight", sent="deleting")), "removed", "DIAN rejected", "gone"),
+        (found(CALL, lane=replace(CALLS, n_ahead=4)), "number 3 of 5", "behind issuing: 4 documents", "after the 2"),
+        (
+            found(replace(CALL, priority="normal"), lane=replace(CALLS, n_ahead=4)),
+            "number 3 of 5",
+            "nothing stands in its way",
+            "after the 2",
+        ),
+        (
+            found(CALL, lane=CALLS, account=replace(ACCOUNT, n_used=60)),
+            "number 3 of 5",
+            "a quarter of the allowance",
+            "after the 2",
+        ),
+        (
+            found(replace(CALL, state="inflight", sent="unknown")),
+            "looked up",
+            "unknown outcome",
+            "done again only if it was not",
+        ),
+        (
+            found(
+                replace(CALL, state="final", final_type="invoice.email.failed", last_error='{"code":"c","message":"m"}')
+            ),
+            "finished: invoice.email.failed",
+            "m",
+            "dead list",
+        ),
         (found(replace(JOB, state="joined"), issued_by="j-0"), "another job", "job j-0", "same result"),
         (
             found(replace(JOB, state="final", final_type="invoice.validated", number="SETP1", final_at=NOW)),
@@ -85,7 +126,7 @@ def found(job: JobRecord = JOB, **changes: Any) -> Found:
     ],
 )
 def test_every_state_says_where_why_and_what_next(seen: Found, where: str, why: str, following: str) -> None:
-    told = explain(seen, UTC)
+    told = explain(Followed(seen), UTC)
     assert where in told.where
     assert why in told.why
     assert following in told.next
@@ -138,9 +179,156 @@ def test_what_needs_a_person_is_a_problem() -> None:
     assert "credentials of account" in problems(overview(lanes=(replace(LANE, account="other"),)))[0]
 
 
+# -- lanes -------------------------------------------------------------------------------------------------------------
+def test_backlogs_share_one_allowance() -> None:
+    """Families take turns; calls stand behind all documents."""
+    bills, notes = replace(LANE, n_waiting=100), replace(LANE, name="acme/credit_note", n_waiting=20)
+    calls, other = replace(CALLS, n_waiting=10), replace(LANE, name="own/invoice", account="own", n_waiting=500)
+    used = replace(ACCOUNT, n_used=80, limit=60)
+    lanes = (bills, notes, calls, other)
+    told = [with_backlog(lane, lanes, used, NOW) for lane in (bills, notes, calls)]
+    assert [(lane.backlog_s, lane.n_ahead) for lane in told] == [(120, 0), (40, 0), (130, 120)]
+    held = replace(bills, hold=Hold("factus.conflict", NOW + 60_000))
+    assert with_backlog(calls, (held, notes, calls), used, NOW).n_ahead == 20
+    assert with_backlog(replace(calls, n_waiting=0), lanes, used, NOW).backlog_s == 0
+
+
+@pytest.mark.parametrize(
+    ("lane", "account", "words"),
+    [
+        (LANE, ACCOUNT, ""),
+        (replace(LANE, hold=Hold("factus.conflict", NOW + 1)), ACCOUNT, "blocks the family"),
+        (LANE, replace(ACCOUNT, hold=Hold("factus.denied", NOW + 1)), "its account is on hold"),
+        (replace(LANE, n_waiting=0), replace(ACCOUNT, hold=Hold("factus.denied", NOW + 1)), ""),
+        (LANE, replace(ACCOUNT, n_used=80, free_at_ms=NOW + 5), "allowance used up until"),
+        (replace(CALLS, n_ahead=1), ACCOUNT, "behind issuing: 1 document ahead"),
+        (CALLS, replace(ACCOUNT, n_used=60), "a quarter of the allowance"),
+        (CALLS, ACCOUNT, ""),
+    ],
+)
+def test_a_lane_that_stands_says_why(lane: LaneSeen, account: AccountSeen, words: str) -> None:
+    told = lane_words(lane, account, NOW, UTC)
+    assert (words in told) if words else told == ""
+
+
+# -- what follows a document -------------------------------------------------------------------------------------------
+DONE = replace(JOB, state="final", final_type="invoice.validated", number="SETP1", final_at=NOW)
+ARCHIVE = replace(JOB, id="j-1~archive", type="invoice.archive", lane="acme/calls", priority="low", parent="j-1")
+TRACK = replace(ARCHIVE, id="j-1~track", type="invoice.track", next_at=NOW + 1, deadline_at=NOW + 90_000_000)
+FILE = '{"kind":"pdf","uri":"file:///a.pdf","sha256":"0","bytes":1}'
+NOT_FOUND = '{"code":"factus.not_found","message":"aún no"}'
+EVENT = {"event_code": "030", "event_name": "Acuse", "occurred_at": "t", "number": "SETP1"}
+
+
+def archive_of(job: JobRecord | None, again: JobRecord | None = None, document: JobRecord = DONE) -> Any:
+    follower = Follower(["pdf", "xml"], found(job, lane=CALLS, rank=None) if job else None, again)
+    (part,) = explain(Followed(found(document), archive=follower), UTC).follows
+    return part
+
+
+def test_an_archive_says_how_far_it_is_and_why() -> None:
+    open_ = replace(ARCHIVE, next_at=NOW + 1, last_error=NOT_FOUND, progress=f'{{"documents":[{FILE}]}}')
+    pending = archive_of(open_)
+    assert (pending.state, pending.documents[0]["kind"]) == ("pending", "pdf")
+    assert "1 of 2 files are archived; pauses, the last attempt ended with factus.not_found: aún no" in pending.why
+    assert "tried again at" in pending.next
+    done = archive_of(replace(ARCHIVE, state="final", progress=f'{{"documents":[{FILE}]}}'))
+    assert (done.state, done.documents[0]["uri"]) == ("done", "file:///a.pdf")
+    assert archive_of(None, document=JOB).state == "later"
+    assert archive_of(None).state == "unknown"
+
+
+def test_a_failed_archive_says_what_to_do_and_what_its_retry_came_to() -> None:
+    failed = replace(ARCHIVE, state="final", last_error=NOT_FOUND)
+    told = archive_of(failed)
+    assert (told.state, "aún no" in told.why, "dead list" in told.next) == ("failed", True, True)
+    again = replace(CALL, id="j-1.archive.r1", type="invoice.download")
+    assert (archive_of(failed, again).state, "status j-1.archive.r1" in archive_of(failed, again).next) == (
+        "pending",
+        True,
+    )
+    good = replace(again, state="final", final_type="invoice.download.completed")
+    assert archive_of(failed, good).state == "done"
+    bad = replace(
+        again, state="final", final_type="invoice.download.failed", last_error='{"code":"c","message":"otra"}'
+    )
+    assert (archive_of(failed, bad).state, "otra" in archive_of(failed, bad).why) == ("failed", True)
+
+
+def track_of(job: JobRecord, *events: dict[str, Any]) -> Any:
+    follower = Follower(True, found(job, lane=CALLS, rank=None), events=events)
+    (part,) = explain(Followed(found(DONE), track=follower), UTC).follows
+    return part
+
+
+def test_a_watch_says_until_when_and_what_was_seen() -> None:
+    told = track_of(replace(TRACK, last_error='{"code":"dian.pending","message":"m"}'), EVENT)
+    assert (told.state, told.events) == ("pending", (EVENT,))
+    assert "watched until 20" in told.why
+    assert "events seen: 030" in told.why
+    assert "looked at again at" in told.next
+    assert None not in (told.next_at, told.until)
+    ended = replace(TRACK, state="final")
+    assert "accepted or claimed" in track_of(ended, EVENT).why
+    assert "none yet" in track_of(replace(ended, last_error='{"code":"dian.pending","message":"m"}')).why
+
+
+def test_a_document_that_failed_is_followed_by_nothing() -> None:
+    rejected = replace(JOB, state="final", final_type="invoice.rejected", last_error=NOT_FOUND)
+    assert explain(Followed(found(rejected), archive=Follower(["pdf"], None)), UTC).follows == ()
+
+
+def test_a_call_s_answer_is_in_its_event() -> None:
+    assert explain(Followed(found(replace(CALL, state="final", final_type="invoice.get.completed"))), UTC).needs_event
+    assert not explain(Followed(found(DONE)), UTC).needs_event
+    assert not explain(Followed(found()), UTC).needs_event
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+def a_reader(redis: ArqRedis, keys: Keys, *accounts: Any) -> StatusReader:
+    known = {account.name: account for account in accounts}
+    return StatusReader(redis, keys, known, limit=80, window_s=60.0, results_maxlen=100)
+
+
+async def test_followers_are_parts_of_their_document(fake_redis: ArqRedis) -> None:
+    """Asked for by reference, by id, or by the id that only a log shows: one job, with its parts."""
+    keys = Keys("t")
+    options = '{"archive":["pdf"],"track_radian":true,"delete_rejected":true}'
+    again = replace(CALL, id="j-1.archive.r1", type="invoice.download")
+    for job in (replace(DONE, options=options), ARCHIVE, TRACK, again):
+        await fake_redis.hset(keys.job("acme", job.id), mapping=job.to_hash())
+    await fake_redis.hset(keys.document("acme", "invoice", "R-1"), mapping={"state": "validated", "job": "j-1"})
+    for job_id in ("j-1", "j-2"):
+        event = json.dumps({"data": EVENT | {"number": job_id}})
+        await fake_redis.xadd(keys.radian(), {"event": event, "account": "acme", "job_id": job_id})
+    finder = Finder(fake_redis, keys, a_reader(fake_redis, keys, an_account()), [])
+    for wanted in ("R-1", "j-1", "j-1~archive", "j-1~track"):
+        (told,) = await finder.find(wanted)
+        assert told.job.job.id == "j-1"
+        assert told.archive is not None
+        assert told.archive.found is not None
+        assert (told.archive.asked, told.archive.found.job.id) == (["pdf"], "j-1~archive")
+        assert told.archive.again == again
+        assert told.track is not None
+        assert [event["number"] for event in told.track.events] == ["j-1"]
+    (call,) = await finder.find("j-1.archive.r1")
+    assert (call.job.job.type, call.archive, call.track) == ("invoice.download", None, None)
+
+
+async def test_tracking_is_told_from_other_pauses(fake_redis: ArqRedis) -> None:
+    keys = Keys("t")
+    await fake_redis.sadd(keys.lanes(), "acme/calls", "acme/invoice")
+    await fake_redis.zadd(keys.later("acme/calls"), {"a~track": 1, "b~track": 2, "c~archive": 3, "d": 4})
+    await fake_redis.zadd(keys.waiting("acme/calls"), {"e": 1})
+    await fake_redis.zadd(keys.waiting("acme/invoice"), {"f": 1, "g": 2})
+    calls, bills = (await a_reader(fake_redis, keys, an_account()).overview()).lanes
+    assert (calls.n_later, calls.n_tracking, calls.n_waiting, calls.n_ahead) == (4, 2, 1, 2)
+    assert (bills.n_tracking, bills.n_ahead) == (0, 0)
+
+
 async def test_reader_sees_lanes_holds_and_never_the_token(fake_redis: ArqRedis) -> None:
     keys, account = Keys("t"), an_account(rate_limit=3)
-    reader = StatusReader(fake_redis, keys, {"acme": account}, limit=80, window_s=60.0, results_maxlen=100)
+    reader = a_reader(fake_redis, keys, account)
     now = await reader.now_ms()
     await fake_redis.sadd(keys.lanes(), "acme/invoice")
     await fake_redis.zadd(keys.waiting("acme/invoice"), {"j-0": 1, "j-1": 2})
@@ -155,18 +343,19 @@ async def test_reader_sees_lanes_holds_and_never_the_token(fake_redis: ArqRedis)
     assert (seen.accounts[0].n_used, seen.accounts[0].token_generation) == (2, 4)
     assert seen.accounts[0].hold == Hold("factus.denied", now + 60_000)
     assert (seen.lanes[0].n_waiting, round(seen.lanes[0].backlog_s)) == (2, 60 + 20)
+    finder = Finder(fake_redis, keys, reader, [])
     for wanted in ("R-1", "j-1"):
-        jobs = await reader.find(wanted)
+        jobs = [one.job for one in await finder.find(wanted)]
         assert [(one.job.id, one.rank, one.issued_by) for one in jobs] == [("j-1", 1, "j-1")]
-    assert await reader.find("R-1", account="other") == []
-    assert await reader.find("nobody") == []
+    assert await finder.find("R-1", account="other") == []
+    assert await finder.find("nobody") == []
 
 
 async def test_job_that_nobody_has_taken_in_is_seen(fake_redis: ArqRedis) -> None:
     keys = Keys("t")
-    reader = StatusReader(fake_redis, keys, {}, limit=80, window_s=60.0, results_maxlen=100)
+    finder = Finder(fake_redis, keys, a_reader(fake_redis, keys), [])
     for raw in ("broken", '{"id": "j-9", "payload": {"reference_code": "R-9"}}'):
         await fake_redis.xadd(keys.jobs(), {"job": raw})
-    assert await reader.is_pushed("R-9")
-    assert await reader.is_pushed("j-9")
-    assert not await reader.is_pushed("R-8")
+    assert await finder.is_pushed("R-9")
+    assert await finder.is_pushed("j-9")
+    assert not await finder.is_pushed("R-8")

@@ -10,7 +10,7 @@ from arq.connections import ArqRedis
 
 from worker.keys import Keys
 from worker.operating.job_files import Job
-from worker.operating.submitting import Pushed, Watch, chunks, ends_of, push, summarize
+from worker.operating.submitting import FamilySum, Pushed, Watch, chunks, ends_of, push, summarize
 
 
 def a_job(job_id: str | None = "run-1", *, account: str | None = "acme", own: bool = False, text: str = "{}") -> Job:
@@ -32,7 +32,7 @@ def an_event(job_id: str, type_: str = "invoice.validated", **changes: Any) -> d
 
 
 def a_watch(*pushed: Pushed) -> Watch:
-    return Watch(None, Keys("t"), pushed, {})  # type: ignore[arg-type]  # only take() is called
+    return Watch(None, Keys("t"), [*pushed], {})  # type: ignore[arg-type]  # only take() is called
 
 
 def take(watch: Watch, event: dict[str, Any]) -> None:
@@ -72,7 +72,7 @@ async def test_job_that_was_final_before_is_answered_by_its_record(fake_redis: A
     await fake_redis.hset(keys.job("acme", "mine"), mapping=record)
     pushed = [Pushed(a_job("mine", own=True), "5-0")]
     assert await Watch(fake_redis, keys, pushed, {keys.results(): "0-0"}).run(5.0)
-    assert summarize(pushed).total == Decimal("5.00")
+    assert summarize(pushed).families == (FamilySum("invoice", 1, Decimal("5.00"), "SETP9", "SETP9"),)
 
 
 def test_pending_is_not_final() -> None:
@@ -111,8 +111,43 @@ def test_summary_adds_up_exactly() -> None:
     take(watch, an_event("run-2", "job.refused"))
     summary = summarize(pushed)
     assert summary.counts == {"invoice.validated": 2, "job.refused": 1}
-    assert (summary.total, summary.first_number, summary.last_number) == (Decimal("0.20"), "SETP9", "SETP10")
+    assert summary.families == (FamilySum("invoice", 2, Decimal("0.20"), "SETP9", "SETP10"),)
     assert (len(summary.failures), summary.n_open, summary.is_success) == (1, 1, False)
+
+
+def test_families_are_summed_apart_and_calls_have_no_money() -> None:
+    pushed = [Pushed(a_job(f"run-{n}"), f"5-{n}") for n in range(4)]
+    watch = a_watch(*pushed)
+    take(watch, an_event("run-0", data={"number": "SETP1", "total": "10.00"}))
+    take(watch, an_event("run-1", "payroll_adjustment.validated", data={"number": "NAN1", "total": None}))
+    take(watch, an_event("run-2", "invoice.get.completed", success=True, data={"factus": {}}, errors=None))
+    take(watch, an_event("run-3", "invoice.email.failed"))
+    summary = summarize(pushed)
+    assert [(one.family, one.total) for one in summary.families] == [
+        ("invoice", Decimal("10.00")),
+        ("payroll_adjustment", None),
+    ]
+    assert ([one.job.id for one in summary.completed], summary.is_success) == (["run-2"], False)
+    assert [one.job.id for one in summary.failures] == ["run-3"]
+
+
+def test_what_follows_a_document_is_told_and_changes_nothing() -> None:
+    one, told = Pushed(a_job(), "5-0"), []
+    watch = a_watch(one)
+    watch.on_event = lambda event, _one: told.append(event["type"])
+    take(watch, an_event("run-1"))
+    take(watch, an_event("run-1", "invoice.archived", success=False))
+    take(watch, an_event("run-1", "invoice.failed"))
+    assert told == ["invoice.validated", "invoice.archived"]
+    assert one.outcome is not None
+    assert one.outcome.success
+
+
+def test_jobs_that_are_pushed_later_are_followed_as_well() -> None:
+    watch, late = a_watch(Pushed(a_job(), "5-0")), Pushed(a_job("run-2"), "6-0")
+    watch.follow([late])
+    take(watch, an_event("run-2"))
+    assert (late.outcome is not None, watch.n_open) == (True, 1)
 
 
 def test_chunks_are_small_in_number_and_bytes() -> None:

@@ -1,0 +1,195 @@
+"""
+One document or job, found by what a person knows of it, with what stands around it and what follows it.
+
+Reading only. What the facts mean is said by ``explaining.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from jobs.families import FAMILIES
+from jobs.following import ARCHIVE, TRACK
+from schemas import strict_json
+from schemas.records import JobRecord
+from worker.keys import Keys
+from worker.operating.dead_letters import retry_id
+from worker.operating.status import AccountSeen, LaneSeen, StatusReader
+
+_SCANNED_EVENTS: Final = 20_000
+_SCANNED_JOBS: Final = 2_000
+_PAGE: Final = 1_000
+_MOST_RETRIES: Final = 20
+_FOLLOWER: Final = "~"
+_NO_ACCOUNT: Final = "?"
+"""Where the ledger keeps refusals of jobs whose account could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job, and what stands around it."""
+
+    job: JobRecord
+    now_ms: int
+    lane: LaneSeen | None
+    account: AccountSeen
+    rank: int | None
+    """Jobs before it in its lane."""
+    issued_by: str
+    """Id of the job that issues, or has issued, its document."""
+    n_workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """What its document's job has asked for: the service's own job for it, if there is one."""
+
+    asked: Any
+    """The option, as it was taken."""
+    found: Found | None
+    again: JobRecord | None = None
+    """The newest job that its dead letter was pushed again as."""
+    events: tuple[dict[str, Any], ...] = ()
+    """The RADIAN events that were published, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A job with what follows it."""
+
+    job: Found
+    archive: Follower | None = None
+    track: Follower | None = None
+
+
+class Finder:
+    """Finds jobs of one namespace."""
+
+    def __init__(self, redis: Redis, keys: Keys, reader: StatusReader, own_streams: Sequence[str]) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._reader = reader
+        self._owners = (None, *own_streams)
+
+    async def find(self, wanted: str, *, account: str | None = None, family: str | None = None) -> list[Followed]:
+        """
+        Every job that has *wanted* as its document's reference or as its own id.
+
+        The service's own jobs are parts of the document that they follow: asked for by id, it is found.
+        """
+        wanted = wanted.partition(_FOLLOWER)[0]
+        now_ms = await self._reader.now_ms()
+        workers = await self._reader.workers(now_ms)
+        names = [account] if account else [*(await self._reader.account_names(workers)), _NO_ACCOUNT]
+        jobs = [job for name in names for job in await self._jobs_of(wanted, name, family)]
+        return [await self._followed(job, now_ms, len(workers)) for job in jobs]
+
+    async def last_event(self, wanted: str, account: str | None = None) -> dict[str, Any] | None:
+        """The newest event of a reference or job id among the latest results: what is refused at once has no record."""
+        for owner in self._owners:
+            async for fields in self._backwards(self._keys.results(owner)):
+                named = (fields.get(b"reference_code", b"").decode(), fields.get(b"job_id", b"").decode())
+                if wanted in named and account in (None, fields.get(b"account", b"").decode()):
+                    event: dict[str, Any] = strict_json.parse(fields[b"event"])
+                    return event
+        return None
+
+    async def is_pushed(self, wanted: str) -> bool:
+        """Whether a job of that reference or id stands among the oldest that no worker has taken in."""
+        for owner in self._owners:
+            for entry, fields in await self._redis.xrange(self._keys.jobs(owner), count=_SCANNED_JOBS):
+                raw = fields.get(b"job", b"")
+                if wanted == entry.decode() or (wanted.encode() in raw and wanted in _names_of(raw)):
+                    return True
+        return False
+
+    # -- the job ---------------------------------------------------------------------------------------------------
+    async def _jobs_of(self, wanted: str, account: str, family: str | None) -> list[JobRecord]:
+        ids = [wanted]
+        for name in [family] if family else FAMILIES:
+            issuer = await self._call("HGET", self._keys.document(account, name, wanted), "job")
+            if issuer:
+                ids.append(issuer.decode())
+        jobs = [await self._job(account, job_id) for job_id in dict.fromkeys(ids)]
+        return [job for job in jobs if job and family in (None, job.family)]
+
+    async def _job(self, account: str, job_id: str) -> JobRecord | None:
+        stored = dict(await self._call("HGETALL", self._keys.job(account, job_id)))
+        return JobRecord.from_hash(stored) if stored else None
+
+    async def _around(self, job: JobRecord, now_ms: int, n_workers: int) -> Found:
+        account = await self._reader.account(job.account, now_ms)
+        issued_by = ""
+        if job.issues and job.reference_code:
+            document = self._keys.document(job.account, job.family, job.reference_code)
+            issued_by = (await self._call("HGET", document, "job") or b"").decode()
+        rank = await self._call("ZRANK", self._keys.waiting(job.lane), job.id) if job.lane else None
+        lane = (await self._reader.lanes_of(account, now_ms)).get(job.lane) if job.lane else None
+        return Found(job, now_ms, lane, account, rank, issued_by, n_workers)
+
+    # -- what follows ----------------------------------------------------------------------------------------------
+    async def _followed(self, job: JobRecord, now_ms: int, n_workers: int) -> Followed:
+        found = await self._around(job, now_ms, n_workers)
+        options = strict_json.parse(job.options) if job.issues else {}
+        archive = track = None
+        if options.get("archive"):
+            follower = await self._follower(job, ARCHIVE, now_ms, n_workers)
+            again = await self._pushed_again(follower.job) if follower else None
+            archive = Follower(options["archive"], follower, again=again)
+        if options.get("track_radian"):
+            follower = await self._follower(job, TRACK, now_ms, n_workers)
+            track = Follower(True, follower, events=await self._radian_events(job))
+        return Followed(found, archive, track)
+
+    async def _follower(self, job: JobRecord, verb: str, now_ms: int, n_workers: int) -> Found | None:
+        follower = await self._job(job.account, f"{job.id}{_FOLLOWER}{verb}")
+        return await self._around(follower, now_ms, n_workers) if follower else None
+
+    async def _pushed_again(self, follower: JobRecord) -> JobRecord | None:
+        newest = None
+        for n in range(1, _MOST_RETRIES + 1):
+            found = await self._job(follower.account, retry_id(follower.id, n))
+            if not found:
+                break
+            newest = found
+        return newest
+
+    async def _radian_events(self, job: JobRecord) -> tuple[dict[str, Any], ...]:
+        whose = (job.account.encode(), job.id.encode())
+        found = [
+            strict_json.parse(fields[b"event"])["data"]
+            for owner in self._owners
+            async for fields in self._backwards(self._keys.radian(owner))
+            if (fields.get(b"account"), fields.get(b"job_id")) == whose
+        ]
+        return tuple(reversed(found))
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+    async def _call(self, *command: Any) -> Any:
+        return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+
+    async def _backwards(self, stream: str) -> AsyncIterator[dict[bytes, bytes]]:
+        """The newest entries of a stream, newest first."""
+        end = "+"
+        for _ in range(_SCANNED_EVENTS // _PAGE):
+            page = await self._redis.xrevrange(stream, max=end, count=_PAGE)
+            for _, fields in page:
+                yield fields
+            if len(page) < _PAGE:
+                return
+            end = f"({page[-1][0].decode()}"
+
+
+def _names_of(raw: bytes) -> tuple[object, object]:
+    try:
+        job = strict_json.parse(raw)
+    except strict_json.JsonRefused:
+        return (None, None)
+    payload = job.get("payload") if isinstance(job, dict) else None
+    if not isinstance(payload, dict):
+        return (job.get("id") if isinstance(job, dict) else None, None)
+    return (job.get("id"), payload.get("reference_code"))
