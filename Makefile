@@ -22,7 +22,7 @@ EXPORT := --frozen --format requirements-txt --no-emit-project --no-header --no-
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/.ok ## real invoices through the real parts, on this machine alone
+demo: .venv/.ok ## one document of each family and more, through the real parts, on this machine alone
 	@$(RUN)/factus-worker demo
 
 test: .venv/.ok ## unit, contract, property and integration tests (ARGS="-k limiter")

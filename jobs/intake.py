@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from difflib import get_close_matches
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -75,12 +76,12 @@ class IntakeDesk:
         """Decide one entry. Never raises for what a producer wrote."""
         unreadable = _unreadable(entry.raw)
         if unreadable is not None:
-            return Refused(Remains(None, entry_id=entry.id), (unreadable,))
+            return Refused(_nothing_read(entry), (unreadable,))
         try:
             parsed = strict_json.parse(entry.raw or b"")
         except strict_json.JsonRefused as exc:
             refusal = invalid_envelope(f"El campo job no se puede leer: {exc}.", field="job")
-            return Refused(Remains(None, entry_id=entry.id), (refusal,))
+            return Refused(_nothing_read(entry), (refusal,))
         return self._examine_parsed(entry, parsed)
 
     def _examine_parsed(self, entry: Entry, parsed: object) -> Accepted | Refused:
@@ -93,9 +94,7 @@ class IntakeDesk:
             return _refuse(remains, parsed, envelope_errors(exc))
         job_type = JOB_TYPES.get(envelope.type)
         if job_type is None:
-            known = ", ".join(sorted(JOB_TYPES))
-            unknown = invalid_envelope(f"El tipo de trabajo no existe. Tipos: {known}.", field="type")
-            return _refuse(remains, parsed, (unknown,))
+            return _refuse(remains, parsed, (_unknown_type(envelope.type),))
         account = remains.account
         fault = self._account_fault(entry, account)
         if fault is not None:
@@ -126,6 +125,14 @@ class IntakeDesk:
             text = f"El servicio no tiene credenciales para la cuenta {account}."
             return ErrorDetail(code="account.unknown", message=text, field="envelope.account")
         return None
+
+
+def _unknown_type(name: str) -> ErrorDetail:
+    close = get_close_matches(name, JOB_TYPES, n=3, cutoff=0.5)
+    family = name.partition(".")[0]
+    own = sorted(known for known in JOB_TYPES if known.startswith(f"{family}."))
+    hint = f"¿Quiso decir {' o '.join(close or own[:3])}?" if close or own else "Todos están en docs/jobs.md."
+    return invalid_envelope(f"El tipo de trabajo no existe. {hint}", field="type")
 
 
 def conflict_errors(code: str) -> tuple[ErrorDetail, ...]:
@@ -159,6 +166,13 @@ def window_ms(record: JobRecord, zone: ZoneInfo) -> tuple[int, int]:
     day_starts_ms, day_ends_ms = day_bounds_ms(record.issue_on, zone)
     ends = [end for end in (record.expires_at, day_ends_ms) if end]
     return max(day_starts_ms, record.start_at), min(ends)
+
+
+def _nothing_read(entry: Entry) -> Remains:
+    """What is known of an entry that cannot be read: whose stream it came in, which tells equal entry ids apart."""
+    remains = Remains(None, entry_id=entry.id)
+    remains.account = entry.owner or None
+    return remains
 
 
 def _unreadable(raw: bytes | None) -> ErrorDetail | None:

@@ -24,7 +24,7 @@ COMMANDS: Final = {
 _HEAD: Final = """\
 Usage: factus-worker [OPTIONS] COMMAND [ARGS]...
 
-  Issue Colombian electronic invoices through Factus: never twice, never lost,
+  Issue Colombian electronic documents through Factus: never twice, never lost,
   never silent.
 
   Settings are environment variables that start with FACTUS_ (then .env);
