@@ -121,7 +121,9 @@ def _is_range(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Lists give the name of a document where the create takes its code."""
     code = wanted["document"]
     names = {code, *(tables.name_of(table, code) for table in _RANGE_DOCUMENTS)}
-    return row.get("prefix") == wanted["prefix"] and row.get("document") in names
+    # A prefix may come back under a later resolution.
+    is_resolution = wanted.get("resolution_number") in (None, row.get("resolution_number"))
+    return row.get("prefix") == wanted["prefix"] and row.get("document") in names and is_resolution
 
 
 def _ranges(desk: Desk) -> str:

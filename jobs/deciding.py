@@ -23,6 +23,13 @@ ACCOUNT_PAUSE_S: Constant = 300.0
 
 _UNTROUBLED: Constant = Standing()
 
+_HELD: Constant = {
+    "factus.credentials": "Factus rechazó las credenciales de la cuenta mientras el trabajo esperaba.",
+    "factus.payment_required": "Factus exigió un pago o un paquete a la cuenta mientras el trabajo esperaba.",
+    "factus.denied": "Factus negó el acceso a la cuenta mientras el trabajo esperaba.",
+}
+"""What holds a whole account until a person mends it, by its error code."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deciding:
@@ -49,7 +56,8 @@ class Deciding:
     @property
     def is_on_its_way(self) -> bool:
         """Whether what was sent a moment ago, and is not there, may yet be done."""
-        return bool(self.job.sending_at) and self.standing.now_ms - self.job.sending_at < self.settle_ms
+        is_unknown = self.job.sent in ("sending", "unknown") and self.job.sending_at
+        return bool(is_unknown) and self.standing.now_ms - self.job.sending_at < self.settle_ms
 
     def may_still_appear(self) -> Again | None:
         """
@@ -72,9 +80,17 @@ class Deciding:
     def time_is_up(self, reason: ErrorDetail | None = None) -> Final:
         """The job's deadline passed: what kept it from succeeding is the error."""
         last = reason or (ErrorDetail.model_validate_json(self.job.last_error) if self.job.last_error else None)
+        if last is None or last.code == "factus.unavailable":
+            # It had no turn, or gave it back: what held the account says more than that.
+            last = self._what_holds_the_account() or last
         return self.failed(
             last or error("factus.unavailable", "Se agotó el tiempo del trabajo sin respuesta de Factus.")
         )
+
+    def _what_holds_the_account(self) -> ErrorDetail | None:
+        """The block of the whole account that another job's call has found."""
+        text = _HELD.get(self.standing.account_hold_reason) if self.standing.account_blocked_since_ms else None
+        return error(self.standing.account_hold_reason, text) if text else None
 
     # -- parts -----------------------------------------------------------------------------------------------------
     def failed(self, reason: ErrorDetail, number: str = "") -> Final:

@@ -169,7 +169,8 @@ class Judge(Deciding):
             return Look("processed_before")
         if any(remark.is_rejection for remark in document.remarks):
             return self._rejected(document.remarks)
-        return Send() if resend_pending else self._pending(document.number or "")
+        is_over = self.standing.now_ms >= self.job.deadline_at
+        return Send() if resend_pending and not is_over else self._pending(document.number or "")
 
     def _difference(self, document: DocumentView) -> str:
         """A repeated reference returns the OLD document, whatever is sent: so what came back is compared."""

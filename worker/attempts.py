@@ -180,7 +180,7 @@ class AttemptRunner:
             Notice(
                 "resumed",
                 scope_of(family, by_call=by_call),
-                resumed_event(job.account, family, since=_instant(since_ms, now), now=now),
+                resumed_event(job.account, family, since=_instant(since_ms, now), now=now, by_call=by_call),
             )
             for family, since_ms in blocked.items()
             if since_ms

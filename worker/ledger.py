@@ -169,7 +169,7 @@ class Ledger:
     ) -> tuple[int, list[str]]:
         job = taken.job
         keys, args = self._book.arguments(job.lane)
-        keys += [self._keys.job(job.account, job.id), self.results_stream(job)]
+        keys += [self._keys.job(job.account, job.id), self.results_stream(job), self._keys.results(self._owner(job))]
         keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due()]
         if job.issues:
             document = self._keys.document(job.account, job.family, job.reference_code)
@@ -212,8 +212,11 @@ class Ledger:
 
     def results_stream(self, job: JobRecord) -> str:
         """Where the events of a job go."""
-        owner = job.account if self._book.accounts[job.account].own_streams else None
+        owner = self._owner(job)
         return self._keys.radian(owner) if job.is_tracking else self._keys.results(owner)
+
+    def _owner(self, job: JobRecord) -> str | None:
+        return job.account if self._book.accounts[job.account].own_streams else None
 
     def _follow_up_keys(self, row: JobRecord) -> list[str]:
         return [self._keys.job(row.account, row.id), self._keys.waiting(row.lane), self._keys.later(row.lane)]

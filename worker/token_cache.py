@@ -67,6 +67,7 @@ class TokenCache:
         self._worker_id = worker_id
         self._held: Token | None = None
         self._asking = asyncio.Lock()
+        self._refused: tuple[float, Seen] | None = None
 
     async def get(self, fetch: Fetch, *, refused_generation: int = 0) -> Token | Seen:
         """
@@ -84,13 +85,18 @@ class TokenCache:
         """
         if self._held and self._held.is_fresh(refused_generation):
             return self._held
+        asked_at = time.monotonic()
         async with self._asking:
             if self._held and self._held.is_fresh(refused_generation):
                 return self._held
+            if self._refused and self._refused[0] >= asked_at:
+                return self._refused[1]  # whoever asked for all of us while we waited was refused
             try:
-                return await self._shared(fetch, refused_generation)
+                found = await self._shared(fetch, refused_generation)
             except RedisError as exc:
                 raise LedgerUnavailable("no token: Redis does not answer") from exc
+            self._refused = None if isinstance(found, Token) else (time.monotonic(), found)
+            return found
 
     async def _shared(self, fetch: Fetch, refused_generation: int) -> Token | Seen:
         while True:

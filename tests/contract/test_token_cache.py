@@ -59,6 +59,21 @@ async def test_a_worker_that_comes_late_with_an_old_401_gets_the_new_token(cache
     assert (found.access, issuer.n) == ("token-2", 2)
 
 
+async def test_one_refusal_is_everybody_s_who_waited_for_it(caches):
+    issuer = Issuer()
+
+    async def refuse():
+        await issuer()
+        return s.CredentialsRefused("invalid_grant")
+
+    (cache,) = caches(1)
+    found = await asyncio.gather(*(cache.get(refuse) for _ in range(25)))
+    assert {type(seen) for seen in found} == {s.CredentialsRefused}
+    assert issuer.n == 1
+    await cache.get(refuse)
+    assert issuer.n == 2, "who comes later asks again: somebody may have mended it"
+
+
 async def test_refused_credentials_reach_the_caller_and_free_the_lead(caches, redis, namespace):
     async def refuse():
         return s.CredentialsRefused("invalid_grant")

@@ -1,8 +1,9 @@
 -- include: lib_lanes
 -- include: lib_batches
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
--- KEYS: 1-9 the lane, 10 job, 11 results stream, 12 dead letters, 13 deadlines, 14 batches due, 15 document,
---   16 joined jobs of the document (15 and 16 absent for jobs that issue nothing), then one key for each joined job,
+-- KEYS: 1-9 the lane, 10 job, 11 stream of its events, 12 stream of the notices, 13 dead letters, 14 deadlines,
+--   15 batches due, 16 document, 17 joined jobs of the document (16 and 17 absent for jobs that issue nothing), then one
+--   key for each joined job,
 --   then for each job that follows the document: job, waiting and later of its lane.
 -- ARGV: 1-9 the lane, 10-13 the taker, then in order: job id, arq id, fence, ending (`final`, or who waits: `lane`,
 --   `account`, `job`), pause ms, reason of the pause, document state (final), retention ms (final), largest length of the stream,
@@ -16,8 +17,8 @@
 -- Reply: {'ok', started, jobs taken (see begin)...} | {'lost'} | {'joined', ids...}: who has joined meanwhile; nothing
 --   was written.
 local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 10)
-local job, results, dead, deadlines, batches_due = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14]
-local document, joined = KEYS[15], KEYS[16]
+local job, results, notices, dead, deadlines, batches_due = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+local document, joined = KEYS[16], KEYS[17]
 local id, arq_id, fence, ending = ARGV[14], ARGV[15], ARGV[16], ARGV[17]
 local pause_ms, reason, document_state = tonumber(ARGV[18]), ARGV[19], ARGV[20]
 local retention_ms, maxlen, goes_on, weather = ARGV[21], ARGV[22], ARGV[23] == '1', ARGV[24]
@@ -56,9 +57,9 @@ if ending == 'final' then
   end
 end
 
-local function publish(wanted)
+local function publish(wanted, stream)
   if wanted then
-    redis.call('XADD', results, 'MAXLEN', '~', maxlen, '*', 'event', ARGV[at], 'type', ARGV[at + 1],
+    redis.call('XADD', stream or results, 'MAXLEN', '~', maxlen, '*', 'event', ARGV[at], 'type', ARGV[at + 1],
       'account', ARGV[at + 2], 'job_id', ARGV[at + 3], 'reference_code', ARGV[at + 4])
   end
   at = at + 5
@@ -88,7 +89,7 @@ if ending == 'final' then
     end
     redis.call('PEXPIRE', document, retention_ms)
     for n = 1, n_joined do
-      local other = KEYS[16 + n]
+      local other = KEYS[17 + n]
       local seq = tonumber(redis.call('HGET', other, 'seq') or 0) + 1
       redis.call('HSET', other, 'state', 'final', 'final_type', ARGV[at + 1], 'final_at', text(now), 'seq', seq)
       redis.call('HDEL', other, 'payload')
@@ -126,16 +127,16 @@ for _ = 1, n_notices do
   local kind, scope = ARGV[at], 'blocked:' .. ARGV[at + 1]
   at = at + 2
   if kind == 'blocked' then
-    publish(redis.call('HSETNX', lane.account, scope, text(now)) == 1)
+    publish(redis.call('HSETNX', lane.account, scope, text(now)) == 1, notices)
   else
-    publish(redis.call('HDEL', lane.account, scope) == 1)
+    publish(redis.call('HDEL', lane.account, scope) == 1, notices)
   end
 end
 
 -- The document's own followers start with its final event, or not at all. One that is there already stays: it is the
 -- same document, asked for again after its end was written and the answer lost.
 for n = 1, n_following do
-  local k = (joined and 16 or 14) + n_joined + 3 * (n - 1)
+  local k = (joined and 17 or 15) + n_joined + 3 * (n - 1)
   local e = {
     id = ARGV[at], lane = ARGV[at + 1], account = ARGV[at + 2], score = ARGV[at + 3],
     job = KEYS[k + 1], waiting = KEYS[k + 2], later = KEYS[k + 3], fields = {},

@@ -191,7 +191,7 @@ class TestLooks:
         factus = FakeFactus()
         rows = [
             {"prefix": "SETP", "document": "Nota Crédito"},
-            {"prefix": "SETP", "document": "Factura de Venta", "id": 9},
+            {"prefix": "SETP", "document": "Factura de Venta", "id": 9, "resolution_number": "18760000001"},
         ]
         factus.replies["GET /v2/numbering-ranges"] = [
             s.Replied({"data": {"data": rows, "pagination": {"last_page": 1}}})

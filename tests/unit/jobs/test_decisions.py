@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from jobs.backoff import BackoffPolicy
 from jobs.deciding import ACCOUNT_PAUSE_S
 from jobs.decisions import Delete, Judge, Look, Send
 from jobs.outcomes import Again, Final
+from jobs.standing import Standing
 from schemas.event import ErrorDetail
 from schemas.factus import DocumentView, Remark
 from tests.fakes import a_document
@@ -155,6 +157,17 @@ class TestWaitingForDian:
 
     def test_found_pending_it_is_sent_again_unchanged(self):
         assert judge(sent="unknown").after_look(document(is_validated=False), "unknown", has_sent=False) == Send()
+
+    def test_found_pending_after_the_deadline_it_is_left_alone_and_told_as_pending(self):
+        late = replace(judge(sent="unknown", deadline_at=1000), standing=Standing(now_ms=1000))
+        step = late.after_look(document(is_validated=False), "unknown", has_sent=False)
+        assert isinstance(step, Again)
+        assert step.reason.code == "dian.pending"
+
+    def test_a_time_that_is_up_in_a_held_account_is_told_by_what_holds_it(self):
+        held = Standing(now_ms=1000, account_blocked_since_ms=1, account_hold_reason="factus.credentials")
+        late = replace(judge(deadline_at=1000), standing=held)
+        assert late.too_late(1000, 0).errors[0].code == "factus.credentials"
 
 
 class TestRule90:
