@@ -17,6 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 COPIED = ("worker", "jobs", "schemas", "sandbox", "tests", "pyproject.toml")
 
+BEYOND = "beyond"
+"""What is promised beside G1 to G10, of calls and of what follows a document."""
+
 
 @dataclass(frozen=True)
 class Break:
@@ -150,6 +153,54 @@ BREAKS = (
         "        del event[key]\n",
         "        pass\n",
         "tests/unit/worker/test_logs.py::test_keys_that_nobody_allowed_are_dropped_and_the_gap_is_told",
+    ),
+    Break(
+        BEYOND,
+        "an e-mail goes out again after an unknown outcome",
+        "jobs/document_verbs.py",
+        '    if desk.is_uncertain:\n        return desk.unknown_outcome("el correo salió")\n',
+        "",
+        "tests/unit/jobs/test_calls.py::TestNeverTwice::test_a_crash_while_it_was_sent_ends_the_job_without_a_call",
+    ),
+    Break(
+        BEYOND,
+        "a toggle is sent beside one that is still on its way",
+        "jobs/calls.py",
+        '        if when_unknown == "look" and self.is_uncertain and self.decide.is_on_its_way:\n',
+        "        if False:\n",
+        "tests/simulation/test_found.py::test_a_write_that_may_still_arrive_is_not_sent_beside_itself",
+    ),
+    Break(
+        BEYOND,
+        "calls ignore what waits to be issued",
+        "jobs/registry.py",
+        """    return ",".join(FAMILIES) if lane.endswith(f"/{CALLS_LANE}") else ""\n""",
+        """    return ""\n""",
+        "tests/contract/test_calls.py::TestBehindIssuing::test_low_calls_leave_a_quarter_of_the_allowance",
+    ),
+    Break(
+        BEYOND,
+        "files are archived for the first who asked only",
+        "worker/attempts.py",
+        "            return [row for one in (job, *others) for row in follow_ups(one, data, seq=one.seq + 1)]\n",
+        "            return [row for one in (job,) for row in follow_ups(one, data, seq=one.seq + 1)]\n",
+        "tests/contract/test_following.py::TestArchive::test_everybody_who_asked_hears_of_it",
+    ),
+    Break(
+        BEYOND,
+        "a RADIAN event is told at every look",
+        "jobs/following.py",
+        "    fresh = [row for row in rows if _key(row) not in seen]\n",
+        "    fresh = list(rows)\n",
+        "tests/contract/test_following.py::TestRadian::test_each_new_event_is_published_once_until_the_end",
+    ),
+    Break(
+        BEYOND,
+        "an operator's news goes into the stream of RADIAN events",
+        "worker/scripts/finish.lua",
+        "publish(redis.call('HSETNX', lane.account, scope, text(now)) == 1, notices)",
+        "publish(redis.call('HSETNX', lane.account, scope, text(now)) == 1)",
+        "tests/simulation/test_found.py::test_an_operator_s_news_never_goes_into_the_stream_of_radian_events",
     ),
 )
 

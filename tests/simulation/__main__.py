@@ -17,7 +17,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.simulation import full, quick
-from tests.simulation.verdict import FORBIDDEN
+from tests.simulation.bodies import AT_FACTUS
+from tests.simulation.evidence import FORBIDDEN
+from tests.simulation.story import Story
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +46,7 @@ def _quick(args: argparse.Namespace, seed: int) -> int:
     started, said_at = time.perf_counter(), time.perf_counter()
     n_played = 0
 
-    def on_story(story: quick.Story) -> None:
+    def on_story(story: Story) -> None:
         nonlocal n_played, said_at
         n_played += 1
         if story.verdict.violations:
@@ -82,10 +84,17 @@ def _table(tally: quick.Tally, seed: int, seconds: float) -> str:
         ("seeds", f"{seed} to {seed + tally.n_seeds - 1}"),
         *((name, counts[name]) for name in ("pushed", "jobs", "validated", "joined or replayed", "rejected", "failed")),
         *((name, counts[name]) for name in ("refused", "documents")),
+        *((f"validated: {family}", counts[f"{family} validated"]) for family in AT_FACTUS),
+        ("calls completed / failed", f"{counts['call completed']} / {counts['call failed']}"),
+        ("archived / files compared", f"{counts['archived']} / {counts['files']}"),
+        ("RADIAN events", counts["RADIAN events"]),
         ("calls per document", f"{counts['requests'] / max(counts['documents'], 1):.2f}"),
         *((f"workers: {name}", tally.facts[name]) for name in ("kill", "term", "hang")),
         ("outages of the server", tally.facts["server away"]),
         ("connections cut", tally.facts["cuts"]),
+        ("failures of the storage", tally.facts["storage"]),
+        *((f"accounts: {name}", tally.facts[name]) for name in ("unpaid", "product", "refused")),
+        ("deletes of what was kept", tally.facts["deletes"]),
         ("time", f"{seconds:.0f} s, {seconds / max(tally.n_seeds, 1):.2f} s a seed"),
         ("virtual time", f"{tally.virtual_s / 3600:.1f} h"),
         *((f"! {column}", tally.forbidden[column]) for column in FORBIDDEN),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from datetime import datetime
 
 import httpx
 from fakeredis import FakeServer
@@ -12,17 +13,24 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 import worker.intake
 from jobs import seen as s
+from jobs.account_verbs import set_range_status
 from jobs.backoff import BackoffPolicy
+from jobs.calls import CallDeciding, Desk, run_call
 from jobs.decisions import Judge
+from jobs.intake import Entry, IntakeDesk, Refused
 from jobs.issue import issue
-from jobs.outcomes import Again
+from jobs.outcomes import Again, Block, Final
+from jobs.results import blocked_event, resumed_event
+from jobs.standing import Standing
+from schemas.event import ErrorDetail
+from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 from tests.builders import a_bill
-from tests.fakes import FakeFactus
+from tests.fakes import FakeFactus, MemoryArchive
 from tests.rig import an_account, running, services_on, some_settings
 from tests.simulation.wires import Network, Plug, imitation
 from worker import redis_connection
-from worker.bootstrap import build
+from worker.bootstrap import build, check_payload
 from worker.factus_client import FactusClient
 from worker.keys import Keys
 from worker.lua import Scripts
@@ -148,3 +156,72 @@ async def test_a_token_that_another_process_fetched_may_be_dead_as_well(fake_red
     assert issued == ["t1", "t2", "t3", "t4"]
     await busy.close()
     await idle.close()
+
+
+async def test_a_write_that_may_still_arrive_is_not_sent_beside_itself():
+    """A toggle that Factus carried out after nobody waited for it any more was undone by its own repetition."""
+    factus = FakeFactus(replies={"GET /v2/numbering-ranges/8": [s.Replied({"data": {"is_active": 0}})]})
+    toggle = "PATCH /v2/numbering-ranges/8/toggle-status"
+    factus.replies[toggle] = [s.Replied({"data": {"is_active": 1}})]
+    job = JobRecord(
+        account="a",
+        id="1",
+        type="numbering_range.set_status",
+        family="numbering_range",
+        lane="a/calls",
+        entry="1-0",
+        payload='{"numbering_range_id":"8","is_active":true}',
+        sent="unknown",
+        sending_at=1000,
+        deadline_at=10_000,
+    )
+
+    async def turn(now_ms: int):
+        deciding = CallDeciding(job, BackoffPolicy(1, 2), lambda: 0.5, Standing(now_ms=now_ms), settle_ms=2000)
+        return await run_call(set_range_status, Desk(deciding, factus, MemoryArchive()), now_ms=now_ms, day_ends_ms=0)
+
+    early = await turn(1500)
+    assert isinstance(early.ending, Again)
+    assert (early.ending.sent, factus.calls[toggle]) == ("unknown", 0)
+    assert isinstance((await turn(3001)).ending, Final)
+    assert factus.calls[toggle] == 1
+
+
+async def test_an_operator_s_news_never_goes_into_the_stream_of_radian_events(redis, namespace, monkeypatch):
+    """A job that watches a bill publishes to another stream than all others: so did what blocked it."""
+    monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.05)
+    denied = s.Denied("permission", "sin permiso")
+    ended = s.Replied({"data": [{"number": "AP1", "cude": "c", "event_code": "033", "event_name": "Aceptación"}]})
+    factus = FakeFactus(replies={"GET /v2/bills/SETP990000001/radian/events": [denied, ended]})
+    bill = a_bill(reference_code="A")
+    bill["payment_details"][0] |= {"payment_form": "2", "due_date": "2099-12-31"}
+    built = services_on(redis, namespace, gateway=factus, radian_interval=0.05)
+    async with running(built) as rig:
+        await rig.push({"type": "invoice.issue", "payload": bill, "options": {"track_radian": True}})
+        told = [event["type"] for event in await rig.events(3)]
+        rig._last = "0-0"
+        (event,) = await rig.events(1, stream=built.keys.radian())
+        assert await redis.xlen(built.keys.radian()) == 1
+    assert told == ["invoice.validated", "account.blocked", "account.resumed"]
+    assert event["type"] == "radian.event"
+
+
+def test_a_family_s_issuing_and_its_calls_are_told_under_two_ids():
+    """Both were blocked, and both went on in the same millisecond: two events had one id."""
+    now = datetime.now(BOGOTA)
+    error = ErrorDetail(code="factus.denied", message="no")
+    ids = {
+        *(blocked_event("a", Block("payroll", error, by_call=by), n_waiting=1, since=now).id for by in (True, False)),
+        *(resumed_event("a", "payroll", since=now, now=now, by_call=by).id for by in (True, False)),
+    }
+    assert len(ids) == 4
+
+
+def test_what_cannot_be_read_belongs_to_the_owner_of_its_stream():
+    """Two streams may give one entry id: refusals of both had the same id, under no account."""
+    desk = IntakeDesk({"a": an_account("a").zone}, check_payload)
+    for raw in (b"not json", None, b"\xff"):
+        own, common = (desk.examine(Entry("s", "1-0", raw, owner=owner)) for owner in ("a", ""))
+        assert isinstance(own, Refused)
+        assert isinstance(common, Refused)
+        assert (own.remains.account, common.remains.account) == ("a", None)

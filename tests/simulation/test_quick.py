@@ -1,18 +1,24 @@
-"""Ten seeds of the simulation with every run of the tests; the thousands are `make simulate`."""
+"""A few seeds of the simulation with every run of the tests; the thousands are `make simulate`."""
 
 from __future__ import annotations
+
+import hashlib
 
 import pytest
 
 from tests.simulation import quick
 from tests.simulation.cargo import Push
-from tests.simulation.verdict import Evidence, judge
+from tests.simulation.evidence import Evidence
+from tests.simulation.verdict import judge
 
 
-def test_ten_storms_lose_double_and_forge_nothing():
-    tally = quick.run_quick(range(10))
+def test_storms_lose_double_and_forge_nothing():
+    tally = quick.run_quick(range(6))
     assert not tally.failed, "\n".join(story.tell() for story in tally.failed)
     assert tally.counts["validated"] > 50, "the storms leave something to check"
+    assert tally.counts["files"] > 10
+    assert tally.counts["RADIAN events"] > 5
+    assert tally.counts["call completed"] > 10
 
 
 def test_a_seed_is_one_course_of_events():
@@ -23,67 +29,167 @@ def test_a_seed_is_one_course_of_events():
     assert first.virtual_s == second.virtual_s
 
 
+FILE = b"<xml/>"
+URI = "file:///a/N1.xml"
+
+
 class TestTheVerdictSees:
     """Each kind of harm, planted in the evidence of a calm run."""
 
     @pytest.fixture
     def evidence(self) -> Evidence:
-        push = Push(b"{}", 0.0, "bill", "a", "one", "R1", "100.00", "900", "c", "f", entry="1-0")
+        pushes = [
+            Push(
+                *(b"{}", 0.0, "document", "a", "one", "R1", "100.00", "900", "c", "f"),
+                entry="1-0",
+                archives=frozenset({"xml"}),
+                tracks=True,
+            ),
+            Push(b"{}", 0.0, "call", "a", "mail", content="m", entry="2-0", type="invoice.email", target="N9"),
+        ]
         data = {"number": "N1", "total": "100.00", "reference_code": "R1", "replayed": False}
-        event = {"id": "a/one/1", "seq": 1, "type": "invoice.validated", "job_id": "one", "account": "a"}
-        event |= {"attempts": 1, "data": data, "errors": None}
-        row = {"reference_code": "R1", "number": "N1", "total": "100.00", "customer": "900", "state": "validated"}
-        row |= {"is_foreign": False, "errors": {}}
+        row = {"kind": "xml", "uri": URI, "sha256": hashlib.sha256(FILE).hexdigest(), "bytes": len(FILE)}
+        events = [
+            self.event(1, "invoice.validated", data),
+            self.event(2, "invoice.archived", {"number": "N1", "documents": [row]}),
+            self.event(1, "invoice.email.completed", {"sent": True}, job_id="mail"),
+        ]
+        radian = [self.event(3, "radian.event", {"number": "N1", "cude": "c1", "event_code": "033"})]
+        document = {"reference_code": "R1", "number": "N1", "total": "100.00", "customer": "900", "state": "validated"}
+        document |= {"is_foreign": False, "errors": {}}
         bills = {"validated": 1, "forbidden_deletes": [], "duplicates": {"references": [], "same_content": []}}
         account = {"requests": {"create": 1}, "limit": 80, "max_in_fixed_window": 1, "rate_limited": 0}
-        report = {"accounts": {"a": {**account, "families": {"bills": bills}}}}
-        return Evidence([push], [event], {"a": [row]}, report, frozenset())
+        account |= {"operations": {"bills.email": 1}, "changes": {"bills.email": {"N9": 1}}}
+        return Evidence(
+            pushes,
+            events,
+            {("a", "invoice"): [document]},
+            {"accounts": {"a": {**account, "families": {"bills": bills}}}},
+            frozenset(),
+            radian=radian,
+            radian_at_factus={("a", "N1"): ["c1"]},
+            files={URI: FILE},
+            served=lambda *_names: FILE,
+        )
+
+    @staticmethod
+    def event(seq: int, type_: str, data: dict, job_id: str = "one") -> dict:
+        head = {"id": f"a/{job_id}/{seq}", "seq": seq, "type": type_, "job_id": job_id, "account": "a"}
+        return {**head, "success": True, "attempts": 1, "data": data, "errors": None}
 
     @staticmethod
     def columns(evidence: Evidence) -> set[str]:
         return {column for column, count in judge(evidence).forbidden.items() if count}
 
+    @staticmethod
+    def account(evidence: Evidence) -> dict:
+        return evidence.report["accounts"]["a"]
+
     def test_nothing_in_a_calm_run(self, evidence):
-        assert self.columns(evidence) == set()
+        assert judge(evidence).violations == []
 
     def test_a_lost_job(self, evidence):
-        evidence.events = []
+        evidence.events = evidence.events[2:]
+        evidence.radian = []
         assert self.columns(evidence) == {"lost", "silent"}
 
     def test_two_final_events(self, evidence):
-        evidence.events = [evidence.events[0], evidence.events[0] | {"id": "a/one/2", "seq": 2}]
+        again = evidence.events[0] | {"id": "a/one/4", "seq": 4}
+        evidence.events = [*evidence.events, again]
         assert self.columns(evidence) == {"two finals"}
 
     def test_a_gap(self, evidence):
-        evidence.events[0]["seq"] = 2
+        evidence.events[2]["seq"] = 2
         assert self.columns(evidence) == {"gaps in seq"}
 
     def test_another_total(self, evidence):
-        evidence.documents["a"][0]["total"] = "101.00"
+        evidence.documents["a", "invoice"][0]["total"] = "101.00"
         assert self.columns(evidence) == {"wrong totals"}
 
     def test_a_success_that_factus_does_not_know(self, evidence):
-        evidence.documents["a"].clear()
+        evidence.documents["a", "invoice"].clear()
         assert self.columns(evidence) == {"silent"}
 
     def test_a_document_that_nobody_asked_for_again(self, evidence):
-        evidence.report["accounts"]["a"]["families"]["bills"]["duplicates"]["references"] = ["R1"]
+        self.account(evidence)["families"]["bills"]["duplicates"]["references"] = ["R1"]
         assert self.columns(evidence) == {"duplicated at Factus"}
 
     def test_a_forbidden_delete(self, evidence):
-        evidence.report["accounts"]["a"]["families"]["bills"]["forbidden_deletes"] = ["R1"]
+        self.account(evidence)["families"]["bills"]["forbidden_deletes"] = ["R1"]
         assert self.columns(evidence) == {"forbidden deletes"}
 
     def test_a_rejection_left_behind(self, evidence):
-        evidence.documents["a"].append(evidence.documents["a"][0] | {"reference_code": "R2", "state": "rejected"})
+        rows = evidence.documents["a", "invoice"]
+        rows.append(rows[0] | {"reference_code": "R2", "state": "rejected"})
         assert self.columns(evidence) == {"left behind"}
 
     def test_one_request_too_many(self, evidence):
-        evidence.report["accounts"]["a"]["max_in_fixed_window"] = 81
+        self.account(evidence)["max_in_fixed_window"] = 81
         assert self.columns(evidence) == {"unplanned 429"}
 
     def test_an_internal_failure(self, evidence):
-        error = {"code": "internal"}
-        evidence.events[0] |= {"type": "invoice.failed", "data": None, "errors": [error]}
-        evidence.documents["a"].clear()
+        evidence.events[0] |= {"type": "invoice.failed", "data": None, "errors": [{"code": "internal"}]}
+        evidence.documents["a", "invoice"].clear()
+        del evidence.events[1]
+        evidence.radian = []
         assert self.columns(evidence) == {"wrong outcome"}
+
+    def test_numbers_out_of_the_order_of_the_pushes(self, evidence):
+        row = evidence.documents["a", "invoice"][0]
+        evidence.documents["a", "invoice"][:0] = [row | {"reference_code": name} for name in ("Q2", "Q1")]
+        pushes = [Push(b"", 0.0, "in order", "a", reference=name, entry=name) for name in ("Q1", "Q2")]
+        evidence.pushes = [*evidence.pushes, *pushes]
+        assert self.columns(evidence) >= {"out of order"}
+
+    def test_files_that_were_never_told_of(self, evidence):
+        del evidence.events[1]
+        evidence.radian[0]["seq"] = 2
+        assert self.columns(evidence) >= {"archived amiss"}
+
+    def test_files_that_were_told_of_twice(self, evidence):
+        evidence.events.append(evidence.events[1] | {"id": "a/one/4", "seq": 4})
+        assert self.columns(evidence) == {"archived amiss"}
+
+    def test_files_that_nobody_asked_for(self, evidence):
+        evidence.pushes[0].archives = frozenset()
+        assert "archived amiss" in self.columns(evidence)
+
+    def test_a_file_that_is_another_than_told(self, evidence):
+        evidence.files = {URI: b"<other/>"}
+        assert self.columns(evidence) == {"files differ"}
+
+    def test_a_file_that_is_another_than_at_factus(self, evidence):
+        evidence.served = lambda *_names: b"<other/>"
+        assert self.columns(evidence) == {"files differ"}
+
+    def test_a_radian_event_told_twice(self, evidence):
+        evidence.radian = [*evidence.radian, evidence.radian[0] | {"id": "a/one/4", "seq": 4}]
+        assert self.columns(evidence) == {"RADIAN amiss"}
+
+    def test_a_radian_event_never_told(self, evidence):
+        evidence.radian_at_factus = {("a", "N1"): ["c1", "c2"]}
+        assert self.columns(evidence) == {"RADIAN amiss"}
+
+    def test_somebody_else_s_radian_event(self, evidence):
+        evidence.pushes[0].tracks = False
+        assert "RADIAN amiss" in self.columns(evidence)
+
+    def test_an_e_mail_sent_twice(self, evidence):
+        self.account(evidence)["changes"]["bills.email"]["N9"] = 2
+        assert self.columns(evidence) == {"done twice"}
+
+    def test_an_event_asked_for_twice_though_the_second_was_refused(self, evidence):
+        self.account(evidence)["operations"]["receptions.emit"] = 1
+        assert self.columns(evidence) == {"done twice"}
+
+    def test_an_e_mail_told_and_not_sent(self, evidence):
+        self.account(evidence)["changes"] = {}
+        assert self.columns(evidence) == {"silent"}
+
+    def test_a_call_without_an_end(self, evidence):
+        del evidence.events[2]
+        assert self.columns(evidence) == {"calls ended amiss"}
+
+    def test_a_call_with_two_ends(self, evidence):
+        evidence.events.append(evidence.events[2] | {"id": "a/mail/2", "seq": 2})
+        assert self.columns(evidence) == {"calls ended amiss"}

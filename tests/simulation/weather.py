@@ -9,6 +9,9 @@ from typing import Any
 
 Rule = dict[str, Any]
 
+_ASKED = ("download", "events", "email", "accept", "emit", "toggle")
+"""What is asked of Factus beside issuing."""
+
 
 def _rule(on: str, share: float, kind: str, *, times: int | None = None, **values: Any) -> Rule:
     rule: Rule = {"on": on, "share": round(share, 4), "effect": {"kind": kind, **values}}
@@ -20,8 +23,31 @@ def _first_only(rule: Rule) -> Rule:
     return rule | {"attempt": 1}
 
 
-def quick_plan(chance: random.Random, timeout_s: float) -> list[Rule]:
-    """A stormy plan for ten jobs: the lost answers always, and some of everything else."""
+def _kept(head: str, chance: random.Random) -> list[Rule]:
+    """Documents whose reference begins with *head* are rejected, always."""
+    shape = chance.choice(["map", "list", "body"])
+    return [_rule("create", 1.0, "reject", shape=shape) | {"reference": f"*{head}-*"}] if head else []
+
+
+def _on_calls(share: float, late_s: float) -> list[Rule]:
+    """What happens to calls: answers lost before and after the deed, late, or unreadable."""
+    return [
+        *(
+            _rule(on, share, kind)
+            for on in _ASKED
+            for kind in ("drop_before", "drop_after", "drop_after", "error_before", "error_after", "garbage", "empty")
+        ),
+        *(_rule(on, share, "slow", seconds=late_s) for on in _ASKED),
+    ]
+
+
+def quick_plan(chance: random.Random, timeout_s: float, *, kept: str = "") -> list[Rule]:
+    """
+    A stormy plan for a dozen jobs: the lost answers always, and some of everything else.
+
+    Args:
+        kept: What the references of documents begin with that are always rejected.
+    """
     late_s = timeout_s * 1.5
     rules = [_rule("create", chance.uniform(0.1, 0.3), "drop_after")]
     some = [
@@ -64,10 +90,11 @@ def quick_plan(chance: random.Random, timeout_s: float) -> list[Rule]:
         *(_rule("token", 0.4, kind, times=2) for kind in ("drop_before", "drop_after", "error_before", "garbage")),
     ]
     rules += chance.sample(some, chance.randint(4, 12))
-    return rules
+    rules += chance.sample(_on_calls(0.4, late_s), chance.randint(3, 12))
+    return rules + _kept(kept, chance)
 
 
-def full_plan(chance: random.Random, timeout_s: float) -> list[Rule]:
+def full_plan(chance: random.Random, timeout_s: float, *, kept: str = "") -> list[Rule]:
     """Lasting weather for thousands of jobs: everything at once, each so rare that the work goes on."""
     late_s = timeout_s * 1.5
     return [
@@ -93,10 +120,12 @@ def full_plan(chance: random.Random, timeout_s: float) -> list[Rule]:
         _rule("create", 0.0008, "foreign_pending", reference="AJENO-1", seconds=2.0, times=1),
         _rule("create", 0.0008, "foreign_pending", reference="AJENO-2", seconds=2.0, times=1),
         _rule("create", 0.0003, "dian_down", seconds=3.0, times=4),
+        *_on_calls(0.02, late_s),
         *(
             _rule(on, 0.02, kind)
             for on in ("list", "show", "delete")
             for kind in ("drop_after", "error_before", "garbage")
         ),
         _rule("token", 0.05, "error_before"),
+        *_kept(kept, chance),
     ]

@@ -1,0 +1,348 @@
+"""
+One seed while it runs: the whole service and the real sandbox in one process, on any clock.
+
+Workers are killed between any two steps of theirs, hang beyond their lease, and lose connections before and after a
+script ran; what else goes wrong is in ``troubles.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from unittest import mock
+
+from arq.connections import ArqRedis
+from pydantic import SecretStr
+
+from sandbox.app import create_app
+from sandbox.config import SandboxConfig
+from sandbox.faults import read_rules
+from sandbox.state import SandboxState
+from schemas.factus import BOGOTA
+from tests.rig import an_account, some_settings
+from tests.simulation.calls import a_call
+from tests.simulation.cargo import KEPT, Cargo, Push
+from tests.simulation.evidence import Evidence, expected_jobs, is_final, tracked_bills
+from tests.simulation.factus_side import InProcess
+from tests.simulation.sequel import sequel
+from tests.simulation.storage import MemoryShelf, StormyShelf, Weather
+from tests.simulation.story import Story
+from tests.simulation.troubles import Troubles
+from tests.simulation.verdict import judge, leftover_keys
+from tests.simulation.weather import quick_plan
+from tests.simulation.wires import FactusWire, Network, Plug
+from worker import bootstrap, redis_connection
+from worker.archive import Archive
+from worker.bootstrap import Services
+from worker.keys import Keys
+from worker.process import run_tasks
+
+TIMEOUT_S: Final = 1.0
+STORM_S: Final = 6.0
+RADIAN_S: Final = 1.5
+_DEFECT_LOGS: Final = {"attempt.defect", "intake.defect", "arq.run_failed"}
+_OUT_OF_TIME: Final = {
+    *("factus.unavailable", "dian.pending", "factus.conflict", "factus.credentials", "factus.denied"),
+    *("factus.payment_required", "archive.unavailable"),
+}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long the service's own pauses are: shorter than in earnest, so that a seed meets many of them."""
+
+    patches: tuple[tuple[Any, str, Any], ...]
+    quiet_s: float
+    after_s: float
+    """How long marks and leases may live on after the last worker has gone."""
+    is_real: bool = False
+
+
+@dataclass
+class Working:
+    """One worker of a simulation."""
+
+    built: Services
+    plug: Plug
+    task: asyncio.Task[None]
+    stopping: asyncio.Event
+
+
+Connect = Callable[[Plug], tuple[ArqRedis, ArqRedis]]
+
+
+class Sim:
+    """One seed while it runs."""
+
+    def __init__(self, seed: int, namespace: str, pace: Pace, connect: Connect) -> None:
+        self.seed = seed
+        self.pace = pace
+        self.chance = random.Random(seed)
+        self.network = Network(random.Random(seed + 1))
+        self.keys = Keys(namespace)
+        self.course: list[str] = []
+        self.facts: Counter[str] = Counter()
+        self.n_defects = 0
+        self.workers: list[Working] = []
+        self.pushes: list[Push] = []
+        self.began_at = 0.0
+        self._connect = connect
+        chance = self.chance
+        self.names = [f"acct-{n}" for n in range(chance.randint(1, 3))]
+        self.own_streams = {self.names[-1]} if chance.random() < 0.3 else set()
+        self.limit, self.window_s = chance.choice([(1000, 60.0), (1000, 60.0), (25, 5.0)])
+        self.deadline_s = chance.choice([3600.0] * 9 + [8.0])
+        self.keep_share = chance.choice([0.0, 0.0, 0.08])
+        self.rules = quick_plan(chance, TIMEOUT_S, kept=KEPT if self.keep_share else "")
+        # The sandbox's own chance is the seed's too; its clock is ours.
+        config = SandboxConfig(
+            seed=seed,
+            rate_limit=self.limit,
+            rate_window_s=self.window_s,
+            faults=read_rules(self.rules),
+            token_lifetime_s=chance.choice([3600, 3600, 15]),
+            now=lambda: time.time(),
+        )
+        self.app = create_app(config)
+        self.sandbox: SandboxState = self.app.state.sandbox
+        # What Factus took its time to store was sent a little before.
+        late = any("before_store" in str(rule) for rule in self.rules)
+        self.side = InProcess(self.sandbox, (0.0, 2 * TIMEOUT_S) if late else (0.0,))
+        self.shelf = MemoryShelf()
+        self.storage = Weather(random.Random(seed + 2), chance.choice([0.0, 0.1, 0.3]), chance.choice([0.0, 0.3]))
+        self.driver = connect(Plug(Network(random.Random(seed))))[0]
+
+    # -- workers ---------------------------------------------------------------------------------------------------
+    def start_worker(self) -> None:
+        plug = Plug(self.network, note=self.note)
+        redis, blocking = self._connect(plug)
+        accounts = {
+            name: an_account(
+                name,
+                username=SecretStr(name),
+                base_url="http://factus.test",
+                rate_limit=self.limit,
+                rate_window=self.window_s,
+                own_streams=name in self.own_streams,
+            )
+            for name in self.names
+        }
+        settings = some_settings(
+            self.keys.namespace,
+            backoff_base=0.1,
+            backoff_max=1.0,
+            timeout=TIMEOUT_S,
+            job_deadline=self.deadline_s,
+            radian_interval=RADIAN_S,
+        )
+        wired = partial(bootstrap.FactusClient, transport=FactusWire(self.app, plug))
+        with mock.patch.object(bootstrap, "FactusClient", wired):
+            built = bootstrap.build(settings, accounts, redis, blocking)
+        built.runner.archive = Archive(StormyShelf(self.shelf, self.storage))
+        stopping = asyncio.Event()
+        task = plug.start(run_tasks(built, stopping))
+        self.workers.append(Working(built, plug, task, stopping))
+        self.note("worker.start", worker=built.worker_id)
+
+    async def stop_worker(self, *, kill: bool) -> None:
+        one = self.workers.pop(self.chance.randrange(len(self.workers)))
+        self.note("worker.kill" if kill else "worker.terminate", worker=one.built.worker_id)
+        if kill:
+            await one.plug.kill()
+        else:
+            one.stopping.set()
+        await asyncio.gather(one.task, return_exceptions=True)
+        if not kill and not one.task.cancelled() and (error := one.task.exception()):
+            self.note("worker.died", error=repr(error))
+            self.n_defects += 1
+        for client in one.built.clients.values():
+            await client.close()
+        for redis in (one.built.redis, one.built.intake._blocking):
+            await redis_connection.close(redis)
+
+    # -- course ----------------------------------------------------------------------------------------------------
+    @property
+    def elapsed_s(self) -> float:
+        return asyncio.get_running_loop().time() - self.began_at
+
+    def note(self, what: str, **facts: Any) -> None:
+        # A run that ended because the server was away is no defect: its lease ends, and the job is taken over.
+        if what in _DEFECT_LOGS and facts.get("error") not in ("ConnectionError", "TimeoutError"):
+            self.n_defects += 1
+        told = " ".join(f"{name}={value}" for name, value in facts.items() if name not in ("level", "timestamp"))
+        self.course.append(f"{self.elapsed_s:8.3f} {what} {told}")
+
+    async def play(self) -> Story:
+        """Everything, from the first worker to the verdict."""
+        self.began_at = asyncio.get_running_loop().time()
+        chance = self.chance
+        pushes = self.cargo(STORM_S * 0.7).make(chance.randint(12, 18), a_call)
+        self.network.cut_share = chance.choice([0.0, 0.003, 0.02])
+        self.network.refuse_share = chance.choice([0.0, 0.0, 0.05])
+        for _ in range(chance.randint(1, 2)):
+            self.start_worker()
+        troubles = Troubles(self)
+        people = [asyncio.create_task(body) for body in (troubles.operate(), troubles.buy())]
+        storm = asyncio.create_task(troubles.disturb(STORM_S))
+        await self.push(pushes)
+        await storm
+        for one in people:
+            one.cancel()
+        self._calm(troubles)
+        is_quiet = await self._until_quiet(troubles)
+        if is_quiet:
+            later = self.cargo(0.0, prefix="again", n=1000)
+            await self.push(sequel(self, later, await self.events()))
+            is_quiet = await self._until_quiet(troubles)
+        story = await self._close(is_quiet)
+        story.virtual_s = self.elapsed_s
+        return story
+
+    def cargo(self, spread_s: float, *, prefix: str = "", n: int = 0) -> Cargo:
+        return Cargo(
+            self.chance,
+            self.names,
+            datetime.now(BOGOTA),
+            spread_s,
+            self.side,
+            keep_share=self.keep_share,
+            own_streams=self.own_streams,
+            prefix=prefix,
+            n=n,
+        )
+
+    async def push(self, pushes: Sequence[Push]) -> None:
+        for push in pushes:
+            self.pushes.append(push)
+            # Never two in one millisecond: entries of two streams would have one id.
+            await asyncio.sleep(max(push.at_s - self.elapsed_s, 0.002))
+            push.entry = (await self.driver.xadd(self.keys.jobs(push.owner), {"job": push.raw})).decode()
+
+    def _calm(self, troubles: Troubles) -> None:
+        self.note("calm")
+        self.network.calm()
+        self.storage.calm()
+        self.sandbox.plan.clear()
+        self.sandbox.dian.come_up()
+        troubles.recover()
+        if not self.workers:
+            self.start_worker()
+
+    async def _until_quiet(self, troubles: Troubles) -> bool:
+        """Until each job has its final event and nothing is under way; False when that did not come in time."""
+        gives_up_at = self.elapsed_s + self.pace.quiet_s
+        while self.elapsed_s < gives_up_at:
+            await troubles.clear_up()
+            events = await self.events()
+            done = {event["job_id"] for event in events if is_final(event)}
+            # Bills that are watched get their last event: from then on nobody may watch them any more.
+            is_watched = troubles.accept_all(self.tracked(events))
+            busy = await self.driver.zcard(self.keys.arq_queue()) or await self.driver.scard(self.keys.lanes())
+            waiting = sum([await self.driver.xlen(self.keys.jobs(owner)) for owner in ("", *self.own_streams)])
+            if set(expected_jobs(self.pushes)) <= done and not (busy or waiting or is_watched):
+                return True
+            await asyncio.sleep(0.25)
+        return False
+
+    def tracked(self, events: Sequence[dict[str, Any]]) -> set[tuple[str, str]]:
+        """Account and reference of the bills that are valid and watched by one job at least."""
+        return tracked_bills(expected_jobs(self.pushes), events)
+
+    async def events(self) -> list[dict[str, Any]]:
+        return await self._streams(self.keys.results)
+
+    async def _streams(self, key: Callable[[str | None], str]) -> list[dict[str, Any]]:
+        found = []
+        for owner in (None, *sorted(self.own_streams)):
+            found += [json.loads(fields[b"event"]) for _, fields in await self.driver.xrange(key(owner))]
+        return found
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+    async def _close(self, is_quiet: bool) -> Story:
+        found = await self.workers[0].built.sweep.sweep() if is_quiet else None
+        while self.workers:
+            await self.stop_worker(kill=False)
+        if is_quiet:
+            await asyncio.sleep(self.pace.after_s)
+        evidence = await self._evidence()
+        verdict = judge(evidence)
+        if not is_quiet:
+            verdict.blame("lost", f"not quiet {self.pace.quiet_s:g} s after the storm")
+        if found:
+            verdict.blame("left in Redis", f"the sweep still found something: {found}")
+        if self.n_defects:
+            verdict.blame("defects", f"{self.n_defects} defects were logged", "defect")
+        records = await self._records()
+        if is_quiet:
+            for text in await self._leftovers(records):
+                verdict.blame("left in Redis", text)
+        await redis_connection.close(self.driver)
+        return Story(
+            seed=self.seed,
+            verdict=verdict,
+            events=[*evidence.events, *evidence.radian],
+            pushes=self.pushes,
+            documents=evidence.documents,
+            records=records,
+            rules=self.rules,
+            course=self.course,
+            is_real=self.pace.is_real,
+            facts=self.facts + Counter({"cuts": self.network.n_cuts, "storage": self.storage.n_failures}),
+        )
+
+    async def _evidence(self) -> Evidence:
+        events, rows, side = await self.events(), self.side.rows(), self.side
+        may_fail = (
+            {"dian.processed"} if any(rule["effect"].get("found") == "rejected" for rule in self.rules) else set()
+        )
+        has_deadline = self.deadline_s < STORM_S * 2
+        return Evidence(
+            self.pushes,
+            events,
+            rows,
+            side.report(),
+            frozenset(may_fail | (_OUT_OF_TIME if has_deadline else set())),
+            has_deadline,
+            frozenset(side.stocked),
+            radian=await self._streams(self.keys.radian),
+            radian_at_factus={
+                (account, row["number"]): side.radian(account, row["number"])
+                for (account, family), found in rows.items()
+                for row in found
+                if family == "invoice"
+            },
+            files={self.shelf.uri(name): content for name, content in self.shelf.files.items()},
+            served=side.file,
+            active_ranges={
+                (account, key): is_active
+                for account in self.names
+                for key, is_active in side.active_ranges(account).items()
+            },
+        )
+
+    async def _records(self) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        async for key in self.driver.scan_iter(f"{self.keys.namespace}:job:*", count=1000):
+            stored = await self.driver.hgetall(key)
+            found[key.decode()] = {name.decode(): value.decode()[:120] for name, value in stored.items()}
+        return found
+
+    async def _leftovers(self, records: dict[str, dict[str, str]]) -> list[str]:
+        """What must not be in Redis when all is done."""
+        found = [f"{key} is {record.get('state')}" for key, record in records.items() if record.get("state") != "final"]
+        names = [raw.decode() async for raw in self.driver.scan_iter("*", count=1000)]
+        found += leftover_keys(names, self.keys.namespace)
+        for owner in ("", *self.own_streams):
+            if await self.driver.xlen(self.keys.jobs(owner)):
+                found.append("an intake stream is not empty")
+            if (await self.driver.xpending(self.keys.jobs(owner), "intake"))["pending"]:
+                found.append("an intake's pending list is not empty")
+        return found
