@@ -73,6 +73,10 @@ class CallDeciding(Deciding):
                 return self.nothing_sent(seen, sent=sent)
 
 
+async def _by_nobody(_reference_code: str) -> bool:
+    return False
+
+
 @dataclass(slots=True)
 class Desk:
     """What a verb works with: the job, and the world."""
@@ -81,6 +85,8 @@ class Desk:
     gateway: Gateway
     archive: Archive
     radian_interval_s: float = 0.0
+    is_being_issued: Callable[[str], Awaitable[bool]] = _by_nobody
+    """Whether a job of ours that issues a document of this reference code is open."""
     n_sent: int = field(default=0, init=False)
     n_calls: int = field(default=0, init=False)
     payload: Mapping[str, Any] = field(init=False)

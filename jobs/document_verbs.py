@@ -61,6 +61,9 @@ async def delete(desk: Desk) -> Ending:
         # Ours may have been the delete whose answer was lost: gone is what was asked for.
         return _deleted(desk, reference) if desk.is_uncertain else desk.not_found()
     refusal = _why_kept(found)
+    if not refusal and await desk.is_being_issued(reference):
+        # A document of that reference may wait for DIAN before our delete arrives.
+        refusal = "Un trabajo abierto emite este documento: si la DIAN lo rechaza, él mismo lo elimina."
     if refusal:
         return desk.decide.failed(ErrorDetail(code="factus.conflict", message=refusal, field="reference_code"))
     await desk.write(Request("DELETE", desk.family.delete_of(reference)), when_unknown="look")

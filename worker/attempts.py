@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from typing import Final as Constant
 
@@ -124,7 +125,7 @@ class AttemptRunner:
             return await issue(judge, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
         assert job_type.work is not None
         deciding = CallDeciding(job, self.backoff, self.draw, standing, self.settle_ms)
-        desk = Desk(deciding, gateway, self.archive, self.radian_interval_s)
+        desk = Desk(deciding, gateway, self.archive, self.radian_interval_s, partial(self.ledger.is_open, job))
         return await run_call(job_type.work, desk, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
 
     async def _write_end(self, taken: Taken, attempted: Attempted) -> int:

@@ -99,6 +99,11 @@ class Ledger:
         stored = await self._hash(self._keys.document(account, family, reference_code))
         return DocumentRecord.from_hash(stored) if stored else None
 
+    async def is_open(self, job: JobRecord, reference_code: str) -> bool:
+        """Whether a document of that reference, in the family of a job, is being issued."""
+        found = await self.document(job.account, job.family, reference_code)
+        return found is not None and found.state == "open"
+
     async def n_waiting(self, account: str, lane: str | None) -> int:
         """How many jobs wait in the account, or in one lane of it."""
         lanes = [lane] if lane else await self._lanes_of(account)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from jobs import seen as s
+from schemas.factus import DocumentView
 from tests.fakes import FakeFactus
 from tests.rig import Rig, an_account, running, services_on
 from worker.lua import Scripts
@@ -67,6 +68,22 @@ async def test_reading_a_reference_neither_joins_nor_conflicts_with_its_document
     await rig.push_bill("A")
     (replayed,) = await rig.events(1)
     assert replayed["data"]["replayed"] is True
+
+
+async def test_what_is_being_issued_is_not_deleted(rig, factus):
+    """Rejected a moment ago, it may wait for DIAN a moment later: its own job sees to it."""
+    stored = {"number": "SETP9", "reference_code": "A", "is_validated": False, "errors": ["Regla: X, Rechazo: x"]}
+    factus.gate = asyncio.Event()
+    await rig.push_bill("A")
+    while not factus.calls["create"]:
+        await asyncio.sleep(0.01)
+    factus.finds = [s.DocumentSeen(DocumentView(stored))]
+    await rig.push({"type": "invoice.delete", "payload": {"reference_code": "A"}})
+    (event,) = await rig.events(1)
+    assert (event["type"], event["errors"][0]["code"]) == ("invoice.delete.failed", "factus.conflict")
+    assert not [request for request in factus.requests if request.method == "DELETE"]
+    factus.gate.set()
+    await rig.events(1)
 
 
 async def test_the_same_id_is_one_job(rig, factus):
