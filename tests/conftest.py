@@ -8,11 +8,21 @@ from pathlib import Path
 
 import fakeredis
 import pytest
+import structlog
 from arq.connections import ArqRedis
 
 from worker import embedded_redis, redis_connection
 
 _namespaces = itertools.count(1)
+
+# The default shows the local variables of every frame: seconds for a planned exception, and no reader.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")
