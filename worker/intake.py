@@ -310,7 +310,11 @@ class Intake:
         event = replayed_event(record, first, documents, now=self._now(record.account))
         closing = self._closing(item.entry, record, event, item.document_key, must_match=record.fingerprint)
         following = follow_ups(record, event.data or {}, seq=event.seq)
-        return [closing, *(self._acceptance(item.entry, row) for row in following)]
+        return [closing, *(self._following(item, row) for row in following)]
+
+    def _following(self, item: Item, row: JobRecord) -> Item:
+        kind = "watch" if row.is_tracking else "follow"
+        return replace(self._acceptance(item.entry, row, item.document_key), kind=kind)
 
     def _now(self, account: str | None) -> datetime:
         known = self._accounts.get(account or "")
@@ -328,7 +332,7 @@ class Intake:
             self._policy.retention_ms,
             len(items),
         ]
-        lanes = [self._book.arguments(lane) for lane in {item.lane for item in items if item.kind == "accept"}]
+        lanes = [self._book.arguments(lane) for lane in {item.lane for item in items if item.kind != "close"}]
         args += [len(lanes), *self._taker.arguments(), self._keys.batch("")]
         for item in items:
             keys += self._item_keys(item)

@@ -229,7 +229,8 @@ class Ledger:
     def _follow_up_values(self, row: JobRecord) -> list[Arg]:
         delay_ms, life_ms = self._policy.follow_up_ms(row)
         fields = [part for pair in row.to_hash().items() for part in pair]
-        return [row.id, row.lane, row.account, row.score, delay_ms, life_ms, len(fields) // 2, *fields]
+        head: list[Arg] = [row.id, row.lane, row.account, row.score, delay_ms, life_ms, int(row.is_tracking)]
+        return [*head, len(fields) // 2, *fields]
 
 
 def tally_values(tally: Tally) -> list[Arg]:

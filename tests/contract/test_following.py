@@ -183,6 +183,25 @@ class TestRadian:
         assert factus.calls[EVENTS] == calls, "after an acceptance nobody asks any more"
         assert await rig.services.redis.zcard(rig.services.keys.deadlines()) == 0
 
+    async def test_one_watch_serves_all_who_asked_and_a_late_push_begins_none_anew(self, rig, factus):
+        """Each event is published once, whoever asked: for the job that asked first."""
+        factus.replies[EVENTS] = [s.Replied({"data": [radian("030"), radian("033")]})]
+        factus.gate = asyncio.Event()
+        job = {"type": "invoice.issue", "payload": on_credit("A"), "options": {"track_radian": True}}
+        await rig.push({"id": "one", **job})
+        await rig.push({"id": "two", **job})
+        await asyncio.sleep(0.1)
+        factus.gate.set()
+        await rig.events(2)
+        await rig.push({"id": "three", **job})
+        await rig.events(1)
+        rig._last = "0-0"
+        events = await rig.events(2, stream=rig.services.keys.radian())
+        assert {event["job_id"] for event in events} == {"one"}
+        await rig.push({"id": "four", **job})
+        await asyncio.sleep(0.4)
+        assert await rig.services.redis.xlen(rig.services.keys.radian()) == 2
+
     async def test_it_ends_quietly_after_the_period(self, redis, namespace, factus, monkeypatch):
         factus.replies[EVENTS] = [s.Replied({"data": []})]
         monkeypatch.setattr("worker.ledger._DAY_MS", 5)

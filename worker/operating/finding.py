@@ -13,7 +13,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from jobs.families import FAMILIES
-from jobs.following import ARCHIVE, TRACK
+from jobs.following import ARCHIVE
 from schemas import strict_json
 from schemas.records import JobRecord
 from worker.keys import Keys
@@ -141,9 +141,16 @@ class Finder:
             again = await self._pushed_again(follower.job) if follower else None
             archive = Follower(options["archive"], follower, again=again)
         if options.get("track_radian"):
-            follower = await self._follower(job, TRACK, now_ms, n_workers)
+            follower = await self._watch(job, now_ms, n_workers)
             track = Follower(True, follower, events=await self._radian_events(job))
         return Followed(found, archive, track)
+
+    async def _watch(self, job: JobRecord, now_ms: int, n_workers: int) -> Found | None:
+        """The one watch over the document's RADIAN events; another job of the same document may have asked first."""
+        document = self._keys.document(job.account, job.family, job.reference_code)
+        held = await self._call("HGET", document, "watched_by")
+        watch = await self._job(job.account, held.decode()) if held else None
+        return await self._around(watch, now_ms, n_workers) if watch else None
 
     async def _follower(self, job: JobRecord, verb: str, now_ms: int, n_workers: int) -> Found | None:
         follower = await self._job(job.account, f"{job.id}{_FOLLOWER}{verb}")

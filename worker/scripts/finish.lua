@@ -13,7 +13,7 @@
 --   then the record fields (name, value), the dead letter (name, value), for a final one the tallies of the job and
 --   of each joined one (member, cents, number, failure), the own events, the joined jobs' events (five values each),
 --   the notices (`blocked` or `resumed`, scope, five values of the event), the jobs that follow (id, lane, account,
---   score, delay ms, life ms, number of record fields, fields).
+--   score, delay ms, life ms, 1 when it watches RADIAN, number of record fields, fields).
 -- Reply: {'ok', started, jobs taken (see begin)...} | {'lost'} | {'joined', ids...}: who has joined meanwhile; nothing
 --   was written.
 local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 10)
@@ -141,10 +141,11 @@ for n = 1, n_following do
     id = ARGV[at], lane = ARGV[at + 1], account = ARGV[at + 2], score = ARGV[at + 3],
     job = KEYS[k + 1], waiting = KEYS[k + 2], later = KEYS[k + 3], fields = {},
   }
-  local delay_ms, life_ms, n_values = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), 2 * tonumber(ARGV[at + 6])
-  for i = 1, n_values do e.fields[i] = ARGV[at + 6 + i] end
-  at = at + 7 + n_values
-  if redis.call('EXISTS', e.job) == 0 then
+  local delay_ms, life_ms, watches = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), ARGV[at + 6] == '1'
+  local n_values = 2 * tonumber(ARGV[at + 7])
+  for i = 1, n_values do e.fields[i] = ARGV[at + 7 + i] end
+  at = at + 8 + n_values
+  if redis.call('EXISTS', e.job) == 0 and (not watches or may_watch(document, e.id)) then
     admit(lane.lanes, lane.due, deadlines, e, now, now + delay_ms, now + delay_ms + life_ms, now + delay_ms + life_ms)
   end
 end

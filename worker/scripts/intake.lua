@@ -12,7 +12,7 @@
 --   counts), number of record fields, fields (name, value), number of event values (0 or 5), event values, number of
 --   dead letter values, dead letter (name, value).
 --   `start ms` and `end ms` bound when it may be begun (0: unbounded).
---   Kinds: `accept`; `close` (final at once: refused, or answered from the ledger; `fingerprint` not empty asks that
+--   Kinds: `accept`; `follow` and `watch` (jobs that follow a document, made by a replay); `close` (final at once: refused, or answered from the ledger; `fingerprint` not empty asks that
 --   the document is still validated with it).
 -- Reply: {entries done, code, extra, jobs started in those lanes, jobs taken (see begin)...}: code `done`, `leader`
 --   (not ours: nothing was written), or why it stopped: `id.conflict`, `reference.conflict`, `replay` (extra: the
@@ -63,6 +63,14 @@ local function accept(e)
   return nil
 end
 
+-- What a push that was answered from the ledger has asked to follow its document.
+local function follow(e)
+  if e.kind == 'watch' and not may_watch(e.document, e.id) then return nil end
+  local begins = math.max(now, e.start_at)
+  admit(KEYS[3], KEYS[2], KEYS[5], e, now, begins, begins + e.deadline_ms, begins + e.deadline_ms)
+  return nil
+end
+
 local function close(e)
   if e.fingerprint ~= '' then
     local document = redis.call('HMGET', e.document, 'state', 'fingerprint')
@@ -87,7 +95,8 @@ for n = 1, n_entries do
   local k = 7 + (n - 1) * 7
   local head = take(15)
   local e = {
-    kind = head[1], entry = head[2], id = head[3], lane = head[4], account = string.match(head[4], '^[^/]*'), content = head[5], fingerprint = head[6],
+    kind = head[1], entry = head[2], id = head[3], lane = head[4], account = string.match(head[4], '^[^/]*'),
+    content = head[5], fingerprint = head[6],
     start_at = tonumber(head[7]), end_at = tonumber(head[8]), score = head[9], deadline_ms = tonumber(head[10]),
     tally = { member = head[11], cents = head[13], number = head[14], failure = head[15] }, size = tonumber(head[12]),
     stream = KEYS[k], results = KEYS[k + 1], job = KEYS[k + 2], document = KEYS[k + 3], joined = KEYS[k + 4],
@@ -101,7 +110,9 @@ for n = 1, n_entries do
   if known and known ~= e.content then
     stopped = 'id.conflict'
   elseif not known then
-    if e.kind == 'accept' then stopped, extra = accept(e) else stopped, extra = close(e) end
+    if e.kind == 'accept' then stopped, extra = accept(e)
+    elseif e.kind == 'close' then stopped, extra = close(e)
+    else stopped, extra = follow(e) end
     if not stopped and e.size > 0 then state_size(batch_prefix .. e.tally.member, KEYS[6], e.tally.member, e.size) end
   end
   if stopped then return {n - 1, stopped, extra or '', 0} end

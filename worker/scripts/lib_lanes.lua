@@ -142,31 +142,39 @@ local function end_outage(lane, now)
   end
 end
 
--- Whether a document of the account waits to be issued, in a lane that nothing holds.
-local function is_issuing_busy(lane, now)
+-- How many documents of the account wait to be issued, in lanes that nothing holds.
+local function documents_waiting(lane, now)
+  local n = 0
   for family in string.gmatch(lane.behind, '[^,]+') do
     local other = lane.siblings .. family
-    if redis.call('ZCARD', other .. ':waiting') > 0 and tonumber(redis.call('HGET', other, 'hold_until') or 0) <= now then
-      return true
+    if tonumber(redis.call('HGET', other, 'hold_until') or 0) <= now then
+      n = n + redis.call('ZCARD', other .. ':waiting')
     end
   end
-  return false
+  return n
+end
+
+-- Whether `n` more calls, those under way and this one find a place in the allowance at once.
+local function has_room_beside(lane, n, now)
+  local spare = lane.limit - n - redis.call('ZCARD', lane.flight)
+  if spare <= 0 then return false end
+  local used_at = redis.call('LINDEX', lane.grants, spare - 1)
+  return not used_at or tonumber(used_at) + window_of(lane.account, lane.window_ms) <= now
 end
 
 -- Calls stand behind issuing: they share its allowance, and a document that waits for a download is a sale that waits.
 -- The lowest rank that may start: 2 all, 1 normal, 0 high only. Low calls (archive, RADIAN) go when no document waits,
--- and leave a quarter of the allowance free for what may come. Normal ones go before a document that waits only while
--- that quarter is free, or when nine documents have gone before them.
+-- and leave a quarter of the allowance free for what may come. Normal ones go while documents wait only when there is
+-- room for all of these as well, or when nine documents have gone since the last call.
 local RESERVED = 4
 local PATIENCE = 9
 local function lowest_rank(lane, now)
   if lane.behind == '' then return 2 end
-  local is_busy = is_issuing_busy(lane, now)
-  local spare = lane.limit - math.floor(lane.limit / RESERVED) - redis.call('ZCARD', lane.flight)
-  local used_at = spare > 0 and redis.call('LINDEX', lane.grants, spare - 1)
-  local is_scarce = spare <= 0 or used_at and tonumber(used_at) + window_of(lane.account, lane.window_ms) > now
-  if not is_scarce then return is_busy and 1 or 2 end
-  if not is_busy then return 1 end
+  local n_documents = documents_waiting(lane, now)
+  if n_documents == 0 then
+    return has_room_beside(lane, math.floor(lane.limit / RESERVED), now) and 2 or 1
+  end
+  if has_room_beside(lane, n_documents, now) then return 1 end
   return tonumber(redis.call('HGET', lane.hash, 'passed') or 0) >= PATIENCE and 1 or 0
 end
 
@@ -185,6 +193,11 @@ local function admit(lanes, due, deadlines, e, now, begins, deadline_at, ends_at
     redis.call('ZADD', e.waiting, e.score, e.id)
     redis.call('ZADD', due, 'LT', text(now), e.lane)
   end
+end
+
+-- A document has one watch over its RADIAN events, whoever asked for it first: each event is published once.
+local function may_watch(document, id)
+  return redis.call('HSETNX', document, 'watched_by', id) == 1 or redis.call('HGET', document, 'watched_by') == id
 end
 
 local BEHIND_MS = 500 -- how often calls that give way look whether they still must
