@@ -151,6 +151,9 @@ class Desk:
             raise Stop(self.decide.again("job", reason, "unknown"))
         seen = await self.gateway.call(request, marks=self.decide.job)
         self._count(seen)
+        if isinstance(seen, s.Replied) and request.method == "POST" and when_unknown == "look" and not seen.body:
+            # A success that says nothing: what came of it, its id for one, is looked up.
+            seen = s.Unknown("la respuesta llegó vacía o ilegible")
         if isinstance(seen, s.Replied):
             return seen.body if isinstance(seen.body, dict) else {}
         if isinstance(seen, s.Unknown) and when_unknown == "stop":

@@ -130,13 +130,20 @@ async def _start_download(desk: Desk) -> dict[str, Any]:
 
 async def fetch_next(desk: Desk, progress: Mapping[str, Any], kinds: list[Kind]) -> Ending:
     """Download the first file that is not archived yet, and archive it."""
-    documents = list(progress["documents"])
+    documents, conflicts = list(progress["documents"]), dict(progress.get("conflicts", {}))
     have = {row["kind"] for row in documents}
-    left = [kind for kind in dict.fromkeys(kinds) if kind not in have]
+    left = [kind for kind in dict.fromkeys(kinds) if kind not in have and kind not in conflicts]
     if left:
-        documents.append(await _archive(desk, progress, left[0]))
+        try:
+            documents.append(await _archive(desk, progress, left[0]))
+        except ArchiveConflict as exc:
+            conflicts[left[0]] = exc.held.uri  # the others are archived all the same
     if len(left) > 1:
-        return desk.more({**progress, "documents": documents}, "Faltaban archivos por descargar")
+        so_far = {**progress, "documents": documents, "conflicts": conflicts}
+        return desk.more(so_far, "Faltaban archivos por descargar")
+    if conflicts:
+        errors = tuple(_conflict(kind, uri) for kind, uri in conflicts.items())
+        return Done("failed", errors[0].message, errors=errors)
     number = progress["number"]
     message = f"{desk.family.noun} {number}, archivos guardados: {len(documents)}."
     return desk.completed(message, {"number": number, "documents": documents})
@@ -150,15 +157,13 @@ async def _archive(desk: Desk, progress: Mapping[str, Any], kind: Kind) -> dict[
     name = archive_name(desk.decide.job.account, day, desk.decide.job.family, progress["number"], kind)
     try:
         stored = await desk.archive.put(name, content, content_type=ARCHIVE_KINDS[kind])
-    except ArchiveConflict as exc:
-        raise Stop(desk.decide.failed(_conflict(exc))) from None
     except ArchiveUnavailable as exc:
         raise Stop(_storage_failed(desk, exc)) from None
     return {"kind": kind, "uri": stored.uri, "sha256": stored.sha256, "bytes": stored.bytes}
 
 
-def _conflict(exc: ArchiveConflict) -> ErrorDetail:
-    text = f"Ya hay otro contenido guardado en {exc.held.uri} y nada se reemplaza. Revise cuál es el bueno."
+def _conflict(kind: str, uri: str) -> ErrorDetail:
+    text = f"Ya hay otro contenido guardado en {uri} ({kind}) y nada se reemplaza. Revise cuál es el bueno."
     return ErrorDetail(code="archive.conflict", message=text)
 
 

@@ -89,8 +89,12 @@ class Family:
 
 
 def segment(text: str) -> str:
-    """A number or reference as one segment of a path."""
-    return quote(text, safe="")
+    """
+    A number or reference as one segment of a path.
+
+    Dots are encoded where nothing else stands beside them: ``.`` and ``..`` would name another place.
+    """
+    return quote(text, safe="") if text.strip(".") else "%2E" * len(text)
 
 
 def _only(*kinds: Kind) -> Mapping[Kind, str]:

@@ -30,7 +30,9 @@ async def pages(desk: Desk, path: str) -> Ending:
     page = progress.get("next_page") or desk.payload.get("page") or 1
     params = {**query(desk.payload.get("filters") or {}), "page": str(page)}
     rows, pagination = _page(desk, await desk.read(get(path, params)))
-    items = [*items, *rows]
+    known = {key for row in items if (key := _key(row))}
+    # A row that moved to the next page while others came in is told once.
+    items = [*items, *(row for row in rows if _key(row) not in known)]
     is_last = not rows or page >= _whole(pagination.get("last_page"), page)
     next_page = None if is_last else page + 1
     if desk.payload.get("all") and next_page and not _is_full(items):
@@ -58,6 +60,11 @@ def query(filters: Mapping[str, Any]) -> dict[str, str]:
         else:
             found[f"filter[{name}]"] = _text(value)
     return found
+
+
+def _key(row: Any) -> str:
+    """What names a row; empty when nothing does."""
+    return str(row.get("id") or row.get("number") or "") if isinstance(row, Mapping) else ""
 
 
 def _text(value: Any) -> str:

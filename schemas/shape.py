@@ -172,14 +172,23 @@ def _reader(it: FieldShape) -> Reader | None:
             return None
 
 
+_SIGNED: Final = frozenset({"cash_rounding_amount"})
+"""Amounts that may be below zero; elsewhere ``-0.00`` is no amount."""
+
+
 def _decimal_reader(it: FieldShape, kind: Kind) -> Reader:
     def read(value: Any, at: Place, walk: Walk) -> Any:
         if type(value) is str:
             # The model's pattern has seen to the form; only an exchange rate may have more than two decimals.
             number = Decimal(value)
             # money.normal, written out: this is the busiest line of all.
-            return number.normalize(EXACT) if number else ZERO
+            if number:
+                return number.normalize(EXACT)
+            if value[0] != "-" or it.key in _SIGNED:
+                return ZERO
         parsed = money.parse(value, places=kind.places)
+        if isinstance(parsed, Decimal) and not parsed and parsed.is_signed() and it.key not in _SIGNED:
+            parsed = money.Wrong.FORM
         if isinstance(parsed, Decimal):
             walk.n_respelled += 1
             if not (kind.takes_number or walk.first_decimal_number):

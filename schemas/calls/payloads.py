@@ -54,12 +54,12 @@ class Person(Part):
     """Who accepts, receives or claims."""
 
     identification_document_code: Annotated[str, Kind("code", "identity-document-types", takes_number=True)] = part(
-        "tipo de documento de la persona", "13 cédula, 31 NIT ..."
+        "tipo de documento de la persona", "13 cédula, 31 NIT ...", bad="EVT-005", missing="EVT-005"
     )
-    identification: NumberText = part("identificación de la persona", "Number without check digit")
+    identification: NumberText = part("identificación de la persona", "Number without check digit", missing="EVT-005")
     dv: Text = part("dígito de verificación", "With a NIT", optional=True)
-    first_name: Filled = part("nombres", "First names")
-    last_name: Filled = part("apellidos", "Surnames")
+    first_name: Filled = part("nombres", "First names", bad="EVT-005", missing="EVT-005")
+    last_name: Filled = part("apellidos", "Surnames", bad="EVT-005", missing="EVT-005")
     job_title: Text = part("cargo", "Job title", optional=True)
     organization_department: Text = part("área", "Department", optional=True)
 
@@ -172,7 +172,7 @@ class EmitEvent(Person):
     bill_id: NumberText = part("id de la factura recibida", "id of the row in reception.list")
     event_type: Filled = part("evento", "030, 031, 032 or 033")
     claim_concept_code: Annotated[str, Kind("code", "claim-concepts")] = part(
-        "concepto del reclamo", "Required with 031", optional=True
+        "concepto del reclamo", "Required with 031", optional=True, bad="EVT-004"
     )
 
 

@@ -32,12 +32,33 @@ from schemas.calls.payloads import (
     UploadReceived,
 )
 from schemas.family import Family, checked
-from schemas.rules.calls import CATALOG, COMPANY, EVENT, LOGO, MAIL, NAMED, PERSON, RANGE, kinds_book
+from schemas.rules.book import Node
+from schemas.rules.calls import (
+    CATALOG,
+    COMPANY,
+    EVENT,
+    LOGO,
+    MAIL,
+    NAMED,
+    PERSON,
+    RANGE,
+    RECEIVED,
+    RECORD,
+    kinds_book,
+)
 
 
 def download(name: str, kinds: Collection[str]) -> Family:
     """The row of a family's download: which files there are differs."""
     return checked(name, Download, NAMED, kinds_book(kinds))
+
+
+_REQUIRED: Final = frozenset({"legal_organization_code", "municipality_code"})
+
+
+def _without_nulls(payload: Node) -> Node:
+    """The company's optional texts are documented as text or null: null is as good as no key."""
+    return {key: value for key, value in payload.items() if value is not None or key in _REQUIRED}
 
 
 ONE_DOCUMENT: Final = checked("one_document", OneDocument, NAMED)
@@ -50,24 +71,24 @@ PAYROLL_LIST: Final = checked("payroll_list", PayrollList)
 ACCOUNT_PAYLOADS: Final[Mapping[str, Family]] = {
     row.name: row
     for row in (
-        checked("reception.upload", UploadReceived),
+        checked("reception.upload", UploadReceived, RECEIVED),
         checked("reception.list", ReceptionList),
-        checked("reception.emit_event", EmitEvent, PERSON, EVENT),
+        checked("reception.emit_event", EmitEvent, PERSON, EVENT, RECORD),
         checked("numbering_range.list", RangeList),
-        checked("numbering_range.get", OneRange),
+        checked("numbering_range.get", OneRange, RECORD),
         checked("numbering_range.create", RangeCreate, RANGE),
-        checked("numbering_range.update", RangeUpdate),
-        checked("numbering_range.set_status", RangeStatus),
-        checked("numbering_range.delete", OneRange),
+        checked("numbering_range.update", RangeUpdate, RECORD),
+        checked("numbering_range.set_status", RangeStatus, RECORD),
+        checked("numbering_range.delete", OneRange, RECORD),
         checked("numbering_range.software", Nothing),
         checked("payroll_numbering_range.list", PayrollRangeList),
-        checked("payroll_numbering_range.get", OneRange),
+        checked("payroll_numbering_range.get", OneRange, RECORD),
         checked("payroll_numbering_range.create", PayrollRangeCreate, RANGE),
-        checked("payroll_numbering_range.update", RangeUpdate),
-        checked("payroll_numbering_range.set_status", RangeStatus),
-        checked("payroll_numbering_range.delete", OneRange),
+        checked("payroll_numbering_range.update", RangeUpdate, RECORD),
+        checked("payroll_numbering_range.set_status", RangeStatus, RECORD),
+        checked("payroll_numbering_range.delete", OneRange, RECORD),
         checked("company.get", Nothing),
-        checked("company.update", CompanyUpdate, COMPANY),
+        Family.of("company.update", CompanyUpdate, (COMPANY,), adapt=_without_nulls),
         checked("company.logo", Logo, LOGO),
         checked("subscription.list", Nothing),
         checked("acquirer.get", Acquirer),

@@ -6,16 +6,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Collection
 from typing import Final
 
 from schemas import catalog_search
+from schemas.check_digit import check_digit
 from schemas.rules.book import FINE, Document, Findings, Node, RuleBook, has_text, say
 
 _OURS: Final = "factus-worker"
 _NIT: Final = "31"
 _CLAIM: Final = "031"
 _EVENTS: Final = ("030", "031", "032", "033")
+_CUFE: Final = re.compile("[0-9A-Fa-f]{96}")
+_RECORD: Final = re.compile("(?=.*[0-9])[0-9A-Za-z-]{1,64}")
 _WITH_RESOLUTION: Final = frozenset({"21", "24", "30"})
 
 NAMED = RuleBook.about("")
@@ -23,6 +27,8 @@ PERSON = RuleBook.about("")
 MAIL = RuleBook.about("")
 EVENT = RuleBook.about("")
 RANGE = RuleBook.about("")
+RECEIVED = RuleBook.about("")
+RECORD = RuleBook.about("")
 COMPANY = RuleBook.about("")
 LOGO = RuleBook.about("")
 CATALOG = RuleBook.about("")
@@ -54,25 +60,47 @@ def own_pdf_is_base64(root: Node, document: Document) -> Findings:
     return say("pdf_base_64_encoded", 'El PDF ("pdf_base_64_encoded") no es base64. Codifique el archivo completo.')
 
 
-@PERSON.error("CALL-004", "D")
+@PERSON.error("EVT-006", "D")
 def nit_has_its_digit(root: Node, document: Document) -> Findings:
-    if root.get("identification_document_code") != _NIT or has_text(root, "dv"):
+    if root.get("identification_document_code") != _NIT:
         return FINE
-    return say("dv", 'Con NIT falta el dígito de verificación ("dv"). Agréguelo.')
+    if not has_text(root, "dv"):
+        return say("dv", 'Con NIT falta el dígito de verificación ("dv"). Agréguelo.')
+    right = check_digit(root.get("identification", ""))
+    if right is None or root["dv"] == right:
+        return FINE
+    return say("dv", f'El dígito de verificación ("dv") de este NIT es {right}. Corríjalo.')
 
 
-@EVENT.error("CALL-005", "D")
+@EVENT.error("EVT-002", "D")
 def event_is_a_receivers(root: Node, document: Document) -> Findings:
     if root.get("event_type", _CLAIM) in _EVENTS:
         return FINE
     return say("event_type", f'El evento ("event_type") debe ser uno de {", ".join(_EVENTS)}.')
 
 
-@EVENT.error("CALL-006", "D")
+@EVENT.error("EVT-004", "D")
 def claim_has_its_concept(root: Node, document: Document) -> Findings:
     if root.get("event_type") != _CLAIM or "claim_concept_code" in root:
         return FINE
     return say("claim_concept_code", 'El reclamo (031) necesita su concepto ("claim_concept_code": 01 a 04).')
+
+
+@RECEIVED.error("EVT-001", "I")
+def track_id_is_a_cufe(root: Node, document: Document) -> Findings:
+    if _CUFE.fullmatch(root.get("track_id", "0" * 96)):
+        return FINE
+    return say("track_id", 'El CUFE ("track_id") tiene 96 dígitos hexadecimales. Cópielo completo de la factura.')
+
+
+@RECORD.error("CALL-013", "D")
+def id_is_of_a_record(root: Node, document: Document) -> Findings:
+    """Another text would name another place at Factus: ``payrolls``, ``dian``, ``..``."""
+    for key in ("numbering_range_id", "bill_id"):
+        found = root.get(key)
+        if found is not None and not _RECORD.fullmatch(found):
+            return say(key, f'El id ("{key}") es el de su fila en la lista: un número, o letras y dígitos.')
+    return FINE
 
 
 @RANGE.error("CALL-007", "D")

@@ -48,7 +48,7 @@ def test_claim_carries_its_concept(tenant):
     emit(tenant, bill, "032")
     refused = emit(tenant, bill, "031")
     assert refusal(refused) == ("job.refused", "payload.invalid", "claim_concept_code")
-    assert refused["errors"][0]["rule"] == "CALL-006"
+    assert refused["errors"][0]["rule"] == "EVT-004"
     assert emit(tenant, bill, "031", claim_concept_code="02")["success"]
     assert received(tenant, bill)["has_claim"] is True
 
@@ -80,7 +80,7 @@ def test_bill_that_cannot_be_loaded_says_why(tenant):
     nobody = tenant.run("reception.upload", {"track_id": "a" * 96})
     assert refusal(nobody)[:2] == ("reception.upload.failed", "factus.not_found")
     wrong = tenant.run("reception.upload", {"track_id": "corto"})
-    assert refusal(wrong) == ("reception.upload.failed", "factus.validation", "track_id")
+    assert refusal(wrong) == ("job.refused", "payload.invalid", "track_id")
     assert tenant.seen()["changes"]["receptions.upload"] == {cufe: 1}
 
 

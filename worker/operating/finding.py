@@ -7,7 +7,7 @@ Reading only. What the facts mean is said by ``explaining.py``.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -142,7 +142,8 @@ class Finder:
             archive = Follower(options["archive"], follower, again=again)
         if options.get("track_radian"):
             follower = await self._watch(job, now_ms, n_workers)
-            track = Follower(True, follower, events=await self._radian_events(job))
+            teller = replace(job, id=follower.job.parent) if follower else job
+            track = Follower(True, follower, events=await self._radian_events(teller))
         return Followed(found, archive, track)
 
     async def _watch(self, job: JobRecord, now_ms: int, n_workers: int) -> Found | None:

@@ -76,7 +76,9 @@ class OneAnswer(FakeFactus):
 
 async def turn(type_: str, gateway: FakeFactus, archive: MemoryArchive | None = None, **job: Any) -> Attempted:
     family = type_.partition(".")[0]
-    record = a_job(type=type_, family=family, lane="acme/calls", payload=json.dumps(PAYLOADS[type_]), **job)
+    record = a_job(
+        **{"type": type_, "family": family, "lane": "acme/calls", "payload": json.dumps(PAYLOADS[type_]), **job}
+    )
     deciding = CallDeciding(record, BackoffPolicy(5.0, 300.0), lambda: 0.0, Standing(now_ms=NOW_MS))
     work = type_of(type_).work
     assert work
@@ -151,6 +153,15 @@ async def test_an_unknown_outcome_is_remembered_until_a_look_settles_it(type_):
 @pytest.mark.parametrize("seen", [s.NoPermit(1.0), s.Unknown("timeout"), s.NotSent("sin conexión")])
 async def test_a_look_that_does_not_come_through_forgets_nothing(type_, seen):
     attempted = await turn(type_, OneAnswer(seen), sent="unknown")
+    assert isinstance(attempted.ending, Again)
+    assert attempted.ending.sent == "unknown"
+
+
+@pytest.mark.parametrize("type_", ["reception.upload", "numbering_range.create", "invoice.accept"])
+@pytest.mark.parametrize("body", [None, {}])
+async def test_a_success_that_says_nothing_is_looked_up(type_, body):
+    """The id of what was made stands in the answer: without it the producer has nothing to go on with."""
+    attempted = await turn(type_, OneAnswer(s.Replied(body)))
     assert isinstance(attempted.ending, Again)
     assert attempted.ending.sent == "unknown"
 
@@ -281,6 +292,14 @@ class TestLists:
         assert [request.params["page"] for request in factus.requests] == ["1", "2"]
         assert factus.requests[0].params["filter[status]"] == "1"
 
+    async def test_a_row_that_moved_to_the_next_page_is_told_once(self):
+        factus = FakeFactus()
+        rows = [{"number": "A"}, {"number": "B"}], [{"number": "B"}, {"number": "C"}]
+        factus.replies["GET /v2/bills"] = [self.page(factus, 1, 2, rows[0]), self.page(factus, 2, 2, rows[1])]
+        first = await turn("invoice.list", factus)
+        second = await turn("invoice.list", factus, progress=first.ending.progress)
+        assert [row["number"] for row in second.ending.data["items"]] == ["A", "B", "C"]
+
     async def test_the_limit_says_where_to_go_on(self, monkeypatch):
         monkeypatch.setattr("jobs.listing.MOST_ITEMS", 2)
         factus = FakeFactus()
@@ -298,6 +317,18 @@ class TestFiles:
         attempted = await turn("invoice.archive", FakeFactus(), archive)
         assert attempted.ending.errors[0].code == "archive.conflict"
         assert archive.files[name] == b"other"
+
+    async def test_one_conflict_keeps_no_other_file_from_the_archive(self):
+        archive, progress = MemoryArchive(), json.dumps({"number": "SETP1", "day": "2026-11-25", "documents": []})
+        payload = json.dumps({"number": "SETP1", "day": "2026-11-25", "kinds": ["pdf", "xml"]})
+        archive.files["acme/2026/11/25/invoice/SETP1.pdf"] = b"other"
+        first = await turn("invoice.archive", FakeFactus(), archive, payload=payload, progress=progress)
+        assert isinstance(first.ending, Again)
+        second = await turn("invoice.archive", FakeFactus(), archive, payload=payload, progress=first.ending.progress)
+        assert [(error.code, "(pdf)" in error.message) for error in second.ending.errors] == [
+            ("archive.conflict", True)
+        ]
+        assert "acme/2026/11/25/invoice/SETP1.xml" in archive.files
 
     async def test_a_file_that_factus_does_not_have_yet_is_asked_for_again(self):
         attempted = await turn("invoice.archive", OneAnswer(s.NotFound("no")))

@@ -44,3 +44,9 @@ def test_words_agree_with_their_noun():
 
 def test_what_can_be_issued_can_be_checked():
     assert preflight.FAMILIES.keys() == FAMILIES.keys()
+
+
+@pytest.mark.parametrize("text", [".", "..", "..."])
+def test_dots_alone_name_no_other_place(text):
+    """``/v2/bills/..`` is another route: a delete of that reference would be a delete of something else."""
+    assert FAMILIES["invoice"].show(text) == "/v2/bills/" + "%2E" * len(text)

@@ -6,10 +6,12 @@ import json
 import time
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from schemas.calls.rows import ACCOUNT_PAYLOADS
 from schemas.family import checked
 from schemas.fields import Filled, Part, part
 from schemas.preflight import FAMILIES, MAX_FAULTS, Preflight, examine, preflight
@@ -19,6 +21,7 @@ from tests.unit.schemas.cases.notes import CREDIT_ALONE
 from tests.unit.schemas.documents import a_document
 from tests.unit.schemas.examples import EXAMPLES, Example
 
+ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 11, 30)
 DAY_OF_THE_EXAMPLES = date(2026, 9, 13)
 """The weekly purchase of one is of that week."""
@@ -259,3 +262,30 @@ _FINGERPRINTS = {
 def test_fingerprints_outlive_a_release(family: str, fingerprint: str) -> None:
     """They are remembered for months: a change here makes every repeated push a conflict. It needs a new version."""
     assert verdict(family).fingerprint == fingerprint
+
+
+@pytest.mark.parametrize("value", ["..", ".", "payrolls", "dian", "a/b", ""])
+def test_id_that_would_name_another_place_is_refused(value: str) -> None:
+    row = ACCOUNT_PAYLOADS["numbering_range.delete"]
+    assert [error.field for error in examine(row, {"numbering_range_id": value}, today=TODAY).errors] == [
+        "numbering_range_id"
+    ]
+
+
+@pytest.mark.parametrize("value", [8, "9", "01kpdv25zj3f7sd5sedemgbnx9"])
+def test_id_of_a_record_passes(value: object) -> None:
+    row = ACCOUNT_PAYLOADS["payroll_numbering_range.get"]
+    assert examine(row, {"numbering_range_id": value}, today=TODAY).errors == ()
+
+
+def test_official_update_of_the_company_passes_with_its_nulls() -> None:
+    path = ROOT / "sandbox/facts/examples/company-and-account/company-update.request.json"
+    found = examine(ACCOUNT_PAYLOADS["company.update"], json.loads(path.read_text()), today=TODAY)
+    assert found.errors == ()
+    assert "null" not in found.wire
+
+
+@pytest.mark.parametrize(("amount", "n_errors"), [("-0.00", 1), ("0.00", 0)])
+def test_zero_has_no_sign(amount: str, n_errors: int) -> None:
+    found = verdict("invoice", {"items.0.discount_rate": amount})
+    assert len([error for error in found.errors if error.rule == "GEN-007"]) == n_errors
