@@ -28,6 +28,7 @@ from schemas.records import JobRecord, queue_score
 
 DEFAULT_ACCOUNT: Final = "default"
 _CREDIT: Final = "2"
+_NO_OPTIONS: Final = Options()
 
 Check = Callable[[Payload, object], Preflight]
 """Checks a payload of a kind, as of today."""
@@ -210,7 +211,10 @@ def _refused_content(parsed: object) -> str:
 
 def _served(envelope: Envelope, job_type: JobType) -> tuple[Options, list[ErrorDetail]]:
     """The options that the job can have, and a warning for each that it cannot: its absence would be silent."""
-    options, warnings = envelope.options, []
+    options = envelope.options
+    warnings: list[ErrorDetail] = []
+    if not (options.archive or options.track_radian):
+        return options, warnings
     family = FAMILIES.get(job_type.family) if job_type.issues else None
     kinds = tuple(kind for kind in options.archive if family and kind in family.kinds)
     if len(kinds) < len(options.archive):
@@ -254,7 +258,7 @@ def _record(entry: Entry, envelope: Envelope, job_type: JobType, account: str, f
         batch=envelope.batch or "",
         batch_size=envelope.batch_size or 0,
         metadata=strict_json.dump(envelope.metadata),
-        options="{}" if options == Options() else options.model_dump_json(),
+        options="{}" if options == _NO_OPTIONS else options.model_dump_json(),
         traceparent=envelope.traceparent or "",
         content=_content(envelope, account, found.fingerprint),
         fingerprint=found.fingerprint,
