@@ -18,6 +18,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs.errors import ServiceError
+from jobs.following import TRACK
 from worker.bootstrap import Services, services
 from worker.intake import GROUP
 from worker.settings import Settings
@@ -160,11 +161,18 @@ async def _is_idle(built: Services) -> bool:
             return False
     if await built.redis.zcard(built.keys.arq_queue()) or built.arq.n_running:
         return False
-    due = await built.redis.zrange(built.keys.lanes_due(), 0, 0, withscores=True)
-    if not due:
-        return True
     seconds, _ = await built.redis.time()
-    return bool(due[0][1] / 1000 - int(seconds) > built.settings.backoff_max)
+    horizon_ms = (int(seconds) + built.settings.backoff_max) * 1000
+    due = await built.redis.zrangebyscore(built.keys.lanes_due(), "-inf", horizon_ms)
+    return all([await _only_watches(built, lane.decode()) for lane in due])
+
+
+async def _only_watches(built: Services, lane: str) -> bool:
+    """Whether nothing is left in a lane but watches over RADIAN events, which go on for months."""
+    if await built.redis.zcard(built.keys.waiting(lane)):
+        return False
+    later = await built.redis.zrange(built.keys.later(lane), 0, -1)
+    return bool(later) and all(job_id.endswith(f"~{TRACK}".encode()) for job_id in later)
 
 
 async def _is_drained(built: Services, stream: str) -> bool:

@@ -12,6 +12,7 @@ from jobs.errors import ArchiveUnavailable
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.rig import an_account, running, services_on
+from worker.process import run_tasks
 
 EVENTS = "GET /v2/bills/SETP990000001/radian/events"
 
@@ -119,8 +120,6 @@ class TestArchive:
         built = services_on(redis, namespace, gateway=factus)
         archive = built.runner.archive
         stopping = asyncio.Event()
-        from worker.process import run_tasks
-
         task = asyncio.create_task(run_tasks(built, stopping))
         other = services_on(redis, namespace, gateway=factus)
         other.runner.archive = archive
@@ -201,6 +200,20 @@ class TestRadian:
         await rig.push({"id": "four", **job})
         await asyncio.sleep(0.4)
         assert await rig.services.redis.xlen(rig.services.keys.radian()) == 2
+
+    async def test_a_burst_does_not_wait_for_what_may_happen_in_months(self, redis, namespace, factus):
+        factus.replies[EVENTS] = [s.Replied({"data": []})]
+        built = services_on(redis, namespace, gateway=factus, radian_interval=0.2)
+        job = {
+            "type": "invoice.issue",
+            "payload": on_credit("A"),
+            "options": {"track_radian": True, "archive": ["pdf"]},
+        }
+        await redis.xadd(built.keys.jobs(), {"job": json.dumps(job)})
+        async with asyncio.timeout(20):
+            await run_tasks(built, asyncio.Event(), burst=True)
+        events = [json.loads(fields[b"event"])["type"] for _, fields in await redis.xrange(built.keys.results())]
+        assert events == ["invoice.validated", "invoice.archived"]
 
     async def test_it_ends_quietly_after_the_period(self, redis, namespace, factus, monkeypatch):
         factus.replies[EVENTS] = [s.Replied({"data": []})]
