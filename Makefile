@@ -59,6 +59,7 @@ simulate: .venv/.ok ## the service under seeded faults, kills and restarts (SEED
 deep: .venv/.ok ## slow searches, and the Dockerfile's linter
 	@$(UV) run --isolated --frozen --only-group deep hadolint Dockerfile
 	@$(RUN)/python -m pytest -q -m deep --timeout 3600 $(ARGS)
+	@HYPOTHESIS_PROFILE=default $(RUN)/python -m pytest -q -n 2 tests/property tests/sandbox/test_any_change.py $(ARGS)
 
 clean: ## remove caches and the demo's data
 	rm -rf .factus .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov dist mutants
