@@ -163,6 +163,22 @@ class TestBehindIssuing:
             factus.gate.set()
             await rig.events(3)
 
+    async def test_calls_wait_for_more_documents_than_the_allowance_has_room_for(self, redis, namespace, factus):
+        """Most of the allowance is free, and all of it is spoken for."""
+        factus.gate = asyncio.Event()
+        async with metered(redis, namespace, factus, rate_limit=40) as rig:
+            for _ in range(50):
+                await rig.push_bill()
+            while not factus.calls["create"]:
+                await asyncio.sleep(0.01)
+            await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}})
+            await asyncio.sleep(0.7)
+            assert factus.requests == []
+            await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}, "priority": "high"})
+            (event,) = await rig.events(1)
+            assert event["type"] == "invoice.get.completed"
+            factus.gate.set()
+
     async def test_when_permits_are_scarce_nine_documents_go_first(self, redis, namespace, factus):
         async with metered(redis, namespace, factus, rate_limit=4, rate_window=0.2) as rig:
             for _ in range(14):
