@@ -102,10 +102,19 @@ async def archive(desk: Desk) -> Ending:
 
 
 async def track(desk: Desk) -> Ending:
-    """Look for RADIAN events that are new; stop when the bill has been accepted or claimed."""
+    """
+    Look for RADIAN events that are new; stop when the bill has been accepted or claimed.
+
+    A refusal ends no watch: nobody would hear of it, and the bill goes on without us.
+    """
     progress = desk.progress
     seen: list[str] = progress.get("seen", [])
-    rows = await radian_rows(desk, desk.payload["number"])
+    try:
+        rows = await radian_rows(desk, desk.payload["number"])
+    except Stop as stop:
+        if isinstance(stop.ending, Final):
+            return Again("job", desk.radian_interval_s, stop.ending.errors[0], is_failure=False)
+        raise
     fresh = [row for row in rows if _key(row) not in seen]
     news = tuple(_news(desk.payload["number"], row) for row in fresh)
     if any(row.get("event_code") in ENDING_EVENTS for row in rows):

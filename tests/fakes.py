@@ -58,10 +58,25 @@ class FakeFactus:
     replies: dict[str, list[Seen]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     before_call: Callable[[Request], Any] | None = None
+    _awaited: list[tuple[str, int, asyncio.Future[None]]] = field(default_factory=list)
+
+    async def called(self, name: str, n: int = 1, *, timeout_s: float = 8.0) -> None:
+        """Wait until a method, or ``METHOD /path``, has been called *n* times."""
+        if self.calls[name] < n:
+            found: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._awaited.append((name, n, found))
+            async with asyncio.timeout(timeout_s):
+                await found
+
+    def _note(self, name: str) -> None:
+        self.calls[name] += 1
+        for awaited, n, found in self._awaited:
+            if awaited == name and self.calls[name] >= n and not found.done():
+                found.set_result(None)
 
     async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
-        self.calls["create"] += 1
         self.order.append(job.reference_code)
+        self._note("create")
         if self.before_create:
             await self.before_create(job)
         if self.gate:
@@ -73,18 +88,18 @@ class FakeFactus:
         return planned(answer) if planned else answer
 
     async def find(self, family: str, reference_code: str) -> Seen:
-        self.calls["find"] += 1
+        self._note("find")
         if self.finds:
             return self.finds.pop(0)
         found = self.documents.get(reference_code)
         return s.DocumentSeen(DocumentView(found.raw)) if found else s.Absent()
 
     async def find_unvalidated(self, family: str) -> Seen:
-        self.calls["find_unvalidated"] += 1
+        self._note("find_unvalidated")
         return self.blocker
 
     async def delete(self, family: str, reference_code: str) -> Seen:
-        self.calls["delete"] += 1
+        self._note("delete")
         if self.deletes:
             return self.deletes.pop(0)
         self.deleted.append(reference_code)
@@ -92,7 +107,7 @@ class FakeFactus:
 
     async def call(self, request: Request, *, marks: JobRecord | None = None) -> Seen:
         name = f"{request.method} {request.path}"
-        self.calls[name] += 1
+        self._note(name)
         self.requests.append(request)
         if self.before_call:
             await self.before_call(request)
@@ -121,6 +136,7 @@ class MemoryArchive:
 
     files: dict[str, bytes] = field(default_factory=dict)
     faults: list[Exception] = field(default_factory=list)
+    after_put: Callable[[], Any] | None = None
 
     async def put(self, name: str, content: bytes, *, content_type: str) -> StoredFile:
         if self.faults:
@@ -129,6 +145,8 @@ class MemoryArchive:
         held = StoredFile(f"memory:///{name}", hashlib.sha256(known).hexdigest(), len(known))
         if known != content:
             raise ArchiveConflict(held)
+        if self.after_put:
+            await self.after_put()
         return held
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -21,10 +22,11 @@ from jobs.ports import Gateway
 from tests.builders import a_bill
 from tests.fakes import FakeFactus, MemoryArchive
 from worker.bootstrap import Services, build
-from worker.process import run_tasks
+from worker.process import run_tasks, until_idle
 from worker.settings import Account, Settings
 
 _references = itertools.count(1)
+_FENCE = {"catalog": "taxes", "query": "01"}
 
 
 def an_account(name: str = "acme", **changes: Any) -> Account:
@@ -45,7 +47,7 @@ def an_account(name: str = "acme", **changes: Any) -> Account:
 
 def some_settings(namespace: str, **changes: Any) -> Settings:
     values = {"namespace": namespace, "backoff_base": 0.02, "backoff_max": 0.2, **changes}
-    return Settings(_env_file=None, **values)  # type: ignore[call-arg]
+    return Settings(_env_file=None, **values)
 
 
 def services_on(
@@ -85,20 +87,37 @@ class Rig:
         """The next *n* events; fails with what came when they do not come in time."""
         found: list[dict[str, Any]] = []
         key = stream or self.services.keys.results()
-        try:
-            async with asyncio.timeout(timeout_s):
-                while len(found) < n:
-                    entries = await self.services.redis.xrange(
-                        key, f"({self._last}" if self._last != "0-0" else "-", "+"
-                    )
-                    for entry_id, fields in entries:
-                        self._last = entry_id.decode()
-                        self.n_seen += 1
-                        found.append(json.loads(fields[b"event"]))
-                    await asyncio.sleep(0.005)
-        except TimeoutError:
-            raise AssertionError(f"{len(found)} of {n} events: {[(e['type'], e['errors']) for e in found]}") from None
+        gives_up_at = time.monotonic() + timeout_s
+        while len(found) < n:
+            # The client's own patience with a silent server is a few seconds: the wait is cut into shorter ones.
+            reply = await self.services.redis.xread({key: self._last}, count=n - len(found), block=1000)
+            for entry_id, fields in reply[0][1] if reply else ():
+                self._last = entry_id.decode()
+                self.n_seen += 1
+                found.append(json.loads(fields[b"event"]))
+            if len(found) < n and time.monotonic() > gives_up_at:
+                raise AssertionError(f"{len(found)} of {n} events: {[(e['type'], e['errors']) for e in found]}")
         return found
+
+    async def taken_in(self) -> None:
+        """
+        Wait until all that was pushed so far has been taken in and its lanes have been looked at; no event may be due.
+
+        The intake keeps the stream's order: when a search of the tables is answered, whatever came before it is done.
+        """
+        await self.push({"type": "catalog.search", "account": next(iter(self.services.accounts)), "payload": _FENCE})
+        (event,) = await self.events(1)
+        assert event["job_type"] == "catalog.search", f"something else was published: {event['type']}"
+        self.n_seen -= 1
+
+    async def rest(self) -> None:
+        """The service has nothing left to do: nothing pushed, under way or due."""
+        await until_idle(self.services, asyncio.Event())
+
+    async def look(self, lane: str) -> None:
+        """A lane is looked at now: what may start has started."""
+        await self.services.redis.zadd(self.services.keys.lanes_due(), {lane: 0})
+        await self.services.dispatcher.look()
 
     async def stop(self) -> None:
         self.stopping.set()

@@ -32,6 +32,7 @@ from worker.keys import Keys
 from worker.lanes import LaneBook
 from worker.ledger import LedgerPolicy, event_values
 from worker.lua import Arg, Scripts
+from worker.redis_connection import command
 from worker.settings import Account
 from worker.taking import Taker
 
@@ -305,7 +306,7 @@ class Intake:
         assert record is not None
         first = strict_json.parse(stored)
         key = self._keys.job(record.account, archive_job(first["job_id"]))
-        told = await self._redis.hget(key, "progress")  # type: ignore[misc]  # redis-py's union
+        told = await command(self._redis, "HGET", key, "progress")
         documents = strict_json.parse(told)["documents"] if told else []
         event = replayed_event(record, first, documents, now=self._now(record.account))
         closing = self._closing(item.entry, record, event, item.document_key, must_match=record.fingerprint)

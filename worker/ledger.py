@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
 from typing import Final as Constant
+from typing import Literal
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -24,6 +24,7 @@ from schemas.records import DocumentRecord, JobRecord
 from worker.keys import Keys
 from worker.lanes import LaneBook
 from worker.lua import Arg, Scripts
+from worker.redis_connection import command
 from worker.taking import Taken, Taker
 
 _DAY_MS: Constant = 86_400_000
@@ -210,7 +211,7 @@ class Ledger:
 
     async def _hash(self, key: str) -> dict[bytes, bytes]:
         try:
-            reply: Any = await self._redis.execute_command("HGETALL", key)  # type: ignore[no-untyped-call]
+            reply = await command(self._redis, "HGETALL", key)
         except RedisError as exc:
             raise LedgerUnavailable("a record could not be read") from exc
         return dict(reply)

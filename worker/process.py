@@ -66,7 +66,7 @@ async def run_tasks(built: Services, stopping: asyncio.Event, *, burst: bool = F
         _named("heartbeat", _heartbeat(built, stopping)),
     ]
     listener = _named("wake", _listen(built, stopping))
-    watcher = _named("burst", _end_of_burst(built, stopping)) if burst else None
+    watcher = _named("burst", until_idle(built, stopping)) if burst else None
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
@@ -142,8 +142,8 @@ async def _heartbeat(built: Services, stopping: asyncio.Event) -> None:
             continue
 
 
-async def _end_of_burst(built: Services, stopping: asyncio.Event) -> None:
-    """Stop when nothing is left to do: nothing pushed, nothing under way, nothing due within the longest backoff."""
+async def until_idle(built: Services, stopping: asyncio.Event) -> None:
+    """Set *stopping* when nothing is left to do: nothing pushed or under way, nothing due within the longest backoff."""
     n_quiet = 0
     while n_quiet < 2 and not stopping.is_set():  # twice in a row: between two scripts a job may stand in neither place
         await asyncio.sleep(_BURST_LOOK_S)

@@ -119,6 +119,16 @@ def _through_sentinel(url: str, options: dict[str, Any]) -> ArqRedis:
     return found
 
 
+async def command(client: Redis, *parts: str | int) -> Any:
+    """
+    The answer to any command, as the server gave it.
+
+    Raises:
+        RedisError: No answer, or a refusal.
+    """
+    return await client.execute_command(*parts)  # type: ignore[no-untyped-call]  # redis-py 5 leaves this one untyped
+
+
 async def close(client: Redis) -> None:
     """Close a client and its pool."""
     await client.aclose(close_connection_pool=True)

@@ -21,6 +21,7 @@ from worker.lagging import GroupSeen, groups_of
 from worker.lanes import LaneBook
 from worker.ledger import LedgerPolicy
 from worker.lua import Scripts
+from worker.redis_connection import command
 from worker.taking import Taker
 
 log = structlog.get_logger()
@@ -71,8 +72,7 @@ class Sweep:
         while not stopping.is_set():
             try:
                 if await self._scripts.run("lead", [self._keys.leader("sweep")], [self._taker.worker_id, _LEASE_MS]):
-                    await self.end_overdue()
-                    await self._batches.close_complete()
+                    await self.tend()
                     if n_turns % round(EVERY_S / DEADLINES_EVERY_S) == 0:
                         await self.sweep()
                         await self.look_at_groups()
@@ -83,6 +83,11 @@ class Sweep:
                 await asyncio.wait_for(stopping.wait(), DEADLINES_EVERY_S)
             except TimeoutError:
                 continue
+
+    async def tend(self) -> None:
+        """One round: jobs whose time is up end, batches that are complete are closed."""
+        await self.end_overdue()
+        await self._batches.close_complete()
 
     async def end_overdue(self) -> int:
         """
@@ -98,7 +103,7 @@ class Sweep:
 
     async def _end(self, member: str) -> int:
         account, _, job_id = member.partition("/")
-        lane = await self._redis.hget(self._keys.job(account, job_id), "lane")  # type: ignore[misc]  # redis-py's union
+        lane = await command(self._redis, "HGET", self._keys.job(account, job_id), "lane")
         if lane is None:
             await self._redis.zrem(self._keys.deadlines(), member)
             return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 
 from jobs import seen as s
 from schemas.factus import DocumentView
+from tests.contract.test_following import hangs_at, kill
 from tests.fakes import FakeFactus
 from tests.rig import Rig, an_account, running, services_on
 from worker.lua import Scripts
+from worker.process import run_tasks
 from worker.rate_limit import Granted, RateLimit
 
 BILL = "GET /v2/bills/SETP1"
@@ -75,8 +78,7 @@ async def test_what_is_being_issued_is_not_deleted(rig, factus):
     stored = {"number": "SETP9", "reference_code": "A", "is_validated": False, "errors": ["Regla: X, Rechazo: x"]}
     factus.gate = asyncio.Event()
     await rig.push_bill("A")
-    while not factus.calls["create"]:
-        await asyncio.sleep(0.01)
+    await factus.called("create")
     factus.finds = [s.DocumentSeen(DocumentView(stored))]
     await rig.push({"type": "invoice.delete", "payload": {"reference_code": "A"}})
     (event,) = await rig.events(1)
@@ -86,12 +88,31 @@ async def test_what_is_being_issued_is_not_deleted(rig, factus):
     await rig.events(1)
 
 
+async def test_a_kill_while_an_email_goes_out_sends_no_second_one(redis, namespace, factus, monkeypatch):
+    """Nobody knows whether it left: a person is told, and Factus is not asked again."""
+    monkeypatch.setattr("worker.taking.LEASE_MS", 1000)
+    post, died = "POST /v2/bills/SETP1/send-email", asyncio.Event()
+    factus.before_call = hangs_at("send-email", died)
+    dying = services_on(redis, namespace, gateway=factus)
+    task = asyncio.create_task(run_tasks(dying, asyncio.Event()))
+    job = {"id": "m", "type": "invoice.email", "payload": {"number": "SETP1", "email": "a@b.co"}}
+    await redis.xadd(dying.keys.jobs(), {"job": json.dumps(job)})
+    await died.wait()
+    await redis.hset(dying.keys.job("acme", "m"), "sent", "sending")  # the real client's permit writes it
+    await kill(dying, task)
+    factus.before_call = None
+    async with running(services_on(redis, namespace, gateway=factus)) as rig:
+        (event,) = await rig.events(1, timeout_s=15)
+    assert (event["type"], event["errors"][0]["code"]) == ("invoice.email.failed", "factus.unavailable")
+    assert "No se sabe" in event["message"]
+    assert factus.calls[post] == 1
+
+
 async def test_the_same_id_is_one_job(rig, factus):
     for _ in range(3):
         await rig.push({"id": "x", "type": "invoice.get", "payload": {"number": "SETP1"}})
     await rig.events(1)
-    await asyncio.sleep(0.1)
-    assert rig.n_seen == 1
+    await rig.taken_in()
     assert factus.calls[BILL] == 1
 
 
@@ -146,8 +167,9 @@ class TestBehindIssuing:
             for _ in range(12):
                 await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}, "priority": "low"})
             await rig.events(6)
-            await asyncio.sleep(0.8)
-            assert rig.n_seen == 6, "two of eight are left"
+            await rig.taken_in()
+            await rig.look("acme/calls")
+            assert factus.calls[BILL] == 6, "two of eight are left"
             await rig.push_bill("A")
             (event,) = await rig.events(1)
             assert event["type"] == "invoice.validated"
@@ -169,11 +191,11 @@ class TestBehindIssuing:
         async with metered(redis, namespace, factus, rate_limit=40) as rig:
             for _ in range(50):
                 await rig.push_bill()
-            while not factus.calls["create"]:
-                await asyncio.sleep(0.01)
+            await factus.called("create")
             await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}})
-            await asyncio.sleep(0.7)
-            assert factus.requests == []
+            await rig.taken_in()
+            await rig.look("acme/calls")
+            assert rig.services.arq.n_running == 1, "the document that is being issued, and no call"
             await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}, "priority": "high"})
             (event,) = await rig.events(1)
             assert event["type"] == "invoice.get.completed"

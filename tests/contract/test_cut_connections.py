@@ -58,7 +58,7 @@ async def test_a_cut_connection_loses_nothing_and_repeats_nothing(real_redis, na
             for code in codes:
                 await rig.push_bill(code)
             finals = await _finals(rig, 3)
-            await asyncio.sleep(0.3)
+            await rig.rest()
             assert len(await real_redis.xrange(built.keys.results())) == rig.n_seen, "not one event more"
             assert not await built.sweep.sweep()
         for client in built.clients.values():
@@ -77,6 +77,22 @@ async def test_a_cut_connection_loses_nothing_and_repeats_nothing(real_redis, na
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_cut_at_the_final_event_starts_what_follows_once(real_redis, namespace, cut, moment):
+    """The followers are written with the event: both are there, or neither, whoever hears of it."""
+    n_cut = cut("finish", moment)
+    factus = FakeFactus()
+    async with running(services_on(real_redis, namespace, gateway=factus)) as rig:
+        await rig.push_bill("A", options={"archive": ["pdf"]})
+        events = await rig.events(2, timeout_s=20)
+        await rig.rest()
+        assert await real_redis.xlen(rig.services.keys.results()) == 2
+    assert [(event["type"], event["seq"]) for event in events] == [("invoice.validated", 1), ("invoice.archived", 2)]
+    assert factus.calls["GET /v2/bills/SETP990000001/download-pdf"] == 1
+    assert n_cut["finish"] == 1
+    assert len(factus.documents) == 1
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("name", ["overdue", "close_batch"])
 async def test_a_cut_in_the_housekeeping_is_made_good(real_redis, namespace, cut, name, moment):
     """A job whose time is up in a lane that is held, and the batch that it closes."""
@@ -88,7 +104,8 @@ async def test_a_cut_in_the_housekeeping_is_made_good(real_redis, namespace, cut
         soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
         await rig.push_bill("late", expires_at=soon, batch="b", batch_size=1)
         events = await rig.events(2, timeout_s=10)
-        await asyncio.sleep(1.2)
+        await rig.services.sweep.tend()
+        await rig.rest()
         assert len(await real_redis.xrange(rig.services.keys.results())) == rig.n_seen, "not one event more"
     assert [event["type"] for event in events] == ["invoice.failed", "batch.completed"]
     assert n_cut[name] == 1

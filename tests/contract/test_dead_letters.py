@@ -46,7 +46,10 @@ def desk_of(rig) -> DeadLetters:
     return DeadLetters(built.redis, built.keys, own, retention_ms=RETENTION_MS)
 
 
-async def letters(dead: DeadLetters, wanted: Wanted = Wanted()) -> list[Letter]:  # noqa: B008  # immutable
+ANY = Wanted()
+
+
+async def letters(dead: DeadLetters, wanted: Wanted = ANY) -> list[Letter]:
     return [letter async for letter in dead.letters(wanted)]
 
 
@@ -111,21 +114,23 @@ class TestRetry:
         assert factus.calls == {"find": 1, "create": 1}, "it looked at Factus first"
         assert await letters(dead) == []
 
-    async def test_a_document_that_is_validated_in_truth_is_found_and_not_issued_again(self, redis, namespace, factus):
+    async def test_a_document_that_is_validated_in_truth_is_found_and_not_issued_again(
+        self, redis, namespace, factus, monkeypatch
+    ):
         """The answer was lost and Factus silent until the job's time was up: it failed, and Factus has the document."""
 
         async def silent(_family: str, _reference: str):
             factus.calls["find"] += 1
             return s.Unknown("500")
 
-        known, factus.find = factus.find, silent  # type: ignore[method-assign]
+        monkeypatch.setattr(factus, "find", silent)
         factus.script = [lost]
         built = services_on(redis, namespace, gateway=factus, job_deadline=0.5)
         async with running(built) as rig:
             await rig.push_bill("A", id="one")
             (failed,) = await rig.events(1, timeout_s=10)
             assert (failed["type"], failed["errors"][0]["code"]) == ("invoice.failed", "factus.unavailable")
-        factus.find = known  # type: ignore[method-assign]
+        monkeypatch.undo()
         async with running(services_on(redis, namespace, gateway=factus)) as rig:
             rig._last = "0-0"
             dead = desk_of(rig)
@@ -164,8 +169,7 @@ class TestRetry:
         await rig.events(1)
         factus.gate = asyncio.Event()
         await rig.push_bill("A", id="corrected")
-        while not factus.calls["create"]:
-            await asyncio.sleep(0.005)
+        await factus.called("create")
         await dead.retry(await only(dead))
         factus.gate.set()
         events = await rig.events(2)

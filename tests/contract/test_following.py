@@ -40,6 +40,36 @@ def radian(code: str, number: str = "AP1") -> dict:
     return {"number": number, "cude": f"cude-{code}", "event_code": code, "event_name": f"Evento {code}"}
 
 
+def hangs(reached: asyncio.Event):
+    """The process stands still here, until it is killed."""
+
+    async def hang():
+        reached.set()
+        await asyncio.Event().wait()
+
+    return hang
+
+
+def hangs_at(end: str, reached: asyncio.Event):
+    async def hang(request):
+        if request.path.endswith(end):
+            await hangs(reached)()
+
+    return hang
+
+
+async def kill(built, task):
+    """Nothing of the process goes on: no drain, and no word to Redis. Its lease has to end by itself."""
+
+    async def say_nothing(_arq_id):
+        return
+
+    built.arq._release = say_nothing
+    for one in [*built.arq.tasks.values(), task]:
+        one.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 class TestArchive:
     async def test_it_follows_the_document_with_its_metadata_and_the_next_number(self, rig):
         await rig.push_bill("A", id="j", metadata={"m": 1}, options={"archive": ["pdf", "xml", "attached"]})
@@ -88,7 +118,7 @@ class TestArchive:
         factus.gate = asyncio.Event()
         await rig.push_bill("A", id="one", options={"archive": ["pdf"]})
         await rig.push_bill("A", id="two", options={"archive": ["xml"]})
-        await asyncio.sleep(0.1)
+        await rig.taken_in()
         factus.gate.set()
         first = await rig.events(4)
         await rig.push_bill("A", id="three", options={"archive": ["pdf"]})
@@ -108,46 +138,39 @@ class TestArchive:
         (event,) = await rig.events(1)
         assert event["type"] == "invoice.get.failed"
 
-    async def test_a_kill_between_two_files_costs_nothing_but_a_call(self, redis, namespace, factus):
-        """The second file's answer never comes; the worker is gone; another archives it, and tells of both."""
-        gone = asyncio.Event()
-
-        async def hang(request):
-            if request.path.endswith("download-xml") and not gone.is_set():
-                await gone.wait()
-
-        factus.before_call = hang
-        built = services_on(redis, namespace, gateway=factus)
-        archive = built.runner.archive
+    @pytest.mark.parametrize("moment", ["between two files", "between a file and its record"])
+    async def test_a_kill_costs_nothing_but_a_call(self, redis, namespace, factus, monkeypatch, moment):
+        """Another worker archives what was left, and tells of all once; a file that is there already is the same."""
+        monkeypatch.setattr("worker.taking.LEASE_MS", 1000)
+        dying = services_on(redis, namespace, gateway=factus)
+        archive = dying.runner.archive
+        if moment == "between two files":
+            factus.before_call = hangs_at("download-xml", died := asyncio.Event())
+        else:
+            archive.after_put = hangs(died := asyncio.Event())
         stopping = asyncio.Event()
-        task = asyncio.create_task(run_tasks(built, stopping))
-        other = services_on(redis, namespace, gateway=factus)
-        other.runner.archive = archive
-        await redis.xadd(
-            built.keys.jobs(),
-            {
-                "job": json.dumps(
-                    {
-                        "type": "invoice.issue",
-                        "payload": a_bill(reference_code="A"),
-                        "options": {"archive": ["pdf", "xml"]},
-                    }
-                )
-            },
-        )
-        while not factus.calls["GET /v2/bills/SETP990000001/download-xml"]:
-            await asyncio.sleep(0.02)
-        for running_task in [*built.arq.tasks.values(), task]:
-            running_task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        gone.set()
-        async with running(other) as rig:
+        task = asyncio.create_task(run_tasks(dying, stopping))
+        job = {"type": "invoice.issue", "payload": a_bill(reference_code="A"), "options": {"archive": ["pdf", "xml"]}}
+        await redis.xadd(dying.keys.jobs(), {"job": json.dumps(job)})
+        await died.wait()
+        await kill(dying, task)
+        factus.before_call = archive.after_put = None
+        heir = services_on(redis, namespace, gateway=factus)
+        heir.runner.archive = archive
+        async with running(heir) as rig:
             events = await rig.events(2, timeout_s=15)
+            await rig.rest()
+            assert await redis.xlen(rig.services.keys.results()) == 2
         assert [event["type"] for event in events] == ["invoice.validated", "invoice.archived"]
         assert [row["kind"] for row in events[1]["data"]["documents"]] == ["pdf", "xml"]
+        assert len(archive.files) == 2
 
 
 class TestRadian:
+    async def n_open(self, rig) -> int:
+        """Jobs that are not final."""
+        return await rig.services.redis.zcard(rig.services.keys.deadlines())
+
     async def test_each_new_event_is_published_once_until_the_end(self, rig, factus):
         acknowledged, received, accepted = radian("030"), radian("032"), radian("033")
         factus.replies[EVENTS] = [
@@ -177,10 +200,8 @@ class TestRadian:
             ("j", "A", 1)
         }
         assert events[0]["data"].keys() >= {"number", "event_code", "event_name", "cude", "occurred_at"}
-        calls = factus.calls[EVENTS]
-        await asyncio.sleep(0.3)
-        assert factus.calls[EVENTS] == calls, "after an acceptance nobody asks any more"
-        assert await rig.services.redis.zcard(rig.services.keys.deadlines()) == 0
+        await rig.rest()
+        assert await self.n_open(rig) == 0, "after an acceptance nobody asks any more"
 
     async def test_one_watch_serves_all_who_asked_and_a_late_push_begins_none_anew(self, rig, factus):
         """Each event is published once, whoever asked: for the job that asked first."""
@@ -189,7 +210,7 @@ class TestRadian:
         job = {"type": "invoice.issue", "payload": on_credit("A"), "options": {"track_radian": True}}
         await rig.push({"id": "one", **job})
         await rig.push({"id": "two", **job})
-        await asyncio.sleep(0.1)
+        await rig.taken_in()
         factus.gate.set()
         await rig.events(2)
         await rig.push({"id": "three", **job})
@@ -198,7 +219,8 @@ class TestRadian:
         events = await rig.events(2, stream=rig.services.keys.radian())
         assert {event["job_id"] for event in events} == {"one"}
         await rig.push({"id": "four", **job})
-        await asyncio.sleep(0.4)
+        await rig.rest()
+        assert await self.n_open(rig) == 0
         assert await rig.services.redis.xlen(rig.services.keys.radian()) == 2
 
     async def test_a_burst_does_not_wait_for_what_may_happen_in_months(self, redis, namespace, factus):
@@ -223,10 +245,19 @@ class TestRadian:
         async with running(built) as rig:
             await rig.push({"type": "invoice.issue", "payload": on_credit("A"), "options": {"track_radian": True}})
             await rig.events(1)
-            await asyncio.sleep(2.5)
+            await factus.called(EVENTS)
+            (member,) = await redis.zrange(rig.services.keys.deadlines(), 0, -1)
+            account, _, job_id = member.decode().partition("/")
+            record = rig.services.keys.job(account, job_id)
+            assert int(await redis.hget(record, "deadline_at")) - int(await redis.hget(record, "accepted_at")) >= 400
+            await redis.hset(record, "deadline_at", 1)  # the period is over
+            await redis.zadd(rig.services.keys.deadlines(), {member: 1})
+            while await self.n_open(rig):
+                await rig.services.sweep.tend()
+                await asyncio.gather(*rig.services.arq.tasks.values())
+            assert await redis.hget(record, "state") == b"final"
             assert await redis.xlen(rig.services.keys.radian()) == 0
             assert await redis.xlen(rig.services.keys.dead()) == 0
-            assert await redis.zcard(rig.services.keys.deadlines()) == 0
 
     async def test_an_account_with_own_streams_has_its_own(self, redis, namespace, factus):
         factus.replies[EVENTS] = [s.Replied({"data": [radian("033")]})]

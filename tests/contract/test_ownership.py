@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from functools import partial
 
 import pytest
 from arq.constants import in_progress_key_prefix, job_key_prefix
@@ -19,12 +18,6 @@ def factus():
     return FakeFactus()
 
 
-async def until(condition, timeout_s=8.0):
-    async with asyncio.timeout(timeout_s):
-        while not (await found if asyncio.iscoroutine(found := condition()) else found):
-            await asyncio.sleep(0.01)
-
-
 async def test_a_stale_owner_notices_and_writes_nothing(redis, namespace, factus):
     """Its process was blocked longer than its lease; the other one has issued the document meanwhile."""
     gates = [asyncio.Event(), asyncio.Event()]
@@ -34,7 +27,7 @@ async def test_a_stale_owner_notices_and_writes_nothing(redis, namespace, factus
     second = services_on(redis, namespace, gateway=fresh)
     async with running(first) as rig:
         await rig.push_bill("A", id="one")
-        await until(lambda: stale.calls["create"] == 1)
+        await stale.called("create")
         arq_id = f"{namespace}:acme:one:1"
         await first.redis.delete(in_progress_key_prefix + arq_id)
         await first.redis.zadd(first.keys.arq_queue(), {arq_id: 0})
@@ -42,8 +35,7 @@ async def test_a_stale_owner_notices_and_writes_nothing(redis, namespace, factus
         async with running(second):
             (event,) = await rig.events(1)
             gates[0].set()
-            await until(lambda: not first.arq.n_running)
-            await asyncio.sleep(0.1)
+            await asyncio.wait(first.arq.tasks.values())
             entries = await redis.xrange(first.keys.results())
     assert (event["type"], len(entries)) == ("invoice.validated", 1)
     assert fresh.calls["create"] <= 1
@@ -98,7 +90,7 @@ async def test_six_stops_on_one_job_neither_lose_nor_repeat_it(redis, namespace,
     await redis.xadd(built.keys.jobs(), {"job": _job("A")})
     for n in range(n_stops):
         async with running(services_on(redis, namespace, gateway=factus)):
-            await until(lambda n=n: factus.calls["create"] + factus.calls["find"] > n)
+            await factus.called("create", n + 1)
     factus.gate.set()
     async with running(services_on(redis, namespace, gateway=factus)) as rig:
         (event,) = await rig.events(1)
@@ -115,7 +107,7 @@ class TestSweep:
         factus.gate = asyncio.Event()
         async with running(services_on(redis, namespace, gateway=factus)) as rig:
             await rig.push_bill("A", id="one")
-            await until(lambda: factus.calls["create"] == 1)
+            await factus.called("create")
             yield rig
             factus.gate.set()
 
@@ -125,7 +117,8 @@ class TestSweep:
         await redis.xadd(built.keys.jobs(), {"job": _job("A")})
         built.arq.max_jobs = 0
         async with running(built) as rig:
-            await until(partial(_in_flight, built))
+            await rig.taken_in()
+            assert await _in_flight(built)
             arq_id = f"{namespace}:acme:one:1"
             await redis.delete(job_key_prefix + arq_id)
             await redis.zrem(built.keys.arq_queue(), arq_id)
@@ -175,7 +168,8 @@ async def test_a_mark_that_outlives_its_score_is_looked_at_when_it_ends(redis, n
     await redis.xadd(built.keys.jobs(), {"job": _job("A")})
     built.arq.max_jobs = 0
     async with running(built) as rig:
-        await until(partial(_in_flight, built))
+        await rig.taken_in()
+        assert await _in_flight(built)
         arq_id = f"{namespace}:acme:one:1"
         await redis.set(in_progress_key_prefix + arq_id, "a-dead-worker", px=400)
         await redis.zadd(built.keys.arq_queue(), {arq_id: 0})

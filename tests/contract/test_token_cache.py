@@ -13,18 +13,38 @@ from worker.token_cache import Issued, Token, TokenCache
 
 
 class Issuer:
-    """Factus's token endpoint, counted."""
+    """Factus's token endpoint, counted. It answers when *gate* is open, and says when it was first asked."""
 
-    def __init__(self, *, delay_s: float = 0.02, life_s: int = 3600):
+    def __init__(self, *, life_s: int = 3600, gate: asyncio.Event | None = None):
         self.n = 0
-        self.delay_s = delay_s
         self.life_s = life_s
+        self.gate = gate
+        self.asked = asyncio.Event()
 
     async def __call__(self):
         self.n += 1
         number = self.n
-        await asyncio.sleep(self.delay_s)
+        self.asked.set()
+        if self.gate:
+            await self.gate.wait()
         return Issued(f"token-{number}", self.life_s)
+
+
+class Opening(Scripts):
+    """Scripts that open a gate when the one named has run *n* times."""
+
+    def __init__(self, redis, name: str, n: int, gate: asyncio.Event):
+        super().__init__(redis)
+        self.name = name
+        self.left = n
+        self.gate = gate
+
+    async def run(self, name, keys, args):
+        reply = await super().run(name, keys, args)
+        self.left -= name == self.name
+        if self.left <= 0:
+            self.gate.set()
+        return reply
 
 
 @pytest.fixture
@@ -33,9 +53,12 @@ def caches(redis, namespace):
     return lambda n: [TokenCache(Scripts(redis), Keys(namespace), "acme", f"w{i}") for i in range(n)]
 
 
-async def test_a_hundred_callers_in_four_processes_cause_one_request(caches):
-    issuer = Issuer()
-    found = await asyncio.gather(*(cache.get(issuer) for cache in caches(4) for _ in range(25)))
+async def test_a_hundred_callers_in_four_processes_cause_one_request(redis, namespace):
+    gate = asyncio.Event()
+    # Factus answers when all four have asked for the token, and none has one.
+    issuer, scripts = Issuer(gate=gate), Opening(redis, "token_get", 4, gate)
+    caches = [TokenCache(scripts, Keys(namespace), "acme", f"w{n}") for n in range(4)]
+    found = await asyncio.gather(*(cache.get(issuer) for cache in caches for _ in range(25)))
     assert issuer.n == 1
     assert {token.access for token in found} == {"token-1"}
 
@@ -84,27 +107,28 @@ async def test_refused_credentials_reach_the_caller_and_free_the_lead(caches, re
 
 
 async def test_a_leader_that_dies_in_the_middle_frees_the_lead(caches):
-    async def hang():
-        await asyncio.Event().wait()
-
+    never = Issuer(gate=asyncio.Event())
     one, two = caches(2)
-    task = asyncio.create_task(one.get(hang))
-    await asyncio.sleep(0.02)
+    task = asyncio.create_task(one.get(never))
+    await never.asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert isinstance(await two.get(Issuer()), Token)
 
 
-async def test_a_token_near_its_end_is_renewed_by_one_while_the_others_use_it(caches):
-    issuer, (one, two) = Issuer(life_s=2), caches(2)
-    await one.get(issuer)
-    await asyncio.sleep(1.65)  # the last fifth of its life
-    renewing = asyncio.create_task(one.get(issuer))
-    await asyncio.sleep(0.005)
-    meanwhile = await two.get(issuer)
+async def test_a_token_near_its_end_is_renewed_by_one_while_the_others_use_it(caches, redis, namespace):
+    token, (one, two, three) = Keys(namespace).token("acme"), caches(3)
+    await one.get(Issuer(life_s=1000))
+    left_ms = int(await redis.hget(token, "expires_at")) - 970_000  # in the last fifth of its life, and not dead yet
+    await redis.hset(token, "expires_at", left_ms)
+    issuer = Issuer(gate=asyncio.Event())
+    renewing = asyncio.create_task(two.get(issuer))
+    await issuer.asked.wait()
+    meanwhile = await three.get(issuer)
+    issuer.gate.set()
     renewed = await renewing
-    assert (meanwhile.access, renewed.access, issuer.n) == ("token-1", "token-2", 2)
+    assert (meanwhile.access, meanwhile.generation, renewed.generation, issuer.n) == ("token-1", 1, 2, 1)
 
 
 async def test_a_token_that_lives_shortly_is_not_fetched_at_every_call(caches):
@@ -114,10 +138,12 @@ async def test_a_token_that_lives_shortly_is_not_fetched_at_every_call(caches):
     assert issuer.n == 1
 
 
-async def test_a_slow_request_keeps_its_lead(caches, monkeypatch):
+async def test_a_slow_request_keeps_its_lead(redis, namespace, monkeypatch):
     """The lock is short for the sake of killed leaders; a living one renews it."""
     monkeypatch.setattr("worker.token_cache._LOCK_MS", 300)
-    issuer, (one, two) = Issuer(delay_s=1.0), caches(2)
+    gate = asyncio.Event()
+    issuer, scripts = Issuer(gate=gate), Opening(redis, "lead", 5, gate)  # renewed five times: longer than the lock
+    one, two = (TokenCache(scripts, Keys(namespace), "acme", name) for name in ("w1", "w2"))
     found = await asyncio.gather(one.get(issuer), two.get(issuer))
     assert ([token.access for token in found], issuer.n) == (["token-1", "token-1"], 1)
 
@@ -125,17 +151,12 @@ async def test_a_slow_request_keeps_its_lead(caches, monkeypatch):
 async def test_a_leader_that_lost_the_lead_does_not_overwrite(caches, redis, namespace):
     """Its request was slower than the lock; somebody else's token stands."""
     keys, (one, two) = Keys(namespace), caches(2)
-    gate = asyncio.Event()
-
-    async def slow():
-        await gate.wait()
-        return Issued("late", 3600)
-
+    slow = Issuer(gate=asyncio.Event())
     task = asyncio.create_task(one.get(slow))
-    await asyncio.sleep(0.02)
+    await slow.asked.wait()
     await redis.delete(keys.token_lock("acme"))
     await two.get(Issuer())
-    gate.set()
+    slow.gate.set()
     assert (await task).access == "token-1"
     assert await redis.hget(keys.token("acme"), "access") == b"token-1"
 

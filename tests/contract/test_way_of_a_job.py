@@ -52,8 +52,8 @@ async def test_the_event_has_every_field_and_its_filters(rig):
 async def test_documents_of_a_lane_go_one_at_a_time_in_order_of_arrival(rig, factus):
     factus.gate = asyncio.Event()
     codes = [await rig.push_bill() for _ in range(5)]
-    await _until(lambda: factus.calls["create"] == 1)
-    await asyncio.sleep(0.05)
+    await factus.called("create")
+    await rig.taken_in()
     assert factus.calls["create"] == 1, "the second waits for the first"
     factus.gate.set()
     await rig.events(5)
@@ -63,12 +63,12 @@ async def test_documents_of_a_lane_go_one_at_a_time_in_order_of_arrival(rig, fac
 async def test_priority_goes_first_and_a_tenth_goes_to_the_waiting(rig, factus):
     factus.gate = asyncio.Event()
     await rig.push_bill("first")
-    await _until(lambda: factus.order == ["first"])
+    await factus.called("create")
     for n in range(20):
         await rig.push_bill(f"low-{n}", priority="low")
     for n in range(20):
         await rig.push_bill(f"high-{n}", priority="high")
-    await _until_taken_in(rig)
+    await rig.taken_in()
     factus.gate.set()
     await rig.events(41, timeout_s=10)
     first_twenty = factus.order[1:21]
@@ -110,10 +110,10 @@ class TestSameJobAgain:
     async def test_an_open_document_is_joined_and_each_job_gets_its_result(self, rig, factus):
         factus.gate = asyncio.Event()
         await rig.push_bill("A", id="one")
-        await _until(lambda: factus.calls["create"] == 1)
+        await factus.called("create")
         await rig.push_bill("A", id="two", metadata={"who": "second"})
         await rig.push_bill("A", id="three")
-        await _until_taken_in(rig)
+        await rig.taken_in()
         factus.gate.set()
         events = await rig.events(3)
         assert {event["job_id"]: event["attempts"] for event in events} == {"one": 1, "two": 0, "three": 0}
@@ -271,15 +271,17 @@ async def test_accounts_do_not_wait_for_each_other(redis, namespace):
     class OneIsDown(FakeFactus):
         async def create(self, job, *, latest_ms):
             if job.account == "down":
+                self._note("down")
                 return s.NotSent("sin conexión")
             return await super().create(job, latest_ms=latest_ms)
 
     pauses = {"backoff_base": 30.0, "backoff_max": 30.0}
-    built = services_on(redis, namespace, an_account("down"), an_account("up"), gateway=OneIsDown(), **pauses)
+    factus = OneIsDown()
+    built = services_on(redis, namespace, an_account("down"), an_account("up"), gateway=factus, **pauses)
     async with running(built) as rig:
         for _ in range(3):
             await rig.push_bill(account="down")
-        await asyncio.sleep(0.3)
+        await factus.called("down")
         await rig.push_bill("A", account="up")
         (event,) = await rig.events(1)
     assert event["account"] == "up"
@@ -302,18 +304,6 @@ async def test_in_calm_weather_the_sweep_finds_nothing(rig):
         await rig.push_bill()
     await rig.events(10)
     assert not await rig.services.sweep.sweep()
-
-
-async def _until(condition, timeout_s=5.0):
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-async def _until_taken_in(rig):
-    async with asyncio.timeout(5):
-        while await rig.services.redis.xlen(rig.services.keys.jobs()):
-            await asyncio.sleep(0.005)
 
 
 async def test_an_option_that_is_not_served_is_told(rig):

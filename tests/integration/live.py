@@ -70,7 +70,8 @@ class Live:
         self._events: dict[tuple[str, str | None], list[Event]] = defaultdict(list)
         self._news: dict[tuple[str, str | None], list[Event]] = defaultdict(list)
         self._last = {f"{namespace}:results": "0-0", f"{namespace}:radian": "0-0"}
-        self._ready, self._stop = threading.Event(), lambda: None
+        self._ready = threading.Event()
+        self._stop: Callable[[], object] = lambda: None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
     @staticmethod
@@ -85,10 +86,10 @@ class Live:
 
     async def _serve(self) -> None:
         async with serve(SandboxConfig(rate_limit=0, notice_share=0.0)) as self.url:
-            settings = Settings(_env_file=None, base_url=self.url, **self._settings)  # type: ignore[call-arg]
+            settings = Settings(_env_file=None, base_url=self.url, **self._settings)
             async with services(settings) as built:
                 stopping, loop = asyncio.Event(), asyncio.get_running_loop()
-                self._stop = lambda: loop.call_soon_threadsafe(stopping.set)  # type: ignore[assignment]
+                self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
                 self._ready.set()
                 await run_tasks(built, stopping)
 

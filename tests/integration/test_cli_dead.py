@@ -36,7 +36,7 @@ def letters(client: redis.Redis, namespace: str) -> list[str]:
         event = {"type": type_, "reference_code": None, "errors": [{"code": reason, "message": message}]}
         fields = {"reason": reason, "errors": json.dumps(event), "raw": raw, "stream": f"{namespace}:jobs"}
         fields |= {"entry": "1-0", "account": account, "job_id": f"job-{message}"}
-        return client.xadd(f"{namespace}:dead", fields).decode()  # type: ignore[arg-type, union-attr]
+        return client.xadd(f"{namespace}:dead", fields).decode()
 
     bill = json.dumps({"type": "invoice.issue", "payload": a_bill()}).encode()
     return [
@@ -88,7 +88,7 @@ def test_retry_pushes_what_it_can_and_says_what_it_could_not(
     assert f"{letters[1]}  kept: its bytes are no JSON object" in done.stderr
     assert "goes without any priority" in done.stdout.splitlines()[1]
     assert "Pushed 2 of 3." in done.stdout
-    jobs = [json.loads(fields[b"job"]) for _, fields in client.xrange(f"{namespace}:jobs")]  # type: ignore[union-attr]
+    jobs = [json.loads(fields[b"job"]) for _, fields in client.xrange(f"{namespace}:jobs")]
     assert [(job["id"], job["account"]) for job in jobs] == [("job-uno.r1", "acme"), ("job-tres.r1", "acme")]
     assert jobs[0]["payload"] == a_bill()
     assert run("list").stdout.split()[0] == letters[1]
@@ -119,7 +119,7 @@ def email(client: redis.Redis, namespace: str) -> str:
     raw = json.dumps({"type": "invoice.email", "payload": {"number": "SETP1", "email": "a@b.co"}})
     fields = {"reason": "factus.unavailable", "errors": json.dumps(event), "raw": raw, "stream": f"{namespace}:jobs"}
     fields |= {"entry": "1-0", "account": "acme", "job_id": "mail"}
-    return client.xadd(f"{namespace}:dead", fields).decode()  # type: ignore[arg-type, union-attr]
+    return client.xadd(f"{namespace}:dead", fields).decode()
 
 
 def test_what_may_be_done_already_is_pushed_again_only_by_name(

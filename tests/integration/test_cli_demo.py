@@ -7,12 +7,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from jobs.families import FAMILIES
+from tests.processes import until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -87,9 +87,7 @@ def test_stopped_demo_stops_what_it_started(tmp_path: Path, number: signal.Signa
     folder = tmp_path / "demo"
     demo = start(folder)
     try:
-        until = time.monotonic() + 60
-        while len(processes_of(folder)) < 4 and time.monotonic() < until:  # server, sandbox, two workers
-            time.sleep(0.05)
+        until(lambda: len(processes_of(folder)) >= 4, timeout_s=60)  # server, sandbox, two workers
         demo.send_signal(number)
         shown, _ = demo.communicate(timeout=60)
     finally:

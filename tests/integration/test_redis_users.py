@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 import redis
 
 from tests.builders import a_bill
+from tests.processes import until
 from tests.rig import running, services_on
 from worker import embedded_redis, redis_connection
 
@@ -35,16 +35,18 @@ def socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     server = subprocess.Popen(
         [embedded_redis.find_binary(), ROOT / "deploy" / "redis.conf", *options, "--logfile", "log"]
     )
-    while True:
-        assert server.poll() is None, (folder / "log").read_text()
-        try:
-            client(socket, "admin").ping()
-            break
-        except redis.ConnectionError:
-            time.sleep(0.02)
+    until(lambda: _answers(socket, server), timeout_s=10, what=(folder / "log").read_text)
     yield socket
     server.terminate()
     server.wait(timeout=10)
+
+
+def _answers(socket: Path, server: subprocess.Popen[bytes]) -> bool:
+    assert server.poll() is None, "the server ended"
+    try:
+        return bool(client(socket, "admin").ping())
+    except redis.ConnectionError:
+        return False
 
 
 def client(socket: Path, user: str) -> redis.Redis:
@@ -73,7 +75,7 @@ def test_users_without_a_password_do_not_load(tmp_path: Path) -> None:
 
 
 def test_configuration_is_what_the_service_relies_on(connect: Connect) -> None:
-    config = connect("worker").config_get("append*", "maxmemory-policy", "save")  # type: ignore[arg-type]
+    config = connect("worker").config_get("append*", "maxmemory-policy", "save")
     assert (config["appendonly"], config["appendfsync"]) == ("yes", "always")
     assert (config["maxmemory-policy"], config["save"]) == ("noeviction", "")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.factus import BOGOTA
-from tests.processes import SECRETS, plant, post_json
+from tests.processes import SECRETS, plant, post_json, until
 from tests.simulation.calls import a_call
 from tests.simulation.cargo import KEPT, Cargo
 from tests.simulation.evidence import Evidence, Verdict, kind_of
@@ -101,15 +101,21 @@ def _verdict(run: Run) -> Verdict:
     if not run.is_done():
         found.blame("lost", f"not finished in time: {len(run.finals)} jobs have ended")
         return found
-    time.sleep(_LONGEST_LEASE_S)
-    names = [raw.decode() for raw in run.redis.scan_iter("*", count=5000)]
-    for text in leftover_keys(names, run.keys.namespace):
-        found.blame("left in Redis", text)
+    try:
+        # What killed workers left behind ends with its lease, and not a moment later.
+        until(lambda: not _leftovers(run), timeout_s=_LONGEST_LEASE_S)
+    except AssertionError:
+        for text in _leftovers(run):
+            found.blame("left in Redis", text)
     for owner in (None, *OWN_STREAMS):
         stream = run.keys.jobs(owner)
         if run.redis.xlen(stream) or run.redis.xpending(stream, "intake")["pending"]:
             found.blame("left in Redis", f"{stream} or its pending list is not empty")
     return found
+
+
+def _leftovers(run: Run) -> list[str]:
+    return leftover_keys([raw.decode() for raw in run.redis.scan_iter("*", count=5000)], run.keys.namespace)
 
 
 def _evidence(run: Run) -> Evidence:

@@ -33,6 +33,7 @@ _BACKLOG = 600
 _PUSHED_AT_ONCE = 100
 _LANES = (*AT_FACTUS, "calls")
 _CALM_AT = 0.97
+_TICK_MS = 20
 """Share of the jobs that have ended when the faults stop."""
 
 
@@ -115,7 +116,7 @@ class Run:
             self._kill_server_sometimes()
             if not self.is_calm and self.share_done >= _CALM_AT:
                 self._calm()
-            time.sleep(0.02)
+            self._wait_for_news()
 
     @property
     def share_done(self) -> float:
@@ -163,6 +164,11 @@ class Run:
             self.radian += self._read(self.keys.radian(owner))
             self.finals |= {event["job_id"]: event for event in fresh if is_final(event)}
             self._tracked |= tracked_bills(self._tracking, fresh)
+
+    def _wait_for_news(self) -> None:
+        """Until something is published, and no longer than troubles, which come by the clock, can wait."""
+        stream = self.keys.results()
+        self.redis.xread({stream: self._last.get(stream, "0-0")}, count=1, block=_TICK_MS)
 
     def _read(self, stream: str) -> list[dict[str, Any]]:
         found = []

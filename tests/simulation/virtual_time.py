@@ -41,7 +41,7 @@ class VirtualClock:
         self._travel.move_to(self.start.timestamp() + self.elapsed_s)
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  # its base is chosen at run time
+class _JumpingSelector(selectors.DefaultSelector):
     """Never waits: what would have been a wait moves the clock."""
 
     clock: VirtualClock

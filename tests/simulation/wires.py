@@ -124,18 +124,18 @@ class _Cuttable:
 
     async def _connect(self) -> None:
         self.plug.reach_server()
-        await super()._connect()  # type: ignore[misc]
+        await super()._connect()
 
     async def send_packed_command(self, *args: Any, **kwargs: Any) -> None:
         await self.plug.before()
-        await super().send_packed_command(*args, **kwargs)  # type: ignore[misc]
+        await super().send_packed_command(*args, **kwargs)
 
     async def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        reply = await super().read_response(*args, **kwargs)  # type: ignore[misc]
+        reply = await super().read_response(*args, **kwargs)
         try:
             self.plug.after(reply)
         except RedisConnectionError:
-            await self.disconnect(nowait=True)  # type: ignore[attr-defined]
+            await self.disconnect(nowait=True)
             raise
         return reply
 

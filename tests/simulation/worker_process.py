@@ -39,7 +39,7 @@ def run() -> None:
     # No seed: which worker stores what, and when, is the machine's chance anyway.
     weather = WeatherOfFile(random.Random(), fail_share=0.05, slow_s=0.05, sign=sign)
     for module in (jobs.deciding, jobs.calls):
-        module.ACCOUNT_PAUSE_S = ACCOUNT_PAUSE_S  # type: ignore[misc]  # a constant of the service, shorter here
+        module.ACCOUNT_PAUSE_S = ACCOUNT_PAUSE_S  # a constant of the service, shorter here
     bootstrap.open_archive = lambda url: Archive(StormyShelf(open_archive(url)._shelf, weather))
     main()
 

@@ -51,7 +51,7 @@ def _json(value: Any) -> str:
 
 
 def _plain_dumper(yaml: Any) -> Any:
-    class Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    class Dumper(yaml.SafeDumper):  # type: ignore[misc]  # yaml is an argument: it is imported only for --yaml
         """Without anchors, which few who read YAML by eye know, and with texts of several lines as such."""
 
         def ignore_aliases(self, data: Any) -> bool:

@@ -22,6 +22,7 @@ from schemas.envelope import MAX_JOB_BYTES
 from schemas.records import JobRecord
 from worker.keys import Keys
 from worker.lua import Scripts
+from worker.redis_connection import command
 
 _PAGE: Final = 100
 _MOST_RECORDS: Final = 20
@@ -250,7 +251,7 @@ class DeadLetters:
 
     async def _record(self, account: str, job_id: str) -> JobRecord | None:
         key = self._keys.job(account or _NO_ACCOUNT, job_id)
-        stored: Any = await self._redis.execute_command("HGETALL", key)  # type: ignore[no-untyped-call]
+        stored = await command(self._redis, "HGETALL", key)
         return JobRecord.from_hash(dict(stored)) if stored else None
 
 

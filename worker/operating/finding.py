@@ -19,6 +19,7 @@ from schemas.records import JobRecord
 from worker.keys import Keys
 from worker.operating.dead_letters import retry_id
 from worker.operating.status import AccountSeen, LaneSeen, StatusReader
+from worker.redis_connection import command
 
 _SCANNED_EVENTS: Final = 20_000
 _SCANNED_JOBS: Final = 2_000
@@ -111,14 +112,14 @@ class Finder:
     async def _jobs_of(self, wanted: str, account: str, family: str | None) -> list[JobRecord]:
         ids = [wanted]
         for name in [family] if family else FAMILIES:
-            issuer = await self._call("HGET", self._keys.document(account, name, wanted), "job")
+            issuer = await command(self._redis, "HGET", self._keys.document(account, name, wanted), "job")
             if issuer:
                 ids.append(issuer.decode())
         jobs = [await self._job(account, job_id) for job_id in dict.fromkeys(ids)]
         return [job for job in jobs if job and family in (None, job.family)]
 
     async def _job(self, account: str, job_id: str) -> JobRecord | None:
-        stored = dict(await self._call("HGETALL", self._keys.job(account, job_id)))
+        stored = dict(await command(self._redis, "HGETALL", self._keys.job(account, job_id)))
         return JobRecord.from_hash(stored) if stored else None
 
     async def _around(self, job: JobRecord, now_ms: int, n_workers: int) -> Found:
@@ -126,8 +127,8 @@ class Finder:
         issued_by = ""
         if job.issues and job.reference_code:
             document = self._keys.document(job.account, job.family, job.reference_code)
-            issued_by = (await self._call("HGET", document, "job") or b"").decode()
-        rank = await self._call("ZRANK", self._keys.waiting(job.lane), job.id) if job.lane else None
+            issued_by = (await command(self._redis, "HGET", document, "job") or b"").decode()
+        rank = await command(self._redis, "ZRANK", self._keys.waiting(job.lane), job.id) if job.lane else None
         lane = (await self._reader.lanes_of(account, now_ms)).get(job.lane) if job.lane else None
         return Found(job, now_ms, lane, account, rank, issued_by, n_workers)
 
@@ -149,7 +150,7 @@ class Finder:
     async def _watch(self, job: JobRecord, now_ms: int, n_workers: int) -> Found | None:
         """The one watch over the document's RADIAN events; another job of the same document may have asked first."""
         document = self._keys.document(job.account, job.family, job.reference_code)
-        held = await self._call("HGET", document, "watched_by")
+        held = await command(self._redis, "HGET", document, "watched_by")
         watch = await self._job(job.account, held.decode()) if held else None
         return await self._around(watch, now_ms, n_workers) if watch else None
 
@@ -177,9 +178,6 @@ class Finder:
         return tuple(reversed(found))
 
     # -- parts -----------------------------------------------------------------------------------------------------
-    async def _call(self, *command: Any) -> Any:
-        return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
-
     async def _backwards(self, stream: str) -> AsyncIterator[dict[bytes, bytes]]:
         """The newest entries of a stream, newest first."""
         end = "+"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -20,6 +20,7 @@ from worker.intake import GROUP
 from worker.keys import Keys
 from worker.lagging import GroupSeen, groups_of
 from worker.rate_limit import window_ms
+from worker.redis_connection import command
 from worker.settings import Account
 
 _SCAN_COUNT: Final = 1_000
@@ -138,7 +139,7 @@ class StatusReader:
         names = self._account_names(workers, lane_names)
         accounts = {name: await self.account(name, now_ms) for name in names}
         lanes = await self._lanes(lane_names, accounts, now_ms)
-        leader = await self._call("GET", self._keys.leader("intake"))
+        leader = await command(self._redis, "GET", self._keys.leader("intake"))
         return Overview(
             now_ms=now_ms,
             workers=workers,
@@ -146,7 +147,7 @@ class StatusReader:
             intakes=tuple([await self._intake(stream) for stream in self._job_streams()]),
             lanes=lanes,
             accounts=tuple(accounts.values()),
-            n_dead=await self._call("XLEN", self._keys.dead()),
+            n_dead=await command(self._redis, "XLEN", self._keys.dead()),
             groups=await groups_of(self._redis, self._keys.outcomes(self._own()), self._results_maxlen),
         )
 
@@ -164,9 +165,6 @@ class StatusReader:
         return int(seconds) * 1000 + int(micros) // 1000
 
     # -- parts -----------------------------------------------------------------------------------------------------
-    async def _call(self, *command: Any) -> Any:
-        return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
-
     def _own(self) -> list[str]:
         return sorted(name for name, account in self._accounts.items() if account.own_streams)
 
@@ -201,9 +199,9 @@ class StatusReader:
         window_s = known.rate_window if known else self._default_window_s
         state = await self._text_hash(self._keys.account(name))
         counted_ms = (window_ms(known) if known else round(window_s * 1000)) + int(state.get("margin_ms", 0))
-        grants = [int(at) for at in await self._call("LRANGE", self._keys.grants(name), 0, limit - 1)]
+        grants = [int(at) for at in await command(self._redis, "LRANGE", self._keys.grants(name), 0, limit - 1)]
         used = [at for at in grants if at > now_ms - counted_ms]
-        generation, expires_at = await self._call("HMGET", self._keys.token(name), "generation", "expires_at")
+        generation, expires_at = await command(self._redis, "HMGET", self._keys.token(name), "generation", "expires_at")
         return AccountSeen(
             name=name,
             is_configured=known is not None,
@@ -218,7 +216,7 @@ class StatusReader:
         )
 
     async def _lane_names(self) -> list[str]:
-        return sorted(name.decode() for name in await self._call("SMEMBERS", self._keys.lanes()))
+        return sorted(name.decode() for name in await command(self._redis, "SMEMBERS", self._keys.lanes()))
 
     async def _lanes(
         self, names: Iterable[str], accounts: Mapping[str, AccountSeen], now_ms: int
@@ -231,9 +229,9 @@ class StatusReader:
         lane = LaneSeen(
             name=name,
             account=name.partition("/")[0],
-            n_waiting=await self._call("ZCARD", self._keys.waiting(name)),
-            n_later=await self._call("ZCARD", self._keys.later(name)),
-            n_in_flight=await self._call("ZCARD", self._keys.flight(name)),
+            n_waiting=await command(self._redis, "ZCARD", self._keys.waiting(name)),
+            n_later=await command(self._redis, "ZCARD", self._keys.later(name)),
+            n_in_flight=await command(self._redis, "ZCARD", self._keys.flight(name)),
             hold=_hold(await self._text_hash(self._keys.lane(name)), now_ms),
             next_look_ms=int(await self._redis.zscore(self._keys.lanes_due(), name) or 0),
         )
@@ -251,10 +249,12 @@ class StatusReader:
                     n_pending = group["pending"]
         except ResponseError:
             pass  # nothing was ever pushed there and no worker has started: no stream
-        return IntakeSeen(stream, await self._call("XLEN", stream), n_pending)
+        return IntakeSeen(stream, await command(self._redis, "XLEN", stream), n_pending)
 
     async def _text_hash(self, key: str) -> dict[str, str]:
-        return {name.decode(): value.decode() for name, value in dict(await self._call("HGETALL", key)).items()}
+        return {
+            name.decode(): value.decode() for name, value in dict(await command(self._redis, "HGETALL", key)).items()
+        }
 
 
 def with_backlog(lane: LaneSeen, lanes: Iterable[LaneSeen], account: AccountSeen, now_ms: int) -> LaneSeen:

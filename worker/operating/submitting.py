@@ -21,6 +21,7 @@ from jobs.errors import ServiceError
 from schemas import strict_json
 from worker.keys import Keys
 from worker.operating.job_files import Job
+from worker.redis_connection import command
 
 _CHUNK_JOBS: Final = 500
 _CHUNK_BYTES: Final = 4 * 1024 * 1024
@@ -194,7 +195,7 @@ class Watch:
                 continue
             try:
                 key = self.keys.job(account, str(one.job.id))
-                stored = await self.redis.execute_command("HMGET", key, *_END_FIELDS)  # type: ignore[no-untyped-call]
+                stored = await command(self.redis, "HMGET", key, *_END_FIELDS)
             except NoPermissionError:
                 return  # a consumer's user may read results and nothing else
             state, type_, number, error, entry, total = (value.decode() if value else "" for value in stored)

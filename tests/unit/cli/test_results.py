@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 import pytest
@@ -66,13 +67,12 @@ async def test_group_reads_each_event_once(real_redis: ArqRedis, namespace: str)
     for most in (1, 9):
         reader = GroupReader(real_redis, [stream], "erp")
         await reader.open()
-        events = reader.read(follow=False)
-        async for found in events:
-            read.append(found.entry)
-            await reader.ack(found)
-            if len(read) >= most:
-                break
-        await events.aclose()  # type: ignore[attr-defined]
+        async with aclosing(reader.read(follow=False)) as events:
+            async for found in events:
+                read.append(found.entry)
+                await reader.ack(found)
+                if len(read) >= most:
+                    break
         await reader.close()
     assert read == ["1-0", "2-0", "3-0"]
     assert await real_redis.xinfo_consumers(stream, "erp") == []

@@ -32,7 +32,7 @@ def an_event(job_id: str, type_: str = "invoice.validated", **changes: Any) -> d
 
 
 def a_watch(*pushed: Pushed) -> Watch:
-    return Watch(None, Keys("t"), [*pushed], {})  # type: ignore[arg-type]  # only take() is called
+    return Watch(None, Keys("t"), [*pushed], {})  # only take() is called: no server
 
 
 def take(watch: Watch, event: dict[str, Any]) -> None:

@@ -363,6 +363,13 @@ class TestRadian:
         assert isinstance(attempted.ending, Final)
         assert [data["event_code"] for data in attempted.ending.news] == [code]
 
+    @pytest.mark.parametrize("seen", [s.NotFound("no"), s.BadRequest(400, "mal"), s.Conflicted("409")])
+    async def test_a_refusal_ends_no_watch(self, seen):
+        """A follower has no final event: an end that nobody hears of would be silent."""
+        attempted = await turn("invoice.track", OneAnswer(seen))
+        assert isinstance(attempted.ending, Again)
+        assert attempted.ending.pause_s == 60.0
+
     async def test_it_looks_less_often_when_nothing_happens(self):
         progress = json.dumps({"seen": [], "n_looks": 500})
         attempted = await turn("invoice.track", OneAnswer(s.Replied({"data": []})), progress=progress)

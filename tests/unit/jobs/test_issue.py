@@ -148,7 +148,10 @@ async def test_cancellation_passes_through_every_await(call):
     """A shutdown in the middle leaves what was written before the call, and nothing after it."""
     factus, notes = FakeFactus(), Notes()
 
+    is_there = asyncio.Event()
+
     async def hang(*_args, **_kwargs):
+        is_there.set()
         await asyncio.Event().wait()
 
     if call == "note":
@@ -162,7 +165,7 @@ async def test_cancellation_passes_through_every_await(call):
     else:
         factus.create = hang
     task = asyncio.create_task(attempt(factus, notes=notes, sent="unknown" if call == "find" else ""))
-    await asyncio.sleep(0)
+    await is_there.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
