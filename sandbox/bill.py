@@ -6,6 +6,7 @@ from sandbox.amounts import Amounts
 from sandbox.bogota import latin_date_time
 from sandbox.catalogs import code_and_name
 from sandbox.company import Company
+from sandbox.radian import ACCEPTANCES, CLAIM, codes_of
 from sandbox.shown_parts import (
     money,
     party_row,
@@ -74,10 +75,11 @@ def show_bill_row(document: Document) -> dict[str, Any]:
 
 
 def _flags(document: Document) -> dict[str, Any]:
+    codes = codes_of(document.events)
     return {
         "send_email": document.fields.get("send_email", True),
-        "has_claim": any(event["event_code"] == "031" for event in document.events),
-        "is_negotiable_instrument": any(event["event_code"] in ("033", "034") for event in document.events),
+        "has_claim": CLAIM in codes,
+        "is_negotiable_instrument": bool(codes & ACCEPTANCES),
         **shown_validation(document),
     }
 

@@ -6,26 +6,22 @@ from sandbox import answers
 from sandbox.fields import Errors
 from sandbox.gate import Call
 from sandbox.radian import TACIT_ACCEPTANCE, add_event, check_person, codes_of, why_not
-from sandbox.reading import find_by_number
+from sandbox.reading import by_number
 from sandbox.store import Document
 
 
-async def list_events(call: Call) -> Response:
-    document = await find_by_number(call)
-    if document is None:
-        return answers.unknown_number(call.reference)
+@by_number
+def list_events(call: Call, document: Document) -> Response:
     return answers.ok(document.events)
 
 
-async def accept_tacitly(call: Call) -> Response:
+@by_number
+def accept_tacitly(call: Call, document: Document) -> Response:
     """
     Event 034: for a validated bill with a payment on credit, after 032, and only once.
 
     The three business days that the law wants between the two are not counted: nobody has seen Factus do it.
     """
-    document = await find_by_number(call)
-    if document is None:
-        return answers.unknown_number(call.reference)
     if call.body is None:
         return answers.malformed()
     errors: Errors = {}

@@ -163,6 +163,8 @@ _BILL = record(
     only_iva_is_excluded,
 )
 
+check_bill = with_amounts(_BILL)
+
 SAMPLE_BILL: dict[str, Any] = {
     "payment_details": [{"payment_form": "1", "payment_method_code": "10", "amount": "11900.00"}],
     "customer": {
@@ -183,6 +185,3 @@ SAMPLE_BILL: dict[str, Any] = {
         }
     ],
 }
-
-
-check_bill = with_amounts(_BILL)

@@ -1,7 +1,8 @@
 """What one sandbox is started with. A value, never read from the environment."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from sandbox.durations import Latency
@@ -19,6 +20,7 @@ class SandboxConfig:
         rate_limit: Requests per account in one window; 0 for no limit.
         notice_share: Share of the validated documents that carry DIAN's notice RUT01.
         now: Unix time in seconds. Tests move it.
+        sleep: Lets that many seconds pass. Tests hold a request here instead.
     """
 
     seed: int = 0
@@ -30,6 +32,7 @@ class SandboxConfig:
     notice_share: float = 0.25
     faults: tuple[Rule, ...] = ()
     now: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @property
     def reading_latency(self) -> Latency:

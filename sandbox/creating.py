@@ -6,8 +6,6 @@ as any stored document is not validated. A repeated reference brings the stored 
 read.
 """
 
-import asyncio
-
 from starlette.responses import Response
 
 from sandbox import answers
@@ -65,7 +63,7 @@ async def _create_new(call: Call, drafted: Draft) -> Response:
     shelf.under_way = call.reference
     try:
         if slow and slow["where"] == "before_store":
-            await asyncio.sleep(slow["seconds"])
+            await call.state.sleep(slow["seconds"])
         document = store_document(call.state, call.account, call.family, drafted)
         try:
             await _take_time(call)
@@ -79,7 +77,7 @@ async def _create_new(call: Call, drafted: Draft) -> Response:
 
 async def _take_time(call: Call) -> None:
     if (slow := call.effects.get("slow")) and slow["where"] == "after_store":
-        await asyncio.sleep(slow["seconds"])
+        await call.state.sleep(slow["seconds"])
     await call.state.pause(call.state.config.latency)
 
 

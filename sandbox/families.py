@@ -27,6 +27,7 @@ from sandbox.payroll_fields import (
     check_payroll,
 )
 from sandbox.printing import document_pdf, payroll_pdf
+from sandbox.radian import ACCEPTANCES, codes_of
 from sandbox.store import Document
 from sandbox.support import show_adjustment_note, show_provider_row, show_support_document
 from sandbox.support_fields import (
@@ -109,7 +110,7 @@ class Family:
 
 def _is_accepted(bill: Document) -> bool:
     """Express and tacit acceptance close a bill for credit notes (an official note of v1)."""
-    return any(event["event_code"] in ("033", "034") for event in bill.events)
+    return bool(codes_of(bill.events) & ACCEPTANCES)
 
 
 def _is_eliminated(payroll: Document) -> bool:

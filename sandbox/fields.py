@@ -22,6 +22,8 @@ Rule = Callable[[dict[str, Any], str, Errors], None]
 _MONEY = re.compile(r"\d{1,15}(\.\d{1,2})?", re.ASCII)
 _SIGNED = re.compile(r"[+-]?\d{1,15}(\.\d{1,2})?", re.ASCII)
 _ANY_DECIMALS = re.compile(r"\d{1,15}(\.\d{1,10})?", re.ASCII)
+# A cut number is above every bound that is used, and a text of a thousand digits is no work to read.
+_MOST_DIGITS = 15
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
@@ -185,6 +187,21 @@ def integer(value: Any, path: str, errors: Errors) -> int:
         return value
     invalid(path, errors)
     return 0
+
+
+def whole(low: int, high: int) -> Check:
+    """A number without a fraction within the bounds, as text or JSON number; kept as int."""
+
+    def check(value: Any, path: str, errors: Errors) -> int:
+        digits = str(value)
+        if isinstance(value, str | int) and not isinstance(value, bool) and digits.isascii() and digits.isdecimal():
+            number = int(digits[:_MOST_DIGITS])
+            if low <= number <= high:
+                return number
+        invalid(path, errors)
+        return low
+
+    return check
 
 
 def text_or_number(value: Any, path: str, errors: Errors) -> Any:

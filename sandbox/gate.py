@@ -5,7 +5,6 @@ A handler gets a Call and returns an answer; everything that disturbs it from ou
 Factus was seen to look: agent, token, allowance.
 """
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ from sandbox.tokens import Bearer
 
 # Default agents of libraries, as the edge (Cloudflare, error 1010) refuses them. curl is let pass: people try by hand.
 _LIBRARY_AGENTS = ("python-httpx/", "python-requests/", "python-urllib/", "go-http-client/", "aiohttp/")
-
 
 Body = dict[str, Any] | None
 
@@ -227,7 +225,7 @@ def _closed(call: Call) -> Response | None:
 
 async def _disturbed(call: Call, handler: Handler) -> Response:
     if (slow := call.effects.get("slow")) and call.kind != "create":
-        await asyncio.sleep(slow["seconds"])
+        await call.state.sleep(slow["seconds"])
     if (refused := _before(call)) is not None:
         return refused
     return _after(call, await _processed(call, handler))

@@ -1,7 +1,7 @@
 """`GET` of a collection: filters, pages of ten, and Laravel's pagination object."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -41,28 +41,42 @@ class Page:
         return cls(_whole(query, "page", 1, errors), min(length, MOST_PER_PAGE))
 
 
-def answer_page(call: Call, page: Page, passing: Sequence[T], show: Callable[[T], dict[str, Any]]) -> Response:
+def _answer_page(call: Call, page: Page, passing: Sequence[T], show: Callable[[T], dict[str, Any]]) -> Response:
     start = (page.number - 1) * page.length
     rows = [show(one) for one in passing[start : start + page.length]]
     return answers.ok({"data": rows, "pagination": _pagination(call.request, len(passing), page, len(rows))})
+
+
+def answer_passing(
+    call: Call, rows: Iterable[T], filters: Mapping[str, Callable[[T, str], bool]], show: Callable[[T], dict[str, Any]]
+) -> Response:
+    """A page of what passes every filter of the query; none of them is refused, whatever it holds."""
+    query, errors = call.request.query_params, Errors()
+    page = Page.read(query, errors)
+    if errors:
+        return answers.fields_refused(errors)
+    return _answer_page(call, page, _passing(rows, filters, _wanted(query, filters)), show)
+
+
+def _wanted(query: QueryParams, filters: Iterable[str]) -> dict[str, str]:
+    return {name: value for name in filters if (value := query.get(name))}
+
+
+def _passing(rows: Iterable[T], filters: Mapping[str, Callable[[T, str], bool]], wanted: Mapping[str, str]) -> list[T]:
+    return [row for row in rows if all(filters[name](row, value) for name, value in wanted.items())]
 
 
 async def list_documents(call: Call) -> Response:
     await call.state.pause(call.state.config.reading_latency)
     query, errors, filters = call.request.query_params, Errors(), call.family.filters
     page = Page.read(query, errors, may_choose_length=_REFERENCE in filters)
-    wanted = {name: value for name in filters if (value := query.get(name))}
+    wanted = _wanted(query, filters)
     for name, value in wanted.items():
         check_value(name, value, errors)
     if errors:
         return answers.fields_refused(errors)
     _hear_dian(call)
-    passing = [
-        document
-        for document in _candidates(call, wanted)
-        if all(filters[name](document, value) for name, value in wanted.items())
-    ]
-    return answer_page(call, page, passing, call.family.show_row)
+    return _answer_page(call, page, _passing(_candidates(call, wanted), filters, wanted), call.family.show_row)
 
 
 def _whole(query: QueryParams, name: str, default: int, errors: Errors) -> int:

@@ -11,12 +11,10 @@ from typing import Any
 
 from sandbox.field_parts import MUNICIPALITY, POSITIVE, require
 from sandbox.fields import (
-    Check,
     Errors,
     amount,
     boolean,
     from_catalog,
-    invalid,
     iso_date,
     optional,
     optional_text,
@@ -24,6 +22,7 @@ from sandbox.fields import (
     required,
     text,
     text_or_integer,
+    whole,
 )
 from sandbox.payroll_concepts import ACCRUALS, DEDUCTIONS, concepts, entries
 
@@ -42,19 +41,6 @@ class PayrollAmounts:
     @property
     def total(self) -> Decimal:
         return self.accruals - self.deductions
-
-
-def _whole(low: int, high: int) -> Check:
-    def check(value: Any, path: str, errors: Errors) -> int:
-        digits = str(value)
-        if isinstance(value, str | int) and not isinstance(value, bool) and digits.isascii() and digits.isdecimal():
-            number = int(digits[:9])
-            if low <= number <= high:
-                return number
-        invalid(path, errors)
-        return low
-
-    return check
 
 
 def _payment_method(value: Any, path: str, errors: Errors) -> str:
@@ -80,10 +66,10 @@ def _colombian_has_a_municipality(worker: dict[str, Any], prefix: str, errors: E
 
 _SETTLEMENT = record(
     {
-        "month": required(_whole(1, 12)),
-        "year": required(_whole(1900, 9999)),
+        "month": required(whole(1, 12)),
+        "year": required(whole(1900, 9999)),
         "payroll_period_code": required(from_catalog("payroll-periods")),
-        "pay_period_half": optional(_whole(1, 2)),
+        "pay_period_half": optional(whole(1, 2)),
     },
     _fortnight_has_a_half,
 )

@@ -11,9 +11,9 @@ from sandbox import answers
 from sandbox.bogota import iso_utc
 from sandbox.catalogs import code_and_name
 from sandbox.field_parts import require
-from sandbox.fields import Check, Errors, from_catalog, invalid, optional, pattern, record, required, text
+from sandbox.fields import Check, Errors, from_catalog, invalid, optional, pattern, record, required, text, whole
 from sandbox.gate import Call
-from sandbox.listing import Page, answer_page
+from sandbox.listing import answer_passing
 from sandbox.numbering import PAYROLL_DOCUMENTS, NumberingRange
 
 _DOCUMENTS = "numbering-range-document-types"
@@ -26,21 +26,13 @@ _ASSOCIATED = (
 )
 
 
-def _consecutive(value: Any, path: str, errors: Errors) -> int:
-    digits = str(value)
-    if isinstance(value, str | int) and not isinstance(value, bool) and digits.isascii() and digits.isdecimal():
-        return int(digits[:12])
-    invalid(path, errors)
-    return 0
-
-
 def _has_a_resolution(sent: dict[str, Any], prefix: str, errors: Errors) -> None:
     if sent.get("document") in _NEED_RESOLUTION:
         require("resolution_number", sent, prefix, errors)
 
 
 _PREFIX = required(pattern(r"[A-Za-z0-9]{1,4}"))
-_CURRENT = required(_consecutive)
+_CURRENT = required(whole(0, 999_999_999_999))
 _check_current = record({"current": _CURRENT})
 
 
@@ -102,17 +94,8 @@ class RangeHandlers:
 
     async def list(self, call: Call) -> Response:
         await call.state.pause(call.state.config.reading_latency)
-        query, errors, filters = call.request.query_params, Errors(), self._collection.filters
-        page = Page.read(query, errors)
-        if errors:
-            return answers.fields_refused(errors)
-        wanted = {name: value for name in filters if (value := query.get(name))}
-        passing = [
-            one
-            for one in call.account.ranges.all(self._collection.of_payroll)
-            if all(filters[name](one, value) for name, value in wanted.items())
-        ]
-        return answer_page(call, page, passing, lambda one: _row(one, call.state.now()))
+        ranges = call.account.ranges.all(self._collection.of_payroll)
+        return answer_passing(call, ranges, self._collection.filters, lambda one: _row(one, call.state.now()))
 
     async def show(self, call: Call) -> Response:
         found = await self._find(call)

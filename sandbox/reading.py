@@ -1,30 +1,35 @@
 """What is done with one stored document: show, delete, download, e-mail."""
 
 import base64
+from collections.abc import Callable
 
 from starlette.responses import Response
 
 from sandbox import answers
 from sandbox.fields import Check, Errors, email, optional_text, record, required
 from sandbox.files import ATTACHED, attached_document_of, email_archive, file_name, xml_of
-from sandbox.gate import Call
+from sandbox.gate import Call, Handler
 from sandbox.store import Document, State
 
 _EMAIL_BODY: Check = record({"email": required(email), "pdf_base_64_encoded": optional_text()})
 
 
-async def find_by_number(call: Call) -> Document | None:
-    await call.state.pause(call.state.config.reading_latency)
-    document = call.shelf.find_number(call.reference)
-    if document is not None:
+def by_number(act: Callable[[Call, Document], Response]) -> Handler:
+    """The handler of what is done with the document whose number is in the path."""
+
+    async def handle(call: Call) -> Response:
+        await call.state.pause(call.state.config.reading_latency)
+        document = call.shelf.find_number(call.reference)
+        if document is None:
+            return answers.unknown_number(call.reference)
         call.state.dian.settle(document, call.shelf, call.state.now())
-    return document
+        return act(call, document)
+
+    return handle
 
 
-async def show(call: Call) -> Response:
-    document = await find_by_number(call)
-    if document is None:
-        return answers.unknown_number(call.reference)
+@by_number
+def show(call: Call, document: Document) -> Response:
     return answers.ok(call.family.show(document, call.account.company))
 
 
@@ -74,10 +79,8 @@ def _pdf_of(call: Call, document: Document) -> bytes:
     return call.family.print_pdf(call.family.show(document, call.account.company))
 
 
-async def download_pdf(call: Call) -> Response:
-    document = await find_by_number(call)
-    if document is None:
-        return answers.unknown_number(call.reference)
+@by_number
+def download_pdf(call: Call, document: Document) -> Response:
     return answers.ok(
         {
             "file_name": file_name(call.family.file_letters, document, call.account.company),
@@ -86,29 +89,23 @@ async def download_pdf(call: Call) -> Response:
     )
 
 
-async def download_xml(call: Call) -> Response:
-    document = await find_by_number(call)
-    if document is None:
-        return answers.unknown_number(call.reference)
+@by_number
+def download_xml(call: Call, document: Document) -> Response:
     company = call.account.company
     name = file_name(call.family.file_letters, document, company)
     return answers.xml_file(name, xml_of(call.family, document, company))
 
 
-async def download_attached_document(call: Call) -> Response:
-    document = await find_by_number(call)
-    if document is None:
-        return answers.unknown_number(call.reference)
+@by_number
+def download_attached_document(call: Call, document: Document) -> Response:
     company = call.account.company
     return answers.xml_file(
         file_name(ATTACHED, document, company), attached_document_of(call.family, document, company)
     )
 
 
-async def send_email(call: Call) -> Response:
-    document = await find_by_number(call)
-    if document is None:
-        return answers.unknown_number(call.reference)
+@by_number
+def send_email(call: Call, document: Document) -> Response:
     if call.body is None:
         return answers.malformed()
     errors: Errors = {}
@@ -118,10 +115,8 @@ async def send_email(call: Call) -> Response:
     return answers.plain(200, call.family.mailed or "")
 
 
-async def email_content(call: Call) -> Response:
-    document = await find_by_number(call)
-    if document is None:
-        return answers.unknown_number(call.reference)
+@by_number
+def email_content(call: Call, document: Document) -> Response:
     company = call.account.company
     archive = email_archive(call.family, document, company, _pdf_of(call, document))
     return answers.ok(

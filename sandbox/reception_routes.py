@@ -10,7 +10,7 @@ from sandbox.families import FAMILIES
 from sandbox.fields import Errors, from_catalog, invalid, missing, optional, record
 from sandbox.files import file_name, xml_of
 from sandbox.gate import Call
-from sandbox.listing import Page, answer_page
+from sandbox.listing import answer_passing
 from sandbox.radian import (
     CLAIM,
     DELIVERY,
@@ -64,17 +64,7 @@ async def upload(call: Call) -> Response:
 
 async def list_received(call: Call) -> Response:
     await call.state.pause(call.state.config.reading_latency)
-    query, errors = call.request.query_params, Errors()
-    page = Page.read(query, errors)
-    if errors:
-        return answers.fields_refused(errors)
-    wanted = {name: value for name in _FILTERS if (value := query.get(name))}
-    passing = [
-        bill
-        for bill in call.account.received.newest_first()
-        if all(_FILTERS[name](bill, value) for name, value in wanted.items())
-    ]
-    return answer_page(call, page, passing, show_row)
+    return answer_passing(call, call.account.received.newest_first(), _FILTERS, show_row)
 
 
 async def emit_event(call: Call) -> Response:

@@ -15,7 +15,7 @@ from sandbox import bogota
 from sandbox.catalogs import code_and_name
 from sandbox.chance import draw
 from sandbox.check_digit import check_digit
-from sandbox.radian import CLAIM, EXPRESS_ACCEPTANCE, LAST_WORDS, TACIT_ACCEPTANCE, codes_of
+from sandbox.radian import ACCEPTANCES, CLAIM, LAST_WORDS, codes_of
 from sandbox.shown_parts import money
 
 _CUFE = re.compile(r"[0-9a-f]{96}", re.ASCII)
@@ -96,7 +96,7 @@ def show_row(bill: ReceivedBill) -> dict[str, Any]:
         "payment_form": code_and_name("payment-forms", "2" if bill.is_on_credit else "1"),
         "claim_concept": code_and_name("claim-concepts", concept) if concept else None,
         "payment_due_date": f"{moment + timedelta(days=30):%Y-%m-%d}" if bill.is_on_credit else None,
-        "is_negotiable_instrument": bool(codes & {EXPRESS_ACCEPTANCE, TACIT_ACCEPTANCE}),
+        "is_negotiable_instrument": bool(codes & ACCEPTANCES),
         "has_claim": CLAIM in codes,
         "total": money(bill.total),
         "created_at": bogota.latin_date_time(bill.created_at),

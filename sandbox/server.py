@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -21,9 +22,11 @@ _SHUTDOWN_S = 2
 class AbortableProtocol(H11Protocol):
     """uvicorn's protocol, with its transport's `abort` in the state of every request: faults that drop need it."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.app_state = {**self.app_state, "abort_connection": transport.abort}
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # asyncio's signature allows for pipes; of TCP it is a whole transport, which uvicorn takes as given.
+        connection = cast("asyncio.Transport", transport)
+        super().connection_made(connection)
+        self.app_state = {**self.app_state, "abort_connection": connection.abort}
 
 
 class _AnnouncingServer(uvicorn.Server):

@@ -1,7 +1,5 @@
 """Everything one running sandbox knows: its accounts, tokens, fault plan and DIAN. Lives in memory only."""
 
-import asyncio
-
 from sandbox.accounts import AccountBook
 from sandbox.chance import draw
 from sandbox.config import SandboxConfig
@@ -31,10 +29,13 @@ class SandboxState:
     def now(self) -> float:
         return self.config.now()
 
+    async def sleep(self, seconds: float) -> None:
+        await self.config.sleep(seconds)
+
     async def pause(self, latency: Latency) -> None:
         """Take as long as Factus would."""
         if latency.high_s <= 0:
             return
         self._n_pauses += 1
         share = draw(self.config.seed, "latency", self._n_pauses)
-        await asyncio.sleep(latency.low_s + (latency.high_s - latency.low_s) * share)
+        await self.sleep(latency.low_s + (latency.high_s - latency.low_s) * share)

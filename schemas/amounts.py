@@ -180,8 +180,3 @@ SALE: Final = Arithmetic(_counts_in_sale, _sale)
 
 PAYROLL: Final = Arithmetic(_counts_in_payroll, _payroll)
 """Accruals minus deductions."""
-
-
-def amounts_of(root: dict[str, Any]) -> Amounts | None:
-    """The sums of a bill or note without faults; see Arithmetic."""
-    return SALE.amounts_of(root)

@@ -25,6 +25,7 @@ DATE_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 TIME_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$"
 MOMENT_PATTERN: Final = DATE_PATTERN[:-1] + "[T ]" + TIME_PATTERN[1:]
 _EXCHANGE_PATTERN: Final = DECIMAL_PATTERN.replace("{1,2}", "{1,20}")
+_FILLED_PATTERN: Final = r"\S"
 _MAX_ENUM: Final = 20
 
 KindName: TypeAlias = Literal[
@@ -50,6 +51,8 @@ class Kind:
     """A whole number goes out as text otherwise."""
     is_nullable: bool = False
     """null is the same as no key here, and goes out as no key."""
+    is_filled: bool = False
+    """A text where a number may stand as well is not blank."""
 
     @property
     def codes(self) -> frozenset[str]:
@@ -67,6 +70,7 @@ class Kind:
             # The number of digits of a JSON number is looked at by money.parse; here only the type counts.
             return _one_of("decimal_form", text, integer, number)
         if self.name == "number_text":
+            text = core_schema.str_schema(strict=True, pattern=_FILLED_PATTERN) if self.is_filled else text
             return _one_of("number_text_form", text, integer, number)
         if self.name == "whole":
             # Ten digits: nothing that is counted here needs more, and a text of a thousand is no work to read.
@@ -81,7 +85,7 @@ class Kind:
                 pattern = DECIMAL_PATTERN if self.places == 2 else _EXCHANGE_PATTERN
                 return {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "number"}]}
             case "number_text":
-                return {"type": ["string", "number"]}
+                return {"type": ["string", "number"], **({"pattern": _FILLED_PATTERN} if self.is_filled else {})}
             case "whole":
                 number = {"type": "integer", "minimum": self.least, "maximum": self.most}
                 return {"anyOf": [number, {"type": "string", "pattern": "^[0-9]{1,10}$"}]}
@@ -110,12 +114,14 @@ def _one_of(error: str, *choices: CoreSchema) -> CoreSchema:
 Text = Annotated[str, Kind("text")]
 Nullable = Annotated[str | None, Kind("text", is_nullable=True)]
 """A text that the tables of Factus also allow to be null."""
-Filled = Annotated[str, Kind("text"), StringConstraints(pattern=r"\S")]
+Filled = Annotated[str, Kind("text"), StringConstraints(pattern=_FILLED_PATTERN)]
 """A text that is not empty and not only spaces."""
 Amount = Annotated[str | int | Decimal, Kind("decimal")]
 ExchangeRate = Annotated[str | int | Decimal, Kind("decimal", places=20)]
 NumberText = Annotated[str | int | Decimal, Kind("number_text")]
 """A text that official examples also send as a JSON number."""
+FilledNumber = Annotated[str | int | Decimal, Kind("number_text", is_filled=True)]
+"""The same where it must say something."""
 DateText = Annotated[str, Kind("date"), StringConstraints(pattern=DATE_PATTERN)]
 TimeText = Annotated[str, Kind("time"), StringConstraints(pattern=TIME_PATTERN)]
 Moment = Annotated[str, Kind("moment"), StringConstraints(pattern=MOMENT_PATTERN)]

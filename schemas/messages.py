@@ -126,10 +126,6 @@ def unreadable(key: str, label: str, at: str) -> Fault:
     return Fault("GEN-014", at, f"{subject(label, key)} tiene caracteres que no se pueden enviar. Escríbalo de nuevo.")
 
 
-def bad_value(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} no tiene la forma que Factus espera.")
-
-
 def bad_date(rule: str, key: str, label: str, at: str) -> Fault:
     return Fault(
         rule, at, f"{subject(label, key)} debe ser una fecha real con la forma AAAA-MM-DD, por ejemplo 2026-11-30."

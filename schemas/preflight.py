@@ -6,17 +6,17 @@ as a fingerprint. Pure: no clock, no store, no exceptions for bad input.
 
 To add a family of documents:
 
-1. Declare its model: parts of ``documents.py``, ``items.py``, ``parties.py`` and ``payments.py``, and fields of its own
-   made with ``part(...)``, each naming the rule that it breaks. ``not_here`` lists the keys that sister families have
-   and this one lacks, ``rule_ids`` what an inherited field breaks here.
+1. Declare its model in ``documents``: parts of ``shared.py``, ``items.py``, ``parties.py`` and ``payments.py``, and
+   fields of its own made with ``part(...)``, each naming the rule that it breaks. ``not_here`` lists the keys that
+   sister families have and this one lacks, ``rule_ids`` what an inherited field breaks here.
 2. Write the rules that only it has into books of a module of its own, and name what cannot be judged in
-   ``not_checked.py``.
+   ``rules/not_checked.py``.
 3. Add a row to FAMILIES: the model, the books (shared ones first), its arithmetic, the path to the other party and the
    key of its operation type, where it has them. Nothing else asks for a family's name.
 4. Give its rules a case each in the tests, which count them.
 
-The payload of a job that issues nothing is a row as well, made by :func:`schemas.family.checked` from a model and, at
-most, one book about its root. Keep such rows in a mapping of their own and hand the row to :func:`examine`.
+The payload of a job that issues nothing is a row as well, made by :func:`schemas.family.checked` from a model and books
+about its root; those rows stand in ``calls/rows.py`` and are handed to :func:`examine`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from schemas.rules.general import (
     number_warnings,
     readable_reference,
 )
-from schemas.rules.items import DISCOUNT_BOOKS, ITEM_BOOKS, SALE_ITEM_BOOKS
+from schemas.rules.items import DISCOUNT_BOOKS, ITEM_BOOKS, PRICE_BOOKS, SALE_ITEM_BOOKS
 from schemas.rules.notes import CREDIT_NOTE_BOOKS, DEBIT_NOTE_BOOKS, NOTE_BOOKS
 from schemas.rules.parties import ESTABLISHMENT_BOOKS, PERIOD_BOOKS
 from schemas.rules.payments import PAYMENT_BOOKS, SALE_PAYMENT_BOOKS
@@ -109,6 +109,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
             Bill,
             _SOLD,
             HOUR_BOOKS,
+            PRICE_BOOKS,
             DISCOUNT_BOOKS,
             BILL_BOOKS,
             SECTOR_BOOKS,
@@ -144,6 +145,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
             SupportDocument,
             _PAID,
             HOUR_BOOKS,
+            PRICE_BOOKS,
             ESTABLISHMENT_BOOKS,
             PURCHASE_BOOKS,
             SUPPORT_DOCUMENT_BOOKS,
@@ -155,6 +157,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
             AdjustmentNote,
             _PAID,
             HOUR_BOOKS,
+            PRICE_BOOKS,
             PURCHASE_BOOKS,
             ADJUSTMENT_NOTE_BOOKS,
             arithmetic=SALE,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Final, Self
+from typing import Any, Final, Self
 
 VERSION: Final = "1"
 
@@ -119,8 +119,10 @@ class JobRecord:
         text = {name.decode(): value.decode() for name, value in stored.items()}
         if text.get("v") != VERSION:
             raise ValueError(f"job record of version {text.get('v')!r}, this is version {VERSION}")
-        known = {name: (int(value) if name in _NUMBERS else value) for name, value in text.items() if name in _NAMES}
-        return cls(**known)  # type: ignore[arg-type]  # names and types are checked by the two sets just below
+        known: dict[str, Any] = {
+            name: int(value) if name in _NUMBERS else value for name, value in text.items() if name in _NAMES
+        }
+        return cls(**known)
 
 
 _JOB_FIELDS: Final = fields(JobRecord)

@@ -114,8 +114,12 @@ def _tell_by_kind(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
             return messages.bad_whole(it.bad, it.key, it.label, at, it.kind.least, it.kind.most)
         case "flag":
             return messages.not_flag(it.bad, it.key, it.label, at)
+        case "integer" if found["type"] == "less_than_equal":
+            return messages.bad_whole(it.bad, it.key, it.label, at, 1, found["ctx"]["le"])
         case "integer":
             return messages.not_integer(it.bad, it.key, it.label, at)
+        case "number_text" if isinstance(found["input"], str):
+            return _tell_blank(it, at)
         case _:
             return messages.not_text(it.bad, it.key, it.label, at)
 
@@ -124,6 +128,10 @@ def _tell_pattern(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
     kind = it.kind.name if it.kind else "text"
     if kind != "text":
         return _tell_by_kind(it, at, found)
+    return _tell_blank(it, at)
+
+
+def _tell_blank(it: FieldShape, at: str) -> Fault:
     return messages.blank("GEN-005" if it.bad == "GEN-010" else it.bad, it.key, it.label, at)
 
 

@@ -143,7 +143,7 @@ async def _heartbeat(built: Services, stopping: asyncio.Event) -> None:
 
 
 async def until_idle(built: Services, stopping: asyncio.Event) -> None:
-    """Set *stopping* when nothing is left to do: nothing pushed or under way, nothing due within the longest backoff."""
+    """Set *stopping* when nothing is left to do: nothing pushed, under way, or due within the longest backoff."""
     n_quiet = 0
     while n_quiet < 2 and not stopping.is_set():  # twice in a row: between two scripts a job may stand in neither place
         await asyncio.sleep(_BURST_LOOK_S)

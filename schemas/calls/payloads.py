@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.fields import DateText, Filled, Flag, Kind, NumberText, Part, Text, part
+from schemas.fields import DateText, Filled, FilledNumber, Flag, Kind, NumberText, Part, Text, part
 
 PositiveInt = Annotated[int, Kind("integer"), Field(ge=1, le=1_000_000)]
 SearchLimit = Annotated[int, Kind("integer"), Field(ge=1, le=100)]
@@ -56,7 +56,9 @@ class Person(Part):
     identification_document_code: Annotated[str, Kind("code", "identity-document-types", takes_number=True)] = part(
         "tipo de documento de la persona", "13 cédula, 31 NIT ...", bad="EVT-005", missing="EVT-005"
     )
-    identification: NumberText = part("identificación de la persona", "Number without check digit", missing="EVT-005")
+    identification: FilledNumber = part(
+        "identificación de la persona", "Number without check digit", bad="EVT-005", missing="EVT-005"
+    )
     dv: Text = part("dígito de verificación", "With a NIT", optional=True)
     first_name: Filled = part("nombres", "First names", bad="EVT-005", missing="EVT-005")
     last_name: Filled = part("apellidos", "Surnames", bad="EVT-005", missing="EVT-005")
@@ -162,7 +164,7 @@ class UploadReceived(Part):
     """Load a bill that a supplier issued."""
 
     track_id: Annotated[str, Kind("text"), Field(min_length=1, max_length=200)] = part(
-        "CUFE de la factura recibida", "CUFE of the bill: 96 hexadecimal characters"
+        "CUFE de la factura recibida", "CUFE of the bill: 96 hexadecimal characters", bad="EVT-001"
     )
 
 
@@ -170,7 +172,7 @@ class EmitEvent(Person):
     """A RADIAN event on a received bill."""
 
     bill_id: NumberText = part("id de la factura recibida", "id of the row in reception.list")
-    event_type: Filled = part("evento", "030, 031, 032 or 033")
+    event_type: Filled = part("evento", "030, 031, 032 or 033", bad="EVT-002")
     claim_concept_code: Annotated[str, Kind("code", "claim-concepts")] = part(
         "concepto del reclamo", "Required with 031", optional=True, bad="EVT-004"
     )
@@ -251,7 +253,7 @@ class Acquirer(Part):
     identification_document_code: Annotated[str, Kind("code", "identity-document-types", takes_number=True)] = part(
         "tipo de documento", "13 cédula, 31 NIT ..."
     )
-    identification_number: NumberText = part("identificación", "Number without check digit")
+    identification_number: FilledNumber = part("identificación", "Number without check digit")
 
 
 class CatalogSearch(Part):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from schemas.fields import Absent, Amount, Filled, Flag, Kind, NumberText, Part, Text, part
+from schemas.fields import Absent, Amount, Filled, FilledNumber, Flag, Kind, Part, Text, part
 
 
 class Tax(Part):
@@ -39,7 +39,7 @@ class AdditionalProperty(Part):
         bad="OPT-007",
         missing="OPT-007",
     )
-    value: NumberText = part("valor de la propiedad de transporte", "Value", bad="OPT-007", missing="OPT-007")
+    value: FilledNumber = part("valor de la propiedad de transporte", "Value", bad="OPT-007", missing="OPT-007")
     quantity: Amount = part("cantidad transportada", "Required with code 03", optional=True)
     unit_measure_code: Text = part(
         "unidad de la cantidad transportada", "KGM or GLL, required with code 03", optional=True, bad="OPT-010"

@@ -41,6 +41,8 @@ class Said(NamedTuple):
     message: str
     level: Level | None = None
     """Where it differs from the rule's own level."""
+    rests_on: str = ""
+    """Another place below its node: when what stood there was refused, nobody knows whether this is so."""
 
 
 @dataclass(slots=True)
@@ -121,15 +123,19 @@ class RuleBook:
         return add
 
 
-def say(place: str, message: str, level: Level | None = None) -> Findings:
+def say(place: str, message: str, level: Level | None = None, *, rests_on: str = "") -> Findings:
     """The one finding of a check."""
-    return (Said(place, message, level),)
+    return (Said(place, message, level, rests_on),)
 
 
 def has_text(node: Node, key: str) -> bool:
     """Whether an optional text says something; Factus takes "" for absent in official examples."""
     value = node.get(key)
     return isinstance(value, str) and bool(value.strip())
+
+
+def _below(above: str, place: str) -> str:
+    return f"{above}.{place}" if above and place else above or place
 
 
 @dataclass(slots=True)
@@ -149,10 +155,10 @@ class Verdict:
 
     def add(self, rule: Rule, at: Place, findings: Findings) -> None:
         above = dotted(at)
-        for place, message, level in findings:
-            path = f"{above}.{place}" if above and place else above or place
+        for place, message, level, rests_on in findings:
+            path = _below(above, place)
             # A value that was taken out is absent for the checks; it must not be called missing as well.
-            if path not in self.refused:
+            if path not in self.refused and not (rests_on and _below(above, rests_on) in self.refused):
                 self._keep(Fault(rule.id, path, message, level or rule.level))
 
     def _keep(self, fault: Fault) -> None:

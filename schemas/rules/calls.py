@@ -1,5 +1,5 @@
 """
-What ties the keys of a call's payload together: rules about the jobs that do not issue (CALL).
+What ties the keys of a call's payload together: rules about the jobs that do not issue (CALL, EVT).
 """
 
 from __future__ import annotations
@@ -11,22 +11,26 @@ from collections.abc import Collection
 from typing import Final
 
 from schemas import catalog_search
-from schemas.check_digit import check_digit
-from schemas.rules.book import FINE, Document, Findings, Node, RuleBook, has_text, say
+from schemas.rules.book import FINE, Document, Findings, Node, RuleBook, Said, has_text, say
+from schemas.rules.identity import NIT, check_digit_is_right, mail_address_has_the_form
 
 _OURS: Final = "factus-worker"
-_NIT: Final = "31"
 _CLAIM: Final = "031"
 _EVENTS: Final = ("030", "031", "032", "033")
 _CUFE: Final = re.compile("[0-9A-Fa-f]{96}")
 _RECORD: Final = re.compile("(?=.*[0-9])[0-9A-Za-z-]{1,64}")
+_CONSECUTIVE: Final = re.compile("[0-9]{1,15}")
 _WITH_RESOLUTION: Final = frozenset({"21", "24", "30"})
 
 NAMED = RuleBook.about("")
 PERSON = RuleBook.about("")
+PERSON.by_shape("EVT-005", "D, R")
+PERSON.error("EVT-006", "D")(check_digit_is_right)
 MAIL = RuleBook.about("")
 EVENT = RuleBook.about("")
 RANGE = RuleBook.about("")
+RESOLUTION = RuleBook.about("")
+CONSECUTIVE = RuleBook.about("")
 RECEIVED = RuleBook.about("")
 RECORD = RuleBook.about("")
 COMPANY = RuleBook.about("")
@@ -40,16 +44,16 @@ def names_one_document(root: Node, document: Document) -> Findings:
     if len(named) == 1:
         return FINE
     if not named:
-        return say("number", 'Falta decir qué documento: escriba "number" o "reference_code".')
+        return say(
+            "number", 'Falta decir qué documento: escriba "number" o "reference_code".', rests_on="reference_code"
+        )
     return say("reference_code", 'Llegaron "number" y "reference_code": deje solo uno de los dos.')
 
 
 @MAIL.error("CALL-002", _OURS)
-def address_is_one(root: Node, document: Document) -> Findings:
-    address = root.get("email", "@.")
-    name, _, domain = address.partition("@")
-    is_one = (name and "." in domain and not any(map(str.isspace, address))) or "email" not in root
-    return FINE if is_one else say("email", 'El correo ("email") no tiene la forma nombre@dominio. Corríjalo.')
+def mail_address_is_sure(root: Node, document: Document) -> Findings:
+    # What a document is only warned of is refused here: the message is all that the job is about.
+    return [found._replace(level=None) for found in mail_address_has_the_form(root, document)]
 
 
 @MAIL.error("CALL-003", _OURS)
@@ -62,14 +66,9 @@ def own_pdf_is_base64(root: Node, document: Document) -> Findings:
 
 @PERSON.error("EVT-006", "D")
 def nit_has_its_digit(root: Node, document: Document) -> Findings:
-    if root.get("identification_document_code") != _NIT:
+    if root.get("identification_document_code") != NIT or has_text(root, "dv"):
         return FINE
-    if not has_text(root, "dv"):
-        return say("dv", 'Con NIT falta el dígito de verificación ("dv"). Agréguelo.')
-    right = check_digit(root.get("identification", ""))
-    if right is None or root["dv"] == right:
-        return FINE
-    return say("dv", f'El dígito de verificación ("dv") de este NIT es {right}. Corríjalo.')
+    return say("dv", 'Con NIT falta el dígito de verificación ("dv"). Agréguelo.')
 
 
 @EVENT.error("EVT-002", "D")
@@ -103,7 +102,7 @@ def id_is_of_a_record(root: Node, document: Document) -> Findings:
     return FINE
 
 
-@RANGE.error("CALL-007", "D")
+@RESOLUTION.error("CALL-007", "D")
 def range_has_its_resolution(root: Node, document: Document) -> Findings:
     if root.get("document") not in _WITH_RESOLUTION or has_text(root, "resolution_number"):
         return FINE
@@ -118,11 +117,17 @@ def prefix_is_plain(root: Node, document: Document) -> Findings:
     return say("prefix", 'El prefijo ("prefix") admite de 1 a 4 letras o dígitos, sin espacios ni signos.')
 
 
+@CONSECUTIVE.error("CALL-014", "D")
+def consecutive_is_a_number(root: Node, document: Document) -> Findings:
+    if _CONSECUTIVE.fullmatch(root.get("current", "1")):
+        return FINE
+    return say("current", 'El consecutivo ("current") es un número entero, sin prefijo ni separadores.')
+
+
 @COMPANY.error("CALL-009", "D")
 def company_has_its_name(root: Node, document: Document) -> Findings:
     wanted = {"1": ("company",), "2": ("names", "surnames")}.get(root.get("legal_organization_code", ""), ())
-    missing = [key for key in wanted if not has_text(root, key)]
-    return say(missing[0], f'Falta "{missing[0]}" para este tipo de organización.') if missing else FINE
+    return [Said(key, f'Falta "{key}" para este tipo de organización.') for key in wanted if not has_text(root, key)]
 
 
 @LOGO.error("CALL-010", "D")

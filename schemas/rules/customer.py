@@ -22,10 +22,10 @@ from schemas.rules.identity import (
 )
 from schemas.rules.payments import CREDIT
 
-CITIZEN_CARD: Final = "13"
-DIGITS_ONLY: Final = frozenset({"11", "12", "13", "91"})
-FINAL_CONSUMER: Final = "2" * 12
-_FINAL_CONSUMERS: Final = frozenset({FINAL_CONSUMER, "2" * 11})
+_CITIZEN_CARD: Final = "13"
+_DIGITS_ONLY: Final = frozenset({"11", "12", "13", "91"})
+_FINAL_CONSUMER: Final = "2" * 12
+_FINAL_CONSUMERS: Final = frozenset({_FINAL_CONSUMER, "2" * 11})
 _COMPANY: Final = "1"
 _PERSON: Final = "2"
 _NO_RESPONSIBILITY: Final = "R-99-PN"
@@ -65,7 +65,7 @@ def nit_has_a_usual_length(customer: Node, document: Document) -> Findings:
 
 @CUSTOMER.warning("CUS-005", "P")
 def card_is_digits(customer: Node, document: Document) -> Findings:
-    if customer.get("identification_document_code") not in DIGITS_ONLY or is_digits(
+    if customer.get("identification_document_code") not in _DIGITS_ONLY or is_digits(
         customer.get("identification", "0")
     ):
         return FINE
@@ -113,7 +113,7 @@ def one_kind_of_name(customer: Node, document: Document) -> Findings:
 
 @CUSTOMER.warning("CUS-013", "P")
 def citizen_is_a_person(customer: Node, document: Document) -> Findings:
-    if customer.get("identification_document_code") != CITIZEN_CARD or document.is_final_consumer:
+    if customer.get("identification_document_code") != _CITIZEN_CARD or document.is_final_consumer:
         return FINE
     if customer.get("legal_organization_code") != _COMPANY:
         return FINE
@@ -162,12 +162,17 @@ def colombian_has_an_address(customer: Node, document: Document) -> Findings:
     if document.is_final_consumer or customer.get("country_code", COLOMBIA) != COLOMBIA:
         return FINE
     if not has_text(customer, "address"):
-        return say("address", 'Falta la dirección del cliente ("address"); la DIAN puede dejar una notificación.')
+        return say(
+            "address",
+            'Falta la dirección del cliente ("address"); la DIAN puede dejar una notificación.',
+            rests_on="country_code",
+        )
     if "municipality_code" in customer:
         return FINE
     return say(
         "municipality_code",
         'Falta el municipio del cliente ("municipality_code"); la DIAN puede dejar una notificación.',
+        rests_on="country_code",
     )
 
 
@@ -186,9 +191,9 @@ def final_consumer_is_written_as_agreed(customer: Node, document: Document) -> F
     if not document.is_final_consumer:
         return FINE
     found: list[Said] = []
-    if customer["identification"] != FINAL_CONSUMER:
+    if customer["identification"] != _FINAL_CONSUMER:
         found.append(Said("identification", "El consumidor final se escribe con doce dígitos 2; llegaron once."))
-    if customer.get("identification_document_code", CITIZEN_CARD) != CITIZEN_CARD:
+    if customer.get("identification_document_code", _CITIZEN_CARD) != _CITIZEN_CARD:
         found.append(Said("identification_document_code", "El consumidor final va con cédula de ciudadanía (13)."))
     if customer.get("legal_organization_code", _PERSON) != _PERSON:
         found.append(Said("legal_organization_code", 'El consumidor final va como persona natural ("2").'))

@@ -59,6 +59,7 @@ def mail_has_an_address(root: Node, document: Document) -> Findings:
         "send_email",
         'Factus no enviará el documento por correo: el cliente no tiene correo ("customer.email"). Agréguelo, o envíe '
         '"send_email": false.',
+        rests_on="customer.email",
     )
 
 

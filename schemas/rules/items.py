@@ -23,6 +23,7 @@ ITEM.by_shape("ITM-013", "R")
 ITEM.by_shape("ITM-027")
 
 TAX = RuleBook.about("items.*.taxes.*")
+PRICE = RuleBook.about("items.*")
 SALE_ITEM = RuleBook.about("items.*")
 SALE_TAX = RuleBook.about("items.*.taxes.*")
 DISCOUNT = RuleBook.about("items.*")
@@ -35,13 +36,17 @@ def quantity_is_above_zero(item: Node, document: Document) -> Findings:
     return FINE if item.get("quantity", 1) > 0 else say("quantity", 'La cantidad ("quantity") debe ser mayor que cero.')
 
 
-@ITEM.error("ITM-004", "P")
+@PRICE.error("ITM-004", "P")
 def price_is_not_negative(item: Node, document: Document) -> Findings:
-    price = item.get("price", 1)
-    if price > 0:
+    if item.get("price", 0) >= 0:
         return FINE
-    if price < 0:
-        return say("price", 'El precio unitario ("price") no puede ser negativo.')
+    return say("price", 'El precio unitario ("price") no puede ser negativo.')
+
+
+@ITEM.error("ITM-004", "P")
+def price_is_not_zero(item: Node, document: Document) -> Findings:
+    if item.get("price", 1):
+        return FINE
     return say(
         "price",
         'El precio unitario ("price") es cero: la DIAN pide un precio de referencia que Factus no recibe.',
@@ -171,7 +176,11 @@ def discount_rate_is_a_percentage(item: Node, document: Document) -> Findings:
 def tax_has_a_code(tax: Node, document: Document) -> Findings:
     if "code" in tax or tax.get("is_excluded"):
         return FINE
-    return say("code", 'Falta el impuesto ("code"): "01" IVA, "04" INC o "35"; o envíe "is_excluded": true.')
+    return say(
+        "code",
+        'Falta el impuesto ("code"): "01" IVA, "04" INC o "35"; o envíe "is_excluded": true.',
+        rests_on="is_excluded",
+    )
 
 
 @TAX.error("ITM-012", "D")
@@ -179,7 +188,11 @@ def tax_has_a_rate(tax: Node, document: Document) -> Findings:
     if "rate" not in tax:
         if tax.get("is_excluded"):
             return FINE
-        return say("rate", 'Falta la tarifa del impuesto ("rate"), por ejemplo "19.00"; "0.00" si es exento.')
+        return say(
+            "rate",
+            'Falta la tarifa del impuesto ("rate"), por ejemplo "19.00"; "0.00" si es exento.',
+            rests_on="is_excluded",
+        )
     if 0 <= tax["rate"] <= HUNDRED:
         return FINE
     return say("rate", 'La tarifa del impuesto ("rate") debe estar entre 0 y 100.')
@@ -240,6 +253,9 @@ def _repeated(key: str, told: list[tuple[int, object]], message: str) -> Finding
 
 
 ITEM_BOOKS: Final = (ITEM, TAX, WITHHOLDING)
+
+PRICE_BOOKS: Final = (PRICE,)
+"""All but notes, where a negative price has a rule of its own (NOTE-024)."""
 
 SALE_ITEM_BOOKS: Final = (SALE_ITEM, SALE_TAX)
 """What lines of bills, credit and debit notes have beyond them: taxes other than IVA."""

@@ -1,7 +1,7 @@
 """
 Rules of the reference that a payload alone cannot break, with the families they are for and what they would need.
 
-Some are checked in part: what is missing is named.
+Some are checked in part: what is missing is named. Of calls, the "families" are the names of their rows.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _STORE: Final = "own store"
 _RANGES: Final = "ranges of the account"
 _KNOWLEDGE: Final = "knowledge, no check"
 _AFTER: Final = "after the call"
+_EVENTS: Final = "events of the bill so far: Factus knows them, and says no"
 _ATTEMPT: Final = "state of the account and of the attempt; the jobs see to it"
 
 
@@ -65,6 +66,9 @@ NOT_CHECKED: Final[Mapping[str, NotChecked]] = {
     **_rows({"payroll_adjustment"}, "only whether it is a payroll of ours: " + _STORE, "PAY-035"),
     **_rows({"payroll_adjustment"}, _STORE, "PAY-036"),
     **_rows({"payroll"}, _AFTER, "PAY-038"),
+    **_rows({"reception.emit_event"}, _EVENTS, "EVT-003"),
+    **_rows({"accept"}, "the bill's payments; " + _EVENTS, "EVT-007"),
+    **_rows({"by_reference"}, "state of the document at Factus; the job looks there before it deletes", "STA-012"),
     **_rows(
         _ALL,
         _ATTEMPT,

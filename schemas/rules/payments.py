@@ -1,5 +1,5 @@
 """
-Rules about payments, surcharges and currency, one by one (SUM); what they add up to is in ``rules_sums.py``.
+Rules about payments, surcharges and currency, one by one (SUM); what they add up to is in ``sums.py``.
 """
 
 from __future__ import annotations

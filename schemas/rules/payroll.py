@@ -216,6 +216,7 @@ def _sunday_surcharge(day: str) -> int:
 @DEDUCTIONS.warning("PAY-027", "D")
 def fund_has_a_row_for_each_account(deductions: Node, document: Document) -> Findings:
     codes = [row.get("deduction_type_code") for row in deductions.get("dedu", ()) if row]
+    codes = [code for code in codes if code is not None]
     if len(set(codes)) == len(codes):
         return FINE
     return say(

@@ -180,6 +180,7 @@ def contract_or_reason_is_told(health: Node, document: Document) -> Findings:
     return say(
         "without_contract_code",
         'Falta el número de contrato ("contract_number") o la causal de no tenerlo ("without_contract_code").',
+        rests_on="contract_number",
     )
 
 

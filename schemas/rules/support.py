@@ -61,11 +61,14 @@ def foreign_nit_is_foreign(provider: Node, document: Document) -> Findings:
 
 @PURCHASE_TAX.error("DS-012", "D")
 def tax_is_iva(tax: Node, document: Document) -> Findings:
-    code = tax.get("code", IVA if tax.get("is_excluded") else "")
     # Of an excluded line ITM-014 says the same.
-    if code == IVA or tax.get("is_excluded"):
+    if tax.get("code") == IVA or tax.get("is_excluded"):
         return FINE
-    return say("code", 'El impuesto ("code") de un documento soporte es "01" (IVA); otros no se admiten.')
+    return say(
+        "code",
+        'El impuesto ("code") de un documento soporte es "01" (IVA); otros no se admiten.',
+        rests_on="is_excluded",
+    )
 
 
 @PERIOD.error("DS-015", "D9")

@@ -1,5 +1,6 @@
 """A client for tests of the sandbox. Every JSON answer that passes through it is held against the OpenAPI contract."""
 
+import asyncio
 import copy
 import json
 from collections.abc import Iterator
@@ -26,6 +27,27 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.at += seconds
+
+
+class Hold:
+    """A sandbox's sleep that begins when a request gets there, and ends when the test says so."""
+
+    def __init__(self) -> None:
+        self._reached = asyncio.Event()
+        self._is_open = asyncio.Event()
+
+    async def __call__(self, seconds: float) -> None:
+        self._reached.set()
+        await self._is_open.wait()
+
+    async def reached(self) -> None:
+        """Returns once a request is held; a request that never gets there fails here, and does not hang."""
+        async with asyncio.timeout(5):
+            await self._reached.wait()
+
+    def let_go(self) -> None:
+        """End this sleep, and every later one at once."""
+        self._is_open.set()
 
 
 class Api:

@@ -5,13 +5,28 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import urlsplit
 
+from starlette.requests import ClientDisconnect
+
+from sandbox import gate
 from sandbox.config import SandboxConfig
 from sandbox.server import serve
 from tests.processes import get_json
 
 
-async def test_a_client_that_hangs_up_in_its_body_leaves_nothing_behind(capfd):
+async def test_a_client_that_hangs_up_in_its_body_leaves_nothing_behind(capfd, monkeypatch):
     """A worker killed by -9: half a body arrived, so Factus has nothing, and the sandbox logs no exception."""
+    is_reading, is_given_up = asyncio.Event(), asyncio.Event()
+    read_body = gate.read_body
+
+    async def seen_reading(request):
+        is_reading.set()
+        try:
+            return await read_body(request)
+        except ClientDisconnect:
+            is_given_up.set()
+            raise
+
+    monkeypatch.setattr(gate, "read_body", seen_reading)
     form = "grant_type=password&client_id=x&client_secret=x&username=acme&password=x"
     async with serve(SandboxConfig()) as url:
         host, port = urlsplit(url).hostname, urlsplit(url).port
@@ -26,9 +41,10 @@ async def test_a_client_that_hangs_up_in_its_body_leaves_nothing_behind(capfd):
         head = f"POST /v2/bills/validate HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\nAuthorization: Bearer {token}\r\n"
         writer.write(f'{head}Content-Length: 5000\r\n\r\n{{"reference_code":'.encode())
         await writer.drain()
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(is_reading.wait(), 5)
         writer.transport.abort()
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(is_given_up.wait(), 5)
         report = await asyncio.to_thread(get_json, f"{url}/_sandbox/report")
+    # Leaving the block waits for the request to end, so whatever it logs has been logged.
     assert report["totals"]["stored"] == 0
     assert "Traceback" not in "".join(capfd.readouterr())

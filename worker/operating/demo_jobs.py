@@ -13,7 +13,7 @@ from decimal import Decimal, localcontext
 from typing import Any, Final
 
 from schemas import money, strict_json
-from schemas.amounts import amounts_of
+from schemas.amounts import SALE
 from schemas.check_digit import check_digit
 from schemas.example_payloads import example
 from schemas.preflight import FAMILIES
@@ -211,6 +211,6 @@ def _item(product: tuple[str, str, str, str, str], draw: random.Random) -> dict[
 
 def _total(invoice: dict[str, Any]) -> str:
     with localcontext(money.EXACT):
-        amounts = amounts_of(FAMILIES["invoice"].shape.typed(invoice, None, Walk()))
+        amounts = SALE.amounts_of(FAMILIES["invoice"].shape.typed(invoice, None, Walk()))
         assert amounts is not None
         return money.render(amounts.expected)

@@ -1,12 +1,12 @@
 """
-The rules of the reference of Factus that are about the body of a create, with their level and families.
+The rules of the reference of Factus, with their level and families; of those about other calls than creates, the calls.
 
-Written down apart from the code, which has to have every one of them or say why not. Rules of other calls (EVT,
-STA-012) are not here.
+Written down apart from the code, which has to have every one of them or say why not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 _FAMILIES: Final = {
@@ -65,20 +65,36 @@ E PAD: PAY-035 PAY-036 PAY-037
 """
 
 
+_CALLS: Final = {
+    "UPLOAD": "reception.upload",
+    "EVENT": "reception.emit_event",
+    "ACCEPT": "accept",
+    "DELETE": "by_reference",
+}
+_TABLE_OF_CALLS: Final = """
+E UPLOAD: EVT-001
+E EVENT: EVT-002 EVT-003 EVT-004
+E EVENT ACCEPT: EVT-005 EVT-006
+E ACCEPT: EVT-007
+E DELETE: STA-012
+"""
+
+
 class Published(NamedTuple):
     """What the reference says of a rule."""
 
     level: str
     """E refuse, W tell, - knowledge only; the graver one of a rule with a milder part."""
     families: frozenset[str]
+    """Of a call: the names of its rows."""
 
 
-def _read() -> dict[str, Published]:
+def _read(table: str, named: Mapping[str, str]) -> dict[str, Published]:
     found: dict[str, Published] = {}
-    for line in _TABLE.strip().replace("\n    ", " ").splitlines():
+    for line in table.strip().replace("\n    ", " ").splitlines():
         head, _, rule_ids = line.partition(": ")
         level, *names = head.split()
-        families = _FAMILIES.values() if names == ["all"] else [_FAMILIES[name] for name in names]
+        families = named.values() if names == ["all"] else [named[name] for name in names]
         found |= {rule_id: Published(level, frozenset(families)) for rule_id in rule_ids.split()}
     return found
 
@@ -87,7 +103,8 @@ def _ids(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-PUBLISHED: Final = _read()
+PUBLISHED: Final = _read(_TABLE, _FAMILIES)
+PUBLISHED_OF_CALLS: Final = _read(_TABLE_OF_CALLS, _CALLS)
 
 REFUSED_BY_FACTUS: Final = _ids(
     """

@@ -58,6 +58,24 @@ def test_a_refused_value_is_not_called_missing_too() -> None:
     assert rules_of(changed(a_bill(), {"customer.company": 5})) == [("CUS-010", "customer.company")]
 
 
+@pytest.mark.parametrize(
+    ("operation", "changes", "rule"),
+    [
+        ("10", {"items.0.taxes": [{"is_excluded": 1}]}, ("GEN-011", "items.0.taxes.0.is_excluded")),
+        ("SS-CUFE", {"health.contract_number": 1230}, ("GEN-010", "health.contract_number")),
+        ("10", {"customer.country_code": "Colombia", "customer.address": REMOVE}, ("CUS-017", "customer.country_code")),
+        ("10", {"customer.email": 5}, ("CUS-021", "customer.email")),
+    ],
+    ids=repr,
+)
+def test_nothing_is_concluded_from_a_refused_value(operation: str, changes: dict[str, Any], rule: object) -> None:
+    """What another place must hold depends on it: one slip is one fault, and brings no warning either."""
+    bill = changed(a_bill(operation), changes)
+
+    assert rules_of(bill) == [rule]
+    assert verdict(bill).warnings == ()
+
+
 def test_faults_are_capped_with_a_note() -> None:
     bill = a_bill(items=[{}] * 50)
 

@@ -60,6 +60,8 @@ GENERAL = [
     Case("GEN-010", "customer.phone", {"customer.phone": 6010000000}, of=SOLD),
     Case("GEN-011", "send_email", {"send_email": 1}, of=SOLD),
     Case("GEN-011", "items.0.taxes.0.is_excluded", {"items.0.taxes.0.is_excluded": "false"}, of=PAID),
+    # Whether code and rate are missing is known once the flag is.
+    Case("GEN-011", "items.0.taxes.0.is_excluded", {"items.0.taxes": [{"is_excluded": 1}]}, of=PAID),
     Case("GEN-012", "payment_details.0.due_date", {"payment_details.0.due_date": "31-12-2026"}, of=PAID),
     Case("GEN-012", "payment_details.0.due_date", {"payment_details.0.due_date": "2026-02-30"}, of=PAID),
     Case("GEN-013", "billing_period.start_time", {"billing_period": {**PERIOD, "start_time": "24:00:00"}}, of=SOLD),

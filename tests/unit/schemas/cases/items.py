@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.builders import REMOVE
-from tests.unit.schemas.cases.case import ESTABLISHMENT, PAID, PERIOD, WITHHOLDING, Case, W
+from tests.unit.schemas.cases.case import BOUGHT, ESTABLISHMENT, INVOICE, PAID, PERIOD, WITHHOLDING, Case, W
 
 ITEMS = [
     Case("EST-001", "establishment.address", {"establishment": {**ESTABLISHMENT, "address": " "}}),
@@ -22,7 +22,7 @@ ITEMS = [
     Case("ITM-002", "items.0.name", {"items.0.name": " "}),
     Case("ITM-002", "items.0.code_reference", {"items.0.code_reference": ""}),
     Case("ITM-003", "items.0.quantity", {"items.0.quantity": "0"}),
-    Case("ITM-004", "items.0.price", {"items.0.price": "-1.00"}),
+    Case("ITM-004", "items.0.price", {"items.0.price": "-1.00"}, of=INVOICE + BOUGHT),
     Case("ITM-004", "items.0.price", {"items.0.price": "0", "payment_details.0.amount": "71400"}, W),
     Case("ITM-005", "items.0.unit_measure_code", {"items.0.unit_measure_code": "unidad"}),
     Case("ITM-006", "items.0.unit_measure_code", {"items.0.unit_measure_code": "KGM"}, W),

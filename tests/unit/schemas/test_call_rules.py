@@ -1,0 +1,88 @@
+"""Every rule of every job that does not issue, one by one: what breaks it, and what just does not."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from schemas.preflight import examine
+from schemas.rules.book import Level
+from schemas.rules.not_checked import NOT_CHECKED
+from tests.builders import changed
+from tests.unit.schemas.cases.calls import CALLS, ROWS, CallCase, a_payload
+from tests.unit.schemas.published_rules import PUBLISHED_OF_CALLS
+
+TODAY = date(2026, 11, 30)
+OURS = "CALL-"
+"""Rules of this service: of its own keys, or that the reference gives no id."""
+
+each_case = pytest.mark.parametrize(
+    "case", [pytest.param(case, id=f"{case.row} {case.rule} {number}") for number, case in enumerate(CALLS)]
+)
+
+
+def _refusals(row: str, changes: dict[str, Any]) -> list[tuple[str | None, str | None]]:
+    found = examine(ROWS[row], changed(a_payload(row), changes), today=TODAY)
+    assert found.warnings == ()
+    assert bool(found.wire) is not bool(found.errors)
+    return [(error.rule, error.field) for error in found.errors]
+
+
+@each_case
+def test_broken_rule_is_the_only_one_told(case: CallCase) -> None:
+    assert _refusals(case.row, case.changes) == [(case.rule, case.field)]
+
+
+@each_case
+def test_what_just_keeps_a_rule_passes(case: CallCase) -> None:
+    """A check that refuses everything would pass the other test."""
+    assert _refusals(case.row, case.fine) == []
+
+
+def test_every_rule_of_every_call_is_exercised() -> None:
+    """A rule without a case is a rule that nobody has seen work."""
+    there = {(name, rule.id) for name, row in ROWS.items() for rule in row.rules}
+
+    assert {(case.row, case.rule) for case in CALLS} == there
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_published_rule_of_a_call_is_checked_or_explained(name: str) -> None:
+    """In exactly the calls that the reference names."""
+    published = {rule_id for rule_id, row in PUBLISHED_OF_CALLS.items() if name in row.families}
+    explained = {rule_id for rule_id, row in NOT_CHECKED.items() if name in row.families}
+    checked = {rule.id for rule in ROWS[name].rules if not rule.id.startswith(OURS)}
+
+    assert checked | explained == published
+    assert not checked & explained
+
+
+def test_every_rule_of_a_call_refuses() -> None:
+    """Nothing tells the producer of a call's warnings."""
+    assert {rule.level for row in ROWS.values() for rule in row.rules} == {Level.ERROR}
+    assert {row.level for row in PUBLISHED_OF_CALLS.values()} == {"E"}
+
+
+def test_published_rules_of_calls_are_all_there() -> None:
+    assert PUBLISHED_OF_CALLS.keys() == {*(f"EVT-00{number}" for number in range(1, 8)), "STA-012"}
+
+
+@pytest.mark.parametrize(
+    ("row", "changes", "refusal"),
+    [
+        ("one_document", {"reference_code": " "}, ("GEN-005", "reference_code")),
+        ("acquirer.get", {"identification_number": ""}, ("GEN-005", "identification_number")),
+        ("catalog.search", {"limit": 101}, ("GEN-010", "limit")),
+    ],
+)
+def test_one_fault_is_one_error(row: str, changes: dict[str, Any], refusal: tuple[str, str]) -> None:
+    """A value that was refused is not called missing as well."""
+    assert _refusals(row, changes) == [refusal]
+
+
+def test_number_above_its_range_is_told_the_range() -> None:
+    (error,) = examine(ROWS["catalog.search"], {**a_payload("catalog.search"), "limit": 101}, today=TODAY).errors
+
+    assert "1 a 100" in error.message
