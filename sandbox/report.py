@@ -14,6 +14,18 @@ from sandbox.state import SandboxState
 from sandbox.store import Document, Shelf, State
 
 _SHOWN_CONTENTS = 20
+_ACCOUNT_COUNTS = ("tokens_issued", "unauthorized", "rate_limited", "dropped")
+_FAMILY_COUNTS = (
+    "creates_posted",
+    "repeated",
+    "refused",
+    "conflicts",
+    "stored",
+    "validated",
+    "rejections",
+    "rejected",
+    "pending",
+)
 
 
 def report(state: SandboxState) -> dict[str, Any]:
@@ -79,18 +91,15 @@ def _duplicates(shelf: Shelf) -> dict[str, Any]:
 
 
 def _sum(accounts: dict[str, dict[str, Any]]) -> dict[str, int]:
-    totals: Counter[str] = Counter()
-    for account in accounts.values():
-        for name in ("tokens_issued", "unauthorized", "rate_limited", "dropped"):
-            totals[name] += account[name]
-        totals["requests"] += sum(account["requests"].values())
-        for family in account["families"].values():
-            for name, count in family.items():
-                if isinstance(count, int):
-                    totals[name] += count
-            totals["forbidden_deletes"] += len(family["forbidden_deletes"])
-            totals["duplicate_references"] += len(family["duplicates"]["references"])
-    return dict(totals)
+    """Every count is there before the first request too: as zero."""
+    families = [family for account in accounts.values() for family in account["families"].values()]
+    return {
+        **{name: sum(account[name] for account in accounts.values()) for name in _ACCOUNT_COUNTS},
+        "requests": sum(sum(account["requests"].values()) for account in accounts.values()),
+        **{name: sum(family[name] for family in families) for name in _FAMILY_COUNTS},
+        "forbidden_deletes": sum(len(family["forbidden_deletes"]) for family in families),
+        "duplicate_references": sum(len(family["duplicates"]["references"]) for family in families),
+    }
 
 
 def documents(account: Account, family: Family, state_name: str | None) -> list[dict[str, Any]]:

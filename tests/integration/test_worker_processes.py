@@ -40,7 +40,7 @@ def test_a_killed_worker_s_document_is_taken_over_and_issued_once(works):
     victim = works.start_worker()
     works.push(a_bill(reference_code="A"))
     works.push(a_bill(reference_code="B"))
-    until(lambda: works.report()["totals"].get("creates_posted") == 1, timeout_s=10)
+    until(lambda: works.report()["totals"]["creates_posted"] == 1, timeout_s=10)
     killed_at = time.monotonic()
     victim.kill()
     works.start_worker()
@@ -56,7 +56,7 @@ def test_sigterm_lets_the_call_under_way_end_and_leaves_the_rest_queued(works):
     worker = works.start_worker()
     for code in ("A", "B"):
         works.push(a_bill(reference_code=code))
-    until(lambda: works.report()["totals"].get("creates_posted") == 1, timeout_s=10)
+    until(lambda: works.report()["totals"]["creates_posted"] == 1, timeout_s=10)
     worker.terminate()
     assert worker.wait(10) == 0
     assert refs(works.events()) == ["A"]

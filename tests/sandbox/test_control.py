@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from sandbox.__main__ import main
+from sandbox.app import create_app
+from sandbox.config import SandboxConfig
 from sandbox.durations import Latency, parse_duration_s
 from tests.sandbox.api import Api, Clock, a_bill
 from tests.sandbox.conftest import Start
@@ -43,6 +45,16 @@ async def test_report_counts_what_was_posted_stored_and_answered(api: Api) -> No
     assert counted["requests"] == {"token": 1, "create": 5, "delete": 1}
     assert counted["answers"] == {"200": 1, "201": 2, "404": 1, "409": 1, "422": 2}
     assert counted["max_in_sliding_window"] == 7
+
+
+async def test_a_report_has_every_total_before_anybody_came() -> None:
+    transport = httpx.ASGITransport(app=create_app(SandboxConfig()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://factus") as http:
+        fresh = await Api(http).control("report", method="GET")
+        assert (fresh["accounts"], set(fresh["totals"].values())) == ({}, {0})
+        await Api(http).login()
+        used = await Api(http).control("report", method="GET")
+    assert used["totals"] == {**fresh["totals"], "tokens_issued": 1, "requests": 1}
 
 
 async def test_report_finds_the_same_bill_under_two_references(api: Api) -> None:
