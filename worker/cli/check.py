@@ -52,9 +52,7 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
 
 def _show(findings: list[Finding], counts: Counts) -> None:
     if findings:
-        rows = [
-            [f.place, f.reference, "error" if f.is_error else "warning", f.field, f.rule, f.message] for f in findings
-        ]
+        rows = [_row(finding) for finding in findings]
         show_table(["file:line", "reference", "level", "field", "rule", "message"], rows)
     n_errors = sum(finding.is_error for finding in findings)
     checked = "1 job" if counts.n_checked == 1 else f"{counts.n_checked} jobs"
@@ -66,11 +64,17 @@ def _show(findings: list[Finding], counts: Counts) -> None:
     click.echo(f"{checked}: {', '.join(parts)} ({n_errors} errors, {len(findings) - n_errors} warnings in all)")
 
 
+def _row(finding: Finding) -> list[str]:
+    told = finding.detail
+    level = "error" if finding.is_error else "warning"
+    return [finding.place, finding.reference, level, told.field or "", told.rule or "", told.message]
+
+
 def _document(findings: list[Finding], counts: Counts) -> dict[str, object]:
-    fields = ("source", "line", "reference", "code", "field", "rule", "message")
     told: dict[bool, list[dict[str, object]]] = {True: [], False: []}
     for finding in findings:
-        told[finding.is_error].append({name: getattr(finding, name) or None for name in fields})
+        place = {"source": finding.source, "line": finding.line, "reference": finding.reference or None}
+        told[finding.is_error].append({**place, **finding.detail.model_dump()})
     return {
         "checked": counts.n_checked,
         "fine": counts.n_fine,

@@ -33,10 +33,7 @@ class Finding:
     line: int
     reference: str
     is_error: bool
-    code: str
-    field: str
-    rule: str
-    message: str
+    detail: ErrorDetail
 
     @property
     def place(self) -> str:
@@ -114,13 +111,4 @@ class _Checker:
 
 
 def _finding(row: Row | BadRow, reference: str, detail: ErrorDetail, *, is_error: bool) -> Finding:
-    return Finding(
-        source=row.source,
-        line=row.line,
-        reference=reference,
-        is_error=is_error,
-        code=detail.code,
-        field=detail.field or "",
-        rule=detail.rule or "",
-        message=detail.message,
-    )
+    return Finding(row.source, row.line, reference, is_error, detail)

@@ -28,23 +28,23 @@ def test_good_bills_have_no_errors() -> None:
 
 def test_errors_name_place_field_and_rule() -> None:
     found = errors(a_bill(), a_bill() | {"descuento": "1"})
-    assert [(one.place, one.field, one.rule) for one in found] == [("f.jsonl:2", "descuento", "GEN-002")]
+    assert [(one.place, one.detail.field, one.detail.rule) for one in found] == [("f.jsonl:2", "descuento", "GEN-002")]
 
 
 def test_envelopes_are_judged_too() -> None:
     found = errors({"type": "invoice.issue", "payload": a_bill(), "prio": 1}, {"type": "x.y", "payload": a_bill()})
-    assert [one.field for one in found] == ["envelope.prio", "envelope.type"]
+    assert [one.detail.field for one in found] == ["envelope.prio", "envelope.type"]
 
 
 def test_unreadable_line_is_an_error_among_others() -> None:
     found = check_rows([BadRow("f", 3, "not JSON")], "invoice.issue", today=TODAY)
-    assert [(one.place, one.is_error, one.message) for one in found] == [("f:3", True, "not JSON")]
+    assert [(one.place, one.is_error, one.detail.message) for one in found] == [("f:3", True, "not JSON")]
 
 
 def test_reference_with_two_contents_is_doubtful() -> None:
     """In one account the second would be refused; here nobody knows the accounts, so it is a warning."""
     rows = [Row("f", 1, a_bill()), Row("f", 2, a_bill(observation="otra")), Row("f", 3, a_bill())]
-    found = [one for one in check_rows(rows, "invoice.issue", today=TODAY) if one.code == "reference.conflict"]
+    found = [one for one in check_rows(rows, "invoice.issue", today=TODAY) if one.detail.code == "reference.conflict"]
     assert [(one.line, one.is_error) for one in found] == [(2, False)]
 
 
@@ -53,7 +53,7 @@ def test_every_job_type_is_checked_bare_and_in_an_envelope(name: str) -> None:
     good = [Row("f", 1, example(name)), Row("f", 2, {"type": name, "account": "acme", "payload": example(name)})]
     assert [one for one in check_rows(good, name, today=TODAY) if one.is_error] == []
     bad = [Row("f", 1, example(name) | {"sobra": 1})]
-    assert [one.field for one in check_rows(bad, name, today=TODAY)] == ["sobra"]
+    assert [one.detail.field for one in check_rows(bad, name, today=TODAY)] == ["sobra"]
 
 
 @pytest.mark.parametrize("body", [one for one in EXAMPLES if one.is_balanced], ids=lambda one: one.name)
@@ -75,13 +75,14 @@ def test_options_that_the_job_cannot_have_are_doubtful(
 ) -> None:
     rows = [Row("f", 1, {"type": type_, "options": options, "payload": example(type_)})]
     (found,) = check_rows(rows, "invoice.issue", today=TODAY)
-    assert (found.is_error, found.code, found.field) == (False, "option.unavailable", f"envelope.options.{field}")
-    assert word in found.message
+    told = found.detail
+    assert (found.is_error, told.code, told.field) == (False, "option.unavailable", f"envelope.options.{field}")
+    assert word in told.message
 
 
 def test_an_option_that_does_not_exist_is_an_error() -> None:
     found = errors({"type": "invoice.issue", "options": {"archive": ["html"]}, "payload": a_bill()})
-    assert [one.field for one in found] == ["envelope.options.archive.0"]
+    assert [one.detail.field for one in found] == ["envelope.options.archive.0"]
 
 
 def test_id_with_two_contents_is_doubtful() -> None:
@@ -92,7 +93,7 @@ def test_id_with_two_contents_is_doubtful() -> None:
         Row("f", 3, {**email, "payload": {"number": "B", "email": "a@b.co"}}),
     ]
     found = check_rows(rows, "invoice.issue", today=TODAY)
-    assert [(one.line, one.field, one.is_error) for one in found] == [(3, "envelope.id", False)]
+    assert [(one.line, one.detail.field, one.is_error) for one in found] == [(3, "envelope.id", False)]
 
 
 def test_each_job_counts_once_by_the_worst_of_it() -> None:
