@@ -40,6 +40,8 @@ class Kind:
     name: KindName
     table: str | None = None
     places: int = 2
+    is_signed: bool = False
+    """An amount that may be below zero."""
     takes_number: bool = False
     """A code or amount that Factus documents as text and as JSON number, in its tables or its examples."""
     also: frozenset[str] = frozenset()
@@ -67,7 +69,7 @@ class Kind:
         if self.name == "decimal":
             pattern = DECIMAL_PATTERN if self.places == 2 else _EXCHANGE_PATTERN
             text = core_schema.str_schema(strict=True, pattern=pattern)
-            # The number of digits of a JSON number is looked at by money.parse; here only the type counts.
+            # The digits of a JSON number are looked at by money.parse, a sign where it is read: here the type counts.
             return _one_of("decimal_form", text, integer, number)
         if self.name == "number_text":
             text = core_schema.str_schema(strict=True, pattern=_FILLED_PATTERN) if self.is_filled else text
@@ -82,8 +84,7 @@ class Kind:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         match self.name:
             case "decimal":
-                pattern = DECIMAL_PATTERN if self.places == 2 else _EXCHANGE_PATTERN
-                return {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "number"}]}
+                return self._decimal_json_schema()
             case "number_text":
                 return {"type": ["string", "number"], **({"pattern": _FILLED_PATTERN} if self.is_filled else {})}
             case "whole":
@@ -95,6 +96,13 @@ class Kind:
                 return {"type": "string", "format": "date", "pattern": DATE_PATTERN}
             case _:
                 return handler(schema)
+
+    def _decimal_json_schema(self) -> dict[str, Any]:
+        pattern = DECIMAL_PATTERN if self.places == 2 else _EXCHANGE_PATTERN
+        if self.is_signed:
+            return {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "number"}]}
+        unsigned = pattern.replace("-?", "", 1)
+        return {"anyOf": [{"type": "string", "pattern": unsigned}, {"type": "number", "minimum": 0}]}
 
     def _code_json_schema(self, table: str) -> dict[str, Any]:
         found: dict[str, Any] = {"type": ["string", "integer"] if self.takes_number else "string", "x-table": table}
@@ -117,6 +125,7 @@ Nullable = Annotated[str | None, Kind("text", is_nullable=True)]
 Filled = Annotated[str, Kind("text"), StringConstraints(pattern=_FILLED_PATTERN)]
 """A text that is not empty and not only spaces."""
 Amount = Annotated[str | int | Decimal, Kind("decimal")]
+SignedAmount = Annotated[str | int | Decimal, Kind("decimal", is_signed=True)]
 ExchangeRate = Annotated[str | int | Decimal, Kind("decimal", places=20)]
 NumberText = Annotated[str | int | Decimal, Kind("number_text")]
 """A text that official examples also send as a JSON number."""

@@ -170,6 +170,10 @@ def bad_decimal(key: str, label: str, at: str, wrong: Wrong) -> Fault:
             )
 
 
+def negative(key: str, label: str, at: str) -> Fault:
+    return Fault("GEN-007", at, f"{subject(label, key)} no puede ser negativo. Revise el signo.")
+
+
 _MISNOMERS: Final = {
     ("unit-measures", "70"): ("ITM-007", 'El código "70" es de la versión 1 de Factus: use "94" (unidad).'),
     ("unit-measures", "414"): ("ITM-007", 'El código "414" es de la versión 1 de Factus: use "KGM" (kilogramo).'),

@@ -69,13 +69,25 @@ def _parse_text(text: str, places: int) -> Decimal | Wrong:
 
 
 def _check_number(number: Decimal, places: int) -> Decimal | Wrong:
+    """A JSON number says what it is worth, not how it is spelt: 1e4 is 10000, and 19.000 is 19."""
     # Only the three parts are looked at: comparing or adding 1E+999999 would already build its digits.
-    exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int) or exponent > 0:
+    sign, digits, exponent = number.as_tuple()
+    if not isinstance(exponent, int):
         return Wrong.FORM
-    if -exponent > places:
-        return Wrong.PLACES
-    return number if number.adjusted() < MAX_INTEGER_DIGITS else Wrong.SIZE
+    if not number:
+        return Decimal((sign, (0,), 0))
+    if number.adjusted() >= MAX_INTEGER_DIGITS:
+        return Wrong.SIZE
+    n_zeros = next(n for n, digit in enumerate(reversed(digits)) if digit)
+    return number if -exponent - n_zeros <= places else Wrong.PLACES
+
+
+def spell(number: Decimal, *, places: int = 2) -> str:
+    """The plain digits of a number that :func:`parse` takes, with its own decimals but no more than *places*."""
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > places:
+        number = number.quantize(Decimal((0, (1,), -places)), context=EXACT)
+    return format(number, "f")
 
 
 def round2(amount: Decimal) -> Decimal:

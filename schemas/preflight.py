@@ -219,7 +219,7 @@ def examine(family: Family, payload: object, *, today: date) -> Preflight:
     walk = Walk()
     typed = family.shape.typed(payload, None, walk)
     document, faults = _judge(family, payload, typed, walk.faults, today)
-    faults += number_warnings(walk)
+    faults += [*_unnoticed(walk.negative, faults), *number_warnings(walk)]
     if faults and any(fault.level is Level.ERROR for fault in faults):
         bad_characters(payload, "", faults, len(faults) + MAX_FAULTS)
         return _refused(faults, reference)
@@ -269,8 +269,17 @@ def _explain_refusal(
         walk = Walk()
         typed = family.shape.typed(sound, None, walk)
         _, faults = _judge(family, payload, typed, faults + walk.faults, today)
+        faults += _unnoticed(walk.negative, faults)
         bad_characters(sound, "", faults, len(faults) + MAX_FAULTS)
     return _refused(faults, reference, is_whole=is_whole)
+
+
+def _unnoticed(negative: list[Fault], faults: list[Fault]) -> list[Fault]:
+    """Negative amounts of which no rule of their own field has spoken."""
+    if not negative:
+        return []
+    told = {fault.field for fault in faults if fault.level is Level.ERROR}
+    return [fault for fault in negative if fault.field not in told]
 
 
 def _write(payload: Node) -> str:

@@ -33,6 +33,8 @@ class Walk:
     n_respelled: int = 0
     """Values that are sent in another form than they came in."""
     first_decimal_number: str = ""
+    negative: list[Fault] = field(default_factory=list)
+    """Amounts below zero where there can be none: told unless a rule about the field has its own word for it."""
 
 
 Reader: TypeAlias = Callable[[Any, Place, Walk], Any]
@@ -147,7 +149,9 @@ def _as_sent(kind: Kind | None, value: Any) -> Any:
         return int(value) if kind.is_sent_as_number else str(int(value))
     if type(value) is str:
         return value
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
+    if not isinstance(value, Decimal):
+        return str(value)
+    return money.spell(value, places=kind.places if kind is not None else 2)
 
 
 def _reader(it: FieldShape) -> Reader | None:
@@ -172,30 +176,28 @@ def _reader(it: FieldShape) -> Reader | None:
             return None
 
 
-_SIGNED: Final = frozenset({"cash_rounding_amount"})
-"""Amounts that may be below zero; elsewhere ``-0.00`` is no amount."""
-
-
 def _decimal_reader(it: FieldShape, kind: Kind) -> Reader:
     def read(value: Any, at: Place, walk: Walk) -> Any:
         if type(value) is str:
             # The model's pattern has seen to the form; only an exchange rate may have more than two decimals.
             number = Decimal(value)
+            if value[0] == "-":
+                return signed(number, at, walk)
             # money.normal, written out: this is the busiest line of all.
-            if number:
-                return number.normalize(EXACT)
-            if value[0] != "-" or it.key in _SIGNED:
-                return ZERO
+            return number.normalize(EXACT) if number else ZERO
         parsed = money.parse(value, places=kind.places)
-        if isinstance(parsed, Decimal) and not parsed and parsed.is_signed() and it.key not in _SIGNED:
-            parsed = money.Wrong.FORM
         if isinstance(parsed, Decimal):
             walk.n_respelled += 1
             if not (kind.takes_number or walk.first_decimal_number):
                 walk.first_decimal_number = dotted((at, it.key))
-            return money.normal(parsed)
+            return signed(parsed, at, walk) if parsed.is_signed() else money.normal(parsed)
         walk.faults.append(messages.bad_decimal(it.key, it.label, dotted((at, it.key)), parsed))
         return _ABSENT
+
+    def signed(number: Decimal, at: Place, walk: Walk) -> Decimal:
+        if not kind.is_signed:
+            walk.negative.append(messages.negative(it.key, it.label, dotted((at, it.key))))
+        return money.normal(number)
 
     return read
 
@@ -207,7 +209,7 @@ def _number_text_reader(it: FieldShape) -> Reader:
         walk.n_respelled += 1
         parsed = money.parse(value)
         if isinstance(parsed, Decimal):
-            return format(parsed, "f")
+            return money.spell(parsed)
         walk.faults.append(messages.bad_decimal(it.key, it.label, dotted((at, it.key)), parsed))
         return _ABSENT
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from schemas.documents.parties import Establishment
 from schemas.documents.payments import AllowanceCharge, Currency, Payment
-from schemas.fields import MAX_ELEMENTS, Amount, DateText, Filled, Flag, Nullable, Part, RangeId, TimeText, part
+from schemas.fields import MAX_ELEMENTS, DateText, Filled, Flag, Nullable, Part, RangeId, SignedAmount, TimeText, part
 
 
 class Referenced(Part):
@@ -43,7 +43,7 @@ class Rounded(Paid):
     """The same without credit notes, which have neither an hour nor a rounding."""
 
     created_time: TimeText = part("hora de creación", "Time of creation", optional=True, bad="GEN-018")
-    cash_rounding_amount: Amount = part(
+    cash_rounding_amount: SignedAmount = part(
         "redondeo", "Sum of payments minus total, -500.00 to 500.00", optional=True, bad="GEN-007"
     )
 

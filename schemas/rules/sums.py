@@ -18,6 +18,10 @@ TOLERANCE: Final = Decimal(1)
 
 ROUNDED: Final = "cash_rounding_amount"
 
+_GROSS_PRICES: Final = (
+    "Los pagos equivalen a cantidad por precio sin sumar impuestos: parece que el precio ya los incluye."
+)
+
 TOTALS = RuleBook.about("")
 ROUNDING = RuleBook.about("")
 
@@ -94,7 +98,9 @@ def _difference(amounts: Amounts, spare: str) -> Findings:
         f"(total {render(amounts.total)}, redondeo {render(amounts.rounding)})."
     )
     if abs(amounts.off) > TOLERANCE:
-        return say("payment_details", f"{figures} Corrija los pagos o las líneas.")
+        # The hint of SUM-017 as well: a warning beside an error reaches nobody who reads results.
+        slip = f"{_GROSS_PRICES} " if _are_prices_gross(amounts) else ""
+        return say("payment_details", f"{figures} {slip}Corrija los pagos o las líneas.")
     mend = f'póngala en "{spare}"' if spare else "corrija los pagos"
     return say(
         "payment_details",
@@ -155,14 +161,13 @@ def total_is_above_zero(root: Node, document: Document) -> Findings:
 
 @TOTALS.warning("SUM-017", "R+")
 def prices_are_net(root: Node, document: Document) -> Findings:
-    amounts = document.amounts
-    if amounts is None or not amounts.taxes or not amounts.off or amounts.paid != amounts.at_price:
+    if document.amounts is None or not _are_prices_gross(document.amounts):
         return FINE
-    return say(
-        "items.0.price",
-        "Los pagos equivalen a cantidad por precio sin sumar impuestos: parece que el precio ya los incluye. Factus "
-        'pide el precio unitario ("price") sin impuestos.',
-    )
+    return say("items.0.price", f'{_GROSS_PRICES} Factus pide el precio unitario ("price") sin impuestos.')
+
+
+def _are_prices_gross(amounts: Amounts) -> bool:
+    return bool(amounts.taxes) and amounts.paid == amounts.at_price and amounts.paid != amounts.total
 
 
 SUM_BOOKS: Final = (TOTALS,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from schemas.family import checked
 from schemas.fields import Filled, Part, part
 from schemas.preflight import FAMILIES, MAX_FAULTS, Preflight, examine, preflight
 from schemas.rules.book import FINE, Document, Findings, Node, RuleBook, say
+from schemas.shape import Shape
 from tests.builders import REMOVE, changed
 from tests.unit.schemas.cases.notes import CREDIT_ALONE
 from tests.unit.schemas.documents import a_document
@@ -43,6 +45,41 @@ def test_published_example_passes(example: Example) -> None:
 
     assert [error.rule for error in found.errors] == ([] if example.is_balanced else ["SUM-008"])
     assert found.reference_code == example.payload["reference_code"]
+
+
+def amounts_in(shape: Shape, node: dict[str, Any], above: str = "") -> Iterator[str]:
+    """The dotted paths of the decimals that stand in a payload, but those that may be below zero."""
+    for key, value in node.items():
+        it, at = shape.fields[key], f"{above}{key}"
+        if it.part is None:
+            if it.kind and it.kind.name == "decimal" and not it.kind.is_signed:
+                yield at
+            continue
+        for n, part_ in enumerate(value) if it.is_list else [("", value)]:
+            yield from amounts_in(it.part, part_, f"{at}.{n}." if it.is_list else f"{at}.")
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_no_amount_of_a_published_example_may_be_negative(example: Example) -> None:
+    family = FAMILIES[example.family]
+    for path in amounts_in(family.shape, example.payload):
+        found = examine(family, changed(example.payload, {path: "-1.00"}), today=DAY_OF_THE_EXAMPLES)
+        assert path in {error.field for error in found.errors}, path
+
+
+def test_the_sum_that_a_gross_price_makes_is_told_with_its_likely_cause() -> None:
+    (error,) = verdict("invoice", {"payment_details.0.amount": "70000.00"}).errors
+    assert error.rule == "SUM-008"
+    assert "parece que el precio ya los incluye" in error.message
+    (error,) = verdict("invoice", {"payment_details.0.amount": "70001.00"}).errors
+    assert "parece" not in error.message
+
+
+def test_a_rounding_that_hides_a_gross_price_is_warned_of() -> None:
+    changes = {"items.0.price": "100", "items.1.price": "0", "payment_details.0.amount": "100"}
+    found = verdict("invoice", {**changes, "cash_rounding_amount": "-19.00"})
+    assert found.errors == ()
+    assert "SUM-017" in [warning.rule for warning in found.warnings]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from schemas import tables
 from schemas.check_digit import check_digit
-from schemas.money import Wrong, normal, parse, render, round2
+from schemas.money import Wrong, normal, parse, render, round2, spell
 
 
 def test_codes_and_names_are_found() -> None:
@@ -55,6 +55,16 @@ def test_decimals_are_read(value: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "spelt"),
+    [("1E+4", "10000"), ("1.9E1", "19"), ("10000.000", "10000.00"), ("0E+999999", "0"), ("0E-999999", "0")],
+)
+def test_a_json_number_counts_by_what_it_is_worth(number: str, spelt: str) -> None:
+    read = parse(Decimal(number))
+    assert isinstance(read, Decimal)
+    assert (read, spell(read)) == (Decimal(spelt), spelt)
+
+
+@pytest.mark.parametrize(
     ("value", "wrong"),
     [
         ("1,5", Wrong.FORM),
@@ -73,7 +83,8 @@ def test_decimals_are_read(value: object) -> None:
         (1.5, Wrong.FORM),
         (Decimal("NaN"), Wrong.FORM),
         (Decimal("Infinity"), Wrong.FORM),
-        (Decimal("1E+999999"), Wrong.FORM),
+        (Decimal("1E+999999"), Wrong.SIZE),
+        (Decimal("1E+18"), Wrong.SIZE),
         (Decimal("1E-999999"), Wrong.PLACES),
         (Decimal("1.234"), Wrong.PLACES),
         ("1.234", Wrong.PLACES),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tests.builders import REMOVE
 from tests.unit.schemas.cases.case import (
     ADJUSTMENT,
@@ -55,6 +57,10 @@ GENERAL = [
     Case("GEN-007", "items.0.price", {"items.0.price": ["10000"]}, of=PAID),
     Case("GEN-007", "items.0.price", {"items.0.price": "9" * 19}, of=PAID),
     Case("GEN-007", "cash_rounding_amount", {"cash_rounding_amount": "cero"}, of=ROUNDED),
+    Case("GEN-007", "worker.salary", {"worker.salary": "-0.00"}, of=PAYROLL),
+    Case("GEN-007", "deductions.salu.amount", {"deductions.salu.amount": "-1.00"}, of=PAYROLL),
+    Case("GEN-007", "deductions.salu.amount", {"deductions.salu.amount": Decimal("-1.0")}, of=PAYROLL),
+    Case("GEN-007", "accruals.comi.0.amount", {"accruals.comi": [{"amount": "-1.00"}]}, of=PAYROLL),
     Case("GEN-008", "items.0.quantity", {"items.0.quantity": "1.005"}, of=PAID),
     Case("GEN-009", "items.0.price", {"items.0.price": 10000}, W, of=PAID),
     Case("GEN-010", "customer.phone", {"customer.phone": 6010000000}, of=SOLD),

@@ -31,7 +31,12 @@ PAYMENTS = [
     Case("SUM-014", "allowance_charges", {"allowance_charges": [SURCHARGE]}),
     Case("SUM-015", "payment_details", {"payment_details.0.amount": "333300.00"}, E, "12"),
     Case("SUM-016", None, {"items.0.price": "0", "items.1.price": "0", "payment_details.0.amount": "0.01"}, W),
-    Case("SUM-017", "items.0.price", {"payment_details.0.amount": "70000.00"}, W),
+    Case(
+        "SUM-017",
+        "items.0.price",
+        {"items.0.price": "1.00", "items.1.price": "1.00", "payment_details.0.amount": "4.00"},
+        W,
+    ),
     Case("SUM-018", "allowance_charges.0.concept_type", {**WITH_SURCHARGE, "allowance_charges.0.concept_type": "01"}),
     Case("SUM-018", "allowance_charges.0.concept_type", {**WITH_SURCHARGE, "allowance_charges.0.concept_type": "99"}),
     Case(
