@@ -11,14 +11,16 @@ import argparse
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 import lab
 
 from jobs.intake import Accepted, Entry
 from schemas import strict_json
-from schemas.preflight import FAMILIES
+from schemas.factus import BOGOTA
+from schemas.preflight import FAMILIES, examine
 from worker import redis_connection
-from worker.bootstrap import Services, build, check_payload
+from worker.bootstrap import Services, build
 from worker.logs import configure_logging
 from worker.settings import Account, Settings
 
@@ -76,7 +78,8 @@ def show_parts(built: Services, jobs: list[str], whole_us: float) -> None:
     entries = [Entry(lab.KEYS.jobs(), f"{1_700_000_000_000 + n}-0", text.encode()) for n, text in enumerate(jobs)]
     payloads = [strict_json.parse(text)["payload"] for text in jobs]
     parse_us = timed(strict_json.parse, jobs)
-    check_us = timed(lambda payload: check_payload(FAMILIES["invoice"], payload), payloads)
+    today = datetime.now(BOGOTA).date()
+    check_us = timed(lambda payload: examine(FAMILIES["invoice"], payload, today=today), payloads)
     desk_us = timed(built.intake._desk.examine, entries)
     if not isinstance(built.intake._desk.examine(entries[0]), Accepted):
         raise SystemExit("the benchmark's bill is refused")

@@ -1,7 +1,7 @@
 """
 What becomes of one entry of the intake stream: accepted work, or a refusal that names what is wrong.
 
-Pure: accounts, clock and the check of payloads are arguments. Nothing that can be pushed raises here.
+Pure: accounts and clock are arguments. Nothing that can be pushed raises here.
 """
 
 from __future__ import annotations
@@ -9,29 +9,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
+from jobs.days import first_day
 from jobs.families import FAMILIES
 from jobs.outcomes import Final as Completed
 from jobs.registry import JOB_TYPES, JobType
 from schemas import strict_json
 from schemas.envelope import MAX_JOB_BYTES, Envelope, Options, Remains, envelope_errors, invalid_envelope
 from schemas.event import ErrorDetail
-from schemas.family import Family as Payload
-from schemas.preflight import Preflight
+from schemas.preflight import Preflight, examine
 from schemas.records import JobRecord, queue_score
 
 DEFAULT_ACCOUNT: Final = "default"
 _CREDIT: Final = "2"
 _NO_OPTIONS: Final = Options()
-
-Check = Callable[[Payload, object], Preflight]
-"""Checks a payload of a kind, as of today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +61,8 @@ class Refused:
     remains: Remains
     errors: tuple[ErrorDetail, ...]
     content: str = ""
+    warnings: tuple[ErrorDetail, ...] = ()
+    """For whoever checks a file: the event of a refusal has no place for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class IntakeDesk:
     """Examines entries against the accounts that this service has."""
 
     zones: Mapping[str, ZoneInfo]
-    check: Check
+    now_ms: Callable[[], int]
 
     def examine(self, entry: Entry) -> Accepted | Refused:
         """Decide one entry. Never raises for what a producer wrote."""
@@ -102,13 +101,17 @@ class IntakeDesk:
             return _refuse(remains, parsed, (fault,))
         assert account is not None  # _account_fault refuses a missing one
         assert job_type.payload is not None  # only the service's own jobs have none
-        found = self.check(job_type.payload, envelope.payload)
+        found = examine(job_type.payload, envelope.payload, today=self._first_day(envelope))
         if found.errors:
-            return _refuse(remains, parsed, found.errors)
+            return _refuse(remains, parsed, found.errors, found.warnings)
         record = _record(entry, envelope, job_type, account, found)
         waits = record.start_at or record.expires_at or record.issue_on
         answer = None if waits or job_type.answer is None else job_type.answer(envelope.payload)
         return Accepted(record, answer)
+
+    def _first_day(self, envelope: Envelope) -> date:
+        issue_on = envelope.issue_on.isoformat() if envelope.issue_on else ""
+        return first_day(issue_on, _ms(envelope.not_before), self.now_ms())
 
     def _default_account(self) -> str | None:
         if len(self.zones) == 1:
@@ -153,22 +156,6 @@ def remains_of(record: JobRecord, raw: bytes) -> Remains:
     return remains
 
 
-def day_bounds_ms(day: str, zone: ZoneInfo) -> tuple[int, int]:
-    """First ms of a day and first ms after it, in the account's zone."""
-    midnight = datetime.combine(datetime.fromisoformat(day).date(), time.min, tzinfo=zone)
-    following = datetime.combine(midnight.date() + timedelta(days=1), time.min, tzinfo=zone)
-    return int(midnight.timestamp() * 1000), int(following.timestamp() * 1000)
-
-
-def window_ms(record: JobRecord, zone: ZoneInfo) -> tuple[int, int]:
-    """The first instant at which a job may be begun, and the first at which it no longer may; 0 for unbounded."""
-    if not record.issue_on:
-        return record.start_at, record.expires_at
-    day_starts_ms, day_ends_ms = day_bounds_ms(record.issue_on, zone)
-    ends = [end for end in (record.expires_at, day_ends_ms) if end]
-    return max(day_starts_ms, record.start_at), min(ends)
-
-
 def _nothing_read(entry: Entry) -> Remains:
     """What is known of an entry that cannot be read: whose stream it came in, which tells equal entry ids apart."""
     remains = Remains(None, entry_id=entry.id)
@@ -184,8 +171,10 @@ def _unreadable(raw: bytes | None) -> ErrorDetail | None:
     return None
 
 
-def _refuse(remains: Remains, parsed: object, errors: tuple[ErrorDetail, ...]) -> Refused:
-    return Refused(remains, errors, _refused_content(parsed) if remains.has_own_id else "")
+def _refuse(
+    remains: Remains, parsed: object, errors: tuple[ErrorDetail, ...], warnings: tuple[ErrorDetail, ...] = ()
+) -> Refused:
+    return Refused(remains, errors, _refused_content(parsed) if remains.has_own_id else "", warnings)
 
 
 _NOT_CONTENT: Final = frozenset({"id", "token", "traceparent", "metadata", "batch_size"})
@@ -240,8 +229,6 @@ def _unavailable_option(name: str, why: str) -> ErrorDetail:
 
 
 def _record(entry: Entry, envelope: Envelope, job_type: JobType, account: str, found: Preflight) -> JobRecord:
-    start_at = int(envelope.not_before.timestamp() * 1000) if envelope.not_before else 0
-    expires_at = int(envelope.expires_at.timestamp() * 1000) if envelope.expires_at else 0
     options, unserved = _served(envelope, job_type)
     warnings = [warning.model_dump() for warning in (*found.warnings, *unserved)]
     return JobRecord(
@@ -266,7 +253,11 @@ def _record(entry: Entry, envelope: Envelope, job_type: JobType, account: str, f
         warnings=strict_json.dump(warnings) if warnings else "",
         total=found.total,
         party=found.party,
-        start_at=start_at,
-        expires_at=expires_at,
+        start_at=_ms(envelope.not_before),
+        expires_at=_ms(envelope.expires_at),
         issue_on=envelope.issue_on.isoformat() if envelope.issue_on else "",
     )
+
+
+def _ms(instant: datetime | None) -> int:
+    return int(instant.timestamp() * 1000) if instant else 0

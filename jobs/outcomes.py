@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from schemas.event import ErrorDetail
 
-State = Literal["validated", "rejected", "failed", "completed"]
-"""``completed`` for jobs that do not issue."""
+State = Literal["validated", "rejected", "refused", "failed", "completed"]
+"""``completed`` for jobs that do not issue; ``refused`` for a document that we did not send."""
 
 Sent = Literal["", "unknown", "deleting"]
 Waits = Literal["job", "lane", "account"]

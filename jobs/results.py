@@ -234,6 +234,8 @@ def _final_type(job: JobRecord, final: FinalEnding) -> str:
     """Documents end by what became of them, other jobs by their own name."""
     if job.parent:
         return f"{job.family}.archived"
+    if final.state == "refused":
+        return "job.refused"
     return f"{job.type if final.state == 'completed' or not job.issues else job.family}.{final.state}"
 
 

@@ -22,10 +22,10 @@ from arq.worker import RetryJob
 
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding, Desk, run_call
+from jobs.days import day_bounds_ms, judged_again
 from jobs.decisions import Judge
 from jobs.errors import LeaseLost, LedgerUnavailable
 from jobs.following import archived_documents, follow_ups
-from jobs.intake import day_bounds_ms
 from jobs.issue import issue
 from jobs.outcomes import Again, Attempted, Final, scope_of
 from jobs.ports import Archive, Gateway
@@ -119,8 +119,12 @@ class AttemptRunner:
         gateway, zone = self.gateways[job.account], self.accounts[job.account].zone
         day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
         if job_type.issues:
+            assert job_type.payload is not None  # only the service's own jobs have none
+            today = judged_again(job, job_type.payload, standing.now_ms)
+            if isinstance(today, Final):
+                return Attempted(today, 0)
             judge = Judge(
-                job, self.backoff, self.draw, standing, self.settle_ms, delete_rejected=_deletes_rejected(job)
+                today, self.backoff, self.draw, standing, self.settle_ms, delete_rejected=_deletes_rejected(job)
             )
             return await issue(judge, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
         assert job_type.work is not None
@@ -143,7 +147,7 @@ class AttemptRunner:
         )
         if isinstance(ending, Again):
             return await self.ledger.pause(taken, ending, page)
-        if ending.state == "failed" and events:
+        if ending.state in ("failed", "refused") and events:
             page = replace(page, dead=dead_letter(job, ending, events[-1]))
 
         def joined(others: Sequence[JobRecord]) -> list[Event]:
@@ -194,7 +198,7 @@ def _context(job: JobRecord) -> dict[str, Any]:
 
 
 def dead_letter(job: JobRecord, final: Final, event: Event) -> dict[str, Arg]:
-    """A failed job as a person needs it: why, and an envelope that can be pushed again."""
+    """A failed or refused job as a person needs it: why, and an envelope that can be pushed again."""
     payload = strict_json.parse(job.payload) if job.payload else {}
     type_ = job.type
     if job.parent:

@@ -10,19 +10,16 @@ import asyncio
 import os
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from arq.connections import ArqRedis
 
 from jobs.errors import ConfigurationError
 from jobs.intake import IntakeDesk
-from schemas.factus import BOGOTA
-from schemas.family import Family as Payload
-from schemas.preflight import Preflight, examine
 from worker import redis_connection
 from worker.archive import open_archive
 from worker.arq_worker import LeaseWorker
@@ -125,7 +122,7 @@ def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blo
         settle_ms,
         settings.radian_interval,
     )
-    desk = IntakeDesk({name: account.zone for name, account in accounts.items()}, check_payload)
+    desk = IntakeDesk({name: account.zone for name, account in accounts.items()}, _now_ms)
     intake = Intake(
         redis,
         blocking,
@@ -155,9 +152,8 @@ def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blo
     )
 
 
-def check_payload(kind: Payload, payload: object) -> Preflight:
-    """The check of a payload as of today in Bogotá, whose calendar the rules about dates follow."""
-    return examine(kind, payload, today=datetime.now(BOGOTA).date())
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _client(account: Account, settings: Settings, scripts: Scripts, keys: Keys, worker_id: str) -> FactusClient:

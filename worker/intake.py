@@ -20,8 +20,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from jobs.batches import NO_TALLY, Tally, tally_of
+from jobs.days import window_ms
 from jobs.following import archive_job, follow_ups
-from jobs.intake import Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of, window_ms
+from jobs.intake import Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of
 from jobs.results import final_event, refused_event, replayed_event
 from schemas import strict_json
 from schemas.envelope import Remains

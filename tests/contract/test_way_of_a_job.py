@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
 from jobs import seen as s
-from tests.builders import a_bill
+from schemas.factus import BOGOTA
+from tests.builders import a_bill, changed
 from tests.fakes import FakeFactus, lost
 from tests.rig import an_account, running, services_on
+from tests.unit.schemas.documents import a_document
 
 
 @pytest.fixture
@@ -312,3 +315,32 @@ async def test_an_option_that_is_not_served_is_told(rig):
     (event,) = await rig.events(1)
     told = [(warning["code"], warning["field"]) for warning in event["data"]["warnings"]]
     assert ("option.unavailable", "envelope.options.track_radian") in told
+
+
+async def test_what_waited_past_the_day_that_it_was_judged_on_is_judged_again(rig, factus):
+    """A weekly purchase of six days ago may go out today and not tomorrow: no call is spent on finding out."""
+    today = datetime.now(BOGOTA).date()
+    factus.gate = asyncio.Event()
+    factus.script = [s.FieldsRefused("no", ())]
+    await rig.push({"type": "support_document.issue", "payload": a_document("support_document")})
+    await factus.called("create")
+    await rig.push({"type": "support_document.issue", "id": "weekly", "payload": a_weekly_purchase(today, days_ago=6)})
+    await rig.taken_in()
+    # As if a day had gone by: it came yesterday, and its purchase is one day older.
+    key = rig.services.keys.job("acme", "weekly")
+    accepted_at = int(await rig.services.redis.hget(key, "accepted_at"))
+    await rig.services.redis.hset(key, "accepted_at", accepted_at - 86_400_000)
+    await rig.services.redis.hset(key, "payload", json.dumps(a_weekly_purchase(today, days_ago=7)))
+    factus.gate.set()
+    _, event = await rig.events(2)
+    assert (event["type"], event["job_id"], event["attempts"]) == ("job.refused", "weekly", 0)
+    assert [(error["code"], error["rule"]) for error in event["errors"]] == [("payload.invalid", "DS-016")]
+    assert factus.calls["create"] == 1
+    ((_, letter),) = await rig.services.redis.xrange(rig.services.keys.dead())
+    assert (letter[b"job_id"], letter[b"reason"]) == (b"weekly", b"payload.invalid")
+
+
+def a_weekly_purchase(today, *, days_ago):
+    day = (today - timedelta(days=days_ago)).isoformat()
+    period = {"generation_mode": "2", "start_date": day}
+    return changed(a_document("support_document"), {"reference_code": "WEEKLY", "items.0.period": period})

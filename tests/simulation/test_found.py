@@ -30,7 +30,7 @@ from tests.fakes import FakeFactus, MemoryArchive
 from tests.rig import an_account, running, services_on, some_settings
 from tests.simulation.wires import Network, Plug, imitation
 from worker import redis_connection
-from worker.bootstrap import build, check_payload
+from worker.bootstrap import build
 from worker.factus_client import FactusClient
 from worker.keys import Keys
 from worker.lua import Scripts
@@ -219,7 +219,7 @@ def test_a_family_s_issuing_and_its_calls_are_told_under_two_ids():
 
 def test_what_cannot_be_read_belongs_to_the_owner_of_its_stream():
     """Two streams may give one entry id: refusals of both had the same id, under no account."""
-    desk = IntakeDesk({"a": an_account("a").zone}, check_payload)
+    desk = IntakeDesk({"a": an_account("a").zone}, lambda: 0)
     for raw in (b"not json", None, b"\xff"):
         own, common = (desk.examine(Entry("s", "1-0", raw, owner=owner)) for owner in ("a", ""))
         assert isinstance(own, Refused)

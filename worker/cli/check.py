@@ -11,7 +11,8 @@ from worker.cli.console import json_text, show_table
 from worker.cli.job_types import TYPES_HELP, job_type_option
 
 if TYPE_CHECKING:
-    from worker.operating.checking import Counts, Finding
+    from schemas.event import ErrorDetail
+    from worker.operating.checking import Checked, Counts
 
 
 @click.command("check", epilog=TYPES_HELP)
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
     """Validate FILEs offline, with the rules that the worker applies before it calls Factus.
 
-    Takes what `submit` takes: envelopes and bare payloads in .json, .jsonl, or - for JSONL on stdin. Warnings are
+    Takes what `submit` takes: envelopes and bare payloads in .json, .jsonl, or - for either on stdin. Warnings are
     shown and do not fail: such a job is taken, but something in it is doubtful or would not be done.
 
     \b
@@ -40,46 +41,51 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
         raise click.UsageError(str(exc)) from exc
     if not rows:
         raise click.UsageError("The files hold no job.")
-    findings = check_rows(rows, job_type, today=datetime.now(BOGOTA).date())
-    counts = counts_of(findings, len(rows))
+    checked = check_rows(rows, job_type, now=datetime.now(BOGOTA))
+    counts = counts_of(checked)
     if as_json:
-        click.echo(json_text(_document(findings, counts)))
+        click.echo(json_text(_document(checked, counts)))
     else:
-        _show(findings, counts)
+        _show(checked, counts)
     if counts.n_wrong:
         raise click.exceptions.Exit(1)
 
 
-def _show(findings: list[Finding], counts: Counts) -> None:
-    if findings:
-        rows = [_row(finding) for finding in findings]
+def _show(checked: list[Checked], counts: Counts) -> None:
+    rows = [
+        _row(one, level, detail)
+        for one in checked
+        for level, details in (("error", one.errors), ("warning", one.warnings))
+        for detail in details
+    ]
+    if rows:
         show_table(["file:line", "reference", "level", "field", "rule", "message"], rows)
-    n_errors = sum(finding.is_error for finding in findings)
-    checked = "1 job" if counts.n_checked == 1 else f"{counts.n_checked} jobs"
+    n_errors = sum(len(one.errors) for one in checked)
+    n_jobs = "1 job" if counts.n_checked == 1 else f"{counts.n_checked} jobs"
     parts = [
         f"{counts.n_fine} fine",
         f"{counts.n_warned} with warnings only",
         f"{counts.n_wrong} with errors",
     ]
-    click.echo(f"{checked}: {', '.join(parts)} ({n_errors} errors, {len(findings) - n_errors} warnings in all)")
+    click.echo(f"{n_jobs}: {', '.join(parts)} ({n_errors} errors, {len(rows) - n_errors} warnings in all)")
 
 
-def _row(finding: Finding) -> list[str]:
-    told = finding.detail
-    level = "error" if finding.is_error else "warning"
-    return [finding.place, finding.reference, level, told.field or "", told.rule or "", told.message]
+def _row(one: Checked, level: str, detail: ErrorDetail) -> list[str]:
+    return [one.row.place, one.reference, level, detail.field or "", detail.rule or "", detail.message]
 
 
-def _document(findings: list[Finding], counts: Counts) -> dict[str, object]:
-    told: dict[bool, list[dict[str, object]]] = {True: [], False: []}
-    for finding in findings:
-        place = {"source": finding.source, "line": finding.line, "reference": finding.reference or None}
-        told[finding.is_error].append({**place, **finding.detail.model_dump()})
+def _document(checked: list[Checked], counts: Counts) -> dict[str, object]:
     return {
         "checked": counts.n_checked,
         "fine": counts.n_fine,
         "with_warnings": counts.n_warned,
         "with_errors": counts.n_wrong,
-        "errors": told[True],
-        "warnings": told[False],
+        "errors": [_told(one, detail) for one in checked for detail in one.errors],
+        "warnings": [_told(one, detail) for one in checked for detail in one.warnings],
     }
+
+
+def _told(one: Checked, detail: ErrorDetail) -> dict[str, object]:
+    row = one.row
+    place = {"source": row.source, "line": row.line, "index": row.index, "reference": one.reference or None}
+    return {**place, **detail.model_dump()}

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import datetime
 from typing import Any, Final
 
-from jobs.intake import DEFAULT_ACCOUNT, Accepted, Entry, IntakeDesk, Refused
+from jobs.days import window_ms
+from jobs.intake import DEFAULT_ACCOUNT, Entry, IntakeDesk, Refused
 from schemas import strict_json
 from schemas.envelope import Remains
 from schemas.event import ErrorDetail
 from schemas.factus import BOGOTA
-from schemas.family import Family
-from schemas.preflight import Preflight, examine
 from schemas.records import JobRecord
 from worker.operating.job_files import BadRow, Defaults, Row, fill
 
@@ -26,18 +25,13 @@ _ENTRY: Final = "0-1"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One error or warning and where it stands."""
+class Checked:
+    """One job of a file and what was found in it."""
 
-    source: str
-    line: int
+    row: Row | BadRow
     reference: str
-    is_error: bool
-    detail: ErrorDetail
-
-    @property
-    def place(self) -> str:
-        return f"{self.source}:{self.line}"
+    errors: tuple[ErrorDetail, ...]
+    warnings: tuple[ErrorDetail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +44,17 @@ class Counts:
     n_wrong: int
 
 
-def counts_of(findings: Sequence[Finding], n_checked: int) -> Counts:
-    """Add up what was found in so many jobs."""
-    wrong = {finding.place for finding in findings if finding.is_error}
-    warned = {finding.place for finding in findings} - wrong
-    return Counts(n_checked, n_checked - len(wrong) - len(warned), len(warned), len(wrong))
+def counts_of(checked: Sequence[Checked]) -> Counts:
+    """Add up what was found, each job by the worst of it."""
+    n_wrong = sum(1 for one in checked if one.errors)
+    n_warned = sum(1 for one in checked if one.warnings and not one.errors)
+    return Counts(len(checked), len(checked) - n_wrong - n_warned, n_warned, n_wrong)
 
 
-def check_rows(rows: Sequence[Row | BadRow], job_type: str, *, today: date) -> list[Finding]:
-    """Everything that is wrong or doubtful, in the order of the rows. *job_type* is that of bare payloads."""
-    checker = _Checker(Defaults(type=job_type), today)
-    return [finding for row in rows for finding in checker.check(row)]
+def check_rows(rows: Sequence[Row | BadRow], job_type: str, *, now: datetime) -> list[Checked]:
+    """Everything that is wrong or doubtful, row by row. *job_type* is that of bare payloads."""
+    checker = _Checker(Defaults(type=job_type), int(now.timestamp() * 1000))
+    return [checker.check(row) for row in rows]
 
 
 @dataclass(slots=True)
@@ -68,29 +62,36 @@ class _Checker:
     """Judges rows one after the other, and remembers what the next ones must not repeat."""
 
     defaults: Defaults
-    today: date
+    now_ms: int
     _contents: dict[tuple[str, ...], tuple[str, str]] = field(default_factory=dict)
 
-    def check(self, row: Row | BadRow) -> list[Finding]:
+    def check(self, row: Row | BadRow) -> Checked:
         if isinstance(row, BadRow):
-            return [_finding(row, "", ErrorDetail(code="envelope.invalid", message=row.reason), is_error=True)]
+            return Checked(row, "", (ErrorDetail(code="envelope.invalid", message=row.reason),))
         envelope = fill(row.value, self.defaults)
         remains = Remains(envelope, entry_id=_ENTRY)
         # Whoever it is for counts as known: the desk of one account takes every job of it, named or not.
-        desk = IntakeDesk({remains.account or DEFAULT_ACCOUNT: BOGOTA}, self._examine)
+        desk = IntakeDesk({remains.account or DEFAULT_ACCOUNT: BOGOTA}, lambda: self.now_ms)
         found = desk.examine(Entry("", _ENTRY, strict_json.dump(envelope).encode()))
         reference = remains.reference_code or ""
         if isinstance(found, Refused):
-            return [_finding(row, reference, error, is_error=True) for error in found.errors]
-        return [_finding(row, reference, warning, is_error=False) for warning in self._doubts(row, envelope, found)]
+            return Checked(row, reference, found.errors, found.warnings)
+        return Checked(row, reference, self._lateness(found.record), self._doubts(row, envelope, found.record))
 
-    def _examine(self, family: Family, payload: object) -> Preflight:
-        return examine(family, payload, today=self.today)
+    def _lateness(self, record: JobRecord) -> tuple[ErrorDetail, ...]:
+        """Why a job that is taken can only fail: the time in which it may begin is over, or never comes."""
+        starts_ms, ends_ms = window_ms(record, BOGOTA)
+        if not ends_ms or max(starts_ms, self.now_ms) < ends_ms:
+            return ()
+        if ends_ms == record.expires_at:
+            text = "El trabajo vence (expires_at) antes de poder comenzar."
+            return (ErrorDetail(code="job.expired", message=text, field="envelope.expires_at"),)
+        text = f"El documento debe llevar la fecha {record.issue_on}, y ya no puede salir ese día."
+        return (ErrorDetail(code="date.missed", message=text, field="envelope.issue_on"),)
 
-    def _doubts(self, row: Row, envelope: dict[str, Any], found: Accepted) -> list[ErrorDetail]:
-        record = found.record
+    def _doubts(self, row: Row, envelope: dict[str, Any], record: JobRecord) -> tuple[ErrorDetail, ...]:
         told = strict_json.parse(record.warnings) if record.warnings else []
-        return [ErrorDetail.model_validate(one) for one in told] + self._repetitions(row, envelope, record)
+        return (*map(ErrorDetail.model_validate, told), *self._repetitions(row, envelope, record))
 
     def _repetitions(self, row: Row, envelope: dict[str, Any], record: JobRecord) -> list[ErrorDetail]:
         """An id or a reference that stands in another row with other content: which account it is for, nobody knows."""
@@ -108,7 +109,3 @@ class _Checker:
     def _other_content(self, key: tuple[str, ...], content: str, row: Row) -> str:
         first, place = self._contents.setdefault(key, (content, row.place))
         return "" if first == content else place
-
-
-def _finding(row: Row | BadRow, reference: str, detail: ErrorDetail, *, is_error: bool) -> Finding:
-    return Finding(row.source, row.line, reference, is_error, detail)

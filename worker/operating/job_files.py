@@ -26,29 +26,31 @@ class FileRefused(ServiceError):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class _Place:
+    """Where something stands in a file: its line, and its position (from 0) where it is an element of an array."""
+
+    source: str
+    line: int
+    index: int | None = None
+
+    @property
+    def place(self) -> str:
+        element = "" if self.index is None else f"[{self.index}]"
+        return f"{self.source}:{self.line}{element}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row(_Place):
     """One object of a file and the line where it begins."""
 
-    source: str
-    line: int
     value: dict[str, Any]
 
-    @property
-    def place(self) -> str:
-        return f"{self.source}:{self.line}"
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRow(_Place):
+    """A line, an element, or a whole file, that is no JSON object."""
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A line, or a whole file, that is no JSON object."""
-
-    source: str
-    line: int
     reason: str
-
-    @property
-    def place(self) -> str:
-        return f"{self.source}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +86,18 @@ def read_rows(path: str, stdin: BinaryIO) -> Iterator[Row | BadRow]:
     The objects of one file, in order.
 
     Args:
-        path: A ``.json`` file (one object, or an array of them), a ``.jsonl`` file, or ``-`` for JSONL on *stdin*.
+        path: A ``.json`` file (one object, or an array of them), a ``.jsonl`` file, or ``-`` for either on *stdin*.
 
     Raises:
         FileRefused: Another kind of file, or one that cannot be opened.
     """
     if path == STANDARD_INPUT:
-        return _lines("<stdin>", stdin.read())
+        return _either("<stdin>", stdin.read())
     suffix = Path(path).suffix.lower()
     if suffix in _LATER:
         raise FileRefused(f"{path}: {suffix} is not read by this version; save it as .jsonl, one JSON object per line")
     if suffix not in (".json", ".jsonl"):
-        raise FileRefused(f"{path}: the name must end in .json or .jsonl (or be - for JSONL on standard input)")
+        raise FileRefused(f"{path}: the name must end in .json or .jsonl (or be - for either on standard input)")
     try:
         data = Path(path).read_bytes()
     except OSError as exc:
@@ -170,6 +172,13 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _either(source: str, data: bytes) -> Iterator[Row | BadRow]:
+    """One JSON document, as programs print it for people, or one object on each line: its first line tells."""
+    first = data.removeprefix(_BOM).strip().partition(b"\n")[0].rstrip()
+    is_lines = first.startswith(b"{") and first.endswith(b"}")
+    return _lines(source, data) if is_lines else _document(source, data)
+
+
 def _lines(source: str, data: bytes) -> Iterator[Row | BadRow]:
     for number, line in enumerate(data.removeprefix(_BOM).split(b"\n"), 1):
         if line.strip():
@@ -180,22 +189,31 @@ def _row(source: str, number: int, line: bytes) -> Row | BadRow:
     try:
         value = strict_json.parse(line)
     except strict_json.JsonRefused as exc:
-        return BadRow(source, number, _reason(exc))
-    return Row(source, number, value) if isinstance(value, dict) else BadRow(source, number, _no_object(value))
+        return BadRow(source, number, reason=_reason(exc))
+    return _of_value(value, source, number)
 
 
 def _document(source: str, data: bytes) -> Iterator[Row | BadRow]:
     data = data.removeprefix(_BOM)
+    if not data.strip():
+        return
     try:
         value = strict_json.parse(data)
     except strict_json.JsonRefused as exc:
-        yield BadRow(source, _line_of(exc), _reason(exc))
+        yield BadRow(source, _line_of(exc), reason=_reason(exc))
         return
     if not isinstance(value, list):
-        yield Row(source, 1, value) if isinstance(value, dict) else BadRow(source, 1, _no_object(value))
+        yield _of_value(value, source, 1)
         return
-    for element, line in zip(value, _element_lines(data.decode(), len(value)), strict=True):
-        yield Row(source, line, element) if isinstance(element, dict) else BadRow(source, line, _no_object(element))
+    lines = _element_lines(data.decode(), len(value))
+    for index, (element, line) in enumerate(zip(value, lines, strict=True)):
+        yield _of_value(element, source, line, index)
+
+
+def _of_value(value: object, source: str, line: int, index: int | None = None) -> Row | BadRow:
+    if isinstance(value, dict):
+        return Row(source, line, index, value=value)
+    return BadRow(source, line, index, reason=_no_object(value))
 
 
 def _element_lines(text: str, n_elements: int) -> Iterator[int]:
@@ -220,12 +238,27 @@ def _line_of(refused: strict_json.JsonRefused) -> int:
 def _reason(refused: strict_json.JsonRefused) -> str:
     cause = refused.__cause__
     if isinstance(cause, json.JSONDecodeError):
-        return f"not JSON: {cause.msg[:1].lower()}{cause.msg[1:]} (column {cause.colno})"
+        return f"No es JSON: {_SYNTAX.get(cause.msg, 'sintaxis incorrecta')} (columna {cause.colno})."
     if isinstance(cause, UnicodeDecodeError):
-        return f"not UTF-8 (byte {cause.start})"
-    return f"JSON that is not taken: {refused}"
+        return f"No está en UTF-8 (byte {cause.start})."
+    return f"JSON que no se acepta: {refused}."
+
+
+_SYNTAX: Final = {
+    "Expecting value": "falta un valor",
+    "Expecting property name enclosed in double quotes": "falta un nombre entre comillas dobles",
+    "Expecting ':' delimiter": "faltan dos puntos después de un nombre",
+    "Expecting ',' delimiter": "falta una coma o el cierre",
+    "Illegal trailing comma before end of object": "sobra una coma al final del objeto",
+    "Illegal trailing comma before end of array": "sobra una coma al final de la lista",
+    "Extra data": "sobra texto después del valor",
+    "Unterminated string starting at": "un texto no tiene comillas de cierre",
+    "Invalid control character at": "un texto tiene un salto de línea u otro carácter de control",
+    "Invalid \\escape": "una barra invertida no forma un escape válido",
+    "Invalid \\uXXXX escape": "un escape \\u no tiene cuatro cifras",
+}
 
 
 def _no_object(value: object) -> str:
-    kinds = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}
-    return f"{kinds.get(type(value), 'a number')} where a JSON object is expected"
+    kinds = {list: "una lista", str: "un texto", bool: "true o false", type(None): "null"}
+    return f"Hay {kinds.get(type(value), 'un número')} donde se espera un objeto JSON."

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from jobs.registry import JOB_TYPES
+from schemas.event import ErrorDetail
 from schemas.example_payloads import example
-from tests.builders import a_bill
+from schemas.factus import BOGOTA
+from tests.builders import REMOVE, a_bill, changed
 from tests.unit.schemas.examples import EXAMPLES, Example
-from worker.operating.checking import Counts, Finding, check_rows, counts_of
+from worker.operating.checking import Checked, Counts, check_rows, counts_of
 from worker.operating.job_files import BadRow, Row
 
-TODAY = date(2026, 11, 30)
+NOW = datetime(2026, 11, 30, 12, tzinfo=BOGOTA)
 
 
-def errors(*values: dict[str, Any]) -> list[Finding]:
-    rows = [Row("f.jsonl", line, value) for line, value in enumerate(values, 1)]
-    return [finding for finding in check_rows(rows, "invoice.issue", today=TODAY) if finding.is_error]
+def a_row(value: dict[str, Any], line: int = 1) -> Row:
+    return Row("f", line, value=value)
+
+
+def check(*values: dict[str, Any], job_type: str = "invoice.issue", now: datetime = NOW) -> list[Checked]:
+    return check_rows([a_row(value, line) for line, value in enumerate(values, 1)], job_type, now=now)
+
+
+def errors(*values: dict[str, Any], **how: Any) -> list[tuple[str, ErrorDetail]]:
+    return [(one.row.place, error) for one in check(*values, **how) for error in one.errors]
 
 
 def test_good_bills_have_no_errors() -> None:
@@ -28,38 +37,45 @@ def test_good_bills_have_no_errors() -> None:
 
 def test_errors_name_place_field_and_rule() -> None:
     found = errors(a_bill(), a_bill() | {"descuento": "1"})
-    assert [(one.place, one.detail.field, one.detail.rule) for one in found] == [("f.jsonl:2", "descuento", "GEN-002")]
+    assert [(place, one.field, one.rule) for place, one in found] == [("f:2", "descuento", "GEN-002")]
 
 
 def test_envelopes_are_judged_too() -> None:
     found = errors({"type": "invoice.issue", "payload": a_bill(), "prio": 1}, {"type": "x.y", "payload": a_bill()})
-    assert [one.detail.field for one in found] == ["envelope.prio", "envelope.type"]
+    assert [one.field for _, one in found] == ["envelope.prio", "envelope.type"]
 
 
 def test_unreadable_line_is_an_error_among_others() -> None:
-    found = check_rows([BadRow("f", 3, "not JSON")], "invoice.issue", today=TODAY)
-    assert [(one.place, one.is_error, one.detail.message) for one in found] == [("f:3", True, "not JSON")]
+    (found,) = check_rows([BadRow("f", 3, reason="No es JSON.")], "invoice.issue", now=NOW)
+    assert [(found.row.place, one.message) for one in found.errors] == [("f:3", "No es JSON.")]
+
+
+def test_warnings_stand_beside_errors() -> None:
+    """Or a file would be mended twice."""
+    bill = changed(a_bill(), {"customer.dv": REMOVE}) | {"descuento": "1"}
+    (found,) = check(bill)
+    assert [one.rule for one in found.errors] == ["GEN-002"]
+    assert [one.rule for one in found.warnings] == ["CUS-007"]
 
 
 def test_reference_with_two_contents_is_doubtful() -> None:
     """In one account the second would be refused; here nobody knows the accounts, so it is a warning."""
-    rows = [Row("f", 1, a_bill()), Row("f", 2, a_bill(observation="otra")), Row("f", 3, a_bill())]
-    found = [one for one in check_rows(rows, "invoice.issue", today=TODAY) if one.detail.code == "reference.conflict"]
-    assert [(one.line, one.is_error) for one in found] == [(2, False)]
+    found = check(a_bill(), a_bill(observation="otra"), a_bill())
+    assert [[one.code for one in row.warnings] for row in found] == [[], ["reference.conflict"], []]
+    assert not any(row.errors for row in found)
 
 
 @pytest.mark.parametrize("name", sorted(JOB_TYPES))
 def test_every_job_type_is_checked_bare_and_in_an_envelope(name: str) -> None:
-    good = [Row("f", 1, example(name)), Row("f", 2, {"type": name, "account": "acme", "payload": example(name)})]
-    assert [one for one in check_rows(good, name, today=TODAY) if one.is_error] == []
-    bad = [Row("f", 1, example(name) | {"sobra": 1})]
-    assert [one.detail.field for one in check_rows(bad, name, today=TODAY)] == ["sobra"]
+    good = [example(name), {"type": name, "account": "acme", "payload": example(name)}]
+    assert errors(*good, job_type=name) == []
+    assert [one.field for _, one in errors(example(name) | {"sobra": 1}, job_type=name)] == ["sobra"]
 
 
 @pytest.mark.parametrize("body", [one for one in EXAMPLES if one.is_balanced], ids=lambda one: one.name)
 def test_official_bodies_pass_under_their_type(body: Example) -> None:
-    found = check_rows([Row("f", 1, body.payload)], f"{body.family}.issue", today=date(2026, 9, 15))
-    assert [one for one in found if one.is_error] == []
+    day = datetime(2026, 9, 15, 12, tzinfo=BOGOTA)
+    assert errors(body.payload, job_type=f"{body.family}.issue", now=day) == []
 
 
 @pytest.mark.parametrize(
@@ -73,32 +89,48 @@ def test_official_bodies_pass_under_their_type(body: Example) -> None:
 def test_options_that_the_job_cannot_have_are_doubtful(
     type_: str, options: dict[str, Any], field: str, word: str
 ) -> None:
-    rows = [Row("f", 1, {"type": type_, "options": options, "payload": example(type_)})]
-    (found,) = check_rows(rows, "invoice.issue", today=TODAY)
-    told = found.detail
-    assert (found.is_error, told.code, told.field) == (False, "option.unavailable", f"envelope.options.{field}")
-    assert word in told.message
+    (found,) = check({"type": type_, "options": options, "payload": example(type_)})
+    (warning,) = found.warnings
+    assert (found.errors, warning.code, warning.field) == ((), "option.unavailable", f"envelope.options.{field}")
+    assert word in warning.message
 
 
 def test_an_option_that_does_not_exist_is_an_error() -> None:
     found = errors({"type": "invoice.issue", "options": {"archive": ["html"]}, "payload": a_bill()})
-    assert [one.detail.field for one in found] == ["envelope.options.archive.0"]
+    assert [one.field for _, one in found] == ["envelope.options.archive.0"]
 
 
 def test_id_with_two_contents_is_doubtful() -> None:
     email = {"type": "invoice.email", "id": "same", "payload": {"number": "A", "email": "a@b.co"}}
-    rows = [
-        Row("f", 1, email),
-        Row("f", 2, email),
-        Row("f", 3, {**email, "payload": {"number": "B", "email": "a@b.co"}}),
-    ]
-    found = check_rows(rows, "invoice.issue", today=TODAY)
-    assert [(one.line, one.detail.field, one.is_error) for one in found] == [(3, "envelope.id", False)]
+    found = check(email, email, {**email, "payload": {"number": "B", "email": "a@b.co"}})
+    assert [[one.field for one in row.warnings] for row in found] == [[], [], ["envelope.id"]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "field"),
+    [
+        ({"issue_on": "2026-11-29"}, "date.missed", "issue_on"),
+        ({"expires_at": "2026-11-30T11:59:00-05:00"}, "job.expired", "expires_at"),
+        ({"issue_on": "2026-12-02", "expires_at": "2026-12-01T00:00:00-05:00"}, "job.expired", "expires_at"),
+        ({"issue_on": "2026-12-02", "not_before": "2026-12-03T00:00:00-05:00"}, "date.missed", "issue_on"),
+    ],
+)
+def test_a_job_that_can_only_be_late_is_wrong(fields: dict[str, str], code: str, field: str) -> None:
+    ((_, error),) = errors({"type": "invoice.issue", "payload": a_bill(), **fields})
+    assert (error.code, error.field) == (code, f"envelope.{field}")
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"issue_on": "2026-11-30"}, {"issue_on": "2026-12-24", "expires_at": "2026-12-24T09:00:00-05:00"}]
+)
+def test_a_job_that_can_be_in_time_is_fine(fields: dict[str, str]) -> None:
+    assert errors({"type": "invoice.issue", "payload": a_bill(), **fields}) == []
 
 
 def test_each_job_counts_once_by_the_worst_of_it() -> None:
     warned = {"type": "invoice.issue", "options": {"track_radian": True}, "payload": a_bill(reference_code="W")}
     wrong = a_bill(reference_code="E") | {"a": 1, "b": 2}
-    rows = [Row("f", n, value) for n, value in enumerate((a_bill(), warned, wrong), 1)]
-    found = check_rows([*rows, BadRow("f", 4, "not JSON")], "invoice.issue", today=TODAY)
-    assert counts_of(found, 4) == Counts(4, n_fine=1, n_warned=1, n_wrong=2)
+    same_line = [Row("f", 1, n, value=value) for n, value in enumerate((a_bill(), warned, wrong, wrong))]
+    found = check_rows([*same_line, BadRow("f", 4, reason="No es JSON.")], "invoice.issue", now=NOW)
+    assert counts_of(found) == Counts(5, n_fine=1, n_warned=1, n_wrong=3)
+    assert found[3].row.place == "f:1[3]"

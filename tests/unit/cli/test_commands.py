@@ -65,6 +65,7 @@ def test_check_tells_errors_by_line_and_fails(tmp_path: Path) -> None:
     assert error == {
         "source": str(path),
         "line": 2,
+        "index": None,
         "reference": "ERP-2026-000123",
         "code": "payload.invalid",
         "field": "descuento",
@@ -122,7 +123,7 @@ def test_broken_file_is_named_and_nothing_is_pushed(tmp_path: Path) -> None:
     path.write_text('{"a": 1}\n{broken\n', encoding="utf-8")
     done = run("submit", str(path))
     assert done.exit_code == 2
-    assert f"{path}:2: not JSON" in done.output
+    assert f"{path}:2: No es JSON" in done.output
     assert "Nothing was pushed" in done.output
 
 

@@ -30,21 +30,37 @@ def test_jsonl_skips_blank_lines_and_keeps_numbers(tmp_path: Path) -> None:
     assert [(row.line, row.value) for row in found if isinstance(row, Row)] == [(1, {"a": 1}), (3, {"a": 2})]
 
 
-def test_standard_input_is_jsonl() -> None:
-    found = list(read_rows("-", io.BytesIO(b'{"a": 1}\n{"a": 2}\n')))
-    assert [row.place for row in found] == ["<stdin>:1", "<stdin>:2"]
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        (b'{"a": 1}\n{"a": 2}\n', ["<stdin>:1", "<stdin>:2"]),
+        (b'\xef\xbb\xbf\n{"a": 1}\n{"a": }\n', ["<stdin>:2", "<stdin>:3"]),
+        (b'{\n  "a": 1\n}\n', ["<stdin>:1"]),
+        (b'[{"a": 1},\n {"a": 2}]', ["<stdin>:1[0]", "<stdin>:2[1]"]),
+        (b'{\n  "a": 1,\n  "b": }\n', ["<stdin>:3"]),
+        (b" \n", []),
+    ],
+)
+def test_standard_input_is_one_document_or_lines(text: bytes, places: list[str]) -> None:
+    """What a program pretty-prints into the pipe is one job, and one fault where it is broken."""
+    assert [row.place for row in read_rows("-", io.BytesIO(text))] == places
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_an_empty_file_holds_no_job(tmp_path: Path, name: str) -> None:
+    assert rows_of(tmp_path / name, "\ufeff\n ") == []
 
 
 @pytest.mark.parametrize(
     ("name", "content", "place", "word"),
     [
-        ("a.jsonl", '{"a": 1}\n{"a": }\n', "a.jsonl:2", "not JSON"),
-        ("a.json", '{\n "a": 1,\n "b": }', "a.json:3", "not JSON"),
+        ("a.jsonl", '{"a": 1}\n{"a": }\n', "a.jsonl:2", "No es JSON: falta un valor"),
+        ("a.json", '{\n "a": 1,\n "b": }', "a.json:3", "No es JSON: falta un valor"),
         ("a.json", '{"a": NaN}', "a.json:1", "NaN"),
         ("a.jsonl", '{"a": 1, "a": 2}', "a.jsonl:1", "clave repetida"),
-        ("a.json", "[1]", "a.json:1", "a number where"),
-        ("a.jsonl", '"text"', "a.jsonl:1", "a text where"),
-        ("a.jsonl", b'{"a": "\xff"}', "a.jsonl:1", "not UTF-8"),
+        ("a.json", "[1]", "a.json:1[0]", "un número donde"),
+        ("a.jsonl", '"text"', "a.jsonl:1", "un texto donde"),
+        ("a.jsonl", b'{"a": "\xff"}', "a.jsonl:1", "No está en UTF-8"),
     ],
 )
 def test_bad_content_names_file_and_line(
@@ -71,8 +87,8 @@ def test_what_an_envelope_says_stands() -> None:
 
 
 def test_batch_size_counts_the_members() -> None:
-    rows = [Row("f", n, {"reference_code": f"R{n}"}) for n in (1, 2)]
-    rows.append(Row("f", 3, {"type": "invoice.issue", "batch": "own", "payload": {}}))
+    rows = [Row("f", n, value={"reference_code": f"R{n}"}) for n in (1, 2)]
+    rows.append(Row("f", 3, value={"type": "invoice.issue", "batch": "own", "payload": {}}))
     pushed = [json.loads(job.text) for job in jobs_of(rows, Defaults(batch="b"), "p")]
     assert [(job["batch"], job.get("batch_size")) for job in pushed] == [("b", 2), ("b", 2), ("own", None)]
 
@@ -87,11 +103,11 @@ def test_ids_are_given_where_none_is_and_amounts_stay_exact(tmp_path: Path) -> N
 def test_values_of_wrong_kinds_do_not_stop_reading() -> None:
     """What is wrong with an envelope is the intake's word, not the reader's."""
     strange: dict[str, Any] = {"id": 7, "account": [], "payload": "x"}
-    job = jobs_of([Row("f", 1, strange)], Defaults(), "run")[0]
+    job = jobs_of([Row("f", 1, value=strange)], Defaults(), "run")[0]
     assert (job.id, job.account, job.reference) == (None, None, "")
 
 
 def test_calls_are_known_by_the_number_that_they_are_about() -> None:
-    rows = [Row("f", 1, {"number": "SETP1"}), Row("f", 2, {"type": "company.get", "payload": {}})]
+    rows = [Row("f", 1, value={"number": "SETP1"}), Row("f", 2, value={"type": "company.get", "payload": {}})]
     jobs = jobs_of(rows, Defaults(type="invoice.get"), "p")
     assert [(job.type, job.reference) for job in jobs] == [("invoice.get", "SETP1"), ("company.get", "")]

@@ -1,0 +1,65 @@
+"""
+The day that a document carries: Factus dates it when it is sent, and some rules look at that day.
+
+A job is judged as of the first day on which it may go out. One that goes out later, because it waited for its turn,
+for Factus or for a person, is judged again as of the day of its sending (business rule STA-011). Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from jobs.outcomes import Final
+from schemas import strict_json
+from schemas.factus import BOGOTA
+from schemas.family import Family as Payload
+from schemas.preflight import examine
+from schemas.records import JobRecord
+
+
+def day_bounds_ms(day: str, zone: ZoneInfo) -> tuple[int, int]:
+    """First ms of a day and first ms after it, in the account's zone."""
+    midnight = datetime.combine(datetime.fromisoformat(day).date(), time.min, tzinfo=zone)
+    following = datetime.combine(midnight.date() + timedelta(days=1), time.min, tzinfo=zone)
+    return int(midnight.timestamp() * 1000), int(following.timestamp() * 1000)
+
+
+def window_ms(record: JobRecord, zone: ZoneInfo) -> tuple[int, int]:
+    """The first instant at which a job may be begun, and the first at which it no longer may; 0 for unbounded."""
+    if not record.issue_on:
+        return record.start_at, record.expires_at
+    day_starts_ms, day_ends_ms = day_bounds_ms(record.issue_on, zone)
+    ends = [end for end in (record.expires_at, day_ends_ms) if end]
+    return max(day_starts_ms, record.start_at), min(ends)
+
+
+def first_day(issue_on: str, start_at_ms: int, now_ms: int) -> date:
+    """The first day on which a job may be sent: the one that it must carry, or that of its ``not_before``, or today."""
+    return date.fromisoformat(issue_on) if issue_on else _day_in_bogota(max(start_at_ms, now_ms))
+
+
+def judged_again(job: JobRecord, payload: Payload, now_ms: int) -> JobRecord | Final:
+    """
+    The job as of today: with the warnings that the day adds, or refused by a rule that held on the day it was judged.
+
+    What may be at Factus already is never refused: its fate is decided there.
+    """
+    today = _day_in_bogota(now_ms)
+    if not job.accepted_at or today == first_day(job.issue_on, job.start_at, job.accepted_at):
+        return job
+    found = examine(payload, strict_json.parse(job.payload), today=today)
+    if found.errors:
+        is_untouched = not (job.attempts or job.sent or job.pending_since)
+        text = f"Trabajo no enviado el {today}: {found.errors[0].message}"
+        return Final("refused", text, errors=found.errors) if is_untouched else job
+    known = strict_json.parse(job.warnings) if job.warnings else []
+    told = {(warning["rule"], warning["field"]) for warning in known}
+    fresh = [one.model_dump() for one in found.warnings if (one.rule, one.field) not in told]
+    return replace(job, warnings=strict_json.dump([*known, *fresh])) if fresh else job
+
+
+def _day_in_bogota(at_ms: int) -> date:
+    # The rules follow Factus's own calendar, whatever the account's.
+    return datetime.fromtimestamp(at_ms / 1000, BOGOTA).date()
