@@ -38,6 +38,8 @@ class Family:
     operation: Operation | None = None
     adapt: Callable[[Node], Node] | None = None
     """Puts a payload that Factus documents in two forms into the one that its API takes, before anything else."""
+    alone: tuple[str, ...] = ()
+    """Keys from the root to a list whose one element may stand without it; empty when there is none."""
     _plans: dict[str | None, Plan] = field(default_factory=dict)
 
     @classmethod
@@ -50,8 +52,10 @@ class Family:
         party: tuple[str, ...] = (),
         operation: Operation | None = None,
         adapt: Callable[[Node], Node] | None = None,
+        alone: tuple[str, ...] = (),
     ) -> Family:
-        return cls(name, shape_of(model), tuple(chain.from_iterable(books)), arithmetic, party, operation, adapt)
+        rules = tuple(chain.from_iterable(books))
+        return cls(name, shape_of(model), rules, arithmetic, party, operation, adapt, alone)
 
     @property
     def rules(self) -> tuple[Rule, ...]:

@@ -181,6 +181,7 @@ def part(
     optional: bool = False,
     bad: str | None = None,
     missing: str = "GEN-004",
+    may_stand_alone: bool = False,
     **constraints: Any,
 ) -> Any:
     """
@@ -192,11 +193,15 @@ def part(
         optional: May be left out. It may never be null.
         bad: The rule that a value of the wrong form or outside its table breaks; by its kind when not given.
         missing: The rule that its absence breaks.
+        may_stand_alone: Of a list: its one element is taken without the list around it (``Family.alone``).
         constraints: Passed on to pydantic's ``Field``.
     """
 
     def describe(schema: dict[str, Any]) -> None:
         schema.pop("default", None)
+        if may_stand_alone:
+            rows = {name: schema.pop(name) for name in ("type", "items", "minItems", "maxItems") if name in schema}
+            schema["anyOf"] = [rows, rows["items"]]
 
     default: Any = None if optional else ...
     info: Any = Field(default, title=label, description=about, json_schema_extra=describe, **constraints)

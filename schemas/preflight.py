@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import localcontext
 from typing import Any, Final
@@ -35,7 +35,7 @@ from schemas import messages, money
 from schemas.amounts import PAYROLL, SALE
 from schemas.documents.bill import Bill
 from schemas.documents.notes import CreditNote, DebitNote
-from schemas.documents.payroll import Payroll, PayrollAdjustment, with_fund_rows
+from schemas.documents.payroll import Payroll, PayrollAdjustment
 from schemas.documents.support import AdjustmentNote, SupportDocument
 from schemas.event import ErrorDetail
 from schemas.family import Family, Operation
@@ -171,7 +171,8 @@ FAMILIES: Final[Mapping[str, Family]] = {
             PAYROLL_BOOKS,
             arithmetic=PAYROLL,
             party=("worker", "identification_number"),
-            adapt=with_fund_rows,
+            # Its table calls the fund an object; integrators were told that it has to be a list (PAY-028).
+            alone=("deductions", "dedu"),
         ),
         Family.of(
             "payroll_adjustment",
@@ -209,6 +210,36 @@ def examine(family: Family, payload: object, *, today: date) -> Preflight:
     """
     if type(payload) is not dict:
         return _refused([messages.not_an_object()], "")
+    if family.alone and (listed := _with_list(payload, family.alone)):
+        return _as_written(_examine(family, listed, today), ".".join(family.alone))
+    return _examine(family, payload, today)
+
+
+def _with_list(payload: Node, path: tuple[str, ...]) -> Node | None:
+    """The payload with a list around the object at a path; None when no object with data stands there."""
+    key, *below = path
+    child = payload.get(key)
+    if type(child) is not dict or not child:
+        return None
+    found = _with_list(child, tuple(below)) if below else [child]
+    return {**payload, key: found} if found else None
+
+
+def _as_written(found: Preflight, at: str) -> Preflight:
+    """What was found, told of the object that the producer wrote and not of the list that we put around it."""
+
+    def renamed(details: tuple[ErrorDetail, ...]) -> tuple[ErrorDetail, ...]:
+        return tuple(
+            one.model_copy(update={"field": at + one.field.removeprefix(f"{at}.0")})
+            if one.field and one.field.startswith(f"{at}.0")
+            else one
+            for one in details
+        )
+
+    return replace(found, errors=renamed(found.errors), warnings=renamed(found.warnings))
+
+
+def _examine(family: Family, payload: Node, today: date) -> Preflight:
     reference = readable_reference(payload.get("reference_code"))
     if family.adapt is not None:
         payload = family.adapt(payload)

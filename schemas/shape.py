@@ -166,6 +166,8 @@ def _reader(it: FieldShape) -> Reader | None:
             return _whole_reader(it, it.kind)
         case Kind(name="code", table=str() as table):
             return _code_reader(it, table, it.kind.codes)
+        case Kind(name="codes"):
+            return _codes_reader(it)
         case Kind(name="text", is_nullable=True):
             return _read_nullable
         case Kind(name="date"):
@@ -247,6 +249,15 @@ def _code_reader(it: FieldShape, table: str, known: frozenset[str]) -> Reader:
             return value
         walk.faults.append(messages.bad_code(it.bad, it.key, it.label, dotted((at, it.key)), value, table))
         return _ABSENT
+
+    return read
+
+
+def _codes_reader(it: FieldShape) -> Reader:
+    def read(value: Any, at: Place, walk: Walk) -> Any:
+        if not value:
+            walk.faults.append(messages.empty_list(it.empty, it.key, it.label, dotted((at, it.key)), Level.WARNING))
+        return value
 
     return read
 

@@ -38,6 +38,7 @@ from schemas.rules.calls import (
     COMPANY,
     CONSECUTIVE,
     EVENT,
+    FILTERS,
     LOGO,
     MAIL,
     NAMED,
@@ -67,23 +68,23 @@ ONE_DOCUMENT: Final = checked("one_document", OneDocument, NAMED)
 EMAIL: Final = checked("email", Email, NAMED, MAIL)
 BY_REFERENCE: Final = checked("by_reference", ByReference)
 ACCEPT: Final = checked("accept", Accept, PERSON)
-DOCUMENT_LIST: Final = checked("document_list", DocumentList)
+DOCUMENT_LIST: Final = checked("document_list", DocumentList, FILTERS)
 PAYROLL_LIST: Final = checked("payroll_list", PayrollList)
 
 ACCOUNT_PAYLOADS: Final[Mapping[str, Family]] = {
     row.name: row
     for row in (
         checked("reception.upload", UploadReceived, RECEIVED),
-        checked("reception.list", ReceptionList),
+        checked("reception.list", ReceptionList, FILTERS),
         checked("reception.emit_event", EmitEvent, PERSON, EVENT, RECORD),
-        checked("numbering_range.list", RangeList),
+        checked("numbering_range.list", RangeList, FILTERS),
         checked("numbering_range.get", OneRange, RECORD),
         checked("numbering_range.create", RangeCreate, RANGE, RESOLUTION, CONSECUTIVE),
         checked("numbering_range.update", RangeUpdate, RECORD, CONSECUTIVE),
         checked("numbering_range.set_status", RangeStatus, RECORD),
         checked("numbering_range.delete", OneRange, RECORD),
         checked("numbering_range.software", Nothing),
-        checked("payroll_numbering_range.list", PayrollRangeList),
+        checked("payroll_numbering_range.list", PayrollRangeList, FILTERS),
         checked("payroll_numbering_range.get", OneRange, RECORD),
         checked("payroll_numbering_range.create", PayrollRangeCreate, RANGE, CONSECUTIVE),
         checked("payroll_numbering_range.update", RangeUpdate, RECORD, CONSECUTIVE),

@@ -5,7 +5,7 @@ The bodies of ``POST /v2/payrolls`` (nómina electrónica) and of ``POST /v2/adj
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from schemas.documents.parties import MunicipalityCode
 from schemas.documents.payroll_concepts import Accruals, Deductions
@@ -121,15 +121,3 @@ class PayrollAdjustment(Referenced):
     numbering_range_id: NumberText = part(
         "rango de numeración de nómina", "ULID; required with more than one active range", optional=True, bad="RNG-005"
     )
-
-
-def with_fund_rows(payload: dict[str, Any]) -> dict[str, Any]:
-    """
-    Make the fund's one object the list of one that the API demands.
-
-    Its table calls ``deductions.dedu`` an object; integrators were told that it has to be a list (PAY-028).
-    """
-    deductions = payload.get("deductions")
-    if type(deductions) is not dict or type(deductions.get("dedu")) is not dict or not deductions["dedu"]:
-        return payload
-    return {**payload, "deductions": {**deductions, "dedu": [deductions["dedu"]]}}

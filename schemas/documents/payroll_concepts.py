@@ -18,8 +18,8 @@ _AMOUNT = "valor del concepto"
 _PERCENTAGE = "porcentaje del concepto"
 
 
-def _rows(label: str, about: str, bad: str) -> Any:
-    return part(label, about, optional=True, bad=bad, min_length=1, max_length=1_000)
+def _rows(label: str, about: str, bad: str, *, may_stand_alone: bool = False) -> Any:
+    return part(label, about, optional=True, bad=bad, may_stand_alone=may_stand_alone, min_length=1, max_length=1_000)
 
 
 def _type(about: str, rule: str) -> Any:
@@ -243,7 +243,7 @@ class Deductions(Concept):
 
     salu: Contribution = part("salud", "Health", bad="PAY-029", missing="PAY-026")
     pens: Contribution = part("pensión", "Pension", bad="PAY-029", missing="PAY-026")
-    dedu: list[Fund] = _rows("fondo de solidaridad", "Solidarity fund", "PAY-028")
+    dedu: list[Fund] = _rows("fondo de solidaridad", "Solidarity fund", "PAY-028", may_stand_alone=True)
     sind: list[UnionDue] = _rows("sindicatos", "Unions", "PAY-029")
     sanc: list[Sanction] = _rows("sanciones", "Sanctions", "PAY-029")
     libr: list[Loan] = _rows("libranzas", "Loans paid off by the employer", "PAY-029")

@@ -20,6 +20,12 @@ _EVENTS: Final = ("030", "031", "032", "033")
 _CUFE: Final = re.compile("[0-9A-Fa-f]{96}")
 _RECORD: Final = re.compile("(?=.*[0-9])[0-9A-Za-z-]{1,64}")
 _CONSECUTIVE: Final = re.compile("[0-9]{1,15}")
+_SWITCHES: Final = {
+    "status": ("0", "1"),
+    "completed_events": ("0", "1"),
+    "is_active": ("0", "1"),
+    "is_enabled": ("false", "true"),
+}
 _WITH_RESOLUTION: Final = frozenset({"21", "24", "30"})
 
 NAMED = RuleBook.about("")
@@ -36,6 +42,7 @@ RECORD = RuleBook.about("")
 COMPANY = RuleBook.about("")
 LOGO = RuleBook.about("")
 CATALOG = RuleBook.about("")
+FILTERS = RuleBook.about("filters")
 
 
 @NAMED.error("CALL-001", _OURS)
@@ -122,6 +129,15 @@ def consecutive_is_a_number(root: Node, document: Document) -> Findings:
     if _CONSECUTIVE.fullmatch(root.get("current", "1")):
         return FINE
     return say("current", 'El consecutivo ("current") es un número entero, sin prefijo ni separadores.')
+
+
+@FILTERS.error("CALL-015", "D")
+def switches_are_on_or_off(filters: Node, document: Document) -> Findings:
+    return [
+        Said(key, f'El filtro "{key}" es {off} o {on}.')
+        for key, (off, on) in _SWITCHES.items()
+        if filters.get(key, on) not in (off, on)
+    ]
 
 
 @COMPANY.error("CALL-009", "D")

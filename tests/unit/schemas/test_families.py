@@ -187,6 +187,12 @@ def test_fund_as_one_object_goes_out_as_a_list() -> None:
     assert (one.fingerprint, one.total) == (listed.fingerprint, listed.total)
 
 
+def test_faults_of_the_fund_are_told_as_it_was_written() -> None:
+    row = {"percentage": "0.50", "amount": "x", "deduction_type_code": "1"}
+    for fund, field in ((row, "deductions.dedu.amount"), ([row], "deductions.dedu.0.amount")):
+        assert [error.field for error in verdict("payroll", {"deductions.dedu": fund}).errors] == [field]
+
+
 @pytest.mark.parametrize("family", ["invoice", "credit_note", "adjustment_note", "payroll"])
 def test_null_observation_is_none(family: str) -> None:
     """The tables allow it; it goes out as no key."""
