@@ -47,6 +47,8 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
         click.echo(json_text(_document(checked, counts)))
     else:
         _show(checked, counts)
+        if any(one.errors and one.is_bare for one in checked):
+            click.echo(f"Bare payloads were checked as {job_type}; --type names another.")
     if counts.n_wrong:
         raise click.exceptions.Exit(1)
 

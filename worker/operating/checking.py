@@ -18,7 +18,7 @@ from schemas.envelope import Remains
 from schemas.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
-from worker.operating.job_files import BadRow, Defaults, Row, fill
+from worker.operating.job_files import BadRow, Defaults, Row, fill, is_envelope
 
 _ENTRY: Final = "0-1"
 """Stands for the id that Redis gives: nothing that is told depends on it."""
@@ -32,6 +32,11 @@ class Checked:
     reference: str
     errors: tuple[ErrorDetail, ...]
     warnings: tuple[ErrorDetail, ...] = ()
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is a payload alone, of the type that the caller named."""
+        return isinstance(self.row, Row) and not is_envelope(self.row.value)
 
 
 @dataclass(frozen=True, slots=True)

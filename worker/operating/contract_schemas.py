@@ -74,15 +74,26 @@ def components() -> dict[str, Any]:
     """All schemas, the parts that models are made of included, as ``components/schemas`` of the document."""
     pairs = [*all_models().values()]
     _, found = models_json_schema(pairs, ref_template="#/components/schemas/{model}", schema_generator=_Plain)
-    return dict(sorted(found["$defs"].items()))
+    return {name: _narrowed(name, schema) for name, schema in sorted(found["$defs"].items())}
 
 
 def schema_files() -> dict[str, dict[str, Any]]:
     """Each model's schema with all that it refers to, by the name of its file."""
     return {
-        f"{name}.json": {"$schema": DIALECT, **model.model_json_schema(mode=mode, schema_generator=_Plain)}
+        f"{name}.json": {
+            "$schema": DIALECT,
+            **_narrowed(name, model.model_json_schema(mode=mode, schema_generator=_Plain)),
+        }
         for name, (model, mode) in all_models().items()
     }
+
+
+def _narrowed(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The envelope with the job types that there are; its model lies below the registry and cannot know them."""
+    if name != Envelope.__name__:
+        return schema
+    properties = schema["properties"]
+    return {**schema, "properties": {**properties, "type": {**properties["type"], "enum": [*JOB_TYPES]}}}
 
 
 def job_schema(job_type: str) -> dict[str, Any]:

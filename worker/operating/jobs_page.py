@@ -61,8 +61,8 @@ when DIAN takes its time, `X.archived` after it when `options.archive` asked for
 _DOCUMENTS: Final = """\
 ## Working with documents
 
-These are the same for every family that has them. `X` is the family; examples are those of the first. A document is
-named by its `number` or by its `reference_code`, never by both.
+These are the same for every family that has them. `X` is the family; the whole example is that of the first. A
+document is named by its `number` or by its `reference_code`, never by both.
 """
 
 _ACCOUNT: Final = """\
@@ -164,11 +164,17 @@ def _call_section(section: Section, events: dict[str, Event], schemas: dict[str,
     assert model is not None  # whatever is completed has data
     is_shared = len(section.names) > 2
     lines = [f"### {_title(section)}", f"For {codes(section.names)}." if is_shared else "", section.note.does]
-    lines += [payload_table(schemas[file], is_deep=True), json_block(envelope(first))]
+    lines += [payload_table(schemas[file], is_deep=True), json_block(envelope(first)), _payloads(section.names[1:])]
     lines.append(f"`data` of `{'X.' + JOB_TYPES[first].verb if is_shared else first}.completed`:")
     lines += [data_table(schemas[f"{model.__name__}.json"]), json_block(events[f"{first}.completed"].data)]
     lines += _fate(section.note)
     return "\n\n".join(line for line in lines if line)
+
+
+def _payloads(names: tuple[str, ...]) -> str:
+    """A payload of each job type that shares the section of another."""
+    rows = [[f"`{name}`", f"`{json.dumps(envelope(name)['payload'], ensure_ascii=False)}`"] for name in names]
+    return table(("also", "payload"), rows) if rows else ""
 
 
 def _title(section: Section) -> str:

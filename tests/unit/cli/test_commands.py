@@ -74,6 +74,15 @@ def test_check_tells_errors_by_line_and_fails(tmp_path: Path) -> None:
     }
 
 
+def test_check_says_which_type_it_took_bare_payloads_for(tmp_path: Path) -> None:
+    path = tmp_path / "f.json"
+    path.write_text(json.dumps({"catalog": "municipalities", "query": "bogota"}), encoding="utf-8")
+    assert "checked as invoice.issue" in run("check", str(path)).output
+    assert "checked as" not in run("check", "--type", "catalog.search", str(path)).output
+    path.write_text(json.dumps({"type": "invoice.issue", "payload": {}}), encoding="utf-8")
+    assert "checked as" not in run("check", str(path)).output
+
+
 def test_check_says_how_many_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "f.json"
     warned = {"type": "invoice.issue", "options": {"track_radian": True}, "payload": a_bill(reference_code="W")}

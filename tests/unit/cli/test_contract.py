@@ -22,6 +22,7 @@ from worker.cli.group import cli
 from worker.operating.asyncapi import document
 from worker.operating.contract_messages import event_messages, job_messages
 from worker.operating.contract_schemas import data_model, payload_model
+from worker.operating.example_jobs import envelope
 from worker.operating.job_notes import ANY_TIME, REFUSALS, note_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -106,6 +107,20 @@ class TestNothingIsLeftOut:
         assert all(fields[name].get("description") for name in ("total", "cufe", "replayed", "factus"))
 
 
+class TestPage:
+    @pytest.mark.parametrize("name", JOB_TYPES)
+    def test_every_job_type_has_a_payload_to_copy(self, name: str) -> None:
+        page = (ROOT / "docs/jobs.md").read_text(encoding="utf-8")
+        payload = envelope(name)["payload"]
+        row = f"| `{name}` | `{json.dumps(payload, ensure_ascii=False)}` |"
+        blocks = [json.loads(block) for block in re.findall(r"```json\n(.+?)\n```", page, re.DOTALL)]
+        assert row in page or {"type": name, "payload": payload} in [_only(one, "type", "payload") for one in blocks]
+
+
+def _only(value: Any, *names: str) -> dict[str, Any]:
+    return {name: value[name] for name in names if name in value} if isinstance(value, dict) else {}
+
+
 class TestErrorCodes:
     def test_what_the_code_says_stands_in_the_list(self) -> None:
         used = {code for path in sources() for code in codes_in(path)}
@@ -145,6 +160,10 @@ class TestCommand:
             Draft202012Validator.check_schema(schema)
             references = re.findall(r'"\$ref": "#/\$defs/([^"]+)"', path.read_text(encoding="utf-8"))
             assert {*references} <= schema.get("$defs", {}).keys()
+
+    def test_an_envelope_names_a_job_type_that_exists(self) -> None:
+        types = the_document()["components"]["schemas"]["Envelope"]["properties"]["type"]["enum"]
+        assert types == [*JOB_TYPES]
 
     def test_a_folder_that_is_none_fails(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
