@@ -165,6 +165,7 @@ def _launch(folder: Path, server_lock: BinaryIO, users: BinaryIO, wait_s: float)
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # From here on the server lives by itself: if we die before anybody knows of it, the next start adopts it.
         pass_fds=(server_lock.fileno(),),
         # Its own session: Ctrl-C in the terminal reaches the workers, which then still need the server to drain.
         start_new_session=True,

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -40,17 +41,26 @@ async def run_worker(settings: Settings, *, burst: bool = False) -> None:
         ConfigurationError: A setting cannot be used.
         ServiceError: Redis does not answer at the start.
     """
-    async with services(settings) as built:
-        await _greet(built)
-        stopping = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _stop_on_signal, stopping, number)
-        try:
+    # Around the services: from the moment that an embedded server may run until it has been left, no signal ends the
+    # process on the spot. One that comes while the server starts is heard when it answers.
+    with _stopping_on_signals() as stopping:
+        async with services(settings) as built:
+            await _greet(built)
             await run_tasks(built, stopping, burst=burst)
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set while the block lasts."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop_on_signal, stopping, number)
+    try:
+        yield stopping
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
 
 
 async def run_tasks(built: Services, stopping: asyncio.Event, *, burst: bool = False) -> None:

@@ -8,8 +8,12 @@ leave what the lost answer held in the group's pending list, where nobody looks 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -30,6 +34,7 @@ EMBEDDED: Final = "embedded:"
 _TRIES: Final = 8
 _SOCKET_TIMEOUT_S: Final = 5.0
 _BLOCKING_TIMEOUT_S: Final = 30.0
+_CANCEL_AGAIN_S: Final = 0.5
 
 
 def _options(*, blocking: bool) -> dict[str, Any]:
@@ -44,15 +49,59 @@ def _options(*, blocking: bool) -> dict[str, Any]:
 
 @asynccontextmanager
 async def server_url(url: str) -> AsyncIterator[str]:
-    """The address to connect to, with the embedded server running while the context is open."""
+    """
+    The address to connect to, with the embedded server running while the context is open.
+
+    A signal that ends the process stops the server first, if nobody else uses it (:func:`_leaving_in_order`).
+    """
     if not url.startswith(EMBEDDED):
         yield url
         return
-    server = embedded_redis.start(Path(url.removeprefix(EMBEDDED)))
+    with _leaving_in_order():
+        server = embedded_redis.start(Path(url.removeprefix(EMBEDDED)))
+        # No signal strikes between these lines: those that are listened to wait for the loop. What cannot be listened
+        # to (kill -9, or a second Ctrl-C, which Python raises on the spot) may leave the server running, here as
+        # anywhere. Nothing is lost by that: it holds its lock, whoever starts next in the folder adopts it with its
+        # data, and the last to leave stops it.
+        try:
+            yield server.url()
+        finally:
+            embedded_redis.stop(server)
+
+
+@contextmanager
+def _leaving_in_order() -> Iterator[None]:
+    """
+    SIGTERM and SIGINT cancel the task while the block lasts, and end the process after it, as they would have at once.
+
+    Where somebody listens to SIGTERM already (``run``, ``demo``) the end is theirs; outside of the main thread nobody
+    can listen.
+    """
+    is_taken = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    if is_taken or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    told: list[signal.Signals] = []
+
+    def cancel(number: signal.Signals) -> None:
+        told.append(number)
+        task.cancel()
+        # Again until it is heard: redis-py sends through asyncio.wait_for, which can swallow a cancellation on Python
+        # 3.11.
+        loop.call_later(_CANCEL_AGAIN_S, cancel, number)
+
+    numbers = [one for one in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(one) is not signal.SIG_IGN]
+    for number in numbers:
+        loop.add_signal_handler(number, cancel, number)
     try:
-        yield server.url()
+        yield
     finally:
-        embedded_redis.stop(server)
+        for number in numbers:
+            loop.remove_signal_handler(number)  # back to the default, which ends the process
+        if told:
+            os.kill(os.getpid(), told[0])
 
 
 def connect(url: str, *, blocking: bool = False) -> ArqRedis:

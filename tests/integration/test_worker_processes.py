@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
+import redis
 
 from tests.builders import a_bill, changed
 from tests.processes import SECRETS, plant, until
+from worker import embedded_redis
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -199,6 +204,74 @@ def test_without_a_server_it_says_so(works):
     works.env["FACTUS_REDIS_URL"] = "redis://127.0.0.1:1/0"
     assert works.start_worker().wait(60) == 1
     assert "Redis does not answer" in works.log_of(0)
+
+
+def is_left_alone(folder) -> bool:
+    """No server lives in the folder: it would hold its lock."""
+    with (folder / "server.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def started_on(works, folder, *arguments):
+    """A command that has just launched its embedded server: the server's socket is there, it need not answer yet."""
+    command = [sys.executable, "-m", "worker", *arguments]
+    with (works.folder / "command.log").open("wb") as log:
+        process = subprocess.Popen(command, env=works.env, cwd=works.folder, stdout=log, stderr=log)
+    works.workers.append(process)
+    until((folder / "valkey.sock").exists, timeout_s=20)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_embedded_server_comes_up_ends_both(works, number):
+    folder = works.folder / "own"
+    works.env["FACTUS_REDIS_URL"] = f"embedded:{folder}"
+    worker = started_on(works, folder, "run")
+    worker.send_signal(number)
+    assert worker.wait(20) == 0
+    assert is_left_alone(folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("moment", ["at once", "later"])
+def test_a_command_that_a_signal_ends_leaves_no_server_behind(works, number, moment):
+    """It ends as it would have without a server: by SIGTERM itself, or aborted."""
+    folder = works.folder / "own"
+    embedded_redis.stop(embedded_redis.start(folder))
+    works.env["FACTUS_REDIS_URL"] = f"embedded:{folder}"
+    command = started_on(works, folder, "results", "--follow")
+    if moment == "later":
+        until(lambda: is_answering(folder), timeout_s=10)
+    command.send_signal(number)
+    assert command.wait(20) == (-signal.SIGTERM if number == signal.SIGTERM else 1)
+    assert is_left_alone(folder)
+
+
+def is_answering(folder) -> bool:
+    client = redis.Redis(unix_socket_path=str(folder / "valkey.sock"))
+    try:
+        return any(found["cmd"] == "xread" for found in client.client_list())
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
+def test_a_command_that_a_signal_ends_leaves_the_server_to_who_uses_it(works):
+    folder = works.folder / "own"
+    server = embedded_redis.start(folder)
+    works.env["FACTUS_REDIS_URL"] = f"embedded:{folder}"
+    command = started_on(works, folder, "results", "--follow")
+    until(lambda: is_answering(folder), timeout_s=10)
+    command.terminate()
+    assert command.wait(20) == -signal.SIGTERM
+    assert redis.Redis.from_url(server.url()).ping()
+    embedded_redis.stop(server)
+    assert is_left_alone(folder)
 
 
 MOMENTS = {
