@@ -51,4 +51,8 @@ class ArchiveConflict(ArchiveError):
 
 
 class ArchiveUnavailable(ArchiveError):
-    """The storage failed or refused. The file may or may not be there; storing it again is safe."""
+    """
+    The storage failed or refused. The file may or may not be there; storing it again is safe.
+
+    Its text is Spanish, whole, and free of secrets: it ends up in events.
+    """

@@ -32,6 +32,7 @@ from uuid import uuid4
 
 from jobs.archiving import Stored
 from jobs.errors import ArchiveConflict, ArchiveUnavailable, ConfigurationError
+from worker.storage_reasons import reason
 
 # obstore is imported where it is used: 34 ms that no command without an archive should wait for.
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ _NAME: Final = re.compile(r"(?:[A-Za-z0-9_%~-][A-Za-z0-9._%~-]*/)*[A-Za-z0-9_%~-
 _S3: Final = re.compile(
     r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9])(?P<prefix>(?:/[A-Za-z0-9._=-]+)*)/?"
 )
-_OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
-_HTTP_STATUS: Final = re.compile(r"status(?: code)?: (\d{3})\b")
 _FOLDER_MODE: Final = 0o750
 _TIMEOUT: Final = timedelta(seconds=20)
 
@@ -89,7 +88,7 @@ class Archive:
             is_new = await self._shelf.create(name, content, content_type=content_type)
             held = content if is_new else await self._shelf.read(name)
         except _storage_errors() as exc:
-            raise ArchiveUnavailable(f"{uri} could not be stored: {_reason(exc)}") from exc
+            raise ArchiveUnavailable(f"No se pudo guardar {uri}: {reason(exc)}.") from exc
         if held != content:
             raise ArchiveConflict(_stored(uri, held))
         return _stored(uri, content)
@@ -245,17 +244,6 @@ def _storage_errors() -> tuple[type[Exception], ...]:
 
     # obstore raises Python's own for missing files, permissions and what a store cannot do.
     return (BaseError, OSError, NotImplementedError)
-
-
-def _reason(exc: Exception) -> str:
-    """What went wrong, without the storage's words: S3 repeats key ids and signed text in its refusals."""
-    if isinstance(exc, OSError) and exc.strerror:
-        return exc.strerror
-    if found := _OS_ERROR.search(str(exc)):
-        return os.strerror(int(found[1]))
-    if found := _HTTP_STATUS.search(str(exc)):
-        return f"HTTP {found[1]}"
-    return type(exc).__name__
 
 
 def _stored(uri: str, content: bytes) -> Stored:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -35,6 +37,7 @@ class SmallS3:
     objects: dict[str, bytes] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     refuse_with: int | None = None
+    is_silent: bool = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -44,6 +47,10 @@ class SmallS3:
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         key = unquote(urlsplit(target).path)
         self.requests.append((method, key, headers))
+        if self.is_silent:
+            await reader.read()  # until the other side gives up
+            writer.close()
+            return
         status, answer = self.answer(method, key, headers, body)
         writer.write(
             f'HTTP/1.1 {status} X\r\ncontent-length: {len(answer)}\r\netag: "1"\r\nconnection: close\r\n'
@@ -171,7 +178,8 @@ async def test_folder_that_cannot_be_made_and_then_can(tmp_path: Path) -> None:
     obstacle = tmp_path / "archive"
     obstacle.write_text("a file in its place")
     archive = open_archive(f"file://{obstacle}")
-    with pytest.raises(ArchiveUnavailable, match=f"file://{obstacle}/{NAME} could not be stored"):
+    wanted = f"No se pudo guardar file://{obstacle}/{NAME}: hay un archivo donde debe haber una carpeta"
+    with pytest.raises(ArchiveUnavailable, match=wanted):
         await put(archive)
     obstacle.unlink()
     await put(archive)
@@ -179,14 +187,14 @@ async def test_folder_that_cannot_be_made_and_then_can(tmp_path: Path) -> None:
 
 async def test_file_in_the_place_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "acme").write_text("")
-    with pytest.raises(ArchiveUnavailable, match="Not a directory"):
+    with pytest.raises(ArchiveUnavailable, match=r"hay un archivo donde debe haber una carpeta \(ENOTDIR\)"):
         await put(open_archive(f"file://{tmp_path}"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="no folder is closed to root; the others run it")
 async def test_folder_without_permission(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(ArchiveUnavailable, match="Permission denied"):
+    with pytest.raises(ArchiveUnavailable, match=r"no hay permiso para escribir ahí \(EACCES\)"):
         await put(open_archive(f"file://{tmp_path}"))
     tmp_path.chmod(0o700)
 
@@ -200,7 +208,7 @@ async def test_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Monk
     archive = open_archive(f"file://{tmp_path}")
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(ArchiveUnavailable, match="No space left on device"):
+        with pytest.raises(ArchiveUnavailable, match=r"el disco está lleno \(ENOSPC\)"):
             await put(archive)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     await put(archive)
@@ -291,13 +299,29 @@ async def test_refusal_is_told_without_the_words_of_the_storage(small_s3: SmallS
     small_s3.refuse_with = status
     with pytest.raises(ArchiveUnavailable) as failed:
         await put(open_archive("s3://bucket"))
-    assert str(failed.value) == f"s3://bucket/{NAME} could not be stored: HTTP {status}"
+    told = str(failed.value)
+    assert re.fullmatch(
+        rf"No se pudo guardar s3://bucket/{re.escape(NAME)}: el almacenamiento respondió HTTP {status}.*", told
+    )
+    assert "AKIATEST" not in told
 
 
 async def test_storage_that_is_not_there(monkeypatch: pytest.MonkeyPatch, small_s3: SmallS3) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(ArchiveUnavailable):
+    with pytest.raises(ArchiveUnavailable, match=r"el almacenamiento rechazó la conexión \(ECONNREFUSED\)"):
         await put(open_archive("s3://bucket"))
+
+
+async def test_storage_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, small_s3: SmallS3) -> None:
+    monkeypatch.setattr("worker.archive._TIMEOUT", timedelta(seconds=0.3))
+    small_s3.is_silent = True
+    with pytest.raises(ArchiveUnavailable, match="el almacenamiento no respondió a tiempo"):
+        await put(open_archive("s3://bucket"))
+
+
+async def test_name_that_is_too_long_for_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveUnavailable, match=r"el nombre es demasiado largo \(ENAMETOOLONG\)"):
+        await put(open_archive(f"file://{tmp_path}/{'x' * 300}"))
 
 
 # -- settings ----------------------------------------------------------------------------------------------------------
