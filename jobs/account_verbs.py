@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 from typing import Final as Constant
 
-from jobs.calls import Desk, data_of
+from jobs.calls import Desk, Stop, data_of
+from jobs.deciding import unavailable
 from jobs.families import segment
 from jobs.listing import pages, query, whole
 from jobs.outcomes import Ending, Final
@@ -82,9 +83,37 @@ async def create_range(desk: Desk) -> Ending:
 
 
 async def update_range(desk: Desk) -> Ending:
+    """
+    Set the next number of a range.
+
+    Documents move it on from there, so repeating it would move it back: what it was is written down first, and after
+    an unknown outcome what it is says whether it was done.
+    """
+    await desk.turn_to_change(_range_thing(desk))
+    wanted = int(desk.payload["current"])
+    if "from" not in desk.progress:
+        held = await _range(desk, is_look_up=True)
+        return desk.more({"from": _current_of(held)}, "Faltaba cambiar el consecutivo")
+    if desk.is_uncertain:
+        held = await _range(desk, is_look_up=True)
+        if _is_moved(_current_of(held), wanted, desk.progress["from"]):
+            return desk.completed("Consecutivo del rango actualizado.", {"factus": held})
     request = Request("PATCH", f"{_range_path(desk)}/current", body={"current": desk.payload["current"]})
-    body = await desk.write(request, when_unknown="again")
+    body = await desk.write(request, when_unknown="look")
     return desk.completed("Consecutivo del rango actualizado.", {"factus": data_of(body)})
+
+
+def _current_of(held: Mapping[str, Any]) -> int | None:
+    """The next number of a range; None where Factus says none that can be read."""
+    told = str(held.get("current", ""))
+    return int(told) if told.isascii() and told.isdecimal() else None
+
+
+def _is_moved(now: int | None, wanted: int, before: int | None) -> bool:
+    """Whether a range was set to a number, and maybe moved on from there by documents."""
+    if now is None or before is None:
+        return False
+    return now >= wanted if wanted >= before else wanted <= now < before
 
 
 async def set_range_status(desk: Desk) -> Ending:
@@ -93,20 +122,21 @@ async def set_range_status(desk: Desk) -> Ending:
 
     Factus has a toggle, which repeated undoes itself; so the range is read, and toggled only when it stands otherwise.
     """
+    await desk.turn_to_change(_range_thing(desk))
     wanted: bool = desk.payload["is_active"]
     held = await _range(desk, is_look_up=True)
-    if bool(held.get("is_active")) == wanted:
-        return _status(desk, held, wanted)
-    body = await desk.write(Request("PATCH", f"{_range_path(desk)}/toggle-status"), when_unknown="look")
-    return _status(desk, data_of(body), wanted)
-
-
-def _status(desk: Desk, held: Mapping[str, Any], wanted: bool) -> Ending:
+    if bool(held.get("is_active")) != wanted:
+        held = data_of(await desk.write(Request("PATCH", f"{_range_path(desk)}/toggle-status"), when_unknown="look"))
+    is_active = bool(held.get("is_active", wanted))
+    if is_active != wanted:
+        # Somebody else has toggled it between our look and our call.
+        raise Stop(desk.decide.again("job", unavailable("otro cambió el estado del rango al mismo tiempo"), ""))
     word = "activo" if wanted else "inactivo"
-    return desk.completed(f"El rango de numeración está {word}.", {"is_active": wanted, "factus": dict(held)})
+    return desk.completed(f"El rango de numeración está {word}.", {"is_active": is_active, "factus": dict(held)})
 
 
 async def delete_range(desk: Desk) -> Ending:
+    await desk.turn_to_change(_range_thing(desk))
     if desk.is_uncertain and not await _is_there(desk):
         return desk.completed("Rango de numeración eliminado.", {"deleted": True})
     await desk.write(Request("DELETE", _range_path(desk)), when_unknown="look")
@@ -123,7 +153,9 @@ def _is_range(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     names = {code, *(tables.name_of(table, code) for table in _RANGE_DOCUMENTS)}
     # A prefix may come back under a later resolution.
     is_resolution = wanted.get("resolution_number") in (None, row.get("resolution_number"))
-    return row.get("prefix") == wanted["prefix"] and row.get("document") in names and is_resolution
+    # A new range issues nothing before it is switched on: one that stands elsewhere is older than ours.
+    is_new = "current" not in wanted or _current_of(row) in (None, int(wanted["current"]))
+    return row.get("prefix") == wanted["prefix"] and row.get("document") in names and is_resolution and is_new
 
 
 def _ranges(desk: Desk) -> str:
@@ -132,6 +164,10 @@ def _ranges(desk: Desk) -> str:
 
 def _range_path(desk: Desk) -> str:
     return f"{_ranges(desk)}/{segment(str(desk.payload['numbering_range_id']))}"
+
+
+def _range_thing(desk: Desk) -> str:
+    return f"{desk.decide.job.family}/{desk.payload['numbering_range_id']}"
 
 
 async def _range(desk: Desk, *, is_look_up: bool = False) -> dict[str, Any]:
@@ -150,11 +186,13 @@ async def get_company(desk: Desk) -> Ending:
 
 
 async def update_company(desk: Desk) -> Ending:
+    await desk.turn_to_change("company")
     body = await desk.write(Request("PUT", "/v2/companies", body=dict(desk.payload)), when_unknown="again")
     return desk.completed("Datos de la empresa actualizados.", {"factus": data_of(body)})
 
 
 async def update_logo(desk: Desk) -> Ending:
+    await desk.turn_to_change("logo")
     content = base64.b64decode(desk.payload["image_base_64_encoded"])
     kind = "png" if content.startswith(b"\x89PNG") else "jpeg"
     upload = Upload("image", f"logo.{kind}", content, f"image/{kind}")

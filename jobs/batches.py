@@ -21,12 +21,17 @@ _SUCCESSES: Final = (".validated", ".completed")
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one final job adds to its batch; ``member`` empty when it has none."""
+    """
+    What one final job adds to its batch; ``member`` empty when it has none.
+
+    ``document`` names what ``cents`` are of: several jobs may have the same document, and its money counts once.
+    """
 
     member: str = ""
     cents: int = 0
     number: str = ""
     failure: str = ""
+    document: str = ""
 
 
 NO_TALLY: Final = Tally()
@@ -44,7 +49,8 @@ def tally_of(event: Event) -> Tally:
         total = data.get("total")
         cents = int(Decimal(total) * 100) if isinstance(total, str) else 0
         number = data.get("number")
-        return Tally(member, cents, number if isinstance(number, str) else "")
+        document = f"{event.type.removesuffix('.validated')}/{event.reference_code}"
+        return Tally(member, cents, number if isinstance(number, str) else "", document=document)
     first = event.errors[0] if event.errors else None
     failure = {
         "job_id": event.job_id,

@@ -20,7 +20,7 @@ from jobs import seen as s
 from jobs.deciding import ACCOUNT_PAUSE_S, Deciding, error, field_errors, unavailable
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import Again, Attempted, Block, Ending, Final, Sent
-from jobs.ports import Archive, Gateway
+from jobs.ports import Archive, Gateway, Line, Turn
 from jobs.requests import Request, get
 from schemas import strict_json
 from schemas.event import ErrorDetail
@@ -28,6 +28,8 @@ from schemas.factus import DocumentView
 
 _SHARED_FAILURES: Constant = 2
 """Failures of one job that pause all calls of the account; after them only the job itself steps aside."""
+
+_REMOVALS: Constant = frozenset(f"{family}.delete" for family in FAMILIES)
 
 WhenUnknown: TypeAlias = Literal["again", "look", "stop"]
 """What follows a write of unknown outcome: the same once more (harmless), a look before it, or an end."""
@@ -48,7 +50,7 @@ class CallDeciding(Deciding):
     def denied(self, kind: s.DeniedKind, reason: ErrorDetail, sent: Sent) -> Again:
         """A product or permission that is missing stops nobody else: issuing may well be allowed."""
         if kind in ("product", "permission"):
-            block = Block(self.job.family, reason, by_call=True)
+            block = Block(self.job.family, reason, self.job.type)
             return Again("job", ACCOUNT_PAUSE_S, reason, sent, block=block)
         return self.hold(reason, sent)
 
@@ -63,7 +65,10 @@ class CallDeciding(Deciding):
             case s.BadRequest(_, message):
                 return self.failed(error("factus.validation", message or "Factus no aceptó la solicitud."))
             case s.Conflicted(message):
-                return self.failed(error("factus.conflict", message))
+                # What a call runs into stays: the event is registered, the bill loaded, the range in use. Only a
+                # document that is not removed while it is under way may be removed later.
+                is_passing = self.job.type in _REMOVALS
+                return self.failed(error("factus.conflict", message, retryable=is_passing))
             case s.Unknown(why):
                 is_shared = self.job.failures < _SHARED_FAILURES
                 return self.again("lane" if is_shared else "job", unavailable(why), sent, weather="unclear")
@@ -73,10 +78,6 @@ class CallDeciding(Deciding):
                 return self.nothing_sent(seen, sent=sent)
 
 
-async def _by_nobody(_reference_code: str) -> bool:
-    return False
-
-
 @dataclass(slots=True)
 class Desk:
     """What a verb works with: the job, and the world."""
@@ -84,9 +85,8 @@ class Desk:
     decide: CallDeciding
     gateway: Gateway
     archive: Archive
+    line: Line
     radian_interval_s: float = 0.0
-    is_being_issued: Callable[[str], Awaitable[bool]] = _by_nobody
-    """Whether a job of ours that issues a document of this reference code is open."""
     n_sent: int = field(default=0, init=False)
     n_calls: int = field(default=0, init=False)
     payload: Mapping[str, Any] = field(init=False)
@@ -114,6 +114,35 @@ class Desk:
         """What earlier turns have done; empty in the first."""
         text = self.decide.job.progress
         return dict(strict_json.parse_trusted(text.encode())) if text else {}
+
+    # -- turns -----------------------------------------------------------------------------------------------------
+    async def turn_to_change(self, thing: str) -> None:
+        """
+        Wait for the jobs that came before to change the same thing of the account: the last one pushed has the last
+        word, also when an earlier one has to be repeated.
+
+        Raises:
+            Stop: It is not this job's turn.
+        """
+        self._wait_unless_ours(await self.line.turn_to_change(self.decide.job, thing))
+
+    async def turn_to_remove(self, reference_code: str) -> bool:
+        """
+        As :meth:`turn_to_change`, for what bears a reference code.
+
+        Returns:
+            False when an attempt to issue that document is under way.
+
+        Raises:
+            Stop: As there.
+        """
+        turn = await self.line.turn_to_remove(self.decide.job, reference_code)
+        self._wait_unless_ours(turn)
+        return turn == "yours"
+
+    def _wait_unless_ours(self, turn: Turn) -> None:
+        if turn == "wait":
+            raise Stop(self.decide.turn_of_another("Otro trabajo cambia lo mismo en Factus.", self._still))
 
     # -- asking ----------------------------------------------------------------------------------------------------
     async def read(self, request: Request, *, is_look_up: bool = False) -> dict[str, Any]:
@@ -235,18 +264,25 @@ def data_of(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 Work: TypeAlias = Callable[[Desk], Awaitable[Ending]]
+Late: TypeAlias = Callable[[Desk, Final], Final]
+"""Makes the end of a job whose time is up, from what is known of any job."""
 
 
-async def run_call(work: Work, desk: Desk, *, now_ms: int, day_ends_ms: int) -> Attempted:
+def as_it_is(_desk: Desk, late: Final) -> Final:
+    """Most verbs have nothing to add to why they did not succeed."""
+    return late
+
+
+async def run_call(work: Work, desk: Desk, *, now_ms: int, day_ends_ms: int, late: Late = as_it_is) -> Attempted:
     """
     Run one turn.
 
     Raises:
         LeaseLost: Another worker has the job; nothing more may be done.
     """
-    late = desk.decide.too_late(now_ms, day_ends_ms)
-    if late:
-        return Attempted(late, 0)
+    over = desk.decide.too_late(now_ms, day_ends_ms)
+    if over:
+        return Attempted(late(desk, over), 0)
     try:
         ending = await work(desk)
     except Stop as stop:

@@ -21,6 +21,13 @@ from schemas.records import JobRecord
 ACCOUNT_PAUSE_S: Constant = 300.0
 """How often an account that Factus refuses is tried again."""
 
+REMOVAL_SETTLES_MS: Constant = 10_000
+"""How long a DELETE without an answer is waited for, however short the time-out: one that arrives late takes whatever
+bears the reference by then."""
+
+TURN_PAUSE_S: Constant = 2.0
+"""How often a job looks whether the one before it is done, where two may not change the same thing at once."""
+
 _UNTROUBLED: Constant = Standing()
 
 _HELD: Constant = {
@@ -29,6 +36,22 @@ _HELD: Constant = {
     "factus.denied": "Factus negó el acceso a la cuenta mientras el trabajo esperaba.",
 }
 """What holds a whole account until a person mends it, by its error code."""
+
+_LANE_HELD: Constant = {
+    "factus.conflict": "Otro documento sin validar bloqueaba la familia en Factus (409) mientras el trabajo esperaba.",
+    "factus.denied": "Factus negó el acceso a esta familia de documentos mientras el trabajo esperaba.",
+}
+"""What holds a lane and has an error code that is true of every job behind it too."""
+
+_NO_PERMIT: Constant = "Espera turno en el cupo de solicitudes."
+_NO_TURN: Constant = "Se agotó el tiempo del trabajo antes de que llegara su turno; no se envió a Factus:"
+_FULL: Constant = "el cupo de solicitudes de la cuenta y los trabajos que iban antes no le dejaron lugar."
+_KEPT_BY: Constant = {
+    "dian.pending": "otro documento de la familia esperaba la respuesta de la DIAN.",
+    "factus.unavailable": "Factus no respondía a los trabajos que iban antes.",
+}
+"""What else a lane or an account waits for, by the reason of its hold. The code stays ``factus.unavailable``: to say
+``dian.pending`` of a document that was never sent would be untrue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +82,14 @@ class Deciding:
         is_unknown = self.job.sent in ("sending", "unknown") and self.job.sending_at
         return bool(is_unknown) and self.standing.now_ms - self.job.sending_at < self.settle_ms
 
+    @property
+    def removal_waits_ms(self) -> int:
+        """For how long a DELETE of an earlier attempt, whose outcome nobody knows, may still take effect."""
+        job = self.job
+        sent_at = job.deleting_at if job.issues else job.sending_at
+        is_unknown = job.sent == "deleting" if job.issues else job.sent in ("sending", "unknown")
+        return sent_at + max(self.settle_ms, REMOVAL_SETTLES_MS) - self.standing.now_ms if is_unknown else 0
+
     def may_still_appear(self) -> Again | None:
         """
         Whether time may not be called yet: what was sent a moment ago, and is not there, may be on its way.
@@ -83,9 +114,26 @@ class Deciding:
         if last is None or last.code == "factus.unavailable":
             # It had no turn, or gave it back: what held the account says more than that.
             last = self._what_holds_the_account() or last
-        return self.failed(
-            last or error("factus.unavailable", "Se agotó el tiempo del trabajo sin respuesta de Factus.")
-        )
+        if last is None or last.message == _NO_PERMIT:
+            last = self._without_turn(last)
+        return self.failed(last)
+
+    def _without_turn(self, last: ErrorDetail | None) -> ErrorDetail:
+        """Nothing that was asked has failed: the job waited, and nobody may read that Factus did not answer it."""
+        if not (self.job.attempts or self.job.sending_at):
+            return self._what_kept_its_turn()
+        text = "sin respuesta de Factus" if last is None else "y su turno no volvió a llegar después del último intento"
+        return error("factus.unavailable", f"Se agotó el tiempo del trabajo {text}.")
+
+    def _what_kept_its_turn(self) -> ErrorDetail:
+        """What held the lane or the account of a job that was never sent."""
+        standing = self.standing
+        held = "factus.conflict" if standing.conflict_since_ms else standing.lane_hold_reason
+        if held in _LANE_HELD:
+            return error(held, _LANE_HELD[held])
+        if standing.account_hold_reason == "factus.unavailable":  # it goes with the outage
+            held = standing.account_hold_reason
+        return error("factus.unavailable", f"{_NO_TURN} {_KEPT_BY.get(held, _FULL)}")
 
     def _what_holds_the_account(self) -> ErrorDetail | None:
         """The block of the whole account that another job's call has found."""
@@ -93,6 +141,11 @@ class Deciding:
         return error(self.standing.account_hold_reason, text) if text else None
 
     # -- parts -----------------------------------------------------------------------------------------------------
+    def turn_of_another(self, text: str, sent: Sent) -> Again:
+        """Another job of ours changes the same thing: this one waits for it, and nobody else with it."""
+        reason = error("factus.unavailable", text)
+        return Again("job", TURN_PAUSE_S, reason, sent, is_failure=False, weather="unclear")
+
     def failed(self, reason: ErrorDetail, number: str = "") -> Final:
         return Final("failed", reason.message, errors=(reason,), number=number)
 
@@ -112,7 +165,7 @@ class Deciding:
                 return Again("lane", retry_after_s, reason, sent, is_failure=False, weather="unclear")
             case s.NoPermit():
                 # The lane looks at the allowance itself: no pause of ours.
-                reason = error("factus.unavailable", "Espera turno en el cupo de solicitudes.")
+                reason = error("factus.unavailable", _NO_PERMIT)
                 return Again("lane", 0.0, reason, sent, is_failure=False, weather="unclear")
             case s.NotSent(why):
                 return self.again("account", unavailable(why), sent, weather="outage")
@@ -165,8 +218,17 @@ def unavailable(why: str) -> ErrorDetail:
     return error("factus.unavailable", f"Factus no está disponible: {why}.")
 
 
-def error(code: str, message: str, field: str | None = None, rule: str | None = None) -> ErrorDetail:
-    retryable = code in {"factus.unavailable", "factus.conflict", "dian.pending"}
+def error(
+    code: str, message: str, field: str | None = None, rule: str | None = None, *, retryable: bool | None = None
+) -> ErrorDetail:
+    """
+    An error of ours.
+
+    Args:
+        retryable: Whether the same job, pushed again later, may succeed; None goes by the code.
+    """
+    if retryable is None:
+        retryable = code in {"factus.unavailable", "factus.conflict", "dian.pending"}
     named = f"envelope.{field}" if field == "issue_on" else field
     return ErrorDetail(code=code, message=message, field=named, rule=rule, retryable=retryable)
 

@@ -7,7 +7,7 @@ The order of the checks is the safety of the service: *is it ours* before *is it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final as Constant
 from typing import Literal
@@ -15,7 +15,7 @@ from typing import Literal
 from jobs import seen as s
 from jobs.deciding import Deciding, error, field_errors, unavailable
 from jobs.families import FAMILIES, Family
-from jobs.outcomes import Again, Block, Final
+from jobs.outcomes import Again, Block, Final, Sent
 from jobs.results import validated_data
 from schemas import strict_json
 from schemas.event import ErrorDetail
@@ -30,7 +30,7 @@ LONE_FAILURES: Constant = 3
 FOREIGN_PATIENCE_MS: Constant = 600_000
 """How long somebody else's pending document may block a family before a person is told."""
 
-LookReason = Literal["unknown", "processed_before", "conflict"]
+LookReason = Literal["unknown", "deleting", "processed_before", "conflict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,18 @@ class Judge(Deciding):
     def family(self) -> Family:
         return FAMILIES[self.job.family]
 
+    # -- before anything -------------------------------------------------------------------------------------------
+    def waits_for_removal(self) -> Again:
+        """A job of ours deletes what bears this reference at Factus: a document issued now could be taken by it."""
+        sent: Sent = "deleting" if self.job.sent == "deleting" else "unknown"
+        return self.turn_of_another("Otro trabajo elimina en Factus lo que tiene esta referencia.", sent)
+
     # -- after our create ------------------------------------------------------------------------------------------
     def after_create(self, seen: s.Seen) -> Step:
         """What follows the answer to our create."""
         match seen:
             case s.DocumentSeen(document):
-                return self._document(document, resend_pending=False)
+                return self._document(document, has_sent=True)
             case s.Acknowledged():
                 return self._pending("")
             case s.FieldsRefused(message, found):
@@ -83,7 +89,7 @@ class Judge(Deciding):
             case s.RulesRefused(found) if any(remark.is_processed_before for remark in found):
                 return Look("processed_before")
             case s.RulesRefused(found) if any(remark.is_rejection for remark in found):
-                return self._rejected(found)
+                return self._rejected(found, has_sent=True)
             case s.RulesRefused() | s.Unknown():
                 return Look("unknown")
             case s.Conflicted():
@@ -103,11 +109,14 @@ class Judge(Deciding):
         Args:
             has_sent: Whether this very attempt sent the document before it looked.
         """
+        still: Sent = "deleting" if reason == "deleting" else "unknown"
         match seen:
             case s.DocumentSeen(document) if reason == "processed_before":
                 return self._processed_before(document)
             case s.DocumentSeen(document):
-                return self._document(document, resend_pending=not has_sent)
+                return self._document(document, has_sent=has_sent)
+            case s.Absent() | s.NotFound() if reason == "deleting":
+                return self._removed(self.verdict(), has_sent=has_sent)
             case s.Absent() | s.NotFound() if reason == "processed_before":
                 return self._processed_before(None)
             case s.Absent() | s.NotFound() if reason == "conflict":
@@ -117,25 +126,28 @@ class Judge(Deciding):
             case s.Absent() | s.NotFound():
                 return Send()
             case s.BadRequest(status, message):
-                return self.again(
-                    "lane", error("factus.unavailable", f"Factus respondió {status}: {message}"), "unknown"
-                )
+                return self.again("lane", error("factus.unavailable", f"Factus respondió {status}: {message}"), still)
             case s.Unknown(why):
                 # Not even a look-up comes through: this is no matter of one document.
-                return self.again("account", unavailable(why), "unknown", weather="outage")
+                return self.again("account", unavailable(why), still, weather="outage")
             case s.Conflicted(message):
-                return self.again("lane", error("factus.conflict", message), "unknown")
+                return self.again("lane", error("factus.conflict", message), still)
             case s.Acknowledged() | s.Done() | s.Replied() | s.FieldsRefused() | s.RulesRefused():
-                return self.again("lane", unavailable("respuesta ilegible a la consulta"), "unknown")
+                return self.again("lane", unavailable("respuesta ilegible a la consulta"), still)
             case _:
-                return self.nothing_sent(seen, sent="unknown")
+                return self.nothing_sent(seen, sent=still)
 
     # -- after a delete --------------------------------------------------------------------------------------------
-    def after_delete(self, seen: s.Seen, verdict: tuple[ErrorDetail, ...]) -> Step:
-        """What follows the removal of our rejected document: gone is gone, else it is tried again."""
+    def after_delete(self, seen: s.Seen, verdict: tuple[ErrorDetail, ...], *, has_sent: bool) -> Step:
+        """
+        What follows the removal of our rejected document: gone is gone, else it is looked for and tried again.
+
+        Args:
+            has_sent: As :meth:`after_look`.
+        """
         match seen:
             case s.Done() | s.Absent() | s.NotFound() | s.DocumentSeen() | s.Acknowledged():
-                return self._final_rejected(verdict)
+                return self._removed(verdict, has_sent=has_sent)
             case s.Unknown(why):
                 return self.again("lane", unavailable(why), "deleting", weather="unclear")
             case s.Conflicted(message) | s.BadRequest(_, message) | s.FieldsRefused(message, _):
@@ -159,7 +171,7 @@ class Judge(Deciding):
         return verdict_from_json(self.job.verdict)
 
     # -- parts -----------------------------------------------------------------------------------------------------
-    def _document(self, document: DocumentView, *, resend_pending: bool) -> Step:
+    def _document(self, document: DocumentView, *, has_sent: bool) -> Step:
         difference = self._difference(document)
         if difference:
             return self.failed(error("reference.conflict", difference, "reference_code"), number=document.number or "")
@@ -168,9 +180,9 @@ class Judge(Deciding):
         if any(remark.is_processed_before for remark in document.remarks):
             return Look("processed_before")
         if any(remark.is_rejection for remark in document.remarks):
-            return self._rejected(document.remarks)
+            return self._rejected(document.remarks, has_sent=has_sent)
         is_over = self.standing.now_ms >= self.job.deadline_at
-        return Send() if resend_pending and not is_over else self._pending(document.number or "")
+        return Send() if not (has_sent or is_over) else self._pending(document.number or "")
 
     def _difference(self, document: DocumentView) -> str:
         """A repeated reference returns the OLD document, whatever is sent: so what came back is compared."""
@@ -196,14 +208,38 @@ class Judge(Deciding):
             number=document.number or "",
         )
 
-    def _rejected(self, found: tuple[Remark, ...]) -> Step:
+    def _rejected(self, found: tuple[Remark, ...], *, has_sent: bool) -> Step:
         verdict = rejection_errors(found)
         if self.delete_rejected:
             return Delete(verdict)
         stays = (
             "El documento rechazado sigue en Factus (delete_rejected: false) y bloquea la familia hasta que se elimine."
         )
-        return self._final_rejected(verdict, Block(self.job.family, error("dian.rejected", stays)))
+        block = Block(self.job.family, error("dian.rejected", stays))
+        if self._is_of_an_earlier_job(has_sent=has_sent):
+            text = (
+                "No se envió: el documento rechazado de un intento anterior sigue en Factus y hay que eliminarlo antes."
+            )
+            return Final("rejected", text, errors=verdict, block=block)
+        return self._final_rejected(verdict, block)
+
+    def _removed(self, verdict: tuple[ErrorDetail, ...], *, has_sent: bool) -> Step:
+        """
+        Our rejected document is gone from Factus; but a DELETE of ours that had no answer may arrive yet.
+
+        It would take whatever bears the reference by then: nothing is issued under it before that is settled.
+        """
+        waits_s = max(self.removal_waits_ms, 0) / 1000
+        if not self._is_of_an_earlier_job(has_sent=has_sent):
+            return replace(self._final_rejected(verdict), free_in_s=waits_s)
+        if waits_s:
+            reason = error("factus.unavailable", "Una eliminación sin respuesta aún puede llegar a Factus.")
+            return Again("job", waits_s, reason, "deleting", is_failure=False)
+        return Send()
+
+    def _is_of_an_earlier_job(self, *, has_sent: bool) -> bool:
+        """What was found cannot be this job's: it has sent nothing that Factus took."""
+        return not (has_sent or self.job.attempts)
 
     def _final_rejected(self, errors: tuple[ErrorDetail, ...], block: Block | None = None) -> Final:
         message = f"{self.family.noun} {self.family.said('rechazad')}: {errors[0].message}"
@@ -215,7 +251,7 @@ class Judge(Deciding):
 
     def _processed_before(self, document: DocumentView | None) -> Step:
         if document and document.is_validated:
-            return self._document(document, resend_pending=False)
+            return self._document(document, has_sent=True)
         return self.failed(
             error(
                 "dian.processed",

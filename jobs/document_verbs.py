@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
-from jobs import seen as s
-from jobs.archiving import ARCHIVE_KINDS, archive_name, decode_file
 from jobs.calls import Desk, Stop, data_of
-from jobs.errors import ArchiveConflict, ArchiveUnavailable
-from jobs.families import Kind
+from jobs.deciding import error, unavailable
+from jobs.families import Family, Kind
+from jobs.fetching import fetch_next, files_late, files_of
 from jobs.outcomes import Again, Ending
 from jobs.outcomes import Final as Done
 from jobs.requests import Request, get
@@ -55,29 +54,52 @@ async def delete(desk: Desk) -> Ending:
     It is looked at first, whatever the payload hopes: one that waits for DIAN may be valid a moment later, and a valid
     one is a legal document.
     """
-    found = await desk.find()
     reference = desk.payload["reference_code"]
+    is_free = await desk.turn_to_remove(reference)
+    found = await desk.find()
     if found is None:
+        _wait_for_the_last_delete(desk)
         # Ours may have been the delete whose answer was lost: gone is what was asked for.
         return _deleted(desk, reference) if desk.is_uncertain else desk.not_found()
-    refusal = _why_kept(found)
-    if not refusal and await desk.is_being_issued(reference):
+    refusal = _why_kept(desk.family, found)
+    if refusal is None and not is_free:
         # A document of that reference may wait for DIAN before our delete arrives.
-        refusal = "Un trabajo abierto emite este documento: si la DIAN lo rechaza, él mismo lo elimina."
+        refusal = _kept(
+            "Un trabajo emite ahora este documento: si la DIAN lo rechaza, él mismo lo elimina.", for_now=True
+        )
     if refusal:
-        return desk.decide.failed(ErrorDetail(code="factus.conflict", message=refusal, field="reference_code"))
+        return desk.decide.failed(refusal)
+    _wait_for_the_last_delete(desk)
     await desk.write(Request("DELETE", desk.family.delete_of(reference)), when_unknown="look")
     return _deleted(desk, reference)
 
 
-def _why_kept(document: DocumentView) -> str:
+def _wait_for_the_last_delete(desk: Desk) -> None:
+    """
+    Not before a DELETE without an answer has taken effect, or never will, may this job send another or end.
+
+    With its end the reference is free: what arrives late would take the document that is issued under it then.
+    """
+    waits_ms = desk.decide.removal_waits_ms
+    if waits_ms > 0:
+        reason = error("factus.unavailable", "La eliminación no tuvo respuesta y aún puede llegar a Factus.")
+        raise Stop(Again("job", waits_ms / 1000, reason, "unknown", is_failure=False))
+
+
+def _why_kept(family: Family, document: DocumentView) -> ErrorDetail | None:
     if document.is_validated:
-        return "El documento está validado por la DIAN: no se elimina. Para anularlo, emita una nota."
+        undo = f" Para anularlo: {family.undone_by}.issue." if family.undone_by else ""
+        return _kept(f"El documento está validado por la DIAN: no se elimina.{undo}")
     if any(remark.is_processed_before for remark in document.remarks):
-        return "La DIAN dice que ya procesó este documento (regla 90): no se elimina; revíselo con Factus."
+        return _kept("La DIAN dice que ya procesó este documento (regla 90): no se elimina; revíselo con Factus.")
     if not any(remark.is_rejection for remark in document.remarks):
-        return "El documento espera respuesta de la DIAN: no se elimina. Vuelva a pedirlo si la DIAN lo rechaza."
-    return ""
+        text = "El documento espera respuesta de la DIAN: no se elimina. Vuelva a pedirlo si la DIAN lo rechaza."
+        return _kept(text, for_now=True)
+    return None
+
+
+def _kept(text: str, *, for_now: bool = False) -> ErrorDetail:
+    return error("factus.conflict", text, "reference_code", retryable=for_now)
 
 
 def _deleted(desk: Desk, reference: str) -> Done:
@@ -91,10 +113,24 @@ async def events(desk: Desk) -> Ending:
 
 
 async def radian_rows(desk: Desk, number: str, *, is_look_up: bool = False) -> list[dict[str, Any]]:
-    """The RADIAN events of a bill, as Factus lists them."""
+    """The RADIAN events of a bill, as Factus lists them; each once, and nothing that is none."""
     body = await desk.read(get(f"{desk.family.show(number)}/radian/events"), is_look_up=is_look_up)
     rows = body.get("data")
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows if isinstance(rows, list) else ():
+        if _is_radian_event(row):
+            found.setdefault(radian_key(row), row)
+    return [*found.values()]
+
+
+def radian_key(row: Mapping[str, Any]) -> str:
+    """What tells a RADIAN event from the others of its bill."""
+    return str(row.get("cude") or f"{row.get('event_code')}/{row.get('number')}")
+
+
+def _is_radian_event(row: Any) -> bool:
+    code = row.get("event_code") if isinstance(row, dict) else None
+    return isinstance(code, str) and bool(code.strip())
 
 
 async def accept(desk: Desk) -> Ending:
@@ -118,58 +154,57 @@ def _accepted(desk: Desk, number: str, factus: Any) -> Done:
 async def download(desk: Desk) -> Ending:
     """One file a turn; the first turn also finds out the document's number and day, by which files are named."""
     progress = desk.progress or await _start_download(desk)
-    return await fetch_next(desk, progress, desk.payload.get("kinds") or list(desk.family.kinds))
+    return await fetch_next(desk, files_of(progress, _wanted(desk)))
+
+
+def download_late(desk: Desk, late: Done) -> Done:
+    """How a download ends when its time is up. Nothing has been asked of a document that was not validated yet."""
+    return files_late(desk, files_of(desk.progress, _wanted(desk)), late) if desk.progress else late
+
+
+def _wanted(desk: Desk) -> list[Kind]:
+    return desk.payload.get("kinds") or list(desk.family.kinds)
 
 
 async def _start_download(desk: Desk) -> dict[str, Any]:
     document = await desk.document()
+    instead = _why_not_stored(desk, document)
+    if instead:
+        raise Stop(instead)
     if not document.number:
         raise Stop(desk.not_found())
     return {"number": document.number, "day": day_of(document.raw), "documents": []}
 
 
-async def fetch_next(desk: Desk, progress: Mapping[str, Any], kinds: list[Kind]) -> Ending:
-    """Download the first file that is not archived yet, and archive it."""
-    documents, conflicts = list(progress["documents"]), dict(progress.get("conflicts", {}))
-    have = {row["kind"] for row in documents}
-    left = [kind for kind in dict.fromkeys(kinds) if kind not in have and kind not in conflicts]
-    if left:
-        try:
-            documents.append(await _archive(desk, progress, left[0]))
-        except ArchiveConflict as exc:
-            conflicts[left[0]] = exc.held.uri  # the others are archived all the same
-    if len(left) > 1:
-        so_far = {**progress, "documents": documents, "conflicts": conflicts}
-        return desk.more(so_far, "Faltaban archivos por descargar")
-    if conflicts:
-        errors = tuple(_conflict(kind, uri) for kind, uri in conflicts.items())
-        return Done("failed", errors[0].message, errors=errors)
-    number = progress["number"]
-    message = f"{desk.family.noun} {number}, archivos guardados: {len(documents)}."
-    return desk.completed(message, {"number": number, "documents": documents})
+def _why_not_stored(desk: Desk, document: DocumentView) -> Ending | None:
+    """
+    What happens instead, when DIAN has not validated the document.
+
+    Its files are drafts: what DIAN answers changes them, and the archive keeps for ever what it is given first.
+    """
+    if document.is_validated:
+        return None
+    if document.raw.get("is_validated") is not False:
+        return desk.decide.again("job", unavailable("no dice si la DIAN validó el documento"), "")
+    if any(remark.is_processed_before for remark in document.remarks):
+        return _no_files(
+            desk,
+            "La DIAN dice que ya procesó este documento (regla 90) y Factus no lo muestra validado: no hay archivos "
+            "que guardar. Revíselo con Factus.",
+        )
+    if any(remark.is_rejection for remark in document.remarks):
+        return _no_files(
+            desk,
+            "La DIAN rechazó el documento: no hay archivos que guardar. Corríjalo, emítalo otra vez y pida entonces "
+            "sus archivos.",
+        )
+    text = "La DIAN no ha respondido: el documento no tiene todavía archivos definitivos que guardar."
+    return desk.decide.again("job", error("dian.pending", text), "")
 
 
-async def _archive(desk: Desk, progress: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
-    content = decode_file(await desk.read(get(desk.family.download(progress["number"], kind))))
-    if content is None:
-        raise Stop(desk.decide.after_call(s.Done()))
-    day = date.fromisoformat(progress["day"])
-    name = archive_name(desk.decide.job.account, day, desk.decide.job.family, progress["number"], kind)
-    try:
-        stored = await desk.archive.put(name, content, content_type=ARCHIVE_KINDS[kind])
-    except ArchiveUnavailable as exc:
-        raise Stop(_storage_failed(desk, exc)) from None
-    return {"kind": kind, "uri": stored.uri, "sha256": stored.sha256, "bytes": stored.bytes}
-
-
-def _conflict(kind: str, uri: str) -> ErrorDetail:
-    text = f"Ya hay otro contenido guardado en {uri} ({kind}) y nada se reemplaza. Revise cuál es el bueno."
-    return ErrorDetail(code="archive.conflict", message=text)
-
-
-def _storage_failed(desk: Desk, exc: ArchiveUnavailable) -> Again:
-    reason = ErrorDetail(code="archive.unavailable", message=f"El archivo no se pudo guardar: {exc}", retryable=True)
-    return desk.decide.again("job", reason, "")
+def _no_files(desk: Desk, text: str) -> Done:
+    field = "number" if desk.payload.get("number") else "reference_code"
+    return desk.decide.failed(ErrorDetail(code="factus.conflict", message=text, field=field))
 
 
 def day_of(raw: Mapping[str, Any]) -> str:

@@ -44,6 +44,7 @@ class Family:
         show_by_reference: What stands before the reference code, for families whose list has no filter by it.
         has_status_filter: Whether the list can be asked for documents that are not validated.
         kinds: Which files a document has, and the last segment of their paths.
+        undone_by: The family whose documents undo one that is validated; empty where there is none.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Family:
     has_status_filter: bool = True
     verbs: frozenset[Verb] = _MAILED
     kinds: Mapping[Kind, str] = field(default_factory=lambda: _only(*_FILES))
+    undone_by: str = ""
 
     def show(self, number: str) -> str:
         return f"{self.collection}/{segment(number)}"
@@ -110,6 +112,7 @@ _ROWS: Final = (
         delete="/v2/bills/destroy/reference",
         unique_code="cufe",
         verbs=_MAILED | {"events", "accept"},
+        undone_by="credit_note",
     ),
     Family(
         name="credit_note",
@@ -138,6 +141,7 @@ _ROWS: Final = (
         party=("provider", "identification"),
         verbs=_READING,
         kinds=_only("pdf", "xml"),
+        undone_by="adjustment_note",
     ),
     Family(
         name="adjustment_note",
@@ -163,6 +167,7 @@ _ROWS: Final = (
         has_status_filter=False,
         verbs=_READING,
         kinds=_only("pdf", "xml"),
+        undone_by="payroll_adjustment",
     ),
     Family(
         name="payroll_adjustment",

@@ -17,7 +17,8 @@ from typing import Any
 from typing import Final as Constant
 
 from jobs.calls import Desk, Stop
-from jobs.document_verbs import day_of, fetch_next, radian_rows
+from jobs.document_verbs import day_of, radian_key, radian_rows
+from jobs.fetching import Files, fetch_next, files_late, files_of
 from jobs.outcomes import Again, Ending, Final
 from schemas import strict_json
 from schemas.event import ErrorDetail
@@ -81,8 +82,10 @@ def _follow_up(job: JobRecord, verb: str, payload: Mapping[str, Any], *, seq: in
 
 def archived_documents(job: JobRecord, final: Final) -> str:
     """What the record keeps of a finished job's progress (JSON): the archived files, for whoever pushes again."""
-    is_archive = job.type == f"{job.family}.{ARCHIVE}" and final.state == "completed"
-    return strict_json.dump({"documents": (final.data or {})["documents"]}) if is_archive else ""
+    if job.type != f"{job.family}.{ARCHIVE}":
+        return ""
+    documents = final.data["documents"] if final.data else list(final.archived)
+    return strict_json.dump({"documents": documents}) if documents else ""
 
 
 def archive_job(job_id: str) -> str:
@@ -92,13 +95,16 @@ def archive_job(job_id: str) -> str:
 
 async def archive(desk: Desk) -> Ending:
     """Archive one file a turn. A file that is not there yet is asked for again: the document is valid without it."""
-    try:
-        return await fetch_next(desk, {"documents": [], **desk.payload, **desk.progress}, desk.payload["kinds"])
-    except Stop as stop:
-        ending = stop.ending
-        if isinstance(ending, Final) and ending.errors[0].code == "factus.not_found":
-            return desk.decide.again("job", ending.errors[0], "")
-        raise
+    return await fetch_next(desk, _files(desk), may_come=True)
+
+
+def archive_late(desk: Desk, late: Final) -> Final:
+    """How the archiving of a document ends when its time is up."""
+    return files_late(desk, _files(desk), late)
+
+
+def _files(desk: Desk) -> Files:
+    return files_of({"documents": [], **desk.payload, **desk.progress}, desk.payload["kinds"])
 
 
 async def track(desk: Desk) -> Ending:
@@ -115,31 +121,32 @@ async def track(desk: Desk) -> Ending:
         if isinstance(stop.ending, Final):
             return Again("job", desk.radian_interval_s, stop.ending.errors[0], is_failure=False)
         raise
-    fresh = [row for row in rows if _key(row) not in seen]
+    fresh = [row for row in rows if radian_key(row) not in seen]
     news = tuple(_news(desk.payload["number"], row) for row in fresh)
     if any(row.get("event_code") in ENDING_EVENTS for row in rows):
         return Final("completed", "Seguimiento terminado.", news=news)
     n_looks = 0 if fresh else progress.get("n_looks", 0) + 1
     interval_s = desk.radian_interval_s * (1 if n_looks < _KEEN_LOOKS else _PATIENCE)
     reason = ErrorDetail(code="dian.pending", message="Sin aceptación ni reclamo todavía.", retryable=True)
-    told = strict_json.dump({"seen": [*seen, *map(_key, fresh)], "n_looks": n_looks})
+    told = strict_json.dump({"seen": [*seen, *map(radian_key, fresh)], "n_looks": n_looks})
     return Again("job", interval_s, reason, is_failure=False, progress=told, news=news)
-
-
-def _key(row: Mapping[str, Any]) -> str:
-    return str(row.get("cude") or f"{row.get('event_code')}/{row.get('number')}")
 
 
 def _news(number: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """``data`` of a RADIAN event."""
     return {
         "number": number,
-        "event_code": row.get("event_code"),
-        "event_name": row.get("event_name"),
-        "cude": row.get("cude"),
+        "event_code": row["event_code"],
+        "event_name": _text(row.get("event_name")),
+        "cude": _text(row.get("cude")),
         "occurred_at": _instant(row.get("effective_date"), row.get("effective_time")),
-        "event_number": row.get("number"),
+        "event_number": _text(row.get("number")),
     }
+
+
+def _text(value: Any) -> str | None:
+    """A text, or a number as one; None for what is neither."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _instant(day: Any, time: Any) -> str | None:

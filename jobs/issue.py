@@ -15,7 +15,7 @@ from jobs.decisions import Delete, FindBlocker, Judge, Look, Send, Step
 from jobs.outcomes import Again, Attempted, Final
 from jobs.ports import Gateway, Journal
 
-_MOST_CALLS: Constant = 6
+_MOST_CALLS: Constant = 8
 """More calls than any path through the table needs; a longer one is a defect, and stops."""
 
 
@@ -32,6 +32,8 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
     """
     job = judge.job
     step = _first_step(judge)
+    if isinstance(step, Look) and await journal.is_being_removed(job):
+        return Attempted(judge.waits_for_removal(), 0)
     has_sent, n_sent = False, 0
     for n_calls in range(_MOST_CALLS):
         match step:
@@ -50,7 +52,8 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
             case Delete(verdict):
                 # Written first: if we die after the delete, the next attempt knows that it was no accident.
                 await journal.note_rejection(job, verdict)
-                step = judge.after_delete(await gateway.delete(job.family, job.reference_code), verdict)
+                seen = await gateway.delete(job.family, job.reference_code)
+                step = judge.after_delete(seen, verdict, has_sent=has_sent)
             case FindBlocker():
                 step = judge.after_blocker(await gateway.find_unvalidated(job.family))
             case Final():
@@ -70,6 +73,6 @@ def _first_step(judge: Judge) -> Step:
         case "sending" | "unknown":
             return Look("unknown")
         case "deleting":
-            return Delete(judge.verdict())
+            return Look("deleting")
         case _:
             return Send()

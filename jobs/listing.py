@@ -2,6 +2,7 @@
 Lists of Factus: one page, or all of them a page a turn.
 
 ``all`` reads on from ``page`` until the last page or a limit, whichever comes first; the result says where to go on.
+Pages stay whole: one that would go beyond the limit is not asked for, so that none is read twice.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from jobs.requests import get
 from schemas import strict_json
 
 MOST_ITEMS: Constant = 1000
+"""Rows of one result with ``all``, unless its first page alone has more."""
+
 MOST_BYTES: Constant = 1024 * 1024
-"""Limits of one result with ``all``: an event is read into memory by everybody who follows the stream."""
+"""At this size no further page is read: an event is read into memory by everybody who follows the stream."""
 
 _KEPT: Constant = ("total", "per_page", "current_page", "last_page", "from", "to")
 
@@ -32,11 +35,17 @@ async def pages(desk: Desk, path: str) -> Ending:
     rows, pagination = _page(desk, await desk.read(get(path, params)))
     known = {key for row in items if (key := _key(row))}
     # A row that moved to the next page while others came in is told once.
-    items = [*items, *(row for row in rows if _key(row) not in known)]
+    new = [row for row in rows if _key(row) not in known]
     is_last = not rows or page >= _whole(pagination.get("last_page"), page)
     next_page = None if is_last else page + 1
-    if desk.payload.get("all") and next_page and not _is_full(items):
-        return desk.more({"items": items, "next_page": next_page}, f"Faltaban páginas por leer (desde la {next_page})")
+    if items and len(items) + len(new) > MOST_ITEMS:
+        # It was to be shorter, by what the page before it said: it is left for the next job.
+        next_page, is_last = page, False
+    else:
+        items = [*items, *new]
+        if desk.payload.get("all") and next_page and _has_room(items, page, rows, pagination):
+            so_far = {"items": items, "next_page": next_page}
+            return desk.more(so_far, f"Faltaban páginas por leer (desde la {next_page})")
     told = {name: pagination.get(name) for name in _KEPT}
     more = "" if is_last else f"; hay más desde la página {next_page}"
     message = f"Filas leídas: {len(items)}{more}."
@@ -86,5 +95,14 @@ def _whole(value: Any, otherwise: int) -> int:
     return value if isinstance(value, int) else otherwise
 
 
-def _is_full(items: list[Any]) -> bool:
-    return len(items) >= MOST_ITEMS or len(strict_json.dump({"items": items})) >= MOST_BYTES
+def _has_room(items: list[Any], page: int, rows: list[Any], pagination: Mapping[str, Any]) -> bool:
+    """Whether the next page may be read as well, by what this one says of its length."""
+    n_coming = max(_n_coming(page, rows, pagination), 1)
+    return len(items) + n_coming <= MOST_ITEMS and len(strict_json.dump({"items": items})) < MOST_BYTES
+
+
+def _n_coming(page: int, rows: list[Any], pagination: Mapping[str, Any]) -> int:
+    """Rows of the next page: as many as a page has, but for the last, which has the rest."""
+    per_page = max(_whole(pagination.get("per_page"), 0), len(rows))
+    total = _whole(pagination.get("total"), 0)
+    return min(per_page, total - page * per_page) if total > page * per_page else per_page

@@ -22,28 +22,32 @@ class Block:
     """
     Only a person can mend what stops the account, or one family of it. Published once (``account.blocked``).
 
-    ``by_call`` marks a block that a call found which issues nothing: it says nothing of issuing in that family.
+    ``job_type`` stands in a block that was found by a job of that type, which issues nothing: it says nothing of
+    issuing in that family, nor of any other type.
     """
 
     family: str | None
     error: ErrorDetail
-    by_call: bool = False
+    job_type: str = ""
 
     @property
     def scope(self) -> str:
-        return scope_of(self.family, by_call=self.by_call)
+        return scope_of(self.family, self.job_type)
 
 
-def scope_of(family: str | None, *, by_call: bool) -> str:
-    """Under which name a block is remembered: the whole account, a family, or the calls of a family."""
-    if family is None:
-        return "*"
-    return f"calls.{family}" if by_call else family
+def scope_of(family: str | None, job_type: str = "") -> str:
+    """Under which name a block is remembered: the whole account, the issuing of a family, or the jobs of a type."""
+    return "*" if family is None else job_type or family
 
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """The job's one final result."""
+    """
+    The job's one final result.
+
+    ``archived`` is what a job that failed has archived all the same: its event has no ``data`` to tell it in.
+    ``free_in_s`` is for how long nothing may be issued under the reference: a DELETE without an answer could take it.
+    """
 
     state: State
     message: str
@@ -52,6 +56,8 @@ class Final:
     number: str = ""
     block: Block | None = None
     news: tuple[dict[str, Any], ...] = ()
+    archived: tuple[dict[str, Any], ...] = ()
+    free_in_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,8 @@ class Again:
     head), or the whole ``account``. ``sent`` is what the next attempt must know: ``""`` nothing is at Factus,
     ``"unknown"`` look before sending, ``"deleting"`` finish a removal. ``is_failure`` lets the backoff grow.
     ``pending`` publishes ``X.pending`` (once). ``progress`` is what a job of several calls has done so far (JSON; None
-    leaves it as it is), ``news`` what it has to publish on the way: RADIAN events, as their ``data``.
+    leaves it as it is), and unless ``is_failure`` a step forward, after which the backoff begins anew. ``news`` is what
+    it has to publish on the way: RADIAN events, as their ``data``.
     """
 
     waits: Waits

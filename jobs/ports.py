@@ -4,13 +4,16 @@ What the decisions need from the outside, in our words. ``worker`` implements th
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from jobs.archiving import Stored
 from jobs.requests import Request
 from jobs.seen import Seen
 from schemas.event import ErrorDetail
 from schemas.records import JobRecord
+
+Turn: TypeAlias = Literal["yours", "wait", "issuing"]
+"""Whether a job may change something at Factus now, waits for another, or would remove what is being issued."""
 
 
 class Gateway(Protocol):
@@ -71,7 +74,11 @@ class Archive(Protocol):
 
 
 class Journal(Protocol):
-    """The part of the ledger that an attempt writes to while it runs."""
+    """The part of the ledger that an attempt needs while it runs."""
+
+    async def is_being_removed(self, job: JobRecord) -> bool:
+        """Whether an open job of ours deletes, at Factus, what bears the job's reference code."""
+        ...
 
     async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...]) -> None:
         """
@@ -80,4 +87,16 @@ class Journal(Protocol):
         Raises:
             LeaseLost: The job is another worker's by now.
         """
+        ...
+
+
+class Line(Protocol):
+    """Where the jobs that may not change the same thing at once stand one behind the other."""
+
+    async def turn_to_change(self, job: JobRecord, thing: str) -> Turn:
+        """Whether it is the job's turn to change a thing of its account."""
+        ...
+
+    async def turn_to_remove(self, job: JobRecord, reference_code: str) -> Turn:
+        """Whether it is the job's turn to remove what bears a reference code; ``issuing`` is no."""
         ...

@@ -13,7 +13,7 @@ from typing import Any
 from typing import Final as Constant
 
 from jobs import account_verbs, document_verbs, following
-from jobs.calls import Desk, Work
+from jobs.calls import Desk, Late, Work, as_it_is
 from jobs.families import FAMILIES, Family, Verb
 from jobs.listing import pages
 from jobs.outcomes import Ending, Final
@@ -31,12 +31,14 @@ class JobType:
     One row of docs/contract.md, section 3.
 
     ``work`` is None for what is issued. ``answer`` is for what needs no call: it is given as the job is taken in.
+    ``late`` makes the end of a job whose time is up, where the verb knows more of it than its last error.
     """
 
     name: str
     payload: Payload | None
     work: Work | None = None
     answer: Callable[[Mapping[str, Any]], Final] | None = None
+    late: Late = as_it_is
 
     @property
     def family(self) -> str:
@@ -116,7 +118,12 @@ def _payload(family: Family, verb: Verb) -> Payload:
 
 def _document_types() -> list[JobType]:
     return [
-        JobType(f"{family.name}.{verb}", _payload(family, verb), _DOCUMENT_WORK.get(verb))
+        JobType(
+            f"{family.name}.{verb}",
+            _payload(family, verb),
+            _DOCUMENT_WORK.get(verb),
+            late=document_verbs.download_late if verb == "download" else as_it_is,
+        )
         for family in FAMILIES.values()
         for verb in sorted(family.verbs)
     ]
@@ -132,9 +139,12 @@ JOB_TYPES: Constant = {
 """What can be pushed."""
 
 FOLLOW_UPS: Constant = {
-    f"{family}.{verb}": JobType(f"{family}.{verb}", None, work)
+    f"{family}.{verb}": JobType(f"{family}.{verb}", None, work, late=late)
     for family in FAMILIES
-    for verb, work in ((following.ARCHIVE, following.archive), (following.TRACK, following.track))
+    for verb, work, late in (
+        (following.ARCHIVE, following.archive, following.archive_late),
+        (following.TRACK, following.track, as_it_is),
+    )
 }
 """What the service starts itself after a document is validated."""
 

@@ -161,8 +161,13 @@ def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime
         "jobs_waiting": n_waiting,
         "mend": MEND.get(block.error.code, "Revise la cuenta en Factus."),
     }
-    what = f"La familia {block.family} de la cuenta" if block.family else "La cuenta"
-    message = f"{what} {account} está bloqueada: {block.error.message}"
+    if block.job_type:
+        what = f"Los trabajos {_kind_of(block.job_type)} de la cuenta {account} están detenidos"
+        why = block.error.message.rstrip(".")
+        message = f"{what}: {why}. La emisión de documentos y los demás trabajos siguen."
+    else:
+        what = f"La familia {block.family} de la cuenta" if block.family else "La cuenta"
+        message = f"{what} {account} está bloqueada: {block.error.message}"
     return operator_event(
         _account_event_id(account, block.scope, "account.blocked", since),
         "account.blocked",
@@ -174,19 +179,23 @@ def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime
     )
 
 
-def resumed_event(account: str, family: str | None, *, since: datetime, now: datetime, by_call: bool = False) -> Event:
-    """What blocked the account, or the family (its calls, with *by_call*), is over."""
+def resumed_event(account: str, family: str | None, *, since: datetime, now: datetime, job_type: str = "") -> Event:
+    """What blocked the account, or the family (the jobs of that type alone, with *job_type*), is over."""
     data = {"family": family, "since": since.isoformat(timespec="seconds"), "jobs_waiting": None, "mend": None}
-    what = f"La familia {family} de la cuenta" if family else "La cuenta"
-    return operator_event(
-        _account_event_id(account, scope_of(family, by_call=by_call), "account.resumed", now),
-        "account.resumed",
-        account,
-        now,
-        f"{what} {account} volvió a funcionar.",
-        data,
-        None,
-    )
+    if job_type:
+        message = f"Los trabajos {_kind_of(job_type)} de la cuenta {account} volvieron a funcionar."
+    else:
+        what = f"La familia {family} de la cuenta" if family else "La cuenta"
+        message = f"{what} {account} volvió a funcionar."
+    id_ = _account_event_id(account, scope_of(family, job_type), "account.resumed", now)
+    return operator_event(id_, "account.resumed", account, now, message, data, None)
+
+
+def _kind_of(job_type: str) -> str:
+    """Jobs of a type that does not issue, as their producer knows them: what follows a document is an option there."""
+    family, _, verb = job_type.partition(".")
+    option = {"archive": "archive", "track": "track_radian"}.get(verb)
+    return f"que siguen a los documentos {family} (options.{option})" if option else f"de tipo {job_type}"
 
 
 def operator_event(
@@ -221,7 +230,7 @@ def operator_event(
 
 
 def _account_event_id(account: str, scope: str, type_: str, at: datetime) -> str:
-    # By scope: a family's issuing and its calls may be blocked, and go on, in the same millisecond.
+    # By scope: a family's issuing and its calls of any type may be blocked, and go on, in the same millisecond.
     return f"{account}/{scope}/{type_}/{int(at.timestamp() * 1000)}"
 
 

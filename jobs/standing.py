@@ -14,6 +14,8 @@ class Standing:
     """Since when every create of the lane is answered with 409."""
     account_blocked_since_ms: int = 0
     family_blocked_since_ms: int = 0
-    """The family's issuing for a job that issues, the family's other calls for one that does not."""
+    """The family's issuing for a job that issues, all jobs of its type for one that does not."""
     account_hold_reason: str = ""
     """Error code of the account's last hold, over or not."""
+    lane_hold_reason: str = ""
+    """Error code of what holds the lane just now."""

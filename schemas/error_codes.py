@@ -43,7 +43,8 @@ ERROR_CODES: Final = (
     ErrorCode("dian.processed", "DIAN's rule 90, and Factus shows no validated document", ("failed",), "operator"),
     ErrorCode(
         "factus.conflict",
-        "409 that could not be resolved in time, or a document that may not be deleted",
+        "409 that could not be resolved in time (of a call: at once), a document that may not be deleted, or a "
+        "rejected one to download",
         ("failed", "notice"),
         "operator",
     ),
@@ -55,7 +56,7 @@ ERROR_CODES: Final = (
     ),
     ErrorCode(
         "factus.unavailable",
-        "Still failing when the job's time was up, or an outcome that nobody knows and that is not repeated",
+        "Still failing, or no turn yet, when the job's time was up; or an outcome that nobody knows, not repeated",
         ("failed",),
         "operator",
     ),

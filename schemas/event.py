@@ -26,7 +26,9 @@ class ErrorDetail(BaseModel):
         default=None, description="Dotted path in the payload (items.0.price), or envelope. and the envelope's field"
     )
     rule: str | None = Field(default=None, description="Our rule id (GEN-002) or DIAN's (FAJ43b)")
-    retryable: bool = Field(default=False, description="Whether the same job, pushed again later, may succeed")
+    retryable: bool = Field(
+        default=False, description="Whether the same job, pushed again later, may succeed by itself"
+    )
 
 
 class Event(BaseModel):

@@ -40,8 +40,9 @@ class JobRecord:
     another job) or ``final``. ``epoch`` counts dispatches, ``fence`` the runs of attempts: a writer that holds an older
     fence is refused. ``sent`` is ``sending`` from before the first byte until the answer is written, so a record found
     so is of unknown outcome, as is one marked ``unknown``; ``deleting`` means that DIAN rejected it (``verdict`` holds
-    why, as errors in JSON) and that it is being removed at Factus. ``parent`` is the issuing job that a follower
-    (archive, RADIAN) belongs to; ``progress`` what a job of several calls has done so far, as JSON of its own.
+    why, as errors in JSON) and that it is being removed at Factus, since ``deleting_at``. ``parent`` is the issuing job
+    that a follower (archive, RADIAN) belongs to; ``progress`` what a job of several calls has done so far, as JSON of
+    its own.
     """
 
     v: str = VERSION
@@ -79,6 +80,7 @@ class JobRecord:
     issue_on: str = ""
     sent: str = ""
     sending_at: int = 0
+    deleting_at: int = 0
     pending_since: int = 0
     verdict: str = ""
     number: str = ""
@@ -136,7 +138,8 @@ class DocumentRecord:
     Who issues, or has issued, the document of one reference code.
 
     ``state`` is ``open``, ``validated``, ``rejected`` or ``failed``; ``event`` is the final event of the job that
-    issued it, from which a repeated push is answered.
+    issued it, from which a repeated push is answered. Beside these, ``free_at`` (ms) is written and read by the
+    scripts alone: before it nothing is issued under the reference.
     """
 
     v: str = VERSION

@@ -193,16 +193,19 @@ class CatalogRows(Data):
 class AccountBlocked(Data):
     """What stops until a person mends it."""
 
-    family: str | None = Field(description="invoice, credit_note …, numbering_range …; null for the whole account")
+    family: str | None = Field(
+        description="invoice, credit_note …, numbering_range …; null for the whole account. Where jobs of one type are "
+        "denied (invoice.email) it is their family, the message names the type, and issuing goes on"
+    )
     since: Instant
-    jobs_waiting: int = Field(ge=0, description="Jobs that wait behind the block")
+    jobs_waiting: int = Field(ge=0, description="Jobs that wait behind the block; of that type, where it stops one")
     mend: str = Field(description="What to do about it, Spanish")
 
 
 class AccountResumed(Data):
-    """What blocked the account, or the family, is over."""
+    """What blocked the account, the family, or the jobs of one type, is over."""
 
-    family: str | None
+    family: str | None = Field(description="As in account.blocked")
     since: Instant = Field(description="When it had been blocked")
     jobs_waiting: None
     mend: None
@@ -224,7 +227,7 @@ class BatchCompleted(Data):
     batch: str
     size: int = Field(ge=1, description="Jobs it was said to have")
     counts: dict[str, int] = Field(description="Jobs by type of their final event")
-    total: Money = Field(description="Pesos, of the validated documents")
+    total: Money = Field(description="Pesos, of the validated documents: each once, however many jobs have it")
     first_number: str | None = Field(description="Number of the document that was validated first")
     last_number: str | None
     failures: list[BatchFailure] = Field(description="By name; the first 1000, the counts are complete all the same")

@@ -18,6 +18,7 @@ from typing import Any
 from jobs import seen as s
 from jobs.archiving import Stored as StoredFile
 from jobs.errors import ArchiveConflict
+from jobs.ports import Turn
 from jobs.requests import Request
 from jobs.seen import Seen
 from schemas import strict_json
@@ -128,6 +129,16 @@ class FakeFactus:
         stored = Stored(number, a_document(job, number=number))
         self.documents[job.reference_code] = stored
         return s.DocumentSeen(DocumentView(stored.raw))
+
+
+class NoLine:
+    """The port ``Line`` with nobody else in it."""
+
+    async def turn_to_change(self, job: JobRecord, thing: str) -> Turn:
+        return "yours"
+
+    async def turn_to_remove(self, job: JobRecord, reference_code: str) -> Turn:
+        return "yours"
 
 
 @dataclass

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from typing import Final as Constant
 
@@ -27,7 +26,7 @@ from jobs.decisions import Judge
 from jobs.errors import LeaseLost, LedgerUnavailable
 from jobs.following import archived_documents, follow_ups
 from jobs.issue import issue
-from jobs.outcomes import Again, Attempted, Final, scope_of
+from jobs.outcomes import Again, Attempted, Block, Final, scope_of
 from jobs.ports import Archive, Gateway
 from jobs.registry import JobType, type_of
 from jobs.results import blocked_event, events_of, joined_event, resumed_event
@@ -129,8 +128,8 @@ class AttemptRunner:
             return await issue(judge, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
         assert job_type.work is not None
         deciding = CallDeciding(job, self.backoff, self.draw, standing, self.settle_ms)
-        desk = Desk(deciding, gateway, self.archive, self.radian_interval_s, partial(self.ledger.is_open, job))
-        return await run_call(job_type.work, desk, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
+        desk = Desk(deciding, gateway, self.archive, self.ledger, self.radian_interval_s)
+        return await run_call(job_type.work, desk, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late)
 
     async def _write_end(self, taken: Taken, attempted: Attempted) -> int:
         job, ending = taken.job, attempted.ending
@@ -168,28 +167,33 @@ class AttemptRunner:
             known_since_ms = standing.family_blocked_since_ms if block.family else standing.account_blocked_since_ms
             if known_since_ms:
                 return ()
-            lane = None if block.family is None else job.lane
-            n_waiting = await self.ledger.n_waiting(job.account, lane)
-            event = blocked_event(job.account, block, n_waiting=n_waiting + 1, since=now)
+            event = blocked_event(job.account, block, n_waiting=1 + await self._n_behind(job, block), since=now)
             return (Notice("blocked", block.scope, event),)
         if attempted.weather != "fair" or _is_conflict(attempted.ending):
             return ()
-        by_call = not type_of(job.type).issues
+        job_type = "" if type_of(job.type).issues else job.type
         # Reading is free of charge: that it works says nothing of a plan that is used up.
-        says_nothing = by_call and standing.account_hold_reason == "factus.payment_required"
+        says_nothing = job_type and standing.account_hold_reason == "factus.payment_required"
+        is_own_over = not job_type or _has_worked(job, attempted.ending)
         blocked: dict[str | None, int] = {
             None: 0 if says_nothing else standing.account_blocked_since_ms,
-            job.family: standing.family_blocked_since_ms,
+            job.family: standing.family_blocked_since_ms if is_own_over else 0,
         }
         return tuple(
             Notice(
                 "resumed",
-                scope_of(family, by_call=by_call),
-                resumed_event(job.account, family, since=_instant(since_ms, now), now=now, by_call=by_call),
+                scope_of(family, job_type),
+                resumed_event(job.account, family, since=_instant(since_ms, now), now=now, job_type=job_type),
             )
             for family, since_ms in blocked.items()
             if since_ms
         )
+
+    async def _n_behind(self, job: JobRecord, block: Block) -> int:
+        """How many other jobs wait behind a block that *job* has found."""
+        if block.job_type:
+            return await self.ledger.n_waiting_like(job)
+        return await self.ledger.n_waiting(job.account, None if block.family is None else job.lane)
 
 
 def _context(job: JobRecord) -> dict[str, Any]:
@@ -203,7 +207,9 @@ def dead_letter(job: JobRecord, final: Final, event: Event) -> dict[str, Arg]:
     type_ = job.type
     if job.parent:
         # What could not be archived by itself can be asked for by anybody.
-        type_, payload = f"{job.family}.download", {"number": payload["number"], "kinds": payload["kinds"]}
+        have = {row["kind"] for row in final.archived}
+        kinds = [kind for kind in payload["kinds"] if kind not in have]
+        type_, payload = f"{job.family}.download", {"number": payload["number"], "kinds": kinds or payload["kinds"]}
     envelope = {
         "id": job.id.replace("~", "."),
         "type": type_,
@@ -222,6 +228,17 @@ def dead_letter(job: JobRecord, final: Final, event: Event) -> dict[str, Arg]:
         "account": job.account,
         "job_id": job.id,
     }
+
+
+def _has_worked(job: JobRecord, ending: Final | Again) -> bool:
+    """
+    Whether a job that issues nothing has done all that it does: then its type is not denied (any more).
+
+    One call of several that came through does not show it: the PDF may be allowed and the XML not.
+    """
+    if isinstance(ending, Final):
+        return ending.state == "completed"
+    return job.is_tracking and ending.progress is not None  # a watch goes on after a look that found what there is
 
 
 def _is_conflict(ending: Final | Again) -> bool:
@@ -243,7 +260,8 @@ def _record_fields(
         return fields | (_error_field(ending.errors[0]) if ending.errors else {"last_error": ""})
     fields |= {"sent": ending.sent, "failures": job.failures + 1 if ending.is_failure else job.failures}
     if ending.progress is not None:
-        fields |= {"progress": ending.progress, "failures": 0}
+        # A step forward begins the count of failures anew; a failure that notes something goes on with it.
+        fields |= {"progress": ending.progress} if ending.is_failure else {"progress": ending.progress, "failures": 0}
     if ending.pending:
         fields |= {"pending_since": job.pending_since or now_ms, "number": ending.number or job.number}
     return fields | _error_field(ending.reason)

@@ -40,7 +40,7 @@ class Batches:
         key = self._keys.batch(member)
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(key)
-            pipe.lrange(f"{key}:failures", 0, -1)
+            pipe.lrange(self._keys.batch_failures(member), 0, -1)
             stored, failures = await pipe.execute()
         held = {name.decode(): value.decode() for name, value in stored.items()}
         account = self._accounts.get(member.partition("/")[0])
@@ -48,4 +48,5 @@ class Batches:
         event = completed_event(member, held, [failure.decode() for failure in failures], now=now)
         results = self._keys.results(account.name if account and account.own_streams else None)
         args: list[Arg] = [member, held.get("n_final", ""), self._policy.results_maxlen, *event_values(event)]
-        return int(await self._scripts.run("close_batch", [key, self._keys.batches_due(), results], args))
+        keys = [key, self._keys.batches_due(), results, self._keys.batch_documents(member)]
+        return int(await self._scripts.run("close_batch", keys, args))

@@ -396,6 +396,7 @@ class Intake:
             item.tally.cents,
             item.tally.number,
             item.tally.failure,
+            item.tally.document,
         ]
         pairs = [part for pair in fields.items() for part in pair]
         dead = list(item.dead)

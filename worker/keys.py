@@ -7,8 +7,12 @@ freely. Accounts hold no colon and lanes one slash, so no two names can meet. No
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
+
+_ENDS_AS_A_LIST: Final = re.compile(r":(joined|removals):*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,26 @@ class Keys:
         return f"{self.namespace}:job:"
 
     def document(self, account: str, family: str, reference_code: str) -> str:
-        """Hash: who issues, or has issued, the document of one reference code."""
-        return f"{self.namespace}:doc:{account}:{family}:{reference_code}"
+        """
+        Hash: who issues, or has issued, the document of one reference code; ``watched_by`` and ``archived_by:JOB``.
+
+        Lists stand beside it under its name and a word; a reference that ends in such a word, after a colon, gets one
+        colon more, so that no reference names another one's list.
+        """
+        more = ":" if _ENDS_AS_A_LIST.search(reference_code) else ""
+        return f"{self.namespace}:doc:{account}:{family}:{reference_code}{more}"
 
     def joined(self, document: str) -> str:
         """List: jobs that wait for the document of that key, issued by another job."""
         return f"{document}:joined"
+
+    def removals(self, document: str) -> str:
+        """List: jobs that delete, at Factus, what bears the reference of the document of that key."""
+        return f"{document}:removals"
+
+    def changes(self, account: str, thing: str) -> str:
+        """List: jobs that change one thing of an account at Factus (a range, the company), one after the other."""
+        return f"{self.namespace}:changes:{account}:{thing}"
 
     # -- lanes -----------------------------------------------------------------------------------------------------
     def lanes_due(self) -> str:
@@ -120,8 +138,17 @@ class Keys:
 
     # -- batches ---------------------------------------------------------------------------------------------------
     def batch(self, member: str) -> str:
-        """Hash: size, counts and sums of a batch; *member* is ``account/batch``. ``:failures`` beside it is a list."""
+        """Hash: size, counts and sums of a batch; *member* is ``account/batch``."""
         return f"{self.namespace}:batch:{member}"
+
+    def batch_failures(self, member: str) -> str:
+        """List: the failures of a batch that are kept by name. Its colon stands where no member has one: producers name
+        their batches as they like."""
+        return self.batch(f":failures:{member}")
+
+    def batch_documents(self, member: str) -> str:
+        """Set: ``family/reference`` of the documents whose money a batch has counted."""
+        return self.batch(f":documents:{member}")
 
     def batches_due(self) -> str:
         """Set: ``account/batch`` whose jobs are all final and whose closing event is still to be published."""

@@ -19,6 +19,7 @@ from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.decisions import verdict_to_json
 from jobs.errors import LeaseLost, LedgerUnavailable
 from jobs.outcomes import Again, Final, Weather
+from jobs.ports import Turn
 from schemas.event import ErrorDetail, Event, stream_fields
 from schemas.records import DocumentRecord, JobRecord
 from worker.keys import Keys
@@ -28,6 +29,7 @@ from worker.redis_connection import command
 from worker.taking import Taken, Taker
 
 _DAY_MS: Constant = 86_400_000
+_MOST_LIKE: Constant = 5_000
 
 JoinedEvents = Callable[[Sequence[JobRecord]], list[Event]]
 FollowUps = Callable[[Sequence[JobRecord]], list[JobRecord]]
@@ -100,10 +102,55 @@ class Ledger:
         stored = await self._hash(self._keys.document(account, family, reference_code))
         return DocumentRecord.from_hash(stored) if stored else None
 
-    async def is_open(self, job: JobRecord, reference_code: str) -> bool:
-        """Whether a document of that reference, in the family of a job, is being issued."""
-        found = await self.document(job.account, job.family, reference_code)
-        return found is not None and found.state == "open"
+    async def turn_to_change(self, job: JobRecord, thing: str) -> Turn:
+        """
+        Whether a job may change something of its account at Factus now: once those that came before it are final.
+
+        Raises:
+            LeaseLost: The job is another worker's by now.
+        """
+        return await self._turn(job, [self._keys.changes(job.account, thing)], [])
+
+    async def turn_to_remove(self, job: JobRecord, reference_code: str) -> Turn:
+        """
+        The same for what bears a reference code; ``issuing`` while an attempt to issue that document is under way.
+
+        A job that waits to issue it looks at Factus before it sends, and waits until the removal is over.
+
+        Raises:
+            LeaseLost: As :meth:`turn_to_change`.
+        """
+        document = self._keys.document(job.account, job.family, reference_code)
+        return await self._turn(job, [self._keys.removals(document)], [document])
+
+    async def _turn(self, job: JobRecord, line: list[str], document: list[str]) -> Turn:
+        keys = [*line, self._keys.job(job.account, job.id), *document]
+        args: list[Arg] = [job.fence, job.id, self._keys.job(job.account, ""), self._policy.deadline_ms + _DAY_MS]
+        try:
+            word = await self._scripts.run("turn", keys, args)
+        except RedisError as exc:
+            raise LedgerUnavailable("a job could not stand in line") from exc
+        match word:
+            case b"yours":
+                return "yours"
+            case b"issuing":
+                return "issuing"
+            case b"wait":
+                return "wait"
+            case _:
+                raise LeaseLost(f"job {job.id} is another worker's by now")
+
+    async def is_being_removed(self, job: JobRecord) -> bool:
+        """See :class:`jobs.ports.Journal`."""
+        line = self._keys.removals(self._keys.document(job.account, job.family, job.reference_code))
+        try:
+            ids = await command(self._redis, "LRANGE", line, 0, -1)
+            states = [
+                await command(self._redis, "HGET", self._keys.job(job.account, id_.decode()), "state") for id_ in ids
+            ]
+        except RedisError as exc:
+            raise LedgerUnavailable("a removal could not be looked for") from exc
+        return any(state not in (None, b"final") for state in states)
 
     async def n_waiting(self, account: str, lane: str | None) -> int:
         """How many jobs wait in the account, or in one lane of it."""
@@ -114,14 +161,32 @@ class Ledger:
                 pipe.zcard(self._keys.later(lane))
             return sum(await pipe.execute()) if lanes else 0
 
+    async def n_waiting_like(self, job: JobRecord) -> int:
+        """
+        How many other jobs of the same type wait in a job's lane.
+
+        The lane holds jobs of all types that issue nothing, and only a record tells the type: the first few thousand
+        are looked at.
+        """
+        keys = (self._keys.waiting(job.lane), self._keys.later(job.lane))
+        try:
+            ids = [id_.decode() for key in keys for id_ in await command(self._redis, "ZRANGE", key, 0, _MOST_LIKE - 1)]
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for id_ in ids:
+                    pipe.hget(self._keys.job(job.account, id_), "type")
+                types = await pipe.execute() if ids else []
+        except RedisError as exc:
+            raise LedgerUnavailable("the jobs of a lane could not be counted") from exc
+        return sum(found == job.type.encode() for found in types)
+
     async def _lanes_of(self, account: str) -> list[str]:
         return [name.decode() async for name in self._redis.sscan_iter(self._keys.lanes(), match=f"{account}/*")]
 
     async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...]) -> None:
         """See :class:`jobs.ports.Journal`."""
-        args: list[Arg] = [job.fence, "sent", "deleting", "verdict", verdict_to_json(verdict)]
+        key = self._keys.job(job.account, job.id)
         try:
-            noted = await self._scripts.run("note", [self._keys.job(job.account, job.id)], args)
+            noted = await self._scripts.run("note", [key], [job.fence, verdict_to_json(verdict)])
         except RedisError as exc:
             raise LedgerUnavailable("a rejection could not be noted") from exc
         if not noted:
@@ -158,7 +223,7 @@ class Ledger:
         waiting: list[JobRecord] = []
         while True:
             pairs = list(zip(waiting, joined(waiting), strict=True))
-            end: list[Arg] = ["final", 0, "", final.state]
+            end: list[Arg] = ["final", round(final.free_in_s * 1000), "", final.state]
             n_started, others = await self._finish(taken, end, page, pairs, following(waiting))
             if not others:
                 return n_started
@@ -235,8 +300,8 @@ class Ledger:
 
 
 def tally_values(tally: Tally) -> list[Arg]:
-    """The four values of a tally in the order that the scripts take them."""
-    return [tally.member, tally.cents, tally.number, tally.failure]
+    """The five values of a tally in the order that the scripts take them."""
+    return [tally.member, tally.cents, tally.number, tally.failure, tally.document]
 
 
 def event_values(event: Event) -> list[Arg]:

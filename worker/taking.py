@@ -57,7 +57,8 @@ def read_taken(rows: Sequence[Any]) -> list[Taken]:
     found = []
     for arq_id, flat, *told in rows:
         record = JobRecord.from_hash(dict(zip(flat[::2], flat[1::2], strict=True)))
-        now, conflict, account, scope, hold_reason = told
-        standing = Standing(int(now), int(conflict), int(account), int(scope), hold_reason.decode())
+        now, conflict, account, scope, hold_reason, lane_hold_reason = told
+        blocked = (int(now), int(conflict), int(account), int(scope))
+        standing = Standing(*blocked, hold_reason.decode(), lane_hold_reason.decode())
         found.append(Taken(arq_id.decode(), record, standing))
     return found

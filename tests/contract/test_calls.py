@@ -151,6 +151,79 @@ async def test_a_denied_call_is_told_once_and_stops_no_invoice(rig, factus, monk
     assert {event["type"] for event in ending} == {"account.resumed", "company.get.completed"}
 
 
+MAIL = "POST /v2/bills/SETP1/send-email"
+
+
+async def test_only_the_type_of_job_that_is_denied_is_told_of_and_only_once(rig, factus, monkeypatch):
+    """E-mails are denied, and nothing else: other jobs that work say nothing of it, nor do further e-mails."""
+    monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.05)
+    factus.replies[MAIL] = [s.Denied("permission", "sin permiso")]
+    mail = {"type": "invoice.email", "payload": {"number": "SETP1", "email": "a@b.co"}}
+    await rig.push({"id": "m0", **mail})
+    (blocked,) = await rig.events(1)
+    assert (blocked["type"], blocked["data"]["family"]) == ("account.blocked", "invoice")
+    assert "trabajos de tipo invoice.email" in blocked["message"]
+    assert "La emisión de documentos y los demás trabajos siguen" in blocked["message"]
+    for n in range(3):
+        await rig.push({"id": f"m{n + 1}", **mail})
+        await rig.push({"id": f"g{n}", "type": "invoice.get", "payload": {"number": "SETP1"}})
+        (event,) = await rig.events(1)
+        assert event["type"] == "invoice.get.completed"
+    await factus.called(MAIL, 12)
+    await rig.taken_in()
+    factus.replies[MAIL] = [s.Replied({})]
+    ending = await rig.events(5)
+    assert sorted(event["type"] for event in ending) == ["account.resumed", *["invoice.email.completed"] * 4]
+    resumed = next(event for event in ending if event["type"] == "account.resumed")
+    assert (resumed["data"]["family"], resumed["data"]["since"]) == ("invoice", blocked["data"]["since"])
+    assert "trabajos de tipo invoice.email" in resumed["message"]
+
+
+async def test_an_answer_that_is_no_success_does_not_say_that_a_denial_is_over(rig, factus, monkeypatch):
+    monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.05)
+    factus.replies[MAIL] = [s.Denied("permission", "sin permiso")]
+    await rig.push({"type": "invoice.email", "payload": {"number": "SETP1", "email": "a@b.co"}})
+    await rig.events(1)
+    await rig.push({"type": "invoice.email", "payload": {"reference_code": "NADA", "email": "a@b.co"}})
+    (event,) = await rig.events(1)
+    assert (event["type"], event["errors"][0]["code"]) == ("invoice.email.failed", "factus.not_found")
+    await rig.taken_in()
+
+
+async def test_a_download_of_several_files_has_worked_when_all_are_there(rig, factus, monkeypatch):
+    """The PDF is allowed and the XML is not: each new job would tell of an end and of a new beginning."""
+    monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.05)
+    xml = "GET /v2/bills/SETP1/download-xml"
+    factus.replies[xml] = [s.Denied("permission", "sin permiso")]
+    for _ in range(2):
+        await rig.push({"type": "invoice.download", "payload": {"number": "SETP1", "kinds": ["pdf", "xml"]}})
+    (blocked,) = await rig.events(1)
+    assert "invoice.download" in blocked["message"]
+    await factus.called(xml, 6)
+    await rig.taken_in()
+
+
+async def test_it_is_told_how_many_jobs_of_the_type_wait(rig, factus, monkeypatch):
+    """All calls share one lane: those of another type do not wait for this."""
+    gate = asyncio.Event()
+    monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 60.0)
+    factus.replies[MAIL] = [s.Denied("permission", "sin permiso")]
+
+    async def hold(request: Any) -> None:
+        await gate.wait()
+
+    factus.before_call = hold
+    for n in range(5):  # four of them under way, one waits
+        await rig.push({"id": f"m{n}", "type": "invoice.email", "payload": {"number": "SETP1", "email": "a@b.co"}})
+    for n in range(3):
+        await rig.push({"id": f"g{n}", "type": "invoice.get", "payload": {"number": "SETP1"}})
+    await factus.called(MAIL, 4)
+    await rig.taken_in()
+    gate.set()
+    blocked = next(event for event in await rig.events(4) if event["type"] == "account.blocked")
+    assert blocked["data"]["jobs_waiting"] == 2
+
+
 async def test_reading_does_not_lift_a_block_of_payment(rig, factus, monkeypatch):
     monkeypatch.setattr("jobs.deciding.ACCOUNT_PAUSE_S", 0.05)
     factus.script = [s.PaymentRequired("pago")] * 40

@@ -45,7 +45,10 @@ def cut(monkeypatch):
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("name", SCRIPTS)
-async def test_a_cut_connection_loses_nothing_and_repeats_nothing(real_redis, namespace, cut, name, moment):
+async def test_a_cut_connection_loses_nothing_and_repeats_nothing(
+    real_redis, namespace, cut, name, moment, monkeypatch
+):
+    monkeypatch.setattr("jobs.deciding.REMOVAL_SETTLES_MS", 500)
     rejected = {"on": "create", "reference": "rejected", "effect": "reject"}
     waits = {"on": "create", "reference": "waits", "attempt": 1, "effect": {"kind": "pending", "polls": 1}}
     faults = read_rules({"rules": [rejected, waits]})
@@ -53,7 +56,7 @@ async def test_a_cut_connection_loses_nothing_and_repeats_nothing(real_redis, na
     async with serve(SandboxConfig(faults=faults)) as url:
         n_cut = cut(name, moment)
         built = services_on(real_redis, namespace, an_account(base_url=url))
-        built.runner.gateways = built.clients
+        built.runner.gateways, built.runner.settle_ms = built.clients, 500
         async with running(built) as rig:
             for code in codes:
                 await rig.push_bill(code)

@@ -302,7 +302,8 @@ class TestWhatFollows:
             assert (await parts_of_document(rig, "A")).state == "failed"
             letter = await only(dead)
             factus.replies[path] = [s.Replied({"data": {"pdf_base_64_encoded": "YQ=="}})]
-            factus.replies["GET /v2/bills/SETP990000001"] = [s.Replied({"data": {"number": "SETP990000001"}})]
+            shown = {"number": "SETP990000001", "is_validated": True}
+            factus.replies["GET /v2/bills/SETP990000001"] = [s.Replied({"data": shown})]
             found = await dead.retry(letter)
             assert isinstance(found, Pushed)
             assert (found.job_id, found.goes_without) == ("j.archive.r1", ())

@@ -113,6 +113,48 @@ class TestArchive:
             assert envelope["type"] == "invoice.download"
             assert envelope["payload"] == {"number": "SETP990000001", "kinds": ["pdf"]}
 
+    async def test_a_file_that_fails_keeps_no_other_out_and_is_all_that_is_asked_for_again(
+        self, redis, namespace, factus
+    ):
+        """The event tells what is missing and where the others are; the letter and a later push go by that."""
+        path = "GET /v2/bills/SETP990000001"
+        factus.replies[f"{path}/download-pdf"] = [s.Unknown("500")]
+        factus.replies[f"{path}/download-xml"] = [s.BadRequest(410, "no hay xml")]
+        job = {"options": {"archive": ["pdf", "xml", "attached"]}}
+        async with running(services_on(redis, namespace, gateway=factus, job_deadline=1.0)) as rig:
+            await rig.push_bill("A", **job)
+            validated, failed = await rig.events(2)
+            assert [(error["code"], error["message"][:12]) for error in failed["errors"]] == [
+                ("factus.unavailable", "Archivo pdf:"),
+                ("factus.validation", "Archivo xml:"),
+            ]
+            uri = "memory:///acme/2026/05/13/invoice/SETP990000001-attached.xml"
+            assert failed["data"] is None
+            assert f"sin guardar: pdf, xml. Guardados: attached en {uri}." in failed["message"]
+            assert factus.calls[f"{path}/download-xml"] == factus.calls[f"{path}/download-attached-document-xml"] == 1
+            ((_, letter),) = await redis.xrange(rig.services.keys.dead())
+            assert json.loads(letter[b"raw"])["payload"] == {"number": "SETP990000001", "kinds": ["pdf", "xml"]}
+            await rig.push_bill("A", id="again")
+            (replayed,) = await rig.events(1)
+            assert [row["uri"] for row in replayed["data"]["documents"]] == [uri]
+            assert validated["data"]["documents"] == []
+
+    async def test_the_pauses_grow_while_a_file_fails(self, redis, namespace, factus):
+        """Each failure is noted in the record, and none of the notes begins the backoff anew."""
+        path = "GET /v2/bills/SETP990000001/download-pdf"
+        factus.replies[path] = [s.NotFound("aún no")]
+        built = services_on(redis, namespace, gateway=factus, backoff_base=0.01, backoff_max=60)
+        built.runner.draw = lambda: 0.0
+        async with running(built) as rig:
+            await rig.push_bill("A", options={"archive": ["pdf", "xml"]})
+            await factus.called(path, 5)
+            record = rig.services.keys.job("acme", f"{(await rig.events(1))[0]['job_id']}~archive")
+            while int(await redis.hget(record, "failures")) < 5:
+                await asyncio.sleep(0.01)
+            progress = json.loads(await redis.hget(record, "progress"))
+            assert [row["kind"] for row in progress["documents"]] == ["xml"]
+            assert progress["delayed"]["pdf"]["code"] == "factus.not_found"
+
     async def test_everybody_who_asked_hears_of_it(self, rig, factus):
         """Two jobs for one document, and a third after its end: each gets the files that it asked for."""
         factus.gate = asyncio.Event()

@@ -123,6 +123,20 @@ class TestSameJobAgain:
         assert len({event["data"]["number"] for event in events}) == 1
         assert factus.calls == {"create": 1}
 
+    @pytest.mark.parametrize("word", ["joined", "removals", "joined:"])
+    async def test_no_reference_names_what_the_service_keeps_beside_another(self, rig, factus, word):
+        """``A:joined`` was the key of the list beside ``A``: while that list stood, nothing more was taken in."""
+        factus.gate = asyncio.Event()
+        await rig.push_bill("A")
+        await factus.called("create")
+        await rig.push_bill("A")
+        await rig.push_bill(f"A:{word}")
+        await rig.push_bill(f"A:{word}")
+        await rig.taken_in()
+        factus.gate.set()
+        events = await rig.events(4)
+        assert sorted(event["reference_code"] for event in events) == ["A", "A", f"A:{word}", f"A:{word}"]
+
     async def test_a_validated_document_is_answered_from_the_ledger(self, rig, factus):
         await rig.push_bill("A", id="one")
         (first,) = await rig.events(1)

@@ -212,7 +212,7 @@ def _of_ranges(kind: Ranges) -> Iterator[Call]:
         _SHOWN,
         no_id,
         changes=f"{area}.renumber",
-        when_lost="again",
+        when_lost="once",
     )
     yield Call(
         f"{family}.set_status",

@@ -97,7 +97,7 @@ def test_filters_reach_factus_under_its_names(paper, library):
     assert [row["reference_code"] for row in event["data"]["items"]] == [document["reference_code"]]
     assert event["data"]["pagination"]["per_page"] == 5
     event = library.run(f"{paper.name}.list", {"filters": {"status": "7"}})
-    assert refusal(event) == (f"{paper.name}.list.failed", "factus.validation", "filter.status")
+    assert refusal(event) == ("job.refused", "payload.invalid", "filters.status")
 
 
 # -- files and mail ----------------------------------------------------------------------------------------------------
@@ -126,6 +126,54 @@ def test_file_that_is_there_with_other_content_is_never_replaced(paper, tenant):
     event = tenant.run(f"{paper.name}.download", {"number": number, "kinds": ["xml"]})
     assert refusal(event)[:2] == (f"{paper.name}.download.failed", "archive.conflict")
     assert path.read_bytes() == b"otro"
+
+
+def test_files_of_a_document_that_waits_for_dian_are_waited_for(paper, tenant, live):
+    """A draft under the final name would be there for ever."""
+    reference = paper.pending_at_factus(tenant)
+    job = tenant.push(f"{paper.name}.download", {"reference_code": reference})
+    tenant.wait(lambda: tenant.seen()["operations"].get(f"{paper.area}.show", 0) >= 3, "a third look")
+    assert tenant.story_of(job) == []
+    assert f"{paper.area}.download" not in tenant.seen()["operations"]
+    tenant.control("documents/settle", family=paper.area, reference=reference, outcome="validated")
+    event = tenant.end_of(job)
+    assert tuple(file["kind"] for file in event["data"]["documents"]) == paper.kinds
+    for file in event["data"]["documents"]:
+        shown = tenant.data_at_factus(f"/v2/{paper.area}/{event['data']['number']}/{_FILES[file['kind']]}")
+        encoded = next(text for name, text in shown.items() if name.endswith("base_64_encoded"))
+        assert hold_file(file, live.archive) == base64.b64decode(encoded)
+
+
+def test_files_of_a_document_that_dian_rejected_are_not_archived(paper, tenant, live):
+    reference = paper.rejected_at_factus(tenant)
+    event = tenant.run(f"{paper.name}.download", {"reference_code": reference})
+    assert refusal(event) == (f"{paper.name}.download.failed", "factus.conflict", "reference_code")
+    assert "no hay archivos que guardar" in event["message"]
+    assert f"{paper.area}.download" not in tenant.seen()["operations"]
+    assert not (live.archive / tenant.name).exists()
+
+
+def test_a_download_before_the_end_spoils_no_archive_after_it(tenant):
+    paper = PAPERS["invoice"]
+    body = paper.body(tenant)
+    tenant.fault({"kind": "pending", "polls": 4}, on="create", reference=body["reference_code"])
+    issued = tenant.push("invoice.issue", body, options={"archive": ["pdf"]})
+    tenant.event_of(issued, "invoice.pending")
+    download = tenant.push("invoice.download", {"reference_code": body["reference_code"], "kinds": ["pdf"]})
+    archived = tenant.event_of(issued, "invoice.archived")
+    assert archived["success"], archived
+    assert tenant.end_of(download)["data"]["documents"] == archived["data"]["documents"]
+
+
+def test_a_file_that_is_refused_keeps_no_other_from_the_archive(tenant, live):
+    number = PAPERS["invoice"].number(tenant)
+    refused = {"kind": "garbage", "status": 422, "text": '{"message":"no hay pdf"}'}
+    tenant.fault(refused, on="download")
+    event = tenant.run("invoice.download", {"number": number})
+    assert [error["code"] for error in event["errors"]] == ["factus.validation"]
+    assert event["errors"][0]["message"].startswith("Archivo pdf: ")
+    assert event["message"].count(live.archive.as_uri()) == 2
+    assert len([path for path in (live.archive / tenant.name).rglob("*.xml") if path.is_file()]) == 2
 
 
 @pytest.mark.parametrize("paper", _MAILED, ids=str)

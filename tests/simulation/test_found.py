@@ -26,7 +26,7 @@ from schemas.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 from tests.builders import a_bill
-from tests.fakes import FakeFactus, MemoryArchive
+from tests.fakes import FakeFactus, MemoryArchive, NoLine
 from tests.rig import an_account, running, services_on, some_settings
 from tests.simulation.wires import Network, Plug, imitation
 from worker import redis_connection
@@ -116,13 +116,20 @@ async def test_what_a_sleeper_read_after_it_lost_the_lead_is_taken_up(redis, nam
     assert event["reference_code"] == code
 
 
+class NoRemovals:
+    """The part of the ledger that an attempt asks before it looks."""
+
+    async def is_being_removed(self, job):
+        return False
+
+
 async def test_a_look_that_had_no_turn_is_not_the_last_word_at_the_deadline():
     """The document was sent and Factus may hold it: our own allowance is no reason to call it failed unseen."""
     job = JobRecord(
         account="a", id="1", type="invoice.issue", family="invoice", lane="a/invoice", entry="1-0", sent="unknown"
     )
     judge = Judge(replace(job, deadline_at=1000), BackoffPolicy(1, 2), lambda: 0.5)
-    attempted = await issue(judge, FakeFactus(finds=[s.NoPermit(1.0)]), None, now_ms=2000, day_ends_ms=0)
+    attempted = await issue(judge, FakeFactus(finds=[s.NoPermit(1.0)]), NoRemovals(), now_ms=2000, day_ends_ms=0)
     assert isinstance(attempted.ending, Again)
 
 
@@ -178,7 +185,9 @@ async def test_a_write_that_may_still_arrive_is_not_sent_beside_itself():
 
     async def turn(now_ms: int):
         deciding = CallDeciding(job, BackoffPolicy(1, 2), lambda: 0.5, Standing(now_ms=now_ms), settle_ms=2000)
-        return await run_call(set_range_status, Desk(deciding, factus, MemoryArchive()), now_ms=now_ms, day_ends_ms=0)
+        return await run_call(
+            set_range_status, Desk(deciding, factus, MemoryArchive(), NoLine()), now_ms=now_ms, day_ends_ms=0
+        )
 
     early = await turn(1500)
     assert isinstance(early.ending, Again)
@@ -211,8 +220,8 @@ def test_a_family_s_issuing_and_its_calls_are_told_under_two_ids():
     now = datetime.now(BOGOTA)
     error = ErrorDetail(code="factus.denied", message="no")
     ids = {
-        *(blocked_event("a", Block("payroll", error, by_call=by), n_waiting=1, since=now).id for by in (True, False)),
-        *(resumed_event("a", "payroll", since=now, now=now, by_call=by).id for by in (True, False)),
+        *(blocked_event("a", Block("payroll", error, of), n_waiting=1, since=now).id for of in ("", "payroll.get")),
+        *(resumed_event("a", "payroll", since=now, now=now, job_type=of).id for of in ("", "payroll.get")),
     }
     assert len(ids) == 4
 

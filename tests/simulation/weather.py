@@ -87,6 +87,8 @@ def quick_plan(chance: random.Random, timeout_s: float, *, kept: str = "") -> li
         ),
         _rule("list", 0.1, "slow", seconds=late_s),
         _rule("delete", 0.2, "slow", seconds=late_s),
+        # Long after its answer was given up: it takes whatever bears the reference by then.
+        _rule("delete", 0.4, "slow", seconds=3 * timeout_s, where="before_store"),
         *(_rule("token", 0.4, kind, times=2) for kind in ("drop_before", "drop_after", "error_before", "garbage")),
     ]
     rules += chance.sample(some, chance.randint(4, 12))
@@ -120,6 +122,7 @@ def full_plan(chance: random.Random, timeout_s: float, *, kept: str = "") -> lis
         _rule("create", 0.0008, "foreign_pending", reference="AJENO-1", seconds=2.0, times=1),
         _rule("create", 0.0008, "foreign_pending", reference="AJENO-2", seconds=2.0, times=1),
         _rule("create", 0.0003, "dian_down", seconds=3.0, times=4),
+        _rule("delete", 0.02, "slow", seconds=late_s, where="before_store"),
         *_on_calls(0.02, late_s),
         *(
             _rule(on, 0.02, kind)

@@ -26,8 +26,8 @@ _SUMMARIES: Final = {
     "archived": "The files of a validated document were archived, or could not be. Comes after the final event.",
     "job.refused": "We said no, before any call. Final.",
     RADIAN: "A RADIAN event was found on a tracked invoice.",
-    "account.blocked": "Only a person can mend what stops the account, or one family of it.",
-    "account.resumed": "What blocked the account, or the family, is over.",
+    "account.blocked": "Only a person can mend what stops the account, a family of it, or its jobs of one type.",
+    "account.resumed": "What blocked the account, the family, or the jobs of one type, is over.",
     "batch.completed": "As many jobs of the batch are final as it was said to have.",
 }
 _EITHER: Final = ("archived", "batch.completed")

@@ -22,6 +22,7 @@ from jobs.families import FAMILIES
 from jobs.intake import conflict_errors
 from jobs.outcomes import Attempted, Block, Ending
 from jobs.outcomes import Final as FinalEnding
+from jobs.ports import Turn
 from jobs.registry import JOB_TYPES
 from jobs.requests import Request
 from schemas import strict_json
@@ -44,7 +45,7 @@ def events_of_family(family: str) -> dict[str, Event]:
     judge = Judge(job, _BACKOFF, _no_luck)
     validated = judge.after_create(s.DocumentSeen(_document(job)))
     rejection = rejection_errors(DocumentView(example_answers.rejected_document(family, job.reference_code)).remarks)
-    rejected = judge.after_delete(s.Done(), rejection)
+    rejected = judge.after_delete(s.Done(), rejection, has_sent=True)
     failed = judge.time_is_up(error("factus.unavailable", "Factus no está disponible: 503."))
     assert isinstance(validated, FinalEnding)
     assert isinstance(rejected, FinalEnding)
@@ -110,7 +111,7 @@ def _batch() -> Event:
 # -- running a verb ----------------------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class _Scripted:
-    """A Factus, and an archive, that answer as they were told."""
+    """A Factus, an archive and a line that answer as they were told."""
 
     job: JobRecord
     answers: list[Any]
@@ -135,6 +136,12 @@ class _Scripted:
     async def delete(self, family: str, reference_code: str) -> s.Seen:
         raise NotImplementedError
 
+    async def turn_to_change(self, job: JobRecord, thing: str) -> Turn:
+        return "yours"
+
+    async def turn_to_remove(self, job: JobRecord, reference_code: str) -> Turn:
+        return "yours"
+
     async def put(self, name: str, content: bytes, *, content_type: str) -> Stored:
         return Stored(f"s3://invoices/{name}", hashlib.sha256(content).hexdigest(), len(content))
 
@@ -142,7 +149,7 @@ class _Scripted:
 def _turn(job: JobRecord, work: Work, answers: tuple[Any, ...]) -> Ending:
     scripted = _Scripted(job, [*answers])
     timed = replace(job, deadline_at=_NOW_MS + 1000)
-    desk = Desk(CallDeciding(timed, _BACKOFF, _no_luck), scripted, scripted, radian_interval_s=14_400.0)
+    desk = Desk(CallDeciding(timed, _BACKOFF, _no_luck), scripted, scripted, scripted, radian_interval_s=14_400.0)
     return _result(run_call(work, desk, now_ms=_NOW_MS, day_ends_ms=0)).ending
 
 
@@ -172,7 +179,7 @@ def _failure(job: JobRecord) -> FinalEnding:
     if verb in _UNREPEATED:
         what = "el correo salió" if verb == "email" else f"el evento {payload['event_type']} quedó registrado"
         scripted = _Scripted(job, [])
-        return Desk(deciding, scripted, scripted).unknown_outcome(what)
+        return Desk(deciding, scripted, scripted, scripted).unknown_outcome(what)
     if job.type == "catalog.search":
         return deciding.failed(error("job.expired", "Venció (expires_at) antes de comenzar."))
     if any(name in payload for name in _NAMES_ONE):

@@ -4,7 +4,7 @@ What follows a document, in words: the archiving of its files, and the watch ove
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any, Final
 
@@ -37,16 +37,19 @@ class Part:
 def parts_of(followed: Followed, zone: tzinfo) -> tuple[Part, ...]:
     """What follows a job; nothing when nothing was asked for, or its document has failed."""
     job = followed.job.job
-    parts = []
-    if followed.archive:
-        parts.append(_early("archive", job) or _archive(followed.archive, zone))
+    parts = [(one, _early("archive", job) or _archive(one, zone)) for one in followed.archives]
     if followed.track:
-        parts.append(_early("radian", job) or _track(followed.track, zone))
-    return tuple(parts) if job.state != "final" or job.final_type.endswith(".validated") else ()
+        parts.append((followed.track, _early("radian", job) or _track(followed.track, zone)))
+    told = tuple(replace(part, why=part.why + _whose(follower)) for follower, part in parts)
+    return told if job.state != "final" or job.final_type.endswith(".validated") else ()
 
 
 def _early(name: str, job: JobRecord) -> Part | None:
     return None if job.state == "final" else Part(name, "later", "begins when DIAN has validated the document")
+
+
+def _whose(follower: Follower) -> str:
+    return f"; asked for by job {follower.asked_by}" if follower.asked_by else ""
 
 
 # -- archive -----------------------------------------------------------------------------------------------------------

@@ -25,7 +25,9 @@ _SCANNED_EVENTS: Final = 20_000
 _SCANNED_JOBS: Final = 2_000
 _PAGE: Final = 1_000
 _MOST_RETRIES: Final = 20
+_MOST_ASKERS: Final = 100
 _FOLLOWER: Final = "~"
+_ARCHIVED_BY: Final = "archived_by:"
 _NO_ACCOUNT: Final = "?"
 """Where the ledger keeps refusals of jobs whose account could not be read."""
 
@@ -47,7 +49,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """What its document's job has asked for: the service's own job for it, if there is one."""
+    """What was asked to follow a document: the service's own job for it, if there is one."""
 
     asked: Any
     """The option, as it was taken."""
@@ -56,14 +58,16 @@ class Follower:
     """The newest job that its dead letter was pushed again as."""
     events: tuple[dict[str, Any], ...] = ()
     """The RADIAN events that were published, oldest first."""
+    asked_by: str = ""
+    """Id of the job that asked for it, where that is another one of the same document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A job with what follows it."""
+    """A job with what follows its document, whichever job of that document has asked for it; its own archive first."""
 
     job: Found
-    archive: Follower | None = None
+    archives: tuple[Follower, ...] = ()
     track: Follower | None = None
 
 
@@ -135,28 +139,44 @@ class Finder:
     # -- what follows ----------------------------------------------------------------------------------------------
     async def _followed(self, job: JobRecord, now_ms: int, n_workers: int) -> Followed:
         found = await self._around(job, now_ms, n_workers)
-        options = strict_json.parse(job.options) if job.issues else {}
-        archive = track = None
-        if options.get("archive"):
-            follower = await self._follower(job, ARCHIVE, now_ms, n_workers)
-            again = await self._pushed_again(follower.job) if follower else None
-            archive = Follower(options["archive"], follower, again=again)
-        if options.get("track_radian"):
-            follower = await self._watch(job, now_ms, n_workers)
-            teller = replace(job, id=follower.job.parent) if follower else job
-            track = Follower(True, follower, events=await self._radian_events(teller))
-        return Followed(found, archive, track)
-
-    async def _watch(self, job: JobRecord, now_ms: int, n_workers: int) -> Found | None:
-        """The one watch over the document's RADIAN events; another job of the same document may have asked first."""
+        if not job.issues:
+            return Followed(found)
         document = self._keys.document(job.account, job.family, job.reference_code)
-        held = await command(self._redis, "HGET", document, "watched_by")
-        watch = await self._job(job.account, held.decode()) if held else None
-        return await self._around(watch, now_ms, n_workers) if watch else None
+        askers = await self._askers(job, document)
+        archives = [
+            await self._archive(asker, job, now_ms, n_workers) for asker in askers if _options(asker).get("archive")
+        ]
+        wants_watch = next((asker for asker in askers if _options(asker).get("track_radian")), None)
+        return Followed(found, tuple(archives), await self._watch(job, wants_watch, document, now_ms, n_workers))
 
-    async def _follower(self, job: JobRecord, verb: str, now_ms: int, n_workers: int) -> Found | None:
-        follower = await self._job(job.account, f"{job.id}{_FOLLOWER}{verb}")
-        return await self._around(follower, now_ms, n_workers) if follower else None
+    async def _askers(self, job: JobRecord, document: str) -> list[JobRecord]:
+        """A job, and the others of its document that have asked for something: they wait for it, or had its result."""
+        waiting = await command(self._redis, "LRANGE", self._keys.joined(document), 0, _MOST_ASKERS - 1)
+        names = [name.decode() for name in await command(self._redis, "HKEYS", document)]
+        archiving = [name.removeprefix(_ARCHIVED_BY) for name in names if name.startswith(_ARCHIVED_BY)]
+        issuer = (await command(self._redis, "HGET", document, "job") or b"").decode()
+        ids = [issuer, *(id_.decode() for id_ in waiting), *(id_.partition(_FOLLOWER)[0] for id_ in archiving)]
+        others = [await self._job(job.account, id_) for id_ in dict.fromkeys(ids) if id_ not in ("", job.id)]
+        return [job, *(other for other in others if other)]
+
+    async def _archive(self, asker: JobRecord, job: JobRecord, now_ms: int, n_workers: int) -> Follower:
+        own = await self._job(asker.account, f"{asker.id}{_FOLLOWER}{ARCHIVE}")
+        found = await self._around(own, now_ms, n_workers) if own else None
+        again = await self._pushed_again(own) if own else None
+        return Follower(_options(asker)["archive"], found, again, asked_by=asker.id if asker.id != job.id else "")
+
+    async def _watch(
+        self, job: JobRecord, asker: JobRecord | None, document: str, now_ms: int, n_workers: int
+    ) -> Follower | None:
+        """The one watch over the document's RADIAN events, or that some job of it waits to have one."""
+        held = (await command(self._redis, "HGET", document, "watched_by") or b"").decode()
+        by = held.partition(_FOLLOWER)[0] or (asker.id if asker else "")
+        if not by:
+            return None
+        watch = await self._job(job.account, held) if held else None
+        found = await self._around(watch, now_ms, n_workers) if watch else None
+        events = await self._radian_events(replace(job, id=by))
+        return Follower(True, found, events=events, asked_by=by if by != job.id else "")
 
     async def _pushed_again(self, follower: JobRecord) -> JobRecord | None:
         newest = None
@@ -188,6 +208,10 @@ class Finder:
             if len(page) < _PAGE:
                 return
             end = f"({page[-1][0].decode()}"
+
+
+def _options(job: JobRecord) -> dict[str, Any]:
+    return dict(strict_json.parse(job.options))
 
 
 def _names_of(raw: bytes) -> tuple[object, object]:

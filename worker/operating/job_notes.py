@@ -20,7 +20,9 @@ ANY_CALL: Final = (*_ACCOUNT, "factus.not_found", "factus.validation")
 """What any call to Factus can end with."""
 _WRITE: Final = (*ANY_CALL, "factus.conflict")
 
-_AGAIN: Final = "Repeated: doing it twice is the same as doing it once."
+_AGAIN: Final = (
+    "Repeated: doing it twice is the same as doing it once, as other jobs that change the same wait meanwhile."
+)
 _READS: Final = "Repeated: it only reads."
 
 
@@ -41,8 +43,9 @@ class Note:
 
 
 _LIST_LIMITS: Final = (
-    "One page, or with `all` every page from `page` on until the last, 1000 items or 1 MiB, whichever comes first; "
-    "`pagination.next_page` says where to go on."
+    "One page, or with `all` the pages from `page` on: until the last, until the next one would make more than 1000 "
+    "items, or until there is 1 MiB, whichever comes first. Pages stay whole, so a first page of more than 1000 items "
+    "is the whole result; `pagination.next_page` says where to go on."
 )
 
 ISSUE: Final = Note(
@@ -66,10 +69,13 @@ _BY_VERB: Final[Mapping[str, Note]] = {
     "get": Note("Reads a document."),
     "list": Note("Reads the list of documents, with Factus's filters.", limits=_LIST_LIMITS),
     "download": Note(
-        "Downloads files of a document into the archive. The result says where they are; the files themselves never "
-        "pass through the queue.",
+        "Downloads files of a document into the archive, once DIAN has validated it: one that waits for DIAN is waited "
+        "for (`dian.pending` when the job's time is up), one that DIAN rejected has nothing to archive "
+        "(`factus.conflict`). The result says where the files are; they never pass through the queue. A file that "
+        "cannot be had keeps no other from the archive: the failed job has one error for each file that is missing, "
+        "which names it (`Archivo pdf: …`), and its message says what is archived, and where.",
         "Repeated: a file that is stored already is found, never replaced.",
-        (*ANY_CALL, "archive.conflict", "archive.unavailable"),
+        (*ANY_CALL, "factus.conflict", "dian.pending", "archive.conflict", "archive.unavailable"),
     ),
     "email": Note(
         "Has Factus send a document to an address, with a PDF of one's own if given.",
@@ -113,7 +119,12 @@ _BY_TYPE: Final[Mapping[str, Note]] = {
         "Looked up first: when the list has a range of that document and prefix, the job is done.",
         _WRITE,
     ),
-    "numbering_range.update": Note("Sets the next number of a range.", _AGAIN, _WRITE),
+    "numbering_range.update": Note(
+        "Sets the next number of a range. Jobs that change one range go one after the other.",
+        "Looked up first: what the number was is written down before, so that it is not set back when documents have "
+        "moved it on.",
+        _WRITE,
+    ),
     "numbering_range.set_status": Note(
         "Switches a range on or off. Factus has a toggle: the range is read, and toggled only when it stands "
         "otherwise.",

@@ -72,7 +72,8 @@ _ACCOUNT: Final = """\
 _ERRORS: Final = """\
 ## Error codes
 
-`retryable` in an error says whether the same job, pushed again later, may succeed.
+`retryable` in an error says whether the same job, pushed again later, may succeed by itself: never where Factus says
+that something is registered, loaded or in use already.
 
 Any job can be refused with {refusals}, and can fail with {any_time}. Any call to Factus can fail with
 {any_call}.

@@ -133,7 +133,7 @@ def _place(found: Found) -> str:
 
 def _last_reason(job: JobRecord) -> str:
     if not job.last_error:
-        return "an attempt did not succeed"
+        return "an earlier job removed this reference at Factus without an answer: it could still take a new document"
     error = strict_json.parse(job.last_error)
     return f"the last attempt ended with {error.get('code')}: {error.get('message')}"
 

@@ -6,12 +6,13 @@
 --   key for each joined job,
 --   then for each job that follows the document: job, waiting and later of its lane.
 -- ARGV: 1-9 the lane, 10-13 the taker, then in order: job id, arq id, fence, ending (`final`, or who waits: `lane`,
---   `account`, `job`), pause ms, reason of the pause, document state (final), retention ms (final), largest length of the stream,
+--   `account`, `job`), pause ms (final: of the reference), reason of the pause, document state (final), retention ms (final), largest length of the stream,
 --   1 to start the lane's next job, weather (`fair`, `outage`, `unclear`),
 --   numbers of joined jobs, own events, record fields, dead letter fields, notices, jobs that follow; what stands before
 --   a batch's key;
 --   then the record fields (name, value), the dead letter (name, value), for a final one the tallies of the job and
---   of each joined one (member, cents, number, failure), the own events, the joined jobs' events (five values each),
+--   of each joined one (member, cents, number, failure, document), the own events, the joined jobs' events (five values
+--   each),
 --   the notices (`blocked` or `resumed`, scope, five values of the event), the jobs that follow (id, lane, account,
 --   score, delay ms, life ms, 1 when it watches RADIAN, number of record fields, fields).
 -- Reply: {'ok', started, jobs taken (see begin)...} | {'lost'} | {'joined', ids...}: who has joined meanwhile; nothing
@@ -52,8 +53,10 @@ end
 local tallies = {}
 if ending == 'final' then
   for n = 0, n_joined do
-    tallies[n] = { member = ARGV[at], cents = ARGV[at + 1], number = ARGV[at + 2], failure = ARGV[at + 3] }
-    at = at + 4
+    tallies[n] = {
+      member = ARGV[at], cents = ARGV[at + 1], number = ARGV[at + 2], failure = ARGV[at + 3], document = ARGV[at + 4],
+    }
+    at = at + 5
   end
 end
 
@@ -82,6 +85,7 @@ if ending == 'final' then
   if document_state == 'completed' then redis.call('HDEL', job, 'payload') end -- it has done its work
   if document then
     redis.call('HSET', document, 'state', document_state)
+    if pause_ms > 0 then redis.call('HSET', document, 'free_at', text(now + pause_ms)) end
     if document_state == 'validated' then
       -- From here a repeated push is answered by the document's event; the payload has done its work.
       redis.call('HSET', document, 'event', final_event)
@@ -146,6 +150,7 @@ for n = 1, n_following do
   for i = 1, n_values do e.fields[i] = ARGV[at + 7 + i] end
   at = at + 8 + n_values
   if redis.call('EXISTS', e.job) == 0 and (not watches or may_watch(document, e.id)) then
+    keep_follower(document, e.id, watches)
     admit(lane.lanes, lane.due, deadlines, e, now, now + delay_ms, now + delay_ms + life_ms, now + delay_ms + life_ms)
   end
 end

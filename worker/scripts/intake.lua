@@ -8,9 +8,9 @@
 -- ARGV: 1 group, 2 leader's worker id, 3 lease ms, 4 largest length of the results, 5 retention ms, 6 number of
 --   entries, 7 number of lanes, 8-11 the taker, 12 what stands before a batch's key; then for each lane its nine;
 --   then for each entry: kind, entry id, job id, lane, content, fingerprint, start ms, end ms, score, deadline ms,
---   batch member (`account/batch` or ''), stated size of the batch (0: none), cents, number, failure (how a closed one
---   counts), number of record fields, fields (name, value), number of event values (0 or 5), event values, number of
---   dead letter values, dead letter (name, value).
+--   batch member (`account/batch` or ''), stated size of the batch (0: none), cents, number, failure, document (how a
+--   closed one counts), number of record fields, fields (name, value), number of event values (0 or 5), event values,
+--   number of dead letter values, dead letter (name, value).
 --   `start ms` and `end ms` bound when it may be begun (0: unbounded).
 --   Kinds: `accept`; `follow` and `watch` (jobs that follow a document, made by a replay); `close` (final at once: refused, or answered from the ledger; `fingerprint` not empty asks that
 --   the document is still validated with it).
@@ -41,7 +41,7 @@ end
 local function accept(e)
   local document
   if e.document ~= e.stream then
-    document = redis.call('HMGET', e.document, 'state', 'fingerprint', 'event')
+    document = redis.call('HMGET', e.document, 'state', 'fingerprint', 'event', 'free_at')
     if document[1] == 'open' or document[1] == 'validated' then
       if document[2] ~= e.fingerprint then return 'reference.conflict' end
       if document[1] == 'validated' then return 'replay', document[3] or '' end
@@ -51,21 +51,25 @@ local function accept(e)
       return nil
     end
     redis.call('HSET', e.document, 'v', '1', 'state', 'open', 'job', e.id, 'fingerprint', e.fingerprint)
-    redis.call('HDEL', e.document, 'event')
+    redis.call('HDEL', e.document, 'event', 'free_at')
     redis.call('PERSIST', e.document)
   end
-  local begins = math.max(now, e.start_at)
+  -- A DELETE of the job before that had no answer could take what is issued under the reference now.
+  local begins = math.max(now, e.start_at, tonumber(document and document[4] or 0))
   local deadline_at = begins + e.deadline_ms
   admit(KEYS[3], KEYS[2], KEYS[5], e, now, begins, deadline_at,
     e.end_at > 0 and math.min(e.end_at, deadline_at) or deadline_at)
-  -- The reference was tried before and ended rejected or failed: Factus may hold something of it, so look first.
-  if document and document[1] then redis.call('HSET', e.job, 'sent', 'unknown') end
+  -- The reference was tried before and ended rejected or failed, or is being removed at Factus: look there first.
+  if document and (document[1] or redis.call('EXISTS', e.document .. ':removals') == 1) then
+    redis.call('HSET', e.job, 'sent', 'unknown')
+  end
   return nil
 end
 
 -- What a push that was answered from the ledger has asked to follow its document.
 local function follow(e)
   if e.kind == 'watch' and not may_watch(e.document, e.id) then return nil end
+  keep_follower(e.document, e.id, e.kind == 'watch')
   local begins = math.max(now, e.start_at)
   admit(KEYS[3], KEYS[2], KEYS[5], e, now, begins, begins + e.deadline_ms, begins + e.deadline_ms)
   return nil
@@ -93,12 +97,13 @@ end
 
 for n = 1, n_entries do
   local k = 7 + (n - 1) * 7
-  local head = take(15)
+  local head = take(16)
   local e = {
     kind = head[1], entry = head[2], id = head[3], lane = head[4], account = string.match(head[4], '^[^/]*'),
     content = head[5], fingerprint = head[6],
     start_at = tonumber(head[7]), end_at = tonumber(head[8]), score = head[9], deadline_ms = tonumber(head[10]),
-    tally = { member = head[11], cents = head[13], number = head[14], failure = head[15] }, size = tonumber(head[12]),
+    tally = { member = head[11], cents = head[13], number = head[14], failure = head[15], document = head[16] },
+    size = tonumber(head[12]),
     stream = KEYS[k], results = KEYS[k + 1], job = KEYS[k + 2], document = KEYS[k + 3], joined = KEYS[k + 4],
     waiting = KEYS[k + 5], later = KEYS[k + 6],
   }

@@ -17,21 +17,33 @@ local function state_size(batch, due, member, size)
   end
 end
 
--- One more final job. t: member (`account/batch`, '' for none), cents (validated), number, failure (JSON or '').
+-- The money of a document counts once in a batch, however many of its jobs have that document: joined, or answered from
+-- the ledger, in this script or in another one weeks later. Its documents are kept by name until the batch is closed.
+local function is_new_in(documents, document, retention_ms)
+  local is_new = redis.call('SADD', documents, document) == 1
+  redis.call('PEXPIRE', documents, retention_ms)
+  return is_new
+end
+
+-- One more final job. t: member (`account/batch`, '' for none), cents (validated), number, failure (JSON or ''),
+-- document (`family/reference`, '' when it has none).
 local function tally(prefix, due, t, final_type, retention_ms)
   if t.member == '' then return end
-  local batch = prefix .. t.member
+  -- As worker/keys.py has them.
+  local batch, failures = prefix .. t.member, prefix .. ':failures:' .. t.member
   redis.call('HINCRBY', batch, 'n_final', 1)
   redis.call('HINCRBY', batch, 'type:' .. final_type, 1)
-  if t.cents ~= '0' then redis.call('HINCRBY', batch, 'cents', t.cents) end
+  if t.document ~= '' and is_new_in(prefix .. ':documents:' .. t.member, t.document, retention_ms) then
+    redis.call('HINCRBY', batch, 'cents', t.cents)
+  end
   if t.number ~= '' then
     redis.call('HSETNX', batch, 'first_number', t.number)
     redis.call('HSET', batch, 'last_number', t.number)
   end
   if t.failure ~= '' then
-    redis.call('RPUSH', batch .. ':failures', t.failure)
-    redis.call('LTRIM', batch .. ':failures', 0, MOST_FAILURES - 1)
-    redis.call('PEXPIRE', batch .. ':failures', retention_ms)
+    redis.call('RPUSH', failures, t.failure)
+    redis.call('LTRIM', failures, 0, MOST_FAILURES - 1)
+    redis.call('PEXPIRE', failures, retention_ms)
   end
   redis.call('PEXPIRE', batch, retention_ms)
   note_if_complete(batch, due, t.member)

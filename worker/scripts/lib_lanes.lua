@@ -61,17 +61,19 @@ end
 
 -- Take a job up: the fence rises, so that whoever held it before can write nothing more. The reply is what
 -- worker/taking.py reads: arq id, record, server ms, and how the account stands (ms each, '0': not so): the lane's
--- conflict since, the account blocked since, the scope blocked since; and the reason of the account's last hold. What is
--- blocked is a family's issuing, or a family's calls (jobs/outcomes.py, scope_of).
+-- conflict since, the account blocked since, the scope blocked since; the reason of the account's last hold, and of the
+-- lane's if it lasts. The scope is a family's issuing, or the job's type in the lane of the calls (jobs/outcomes.py,
+-- Block.scope).
 local function begin(taker, arq_id, job, account, lane_hash, scope, now)
   redis.call('HINCRBY', job, 'fence', 1)
   redis.call('HSET', job, 'worker', taker.worker)
-  if scope == 'calls' then scope = 'calls.' .. (redis.call('HGET', job, 'family') or '') end
+  if scope == 'calls' then scope = redis.call('HGET', job, 'type') or '' end
   local blocked = redis.call('HMGET', account, 'blocked:*', 'blocked:' .. scope, 'hold_reason')
+  local lane = redis.call('HMGET', lane_hash, 'conflict_since', 'hold_until', 'hold_reason')
   taker.room = taker.room - 1
   taker.taken[#taker.taken + 1] = {
-    arq_id, redis.call('HGETALL', job), text(now), redis.call('HGET', lane_hash, 'conflict_since') or '0',
-    blocked[1] or '0', blocked[2] or '0', blocked[3] or '',
+    arq_id, redis.call('HGETALL', job), text(now), lane[1] or '0',
+    blocked[1] or '0', blocked[2] or '0', blocked[3] or '', tonumber(lane[2] or 0) > now and lane[3] or '',
   }
 end
 
@@ -198,6 +200,11 @@ end
 -- A document has one watch over its RADIAN events, whoever asked for it first: each event is published once.
 local function may_watch(document, id)
   return redis.call('HSETNX', document, 'watched_by', id) == 1 or redis.call('HGET', document, 'watched_by') == id
+end
+
+-- A document keeps the ids of the jobs that archive it: whoever looks at it sees all that follows, whoever asked for it.
+local function keep_follower(document, id, watches)
+  if document and not watches then redis.call('HSET', document, 'archived_by:' .. id, '1') end
 end
 
 local BEHIND_MS = 500 -- how often calls that give way look whether they still must

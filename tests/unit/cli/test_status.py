@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import asdict, replace
 from datetime import UTC
@@ -11,7 +12,9 @@ import pytest
 from arq.connections import ArqRedis
 
 from schemas.records import JobRecord
-from tests.rig import an_account
+from tests.builders import a_bill
+from tests.fakes import FakeFactus
+from tests.rig import an_account, running, services_on
 from worker.keys import Keys
 from worker.lagging import GroupSeen
 from worker.operating.explaining import explain, explain_event, problems
@@ -222,7 +225,7 @@ EVENT = {"event_code": "030", "event_name": "Acuse", "occurred_at": "t", "number
 
 def archive_of(job: JobRecord | None, again: JobRecord | None = None, document: JobRecord = DONE) -> Any:
     follower = Follower(["pdf", "xml"], found(job, lane=CALLS, rank=None) if job else None, again)
-    (part,) = explain(Followed(found(document), archive=follower), UTC).follows
+    (part,) = explain(Followed(found(document), (follower,)), UTC).follows
     return part
 
 
@@ -275,7 +278,7 @@ def test_a_watch_says_until_when_and_what_was_seen() -> None:
 
 def test_a_document_that_failed_is_followed_by_nothing() -> None:
     rejected = replace(JOB, state="final", final_type="invoice.rejected", last_error=NOT_FOUND)
-    assert explain(Followed(found(rejected), archive=Follower(["pdf"], None)), UTC).follows == ()
+    assert explain(Followed(found(rejected), (Follower(["pdf"], None),)), UTC).follows == ()
 
 
 def test_a_call_s_answer_is_in_its_event() -> None:
@@ -305,14 +308,46 @@ async def test_followers_are_parts_of_their_document(fake_redis: ArqRedis) -> No
     for wanted in ("R-1", "j-1", "j-1~archive", "j-1~track"):
         (told,) = await finder.find(wanted)
         assert told.job.job.id == "j-1"
-        assert told.archive is not None
-        assert told.archive.found is not None
-        assert (told.archive.asked, told.archive.found.job.id) == (["pdf"], "j-1~archive")
-        assert told.archive.again == again
+        (archive,) = told.archives
+        assert archive.found is not None
+        assert (archive.asked, archive.found.job.id, archive.asked_by) == (["pdf"], "j-1~archive", "")
+        assert archive.again == again
         assert told.track is not None
         assert [event["number"] for event in told.track.events] == ["j-1"]
     (call,) = await finder.find("j-1.archive.r1")
-    assert (call.job.job.type, call.archive, call.track) == ("invoice.download", None, None)
+    assert (call.job.job.type, call.archives, call.track) == ("invoice.download", (), None)
+
+
+async def test_what_another_job_of_the_document_asked_for_follows_it_too(redis: ArqRedis, namespace: str) -> None:
+    """Joined while it was issued, or answered from the ledger: whoever looks at the document sees all of it."""
+    factus = FakeFactus(gate=asyncio.Event())
+    assert factus.gate
+    on_credit = {"payment_form": "2", "due_date": "2099-12-31"}
+    bill = a_bill(reference_code="R-1")
+    bill["payment_details"][0] |= on_credit
+    async with running(services_on(redis, namespace, gateway=factus)) as rig:
+        push = {"type": "invoice.issue", "payload": bill}
+        await rig.push({"id": "j-1", **push})
+        await factus.called("create")
+        await rig.push({"id": "j-2", **push, "options": {"track_radian": True, "archive": ["xml"]}})
+        await rig.taken_in()
+        keys = rig.services.keys
+        finder = Finder(redis, keys, a_reader(redis, keys, an_account()), [])
+        for wanted, by in (("R-1", "; asked for by job j-2"), ("j-2", "")):
+            (early,) = [explain(one, UTC) for one in await finder.find(wanted)]
+            assert [(part.name, part.state) for part in early.follows] == [("archive", "later"), ("radian", "later")]
+            assert all(part.why.endswith(f"validated the document{by}") for part in early.follows)
+        factus.gate.set()
+        await rig.events(3)
+        await rig.push({"id": "j-3", **push, "options": {"archive": ["pdf"]}})
+        await rig.events(2)
+        (told,) = [explain(one, UTC) for one in await finder.find("R-1")]
+    assert [(part.name, part.state) for part in told.follows] == [
+        ("archive", "done"), ("archive", "done"), ("radian", "pending"),
+    ]  # fmt: skip
+    *archives, watch = [part.why for part in told.follows]
+    assert sorted(archives) == ["pdf; asked for by job j-3", "xml; asked for by job j-2"]
+    assert watch.endswith("; asked for by job j-2")
 
 
 async def test_tracking_is_told_from_other_pauses(fake_redis: ArqRedis) -> None:

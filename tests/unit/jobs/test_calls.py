@@ -14,7 +14,7 @@ from jobs.outcomes import Again, Attempted, Final
 from jobs.registry import FOLLOW_UPS, JOB_TYPES, type_of
 from jobs.standing import Standing
 from schemas.factus import DocumentView, Remark
-from tests.fakes import FakeFactus, MemoryArchive
+from tests.fakes import FakeFactus, MemoryArchive, NoLine
 from tests.records import NOW_MS, a_job
 from tests.unit.jobs.test_decisions import EVERY_SEEN
 
@@ -53,10 +53,13 @@ LOOKED_AT_FIRST = (
     "invoice.delete",
     "reception.upload",
     "numbering_range.create",
+    "numbering_range.update",
     "numbering_range.set_status",
     "numbering_range.delete",
 )
-HARMLESS = ("numbering_range.update", "company.update", "company.logo")
+HARMLESS = ("company.update", "company.logo")
+BEGUN = {"numbering_range.update": json.dumps({"from": 1})}
+"""What the first turn of a job of several turns has written down."""
 
 
 class OneAnswer(FakeFactus):
@@ -76,14 +79,13 @@ class OneAnswer(FakeFactus):
 
 async def turn(type_: str, gateway: FakeFactus, archive: MemoryArchive | None = None, **job: Any) -> Attempted:
     family = type_.partition(".")[0]
-    record = a_job(
-        **{"type": type_, "family": family, "lane": "acme/calls", "payload": json.dumps(PAYLOADS[type_]), **job}
-    )
+    about = {"type": type_, "family": family, "lane": "acme/calls", "payload": json.dumps(PAYLOADS[type_])}
+    record = a_job(**{**about, "progress": BEGUN.get(type_, ""), **job})
     deciding = CallDeciding(record, BackoffPolicy(5.0, 300.0), lambda: 0.0, Standing(now_ms=NOW_MS))
     work = type_of(type_).work
     assert work
-    desk = Desk(deciding, gateway, archive or MemoryArchive(), radian_interval_s=60.0)
-    return await run_call(work, desk, now_ms=NOW_MS, day_ends_ms=0)
+    desk = Desk(deciding, gateway, archive or MemoryArchive(), NoLine(), radian_interval_s=60.0)
+    return await run_call(work, desk, now_ms=NOW_MS, day_ends_ms=0, late=type_of(type_).late)
 
 
 def writes(gateway: FakeFactus) -> list[str]:
@@ -136,7 +138,7 @@ class TestNeverTwice:
 @pytest.mark.parametrize("type_", LOOKED_AT_FIRST)
 async def test_an_unknown_outcome_is_remembered_until_a_look_settles_it(type_):
     factus = FakeFactus(finds=[rejected()])
-    factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "is_active": 0}})]
+    factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "is_active": 0, "current": 1}})]
 
     async def lose(request: Any) -> None:
         if request.method != "GET":
@@ -198,10 +200,44 @@ class TestLooks:
         assert attempted.ending.data["is_active"] is True
         assert len(writes(factus)) == n_toggles
 
+    async def test_what_another_has_toggled_in_between_is_not_told_as_done(self):
+        factus = FakeFactus()
+        factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "is_active": 0}})]
+        factus.replies["PATCH /v2/numbering-ranges/8/toggle-status"] = [s.Replied({"data": {"is_active": 0}})]
+        attempted = await turn("numbering_range.set_status", factus)
+        assert isinstance(attempted.ending, Again)
+
+    async def test_a_counter_is_written_down_before_it_is_moved(self):
+        factus = FakeFactus()
+        factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "current": 3}})]
+        attempted = await turn("numbering_range.update", factus, progress="")
+        assert isinstance(attempted.ending, Again)
+        assert (json.loads(attempted.ending.progress or ""), writes(factus)) == ({"from": 3}, [])
+
+    @pytest.mark.parametrize(
+        ("before", "now", "is_done"),
+        [(1, 5, True), (1, 9, True), (1, 1, False), (1, 4, False), (9, 5, True), (9, 6, True), (9, 9, False)],
+    )
+    async def test_a_counter_that_was_moved_is_not_moved_back(self, before, now, is_done):
+        """Documents go on from the new number; the second time would take it back, and a number would be used twice."""
+        factus = FakeFactus()
+        factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "current": now}})]
+        factus.replies["PATCH /v2/numbering-ranges/8/current"] = [s.Replied({"data": {"id": 8, "current": 5}})]
+        attempted = await turn("numbering_range.update", factus, sent="unknown", progress=json.dumps({"from": before}))
+        assert attempted.ending.state == "completed"
+        assert len(writes(factus)) == (not is_done)
+
     async def test_a_range_that_was_created_is_found_by_document_and_prefix(self):
         factus = FakeFactus()
         rows = [
             {"prefix": "SETP", "document": "Nota Crédito"},
+            {
+                "prefix": "SETP",
+                "document": "Factura de Venta",
+                "id": 7,
+                "current": 90,
+                "resolution_number": "18760000001",
+            },
             {"prefix": "SETP", "document": "Factura de Venta", "id": 9, "resolution_number": "18760000001"},
         ]
         factus.replies["GET /v2/numbering-ranges"] = [
@@ -256,12 +292,24 @@ class TestRefusals:
             ("factus.validation", "x"),
         ]
 
+    @pytest.mark.parametrize(
+        ("type_", "is_retryable"),
+        [("reception.upload", False), ("reception.emit_event", False), ("numbering_range.delete", False),
+         ("invoice.accept", False), ("invoice.delete", True)],
+    )  # fmt: skip
+    async def test_a_conflict_is_retryable_only_where_it_can_pass(self, type_, is_retryable):
+        """An event that is registered stays so; a document that is under way may be removed later."""
+        factus = OneAnswer(s.Conflicted("ya fue registrado"))
+        factus.finds = [rejected()]
+        (error,) = (await turn(type_, factus)).ending.errors
+        assert (error.code, error.retryable) == ("factus.conflict", is_retryable)
+
     async def test_a_missing_permission_stops_this_job_only_and_is_told(self):
         attempted = await turn("company.update", OneAnswer(s.Denied("permission", "sin permiso")))
         assert isinstance(attempted.ending, Again)
         assert attempted.ending.waits == "job"
         assert attempted.ending.block
-        assert attempted.ending.block.scope == "calls.company"
+        assert attempted.ending.block.scope == "company.update"
 
     async def test_an_answer_of_the_edge_stops_the_account(self):
         attempted = await turn("company.get", OneAnswer(s.Denied("edge", "403")))
@@ -325,8 +373,8 @@ class TestFiles:
         first = await turn("invoice.archive", FakeFactus(), archive, payload=payload, progress=progress)
         assert isinstance(first.ending, Again)
         second = await turn("invoice.archive", FakeFactus(), archive, payload=payload, progress=first.ending.progress)
-        assert [(error.code, "(pdf)" in error.message) for error in second.ending.errors] == [
-            ("archive.conflict", True)
+        assert [(error.code, error.message[:12]) for error in second.ending.errors] == [
+            ("archive.conflict", "Archivo pdf:")
         ]
         assert "acme/2026/11/25/invoice/SETP1.xml" in archive.files
 

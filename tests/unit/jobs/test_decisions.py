@@ -10,7 +10,7 @@ import pytest
 from jobs import seen as s
 from jobs.backoff import BackoffPolicy
 from jobs.deciding import ACCOUNT_PAUSE_S
-from jobs.decisions import Delete, Judge, Look, Send
+from jobs.decisions import Delete, Judge, Look, Send, verdict_to_json
 from jobs.outcomes import Again, Final
 from jobs.standing import Standing
 from schemas.event import ErrorDetail
@@ -20,11 +20,13 @@ from tests.records import HOUR_MS, NOW_MS, a_job
 
 REJECTION = Remark("Regla: FAK24, Rechazo: No está informado el DV del NIT", "FAK24")
 NOTICE = Remark("Regla: RUT01, Notificación: La validación del estado del RUT se hará después", "RUT01")
+VERDICT = (ErrorDetail(code="dian.rejected", message="x", rule="FAK24"),)
 RULE_90 = Remark("Regla: 90, Rechazo: Documento procesado anteriormente.")
 
 
 def judge(*, delete_rejected=True, **job):
-    return Judge(a_job(**job), BackoffPolicy(5.0, 300.0), lambda: 0.0, delete_rejected=delete_rejected)
+    standing = Standing(now_ms=NOW_MS)
+    return Judge(a_job(**job), BackoffPolicy(5.0, 300.0), lambda: 0.0, standing, delete_rejected=delete_rejected)
 
 
 def document(**changes):
@@ -58,16 +60,16 @@ def test_every_kind_of_answer_is_in_the_list_above():
 
 
 @pytest.mark.parametrize("seen", EVERY_SEEN, ids=lambda seen: type(seen).__name__)
-@pytest.mark.parametrize("sent", ["", "unknown"])
+@pytest.mark.parametrize("sent", ["", "unknown", "deleting"])
 def test_every_answer_has_a_step_in_every_place(seen, sent):
     """No answer of Factus may end in an exception, whatever call it answers."""
     steps = (Send, Look, Delete, Final, Again)
-    subject = judge(sent=sent)
+    subject = judge(sent=sent, verdict=verdict_to_json(VERDICT))
     assert isinstance(subject.after_create(seen), steps)
-    for reason in ("unknown", "processed_before", "conflict"):
-        for has_sent in (False, True):
+    for has_sent in (False, True):
+        for reason in ("unknown", "deleting", "processed_before", "conflict"):
             assert isinstance(subject.after_look(seen, reason, has_sent=has_sent), steps)
-    assert isinstance(subject.after_delete(seen, (ErrorDetail(code="dian.rejected", message="x"),)), steps)
+        assert isinstance(subject.after_delete(seen, VERDICT, has_sent=has_sent), steps)
 
 
 @pytest.mark.parametrize("seen", [seen for seen in EVERY_SEEN if not isinstance(seen, s.RulesRefused)], ids=repr)
@@ -140,10 +142,52 @@ class TestRejected:
         assert "rango de numeración" in step.errors[0].message
 
     def test_a_lost_answer_to_the_delete_keeps_the_job_open(self):
-        verdict = (ErrorDetail(code="dian.rejected", message="x"),)
-        step = judge().after_delete(s.Unknown("timeout"), verdict)
+        step = judge().after_delete(s.Unknown("timeout"), VERDICT, has_sent=True)
         assert isinstance(step, Again)
         assert step.sent == "deleting"
+
+    @pytest.mark.parametrize(("ago_ms", "free_in_s"), [(4_000, 6.0), (10_000, 0.0)])
+    def test_the_reference_is_free_when_a_lost_delete_can_arrive_no_more(self, ago_ms, free_in_s):
+        """It would take the corrected document, which waits for DIAN by then."""
+        begun = judge(sent="deleting", attempts=1, verdict=verdict_to_json(VERDICT), deleting_at=NOW_MS - ago_ms)
+        for gone in (
+            begun.after_look(s.Absent(), "deleting", has_sent=False),
+            begun.after_delete(s.Done(), VERDICT, has_sent=False),
+        ):
+            assert (gone.state, gone.errors, gone.free_in_s) == ("rejected", VERDICT, free_in_s)
+
+    def test_the_longest_wait_for_an_answer_counts_twice_where_that_is_longer(self):
+        late = replace(judge(sent="deleting", attempts=1, deleting_at=NOW_MS - 30_000), settle_ms=120_000)
+        assert late.after_delete(s.Done(), VERDICT, has_sent=False).free_in_s == 90.0
+
+    def test_a_document_that_takes_the_place_of_a_rejected_one_waits_for_that_itself(self):
+        begun = judge(sent="deleting", verdict=verdict_to_json(VERDICT), deleting_at=NOW_MS - 4_000)
+        step = begun.after_look(s.Absent(), "deleting", has_sent=False)
+        assert isinstance(step, Again)
+        assert (step.waits, step.sent, step.pause_s, step.is_failure) == ("job", "deleting", 6.0, False)
+
+    @pytest.mark.parametrize("seen", [s.Unknown("timeout"), s.BadRequest(400, "mal"), s.NotSent("sin conexión")])
+    def test_a_removal_that_cannot_be_looked_up_goes_on_as_one(self, seen):
+        step = judge(sent="deleting").after_look(seen, "deleting", has_sent=False)
+        assert isinstance(step, Again)
+        assert step.sent == "deleting"
+
+    def test_what_an_earlier_job_left_rejected_makes_room_for_the_new_document(self):
+        """Its verdict is about other content than what was pushed now."""
+        found = judge(sent="unknown").after_look(
+            document(is_validated=False, errors=[REJECTION.text]), "unknown", has_sent=False
+        )
+        assert isinstance(found, Delete)
+        assert judge(sent="unknown").after_delete(s.Done(), found.verdict, has_sent=False) == Send()
+        begun = judge(sent="deleting", verdict=verdict_to_json(VERDICT))
+        assert begun.after_look(s.Absent(), "deleting", has_sent=False) == Send()
+
+    def test_where_it_may_not_be_removed_the_new_one_is_not_sent(self):
+        step = judge(sent="unknown", delete_rejected=False).after_look(
+            document(is_validated=False, errors=[REJECTION.text]), "unknown", has_sent=False
+        )
+        assert (step.state, step.errors[0].rule) == ("rejected", "FAK24")
+        assert step.message.startswith("No se envió")
 
 
 class TestWaitingForDian:
@@ -248,6 +292,35 @@ class TestTime:
 
     def test_a_document_that_waits_for_dian_has_its_date_already(self):
         assert judge(issue_on="2027-01-15", pending_since=NOW_MS - HOUR_MS).too_late(NOW_MS, NOW_MS) is None
+
+    @pytest.mark.parametrize(
+        ("standing", "code", "words"),
+        [
+            ({}, "factus.unavailable", "el cupo de solicitudes"),
+            ({"lane_hold_reason": "dian.pending"}, "factus.unavailable", "esperaba la respuesta de la DIAN"),
+            ({"lane_hold_reason": "factus.unavailable"}, "factus.unavailable", "Factus no respondía"),
+            ({"account_hold_reason": "factus.unavailable"}, "factus.unavailable", "Factus no respondía"),
+            ({"lane_hold_reason": "factus.denied"}, "factus.denied", "negó el acceso a esta familia"),
+            ({"lane_hold_reason": "factus.conflict"}, "factus.conflict", "Otro documento sin validar"),
+            ({"conflict_since_ms": 1}, "factus.conflict", "Otro documento sin validar"),
+            ({"account_hold_reason": "factus.credentials"}, "factus.unavailable", "el cupo de solicitudes"),
+        ],
+    )
+    @pytest.mark.parametrize("last", ["", judge().nothing_sent(s.NoPermit(1.0), sent="").reason.model_dump_json()])
+    def test_a_job_that_only_waited_tells_what_kept_its_turn(self, standing, code, words, last):
+        """It never asked, so nobody may read that Factus did not answer it."""
+        late = replace(judge(deadline_at=NOW_MS, last_error=last), standing=Standing(now_ms=NOW_MS, **standing))
+        (error,) = late.too_late(NOW_MS, 0).errors
+        assert error.code == code
+        assert words in error.message
+        assert "sin respuesta" not in error.message
+
+    def test_a_job_that_was_tried_before_it_waited_is_not_said_to_be_unsent(self):
+        waits = judge().nothing_sent(s.NoPermit(1.0), sent="").reason.model_dump_json()
+        late = judge(deadline_at=NOW_MS, last_error=waits, attempts=1, sent="unknown").too_late(NOW_MS, 0)
+        assert "no volvió a llegar después del último intento" in late.message
+        crashed = judge(deadline_at=NOW_MS, sent="sending", sending_at=1).too_late(NOW_MS, 0)
+        assert "sin respuesta de Factus" in crashed.message
 
     def test_the_deadline_tells_what_stood_in_the_way(self):
         reason = ErrorDetail(code="factus.conflict", message="409")

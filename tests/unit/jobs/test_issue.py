@@ -23,8 +23,12 @@ REJECTION = Remark("Regla: FAK24, Rechazo: No está informado el DV del NIT", "F
 class Notes:
     """The port ``Journal``, remembered."""
 
-    def __init__(self):
+    def __init__(self, *, is_being_removed=False):
         self.verdicts = []
+        self._is_being_removed = is_being_removed
+
+    async def is_being_removed(self, job):
+        return self._is_being_removed
 
     async def note_rejection(self, job, verdict):
         self.verdicts.append(verdict)
@@ -86,16 +90,43 @@ async def test_a_removal_that_was_begun_is_finished_without_a_new_create():
     verdict = json.dumps(
         [{"code": "dian.rejected", "message": "x", "field": None, "rule": "FAK24", "retryable": False}]
     )
-    ended = await attempt(factus, sent="deleting", verdict=verdict)
+    ended = await attempt(factus, sent="deleting", verdict=verdict, attempts=1)
     assert (ended.ending.state, ended.ending.errors[0].rule) == ("rejected", "FAK24")
-    assert factus.calls == {"delete": 1}
+    assert factus.calls == {"find": 1}
+
+
+async def test_a_removal_that_did_not_happen_is_repeated():
+    factus, notes = FakeFactus(), Notes()
+    raw = a_document(a_job(), is_validated=False, errors={"FAK24": REJECTION.text})
+    factus.documents["FV-1"] = Stored("SETP5", raw)
+    ended = await attempt(factus, notes=notes, sent="deleting", attempts=1)
+    assert ended.ending.state == "rejected"
+    assert (factus.calls, len(notes.verdicts)) == ({"find": 1, "delete": 1}, 1)
+
+
+async def test_a_corrected_document_goes_out_where_the_rejected_one_was():
+    factus = FakeFactus()
+    raw = a_document(a_job(), is_validated=False, errors={"FAK24": REJECTION.text})
+    factus.documents["FV-1"] = Stored("SETP5", raw)
+    ended = await attempt(factus, sent="unknown")
+    assert (ended.ending.state, ended.n_sent) == ("validated", 1)
+    assert factus.calls == {"find": 1, "delete": 1, "create": 1}
+
+
+async def test_nothing_is_asked_or_sent_while_a_job_removes_what_bears_the_reference():
+    factus = FakeFactus()
+    for sent, still in (("unknown", "unknown"), ("sending", "unknown"), ("deleting", "deleting")):
+        ended = await attempt(factus, notes=Notes(is_being_removed=True), sent=sent)
+        assert isinstance(ended.ending, Again)
+        assert (ended.ending.waits, ended.ending.sent, ended.weather) == ("job", still, "unclear")
+    assert factus.calls == {}
 
 
 async def test_found_rejected_after_a_crash_it_is_removed():
     factus = FakeFactus()
     raw = a_document(a_job(), is_validated=False, errors={"FAK24": REJECTION.text})
     factus.documents["FV-1"] = Stored("SETP5", raw)
-    ended = await attempt(factus, sent="sending")
+    ended = await attempt(factus, sent="sending", attempts=1)
     assert ended.ending.state == "rejected"
     assert factus.deleted == ["FV-1"]
 

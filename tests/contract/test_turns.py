@@ -1,0 +1,184 @@
+"""Two jobs that change the same thing at Factus: one after the other, whatever becomes of the first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import suppress
+
+import pytest
+
+from jobs import seen as s
+from schemas.factus import DocumentView, Remark
+from tests.builders import a_bill
+from tests.fakes import FakeFactus
+from tests.rig import running, services_on
+
+RANGE = "/v2/numbering-ranges/8"
+DELETE = "DELETE /v2/bills/destroy/reference/A"
+REJECTED = {"number": "SETP9", "reference_code": "A", "is_validated": False, "errors": ["Regla: X, Rechazo: x"]}
+
+
+@pytest.fixture
+def factus():
+    return FakeFactus()
+
+
+@pytest.fixture
+async def rig(redis, namespace, factus, monkeypatch):
+    monkeypatch.setattr("jobs.deciding.TURN_PAUSE_S", 0.05)
+    async with running(services_on(redis, namespace, gateway=factus)) as found:
+        yield found
+
+
+def held_at(factus: FakeFactus, call: str) -> asyncio.Event:
+    """Factus does not answer a call before the event is set."""
+    gate = asyncio.Event()
+
+    async def hold(request):
+        if f"{request.method} {request.path}" == call:
+            await gate.wait()
+
+    factus.before_call = hold
+    return gate
+
+
+def a_switch(factus: FakeFactus) -> dict[str, int]:
+    """A range that stands as it was toggled. Whoever reads it waits a moment for another who reads it as well."""
+    state, readers, both = {"is_active": 1}, Counter(), asyncio.Event()
+
+    async def toggle(request):
+        if request.method == "PATCH":
+            state["is_active"] = 1 - state["is_active"]
+        else:
+            readers["all"] += 1
+            if readers["all"] == 2:
+                both.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await both.wait()
+        for name in (f"GET {RANGE}", f"PATCH {RANGE}/toggle-status"):
+            factus.replies[name] = [s.Replied({"data": dict(state)})]
+
+    factus.before_call = toggle
+    return state
+
+
+async def test_two_jobs_that_want_the_same_toggle_once(rig, factus):
+    """Both saw it on, both toggled, both said that it was off: it was on."""
+    state = a_switch(factus)
+    for id_ in ("one", "two"):
+        payload = {"numbering_range_id": 8, "is_active": False}
+        await rig.push({"id": id_, "type": "numbering_range.set_status", "payload": payload})
+    events = await rig.events(2)
+    assert [event["data"]["is_active"] for event in events] == [False, False]
+    assert (state["is_active"], factus.calls[f"PATCH {RANGE}/toggle-status"]) == (0, 1)
+
+
+async def test_the_last_one_pushed_has_the_last_word(rig, factus):
+    state, gate = a_switch(factus), asyncio.Event()
+    switch = factus.before_call
+
+    async def hold(request):
+        await gate.wait()
+        await switch(request)
+
+    factus.before_call = hold
+    for n in range(4):
+        payload = {"numbering_range_id": 8, "is_active": n % 2 == 0}
+        await rig.push({"id": f"n-{n}", "type": "numbering_range.set_status", "payload": payload})
+        await rig.taken_in()
+    gate.set()
+    events = await rig.events(4)
+    assert [event["job_id"] for event in events] == [f"n-{n}" for n in range(4)]
+    assert state["is_active"] == 0
+
+
+async def test_other_ranges_do_not_wait(rig, factus):
+    gate = held_at(factus, f"GET {RANGE}")
+    factus.replies["GET /v2/numbering-ranges/9"] = [s.Replied({"data": {"is_active": 1}})]
+    factus.replies[f"GET {RANGE}"] = factus.replies["GET /v2/numbering-ranges/9"]
+    for range_ in (8, 9):
+        payload = {"numbering_range_id": range_, "is_active": True}
+        await rig.push({"id": f"r-{range_}", "type": "numbering_range.set_status", "payload": payload})
+    (first,) = await rig.events(1)
+    gate.set()
+    (second,) = await rig.events(1)
+    assert (first["job_id"], second["job_id"]) == ("r-9", "r-8")
+
+
+async def test_a_document_is_not_issued_while_what_bears_its_reference_is_deleted(rig, factus):
+    """The DELETE would take it from DIAN's hands."""
+    factus.finds = [s.DocumentSeen(DocumentView(REJECTED))]
+    factus.replies[DELETE] = [s.Replied({})]
+    gate = held_at(factus, DELETE)
+    await rig.push({"id": "delete", "type": "invoice.delete", "payload": {"reference_code": "A"}})
+    await factus.called(DELETE)
+    await rig.push_bill("A", id="issue")
+    await rig.taken_in()
+    await rig.push_bill("B")
+    (other,) = await rig.events(1)
+    assert (other["reference_code"], factus.order) == ("B", ["B"])
+    gate.set()
+    deleted, issued = await rig.events(2)
+    assert (deleted["type"], issued["type"]) == ("invoice.delete.completed", "invoice.validated")
+    assert factus.order == ["B", "A"]
+
+
+async def test_what_waits_to_be_issued_does_not_keep_a_rejected_document_at_factus(rig, factus):
+    """It stands behind a document that the rejected one bars: each would wait for the other until its time is up."""
+    factus.gate = asyncio.Event()
+    await rig.push_bill("FIRST")
+    await factus.called("create")
+    await rig.push_bill("A", id="issue")
+    await rig.taken_in()
+    factus.finds = [s.DocumentSeen(DocumentView(REJECTED))]
+    factus.replies[DELETE] = [s.Replied({})]
+    await rig.push({"type": "invoice.delete", "payload": {"reference_code": "A"}})
+    (event,) = await rig.events(1)
+    assert event["type"] == "invoice.delete.completed"
+    factus.gate.set()
+    assert [event["reference_code"] for event in await rig.events(2)] == ["FIRST", "A"]
+    assert factus.calls["find"] == 2, "the job that waited has looked before it sent"
+
+
+async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus, monkeypatch):
+    monkeypatch.setattr("jobs.deciding.REMOVAL_SETTLES_MS", 400)
+    rig.services.runner.settle_ms = 400
+    factus.finds = [s.DocumentSeen(DocumentView(REJECTED)), s.Absent(), s.Absent()]
+    factus.replies[DELETE] = [s.Unknown("sin respuesta")]
+
+    async def mark(request):
+        # What the permit of the real client writes with the call.
+        if request.method == "DELETE":
+            key = rig.services.keys.job("acme", "delete")
+            await rig.services.redis.hset(key, "sending_at", int(time.time() * 1000))
+
+    factus.before_call = mark
+    await rig.push({"id": "delete", "type": "invoice.delete", "payload": {"reference_code": "A"}})
+    await factus.called(DELETE)
+    began = time.monotonic()
+    await rig.push_bill("A", id="issue")
+    deleted, issued = await rig.events(2)
+    assert (deleted["type"], issued["type"]) == ("invoice.delete.completed", "invoice.validated")
+    assert time.monotonic() - began >= 0.3
+    assert factus.calls[DELETE] == 1
+
+
+async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_more(rig, factus, monkeypatch):
+    """The verdict is told at once, and the correction is taken; it begins when the first DELETE is settled."""
+    monkeypatch.setattr("jobs.deciding.REMOVAL_SETTLES_MS", 600)
+    rig.services.runner.settle_ms = 0
+    factus.script = [s.RulesRefused((Remark("Regla: FAK24, Rechazo: x", "FAK24"),))]
+    factus.deletes = [s.Unknown("sin respuesta")]
+    await rig.push_bill("A")
+    began = time.monotonic()
+    (rejected,) = await rig.events(1)
+    assert rejected["type"] == "invoice.rejected"
+    assert time.monotonic() - began < 0.5
+    await rig.push_bill(payload=a_bill(reference_code="A", observation="corregida"))
+    await rig.push_bill("B")
+    first, second = await rig.events(2)
+    assert (first["reference_code"], second["reference_code"], second["success"]) == ("B", "A", True)
+    assert time.monotonic() - began >= 0.5

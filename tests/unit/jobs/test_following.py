@@ -1,0 +1,76 @@
+"""The watch over a bill: each event is told once, and whatever Factus lists is read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+import pytest
+
+from jobs import seen as s
+from jobs.outcomes import Again, Final
+from schemas import strict_json
+from tests.unit.jobs.test_calls import OneAnswer, turn
+
+NO_EVENTS: list[Any] = [
+    *(None, 5, "030", [], ["030"], {}, {"event_code": None}, {"event_code": ""}, {"event_code": " "}, {"cude": "c"}),
+    *({"event_code": 30}, {"event_code": ["030"], "number": {"a": 1}}, {"event_code": {"code": "034"}}),
+    *({"event_code": ["034"]}, {"event_code": True}),
+]
+
+
+def row(code: str = "030", **changes: Any) -> dict[str, Any]:
+    return {"event_code": code, "event_name": f"Evento {code}", "cude": f"c-{code}", "number": "A1", **changes}
+
+
+def listed(*rows: Any) -> OneAnswer:
+    return OneAnswer(s.Replied({"status": "OK", "message": "", "data": [*rows]}))
+
+
+class TestTrack:
+    async def test_an_event_that_is_listed_twice_is_news_once(self):
+        ending = (await turn("invoice.track", listed(row(), row(), row("032")))).ending
+        assert [data["event_code"] for data in ending.news] == ["030", "032"]
+        assert json.loads(ending.progress)["seen"] == ["c-030", "c-032"]
+        again = (await turn("invoice.track", listed(row("032"), row(), row("032")), progress=ending.progress)).ending
+        assert again.news == ()
+
+    async def test_without_a_cude_its_code_and_number_tell_it_from_others(self):
+        rows = (row(cude=None), row(cude=None), row(cude="", number="A2"))
+        ending = (await turn("invoice.track", listed(*rows))).ending
+        assert [data["event_number"] for data in ending.news] == ["A1", "A2"]
+
+    @pytest.mark.parametrize("odd", NO_EVENTS, ids=repr)
+    async def test_a_row_that_is_no_event_is_left_out(self, odd):
+        ending = (await turn("invoice.track", listed(odd, row(), odd))).ending
+        assert isinstance(ending, Again)
+        assert [data["event_code"] for data in ending.news] == ["030"]
+
+    PARTS: ClassVar = ("event_name", "cude", "number", "effective_date", "effective_time")
+
+    @pytest.mark.parametrize("part", PARTS)
+    @pytest.mark.parametrize("value", [None, 7, True, [], {"a": [1]}, "", "x", "2026-11-05", "99:99:99"], ids=repr)
+    async def test_odd_parts_are_told_as_texts_or_not_at_all(self, part, value):
+        ending = (await turn("invoice.track", listed(row("033", **{part: value})))).ending
+        assert isinstance(ending, Final)
+        (data,) = ending.news
+        assert data["event_code"] == "033"
+        assert all(told is None or isinstance(told, str) for told in data.values())
+        assert strict_json.dump(data)
+
+    @pytest.mark.parametrize("data", [None, "x", 5, {}, {"data": []}, [[]], True])
+    async def test_no_list_is_no_event(self, data):
+        ending = (await turn("invoice.track", OneAnswer(s.Replied({"data": data})))).ending
+        assert isinstance(ending, Again)
+        assert ending.news == ()
+
+
+class TestReads:
+    async def test_events_tells_events_only_and_each_once(self):
+        ending = (await turn("invoice.events", listed(*NO_EVENTS, row(), row(), row("032")))).ending
+        assert ending.data == {"number": "SETP1", "events": [row(), row("032")]}
+
+    @pytest.mark.parametrize("odd", NO_EVENTS, ids=repr)
+    async def test_an_acceptance_is_looked_for_among_events(self, odd):
+        ending = (await turn("invoice.accept", listed(odd, row("034")), sent="unknown")).ending
+        assert ending.data == {"factus": row("034")}
