@@ -38,8 +38,25 @@ class SmallS3:
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     refuse_with: int | None = None
     is_silent: bool = False
+    serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection; those that are left open are ended with the fixture, not with the loop."""
+        task = asyncio.create_task(self._answer_one(reader, writer))
+        self.serving.add(task)
+
+    async def end(self) -> None:
+        for task in self.serving:
+            task.cancel()
+        await asyncio.gather(*self.serving, return_exceptions=True)
+
+    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._read_and_answer(reader, writer)
+        finally:
+            writer.close()
+
+    async def _read_and_answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         line, *lines = head.strip().split("\r\n")
         method, target, _ = line.split(" ")
@@ -49,7 +66,6 @@ class SmallS3:
         self.requests.append((method, key, headers))
         if self.is_silent:
             await reader.read()  # until the other side gives up
-            writer.close()
             return
         status, answer = self.answer(method, key, headers, body)
         writer.write(
@@ -58,7 +74,6 @@ class SmallS3:
             + answer
         )
         await writer.drain()
-        writer.close()
 
     def answer(self, method: str, key: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         if self.refuse_with:
@@ -83,6 +98,7 @@ async def small_s3(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SmallS3]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     yield s3
     server.close()
+    await s3.end()
 
 
 @pytest.fixture(params=["folder", "memory", "small_s3", *(["real_s3"] if REAL_S3 in os.environ else [])])
