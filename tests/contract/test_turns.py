@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -46,22 +45,22 @@ def held_at(factus: FakeFactus, call: str) -> asyncio.Event:
 
 def a_switch(factus: FakeFactus) -> dict[str, int]:
     """A range that stands as it was toggled. Whoever reads it waits a moment for another who reads it as well."""
-    state, readers, both = {"is_active": 1}, Counter(), asyncio.Event()
+    state, readers, both = {"is_active": 1}, [], asyncio.Event()
 
-    async def toggle(request):
+    async def answer(request):
         if request.method == "PATCH":
             state["is_active"] = 1 - state["is_active"]
-        else:
-            readers["all"] += 1
-            if readers["all"] == 2:
+        seen = dict(state)
+        if request.method == "GET":
+            readers.append(request)
+            if len(readers) == 2:
                 both.set()
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.05):
                     await both.wait()
-        for name in (f"GET {RANGE}", f"PATCH {RANGE}/toggle-status"):
-            factus.replies[name] = [s.Replied({"data": dict(state)})]
+        factus.replies[f"{request.method} {request.path}"] = [s.Replied({"data": seen})]
 
-    factus.before_call = toggle
+    factus.before_call = answer
     return state
 
 
