@@ -76,7 +76,8 @@ def events_of(job: JobRecord, ending: Ending, *, attempts: int, now_ms: int, now
 
 def radian_event(job: JobRecord, data: dict[str, Any], *, seq: int, now: datetime) -> Event:
     """A RADIAN event found on a tracked document; published to the radian stream."""
-    message = f"Evento RADIAN {data['event_code']}: {data['event_name']}"
+    name = f": {data['event_name']}" if data["event_name"] else ""
+    message = f"Evento RADIAN {data['event_code']}{name}"
     return _of_job(
         job, seq=seq, type_="radian.event", now=now, attempts=0, success=True, message=message, data=data, errors=None
     )

@@ -245,7 +245,7 @@ def _money(value: object) -> Decimal | None:
 
 @dataclass(frozen=True, slots=True)
 class FamilySum:
-    """What was validated of one family. ``total`` is None where its documents have none."""
+    """The documents of one family that were validated, each once. ``total`` is None where they have none."""
 
     family: str
     n_validated: int
@@ -273,15 +273,17 @@ class Summary:
 def summarize(pushed: Sequence[Pushed]) -> Summary:
     """Add up what came of the jobs."""
     outcomes = [one.outcome for one in pushed if one.outcome]
-    by_family: dict[str, list[Outcome]] = {}
-    for outcome in outcomes:
-        family, _, ending = outcome.type.rpartition(".")
-        if ending == "validated":
-            by_family.setdefault(family, []).append(outcome)
+    by_family: dict[str, dict[tuple[str | None, str], Outcome]] = {}
+    for one in pushed:
+        family, _, ending = one.outcome.type.rpartition(".") if one.outcome else ("", "", "")
+        if one.outcome and ending == "validated":
+            # Several jobs may have the same document: its money counts once. A number is an account's own.
+            name = (one.job.account, one.outcome.number or one.entry)
+            by_family.setdefault(family, {})[name] = one.outcome
     return Summary(
         counts=dict(sorted(Counter(outcome.type for outcome in outcomes).items())),
         n_open=sum(one.outcome is None for one in pushed),
-        families=tuple(_family_sum(family, validated) for family, validated in sorted(by_family.items())),
+        families=tuple(_family_sum(family, [*found.values()]) for family, found in sorted(by_family.items())),
         completed=tuple(one for one in pushed if one.outcome and one.outcome.type.endswith(".completed")),
         failures=tuple(one for one in pushed if one.outcome and not one.outcome.success),
     )

@@ -115,6 +115,16 @@ def test_summary_adds_up_exactly() -> None:
     assert (len(summary.failures), summary.n_open, summary.is_success) == (1, 1, False)
 
 
+def test_a_document_of_two_jobs_counts_once() -> None:
+    pushed = [Pushed(a_job(f"run-{n}"), f"5-{n}") for n in range(2)]
+    watch = a_watch(*pushed)
+    for n in range(2):
+        take(watch, an_event(f"run-{n}", data={"number": "SETP9", "total": "10.00"}))
+    summary = summarize(pushed)
+    assert summary.families == (FamilySum("invoice", 1, Decimal("10.00"), "SETP9", "SETP9"),)
+    assert summary.counts == {"invoice.validated": 2}
+
+
 def test_families_are_summed_apart_and_calls_have_no_money() -> None:
     pushed = [Pushed(a_job(f"run-{n}"), f"5-{n}") for n in range(4)]
     watch = a_watch(*pushed)
