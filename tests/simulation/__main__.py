@@ -95,6 +95,7 @@ def _table(tally: quick.Tally, seed: int, seconds: float) -> str:
         ("failures of the storage", tally.facts["storage"]),
         *((f"accounts: {name}", tally.facts[name]) for name in ("unpaid", "product", "refused")),
         ("deletes of what was kept", tally.facts["deletes"]),
+        ("corrections of the rejected", tally.facts["corrected"]),
         ("time", f"{seconds:.0f} s, {seconds / max(tally.n_seeds, 1):.2f} s a seed"),
         ("virtual time", f"{tally.virtual_s / 3600:.1f} h"),
         *((f"! {column}", tally.forbidden[column]) for column in FORBIDDEN),

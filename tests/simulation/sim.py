@@ -190,7 +190,7 @@ class Sim:
         for _ in range(chance.randint(1, 2)):
             self.start_worker()
         troubles = Troubles(self)
-        people = [asyncio.create_task(body) for body in (troubles.operate(), troubles.buy())]
+        people = [asyncio.create_task(body) for body in (troubles.operate(), troubles.buy(), troubles.correct())]
         storm = asyncio.create_task(troubles.disturb(STORM_S))
         await self.push(pushes)
         await storm

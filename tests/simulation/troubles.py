@@ -32,7 +32,7 @@ class Troubles:
         self._shut: list[tuple[float, Account]] = []
         self._n_steps: dict[tuple[str, str], int] = {}
         self._deleting: dict[str, str] = {}
-        self._cargo = sim.cargo(0.0, prefix="op")
+        self._cargo = sim.cargo(0.0, prefix="op", n=2000)
 
     # -- what goes wrong -------------------------------------------------------------------------------------------
     async def disturb(self, storm_s: float) -> None:
@@ -128,6 +128,21 @@ class Troubles:
                 self._deleting[reference] = push.id
                 sim.facts["deletes"] += 1
                 await sim.push([push])
+
+    # -- who corrects ----------------------------------------------------------------------------------------------
+    async def correct(self) -> None:
+        """A producer that sends the corrected document the moment it hears of a rejection."""
+        sim, heard = self._sim, set[str]()
+        while True:
+            await asyncio.sleep(0.05)
+            for event in await sim.events():
+                reference = event["reference_code"] or ""
+                if kind_of(event) == "rejected" and reference not in heard and KEPT not in reference:
+                    heard.add(reference)
+                    family = event["type"].partition(".")[0]
+                    about = {"account": event["account"], "family": family, "reference": reference}
+                    await sim.push([self._cargo.document(0.0, **about, what="other document", is_plain=True)])
+                    sim.facts["corrected"] += 1
 
     # -- who buys --------------------------------------------------------------------------------------------------
     async def buy(self) -> None:

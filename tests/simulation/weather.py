@@ -41,6 +41,15 @@ def _on_calls(share: float, late_s: float) -> list[Rule]:
     ]
 
 
+def _late_deletes(timeout_s: float) -> list[Rule]:
+    """A DELETE that arrives long after it was given up: it takes whatever bears the reference by then, DIAN or not."""
+    return [
+        _rule("create", 0.5, "reject", shape="map") | {"attempt": 1},
+        _rule("create", 0.7, "pending", polls=4, shape="body") | {"attempt": 2},
+        _rule("delete", 0.6, "slow", seconds=3 * timeout_s, where="before_store"),
+    ]
+
+
 def quick_plan(chance: random.Random, timeout_s: float, *, kept: str = "") -> list[Rule]:
     """
     A stormy plan for a dozen jobs: the lost answers always, and some of everything else.
@@ -87,11 +96,10 @@ def quick_plan(chance: random.Random, timeout_s: float, *, kept: str = "") -> li
         ),
         _rule("list", 0.1, "slow", seconds=late_s),
         _rule("delete", 0.2, "slow", seconds=late_s),
-        # Long after its answer was given up: it takes whatever bears the reference by then.
-        _rule("delete", 0.4, "slow", seconds=3 * timeout_s, where="before_store"),
         *(_rule("token", 0.4, kind, times=2) for kind in ("drop_before", "drop_after", "error_before", "garbage")),
     ]
     rules += chance.sample(some, chance.randint(4, 12))
+    rules += _late_deletes(timeout_s) if chance.random() < 0.3 else []
     rules += chance.sample(_on_calls(0.4, late_s), chance.randint(3, 12))
     return rules + _kept(kept, chance)
 
