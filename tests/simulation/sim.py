@@ -220,6 +220,10 @@ class Sim:
         )
 
     async def push(self, pushes: Sequence[Push]) -> None:
+        """Also for somebody who is sent home meanwhile: what counts as pushed must be in the stream."""
+        await asyncio.shield(self._push(pushes))
+
+    async def _push(self, pushes: Sequence[Push]) -> None:
         for push in pushes:
             self.pushes.append(push)
             # Never two in one millisecond: entries of two streams would have one id.
