@@ -32,7 +32,8 @@ _SHARED_FAILURES: Constant = 2
 _REMOVALS: Constant = frozenset(f"{family}.delete" for family in FAMILIES)
 
 WhenUnknown: TypeAlias = Literal["again", "look", "stop"]
-"""What follows a write of unknown outcome: the same once more (harmless), a look before it, or an end."""
+"""What follows a write of unknown outcome: the same once more, a look before it, or an end. Nothing is sent again while
+the one without an answer may still arrive."""
 
 
 class Stop(Exception):
@@ -174,8 +175,8 @@ class Desk:
         Raises:
             Stop: It was not done, or nobody knows.
         """
-        if when_unknown == "look" and self.is_uncertain and self.decide.is_on_its_way:
-            # It was looked for and is not there yet; but Factus goes on with what nobody waited for.
+        if when_unknown != "stop" and self.is_uncertain and self.decide.is_on_its_way:
+            # It may have been looked for, and is not there yet; but Factus goes on with what nobody waited for.
             reason = unavailable("no hubo respuesta y Factus aún puede terminar lo que se le pidió")
             raise Stop(self.decide.again("job", reason, "unknown"))
         seen = await self.gateway.call(request, marks=self.decide.job)
@@ -191,7 +192,7 @@ class Desk:
 
     @staticmethod
     def _may_be_done(seen: s.Seen, when_unknown: WhenUnknown) -> bool:
-        return isinstance(seen, s.Unknown) and when_unknown == "look"
+        return isinstance(seen, s.Unknown) and when_unknown != "stop"
 
     def unknown_outcome(self, what: str) -> Final:
         """The end of a write that may have been done: it is not repeated blindly."""

@@ -21,9 +21,9 @@ from schemas.records import JobRecord
 ACCOUNT_PAUSE_S: Constant = 300.0
 """How often an account that Factus refuses is tried again."""
 
-REMOVAL_SETTLES_MS: Constant = 10_000
-"""How long a DELETE without an answer is waited for, however short the time-out: one that arrives late takes whatever
-bears the reference by then."""
+LEAST_SETTLE_MS: Constant = 10_000
+"""How long a change without an answer is waited for, however short the time-out. One that arrives late undoes what came
+after it, and a DELETE takes whatever bears the reference by then."""
 
 TURN_PAUSE_S: Constant = 2.0
 """How often a job looks whether the one before it is done, where two may not change the same thing at once."""
@@ -80,7 +80,9 @@ class Deciding:
     def is_on_its_way(self) -> bool:
         """Whether what was sent a moment ago, and is not there, may yet be done."""
         is_unknown = self.job.sent in ("sending", "unknown") and self.job.sending_at
-        return bool(is_unknown) and self.standing.now_ms - self.job.sending_at < self.settle_ms
+        # A create that arrives late is the same document; any other change waits a little in any case.
+        settle_ms = self.settle_ms if self.job.issues else max(self.settle_ms, LEAST_SETTLE_MS)
+        return bool(is_unknown) and self.standing.now_ms - self.job.sending_at < settle_ms
 
     @property
     def removal_waits_ms(self) -> int:
@@ -88,7 +90,7 @@ class Deciding:
         job = self.job
         sent_at = job.deleting_at if job.issues else job.sending_at
         is_unknown = job.sent == "deleting" if job.issues else job.sent in ("sending", "unknown")
-        return sent_at + max(self.settle_ms, REMOVAL_SETTLES_MS) - self.standing.now_ms if is_unknown else 0
+        return sent_at + max(self.settle_ms, LEAST_SETTLE_MS) - self.standing.now_ms if is_unknown else 0
 
     def may_still_appear(self) -> Again | None:
         """

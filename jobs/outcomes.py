@@ -59,6 +59,12 @@ class Final:
     archived: tuple[dict[str, Any], ...] = ()
     free_in_s: float = 0.0
 
+    @property
+    def leaves_a_document(self) -> bool:
+        """Whether an unvalidated document stays at Factus, where it bars the others of its family (409)."""
+        is_kept = self.state == "rejected" and self.block is not None
+        return is_kept or any(error.code in ("dian.pending", "dian.processed") for error in self.errors)
+
 
 @dataclass(frozen=True, slots=True)
 class Again:

@@ -138,8 +138,8 @@ class DocumentRecord:
     Who issues, or has issued, the document of one reference code.
 
     ``state`` is ``open``, ``validated``, ``rejected`` or ``failed``; ``event`` is the final event of the job that
-    issued it, from which a repeated push is answered. Beside these, ``free_at`` (ms) is written and read by the
-    scripts alone: before it nothing is issued under the reference.
+    issued it, from which a repeated push is answered. Beside these the scripts alone write and read ``free_at``
+    (ms: before it nothing is issued under the reference) and ``stays`` (an unvalidated document is left at Factus).
     """
 
     v: str = VERSION

@@ -167,14 +167,17 @@ class AttemptRunner:
             known_since_ms = standing.family_blocked_since_ms if block.family else standing.account_blocked_since_ms
             if known_since_ms:
                 return ()
-            event = blocked_event(job.account, block, n_waiting=1 + await self._n_behind(job, block), since=now)
+            is_waiting = isinstance(attempted.ending, Again)
+            event = blocked_event(
+                job.account, block, n_waiting=is_waiting + await self._n_behind(job, block), since=now
+            )
             return (Notice("blocked", block.scope, event),)
         if attempted.weather != "fair" or _is_conflict(attempted.ending):
             return ()
         job_type = "" if type_of(job.type).issues else job.type
         # Reading is free of charge: that it works says nothing of a plan that is used up.
         says_nothing = job_type and standing.account_hold_reason == "factus.payment_required"
-        is_own_over = not job_type or _has_worked(job, attempted.ending)
+        is_own_over = _has_worked(job, attempted.ending) if job_type else not _is_held(attempted.ending)
         blocked: dict[str | None, int] = {
             None: 0 if says_nothing else standing.account_blocked_since_ms,
             job.family: standing.family_blocked_since_ms if is_own_over else 0,
@@ -239,6 +242,12 @@ def _has_worked(job: JobRecord, ending: Final | Again) -> bool:
     if isinstance(ending, Final):
         return ending.state == "completed"
     return job.is_tracking and ending.progress is not None  # a watch goes on after a look that found what there is
+
+
+def _is_held(ending: Final | Again) -> bool:
+    """Whether a job that issues ended by what holds its family: a look-up that came through does not end that."""
+    reason = ending.errors[0].code if isinstance(ending, Final) and ending.errors else ""
+    return reason in ("factus.denied", "factus.payment_required", "factus.credentials")
 
 
 def _is_conflict(ending: Final | Again) -> bool:

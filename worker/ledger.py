@@ -223,7 +223,8 @@ class Ledger:
         waiting: list[JobRecord] = []
         while True:
             pairs = list(zip(waiting, joined(waiting), strict=True))
-            end: list[Arg] = ["final", round(final.free_in_s * 1000), "", final.state]
+            stays = "stays" if final.leaves_a_document else ""
+            end: list[Arg] = ["final", round(final.free_in_s * 1000), stays, final.state]
             n_started, others = await self._finish(taken, end, page, pairs, following(waiting))
             if not others:
                 return n_started

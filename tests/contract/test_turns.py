@@ -143,7 +143,7 @@ async def test_what_waits_to_be_issued_does_not_keep_a_rejected_document_at_fact
 
 
 async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.deciding.REMOVAL_SETTLES_MS", 400)
+    monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 400)
     rig.services.runner.settle_ms = 400
     factus.finds = [s.DocumentSeen(DocumentView(REJECTED)), s.Absent(), s.Absent()]
     factus.replies[DELETE] = [s.Unknown("sin respuesta")]
@@ -167,7 +167,7 @@ async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus, monkeypatc
 
 async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_more(rig, factus, monkeypatch):
     """The verdict is told at once, and the correction is taken; it begins when the first DELETE is settled."""
-    monkeypatch.setattr("jobs.deciding.REMOVAL_SETTLES_MS", 600)
+    monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 600)
     rig.services.runner.settle_ms = 0
     factus.script = [s.RulesRefused((Remark("Regla: FAK24, Rechazo: x", "FAK24"),))]
     factus.deletes = [s.Unknown("sin respuesta")]
@@ -181,3 +181,34 @@ async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_mor
     first, second = await rig.events(2)
     assert (first["reference_code"], second["reference_code"], second["success"]) == ("B", "A", True)
     assert time.monotonic() - began >= 0.5
+
+
+async def test_who_makes_room_does_not_wait_behind_those_that_have_none(rig, factus):
+    """A kept document bars its family: its correction, the last in the lane, would wait for the first for ever."""
+    factus.script = [s.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),)), s.Conflicted("409")]
+    factus.finds = [s.Absent(), s.DocumentSeen(DocumentView(REJECTED))]
+    await rig.push_bill("A", options={"delete_rejected": False})
+    kept = await rig.events(2)
+    assert {event["type"] for event in kept} == {"invoice.rejected", "account.blocked"}
+    factus.gate = asyncio.Event()
+    await rig.push_bill("B")
+    await factus.called("create", 2)
+    await rig.push_bill(payload=a_bill(reference_code="A", observation="corregida"))
+    await rig.taken_in()
+    factus.gate.set()
+    validated = [event for event in await rig.events(3) if event["type"] == "invoice.validated"]
+    assert [event["reference_code"] for event in validated] == ["A", "B"]
+    assert factus.order == ["A", "B", "A", "B"]
+
+
+async def test_a_look_that_comes_through_does_not_end_a_block(redis, namespace, factus):
+    """A re-push looks at Factus first; that it may read says nothing of what it may issue."""
+    factus.script = [s.Denied("product", "sin producto")] * 20
+    async with running(services_on(redis, namespace, gateway=factus, job_deadline=0.3)) as rig:
+        types = []
+        for _ in range(2):
+            await rig.push_bill("A")
+            types += [event["type"] for event in await rig.events(1 if types else 2)]
+        await rig.rest()
+        assert (types, rig.n_seen) == (["account.blocked", "invoice.failed", "invoice.failed"], 3)
+        assert await rig.services.redis.xlen(rig.services.keys.results()) == 3

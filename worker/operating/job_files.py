@@ -174,9 +174,11 @@ def _text(value: object) -> str:
 
 def _either(source: str, data: bytes) -> Iterator[Row | BadRow]:
     """One JSON document, as programs print it for people, or one object on each line: its first line tells."""
-    first = data.removeprefix(_BOM).strip().partition(b"\n")[0].rstrip()
-    is_lines = first.startswith(b"{") and first.endswith(b"}")
-    return _lines(source, data) if is_lines else _document(source, data)
+    lines = [line.strip() for line in data.removeprefix(_BOM).split(b"\n") if line.strip()][:2]
+    # Of the first two: one that is broken does not make a document of all.
+    is_lines = any(line.startswith(b"{") and line.endswith(b"}") for line in lines)
+    is_array = bool(lines) and lines[0].startswith(b"[")
+    return _lines(source, data) if is_lines and not is_array else _document(source, data)
 
 
 def _lines(source: str, data: bytes) -> Iterator[Row | BadRow]:

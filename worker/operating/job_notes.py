@@ -21,7 +21,7 @@ ANY_CALL: Final = (*_ACCOUNT, "factus.not_found", "factus.validation")
 _WRITE: Final = (*ANY_CALL, "factus.conflict")
 
 _AGAIN: Final = (
-    "Repeated: doing it twice is the same as doing it once, as other jobs that change the same wait meanwhile."
+    "Repeated when the first can arrive no more: the same once more is the same, and jobs that change it too wait."
 )
 _READS: Final = "Repeated: it only reads."
 

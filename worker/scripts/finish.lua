@@ -6,7 +6,8 @@
 --   key for each joined job,
 --   then for each job that follows the document: job, waiting and later of its lane.
 -- ARGV: 1-9 the lane, 10-13 the taker, then in order: job id, arq id, fence, ending (`final`, or who waits: `lane`,
---   `account`, `job`), pause ms (final: of the reference), reason of the pause, document state (final), retention ms (final), largest length of the stream,
+--   `account`, `job`), pause ms (final: of the reference), reason of the pause
+--   (final: `stays` when an unvalidated document is left at Factus), document state (final), retention ms (final), largest length of the stream,
 --   1 to start the lane's next job, weather (`fair`, `outage`, `unclear`),
 --   numbers of joined jobs, own events, record fields, dead letter fields, notices, jobs that follow; what stands before
 --   a batch's key;
@@ -86,6 +87,7 @@ if ending == 'final' then
   if document then
     redis.call('HSET', document, 'state', document_state)
     if pause_ms > 0 then redis.call('HSET', document, 'free_at', text(now + pause_ms)) end
+    if reason == 'stays' then redis.call('HSET', document, 'stays', '1') end
     if document_state == 'validated' then
       -- From here a repeated push is answered by the document's event; the payload has done its work.
       redis.call('HSET', document, 'event', final_event)

@@ -41,7 +41,7 @@ end
 local function accept(e)
   local document
   if e.document ~= e.stream then
-    document = redis.call('HMGET', e.document, 'state', 'fingerprint', 'event', 'free_at')
+    document = redis.call('HMGET', e.document, 'state', 'fingerprint', 'event', 'free_at', 'stays')
     if document[1] == 'open' or document[1] == 'validated' then
       if document[2] ~= e.fingerprint then return 'reference.conflict' end
       if document[1] == 'validated' then return 'replay', document[3] or '' end
@@ -51,7 +51,7 @@ local function accept(e)
       return nil
     end
     redis.call('HSET', e.document, 'v', '1', 'state', 'open', 'job', e.id, 'fingerprint', e.fingerprint)
-    redis.call('HDEL', e.document, 'event', 'free_at')
+    redis.call('HDEL', e.document, 'event', 'free_at', 'stays')
     redis.call('PERSIST', e.document)
   end
   -- A DELETE of the job before that had no answer could take what is issued under the reference now.
@@ -63,6 +63,8 @@ local function accept(e)
   if document and (document[1] or redis.call('EXISTS', e.document .. ':removals') == 1) then
     redis.call('HSET', e.job, 'sent', 'unknown')
   end
+  -- What the job before left at Factus bars every other of the family: who makes room for them does not wait behind them.
+  if document and document[5] and begins <= now then redis.call('ZADD', e.waiting, '-1', e.id) end
   return nil
 end
 

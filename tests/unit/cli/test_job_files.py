@@ -35,6 +35,8 @@ def test_jsonl_skips_blank_lines_and_keeps_numbers(tmp_path: Path) -> None:
     [
         (b'{"a": 1}\n{"a": 2}\n', ["<stdin>:1", "<stdin>:2"]),
         (b'\xef\xbb\xbf\n{"a": 1}\n{"a": }\n', ["<stdin>:2", "<stdin>:3"]),
+        (b'{"a": }\n{"a": 1}\n{"a": 2}\n', ["<stdin>:1", "<stdin>:2", "<stdin>:3"]),
+        (b'[\n{"a": 1}\n]', ["<stdin>:2[0]"]),
         (b'{\n  "a": 1\n}\n', ["<stdin>:1"]),
         (b'[{"a": 1},\n {"a": 2}]', ["<stdin>:1[0]", "<stdin>:2[1]"]),
         (b'{\n  "a": 1,\n  "b": }\n', ["<stdin>:3"]),

@@ -169,10 +169,18 @@ async def test_a_success_that_says_nothing_is_looked_up(type_, body):
 
 
 @pytest.mark.parametrize("type_", HARMLESS)
-async def test_a_write_that_may_be_repeated_is_repeated(type_):
-    attempted = await turn(type_, OneAnswer(s.Unknown("timeout")))
+async def test_a_write_that_may_be_repeated_is_repeated_when_the_first_is_settled(type_):
+    """One that arrives late would undo what another job has written meanwhile."""
+    lost, settled = OneAnswer(s.Unknown("timeout")), OneAnswer(s.Replied({"data": {}}))
+    attempted = await turn(type_, lost)
     assert isinstance(attempted.ending, Again)
-    assert attempted.ending.sent == ""
+    assert attempted.ending.sent == "unknown"
+    attempted = await turn(type_, settled, sent="unknown", sending_at=NOW_MS - 100)
+    assert isinstance(attempted.ending, Again)
+    assert writes(settled) == []
+    attempted = await turn(type_, settled, sent="unknown", sending_at=NOW_MS - 10_000)
+    assert attempted.ending.state == "completed"
+    assert len(writes(settled)) == 1
 
 
 class TestLooks:

@@ -24,6 +24,11 @@ VERDICT = (ErrorDetail(code="dian.rejected", message="x", rule="FAK24"),)
 RULE_90 = Remark("Regla: 90, Rechazo: Documento procesado anteriormente.")
 
 
+@pytest.fixture(autouse=True)
+def ten_seconds(monkeypatch):
+    monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 10_000)
+
+
 def judge(*, delete_rejected=True, **job):
     standing = Standing(now_ms=NOW_MS)
     return Judge(a_job(**job), BackoffPolicy(5.0, 300.0), lambda: 0.0, standing, delete_rejected=delete_rejected)
