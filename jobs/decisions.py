@@ -76,6 +76,14 @@ class Judge(Deciding):
         sent: Sent = "deleting" if self.job.sent == "deleting" else "unknown"
         return self.turn_of_another("Otro trabajo elimina en Factus lo que tiene esta referencia.", sent)
 
+    def time_is_up(self, reason: ErrorDetail | None = None) -> Final:
+        """As any job's; but one that DIAN rejected and that could not be removed ends by DIAN's word, not by ours."""
+        if not (self.job.sent == "deleting" and self.job.verdict):
+            return Deciding.time_is_up(self, reason)
+        stays = error("dian.rejected", "El documento rechazado no se pudo eliminar en Factus: bloquea la familia.")
+        ended = self._final_rejected(self.verdict(), Block(self.job.family, stays))
+        return replace(ended, free_in_s=max(self.removal_waits_ms, 0) / 1000)
+
     # -- after our create ------------------------------------------------------------------------------------------
     def after_create(self, seen: s.Seen) -> Step:
         """What follows the answer to our create."""

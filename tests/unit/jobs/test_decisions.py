@@ -161,6 +161,13 @@ class TestRejected:
         ):
             assert (gone.state, gone.errors, gone.free_in_s) == ("rejected", VERDICT, free_in_s)
 
+    def test_one_that_could_not_be_removed_in_time_ends_by_dian_s_word(self):
+        """Factus may deny the DELETE: the producer needs DIAN's reason all the same."""
+        late = judge(sent="deleting", attempts=1, verdict=verdict_to_json(VERDICT), deleting_at=NOW_MS - 4_000)
+        step = late.time_is_up(ErrorDetail(code="factus.denied", message="no"))
+        assert (step.state, step.errors, step.free_in_s, step.leaves_a_document) == ("rejected", VERDICT, 6.0, True)
+        assert judge().time_is_up(ErrorDetail(code="factus.denied", message="no")).state == "failed"
+
     def test_the_longest_wait_for_an_answer_counts_twice_where_that_is_longer(self):
         late = replace(judge(sent="deleting", attempts=1, deleting_at=NOW_MS - 30_000), settle_ms=120_000)
         assert late.after_delete(s.Done(), VERDICT, has_sent=False).free_in_s == 90.0
