@@ -20,7 +20,7 @@ from jobs import seen as s
 from jobs.deciding import ACCOUNT_PAUSE_S, Deciding, error, field_errors, unavailable
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import Again, Attempted, Block, Ending, Final, Sent
-from jobs.ports import Archive, Gateway, Line, Turn
+from jobs.ports import Archive, Caller, Line, Turn
 from jobs.requests import Request, get
 from schemas import strict_json
 from schemas.event import ErrorDetail
@@ -84,7 +84,7 @@ class Desk:
     """What a verb works with: the job, and the world."""
 
     decide: CallDeciding
-    gateway: Gateway
+    gateway: Caller
     archive: Archive
     line: Line
     radian_interval_s: float = 0.0

@@ -16,8 +16,33 @@ Turn: TypeAlias = Literal["yours", "wait", "issuing"]
 """Whether a job may change something at Factus now, waits for another, or would remove what is being issued."""
 
 
-class Gateway(Protocol):
-    """Factus, for one account. Every method returns what was seen; none raises for what Factus or the network does."""
+class Caller(Protocol):
+    """
+    Factus, for one account, as far as a job needs it that issues nothing.
+
+    Every method returns what was seen; none raises for what Factus or the network does.
+    """
+
+    async def find(self, family: str, reference_code: str) -> Seen:
+        """Look a document up by its reference code: DocumentSeen in full, or Absent."""
+        ...
+
+    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Seen:
+        """
+        Any other call: Replied with the body, or what kept it from being taken.
+
+        Args:
+            marks: The job whose record becomes ``sending`` with the permit, before the first byte; for calls whose
+                repetition is not harmless.
+
+        Raises:
+            LeaseLost: The job is another worker's by now; nothing was sent.
+        """
+        ...
+
+
+class Gateway(Caller, Protocol):
+    """All of it, with what issuing needs."""
 
     async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
         """
@@ -33,29 +58,12 @@ class Gateway(Protocol):
         """
         ...
 
-    async def find(self, family: str, reference_code: str) -> Seen:
-        """Look a document up by its reference code: DocumentSeen in full, or Absent."""
-        ...
-
     async def find_unvalidated(self, family: str) -> Seen:
         """Any document of the family that is not validated: DocumentSeen as a row of the list, or Absent."""
         ...
 
     async def delete(self, family: str, reference_code: str) -> Seen:
         """Remove a document that is not validated: Done, or Absent when there is none."""
-        ...
-
-    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Seen:
-        """
-        Any other call: Replied with the body, or what kept it from being taken.
-
-        Args:
-            marks: The job whose record becomes ``sending`` with the permit, before the first byte; for calls whose
-                repetition is not harmless.
-
-        Raises:
-            LeaseLost: As :meth:`create`.
-        """
         ...
 
 

@@ -127,15 +127,6 @@ class _Scripted:
             return s.DocumentSeen(DocumentView(example_answers.rejected_document(family, reference_code)))
         return s.DocumentSeen(_document(self.job))
 
-    async def create(self, job: JobRecord, *, latest_ms: int) -> s.Seen:
-        raise NotImplementedError
-
-    async def find_unvalidated(self, family: str) -> s.Seen:
-        raise NotImplementedError
-
-    async def delete(self, family: str, reference_code: str) -> s.Seen:
-        raise NotImplementedError
-
     async def turn_to_change(self, job: JobRecord, thing: str) -> Turn:
         return "yours"
 
