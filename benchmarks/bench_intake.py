@@ -80,12 +80,12 @@ def show_parts(built: Services, jobs: list[str], whole_us: float) -> None:
     parse_us = timed(strict_json.parse, jobs)
     today = datetime.now(BOGOTA).date()
     check_us = timed(lambda payload: examine(FAMILIES["invoice"], payload, today=today), payloads)
-    desk_us = timed(built.intake._desk.examine, entries)
-    if not isinstance(built.intake._desk.examine(entries[0]), Accepted):
+    desk_us = timed(built.intake._items._desk.examine, entries)
+    if not isinstance(built.intake._items._desk.examine(entries[0]), Accepted):
         raise SystemExit("the benchmark's bill is refused")
-    items = [built.intake._examine(entry) for entry in entries]
+    items = [built.intake._items.examine(entry) for entry in entries]
     batches = [items[start : start + 100] for start in range(0, len(items), 100)]
-    arguments_us = timed(built.intake._script_arguments, batches) / 100
+    arguments_us = timed(built.intake._arguments.of, batches) / 100
     parts = {
         "parse": parse_us,
         "validate": check_us,

@@ -157,7 +157,7 @@ BREAKS = (
     Break(
         "G9",
         "an entry that trips a defect ends the intake",
-        "worker/intake.py",
+        "worker/intake_items.py",
         "Exception as exc:  # whatever a producer found to trip us",
         "MemoryError as exc:  # whatever a producer found to trip us",
         "tests/contract/test_ownership.py::test_an_entry_that_trips_a_defect_is_refused_and_the_next_goes_on",

@@ -65,14 +65,14 @@ async def test_what_a_dead_leader_had_read_is_taken_over_in_order(redis, namespa
 
 async def test_an_entry_that_trips_a_defect_is_refused_and_the_next_goes_on(redis, namespace, factus, monkeypatch):
     built = services_on(redis, namespace, gateway=factus)
-    examine = type(built.intake._desk).examine
+    examine = type(built.intake._items._desk).examine
 
     def trip(self, entry):
         if b"tripwire" in (entry.raw or b""):
             raise KeyError("defect")
         return examine(self, entry)
 
-    monkeypatch.setattr(type(built.intake._desk), "examine", trip)
+    monkeypatch.setattr(type(built.intake._items._desk), "examine", trip)
     async with running(built) as rig:
         await rig.push(b"tripwire")
         await rig.push_bill("A")

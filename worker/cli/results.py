@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -98,7 +98,7 @@ async def _print(
 
 
 async def _show(
-    events: AsyncIterator[Published],
+    events: AsyncGenerator[Published, None],
     wanted: Filter,
     count: int | None,
     as_json: bool,
@@ -107,7 +107,7 @@ async def _show(
     from worker.operating.reading_results import GroupReader, line_of
 
     n_shown = 0
-    async with aclosing(events) as opened:  # type: ignore[type-var]  # every iterator here is an async generator
+    async with aclosing(events) as opened:
         async for found in opened:
             if wanted.takes(found):
                 click.echo(found.raw.decode() if as_json else line_of(found.raw))

@@ -11,7 +11,7 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -91,7 +91,7 @@ def before(entry: str) -> str:
     return f"{int(ms) - 1}-{2**64 - 1}" if int(ms) else "0-0"
 
 
-async def there(redis: Redis, streams: Sequence[str], since: str) -> AsyncIterator[Published]:
+async def there(redis: Redis, streams: Sequence[str], since: str) -> AsyncGenerator[Published, None]:
     """Every event from *since* on that is there now, oldest first."""
     pages: dict[str, list[Published]] = {}
     following: dict[str, str | None] = dict.fromkeys(streams, since)
@@ -108,7 +108,7 @@ async def there(redis: Redis, streams: Sequence[str], since: str) -> AsyncIterat
         yield pages[first.stream].pop(0)
 
 
-async def followed(redis: Redis, places: dict[str, str]) -> AsyncIterator[Published]:
+async def followed(redis: Redis, places: dict[str, str]) -> AsyncGenerator[Published, None]:
     """Every event behind *places* (the last entry seen of each stream), then each as it comes, without end."""
     while True:
         reply = await redis.xread(dict[Any, Any](places), count=_PAGE, block=_BLOCK_MS)
@@ -135,7 +135,7 @@ class GroupReader:
                 if "BUSYGROUP" not in str(exc):
                     raise
 
-    async def read(self, *, follow: bool) -> AsyncIterator[Published]:
+    async def read(self, *, follow: bool) -> AsyncGenerator[Published, None]:
         """What nobody of the group has acknowledged and no living consumer holds; with *follow* without end."""
         async for found in self._abandoned():
             yield found
@@ -176,7 +176,7 @@ class GroupReader:
         is_gone = name == self._consumer or (name.startswith(_CONSUMER) and consumer["idle"] > _ABANDONED_MS)
         return is_gone and not consumer["pending"]
 
-    async def _abandoned(self) -> AsyncIterator[Published]:
+    async def _abandoned(self) -> AsyncGenerator[Published, None]:
         """What a consumer read a minute ago and never acknowledged: it was killed in between."""
         for stream in self._streams:
             start: str | bytes = "0-0"

@@ -1,0 +1,120 @@
+"""
+The keys and arguments of ``intake.lua``: the one place that knows their order beside the script itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from jobs.days import window_ms
+from worker.intake_items import Item
+from worker.keys import Keys
+from worker.lanes import LaneBook
+from worker.ledger import LedgerPolicy
+from worker.lua import Arg
+from worker.settings import Account
+from worker.taking import Taker
+
+
+class IntakeArguments:
+    """Lays out what the script needs to know of a few entries."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        accounts: Mapping[str, Account],
+        policy: LedgerPolicy,
+        book: LaneBook,
+        taker: Taker,
+        *,
+        group: str,
+        lease_ms: int,
+    ) -> None:
+        self._keys = keys
+        self._accounts = accounts
+        self._policy = policy
+        self._book = book
+        self._taker = taker
+        self._group = group
+        self._lease_ms = lease_ms
+
+    def of(self, items: Sequence[Item]) -> tuple[list[str], list[Arg]]:
+        """KEYS and ARGV for these entries, in their order."""
+        keys = [self._keys.leader("intake"), self._keys.lanes_due(), self._keys.lanes(), self._keys.dead()]
+        keys += [self._keys.deadlines(), self._keys.batches_due()]
+        args: list[Arg] = [
+            self._group,
+            self._taker.worker_id,
+            self._lease_ms,
+            self._policy.results_maxlen,
+            self._policy.retention_ms,
+            len(items),
+        ]
+        lanes = [self._book.arguments(lane) for lane in {item.lane for item in items if item.kind != "close"}]
+        args += [len(lanes), *self._taker.arguments(), self._keys.batch("")]
+        for item in items:
+            keys += self._item_keys(item)
+        for lane_keys, lane_args in lanes:
+            keys += lane_keys
+            args += lane_args
+        for item in items:
+            args += self._item_args(item)
+        return keys, args
+
+    def _item_keys(self, item: Item) -> list[str]:
+        results = self._keys.results(self._own_stream(item))
+        # A key that is not there is the stream's own: the worker's Redis user may name keys of the namespace only.
+        absent = item.entry.stream
+        return [
+            item.entry.stream,
+            results,
+            item.job_key or absent,
+            item.document_key or absent,
+            self._keys.joined(item.document_key) if item.document_key else absent,
+            self._keys.waiting(item.lane),
+            self._keys.later(item.lane),
+        ]
+
+    def _own_stream(self, item: Item) -> str | None:
+        """Whose results these are: the stream's owner's, else the account's where it has streams of its own."""
+        name = item.entry.owner or item.account
+        account = self._accounts.get(name or "")
+        return name if account and account.own_streams else None
+
+    def _item_args(self, item: Item) -> list[Arg]:
+        record = item.record
+        start_at, end_at, score, deadline_ms = 0, 0, 0, 0
+        fields: dict[str, Arg] = {}
+        if record:
+            if item.kind == "accept":
+                start_at, end_at = window_ms(record, self._accounts[record.account].zone)
+                deadline_ms = self._policy.deadline_ms
+            if record.parent:
+                delay_ms, deadline_ms = self._policy.follow_up_ms(record)
+                start_at = round(time.time() * 1000) + delay_ms if delay_ms else 0
+            score, fields = record.score, dict(record.to_hash())
+            if start_at:
+                fields["start_at"] = start_at
+        fingerprint = item.must_match or (record.fingerprint if record and item.kind == "accept" else "")
+        head: list[Arg] = [
+            item.kind,
+            item.entry.id,
+            record.id if record else "",
+            item.lane,
+            item.content,
+            fingerprint,
+            start_at,
+            end_at,
+            score,
+            deadline_ms,
+            item.tally.member,
+            item.batch_size,
+            item.tally.cents,
+            item.tally.number,
+            item.tally.failure,
+            item.tally.document,
+        ]
+        pairs = [part for pair in fields.items() for part in pair]
+        dead = list(item.dead)
+        return [*head, len(fields), *pairs, len(item.event), *item.event, len(dead) // 2, *dead]
