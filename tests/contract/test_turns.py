@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from contextlib import suppress
 
@@ -11,8 +12,10 @@ import pytest
 from jobs import seen as s
 from schemas.factus import DocumentView, Remark
 from tests.builders import a_bill
+from tests.contract.test_following import hangs, kill
 from tests.fakes import FakeFactus
 from tests.rig import running, services_on
+from worker.process import run_tasks
 
 RANGE = "/v2/numbering-ranges/8"
 DELETE = "DELETE /v2/bills/destroy/reference/A"
@@ -212,3 +215,33 @@ async def test_a_look_that_comes_through_does_not_end_a_block(redis, namespace, 
         await rig.rest()
         assert (types, rig.n_seen) == (["account.blocked", "invoice.failed", "invoice.failed"], 3)
         assert await rig.services.redis.xlen(rig.services.keys.results()) == 3
+
+
+async def test_a_kill_while_a_rejected_document_is_deleted_lets_its_correction_wait(
+    redis, namespace, factus, monkeypatch
+):
+    """Nobody knows whether the DELETE of the dead worker is still on its way."""
+    monkeypatch.setattr("worker.taking.LEASE_MS", 1000)
+    monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 4000)
+    factus.script = [s.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),))]
+    deleting, delete = asyncio.Event(), factus.delete
+    factus.delete = lambda _family, _reference: hangs(deleting)()
+    dying = services_on(redis, namespace, gateway=factus)
+    task = asyncio.create_task(run_tasks(dying, asyncio.Event()))
+    job = {"id": "first", "type": "invoice.issue", "payload": a_bill(reference_code="A")}
+    await redis.xadd(dying.keys.jobs(), {"job": json.dumps(job)})
+    await deleting.wait()
+    deleted_at = time.monotonic()
+    await redis.hset(dying.keys.job("acme", "first"), "attempts", 1)  # the permit of the real client's create writes it
+    await kill(dying, task)
+    factus.delete = delete
+    built = services_on(redis, namespace, gateway=factus)
+    built.runner.settle_ms = 0
+    async with running(built) as rig:
+        (rejected,) = await rig.events(1, timeout_s=15)
+        assert (rejected["type"], rejected["job_id"], rejected["attempts"]) == ("invoice.rejected", "first", 1)
+        await rig.push_bill(payload=a_bill(reference_code="A", observation="corregida"))
+        (validated,) = await rig.events(1, timeout_s=15)
+    assert validated["type"] == "invoice.validated"
+    assert time.monotonic() - deleted_at >= 3.9
+    assert factus.order == ["A", "A"]
