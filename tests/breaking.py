@@ -77,7 +77,7 @@ BREAKS = (
     Break(
         "G3",
         "what a dead leader had read is not taken over",
-        "worker/intake.py",
+        "worker/intake/consumer.py",
         "            await self._take_over(on_work)\n",
         "",
         "tests/contract/test_ownership.py::test_what_a_dead_leader_had_read_is_taken_over_in_order",
@@ -157,7 +157,7 @@ BREAKS = (
     Break(
         "G9",
         "an entry that trips a defect ends the intake",
-        "worker/intake_items.py",
+        "worker/intake/items.py",
         "Exception as exc:  # whatever a producer found to trip us",
         "MemoryError as exc:  # whatever a producer found to trip us",
         "tests/contract/test_ownership.py::test_an_entry_that_trips_a_defect_is_refused_and_the_next_goes_on",

@@ -26,7 +26,7 @@ from worker.arq_worker import LeaseWorker
 from worker.attempts import AttemptRunner
 from worker.batches import Batches
 from worker.factus_client import FactusClient
-from worker.intake import Intake
+from worker.intake.consumer import Intake
 from worker.keys import Keys
 from worker.lanes import Dispatcher, LaneBook
 from worker.ledger import Ledger, LedgerPolicy

@@ -29,7 +29,7 @@ import jobs.deciding
 import jobs.decisions
 import worker.arq_worker
 import worker.attempts
-import worker.intake
+import worker.intake.consumer
 import worker.sweep
 from schemas.factus import BOGOTA
 from tests.simulation.sim import Pace, Sim
@@ -55,7 +55,7 @@ REAL: Final = Pace(
         *_SHORT_PAUSES,
         (worker.arq_worker, "LEASE_MS", 1200),
         (worker.arq_worker, "_RENEW_EVERY_S", 0.3),
-        (worker.intake, "LEASE_MS", 1200),
+        (worker.intake.consumer, "LEASE_MS", 1200),
         (worker.sweep, "EVERY_S", 2.0),
         (worker.sweep, "_LEASE_MS", 2000),
         (worker.sweep, "DEADLINES_EVERY_S", 0.5),

@@ -19,8 +19,8 @@ from redis.exceptions import RedisError, ResponseError
 from jobs.following import archive_job
 from jobs.intake import Entry, IntakeDesk
 from schemas import strict_json
-from worker.intake_arguments import IntakeArguments
-from worker.intake_items import IntakeItems, Item
+from worker.intake.script_arguments import IntakeArguments
+from worker.intake.items import IntakeItems, Item
 from worker.keys import Keys
 from worker.lanes import LaneBook
 from worker.ledger import LedgerPolicy

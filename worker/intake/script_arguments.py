@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from jobs.days import window_ms
-from worker.intake_items import Item
+from worker.intake.items import Item
 from worker.keys import Keys
 from worker.lanes import LaneBook
 from worker.ledger import LedgerPolicy
