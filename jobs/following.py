@@ -23,7 +23,7 @@ from jobs.outcomes import Again, Ending, Final
 from schemas import strict_json
 from schemas.event import ErrorDetail
 from schemas.factus import BOGOTA
-from schemas.records import JobRecord, queue_score
+from schemas.records import JobRecord, score_at
 
 ARCHIVE: Constant = "archive"
 TRACK: Constant = "track"
@@ -67,7 +67,7 @@ def _follow_up(job: JobRecord, verb: str, payload: Mapping[str, Any], *, seq: in
         entry=job.entry,
         source=job.source,
         priority="low",
-        score=queue_score("low", job.entry),
+        score=score_at(job.score, "low"),
         reference_code=job.reference_code,
         batch=job.batch,
         metadata=job.metadata,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -21,12 +21,25 @@ from jobs.families import FAMILIES
 from jobs.outcomes import Final as Completed
 from jobs.registry import JOB_TYPES, JobType
 from schemas import strict_json
-from schemas.envelope import MAX_JOB_BYTES, Envelope, Options, Remains, envelope_errors, invalid_envelope
+from schemas.envelope import (
+    MAX_JOB_BYTES,
+    Envelope,
+    Options,
+    Remains,
+    envelope_errors,
+    invalid_envelope,
+    too_many_fields,
+)
 from schemas.event import ErrorDetail
+from schemas.factus import BOGOTA
 from schemas.preflight import Preflight, examine
 from schemas.records import JobRecord, queue_score
 
 DEFAULT_ACCOUNT: Final = "default"
+HORIZON_DAYS: Final = 400
+"""How far ahead a job may name a day or an instant. "Never" is written as 9999-12-31 by many programs, and no calendar
+can count on from there."""
+
 _CREDIT: Final = "2"
 _NO_OPTIONS: Final = Options()
 
@@ -38,8 +51,19 @@ class Entry:
     stream: str
     id: str
     raw: bytes | None
+    """The bytes of its field ``job``; the first of them where they are more than a job may hold. None without one."""
+
     owner: str = ""
     """The account to which the stream belongs (``own_streams``); empty for the common one."""
+
+    n_jobs: int = 1
+    """How many fields ``job`` it has."""
+
+    size: int = 0
+    """Bytes of the field, where *raw* is not all of it; 0 where it is."""
+
+    sha256: str = ""
+    """Hex digest of the whole field, where *raw* is not all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +95,51 @@ class IntakeDesk:
 
     zones: Mapping[str, ZoneInfo]
     now_ms: Callable[[], int]
+    own_streams: frozenset[str] = frozenset()
+    """Accounts that can be named in their own stream only."""
+
+    elsewhere: Callable[[], frozenset[str]] = frozenset
+    """Accounts that other living workers serve and this one does not."""
 
     def examine(self, entry: Entry) -> Accepted | Refused:
         """Decide one entry. Never raises for what a producer wrote."""
-        unreadable = _unreadable(entry.raw)
+        unreadable = _unreadable(entry)
         if unreadable is not None:
             return Refused(_nothing_read(entry), (unreadable,))
         try:
             parsed = strict_json.parse(entry.raw or b"")
         except strict_json.JsonRefused as exc:
             refusal = invalid_envelope(f"El campo job no se puede leer: {exc}.", field="job")
-            return Refused(_nothing_read(entry), (refusal,))
+            is_bound = isinstance(exc, strict_json.BoundExceeded)
+            return Refused(self.remains(entry) if is_bound else _nothing_read(entry), (refusal,))
         return self._examine_parsed(entry, parsed)
+
+    def remains(self, entry: Entry) -> Remains:
+        """What stands at the top level of a job that is refused unread: its producer finds the answer by that."""
+        remains = Remains(strict_json.top_level(entry.raw or b""), entry_id=entry.id)
+        remains.account = remains.account or entry.owner or None
+        return remains
 
     def _examine_parsed(self, entry: Entry, parsed: object) -> Accepted | Refused:
         remains = Remains(parsed, entry_id=entry.id)
         if isinstance(parsed, dict) and "account" not in parsed:
             remains.account = entry.owner or self._default_account()
+        # Before anything else is said of it: who may not act for an account learns nothing, and uses up no id of it.
+        if (fault := self._trespass(entry, remains.account)) is not None:
+            return Refused(remains, (fault,))
+        if faults := too_many_fields(parsed):
+            return _refuse(remains, parsed, faults)
         try:
             envelope = Envelope.model_validate(parsed)
         except ValidationError as exc:
             return _refuse(remains, parsed, envelope_errors(exc))
+        if faults := self._beyond_the_horizon(envelope):
+            return _refuse(remains, parsed, faults)
         job_type = JOB_TYPES.get(envelope.type)
         if job_type is None:
             return _refuse(remains, parsed, (_unknown_type(envelope.type),))
         account = remains.account
-        fault = self._account_fault(entry, account)
+        fault = self._account_fault(account)
         if fault is not None:
             return _refuse(remains, parsed, (fault,))
         assert account is not None  # _account_fault refuses a missing one
@@ -104,7 +147,7 @@ class IntakeDesk:
         found = examine(job_type.payload, envelope.payload, today=self._first_day(envelope))
         if found.errors:
             return _refuse(remains, parsed, found.errors, found.warnings)
-        record = _record(entry, envelope, job_type, account, found)
+        record = _record(entry, envelope, job_type, account, found, self.now_ms())
         waits = record.start_at or record.expires_at or record.issue_on
         answer = None if waits or job_type.answer is None else job_type.answer(envelope.payload)
         return Accepted(record, answer)
@@ -113,15 +156,38 @@ class IntakeDesk:
         issue_on = envelope.issue_on.isoformat() if envelope.issue_on else ""
         return first_day(issue_on, _ms(envelope.not_before), self.now_ms())
 
-    def _default_account(self) -> str | None:
-        if len(self.zones) == 1:
-            return next(iter(self.zones))
-        return DEFAULT_ACCOUNT if DEFAULT_ACCOUNT in self.zones else None
+    def _beyond_the_horizon(self, envelope: Envelope) -> tuple[ErrorDetail, ...]:
+        last = datetime.fromtimestamp(self.now_ms() / 1000, BOGOTA) + timedelta(days=HORIZON_DAYS)
+        is_beyond = {
+            "issue_on": envelope.issue_on is not None and envelope.issue_on > last.date(),
+            "not_before": envelope.not_before is not None and envelope.not_before > last,
+            "expires_at": envelope.expires_at is not None and envelope.expires_at > last,
+        }
+        text = f"está a más de {HORIZON_DAYS} días; el último día posible es {last.date()}"
+        return tuple(
+            invalid_envelope(f"El campo {name} {text}.", field=name) for name, is_so in is_beyond.items() if is_so
+        )
 
-    def _account_fault(self, entry: Entry, account: str | None) -> ErrorDetail | None:
-        if entry.owner and account != entry.owner:
+    def _default_account(self) -> str | None:
+        """The only account, or the one named ``default``, of all that living workers serve: one answer for all."""
+        names = self.zones.keys() | self.elsewhere()
+        if len(names) == 1:
+            return next(iter(names))
+        return DEFAULT_ACCOUNT if DEFAULT_ACCOUNT in names else None
+
+    def _trespass(self, entry: Entry, account: str | None) -> ErrorDetail | None:
+        """Whoever pushes to an account's own stream can name no other, and nobody can name it elsewhere."""
+        if entry.owner:
+            if account == entry.owner:
+                return None
             text = f"Este canal pertenece a la cuenta {entry.owner} y no puede nombrar otra."
-            return ErrorDetail(code="auth.denied", message=text, field="envelope.account")
+        elif account in self.own_streams:
+            text = f"La cuenta {account} solo recibe trabajos por su propio canal."
+        else:
+            return None
+        return ErrorDetail(code="auth.denied", message=text, field="envelope.account")
+
+    def _account_fault(self, account: str | None) -> ErrorDetail | None:
         if account is None:
             text = "El trabajo no nombra una cuenta y el servicio no tiene una cuenta única ni una llamada default."
             return ErrorDetail(code="account.unknown", message=text, field="envelope.account")
@@ -163,11 +229,14 @@ def _nothing_read(entry: Entry) -> Remains:
     return remains
 
 
-def _unreadable(raw: bytes | None) -> ErrorDetail | None:
-    if raw is None:
+def _unreadable(entry: Entry) -> ErrorDetail | None:
+    if entry.n_jobs > 1:
+        return invalid_envelope(f"La entrada tiene {entry.n_jobs} campos job; debe tener uno.", field="job")
+    if entry.raw is None or entry.n_jobs == 0:
         return invalid_envelope("La entrada no tiene el campo job.", field="job")
-    if len(raw) > MAX_JOB_BYTES:
-        return invalid_envelope(f"El campo job ocupa {len(raw)} bytes; el máximo es {MAX_JOB_BYTES}.", field="job")
+    n_bytes = entry.size or len(entry.raw)
+    if n_bytes > MAX_JOB_BYTES:
+        return invalid_envelope(f"El campo job ocupa {n_bytes} bytes; el máximo es {MAX_JOB_BYTES}.", field="job")
     return None
 
 
@@ -228,7 +297,9 @@ def _unavailable_option(name: str, why: str) -> ErrorDetail:
     return ErrorDetail(code="option.unavailable", message=text, field=f"envelope.options.{name}")
 
 
-def _record(entry: Entry, envelope: Envelope, job_type: JobType, account: str, found: Preflight) -> JobRecord:
+def _record(
+    entry: Entry, envelope: Envelope, job_type: JobType, account: str, found: Preflight, now_ms: int
+) -> JobRecord:
     options, unserved = _served(envelope, job_type)
     warnings = [warning.model_dump() for warning in (*found.warnings, *unserved)]
     return JobRecord(
@@ -240,7 +311,7 @@ def _record(entry: Entry, envelope: Envelope, job_type: JobType, account: str, f
         entry=entry.id,
         source=entry.owner,
         priority=envelope.priority,
-        score=queue_score(envelope.priority, entry.id),
+        score=queue_score(envelope.priority, entry.id, now_ms),
         reference_code=found.reference_code,
         batch=envelope.batch or "",
         batch_size=envelope.batch_size or 0,
@@ -260,4 +331,5 @@ def _record(entry: Entry, envelope: Envelope, job_type: JobType, account: str, f
 
 
 def _ms(instant: datetime | None) -> int:
-    return int(instant.timestamp() * 1000) if instant else 0
+    # 0 means "not set": what lies before 1970 is as long over as that year is.
+    return max(int(instant.timestamp() * 1000), 1) if instant else 0

@@ -20,6 +20,8 @@ from schemas.event import ErrorDetail
 
 MAX_JOB_BYTES: Final = 1024 * 1024
 MAX_METADATA_BYTES: Final = 4096
+MAX_BATCH_SIZE: Final = 10_000_000
+MAX_OPTION_MEMBERS: Final = 10
 JOB_ID_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,128}$"
 ACCOUNT_PATTERN: Final = r"^[a-z0-9_-]{1,64}$"
 
@@ -27,11 +29,13 @@ _JOB_ID: Final = re.compile(JOB_ID_PATTERN + r"(?!\n)")
 _ACCOUNT: Final = re.compile(ACCOUNT_PATTERN + r"(?!\n)")
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _ISO_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_LONGEST_INSTANT: Final = 40
+_ENTRY_ID: Final = re.compile(r"[0-9]{13,20}-[0-9]+", re.ASCII)
 _TRACEPARENT: Final = r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"
 
 
 def _instant(value: object) -> object:
-    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+    if not isinstance(value, str) or len(value) > _LONGEST_INSTANT or not _RFC3339.fullmatch(value):
         raise PydanticCustomError("instant", "debe ser una hora RFC 3339 con zona, como 2026-11-30T08:00:00-05:00")
     try:
         return datetime.fromisoformat(value.upper().replace("Z", "+00:00"))
@@ -54,6 +58,14 @@ def _printable(text: str) -> str:
     return text
 
 
+def _not_an_entry_id(text: str) -> str:
+    # Jobs without an id are known by that of their stream entry: a producer who chooses one of that form can take the
+    # place of a job that another producer pushes later.
+    if _ENTRY_ID.fullmatch(text):
+        raise PydanticCustomError("entry_id", "tiene la forma de los identificadores que da Redis (1795622400000-0)")
+    return text
+
+
 class Options(BaseModel):
     """What shall happen beside issuing."""
 
@@ -70,6 +82,8 @@ class Options(BaseModel):
     @field_validator("archive", mode="before")
     @classmethod
     def _as_tuple(cls, value: object) -> object:
+        if isinstance(value, list) and len(value) > MAX_OPTION_MEMBERS:
+            raise PydanticCustomError("option_members", f"admite como máximo {MAX_OPTION_MEMBERS} elementos")
         return tuple(value) if isinstance(value, list) else value
 
 
@@ -80,7 +94,7 @@ class Envelope(BaseModel):
 
     type: Annotated[str, Field(max_length=64)] = Field(description="What to do, such as invoice.issue")
     payload: dict[str, Any] = Field(description="What the job type takes; unknown keys are refused")
-    id: Annotated[str, Field(pattern=JOB_ID_PATTERN)] | None = Field(
+    id: Annotated[str, Field(pattern=JOB_ID_PATTERN), AfterValidator(_not_an_entry_id)] | None = Field(
         default=None, description="The job's identity within the account; the stream entry's id when left out"
     )
     account: Annotated[str, Field(pattern=ACCOUNT_PATTERN)] | None = Field(
@@ -98,7 +112,7 @@ class Envelope(BaseModel):
     batch: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable)] | None = Field(
         default=None, description="Groups jobs for progress and one closing event"
     )
-    batch_size: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
+    batch_size: Annotated[int, Field(ge=1, le=MAX_BATCH_SIZE)] | None = Field(
         default=None, description="How many jobs the batch has; needs batch"
     )
     metadata: dict[str, Any] = Field(
@@ -117,7 +131,7 @@ class Envelope(BaseModel):
     @field_validator("metadata")
     @classmethod
     def _metadata_is_small(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if value and len(strict_json.dump(value).encode()) > MAX_METADATA_BYTES:
+        if value and not _is_small(value):
             raise PydanticCustomError("metadata_size", "ocupa más de 4 KiB")
         return value
 
@@ -146,13 +160,37 @@ _SPANISH: Final = {
     "less_than_equal": "es demasiado grande",
     "literal_error": "no es uno de los valores permitidos",
 }
-_OWN: Final = {"instant", "day", "printable", "metadata_size"}
+_OWN: Final = {"instant", "day", "printable", "metadata_size", "entry_id", "option_members"}
 _OF_THE_WHOLE: Final = {"expires_at", "batch_size"}
+
+
+_MOST_ERRORS: Final = 50
+
+
+def too_many_fields(parsed: object) -> tuple[ErrorDetail, ...]:
+    """
+    The first unknown fields of an envelope, or of its options, that has more of them than are told; else empty.
+
+    Asked before anything is built of them: an error object for each of 80,000 fields takes half a second.
+    """
+    if not isinstance(parsed, dict):
+        return ()
+    options = parsed.get("options")
+    for at, fields, known in (("", parsed, Envelope), ("options.", options, Options)):
+        if isinstance(fields, dict) and len(fields) > len(known.model_fields) + _MOST_ERRORS:
+            unknown = (name for name in fields if name not in known.model_fields)
+            return tuple(
+                invalid_envelope(f"El campo {at}{name} {_SPANISH['extra_forbidden']}.", field=f"{at}{name}")
+                for name, _ in zip(unknown, range(_MOST_ERRORS), strict=False)
+            )
+    return ()
 
 
 def envelope_errors(error: ValidationError) -> tuple[ErrorDetail, ...]:
     """Every fault of an envelope as the producer shall read it."""
-    return tuple(_envelope_error(dict(fault)) for fault in error.errors(include_url=False, include_input=False)[:50])
+    return tuple(
+        _envelope_error(dict(fault)) for fault in error.errors(include_url=False, include_input=False)[:_MOST_ERRORS]
+    )
 
 
 def _envelope_error(fault: dict[str, Any]) -> ErrorDetail:
@@ -177,19 +215,23 @@ class Remains:
     def __init__(self, parsed: object, *, entry_id: str) -> None:
         fields = parsed if isinstance(parsed, dict) else {}
         payload = fields.get("payload")
-        self.has_own_id = _matches(_JOB_ID, fields.get("id"))
+        self.has_own_id = _matches(_JOB_ID, fields.get("id")) and not _ENTRY_ID.fullmatch(fields["id"])
         self.id: str = fields["id"] if self.has_own_id else entry_id
         self.account: str | None = fields["account"] if _matches(_ACCOUNT, fields.get("account")) else None
         self.job_type = _short_text(fields.get("type"), 64)
         self.batch = _short_text(fields.get("batch"), 128)
         size = fields.get("batch_size")
-        self.batch_size: int | None = (
-            size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
-        )
+        is_size = isinstance(size, int) and not isinstance(size, bool) and 0 < size <= MAX_BATCH_SIZE
+        self.batch_size: int | None = size if is_size else None
         self.reference_code = _short_text(payload.get("reference_code") if isinstance(payload, dict) else None, 100)
         metadata = fields.get("metadata")
-        small = isinstance(metadata, dict) and len(strict_json.dump(metadata).encode()) <= MAX_METADATA_BYTES
-        self.metadata: dict[str, Any] = metadata if isinstance(metadata, dict) and small else {}
+        self.metadata: dict[str, Any] = metadata if isinstance(metadata, dict) and _is_small(metadata) else {}
+
+
+def _is_small(metadata: dict[str, Any]) -> bool:
+    if strict_json.is_longer_than(metadata, MAX_METADATA_BYTES):
+        return False  # told without writing it down: a megabyte of numbers takes half a second
+    return len(strict_json.dump(metadata).encode()) <= MAX_METADATA_BYTES
 
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:

@@ -19,16 +19,21 @@ _SEQ_PER_MS: Final = 2048
 _EPOCH_MS: Final = 1_735_689_600_000  # 2025-01-01T00:00:00Z: keeps a score within the 53 bits of a double
 
 
-def queue_score(priority: str, entry_id: str) -> int:
+def queue_score(priority: str, entry_id: str, now_ms: int) -> int:
     """
     The place of a job in its lane: priority first, then the order of the intake stream.
 
     Exact as a double until the year 2039. Entries beyond 2,048 in one millisecond share a place; so do those with an
-    invented id from before 2025.
+    invented id from before 2025. An id of the future counts as of now: it stands behind nobody who comes later.
     """
     ms, _, seq = entry_id.partition("-")
-    elapsed_ms = min(max(int(ms) - _EPOCH_MS, 0), _BAND // _SEQ_PER_MS - 1)
+    elapsed_ms = min(max(min(int(ms), now_ms) - _EPOCH_MS, 0), _BAND // _SEQ_PER_MS - 1)
     return PRIORITY_RANK[priority] * _BAND + elapsed_ms * _SEQ_PER_MS + min(int(seq or 0), _SEQ_PER_MS - 1)
+
+
+def score_at(score: int, priority: str) -> int:
+    """The place of a job that came when another one did, whose place is *score*, at a priority of its own."""
+    return PRIORITY_RANK[priority] * _BAND + score % _BAND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

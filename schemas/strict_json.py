@@ -15,14 +15,33 @@ from typing import Any, Final, NoReturn
 MAX_DEPTH: Final = 32
 """How deep arrays and objects may be nested (docs/contract.md, section 1); the document itself is level 1."""
 
+MAX_MARKS: Final = 100_000
+"""
+How many brackets and commas a document may have. A bill that fills a megabyte with lines has half of that; a megabyte
+of ``[],`` has a million, and to build them, and an error for each, holds a process for more than a second.
+"""
+
 _MAX_INTEGER_DIGITS: Final = 100
+_MAX_EXPONENT: Final = 400
+"""No amount is near 1E+400; beyond some 10^18 the decimal module itself refuses to read the number."""
+
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+# Possessive, and content with a text that nobody closed: no input makes the search go back over what it has read.
+_TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[][{}:,]|[^][{}:,"\s]++', re.DOTALL)
+_MOST_TOKENS: Final = 60_000
+_LONGEST_SCALAR: Final = 1024
+_STRUCTURE_ONLY: Final = bytes(set(range(256)) - set(b"[]{},"))
 _escape = json.encoder.encode_basestring
 _quick_dump: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 class JsonRefused(ValueError):
     """The text is not JSON that we take. The message says why, in Spanish, and quotes none of the content."""
+
+
+class BoundExceeded(JsonRefused):
+    """It may well be JSON, and goes beyond one of the bounds: what stands at its top level can still be read."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -32,20 +51,23 @@ def _refuse_constant(name: str) -> NoReturn:
 def _integer(text: str) -> int:
     # int() of a long text is quadratic and raises beyond 4300 digits; no amount or identifier is near this.
     if len(text) > _MAX_INTEGER_DIGITS:
-        raise JsonRefused(f"número de más de {_MAX_INTEGER_DIGITS} dígitos")
+        raise BoundExceeded(f"número de más de {_MAX_INTEGER_DIGITS} dígitos")
     return int(text)
 
 
 def _decimal(text: str) -> Decimal:
     if len(text) > _MAX_INTEGER_DIGITS:
-        raise JsonRefused(f"número de más de {_MAX_INTEGER_DIGITS} dígitos")
+        raise BoundExceeded(f"número de más de {_MAX_INTEGER_DIGITS} dígitos")
+    _, _, exponent = text.lower().partition("e")
+    if exponent and abs(int(exponent)) > _MAX_EXPONENT:
+        raise BoundExceeded(f"número con un exponente mayor que {_MAX_EXPONENT}")
     return Decimal(text)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise JsonRefused("clave repetida en un objeto")
+        raise BoundExceeded("clave repetida en un objeto")
     return found
 
 
@@ -71,19 +93,77 @@ def parse(raw: bytes | str) -> Any:
         JsonRefused: Not JSON, not UTF-8, or one of the refused forms above.
     """
     data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+    _check_structure(data)
     try:
         found = _DECODER.decode(data.decode("utf-8"))
     except UnicodeDecodeError as exc:
         raise JsonRefused(f"no es UTF-8 (byte {exc.start})") from exc
     except json.JSONDecodeError as exc:
         raise JsonRefused(f"no es JSON (línea {exc.lineno}, columna {exc.colno})") from exc
-    except RecursionError as exc:
-        raise JsonRefused(f"anidado a más de {MAX_DEPTH} niveles") from exc
-    has_surrogates = bool(_SURROGATE_ESCAPE.search(data))
-    # A document with no more brackets than levels allowed cannot be too deep: most need no walk.
-    if has_surrogates or data.count(b"{") + data.count(b"[") > MAX_DEPTH:
-        _check_tree(found, check_text=has_surrogates)
+    if _SURROGATE_ESCAPE.search(data):
+        _check_texts(found)
     return found
+
+
+def _check_structure(data: bytes) -> None:
+    """Refuse what is too deep or holds too much, before anything is built of it: from its brackets and commas alone."""
+    n_opened = data.count(b"{") + data.count(b"[")
+    # With few of them, also where they stand in texts, no look at the texts is needed: so it is with nearly every job.
+    if n_opened <= MAX_DEPTH and data.count(b",") <= MAX_MARKS // 2:
+        return
+    structure = _TEXT.sub(b"", data).translate(None, _STRUCTURE_ONLY)
+    if len(structure) > MAX_MARKS:
+        raise BoundExceeded(f"contiene demasiados valores (más de {MAX_MARKS} corchetes, llaves y comas)")
+    depth = 0
+    for mark in structure:
+        if mark in b"{[":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise BoundExceeded(f"anidado a más de {MAX_DEPTH} niveles")
+        elif mark in b"}]":
+            depth -= 1
+
+
+def top_level(raw: bytes) -> dict[str, Any]:
+    """
+    The short texts and numbers that stand directly in an object which :func:`parse` refused for a bound.
+
+    A producer finds the answer to a job by its id, also where the rest of the job is beyond reading. Of a key that
+    stands there twice nothing is returned: nobody knows which one is meant.
+    """
+    found: dict[str, Any] = {}
+    repeated: set[str] = set()
+    depth, key, value = 0, b"", b""
+    for n, token in enumerate(match[0] for match in _TOKEN.finditer(raw)):
+        if n > _MOST_TOKENS:
+            break
+        match token:
+            case b"{" | b"[":
+                depth, value = depth + 1, b""
+            case b":" if depth == 1:
+                key, value = value, b""
+            case b"," | b"}" | b"]" if depth == 1:
+                name, scalar = _scalar(key), _scalar(value)
+                if isinstance(name, str) and scalar is not None:
+                    repeated |= {name} & found.keys()
+                    found[name] = scalar
+                key = value = b""
+            case _ if depth == 1:
+                value = token
+        depth -= token in (b"}", b"]")
+    return {name: value for name, value in found.items() if name not in repeated}
+
+
+def _scalar(token: bytes) -> str | int | None:
+    """A text that can be written down, or a whole number; None for all else."""
+    if not 0 < len(token) <= _LONGEST_SCALAR:
+        return None
+    try:
+        found = _DECODER.decode(token.decode("utf-8"))
+        _check_texts(found)
+    except ValueError:
+        return None
+    return found if isinstance(found, (str, int)) and not isinstance(found, bool) else None
 
 
 def parse_trusted(raw: bytes) -> Any:
@@ -99,32 +179,44 @@ def parse_trusted(raw: bytes) -> Any:
         raise JsonRefused("no es JSON") from exc
 
 
-def _check_tree(root: Any, *, check_text: bool) -> None:
-    """Walk the containers, level by level, so that a deep document cannot exhaust the stack."""
-    level, depth = [root], 0
-    while level:
-        if check_text:
-            for node in level:
-                _check_texts(node)
-        level = [
-            child
-            for node in level
-            if isinstance(node, (dict, list))
-            for child in (node.values() if isinstance(node, dict) else node)
-            if check_text or isinstance(child, (dict, list))
-        ]
-        depth += 1
-        if depth >= MAX_DEPTH and any(isinstance(node, (dict, list)) for node in level):
-            raise JsonRefused(f"anidado a más de {MAX_DEPTH} niveles")
+def _check_texts(root: Any) -> None:
+    """Refuse a lone surrogate in any text or key: it has no UTF-8 form, so nobody could write it down again."""
+    nodes = [root]
+    while nodes:
+        match nodes.pop():
+            case str() as text:
+                _check_text(text)
+            case dict() as node:
+                for key in node:
+                    _check_text(key)
+                nodes += node.values()
+            case list() as node:
+                nodes += node
 
 
-def _check_texts(node: Any) -> None:
-    texts = node.keys() if isinstance(node, dict) else (node,) if isinstance(node, str) else ()
-    for text in texts:
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as exc:
-            raise JsonRefused("texto con un sustituto Unicode suelto") from exc
+def _check_text(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise BoundExceeded("texto con un sustituto Unicode suelto") from exc
+
+
+def is_longer_than(value: Any, n_bytes: int) -> bool:
+    """Whether the shortest JSON text of a value surely has more than so many bytes; looks at no more than that."""
+    nodes, length = [value], 0
+    while nodes and length <= n_bytes:
+        match nodes.pop():
+            case str() as text:
+                length += len(text) + 2
+            case dict() as node:
+                length += 2 + sum(len(key) + 4 for key in list(node)[: n_bytes + 1])
+                nodes += list(node.values())[: n_bytes + 1]
+            case list() as node:
+                length += 2 + len(node)
+                nodes += node[: n_bytes + 1]
+            case _:
+                length += 1
+    return length > n_bytes
 
 
 def dump(value: Any) -> str:

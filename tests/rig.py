@@ -22,6 +22,7 @@ from jobs.ports import Gateway
 from tests.builders import a_bill
 from tests.fakes import FakeFactus, MemoryArchive
 from worker.bootstrap import Services, build
+from worker.intake.policy import IntakePolicy
 from worker.process import run_tasks, until_idle
 from worker.settings import Account, Settings
 
@@ -50,12 +51,21 @@ def some_settings(namespace: str, **changes: Any) -> Settings:
     return Settings(_env_file=None, **values)
 
 
+QUICK_INTAKE = IntakePolicy(grace_ms=0)
+
+
 def services_on(
-    redis: ArqRedis, namespace: str, *accounts: Account, gateway: Gateway | None = None, **settings: Any
+    redis: ArqRedis,
+    namespace: str,
+    *accounts: Account,
+    gateway: Gateway | None = None,
+    intake: IntakePolicy = QUICK_INTAKE,
+    blocking: ArqRedis | None = None,
+    **settings: Any,
 ) -> Services:
     """The parts of one worker process; nothing runs yet."""
     by_name = {account.name: account for account in accounts or (an_account(),)}
-    built = build(some_settings(namespace, **settings), by_name, redis, redis)
+    built = build(some_settings(namespace, **settings), by_name, redis, blocking or redis, intake)
     gateways: Mapping[str, Gateway] = dict.fromkeys(by_name, gateway or FakeFactus())
     built.runner.gateways = gateways
     built.runner.archive = MemoryArchive()

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -27,10 +28,12 @@ from worker.attempts import AttemptRunner
 from worker.batches import Batches
 from worker.factus_client import FactusClient
 from worker.intake.consumer import Intake
+from worker.intake.policy import IntakePolicy
 from worker.keys import Keys
 from worker.lanes import Dispatcher, LaneBook
 from worker.ledger import Ledger, LedgerPolicy
 from worker.lua import Scripts
+from worker.peers import Peers
 from worker.rate_limit import RateLimit
 from worker.settings import Account, Settings
 from worker.sweep import Sweep
@@ -39,6 +42,9 @@ from worker.token_cache import TokenCache
 
 MAX_JOBS: Final = 64
 """Attempts under way in one process: one slow account cannot fill it, and httpx stays quick."""
+
+
+_INTAKE: Final = IntakePolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,13 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
         yield built
 
 
-def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blocking: ArqRedis) -> Services:
+def build(
+    settings: Settings,
+    accounts: dict[str, Account],
+    redis: ArqRedis,
+    blocking: ArqRedis,
+    intake_policy: IntakePolicy = _INTAKE,
+) -> Services:
     """Wire the parts of a worker process on open connections."""
     worker_id = new_worker_id()
     keys = Keys(settings.namespace)
@@ -122,7 +134,13 @@ def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blo
         settle_ms,
         settings.radian_interval,
     )
-    desk = IntakeDesk({name: account.zone for name, account in accounts.items()}, _now_ms)
+    peers = Peers(redis, keys, worker_id, frozenset(accounts))
+    desk = IntakeDesk(
+        {name: account.zone for name, account in accounts.items()},
+        _now_ms,
+        own_streams=frozenset(name for name, account in accounts.items() if account.own_streams),
+        elsewhere=peers.elsewhere,
+    )
     intake = Intake(
         redis,
         blocking,
@@ -133,6 +151,9 @@ def build(settings: Settings, accounts: dict[str, Account], redis: ArqRedis, blo
         policy,
         book,
         taker,
+        peers,
+        intake_policy,
+        Counter(),
     )
     return Services(
         worker_id=worker_id,

@@ -26,6 +26,14 @@ class Keys:
         """Intake; with *account* the own stream of an account with ``own_streams``."""
         return self._stream("jobs", account)
 
+    def intake_facts(self) -> str:
+        """Hash: what became of the intake streams, by field and stream (worker/scripts/look_at_streams.lua)."""
+        return f"{self.namespace}:intake:facts"
+
+    def served_accounts(self) -> str:
+        """Sorted set: account -> ms at which a living worker served it last."""
+        return f"{self.namespace}:intake:served"
+
     def results(self, account: str | None = None) -> str:
         return self._stream("results", account)
 

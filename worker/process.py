@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from jobs.errors import ServiceError
 from jobs.following import TRACK
 from worker.bootstrap import Services, services
-from worker.intake.consumer import GROUP
+from worker.intake.reader import GROUP
 from worker.settings import Settings
 
 log = structlog.get_logger()

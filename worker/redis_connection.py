@@ -29,6 +29,7 @@ from redis.connection import HiredisRespSerializer
 
 from jobs.errors import ConfigurationError
 from worker import embedded_redis
+from worker.bounded_connection import bounded
 
 EMBEDDED: Final = "embedded:"
 _TRIES: Final = 8
@@ -110,7 +111,8 @@ def connect(url: str, *, blocking: bool = False) -> ArqRedis:
 
     Args:
         blocking: For reads that wait for the server (XREADGROUP BLOCK, SUBSCRIBE): a longer read timeout, and an
-            error for a lost answer: the intake then takes up what it may have held.
+            error for a lost answer: the intake then takes up what it may have held. No reply grows beyond a bound
+            (``bounded_connection.py``).
 
     Raises:
         ConfigurationError: The URL cannot be understood.
@@ -125,6 +127,8 @@ def connect(url: str, *, blocking: bool = False) -> ArqRedis:
             "FACTUS_REDIS_URL starts with redis://, rediss://, unix://, sentinel:// or embedded:"
         ) from exc
     pool.connection_class = _packing_in_c(pool.connection_class)
+    if blocking:
+        pool.connection_class = bounded(pool.connection_class)
     return ArqRedis(pool_or_conn=pool)
 
 

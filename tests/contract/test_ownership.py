@@ -8,9 +8,11 @@ import json
 import pytest
 from arq.constants import in_progress_key_prefix, job_key_prefix
 
+from jobs.intake import Entry, IntakeDesk
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.rig import running, services_on
+from worker.intake.writer import LeadLost
 
 
 @pytest.fixture
@@ -45,8 +47,9 @@ async def test_a_stale_owner_notices_and_writes_nothing(redis, namespace, factus
 async def test_the_leader_that_was_replaced_writes_nothing(redis, namespace, factus):
     first = services_on(redis, namespace, gateway=factus)
     await redis.set(first.keys.leader("intake"), "somebody-else")
-    entry = first.intake._entry(first.keys.jobs(), b"1-1", {b"job": b"{}"})
-    assert not await first.intake._process([entry])
+    prepared = first.intake._writer.prepare(Entry(first.keys.jobs(), "1-1", b"{}"))
+    with pytest.raises(LeadLost):
+        await first.intake._writer.write(prepared)
     assert not await redis.exists(first.keys.results())
 
 
@@ -65,14 +68,14 @@ async def test_what_a_dead_leader_had_read_is_taken_over_in_order(redis, namespa
 
 async def test_an_entry_that_trips_a_defect_is_refused_and_the_next_goes_on(redis, namespace, factus, monkeypatch):
     built = services_on(redis, namespace, gateway=factus)
-    examine = type(built.intake._items._desk).examine
+    examine = IntakeDesk.examine
 
     def trip(self, entry):
         if b"tripwire" in (entry.raw or b""):
             raise KeyError("defect")
         return examine(self, entry)
 
-    monkeypatch.setattr(type(built.intake._items._desk), "examine", trip)
+    monkeypatch.setattr(IntakeDesk, "examine", trip)
     async with running(built) as rig:
         await rig.push(b"tripwire")
         await rig.push_bill("A")

@@ -271,15 +271,33 @@ async def test_an_own_stream_names_no_other_account(redis, namespace, factus):
 
 
 async def test_an_account_with_own_streams_finds_all_its_results_there(redis, namespace, factus):
-    """Also what was pushed on the common stream: a replay or a refusal must not go where nobody reads."""
+    """Also a replay and a refusal: they must not go where nobody reads."""
     built = services_on(redis, namespace, an_account("a", own_streams=True), an_account("b"), gateway=factus)
+    stream = built.keys.jobs("a")
+    job = {"type": "invoice.issue", "payload": a_bill(reference_code="1")}
     async with running(built) as rig:
-        await rig.push_bill("1", account="a")
+        await rig.push(job, stream=stream)
         await rig.events(1, stream=built.keys.results("a"))
-        await rig.push_bill("1", account="a")
-        await rig.push({"type": "invoice.issue", "account": "a", "payload": {}})
+        await rig.push(job, stream=stream)
+        await rig.push({**job, "payload": {}}, stream=stream)
         types = {event["type"] for event in await rig.events(2, stream=built.keys.results("a"))}
     assert types == {"invoice.validated", "job.refused"}
+
+
+async def test_nobody_acts_for_an_account_with_own_streams_through_the_common_one(redis, namespace, factus):
+    """The refusal goes to whoever pushed, and uses up nothing of the account's: no id, reference, batch or event."""
+    built = services_on(redis, namespace, an_account("a", own_streams=True), an_account("b"), gateway=factus)
+    stolen = {"type": "invoice.issue", "account": "a", "id": "one", "batch": "L", "batch_size": 1}
+    async with running(built) as rig:
+        await rig.push({**stolen, "payload": a_bill(reference_code="1")})
+        await rig.push({**stolen, "id": "two", "payload": {}})
+        denied = await rig.events(2)
+        await rig.push({**stolen, "payload": a_bill(reference_code="1")}, stream=built.keys.jobs("a"))
+        own = await rig.events(2, stream=built.keys.results("a"))
+    assert [event["errors"][0]["code"] for event in denied] == ["auth.denied", "auth.denied"]
+    assert [event["type"] for event in own] == ["invoice.validated", "batch.completed"]
+    assert own[1]["data"]["counts"] == {"invoice.validated": 1}
+    assert len({event["id"] for event in (*denied, *own)}) == 4
 
 
 async def test_accounts_do_not_wait_for_each_other(redis, namespace):

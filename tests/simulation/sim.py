@@ -42,6 +42,7 @@ from tests.simulation.wires import FactusWire, Network, Plug
 from worker import bootstrap, redis_connection
 from worker.archive import Archive
 from worker.bootstrap import Services
+from worker.intake.policy import IntakePolicy
 from worker.keys import Keys
 from worker.process import run_tasks
 
@@ -55,6 +56,9 @@ _OUT_OF_TIME: Final = {
 }
 
 
+INTAKE: Final = IntakePolicy()
+
+
 @dataclass(frozen=True)
 class Pace:
     """How long the service's own pauses are: shorter than in earnest, so that a seed meets many of them."""
@@ -64,6 +68,7 @@ class Pace:
     after_s: float
     """How long marks and leases may live on after the last worker has gone."""
     is_real: bool = False
+    intake: IntakePolicy = INTAKE
 
 
 @dataclass
@@ -145,7 +150,7 @@ class Sim:
         )
         wired = partial(bootstrap.FactusClient, transport=FactusWire(self.app, plug))
         with mock.patch.object(bootstrap, "FactusClient", wired):
-            built = bootstrap.build(settings, accounts, redis, blocking)
+            built = bootstrap.build(settings, accounts, redis, blocking, self.pace.intake)
         built.runner.archive = Archive(StormyShelf(self.shelf, self.storage))
         stopping = asyncio.Event()
         task = plug.start(run_tasks(built, stopping))
@@ -165,7 +170,7 @@ class Sim:
             self.n_defects += 1
         for client in one.built.clients.values():
             await client.close()
-        for redis in (one.built.redis, one.built.intake._blocking):
+        for redis in (one.built.redis, one.built.intake._reader._blocking):
             await redis_connection.close(redis)
 
     # -- course ----------------------------------------------------------------------------------------------------

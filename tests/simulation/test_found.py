@@ -11,7 +11,6 @@ import httpx
 from fakeredis import FakeServer
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-import worker.intake
 from jobs import seen as s
 from jobs.account_verbs import set_range_status
 from jobs.backoff import BackoffPolicy
@@ -32,6 +31,7 @@ from tests.simulation.wires import Network, Plug, imitation
 from worker import redis_connection
 from worker.bootstrap import build
 from worker.factus_client import FactusClient
+from worker.intake.policy import IntakePolicy
 from worker.keys import Keys
 from worker.lua import Scripts
 from worker.rate_limit import RateLimit
@@ -61,14 +61,15 @@ async def test_an_intake_that_lost_its_lead_goes_on(redis, namespace):
     async with running(built) as rig:
         await rig.push_bill("A")
         await rig.events(1)
-        write = built.intake._write
+        writer = built.intake._writer
+        write = writer.write
 
         async def write_too_late(items):
-            built.intake._write = write
+            writer.write = write
             await redis.set(built.keys.leader("intake"), "another worker", px=300)
-            return await write(items)
+            await write(items)
 
-        built.intake._write = write_too_late
+        writer.write = write_too_late
         await rig.push_bill("B")
         (event,) = await rig.events(1, timeout_s=10)
         assert event["reference_code"] == "B"
@@ -99,10 +100,9 @@ async def test_entries_of_a_lost_answer_are_taken_up_at_once():
         await redis_connection.close(client)
 
 
-async def test_what_a_sleeper_read_after_it_lost_the_lead_is_taken_up(redis, namespace, monkeypatch):
+async def test_what_a_sleeper_read_after_it_lost_the_lead_is_taken_up(redis, namespace):
     """A leader that stood still reads before it learns that another leads: only the new one may write that."""
-    monkeypatch.setattr(worker.intake, "LEASE_MS", 900)
-    built = services_on(redis, namespace)
+    built = services_on(redis, namespace, intake=IntakePolicy(grace_ms=0, lease_ms=900))
     async with running(built) as rig:
         await rig.push_bill("A")
         await rig.events(1)

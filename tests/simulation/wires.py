@@ -141,13 +141,13 @@ class _Cuttable:
 
 
 class _Patient(ArqRedis):
-    """fakeredis 2.40 does not wait in XREADGROUP with COUNT: so the wait is here, and then it is asked once more."""
+    """fakeredis 2.40 does not wait in XREAD with COUNT: so the wait is here, and then it is asked once more."""
 
-    async def xreadgroup(self, *args: Any, block: int | None = None, **kwargs: Any) -> Any:
-        reply = await super().xreadgroup(*args, **kwargs)
+    async def xread(self, *args: Any, block: int | None = None, **kwargs: Any) -> Any:
+        reply = await super().xread(*args, **kwargs)
         if not reply and block:
             await asyncio.sleep(block / 1000)
-            reply = await super().xreadgroup(*args, **kwargs)
+            reply = await super().xread(*args, **kwargs)
         return reply
 
 

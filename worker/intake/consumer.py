@@ -2,42 +2,43 @@
 From the intake streams into the ledger and the lanes.
 
 One worker at a time does it, for all streams, so that the order of a stream is the order of its jobs, also where two
-entries name one reference. The lead is a lease; the script that writes a batch checks it, so a leader that was
-replaced can write nothing.
+entries name one reference. The lead is a lease; the script that writes a slice checks it, so a leader that was replaced
+can write nothing. Where other workers serve accounts that this one does not, the lead goes round among them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
-from jobs.following import archive_job
 from jobs.intake import Entry, IntakeDesk
-from schemas import strict_json
-from worker.intake.script_arguments import IntakeArguments
-from worker.intake.items import IntakeItems, Item
+from worker.guard import Guard, pause
+from worker.intake.items import IntakeItems, is_of_unknown_account, log_refusal
+from worker.intake.policy import IntakePolicy
+from worker.intake.reader import GROUP, EntryReader
+from worker.intake.script_arguments import IntakeArguments, Prepared
+from worker.intake.watch import StreamWatch
+from worker.intake.writer import EntryWriter, LeadLost
 from worker.keys import Keys
 from worker.lanes import LaneBook
 from worker.ledger import LedgerPolicy
-from worker.lua import Scripts
-from worker.redis_connection import command
+from worker.lua import Arg, Scripts
+from worker.peers import Peers
 from worker.settings import Account
 from worker.taking import Taker
 
 log = structlog.get_logger()
 
-GROUP: Final = "intake"
-LEASE_MS: Final = 5000
-_BATCH: Final = 100
-_SLICE: Final = 25
-_SLICE_BYTES: Final = 4 * 1024 * 1024
-_BLOCK_MS: Final = 400
-_RETRY_S: Final = 1.0
+_YIELD_S: Final = 0.01
+_MOST_LEFT: Final = 10_000
 
 
 class Intake:
@@ -54,138 +55,96 @@ class Intake:
         policy: LedgerPolicy,
         book: LaneBook,
         taker: Taker,
+        peers: Peers,
+        bounds: IntakePolicy,
+        failed: Counter[str],
     ) -> None:
-        self._redis = redis
-        self._blocking = blocking
         self._scripts = scripts
         self._keys = keys
-        self._taker = taker
-        self._items = IntakeItems(keys, desk, accounts)
-        self._arguments = IntakeArguments(keys, accounts, policy, book, taker, group=GROUP, lease_ms=LEASE_MS)
+        self._bounds = bounds
+        self._peers = peers
         self._worker_id = taker.worker_id
         self._owners = {keys.jobs(): ""} | {
             keys.jobs(name): name for name, account in accounts.items() if account.own_streams
         }
+        self._guard = Guard("intake", failed)
+        self._reader = EntryReader(blocking, self._owners, self._worker_id, bounds)
+        self._watch = StreamWatch(scripts, keys, list(self._owners), bounds)
+        items = IntakeItems(keys, desk, accounts, bounds.letter_bytes)
+        arguments = IntakeArguments(keys, accounts, policy, book, taker, group=GROUP, lease_ms=bounds.lease_ms)
+        self._writer = EntryWriter(redis, scripts, keys, items, arguments, taker, self._guard)
+        self._started_at = time.monotonic()
+        self._left: dict[str, float] = {}
+        self._clock = _Clock()
         self.is_leader = False
-        self._next_take_over = 0.0
-        self.n_taken = 0
+
+    @property
+    def n_taken(self) -> int:
+        return self._writer.n_taken
 
     async def run(self, on_work: Callable[[], None], stopping: asyncio.Event) -> None:
         """Take in what is pushed until *stopping*; *on_work* is called after each batch: a lane may be due."""
         try:
             while not stopping.is_set():
-                try:
-                    await self._turn(on_work, stopping)
-                except RedisError as exc:
+                with self._guard.turn() as turn:
+                    await self._lead(on_work, stopping)
+                if turn.pause_s is not None:
                     # What was read stays pending in the group and is taken up again by whoever leads next.
-                    log.warning("redis.unavailable", task="intake", error=type(exc).__name__)
                     self.is_leader = False
-                    await _pause(stopping, _RETRY_S)
+                    await pause(stopping, turn.pause_s)
         finally:
             await self._resign()
 
-    async def _turn(self, on_work: Callable[[], None], stopping: asyncio.Event) -> None:
-        lead = await self._scripts.run("lead", [self._keys.leader("intake")], [self._worker_id, LEASE_MS])
-        if lead == 0:
+    # -- leading ---------------------------------------------------------------------------------------------------
+    async def _lead(self, on_work: Callable[[], None], stopping: asyncio.Event) -> None:
+        lead = await self._keep_lead()
+        if not lead:
             self.is_leader = False
-            await _pause(stopping, LEASE_MS / 1000 / 3)
+            # Where the lead goes round it comes soon: who is handed it must not sleep on it.
+            await pause(stopping, min(self._bounds.lease_ms / 3000, self._bounds.rotation_ms / 4000))
             return
         if lead == 2 or not self.is_leader:
-            await self._create_groups()
-            self._next_take_over = 0.0
+            await self._reader.create_groups()
+            await self._peers.look()
+            self._clock.begin()
             self.is_leader = True
-        now = asyncio.get_running_loop().time()
-        if now >= self._next_take_over:
-            # Again and again: an earlier leader that stood still may wake and read before it learns that it lost.
-            self._next_take_over = now + LEASE_MS / 1000
-            await self._take_over(on_work)
-        entries = await self._read()
-        if entries and await self._process(entries):
-            on_work()
-
-    async def _create_groups(self) -> None:
-        for stream in self._owners:
-            try:
-                await self._redis.xgroup_create(stream, GROUP, id="0", mkstream=True)
-            except ResponseError as exc:
-                if "BUSYGROUP" not in str(exc):
-                    raise
-
-    async def _take_over(self, on_work: Callable[[], None]) -> None:
-        """What an earlier leader had read and not written, oldest first. The fence stops it: no idle time is needed."""
-        for stream in self._owners:
-            start: str | bytes = "0-0"
-            while True:
-                reply = await self._redis.xautoclaim(stream, GROUP, self._worker_id, 0, start, _BATCH)
-                start, found = reply[0], reply[1]
-                entries = [self._entry(stream, entry_id, fields) for entry_id, fields in found if fields is not None]
-                if entries:
-                    log.info("intake.taken_over", n_entries=len(entries))
-                    if await self._process(entries):
-                        on_work()
-                if start in (b"0-0", "0-0"):
-                    break
-
-    async def _read(self) -> list[Entry]:
-        reply = await self._blocking.xreadgroup(
-            GROUP, self._worker_id, dict.fromkeys(self._owners, ">"), count=_BATCH, block=_BLOCK_MS
-        )
-        return [
-            self._entry(stream.decode(), entry_id, fields)
-            for stream, found in reply or []
-            for entry_id, fields in found
-            if fields is not None
-        ]
-
-    def _entry(self, stream: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
-        return Entry(stream, entry_id.decode(), fields.get(b"job"), self._owners[stream])
-
-    async def _process(self, entries: Sequence[Entry]) -> bool:
-        """
-        Examine and write entries, in order; False when the lead was lost and nothing more was written.
-
-        In slices: while the server writes one, the next is examined, and calls under way in this process go on.
-        """
-        writing: asyncio.Task[bool] | None = None
         try:
-            for slice_ in _slices(entries):
-                items = [self._items.examine(entry) for entry in slice_]
-                if writing and not await writing:
-                    return False
-                writing = asyncio.create_task(self._write(items))
-                await asyncio.sleep(0)  # lets it send, and others run
-            return await writing if writing else True
-        finally:
-            if writing and not writing.done():
-                writing.cancel()
+            if self._clock.is_due("look", self._bounds.look_ms):
+                await self._look()
+            if self._clock.is_due("reclaim", self._bounds.lease_ms):
+                # Again and again: an earlier leader that stood still may wake and read before it learns that it lost.
+                await self._reclaim(on_work)
+            entries = await self._reader.next()
+            if entries:
+                await self._take_in(entries)
+                on_work()
+        except LeadLost:
+            self.is_leader = False
+            return
+        await self._hand_over()
 
-    async def _write(self, items: list[Item]) -> bool:
-        while items:
-            n_done, code, extra, n_started, *taken = await self._scripts.run("intake", *self._arguments.of(items))
-            self._taker.receive(n_started, taken)
-            self.n_taken += n_done
-            items = items[n_done:]
-            match code:
-                case b"done":
-                    return True
-                case b"leader":
-                    self.is_leader = False
-                    log.warning("intake.lead_lost", n_entries=len(items))
-                    return False
-                case b"replay":
-                    items[:1] = await self._replay(items[0], extra.decode())
-                case _:
-                    items[0] = self._items.conflict(items[0], code.decode())
-        return True
+    async def _keep_lead(self) -> int:
+        """0: another worker's, 1: still ours, 2: newly ours."""
+        args: list[Arg] = [self._worker_id, self._bounds.lease_ms]
+        found = int(await self._scripts.run("lead", [self._keys.leader("intake")], args))
+        self._clock.mark("lead")
+        return found
 
-    async def _replay(self, item: Item, stored: str) -> list[Item]:
-        """The answer from the ledger: with what has been archived since."""
-        assert item.record is not None
-        first = strict_json.parse(stored)
-        key = self._keys.job(item.record.account, archive_job(first["job_id"]))
-        told = await command(self._redis, "HGET", key, "progress")
-        documents = strict_json.parse(told)["documents"] if told else []
-        return self._items.replay(item, first, documents)
+    async def _look(self) -> None:
+        with self._guard.member("watch"):
+            await self._watch.look()
+        with self._guard.member("peers"):
+            await self._peers.look()
+
+    async def _hand_over(self) -> None:
+        """Let another worker lead for a while, where one serves accounts that this one does not."""
+        other = self._peers.next_leader()
+        if other is None or not self._clock.is_due("rotation", self._bounds.rotation_ms):
+            return
+        keys = [self._keys.leader("intake")]
+        if await self._scripts.run("hand_over", keys, [self._worker_id, other, self._bounds.lease_ms]):
+            self.is_leader = False
+            log.debug("intake.lead_handed_over")
 
     async def _resign(self) -> None:
         try:
@@ -193,23 +152,119 @@ class Intake:
         except RedisError as exc:
             log.info("intake.not_resigned", error=type(exc).__name__)  # the lease ends by itself
 
+    # -- entries ---------------------------------------------------------------------------------------------------
+    async def _reclaim(self, on_work: Callable[[], None]) -> None:
+        """What an earlier leader had read and not written, and what was left to others, oldest first."""
+        for stream in self._owners:
+            ids = [id_ for id_ in await self._reader.pending(stream) if not self._guard.rest_s(id_.decode())]
+            while ids:
+                n, entries = await self._reader.claimed(stream, ids[: self._bounds.read_entries])
+                ids = ids[n:]
+                fresh = [entry for entry in entries if entry.id not in self._left]
+                if fresh:
+                    log.info("intake.taken_over", n_entries=len(fresh))
+                await self._take_in(entries)
+                on_work()
 
-def _slices(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """A few entries at a time, fewer where they are large."""
-    found: list[Entry] = []
-    n_bytes = 0
-    for entry in entries:
-        found.append(entry)
-        n_bytes += len(entry.raw or b"")
-        if len(found) == _SLICE or n_bytes >= _SLICE_BYTES:
-            yield found
-            found, n_bytes = [], 0
-    if found:
-        yield found
+    async def _take_in(self, entries: Sequence[Entry]) -> None:
+        """
+        Examine and write entries, in order, in slices: while the server writes one, the next is examined, and calls
+        under way in this process go on.
+
+        Raises:
+            LeadLost, RedisError: Nothing more was written; what was not is pending.
+        """
+        writing: asyncio.Task[None] | None = None
+        slice_ = _Slice()
+        yielded_at = time.perf_counter()
+        try:
+            for entry in entries:
+                if time.perf_counter() - yielded_at > _YIELD_S:
+                    await asyncio.sleep(0)
+                    yielded_at = time.perf_counter()
+                slice_.add(await self._examined(entry), len(entry.raw or b""))
+                if slice_.is_full(self._bounds) or entry is entries[-1]:
+                    if writing:
+                        await writing
+                    await self._renew()
+                    writing = asyncio.create_task(self._writer.write(slice_.items))
+                    await asyncio.sleep(0)  # lets it send, and others run
+                    yielded_at = time.perf_counter()
+                    slice_ = _Slice()
+            if writing:
+                await writing
+        finally:
+            if writing and not writing.done():
+                writing.cancel()
+
+    async def _renew(self) -> None:
+        """The script renews the lead as well, but only once it runs."""
+        if self._clock.is_due("lead", self._bounds.lease_ms / 3) and not await self._keep_lead():
+            raise LeadLost
+
+    async def _examined(self, entry: Entry) -> list[Prepared]:
+        """What an entry becomes; empty when it is left to another worker, or to a later look."""
+        if len(entry.raw or b"") < self._bounds.apart_bytes:
+            prepared = self._writer.prepare(entry)
+        else:
+            prepared = await asyncio.to_thread(self._writer.prepare, entry)
+        if prepared and is_of_unknown_account(prepared[0].item) and self._is_awaited(entry, prepared[0].item.account):
+            return []
+        self._left.pop(entry.id, None)
+        for one in prepared:
+            log_refusal(one.item)
+        return prepared
+
+    def _is_awaited(self, entry: Entry, account: str | None) -> bool:
+        """Whether a worker that serves the account lives, or may be on its way."""
+        if account is None or len(self._left) > _MOST_LEFT:
+            return False
+        now = time.monotonic()
+        since = self._left.setdefault(entry.id, now)
+        if account in self._peers.elsewhere():
+            return True
+        if self._peers.has_served(account):
+            return now - since < self._bounds.absence_ms / 1000
+        return now - self._started_at < self._bounds.grace_ms / 1000
 
 
-async def _pause(stopping: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stopping.wait(), seconds)
-    except TimeoutError:
-        return
+@dataclass(slots=True)
+class _Slice:
+    """What goes into one script."""
+
+    items: list[Prepared] = field(default_factory=list)
+    n_bytes: int = 0
+    n_entries: int = 0
+    began_at: float = field(default_factory=time.perf_counter)
+
+    def add(self, prepared: Sequence[Prepared], n_bytes: int) -> None:
+        self.items += prepared
+        self.n_bytes += n_bytes
+        self.n_entries += 1
+
+    def is_full(self, bounds: IntakePolicy) -> bool:
+        took_ms = (time.perf_counter() - self.began_at) * 1000
+        is_large = self.n_entries >= bounds.slice_entries or self.n_bytes >= bounds.slice_bytes
+        return is_large or took_ms >= bounds.slice_ms
+
+
+@dataclass(slots=True)
+class _Clock:
+    """When something was done last, on this process's own clock."""
+
+    _at: dict[str, float] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Everything but the rotation is due: this worker leads from now on."""
+        self._at = {"rotation": time.monotonic()}
+
+    def mark(self, what: str) -> None:
+        self._at[what] = time.monotonic()
+
+    def is_due(self, what: str, every_ms: float) -> bool:
+        """Whether it is time again; then it counts as done."""
+        now = time.monotonic()
+        if now - self._at.get(what, float("-inf")) < every_ms / 1000:
+            return False
+        self._at[what] = now
+        return True

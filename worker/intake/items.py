@@ -6,18 +6,20 @@ No store and no network: what the ledger has to say is an argument.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.following import follow_ups
 from jobs.intake import Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of
-from jobs.results import final_event, refused_event, replayed_event
-from schemas.envelope import Remains
+from jobs.results import event_id, final_event, refused_event, replayed_event
+from schemas import strict_json
+from schemas.envelope import MAX_JOB_BYTES, Remains
 from schemas.event import ErrorDetail, Event
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
@@ -46,19 +48,30 @@ class Item:
     must_match: str = ""
     tally: Tally = NO_TALLY
     batch_size: int = 0
+    errors: tuple[ErrorDetail, ...] = ()
+    """Why it is refused; empty for what is not."""
+
+    results_owner: str = ""
+    """Whose results stream takes the event: an account with ``own_streams``, or empty for the common one."""
 
 
 class IntakeItems:
     """Makes the items of one process."""
 
-    def __init__(self, keys: Keys, desk: IntakeDesk, accounts: Mapping[str, Account]) -> None:
+    def __init__(self, keys: Keys, desk: IntakeDesk, accounts: Mapping[str, Account], letter_bytes: int) -> None:
         self._keys = keys
         self._desk = desk
         self._accounts = accounts
+        self._letter_bytes = letter_bytes
 
     def examine(self, entry: Entry) -> Item:
-        """What becomes of an entry, as far as it can be known without the ledger. Never raises."""
-        match self._examined(entry):
+        """
+        What becomes of an entry, as far as it can be known without the ledger.
+
+        Raises:
+            Exception: A defect of ours; the entry then becomes what :meth:`defect` says.
+        """
+        match self._desk.examine(entry):
             case Accepted(record, answer) if answer is None:
                 document = (
                     self._keys.document(record.account, record.family, record.reference_code) if record.issues else ""
@@ -72,15 +85,16 @@ class IntakeItems:
             case Refused(remains, errors, content):
                 return self._refusal(entry, remains, errors, job_id=remains.id, content=content)
 
-    def _examined(self, entry: Entry) -> Accepted | Refused:
-        try:
-            return self._desk.examine(entry)
-        except Exception as exc:  # whatever a producer found to trip us, the entries behind it go on
-            log.exception("intake.defect", entry=entry.id, error=type(exc).__name__)
-            fault = ErrorDetail(
-                code="internal", message=f"Defecto interno al revisar el trabajo: {type(exc).__name__}."
-            )
-            return Refused(Remains(None, entry_id=entry.id), (fault,))
+    def defect(self, entry: Entry, error: Exception) -> Item:
+        """An entry that tripped us: refused as ``internal``, with what can be read of it."""
+        remains = self._desk.remains(entry)
+        return self._refusal(entry, remains, (_internal(error),), job_id=remains.id, content="")
+
+    def bare_defect(self, entry: Entry, error: Exception) -> Item:
+        """The same where even that cannot be written: nothing of the entry's own words goes along but its bytes."""
+        remains = Remains(None, entry_id=entry.id)
+        remains.account = entry.owner or None
+        return self._refusal(entry, remains, (_internal(error),), job_id=entry.id, content="")
 
     def _acceptance(self, entry: Entry, record: JobRecord, document: str = "", tally: Tally = NO_TALLY) -> Item:
         return Item(
@@ -94,6 +108,7 @@ class IntakeItems:
             record.content,
             tally=tally,
             batch_size=record.batch_size if tally.member else 0,
+            results_owner=self._owner_of(record.account),
         )
 
     def _closing(self, entry: Entry, record: JobRecord, event: Event, document: str = "", must_match: str = "") -> Item:
@@ -111,21 +126,22 @@ class IntakeItems:
             must_match=must_match,
             tally=tally_of(event),
             batch_size=record.batch_size,
+            results_owner=self._owner_of(record.account),
         )
 
     def _refusal(
         self, entry: Entry, remains: Remains, errors: tuple[ErrorDetail, ...], *, job_id: str, content: str
     ) -> Item:
         event = refused_event(remains, errors, job_id=job_id, now=self._now(remains.account))
+        is_denied = errors[0].code == "auth.denied"
+        if is_denied:
+            # Who may not act for the account takes the place of none of its events either.
+            event = event.model_copy(update={"id": event_id(remains.account, entry.id, 1)})
         record = None
         if content:
             record = _closed_record(remains, entry, content, event.type, errors[0])
-        dead: list[Arg] = ["reason", errors[0].code, "errors", event.to_json(), "raw", entry.raw or b""]
-        dead += ["stream", entry.stream, "entry", entry.id, "account", remains.account or "", "job_id", job_id]
-        log.info(
-            "envelope.refused", entry=entry.id, account=remains.account, error=errors[0].code, n_errors=len(errors)
-        )
-        key = self._keys.job(remains.account or "?", job_id)
+        # Without a record no key of the ledger is touched: a wrong one there cannot keep the refusal back.
+        key = self._keys.job(remains.account or "?", job_id) if record else ""
         return Item(
             entry,
             "close",
@@ -136,15 +152,34 @@ class IntakeItems:
             remains.account,
             content,
             event_values(event),
-            dead,
-            tally=tally_of(event),
-            batch_size=(remains.batch_size or 0) if remains.batch else 0,
+            self._letter(entry, remains, event, job_id),
+            tally=NO_TALLY if is_denied else tally_of(event),
+            batch_size=(remains.batch_size or 0) if remains.batch and not is_denied else 0,
+            errors=errors,
+            # To the producer, by the way on which the job came.
+            results_owner=entry.owner,
         )
+
+    def _letter(self, entry: Entry, remains: Remains, event: Event, job_id: str) -> list[Arg]:
+        assert event.errors is not None
+        raw = without_token(entry.raw or b"")
+        letter: list[Arg] = ["reason", event.errors[0].code, "errors", event.to_json()]
+        letter += ["raw", raw[: MAX_JOB_BYTES if not entry.size else self._letter_bytes]]
+        letter += ["stream", entry.stream, "entry", entry.id, "account", remains.account or "", "job_id", job_id]
+        return [*letter, "size", entry.size, "sha256", entry.sha256] if entry.size else letter
+
+    def _owner_of(self, account: str) -> str:
+        known = self._accounts.get(account)
+        return account if known and known.own_streams else ""
 
     def conflict(self, item: Item, code: str) -> Item:
         """What becomes of an entry that was fine by itself and met another of its id or reference."""
         entry = item.entry
         remains = remains_of(item.record, entry.raw or b"") if item.record else Remains(None, entry_id=entry.id)
+        if code == "id.conflict" and item.record and not remains.has_own_id and item.kind == "accept":
+            # Redis gives an id once; but a clock was set back, or somebody took it before its time. It is no fault of
+            # whoever pushed this job.
+            return self._renamed(item, item.record)
         if code == "id.conflict":
             # The id belongs to another job: this entry's answer goes out under the entry's own id.
             return self._refusal(entry, remains, conflict_errors(code), job_id=entry.id, content="")
@@ -166,6 +201,11 @@ class IntakeItems:
         following = follow_ups(record, event.data or {}, seq=event.seq)
         return [closing, *(self._following(item, row) for row in following)]
 
+    def _renamed(self, item: Item, record: JobRecord) -> Item:
+        base, _, n = record.id.partition(".")
+        fresh = replace(record, id=f"{base}.{int(n or 1) + 1}")
+        return replace(item, record=fresh, job_key=self._keys.job(fresh.account, fresh.id))
+
     def _following(self, item: Item, row: JobRecord) -> Item:
         kind = "watch" if row.is_tracking else "follow"
         return replace(self._acceptance(item.entry, row, item.document_key), kind=kind)
@@ -173,6 +213,45 @@ class IntakeItems:
     def _now(self, account: str | None) -> datetime:
         known = self._accounts.get(account or "")
         return datetime.now(known.zone if known else BOGOTA)
+
+
+def is_of_unknown_account(item: Item) -> bool:
+    """Whether an entry is refused for nothing but that this process does not serve its account."""
+    return [error.code for error in item.errors] == ["account.unknown"]
+
+
+def log_refusal(item: Item) -> None:
+    """Say in the log that an entry is refused, and why."""
+    if item.errors:
+        facts = {"error": item.errors[0].code, "n_errors": len(item.errors)}
+        log.info("envelope.refused", entry=item.entry.id, account=item.account, **facts)
+
+
+_JWT: Final = re.compile(rb"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.?[A-Za-z0-9_-]*")
+
+
+_MARKS_OF_TOKENS: Final = (b"token", b"eyJ", b"\\u")
+
+
+def without_token(raw: bytes) -> bytes:
+    """
+    The bytes of a job as a dead letter may keep them: without its ``token``.
+
+    What cannot be read loses whatever looks like a JWT.
+    """
+    if not any(mark in raw for mark in _MARKS_OF_TOKENS):
+        return raw
+    try:
+        parsed = strict_json.parse(raw)
+    except strict_json.JsonRefused:
+        return _JWT.sub(b"***", raw)
+    if isinstance(parsed, dict) and "token" in parsed:
+        return strict_json.dump({name: value for name, value in parsed.items() if name != "token"}).encode()
+    return raw
+
+
+def _internal(error: Exception) -> ErrorDetail:
+    return ErrorDetail(code="internal", message=f"Defecto interno al revisar el trabajo: {type(error).__name__}.")
 
 
 def _closed_record(remains: Remains, entry: Entry, content: str, final_type: str, error: ErrorDetail) -> JobRecord:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from jobs.days import window_ms
 from worker.intake.items import Item
@@ -15,6 +16,17 @@ from worker.ledger import LedgerPolicy
 from worker.lua import Arg
 from worker.settings import Account
 from worker.taking import Taker
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One item, laid out for the script to the last byte: what could fail about it has been tried."""
+
+    item: Item
+    keys: tuple[bytes, ...]
+    args: tuple[bytes, ...]
+    refusal: int = 0
+    """1 for the refusal of an entry that tripped us, 2 for the barer one that follows when that one fails; else 0."""
 
 
 class IntakeArguments:
@@ -39,31 +51,43 @@ class IntakeArguments:
         self._group = group
         self._lease_ms = lease_ms
 
-    def of(self, items: Sequence[Item]) -> tuple[list[str], list[Arg]]:
+    def prepare(self, item: Item) -> Prepared:
+        """
+        One item's part of KEYS and ARGV.
+
+        Raises:
+            Exception: It cannot be laid out: a text without a UTF-8 form, an instant beyond the calendar.
+        """
+        keys, args = self._item_keys(item), self._item_args(item)
+        if item.kind != "close":
+            self._book.arguments(item.lane)
+        return Prepared(item, tuple(key.encode() for key in keys), tuple(_encoded(arg) for arg in args))
+
+    def of(self, prepared: Sequence[Prepared]) -> tuple[list[str | bytes], list[Arg]]:
         """KEYS and ARGV for these entries, in their order."""
-        keys = [self._keys.leader("intake"), self._keys.lanes_due(), self._keys.lanes(), self._keys.dead()]
-        keys += [self._keys.deadlines(), self._keys.batches_due()]
+        keys: list[str | bytes] = [self._keys.leader("intake"), self._keys.lanes_due(), self._keys.lanes()]
+        keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due(), self._keys.intake_facts()]
         args: list[Arg] = [
             self._group,
             self._taker.worker_id,
             self._lease_ms,
             self._policy.results_maxlen,
             self._policy.retention_ms,
-            len(items),
+            len(prepared),
         ]
-        lanes = [self._book.arguments(lane) for lane in {item.lane for item in items if item.kind != "close"}]
+        lanes = [self._book.arguments(lane) for lane in {one.item.lane for one in prepared if one.item.kind != "close"}]
         args += [len(lanes), *self._taker.arguments(), self._keys.batch("")]
-        for item in items:
-            keys += self._item_keys(item)
+        for one in prepared:
+            keys += one.keys
         for lane_keys, lane_args in lanes:
             keys += lane_keys
             args += lane_args
-        for item in items:
-            args += self._item_args(item)
+        for one in prepared:
+            args += one.args
         return keys, args
 
     def _item_keys(self, item: Item) -> list[str]:
-        results = self._keys.results(self._own_stream(item))
+        results = self._keys.results(item.results_owner or None)
         # A key that is not there is the stream's own: the worker's Redis user may name keys of the namespace only.
         absent = item.entry.stream
         return [
@@ -75,12 +99,6 @@ class IntakeArguments:
             self._keys.waiting(item.lane),
             self._keys.later(item.lane),
         ]
-
-    def _own_stream(self, item: Item) -> str | None:
-        """Whose results these are: the stream's owner's, else the account's where it has streams of its own."""
-        name = item.entry.owner or item.account
-        account = self._accounts.get(name or "")
-        return name if account and account.own_streams else None
 
     def _item_args(self, item: Item) -> list[Arg]:
         record = item.record
@@ -118,3 +136,7 @@ class IntakeArguments:
         pairs = [part for pair in fields.items() for part in pair]
         dead = list(item.dead)
         return [*head, len(fields), *pairs, len(item.event), *item.event, len(dead) // 2, *dead]
+
+
+def _encoded(arg: Arg) -> bytes:
+    return arg if isinstance(arg, bytes) else str(arg).encode()

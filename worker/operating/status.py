@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 
 from jobs.following import TRACK
 from jobs.registry import CALLS_LANE
-from worker.intake.consumer import GROUP
+from worker.intake.reader import GROUP
 from worker.keys import Keys
 from worker.lagging import GroupSeen, groups_of
 from worker.rate_limit import window_ms

@@ -1,10 +1,12 @@
+-- include: lib_types
 -- include: lib_lanes
 -- include: lib_batches
 -- A batch of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
 -- entry that needs another word (a conflict, a replay), says so, and is called again from there: order is kept.
--- KEYS: 1 leader, 2 due, 3 lanes, 4 dead letters, 5 deadlines, 6 batches due; then for each entry: stream, results, job,
---   document, joined, waiting, later (a job or document that is not there: the stream's key instead); then for each
---   lane its nine.
+-- Does all of its work up to there or nothing: arguments and keys are checked before the first write.
+-- KEYS: 1 leader, 2 due, 3 lanes, 4 dead letters, 5 deadlines, 6 batches due, 7 facts of the intake; then for each entry:
+--   stream, results, job, document, joined, waiting, later (a job or document that is not there: the stream's key
+--   instead); then for each lane its nine.
 -- ARGV: 1 group, 2 leader's worker id, 3 lease ms, 4 largest length of the results, 5 retention ms, 6 number of
 --   entries, 7 number of lanes, 8-11 the taker, 12 what stands before a batch's key; then for each lane its nine;
 --   then for each entry: kind, entry id, job id, lane, content, fingerprint, start ms, end ms, score, deadline ms,
@@ -18,24 +20,80 @@
 --   (not ours: nothing was written), or why it stopped: `id.conflict`, `reference.conflict`, `replay` (extra: the
 --   document's event).
 if redis.call('GET', KEYS[1]) ~= ARGV[2] then return {0, 'leader', '', 0} end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
 local group, maxlen, retention_ms, n_entries = ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local n_lanes, taker, batch_prefix = tonumber(ARGV[7]), taker_of(ARGV, 8), ARGV[12]
+local facts = KEYS[7]
 local now = now_ms()
 local at = 13 + 9 * n_lanes
 
-local function take(n)
-  local values = {}
-  for i = 1, n do values[i] = ARGV[at + i - 1] end
+-- -- what is asked for, read whole before anything is done ---------------------------------------------------------
+local function values(n)
+  local found = {}
+  for i = 1, n do found[i] = ARGV[at + i - 1] end
   at = at + n
-  return values
+  return found
 end
+
+local function entry_of(n)
+  local k = 7 + (n - 1) * 7
+  local head = values(16)
+  local e = {
+    kind = head[1], entry = head[2], id = head[3], lane = head[4], account = string.match(head[4], '^[^/]*'),
+    content = head[5], fingerprint = head[6],
+    start_at = tonumber(head[7]), end_at = tonumber(head[8]), score = head[9], deadline_ms = tonumber(head[10]),
+    tally = { member = head[11], cents = head[13], number = head[14], failure = head[15], document = head[16] },
+    size = tonumber(head[12]),
+    stream = KEYS[k + 1], results = KEYS[k + 2], job = KEYS[k + 3], document = KEYS[k + 4], joined = KEYS[k + 5],
+    waiting = KEYS[k + 6], later = KEYS[k + 7],
+  }
+  e.fields = values(2 * tonumber(values(1)[1]))
+  e.event = values(tonumber(values(1)[1]))
+  e.dead = values(2 * tonumber(values(1)[1]))
+  e.is_refused = e.event[2] == 'job.refused'
+  return e
+end
+
+local entries = {}
+for n = 1, n_entries do entries[n] = entry_of(n) end
+
+local function unless_absent(e, key)
+  return key ~= e.stream and key
+end
+
+-- Only what an entry needs: what is wrong elsewhere costs it nothing. Batches check their own (lib_batches.lua).
+local bad = misfit(facts, 'hash')
+for _, e in ipairs(entries) do
+  bad = bad or misfit(e.stream, 'stream', e.results, 'stream', unless_absent(e, e.job), 'hash',
+    unless_absent(e, e.document), 'hash', unless_absent(e, e.joined), 'list', #e.dead > 0 and KEYS[4], 'stream')
+  if e.kind ~= 'close' then
+    bad = bad or misfit(KEYS[2], 'zset', KEYS[3], 'set', KEYS[5], 'zset', e.waiting, 'zset', e.later, 'zset')
+  end
+end
+local lanes = {}
+for n = 1, n_lanes do
+  local lane = lane_of(KEYS, 7 + 7 * n_entries + 9 * (n - 1) + 1, ARGV, 13 + 9 * (n - 1))
+  lanes[n] = lane
+  bad = bad or misfit(lane.hash, 'hash', lane.waiting, 'zset', lane.later, 'zset', lane.flight, 'zset',
+    lane.account, 'hash', lane.grants, 'list', lane.queue, 'zset')
+end
+if bad then return bad end
+
+-- -- from here on everything is written ----------------------------------------------------------------------------
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local taken = {} -- how many entries were taken out of each stream
 
 -- False when the entry was done before: a script that ran and whose answer was lost is sent again.
 local function done(e)
   local is_first = redis.call('XACK', e.stream, group, e.entry) == 1
   redis.call('XDEL', e.stream, e.entry)
+  if is_first then taken[e.stream] = (taken[e.stream] or 0) + 1 end
   return is_first
+end
+
+local function count_taken()
+  for stream, n in pairs(taken) do
+    redis.call('HSET', facts, 'taken:' .. stream, text(number(redis.call('HGET', facts, 'taken:' .. stream)) + n))
+  end
 end
 
 local function accept(e)
@@ -55,7 +113,7 @@ local function accept(e)
     redis.call('PERSIST', e.document)
   end
   -- A DELETE of the job before that had no answer could take what is issued under the reference now.
-  local begins = math.max(now, e.start_at, tonumber(document and document[4] or 0))
+  local begins = math.max(now, e.start_at, number(document and document[4]))
   local deadline_at = begins + e.deadline_ms
   admit(KEYS[3], KEYS[2], KEYS[5], e, now, begins, deadline_at,
     e.end_at > 0 and math.min(e.end_at, deadline_at) or deadline_at)
@@ -97,36 +155,27 @@ local function close(e)
   return nil
 end
 
-for n = 1, n_entries do
-  local k = 7 + (n - 1) * 7
-  local head = take(16)
-  local e = {
-    kind = head[1], entry = head[2], id = head[3], lane = head[4], account = string.match(head[4], '^[^/]*'),
-    content = head[5], fingerprint = head[6],
-    start_at = tonumber(head[7]), end_at = tonumber(head[8]), score = head[9], deadline_ms = tonumber(head[10]),
-    tally = { member = head[11], cents = head[13], number = head[14], failure = head[15], document = head[16] },
-    size = tonumber(head[12]),
-    stream = KEYS[k], results = KEYS[k + 1], job = KEYS[k + 2], document = KEYS[k + 3], joined = KEYS[k + 4],
-    waiting = KEYS[k + 5], later = KEYS[k + 6],
-  }
-  e.fields = take(2 * tonumber(take(1)[1]))
-  e.event = take(tonumber(take(1)[1]))
-  e.dead = take(2 * tonumber(take(1)[1]))
+local started = 0
+local stopped, extra, n_done
+for n, e in ipairs(entries) do
   local known = #e.fields > 0 and redis.call('HGET', e.job, 'content')
-  local stopped, extra
   if known and known ~= e.content then
     stopped = 'id.conflict'
   elseif not known then
     if e.kind == 'accept' then stopped, extra = accept(e)
     elseif e.kind == 'close' then stopped, extra = close(e)
     else stopped, extra = follow(e) end
-    if not stopped and e.size > 0 then state_size(batch_prefix .. e.tally.member, KEYS[6], e.tally.member, e.size) end
+    if not stopped and e.size > 0 then
+      state_size(batch_prefix .. e.tally.member, KEYS[6], e.tally.member, e.size, e.is_refused)
+    end
   end
-  if stopped then return {n - 1, stopped, extra or '', 0} end
+  if stopped then
+    n_done = n - 1
+    break
+  end
   done(e)
 end
-local started = 0
-for n = 1, n_lanes do
-  started = started + dispatch(lane_of(KEYS, 7 + 7 * n_entries + 9 * (n - 1), ARGV, 13 + 9 * (n - 1)), taker, now)
-end
+count_taken()
+if stopped then return {n_done, stopped, extra or '', 0} end
+for _, lane in ipairs(lanes) do started = started + dispatch(lane, taker, now) end
 return {n_entries, 'done', '', started, unpack(taker.taken)}

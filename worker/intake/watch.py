@@ -1,0 +1,67 @@
+"""
+What became of the intake streams and the dead letters beside what the intake itself did, seen by its leader each
+second.
+
+An entry that somebody trimmed or deleted unread is a job without an event: nobody else would ever tell. A last id of
+the future stops every producer. Letters that go unread are lost work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from worker.intake.policy import IntakePolicy
+from worker.intake.reader import GROUP
+from worker.keys import Keys
+from worker.lua import Arg, Scripts
+
+log = structlog.get_logger()
+
+_TOLD_EVERY: Final = 60
+"""Looks between two log lines of a stream whose last id stays in the future."""
+
+
+@dataclass(slots=True)
+class StreamWatch:
+    """The looks of one process."""
+
+    scripts: Scripts
+    keys: Keys
+    streams: Sequence[str]
+    policy: IntakePolicy
+    _n_ahead: dict[str, int] = field(default_factory=dict, init=False)
+
+    async def look(self) -> None:
+        """
+        Look once, and log what a person has to know; ``status`` reads the same from the facts in Redis.
+
+        Raises:
+            RedisError: No answer, or keys that hold something else.
+        """
+        await self._look_at_streams()
+        await self._look_at_letters()
+
+    async def _look_at_streams(self) -> None:
+        keys = [self.keys.intake_facts(), *self.streams]
+        rows = await self.scripts.run("look_at_streams", keys, [GROUP, self.policy.ahead_ms])
+        for stream, (n_gone, ahead_ms, was_renewed) in zip(self.streams, rows, strict=True):
+            if int(n_gone):
+                log.error("intake.entries_gone", stream=stream, n_entries=int(n_gone))
+            if was_renewed:
+                log.error("intake.stream_renewed", stream=stream, duration_ms=int(ahead_ms))
+            elif int(ahead_ms):
+                n = self._n_ahead[stream] = self._n_ahead.get(stream, -1) + 1
+                if n % _TOLD_EVERY == 0:
+                    log.error("intake.id_ahead", stream=stream, duration_ms=int(ahead_ms))
+                continue
+            self._n_ahead.pop(stream, None)
+
+    async def _look_at_letters(self) -> None:
+        args: list[Arg] = [self.policy.letters, self.policy.letters_bytes]
+        n_gone = await self.scripts.run("trim_letters", [self.keys.dead(), self.keys.intake_facts()], args)
+        if n_gone:
+            log.error("dead_letters.trimmed", n_trimmed=int(n_gone))

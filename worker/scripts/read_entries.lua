@@ -1,0 +1,35 @@
+-- include: lib_entries
+-- The next entries of the intake streams, given to this worker. One at a time, so that what is read is bounded by its
+-- bytes as well as its number.
+-- KEYS: the streams, in the order in which they are asked.
+-- ARGV: 1 group, 2 worker id, 3 most entries of each stream, 4 most bytes (one entry may go beyond), 5 bytes of the field
+--   `job` beyond which only its beginning is read, 6 bytes of that beginning.
+-- Reply: {rows (lib_entries.lua), last ids}: where nothing was found, the id of the last entry that each stream gave the
+--   group; the second list is empty otherwise.
+local group, worker = ARGV[1], ARGV[2]
+local most, most_bytes, largest, beginning_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local rows, bytes = {}, 0
+for n, stream in ipairs(KEYS) do
+  local i = 0
+  while i < most and bytes < most_bytes do
+    local reply = redis.call('XREADGROUP', 'GROUP', group, worker, 'COUNT', '1', 'STREAMS', stream, '>')
+    local entry = reply and reply[1] and reply[1][2][1]
+    if not entry then break end
+    local row, size = row_of(n, entry, largest, beginning_bytes)
+    rows[#rows + 1] = row
+    bytes = bytes + size
+    i = i + 1
+  end
+end
+local last = {}
+if #rows == 0 then
+  for n, stream in ipairs(KEYS) do
+    for _, told in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+      local fact = {}
+      for i = 1, #told, 2 do fact[told[i]] = told[i + 1] end
+      if fact.name == group then last[n] = fact['last-delivered-id'] end
+    end
+    last[n] = last[n] or '0-0'
+  end
+end
+return {rows, last}
