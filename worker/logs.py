@@ -24,11 +24,12 @@ ALLOWED_KEYS: Final = frozenset(
         "account", "job_id", "job_type", "reference_code", "number", "lane", "worker_id", "fence", "epoch", "entry",
         "arq_id", "traceparent", "task", "stream", "group", "pid", "version", "namespace",
         # what came of it
-        "outcome", "error", "detail", "waits", "signal", "method", "status", "reason", "path", "variables",
+        "outcome", "error", "detail", "member", "key", "places", "waits", "signal", "method", "status", "reason",
+        "path", "variables",
         # figures
         "attempts", "duration_ms", "queue_wait_ms", "next_attempt_in_s", "n_entries", "n_errors", "n_lanes",
         "n_requeued", "n_freed", "n_woken", "n_cancelled", "n_accounts", "n_run", "hold_s", "n_foreign", "generation",
-        "n_unread", "n_trimmed",
+        "n_unread", "n_trimmed", "n_joined", "n_defects", "busy_ms",
     }
 )  # fmt: skip
 
