@@ -8,6 +8,7 @@ and still runs inside the script that needs it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -22,9 +23,16 @@ Arg = str | bytes | int | float
 
 @cache
 def source(name: str) -> str:
-    """The text of a script with its includes."""
+    """The text of a script with its includes, each once and before who needs it."""
+    return "\n".join(_parts(name).values())
+
+
+def _parts(name: str) -> dict[str, str]:
     text = files("worker").joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
-    return "\n".join([*(source(included) for included in _INCLUDE.findall(text)), text])
+    found: dict[str, str] = {}
+    for included in _INCLUDE.findall(text):
+        found |= _parts(included)
+    return {**found, name: text}
 
 
 class Scripts:
@@ -34,7 +42,7 @@ class Scripts:
         self._redis = redis
         self._loaded: dict[str, AsyncScript] = {}
 
-    async def run(self, name: str, keys: list[str], args: list[Arg]) -> Any:
+    async def run(self, name: str, keys: Sequence[str | bytes], args: list[Arg]) -> Any:
         """Run one script; its header says what KEYS, ARGV and the reply are."""
         script = self._loaded.get(name)
         if script is None:
