@@ -6,6 +6,7 @@ Pure. The counting itself is part of the scripts that make jobs final, so a batc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,10 @@ from typing import Any, Final
 from jobs.results import operator_event
 from schemas import strict_json
 from schemas.event import ErrorDetail, Event
+from schemas.factus import amount
 
+_WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+_MOST_MONEY: Final = 10**15
 _SUCCESSES: Final = (".validated", ".completed")
 
 
@@ -46,8 +50,7 @@ def tally_of(event: Event) -> Tally:
         if not event.type.endswith(".validated"):
             return Tally(member)
         data = event.data or {}
-        total = data.get("total")
-        cents = int(Decimal(total) * 100) if isinstance(total, str) else 0
+        cents = _cents(data.get("total"))
         number = data.get("number")
         document = f"{event.type.removesuffix('.validated')}/{event.reference_code}"
         return Tally(member, cents, number if isinstance(number, str) else "", document=document)
@@ -68,22 +71,22 @@ def completed_event(member: str, held: Mapping[str, str], failures: Sequence[str
 
     Args:
         member: ``account/batch``; the account is ``?`` where none could be read.
-        held: The batch's counts, as stored.
+        held: The batch's counts, as stored. One that cannot be read counts as 0, a size as the number of its jobs.
         failures: JSON of the failures that are kept by name.
     """
     account, _, batch = member.partition("/")
-    counts = {name.removeprefix("type:"): int(n) for name, n in sorted(held.items()) if name.startswith("type:")}
+    counts = {name.removeprefix("type:"): _whole(n) for name, n in sorted(held.items()) if name.startswith("type:")}
     n_final = sum(counts.values())
     n_good = sum(n for name, n in counts.items() if name.endswith(_SUCCESSES))
-    cents = int(held.get("cents", "0"))
+    cents = _whole(held.get("cents", "0"))
     data: dict[str, Any] = {
         "batch": batch,
-        "size": int(held.get("size", "0")),
+        "size": _whole(held.get("size", "0")) or n_final,
         "counts": counts,
         "total": f"{Decimal(cents) / 100:.2f}",
         "first_number": held.get("first_number"),
         "last_number": held.get("last_number"),
-        "failures": [strict_json.parse(failure) for failure in failures],
+        "failures": [found for failure in failures if (found := _failure(failure)) is not None],
     }
     errors = None
     message = f"Lote {batch} completo: {n_good} de {n_final} trabajos con éxito."
@@ -93,3 +96,20 @@ def completed_event(member: str, held: Mapping[str, str], failures: Sequence[str
     known = None if account == "?" else account
     id_ = f"{member}/batch.completed"
     return operator_event(id_, "batch.completed", known, now, message, data, errors, batch=batch)
+
+
+def _cents(total: Any) -> int:
+    """The money of a document; 0 where Factus said none that a sum can be made of."""
+    found = amount(total) if isinstance(total, str) else None
+    return int(found * 100) if found is not None and 0 <= found < _MOST_MONEY else 0
+
+
+def _whole(stored: str) -> int:
+    return int(stored) if _WHOLE_NUMBER.fullmatch(stored) else 0
+
+
+def _failure(stored: str) -> Any:
+    try:
+        return strict_json.parse(stored)
+    except strict_json.JsonRefused:
+        return None

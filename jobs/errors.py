@@ -5,6 +5,7 @@ The exceptions of the service. They state facts; ``decisions.py`` decides what f
     ├─ ConfigurationError      refuse to start
     ├─ LedgerError
     │  ├─ LedgerUnavailable    nothing may be sent while we cannot record it
+    │  ├─ LedgerRefused        what was asked cannot be written, however often
     │  └─ LeaseLost            ours expired under us: walk away, write nothing
     └─ ArchiveError
        ├─ ArchiveConflict      the name holds other content, which stays
@@ -32,6 +33,10 @@ class LedgerError(ServiceError):
 
 class LedgerUnavailable(LedgerError):
     """No answer from Redis. What was asked may or may not have happened."""
+
+
+class LedgerRefused(LedgerError):
+    """Redis answered that this cannot be written: a key beside the job holds what it must not. Nothing was written."""
 
 
 class LeaseLost(LedgerError):

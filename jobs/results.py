@@ -57,9 +57,24 @@ def final_event(job: JobRecord, final: FinalEnding, *, attempts: int, now: datet
     )
 
 
-def joined_event(job: JobRecord, final: FinalEnding, *, now: datetime) -> Event:
-    """The final event of a job whose document another job issued: the same result, no call of its own."""
-    return final_event(job, final, attempts=0, now=now)
+def joined_event(job: JobRecord, first: dict[str, Any], *, now: datetime) -> Event:
+    """
+    The final event of a job whose document another job issued: the same result, no call of its own.
+
+    Args:
+        first: The final event of that job.
+    """
+    return _of_job(
+        job,
+        seq=job.seq + 1,
+        type_=first["type"],
+        now=now,
+        attempts=0,
+        success=first["success"],
+        message=first["message"],
+        data=first["data"],
+        errors=tuple(ErrorDetail(**error) for error in first["errors"]) if first["errors"] else None,
+    )
 
 
 def events_of(job: JobRecord, ending: Ending, *, attempts: int, now_ms: int, now: datetime) -> tuple[Event, ...]:

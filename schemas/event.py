@@ -54,16 +54,23 @@ class Event(BaseModel):
     data: dict[str, Any] | None = Field(description="By type; null when success is false, but for operator events")
     errors: tuple[ErrorDetail, ...] | None = Field(description="Never empty when success is false")
 
-    def to_json(self) -> str:
-        """The text that is published. Exact for decimals in metadata; times with milliseconds and offset."""
-        return strict_json.dump(
+    def to_json(self, data: str | None = None) -> str:
+        """
+        The text that is published. Exact for decimals in metadata; times with milliseconds and offset.
+
+        Args:
+            data: The JSON of ``data`` where it is written already: many events may have the same.
+        """
+        head = strict_json.dump(
             {
                 **{name: getattr(self, name) for name in _PLAIN_BEFORE_TIME},
                 "time": self.time.isoformat(timespec="milliseconds"),
                 **{name: getattr(self, name) for name in _PLAIN_AFTER_TIME},
-                "errors": [error.model_dump() for error in self.errors] if self.errors else None,
             }
         )
+        body = strict_json.dump(self.data) if data is None else data
+        errors = strict_json.dump([error.model_dump() for error in self.errors] if self.errors else None)
+        return f'{head[:-1]},"data":{body},"errors":{errors}}}'
 
 
 _PLAIN_BEFORE_TIME: Final = ("id", "seq", "type")
@@ -77,14 +84,18 @@ _PLAIN_AFTER_TIME: Final = (
     "attempts",
     "success",
     "message",
-    "data",
 )
 
 
-def stream_fields(event: Event) -> dict[str, str]:
-    """The stream entry of an event: its JSON, and the fields by which a consumer filters without parsing."""
+def stream_fields(event: Event, data: str | None = None) -> dict[str, str]:
+    """
+    The stream entry of an event: its JSON, and the fields by which a consumer filters without parsing.
+
+    Args:
+        data: As :meth:`Event.to_json`.
+    """
     return {
-        "event": event.to_json(),
+        "event": event.to_json(data),
         "type": event.type,
         "account": event.account or "",
         "job_id": event.job_id or "",

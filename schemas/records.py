@@ -7,8 +7,9 @@ form. Open records never expire; final ones live ``FACTUS_LEDGER_DAYS``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, Self
 
 VERSION: Final = "1"
@@ -47,7 +48,7 @@ class JobRecord:
     so is of unknown outcome, as is one marked ``unknown``; ``deleting`` means that DIAN rejected it (``verdict`` holds
     why, as errors in JSON) and that it is being removed at Factus, since ``deleting_at``. ``parent`` is the issuing job
     that a follower (archive, RADIAN) belongs to; ``progress`` what a job of several calls has done so far, as JSON of
-    its own.
+    its own. ``defects`` counts the attempts in a row that ended in a defect of ours.
     """
 
     v: str = VERSION
@@ -78,6 +79,7 @@ class JobRecord:
     attempts: int = 0
     seq: int = 0
     failures: int = 0
+    defects: int = 0
     accepted_at: int = 0
     start_at: int = 0
     expires_at: int = 0
@@ -121,20 +123,67 @@ class JobRecord:
         Read a record.
 
         Raises:
-            ValueError: Written by a version that this one does not know.
+            ValueError: Written by a version that this one does not know, or damaged.
         """
         text = {name.decode(): value.decode() for name, value in stored.items()}
-        if text.get("v") != VERSION:
-            raise ValueError(f"job record of version {text.get('v')!r}, this is version {VERSION}")
+        _check_version(text)
         known: dict[str, Any] = {
             name: int(value) if name in _NUMBERS else value for name, value in text.items() if name in _NAMES
         }
         return cls(**known)
 
+    @classmethod
+    def from_damaged(cls, stored: Mapping[bytes, bytes]) -> tuple[Self, list[str]]:
+        """
+        Read what can be read of a record, so that its job can end, and the names of the damaged fields.
+
+        A number that is none counts as not set: a deadline as over. Text that is not UTF-8 keeps its bytes as
+        surrogates: nothing can be sent of it.
+
+        Raises:
+            ValueError: Written by a version that this one does not know, or without what every record has.
+        """
+        text = {_text(name): _text(value) for name, value in stored.items()}
+        _check_version(text)
+        numbers = {name: _number(text[name]) for name in _NUMBERS & text.keys()}
+        words = {name: text[name] for name in (_NAMES & text.keys()) - _NUMBERS}
+        found: dict[str, Any] = {**words, **{name: value or 0 for name, value in numbers.items()}}
+        damaged = [name for name, value in numbers.items() if value is None]
+        return cls(**found), sorted([*damaged, *(name for name, value in words.items() if not _is_writable(value))])
+
 
 _JOB_FIELDS: Final = fields(JobRecord)
 _NAMES: Final = frozenset(field.name for field in _JOB_FIELDS)
 _NUMBERS: Final = frozenset(field.name for field in _JOB_FIELDS if field.type == "int")
+_REQUIRED: Final = frozenset(field.name for field in _JOB_FIELDS if field.default is MISSING)
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
+
+
+def _check_version(text: Mapping[str, str]) -> None:
+    """
+    Raises:
+        ValueError: Of another version, or without what every record has.
+    """
+    if text.get("v") != VERSION:
+        raise ValueError("job record of a version that this one does not know")
+    if not text.keys() >= _REQUIRED:
+        raise ValueError("job record without what every record has")
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="surrogateescape")
+
+
+def _number(value: str) -> int | None:
+    return int(value) if _WHOLE_NUMBER.fullmatch(value) else None
+
+
+def _is_writable(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,5 +204,5 @@ class DocumentRecord:
 
     @classmethod
     def from_hash(cls, stored: Mapping[bytes, bytes]) -> Self:
-        text = {name.decode(): value.decode() for name, value in stored.items()}
-        return cls(**{name: text[name] for name in ("v", "state", "job", "fingerprint", "event") if name in text})
+        text = {_text(name): _text(value) for name, value in stored.items()}
+        return cls(**{name: text.get(name, "") for name in ("v", "state", "job", "fingerprint", "event")})

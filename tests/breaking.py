@@ -69,9 +69,9 @@ BREAKS = (
     Break(
         "G2",
         "who joined a document hears nothing",
-        "worker/scripts/finish.lua",
-        "    for n = 1, n_joined do",
-        "    for n = 1, 0 do",
+        "worker/scripts/drain.lua",
+        "  publish(results, ARGV[4], one.event)\n",
+        "",
         "tests/contract/test_way_of_a_job.py::TestSameJobAgain::test_an_open_document_is_joined_and_each_job_gets_its_result",
     ),
     Break(
@@ -86,7 +86,7 @@ BREAKS = (
         "G3",
         "what a dead worker had in hand is not run by another",
         "worker/arq_worker.py",
-        "        self.run_taken(read_taken(rows))\n",
+        "        self.run_taken(self._taker.read(rows))\n",
         "",
         "tests/contract/test_ownership.py::test_a_mark_that_outlives_its_score_is_looked_at_when_it_ends",
     ),
@@ -205,9 +205,9 @@ BREAKS = (
     Break(
         BEYOND,
         "files are archived for the first who asked only",
-        "worker/attempts.py",
-        "            return [row for one in (job, *others) for row in follow_ups(one, data, seq=one.seq + 1)]\n",
-        "            return [row for one in (job,) for row in follow_ups(one, data, seq=one.seq + 1)]\n",
+        "worker/joined.py",
+        "    return follow_ups(one.job, one.event.data, seq=one.event.seq)\n",
+        "    return []\n",
         "tests/contract/test_following.py::TestArchive::test_everybody_who_asked_hears_of_it",
     ),
     Break(
@@ -239,8 +239,8 @@ BREAKS = (
         BEYOND,
         "an operator's news goes into the stream of RADIAN events",
         "worker/scripts/finish.lua",
-        "publish(redis.call('HSETNX', lane.account, scope, text(now)) == 1, notices)",
-        "publish(redis.call('HSETNX', lane.account, scope, text(now)) == 1)",
+        "  if is_news then publish(notices, maxlen, notice.event) end\n",
+        "  if is_news then publish(results, maxlen, notice.event) end\n",
         "tests/simulation/test_found.py::test_an_operator_s_news_never_goes_into_the_stream_of_radian_events",
     ),
 )

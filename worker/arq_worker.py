@@ -19,11 +19,11 @@ import structlog
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.worker import RetryJob, Worker, func
-from redis.exceptions import RedisError
 
+from worker.guard import Guards, pause
 from worker.keys import Keys
 from worker.lua import Arg, Scripts
-from worker.taking import LEASE_MS, Taken, Taker, read_taken
+from worker.taking import LEASE_MS, SetAside, Taken, Taker
 
 log = structlog.get_logger()
 
@@ -31,7 +31,9 @@ _RENEW_EVERY_S: Final = LEASE_MS / 1000 / 3
 IDLE_S: Final = 1.0
 """Longest sleep between two looks into the queue: what a lost wake-up can cost."""
 
-_OUTAGE_PAUSE_S: Final = 0.5
+_DEFECT_PAUSE_S: Final = 30.0
+"""After how long a job whose run ended in a defect, without any end, is run again."""
+
 _NEVER: Final = 10**9
 
 RunJob = Callable[[dict[Any, Any], Taken], Awaitable[None]]
@@ -41,7 +43,15 @@ class LeaseWorker(Worker):
     """Runs what it is handed, and takes from the queue what nobody has in hand."""
 
     def __init__(
-        self, run_job: RunJob, pool: ArqRedis, scripts: Scripts, keys: Keys, taker: Taker, *, max_jobs: int
+        self,
+        run_job: RunJob,
+        pool: ArqRedis,
+        scripts: Scripts,
+        keys: Keys,
+        taker: Taker,
+        guards: Guards,
+        *,
+        max_jobs: int,
     ) -> None:
         super().__init__(
             [func(run_job, name="run_job")],  # type: ignore[arg-type]  # arq types coroutines by a Protocol of *args
@@ -64,8 +74,12 @@ class LeaseWorker(Worker):
         self._woken = asyncio.Event()
         self._is_backlogged = False
         self._renewing: asyncio.Task[None] | None = None
+        self._releasing: set[asyncio.Task[None]] = set()
+        self._guard = guards.of("take")
+        self._renewals = guards.of("renew")
         taker.room = lambda: self.room
         taker.run = self.run_taken
+        taker.set_aside = self._set_aside
 
     # -- waking ----------------------------------------------------------------------------------------------------
     def wake(self) -> None:
@@ -87,8 +101,12 @@ class LeaseWorker(Worker):
         self._renewing = asyncio.create_task(self._renew_leases())
         while not stopping.is_set():
             self._woken.clear()  # before the look: a wake-up during it is kept
-            await self._take()
-            await self._sleep(stopping)
+            with self._guard.turn() as turn:
+                await self._take()
+            if turn.pause_s is not None:
+                await pause(stopping, turn.pause_s)
+            else:
+                await self._sleep(stopping)
         self.allow_pick_jobs = False
 
     async def _sleep(self, stopping: asyncio.Event) -> None:
@@ -108,14 +126,9 @@ class LeaseWorker(Worker):
             return
         keys = self._keys
         prefixes = [f"{keys.namespace}:", job_key_prefix, keys.job_prefix(), keys.account(""), keys.lane("")]
-        try:
-            rows = await self._scripts.run("take", [self.queue_name], [*self._taker.arguments(room=room), *prefixes])
-        except RedisError as exc:
-            log.warning("redis.unavailable", task="take", error=type(exc).__name__)
-            await asyncio.sleep(_OUTAGE_PAUSE_S)
-            return
+        rows = await self._scripts.run("take", [self.queue_name], [*self._taker.arguments(room=room), *prefixes])
         self._is_backlogged = len(rows) == room
-        self.run_taken(read_taken(rows))
+        self.run_taken(self._taker.read(rows))
 
     # -- running ---------------------------------------------------------------------------------------------------
     def run_taken(self, taken: Sequence[Taken]) -> None:
@@ -132,9 +145,13 @@ class LeaseWorker(Worker):
             await self.functions["run_job"].coroutine(self.ctx, taken)
         except (RetryJob, asyncio.CancelledError) as exc:
             self.jobs_retried += 1
-            await asyncio.shield(self._release(taken.arq_id))
+            await asyncio.shield(self._release(taken.arq_id, exc if isinstance(exc, SetAside) else None))
             if isinstance(exc, asyncio.CancelledError):
                 raise
+        except Exception as exc:
+            log.exception("arq.run_failed", error=type(exc).__name__, arq_id=taken.arq_id)
+            self._guard.failed["run"] += 1
+            await asyncio.shield(self._release(taken.arq_id, SetAside(taken, _DEFECT_PAUSE_S, taken.job.defects + 1)))
         else:
             self.jobs_complete += 1
 
@@ -149,33 +166,46 @@ class LeaseWorker(Worker):
             if task.done():
                 del self.tasks[arq_id]
                 if not task.cancelled() and (error := task.exception()):
-                    log.error("arq.run_failed", error=type(error).__name__)
+                    log.error("arq.run_failed", error=type(error).__name__, exc_info=error)
 
     # -- leases ----------------------------------------------------------------------------------------------------
     async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(_RENEW_EVERY_S)
-            running = [arq_id for arq_id, task in self.tasks.items() if not task.done()]
-            if not running:
-                continue
-            args: list[Arg] = [self._taker.worker_id, LEASE_MS, in_progress_key_prefix, *running]
-            try:
-                lost = await self._scripts.run("renew", [self.queue_name], args)
-            except RedisError as exc:
-                log.warning("redis.unavailable", task="renew", error=type(exc).__name__)
-                continue
-            for arq_id in lost:
-                if (task := self.tasks.get(arq_id.decode())) and not task.done():
-                    # The run goes on: its answer is worth having in the log, and the fence keeps it from writing.
-                    log.warning("lease.expired", arq_id=arq_id.decode())
+            with self._renewals.turn():
+                await self._renew()
 
-    async def _release(self, arq_id: str) -> None:
-        keys = [self.queue_name, in_progress_key_prefix + arq_id]
-        try:
-            await self._scripts.run("release", keys, [self._taker.worker_id, arq_id])
-        except RedisError as exc:
-            # The lease ends by itself, and the next run finds in the ledger what is left to do.
-            log.warning("redis.unavailable", task="release", error=type(exc).__name__)
+    async def _renew(self) -> None:
+        running = [arq_id for arq_id, task in self.tasks.items() if not task.done()]
+        if not running:
+            return
+        args: list[Arg] = [self._taker.worker_id, LEASE_MS, in_progress_key_prefix, *running]
+        for raw in await self._scripts.run("renew", [self.queue_name], args):
+            arq_id = raw.decode(errors="replace")
+            if (task := self.tasks.get(arq_id)) and not task.done():
+                # The run goes on: its answer is worth having in the log, and the fence keeps it from writing.
+                log.warning("lease.expired", arq_id=arq_id)
+
+    def _set_aside(self, arq_id: bytes, pause_s: float) -> None:
+        task = self.loop.create_task(self._put_back(arq_id, pause_s))
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+
+    async def _put_back(self, arq_id: bytes, pause_s: float) -> None:
+        keys: list[str | bytes] = [self.queue_name, in_progress_key_prefix.encode() + arq_id]
+        with self._renewals.turn():
+            await self._scripts.run("release", keys, [self._taker.worker_id, arq_id, round(pause_s * 1000)])
+
+    async def _release(self, arq_id: str, aside: SetAside | None = None) -> None:
+        keys: list[str | bytes] = [self.queue_name, in_progress_key_prefix + arq_id]
+        args: list[Arg] = [self._taker.worker_id, arq_id, 0]
+        if aside:
+            job = aside.taken.job
+            keys.append(self._keys.job(job.account, job.id))
+            args = [self._taker.worker_id, arq_id, round(aside.pause_s * 1000), job.fence, aside.n_defects]
+        # Where it fails the lease ends by itself, and the next run finds in the ledger what is left to do.
+        with self._renewals.turn():
+            await self._scripts.run("release", keys, args)
 
     # -- stopping --------------------------------------------------------------------------------------------------
     async def drain(self, grace_s: float) -> int:

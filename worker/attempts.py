@@ -23,27 +23,72 @@ from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding, Desk, run_call
 from jobs.days import day_bounds_ms, judged_again
 from jobs.decisions import Judge
-from jobs.errors import LeaseLost, LedgerUnavailable
+from jobs.errors import LeaseLost, LedgerRefused, LedgerUnavailable
 from jobs.following import archived_documents, follow_ups
 from jobs.issue import issue
+from jobs.lesser_ends import defect_end, lesser_ends, plain
 from jobs.outcomes import Again, Attempted, Block, Final, scope_of
 from jobs.ports import Archive, Gateway
 from jobs.registry import JobType, type_of
-from jobs.results import blocked_event, events_of, joined_event, resumed_event
+from jobs.requests import Request
+from jobs.results import blocked_event, events_of, resumed_event
+from jobs.seen import DocumentSeen, Seen
 from schemas import strict_json
 from schemas.event import ErrorDetail, Event
 from schemas.records import JobRecord
+from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
 from worker.ledger import Ledger, Notice, Page
 from worker.lua import Arg
 from worker.settings import Account
-from worker.taking import Taken
+from worker.taking import SetAside, Taken
 
 log = structlog.get_logger()
 
-_DEFECT_PAUSE_S: Constant = 60.0
 _LEDGER_PAUSE_S: Constant = 0.5
 _UNKNOWN_ACCOUNT_PAUSE_S: Constant = 1.0
-_DEFECTS_UNTIL_FINAL: Constant = 5
+
+MOST_DEFECTS: Constant = 5
+"""Attempts in a row that may end in a defect of ours; the last of them ends the job."""
+
+
+@dataclass(slots=True)
+class NotingGateway:
+    """Factus, and the number of the last document that it showed under the job's reference: what is known of it when
+    the attempt ends in a defect."""
+
+    gateway: Gateway
+    number: str = ""
+
+    async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
+        return self._noted(await self.gateway.create(job, latest_ms=latest_ms))
+
+    async def find(self, family: str, reference_code: str) -> Seen:
+        return self._noted(await self.gateway.find(family, reference_code))
+
+    async def find_unvalidated(self, family: str) -> Seen:
+        return await self.gateway.find_unvalidated(family)
+
+    async def delete(self, family: str, reference_code: str) -> Seen:
+        return await self.gateway.delete(family, reference_code)
+
+    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Seen:
+        return await self.gateway.call(request, marks=marks)
+
+    def _noted(self, seen: Seen) -> Seen:
+        if isinstance(seen, DocumentSeen):
+            self.number = seen.document.number or ""
+        return seen
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """
+    What an attempt came to. ``n_defects``: how many in a row have ended in a defect of ours, this one included; 0 for
+    one that has not. What the record says of what was sent is left as it is then: it was written before each call.
+    """
+
+    attempted: Attempted
+    n_defects: int = 0
 
 
 @dataclass(slots=True)
@@ -84,13 +129,13 @@ class AttemptRunner:
                 log.warning("lease.lost")
             except LedgerUnavailable as exc:
                 # The record says what had been sent; whoever runs the job next goes by that.
-                log.error("ledger.unavailable", error=str(exc))
+                log.error("ledger.unavailable", error=str(exc), detail=redis_word(exc.__cause__ or exc))
                 await asyncio.sleep(_LEDGER_PAUSE_S)
                 raise RetryJob from exc
 
     async def _run(self, taken: Taken, started: float) -> None:
-        attempted = await self._attempt(taken)
-        n_started = await self._write_end(taken, attempted)
+        tried = await self._attempt(taken)
+        attempted, n_started = await self._write_end(taken, tried)
         self.n_run += 1
         if n_started:
             # The lane's next document is in our hands: it goes out first, and is waited for while this one is told.
@@ -100,22 +145,54 @@ class AttemptRunner:
         attempts = taken.job.attempts + attempted.n_sent
         _log_attempt(taken.job, attempted.ending, attempts, taken.standing.now_ms, started)
 
-    async def _attempt(self, taken: Taken) -> Attempted:
+    async def _attempt(self, taken: Taken) -> Tried:
         job = taken.job
+        gateway = NotingGateway(self.gateways[job.account])
         try:
-            return await self._work(taken, type_of(job.type))
-        except (LeaseLost, LedgerUnavailable):
+            return Tried(await self._work(taken, type_of(job.type), gateway))
+        except LeaseLost:
             raise
         except Exception as exc:  # a defect of ours must not lose the job, nor run it hot
-            log.exception("attempt.defect", error=type(exc).__name__)
+            if isinstance(exc, LedgerUnavailable) and is_server_state(exc.__cause__ or exc.__context__ or OSError()):
+                raise
+            n_defects = job.defects + 1
+            log.exception(
+                "attempt.defect",
+                error=type(exc).__name__,
+                detail=redis_word(exc.__cause__ or exc),
+                key=redis_key(exc.__cause__ or exc),
+                n_defects=n_defects,
+            )
+            if self._is_spent(taken, n_defects):
+                return Tried(Attempted(defect_end(job, gateway.number), 0), n_defects)
             reason = ErrorDetail(code="internal", message=f"Defecto interno: {type(exc).__name__}.")
-            if job.failures + 1 >= _DEFECTS_UNTIL_FINAL and not job.sent:
-                return Attempted(Final("failed", reason.message, errors=(reason,)), 0)
-            return Attempted(Again("job", _DEFECT_PAUSE_S, reason, "unknown", weather="unclear"), 0)
+            return Tried(
+                Attempted(
+                    Again(
+                        "job",
+                        self._defect_pause_s(n_defects),
+                        reason,
+                        is_failure=False,
+                        number=gateway.number,
+                        weather="unclear",
+                    ),
+                    0,
+                ),
+                n_defects,
+            )
 
-    async def _work(self, taken: Taken, job_type: JobType) -> Attempted:
+    def _is_spent(self, taken: Taken, n_defects: int) -> bool:
+        """Whether a job that ends in defects ends for good: by the deadline, or sooner when it goes on like that."""
+        # A watch over RADIAN events has no final event: to end it would be silent.
+        is_often = n_defects >= MOST_DEFECTS and not taken.job.is_tracking
+        return is_often or taken.standing.now_ms >= taken.job.deadline_at
+
+    def _defect_pause_s(self, n_defects: int) -> float:
+        return self.backoff.jittered_s(n_defects + 1, self.draw)
+
+    async def _work(self, taken: Taken, job_type: JobType, gateway: Gateway) -> Attempted:
         job, standing = taken.job, taken.standing
-        gateway, zone = self.gateways[job.account], self.accounts[job.account].zone
+        zone = self.accounts[job.account].zone
         day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
         if job_type.issues:
             assert job_type.payload is not None  # only the service's own jobs have none
@@ -131,34 +208,79 @@ class AttemptRunner:
         desk = Desk(deciding, gateway, self.archive, self.ledger, self.radian_interval_s)
         return await run_call(job_type.work, desk, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late)
 
-    async def _write_end(self, taken: Taken, attempted: Attempted) -> int:
+    async def _write_end(self, taken: Taken, tried: Tried) -> tuple[Attempted, int]:
+        """
+        Write the end of an attempt: as it is, or with less in it where that cannot be written.
+
+        Returns:
+            What was written, and how many jobs of the lane were started.
+
+        Raises:
+            LeaseLost, LedgerUnavailable: As the ledger.
+            SetAside: It cannot be written now, whatever is in it: the job comes back later.
+        """
+        attempted, n_defects = tried.attempted, tried.n_defects
+        last: tuple[Taken, Attempted] = taken, attempted
+        for job, ending in lesser_ends(taken.job, attempted.ending):
+            last = replace(taken, job=job), replace(attempted, ending=ending)
+            try:
+                return last[1], await self._write(*last, n_defects)
+            except (LeaseLost, LedgerUnavailable):
+                raise
+            except LedgerRefused as exc:
+                cause = exc.__cause__ or exc
+                log.exception("attempt.end_refused", error=str(exc), detail=redis_word(cause), key=redis_key(cause))
+                break
+            except Exception as exc:  # what an answer held cannot be written: an end without it can
+                log.exception("attempt.end_unwritable", error=type(exc).__name__)
+        n_defects = taken.job.defects + 1
+        if self._is_spent(taken, n_defects):
+            return await self._last_word(*last), 0
+        raise SetAside(taken, self._defect_pause_s(n_defects), n_defects)
+
+    async def _last_word(self, taken: Taken, attempted: Attempted) -> Attempted:
+        """
+        The job's end, whatever keys beside it are broken.
+
+        Raises:
+            LeaseLost, LedgerUnavailable: As the ledger.
+            SetAside: Not even that can be written: its event has nowhere to go.
+        """
+        job = taken.job
+        final = attempted.ending if isinstance(attempted.ending, Final) else defect_end(plain(job))
+        attempted = replace(attempted, ending=final)
+        try:
+            await self.ledger.last_word(taken, final, self._page(taken, attempted, (), 0))
+        except LedgerRefused as exc:
+            raise SetAside(taken, LONGEST_REST_S, job.defects + 1) from exc
+        return attempted
+
+    def _page(self, taken: Taken, attempted: Attempted, notices: tuple[Notice, ...], n_defects: int) -> Page:
         job, ending = taken.job, attempted.ending
         now = datetime.now(self.accounts[job.account].zone)
         attempts = job.attempts + attempted.n_sent
         events = events_of(job, ending, attempts=attempts, now_ms=taken.standing.now_ms, now=now)
-        notices = await self._notices(taken, attempted, now)
         page = Page(
-            fields=_record_fields(job, ending, events, attempts, taken.standing.now_ms),
+            fields=_record_fields(job, ending, events, attempts, taken.standing.now_ms, n_defects),
             weather=attempted.weather,
             goes_on=not self.draining.is_set(),
             events=events,
             notices=notices,
         )
+        if isinstance(ending, Final) and ending.state in ("failed", "refused") and events:
+            return replace(page, dead=dead_letter(job, ending, events[-1]))
+        return page
+
+    async def _write(self, taken: Taken, attempted: Attempted, n_defects: int) -> int:
+        job, ending = taken.job, attempted.ending
+        now = datetime.now(self.accounts[job.account].zone)
+        page = self._page(taken, attempted, await self._notices(taken, attempted, now), n_defects)
         if isinstance(ending, Again):
             return await self.ledger.pause(taken, ending, page)
-        if ending.state in ("failed", "refused") and events:
-            page = replace(page, dead=dead_letter(job, ending, events[-1]))
-
-        def joined(others: Sequence[JobRecord]) -> list[Event]:
-            return [joined_event(other, ending, now=now) for other in others]
-
-        def following(others: Sequence[JobRecord]) -> list[JobRecord]:
-            if ending.state != "validated" or ending.data is None:
-                return []
-            data = ending.data
-            return [row for one in (job, *others) for row in follow_ups(one, data, seq=one.seq + 1)]
-
-        return await self.ledger.close(taken, ending, page, joined=joined, following=following)
+        following: list[JobRecord] = []
+        if ending.state == "validated" and ending.data is not None:
+            following = follow_ups(job, ending.data, seq=job.seq + 1)
+        return await self.ledger.close(taken, ending, page, following)
 
     async def _notices(self, taken: Taken, attempted: Attempted, now: datetime) -> tuple[Notice, ...]:
         """What the operator must be told: a new block, or that an old one is over."""
@@ -194,9 +316,12 @@ class AttemptRunner:
 
     async def _n_behind(self, job: JobRecord, block: Block) -> int:
         """How many other jobs wait behind a block that *job* has found."""
-        if block.job_type:
-            return await self.ledger.n_waiting_like(job)
-        return await self.ledger.n_waiting(job.account, None if block.family is None else job.lane)
+        try:
+            if block.job_type:
+                return await self.ledger.n_waiting_like(job)
+            return await self.ledger.n_waiting(job.account, None if block.family is None else job.lane)
+        except LedgerRefused:
+            return 0  # a key of a lane is broken: the operator is told of the block all the same
 
 
 def _context(job: JobRecord) -> dict[str, Any]:
@@ -259,10 +384,17 @@ def _instant(ms: int, like: datetime) -> datetime:
 
 
 def _record_fields(
-    job: JobRecord, ending: Final | Again, events: Sequence[Event], attempts: int, now_ms: int
+    job: JobRecord, ending: Final | Again, events: Sequence[Event], attempts: int, now_ms: int, n_defects: int
 ) -> dict[str, Arg]:
     """What the end of an attempt changes in the record."""
-    fields: dict[str, Arg] = {"attempts": attempts, "seq": events[-1].seq if events else job.seq}
+    fields: dict[str, Arg] = {"seq": events[-1].seq if events else job.seq}
+    if n_defects != job.defects:
+        fields["defects"] = n_defects
+    if n_defects and isinstance(ending, Again):
+        # What had been sent when the defect struck stands in the record already, and is true.
+        fields |= {"number": ending.number or job.number}
+        return fields | _error_field(ending.reason)
+    fields["attempts"] = attempts
     if isinstance(ending, Final):
         fields["progress"] = archived_documents(job, ending)
         fields |= {"number": ending.number or job.number}

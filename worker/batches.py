@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from jobs.batches import completed_event
 from schemas.factus import BOGOTA
+from worker.guard import Guard
 from worker.keys import Keys
 from worker.ledger import LedgerPolicy, event_values
 from worker.lua import Arg, Scripts
@@ -21,19 +22,28 @@ class Batches:
     """The batches that are complete and not yet closed."""
 
     def __init__(
-        self, redis: Redis, scripts: Scripts, keys: Keys, accounts: Mapping[str, Account], policy: LedgerPolicy
+        self,
+        redis: Redis,
+        scripts: Scripts,
+        keys: Keys,
+        accounts: Mapping[str, Account],
+        policy: LedgerPolicy,
+        guard: Guard,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
         self._accounts = accounts
         self._policy = policy
+        self._guard = guard
 
     async def close_complete(self) -> int:
         """Publish ``batch.completed`` for each; returns how many were."""
         n_closed = 0
         async for member in self._redis.sscan_iter(self._keys.batches_due()):
-            n_closed += await self._close(member.decode())
+            if not self._guard.rest_s(member):
+                with self._guard.member(member):
+                    n_closed += await self._close(member.decode())
         return n_closed
 
     async def _close(self, member: str) -> int:
@@ -42,11 +52,15 @@ class Batches:
             pipe.hgetall(key)
             pipe.lrange(self._keys.batch_failures(member), 0, -1)
             stored, failures = await pipe.execute()
-        held = {name.decode(): value.decode() for name, value in stored.items()}
+        held = {_text(name): _text(value) for name, value in stored.items()}
         account = self._accounts.get(member.partition("/")[0])
         now = datetime.now(account.zone if account else BOGOTA)
-        event = completed_event(member, held, [failure.decode() for failure in failures], now=now)
+        event = completed_event(member, held, [_text(failure) for failure in failures], now=now)
         results = self._keys.results(account.name if account and account.own_streams else None)
         args: list[Arg] = [member, held.get("n_final", ""), self._policy.results_maxlen, *event_values(event)]
         keys = [key, self._keys.batches_due(), results, self._keys.batch_documents(member)]
         return int(await self._scripts.run("close_batch", keys, args))
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode(errors="replace")

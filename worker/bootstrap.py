@@ -11,7 +11,6 @@ import os
 import secrets
 import socket
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -27,8 +26,10 @@ from worker.arq_worker import LeaseWorker
 from worker.attempts import AttemptRunner
 from worker.batches import Batches
 from worker.factus_client import FactusClient
+from worker.guard import Guards
 from worker.intake.consumer import Intake
 from worker.intake.policy import IntakePolicy
+from worker.joined import Joined
 from worker.keys import Keys
 from worker.lanes import Dispatcher, LaneBook
 from worker.ledger import Ledger, LedgerPolicy
@@ -64,6 +65,8 @@ class Services:
     taker: Taker
     runner: AttemptRunner
     sweep: Sweep
+    joined: Joined
+    guards: Guards
     draining: asyncio.Event
 
 
@@ -119,7 +122,8 @@ def build(
         deadline_ms=round(settings.job_deadline * 1000),
         radian_interval_ms=round(settings.radian_interval * 1000),
     )
-    taker = Taker(worker_id)
+    guards = Guards()
+    taker = Taker(worker_id, guard=guards.of("take"))
     ledger = Ledger(redis, scripts, keys, book, policy, taker)
     clients = {name: _client(account, settings, scripts, keys, worker_id) for name, account in accounts.items()}
     draining = asyncio.Event()
@@ -135,6 +139,9 @@ def build(
         settings.radian_interval,
     )
     peers = Peers(redis, keys, worker_id, frozenset(accounts))
+    batches = Batches(redis, scripts, keys, accounts, policy, guards.of("batches"))
+    joined = Joined(redis, scripts, keys, ledger, guards.of("joined"))
+    ledger.on_joined = joined.kick
     desk = IntakeDesk(
         {name: account.zone for name, account in accounts.items()},
         _now_ms,
@@ -153,7 +160,7 @@ def build(
         taker,
         peers,
         intake_policy,
-        Counter(),
+        guards.of("intake"),
     )
     return Services(
         worker_id=worker_id,
@@ -164,11 +171,13 @@ def build(
         clients=clients,
         ledger=ledger,
         intake=intake,
-        dispatcher=Dispatcher(redis, scripts, book, taker),
-        arq=LeaseWorker(runner.run_job, redis, scripts, keys, taker, max_jobs=MAX_JOBS),
+        dispatcher=Dispatcher(redis, scripts, book, taker, guards.of("dispatch")),
+        arq=LeaseWorker(runner.run_job, redis, scripts, keys, taker, guards, max_jobs=MAX_JOBS),
         taker=taker,
         runner=runner,
-        sweep=Sweep(redis, scripts, keys, book, policy, taker, Batches(redis, scripts, keys, accounts, policy)),
+        sweep=Sweep(redis, scripts, keys, book, policy, taker, batches, guards.of("sweep")),
+        joined=joined,
+        guards=guards,
         draining=draining,
     )
 

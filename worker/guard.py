@@ -12,10 +12,10 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import structlog
 from redis import exceptions
@@ -117,7 +117,41 @@ def log_unavailable(task: str, exc: BaseException, *, level: str = "warning") ->
 class Turn:
     """One turn of a loop. ``pause_s`` is None when it went well, else for how long the loop has to pause."""
 
+    guard: Guard
     pause_s: float | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if exc is not None and not isinstance(exc, Exception):
+            return False  # a cancellation, or the end of the process
+        self.pause_s = self.guard.ended_turn(exc)
+        return True
+
+
+@dataclass(slots=True)
+class Member:
+    """The work of a loop on one of its members."""
+
+    guard: Guard
+    name: str | bytes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if exc is None:
+            self.guard.worked(self.name)
+            return True
+        if not isinstance(exc, Exception) or is_server_state(exc):
+            return False
+        self.guard.failed_member(self.name, exc)
+        return True
 
 
 @dataclass(slots=True)
@@ -140,23 +174,23 @@ class Guard:
     _rests: dict[str | bytes, _Rest] = field(default_factory=dict, init=False)
     _n_failed_turns: int = field(default=0, init=False)
 
-    @contextmanager
-    def member(self, name: str | bytes) -> Iterator[None]:
+    def member(self, name: str | bytes) -> Member:
         """
-        Around the work on one member: a failure of it ends here.
+        Around the work on one member: a failure of it ends there.
 
         Raises:
             RedisError: The server's state (:func:`is_server_state`): no matter of this member.
         """
-        try:
-            yield
-        except Exception as exc:
-            if is_server_state(exc):
-                raise
-            rest_s = self._note(name)
-            log.exception("loop.member_failed", task=self.task, member=shown(name), hold_s=rest_s, **_facts(exc))
-        else:
-            self._rests.pop(name, None)
+        return Member(self, name)
+
+    def failed_member(self, name: str | bytes, exc: Exception) -> None:
+        """Log and count a failure; the member rests from now on."""
+        rest_s = self._note(name)
+        log.error("loop.member_failed", task=self.task, member=shown(name), hold_s=rest_s, exc_info=exc, **_facts(exc))
+
+    def worked(self, name: str | bytes) -> None:
+        """Forget the failures of a member."""
+        self._rests.pop(name, None)
 
     def fails(self, name: str | bytes, why: str) -> float:
         """Note a failure that is no exception; seconds for which the member rests now."""
@@ -178,23 +212,34 @@ class Guard:
             del self._rests[next(iter(self._rests))]  # the one that failed longest ago
         return rest_s
 
-    @contextmanager
-    def turn(self) -> Iterator[Turn]:
+    def turn(self) -> Turn:
         """Around one turn of the loop: whatever fails in it, the loop goes on, after a pause."""
-        turn = Turn()
-        try:
-            yield turn
-        except Exception as exc:
-            self.failed[self.task] += 1
-            self._n_failed_turns += 1
-            if is_server_state(exc):
-                turn.pause_s = _OUTAGE_PAUSE_S
-                log_unavailable(self.task, exc)
-                return
-            turn.pause_s = growing_s(self._n_failed_turns - 1, _LONGEST_PAUSE_S)
-            log.exception("loop.turn_failed", task=self.task, hold_s=turn.pause_s, **_facts(exc))
-        else:
+        return Turn(self)
+
+    def ended_turn(self, exc: Exception | None) -> float | None:
+        """Log and count a turn that failed; for how long the loop has to pause."""
+        if exc is None:
             self._n_failed_turns = 0
+            return None
+        self.failed[self.task] += 1
+        self._n_failed_turns += 1
+        if is_server_state(exc):
+            log_unavailable(self.task, exc)
+            return _OUTAGE_PAUSE_S
+        pause_s = growing_s(self._n_failed_turns - 1, _LONGEST_PAUSE_S)
+        log.error("loop.turn_failed", task=self.task, hold_s=pause_s, exc_info=exc, **_facts(exc))
+        return pause_s
+
+
+class Guards:
+    """The guards of one process, and what has failed in all of its loops: published by the heartbeat."""
+
+    def __init__(self) -> None:
+        self.failed: Counter[str] = Counter()
+
+    def of(self, task: str) -> Guard:
+        """The guard of a loop."""
+        return Guard(task, self.failed)
 
 
 def growing_s(n_failures: int, longest_s: float) -> float:

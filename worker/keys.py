@@ -79,6 +79,18 @@ class Keys:
         """List: jobs that change one thing of an account at Factus (a range, the company), one after the other."""
         return f"{self.namespace}:changes:{account}:{thing}"
 
+    def ended_ids(self, account: str, job_id: str) -> str:
+        """List: ids of the jobs that joined a document whose job has ended, and that are still to end."""
+        return f"{self.namespace}:ended:ids:{account}:{job_id}"
+
+    def ended_event(self, account: str, job_id: str) -> str:
+        """String: the final event of the job that they joined (JSON)."""
+        return f"{self.namespace}:ended:event:{account}:{job_id}"
+
+    def ended_due(self) -> str:
+        """Sorted set: ``account/job id`` of a job whom others joined -> ms from which any worker may end these."""
+        return f"{self.namespace}:ended:due"
+
     # -- lanes -----------------------------------------------------------------------------------------------------
     def lanes_due(self) -> str:
         """Sorted set: lane -> ms at which it is next worth a look."""

@@ -15,9 +15,9 @@ from typing import Final
 import structlog
 from arq.constants import job_key_prefix
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from jobs.registry import behind, width
+from worker.guard import Guard, pause
 from worker.keys import Keys
 from worker.lua import Arg, Scripts
 from worker.rate_limit import window_ms
@@ -79,11 +79,12 @@ class LaneBook:
 class Dispatcher:
     """The loop that starts what is due. Every worker runs one; a look is one script, so they cannot collide."""
 
-    def __init__(self, redis: Redis, scripts: Scripts, book: LaneBook, taker: Taker) -> None:
+    def __init__(self, redis: Redis, scripts: Scripts, book: LaneBook, taker: Taker, guard: Guard) -> None:
         self._redis = redis
         self._scripts = scripts
         self._book = book
         self._taker = taker
+        self._guard = guard
         self._kicked = asyncio.Event()
 
     def kick(self) -> None:
@@ -94,12 +95,12 @@ class Dispatcher:
         """Look at due lanes until *stopping* is set."""
         while not stopping.is_set():
             self._kicked.clear()  # before the look: a kick during it is kept
-            try:
+            wait_s = 0.0
+            with self._guard.turn() as turn:
                 wait_s = await self.look()
-            except RedisError as exc:
-                log.warning("redis.unavailable", task="dispatch", error=type(exc).__name__)
-                wait_s = IDLE_S
-            if wait_s > 0:
+            if turn.pause_s is not None:
+                await pause(stopping, turn.pause_s)
+            elif wait_s > 0:
                 await _first_of(self._kicked, stopping, timeout_s=wait_s)
 
     async def look(self) -> float:
@@ -108,7 +109,12 @@ class Dispatcher:
         now_ms = int(seconds) * 1000 + int(micros) // 1000
         due = await self._redis.zrangebyscore(self._book.keys.lanes_due(), "-inf", now_ms, 0, _MOST_LANES_A_LOOK)
         for name in due:
-            await self._dispatch(name.decode())
+            with self._guard.member(name):
+                await self._dispatch(name.decode())
+            if rest_s := self._guard.rest_s(name):
+                # It failed: look later, so that it does not crowd out the others.
+                later = now_ms + round(rest_s * 1000)
+                await self._redis.zadd(self._book.keys.lanes_due(), {name: later}, xx=True)
         if len(due) == _MOST_LANES_A_LOOK:
             return 0.0
         following = await self._redis.zrange(self._book.keys.lanes_due(), 0, 0, withscores=True)

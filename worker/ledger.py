@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final as Constant
 from typing import Literal
 
+from arq.constants import in_progress_key_prefix, job_key_prefix
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.decisions import verdict_to_json
-from jobs.errors import LeaseLost, LedgerUnavailable
+from jobs.errors import LeaseLost, LedgerError, LedgerRefused, LedgerUnavailable
 from jobs.outcomes import Again, Final, Weather
 from jobs.ports import Turn
 from schemas.event import ErrorDetail, Event, stream_fields
 from schemas.records import DocumentRecord, JobRecord
+from worker.guard import is_server_state
 from worker.keys import Keys
 from worker.lanes import LaneBook
 from worker.lua import Arg, Scripts
@@ -30,9 +33,6 @@ from worker.taking import Taken, Taker
 
 _DAY_MS: Constant = 86_400_000
 _MOST_LIKE: Constant = 5_000
-
-JoinedEvents = Callable[[Sequence[JobRecord]], list[Event]]
-FollowUps = Callable[[Sequence[JobRecord]], list[JobRecord]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,12 @@ class Ledger:
         self._book = book
         self._policy = policy
         self._taker = taker
+        self.on_joined: Callable[[str], None] = lambda member: None
+        """Called with ``account/job id`` of a job that has ended and that others had joined."""
+
+    @property
+    def policy(self) -> LedgerPolicy:
+        return self._policy
 
     async def job(self, account: str, job_id: str) -> JobRecord | None:
         """The record of a job, or None when it is not (or no longer) known."""
@@ -129,7 +135,7 @@ class Ledger:
         try:
             word = await self._scripts.run("turn", keys, args)
         except RedisError as exc:
-            raise LedgerUnavailable("a job could not stand in line") from exc
+            raise _failure(exc, "a job could not stand in line") from exc
         match word:
             case b"yours":
                 return "yours"
@@ -149,17 +155,20 @@ class Ledger:
                 await command(self._redis, "HGET", self._keys.job(job.account, id_.decode()), "state") for id_ in ids
             ]
         except RedisError as exc:
-            raise LedgerUnavailable("a removal could not be looked for") from exc
+            raise _failure(exc, "a removal could not be looked for") from exc
         return any(state not in (None, b"final") for state in states)
 
     async def n_waiting(self, account: str, lane: str | None) -> int:
         """How many jobs wait in the account, or in one lane of it."""
         lanes = [lane] if lane else await self._lanes_of(account)
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for lane in lanes:
-                pipe.zcard(self._keys.waiting(lane))
-                pipe.zcard(self._keys.later(lane))
-            return sum(await pipe.execute()) if lanes else 0
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for lane in lanes:
+                    pipe.zcard(self._keys.waiting(lane))
+                    pipe.zcard(self._keys.later(lane))
+                return sum(await pipe.execute()) if lanes else 0
+        except RedisError as exc:
+            raise _failure(exc, "the jobs of a lane could not be counted") from exc
 
     async def n_waiting_like(self, job: JobRecord) -> int:
         """
@@ -176,11 +185,15 @@ class Ledger:
                     pipe.hget(self._keys.job(job.account, id_), "type")
                 types = await pipe.execute() if ids else []
         except RedisError as exc:
-            raise LedgerUnavailable("the jobs of a lane could not be counted") from exc
+            raise _failure(exc, "the jobs of a lane could not be counted") from exc
         return sum(found == job.type.encode() for found in types)
 
     async def _lanes_of(self, account: str) -> list[str]:
-        return [name.decode() async for name in self._redis.sscan_iter(self._keys.lanes(), match=f"{account}/*")]
+        found = self._redis.sscan_iter(self._keys.lanes(), match=f"{account}/*")
+        try:
+            return [name.decode(errors="replace") async for name in found]
+        except RedisError as exc:
+            raise _failure(exc, "the lanes of an account could not be read") from exc
 
     async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...]) -> None:
         """See :class:`jobs.ports.Journal`."""
@@ -188,7 +201,7 @@ class Ledger:
         try:
             noted = await self._scripts.run("note", [key], [job.fence, verdict_to_json(verdict)])
         except RedisError as exc:
-            raise LedgerUnavailable("a rejection could not be noted") from exc
+            raise _failure(exc, "a rejection could not be noted") from exc
         if not noted:
             raise LeaseLost(f"job {job.id} is another worker's by now")
 
@@ -202,85 +215,113 @@ class Ledger:
         Raises:
             LeaseLost: Another worker has the job; nothing was written.
             LedgerUnavailable: No answer from Redis; it may have been written.
+            LedgerRefused: It cannot be written; nothing was.
         """
         end: list[Arg] = [ending.waits, round(ending.pause_s * 1000), ending.reason.code, ""]
-        n_started, _ = await self._finish(taken, end, page, (), ())
-        return n_started
+        return await self._finish(taken, end, page, ())
 
-    async def close(
-        self, taken: Taken, final: Final, page: Page, *, joined: JoinedEvents, following: FollowUps = lambda _: []
-    ) -> int:
+    async def close(self, taken: Taken, final: Final, page: Page, following: Sequence[JobRecord] = ()) -> int:
         """
-        The job is final, and with it every job that joined its document; what was started in its place is run.
+        The job is final; what was started in its place is run. Jobs that joined its document end after it
+        (``joined.py``).
 
         Args:
-            joined: Makes the final events of the jobs that joined.
-            following: Makes the jobs that this document starts, its own and those of the jobs that joined.
+            following: The jobs that this document starts.
 
         Returns, raises:
             As :meth:`pause`.
         """
-        waiting: list[JobRecord] = []
-        while True:
-            pairs = list(zip(waiting, joined(waiting), strict=True))
-            stays = "stays" if final.leaves_a_document else ""
-            end: list[Arg] = ["final", round(final.free_in_s * 1000), stays, final.state]
-            n_started, others = await self._finish(taken, end, page, pairs, following(waiting))
-            if not others:
-                return n_started
-            # Somebody joined since we looked: their events are built, and it is tried again.
-            waiting = [found for other in others if (found := await self.job(taken.job.account, other))]
+        end: list[Arg] = ["final", round(final.free_in_s * 1000), _left(final), final.state]
+        return await self._finish(taken, end, page, following)
 
-    async def _finish(
-        self,
-        taken: Taken,
-        end: list[Arg],
-        page: Page,
-        joined: Sequence[tuple[JobRecord, Event]],
-        follow_ups: Sequence[JobRecord],
-    ) -> tuple[int, list[str]]:
+    async def last_word(self, taken: Taken, final: Final, page: Page) -> None:
+        """
+        The job is final although a key beside it keeps :meth:`close` from saying so: its event, and of the rest what
+        can be done.
+
+        Raises:
+            As :meth:`pause`.
+        """
+        job = taken.job
+        keys = [self._keys.job(job.account, job.id), self.results_stream(job), self._keys.dead()]
+        keys += [self._keys.deadlines(), self._keys.batches_due(), self._keys.flight(job.lane), self._keys.arq_queue()]
+        keys += [self._keys.lanes_due(), *self._document_keys(job)]
+        member = f"{job.account}/{job.id}"
+        args: list[Arg] = [job.id, taken.arq_id, job.fence, final.state, self._policy.retention_ms]
+        args += [self._policy.results_maxlen, self._keys.batch(""), job_key_prefix, in_progress_key_prefix, job.lane]
+        args += [final.number, page.fields.get("last_error", ""), member, len(page.events), len(page.dead)]
+        args += self._own_tally(job, page)
+        args += [value for event in page.events for value in event_values(event)]
+        args += [part for pair in page.dead.items() for part in pair]
+        try:
+            word, *rest = await self._scripts.run("last_word", keys, args)
+        except RedisError as exc:
+            raise _failure(exc, "the last word of a job could not be written") from exc
+        if word == b"lost":
+            raise LeaseLost(f"job {job.id} is another worker's by now")
+        if rest[0]:
+            self.on_joined(member)
+
+    async def _finish(self, taken: Taken, end: list[Arg], page: Page, follow_ups: Sequence[JobRecord]) -> int:
         job = taken.job
         keys, args = self._book.arguments(job.lane)
         keys += [self._keys.job(job.account, job.id), self.results_stream(job), self._keys.results(self._owner(job))]
-        keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due()]
-        if job.issues:
-            document = self._keys.document(job.account, job.family, job.reference_code)
-            keys += [document, self._keys.joined(document)]
-        keys += [self._keys.job(other.account, other.id) for other, _ in joined]
-        keys += [key for row in follow_ups for key in self._follow_up_keys(row)]
+        keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due(), *self._document_keys(job)]
+        keys += [key for row in follow_ups for key in self.follow_up_keys(row)]
         args += [*self._taker.arguments(), job.id, taken.arq_id, job.fence, *end]
         args += [self._policy.retention_ms, self._policy.results_maxlen, int(page.goes_on), page.weather]
-        args += [len(joined), len(page.events), len(page.fields), len(page.dead), len(page.notices), len(follow_ups)]
+        args += [len(page.events), len(page.fields), len(page.dead), len(page.notices), len(follow_ups)]
         args.append(self._keys.batch(""))
         args += [part for pair in (*page.fields.items(), *page.dead.items()) for part in pair]
-        events = [*page.events, *(event for _, event in joined)]
         if end[0] == "final":
-            # A job that follows another is no member of its batch: that one has been counted.
-            own = NO_TALLY if job.parent else tally_of(page.events[-1])
-            args += [
-                value for tally in (own, *(tally_of(event) for _, event in joined)) for value in tally_values(tally)
-            ]
-        args += [value for event in events for value in event_values(event)]
+            args += self._own_tally(job, page)
+        args += [value for event in page.events for value in event_values(event)]
         for notice in page.notices:
             args += [notice.kind, notice.scope, *event_values(notice.event)]
-        args += [value for row in follow_ups for value in self._follow_up_values(row)]
+        args += [value for row in follow_ups for value in self.follow_up_values(row)]
         try:
             word, *rest = await self._scripts.run("finish", keys, args)
         except RedisError as exc:
-            raise LedgerUnavailable("the end of an attempt could not be written") from exc
+            raise _failure(exc, "the end of an attempt could not be written") from exc
         if word == b"lost":
             raise LeaseLost(f"job {job.id} is another worker's by now")
-        if word == b"joined":
-            return 0, [other.decode() for other in rest]
-        self._taker.receive(rest[0], rest[1:])
-        return int(rest[0]), []
+        n_joined, n_started, *rows = rest
+        if n_joined:
+            self.on_joined(f"{job.account}/{job.id}")
+        self._taker.receive(n_started, rows)
+        return int(n_started)
+
+    def _own_tally(self, job: JobRecord, page: Page) -> list[Arg]:
+        # A job that follows another is no member of its batch: that one has been counted.
+        return tally_values(NO_TALLY if job.parent or not page.events else tally_of(page.events[-1]))
+
+    def _document_keys(self, job: JobRecord) -> list[str]:
+        """The document, who joined it, and where these stand when it has ended; the job's own key when it issues
+        nothing."""
+        if not job.issues:
+            return [self._keys.job(job.account, job.id)] * 5
+        document = self._keys.document(job.account, job.family, job.reference_code)
+        ended = (self._keys.ended_ids(job.account, job.id), self._keys.ended_event(job.account, job.id))
+        return [document, self._keys.joined(document), *ended, self._keys.ended_due()]
 
     async def _hash(self, key: str) -> dict[bytes, bytes]:
         try:
             reply = await command(self._redis, "HGETALL", key)
         except RedisError as exc:
-            raise LedgerUnavailable("a record could not be read") from exc
+            raise _failure(exc, "a record could not be read") from exc
         return dict(reply)
+
+    def knows(self, account: str) -> bool:
+        """Whether this process serves an account."""
+        return account in self._book.accounts
+
+    def now(self, account: str) -> datetime:
+        """This process's clock, in the zone of an account."""
+        return datetime.now(self._book.accounts[account].zone)
+
+    def results_of(self, account: str) -> str:
+        """The stream of an account's results."""
+        return self._keys.results(account if self._book.accounts[account].own_streams else None)
 
     def results_stream(self, job: JobRecord) -> str:
         """Where the events of a job go."""
@@ -290,14 +331,25 @@ class Ledger:
     def _owner(self, job: JobRecord) -> str | None:
         return job.account if self._book.accounts[job.account].own_streams else None
 
-    def _follow_up_keys(self, row: JobRecord) -> list[str]:
+    def follow_up_keys(self, row: JobRecord) -> list[str]:
+        """The three KEYS of a job that follows a document (lib_ends.lua)."""
         return [self._keys.job(row.account, row.id), self._keys.waiting(row.lane), self._keys.later(row.lane)]
 
-    def _follow_up_values(self, row: JobRecord) -> list[Arg]:
+    def follow_up_values(self, row: JobRecord) -> list[Arg]:
+        """Its ARGV."""
         delay_ms, life_ms = self._policy.follow_up_ms(row)
         fields = [part for pair in row.to_hash().items() for part in pair]
         head: list[Arg] = [row.id, row.lane, row.account, row.score, delay_ms, life_ms, int(row.is_tracking)]
         return [*head, len(fields) // 2, *fields]
+
+
+def _failure(exc: RedisError, what: str) -> LedgerError:
+    """What a failure of Redis is for an attempt: a pause of the service, or a job that cannot be written."""
+    return LedgerUnavailable(what) if is_server_state(exc) else LedgerRefused(what)
+
+
+def _left(final: Final) -> str:
+    return "stays" if final.leaves_a_document else ""
 
 
 def tally_values(tally: Tally) -> list[Arg]:
@@ -305,7 +357,7 @@ def tally_values(tally: Tally) -> list[Arg]:
     return [tally.member, tally.cents, tally.number, tally.failure, tally.document]
 
 
-def event_values(event: Event) -> list[Arg]:
-    """The five values of an event in the order that the scripts take them."""
-    fields = stream_fields(event)
+def event_values(event: Event, data: str | None = None) -> list[Arg]:
+    """The five values of an event in the order that the scripts take them; *data* as :meth:`Event.to_json` has it."""
+    fields = stream_fields(event, data)
     return [fields[name] for name in ("event", "type", "account", "job_id", "reference_code")]

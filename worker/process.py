@@ -21,14 +21,17 @@ from redis.exceptions import RedisError
 from jobs.errors import ServiceError
 from jobs.following import TRACK
 from worker.bootstrap import Services, services
+from worker.guard import log_unavailable, pause
 from worker.intake.reader import GROUP
 from worker.settings import Settings
+from worker.watchdog import Holds, Watchdog
 
 log = structlog.get_logger()
 
 DRAIN_S: Final = 30.0
 _HEARTBEAT_S: Final = 2.0
 HEARTBEAT_LIFE_MS: Final = 10_000
+_JOINED_S: Final = 5.0
 _BURST_LOOK_S: Final = 0.1
 _WAKE_RETRY_S: Final = 1.0
 
@@ -46,7 +49,8 @@ async def run_worker(settings: Settings, *, burst: bool = False) -> None:
     with _stopping_on_signals() as stopping:
         async with services(settings) as built:
             await _greet(built)
-            await run_tasks(built, stopping, burst=burst)
+            async with Watchdog() as watchdog:
+                await run_tasks(built, stopping, burst=burst, holds=watchdog.holds)
 
 
 @contextmanager
@@ -63,8 +67,15 @@ def _stopping_on_signals() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-async def run_tasks(built: Services, stopping: asyncio.Event, *, burst: bool = False) -> None:
-    """The tasks of a worker until *stopping*, then the drain. A task that dies of a defect ends the process, loudly."""
+async def run_tasks(
+    built: Services, stopping: asyncio.Event, *, burst: bool = False, holds: Holds | None = None
+) -> None:
+    """
+    The tasks of a worker until *stopping*, then the drain. Each guards itself (``guard.py``): none dies of a defect.
+
+    Args:
+        holds: How long the loop was held, for the heartbeat.
+    """
     built.taker.call_others = _caller(built)
     # A lane whose next job could not start yet has said when to look: the dispatcher has to hear of it.
     built.runner.on_end = built.dispatcher.kick
@@ -73,7 +84,8 @@ async def run_tasks(built: Services, stopping: asyncio.Event, *, burst: bool = F
         _named("dispatch", built.dispatcher.run(stopping)),
         _named("arq", built.arq.serve(stopping)),
         _named("sweep", built.sweep.run(stopping)),
-        _named("heartbeat", _heartbeat(built, stopping)),
+        _named("joined", built.joined.run(stopping)),
+        _named("heartbeat", _heartbeat(built, stopping, holds or Holds())),
     ]
     listener = _named("wake", _listen(built, stopping))
     watcher = _named("burst", until_idle(built, stopping)) if burst else None
@@ -85,6 +97,7 @@ async def run_tasks(built: Services, stopping: asyncio.Event, *, burst: bool = F
         stopping.set()
         built.draining.set()
         n_cancelled = await built.arq.drain(DRAIN_S)
+        await built.joined.rest(_JOINED_S)
         for extra in (listener, watcher, *tasks):
             if extra and not extra.done():
                 extra.cancel()
@@ -109,58 +122,70 @@ async def _publish_wake(built: Services) -> None:
     try:
         await built.redis.publish(built.keys.wake(), b"")
     except RedisError as exc:
-        log.debug("redis.unavailable", task="wake", error=type(exc).__name__)  # the others look by themselves
+        log_unavailable("wake", exc, level="debug")  # the others look by themselves
 
 
 async def _listen(built: Services, stopping: asyncio.Event) -> None:
     """Claim when another process has more than it can run."""
     # Not `while True`: redis-py sends through asyncio.wait_for, which can swallow a cancellation on Python 3.11.
+    guard = built.guards.of("listen")
     while not stopping.is_set():
-        try:
+        with guard.turn() as turn:
             async with built.redis.pubsub() as channel:
                 await channel.subscribe(built.keys.wake())
                 while not stopping.is_set():
                     message = await channel.get_message(ignore_subscribe_messages=True, timeout=_WAKE_RETRY_S)
                     if message and built.arq.room:
                         built.arq.wake()
-        except RedisError as exc:
-            log.debug("redis.unavailable", task="listen", error=type(exc).__name__)
-            await asyncio.sleep(_WAKE_RETRY_S)
+        await pause(stopping, turn.pause_s or 0.0)
 
 
-async def _heartbeat(built: Services, stopping: asyncio.Event) -> None:
-    """Say for ``status`` and the other tools that this worker lives."""
-    key = built.keys.worker(built.worker_id)
-    facts = {"pid": os.getpid(), "version": version("factus-worker"), "accounts": ",".join(built.accounts)}
+async def _heartbeat(built: Services, stopping: asyncio.Event, holds: Holds) -> None:
+    """Say for ``status`` and the other tools that this worker lives, and what has failed in it."""
+    guard = built.guards.of("heartbeat")
     while not stopping.is_set():
-        try:
-            seconds, micros = await built.redis.time()
-            now_ms = int(seconds) * 1000 + int(micros) // 1000
-            async with built.redis.pipeline(transaction=False) as pipe:
-                pipe.hset(
-                    key, mapping={**facts, "at": now_ms, "running": built.arq.n_running, "run": built.runner.n_run}
-                )
-                pipe.pexpire(key, HEARTBEAT_LIFE_MS)
-                pipe.zadd(built.keys.workers(), {built.worker_id: now_ms})
-                pipe.zremrangebyscore(built.keys.workers(), "-inf", now_ms - 10 * HEARTBEAT_LIFE_MS)
-                await pipe.execute()
-        except RedisError as exc:
-            log.debug("redis.unavailable", task="heartbeat", error=type(exc).__name__)
-        try:
-            await asyncio.wait_for(stopping.wait(), _HEARTBEAT_S)
-        except TimeoutError:
-            continue
+        with guard.turn():
+            await _beat(built, holds)
+        await pause(stopping, _HEARTBEAT_S)
+
+
+async def _beat(built: Services, holds: Holds) -> None:
+    seconds, micros = await built.redis.time()
+    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    key = built.keys.worker(built.worker_id)
+    facts: dict[str, str | int] = {
+        "pid": os.getpid(),
+        "version": version("factus-worker"),
+        "accounts": ",".join(built.accounts),
+        "at": now_ms,
+        "running": built.arq.n_running,
+        "run": built.runner.n_run,
+        # Failures by loop, `sweep=2,take=1`; and how often and how long the loop was held.
+        "failed": ",".join(f"{task}={n}" for task, n in sorted(built.guards.failed.items())),
+        "held": holds.n,
+        "held_ms": round(holds.longest_ms),
+        "held_busy_ms": round(holds.longest_busy_ms),
+    }
+    async with built.redis.pipeline(transaction=False) as pipe:
+        pipe.hset(key, mapping=dict(facts))
+        pipe.pexpire(key, HEARTBEAT_LIFE_MS)
+        pipe.zadd(built.keys.workers(), {built.worker_id: now_ms})
+        pipe.zremrangebyscore(built.keys.workers(), "-inf", now_ms - 10 * HEARTBEAT_LIFE_MS)
+        await pipe.execute()
 
 
 async def until_idle(built: Services, stopping: asyncio.Event) -> None:
     """Set *stopping* when nothing is left to do: nothing pushed, under way, or due within the longest backoff."""
+    guard = built.guards.of("burst")
     n_quiet = 0
     while n_quiet < 2 and not stopping.is_set():  # twice in a row: between two scripts a job may stand in neither place
         await asyncio.sleep(_BURST_LOOK_S)
-        try:
-            n_quiet = n_quiet + 1 if await _is_idle(built) else 0
-        except RedisError:
-            n_quiet = 0
+        is_idle = False
+        with guard.turn() as turn:
+            is_idle = await _is_idle(built)
+        n_quiet = n_quiet + 1 if is_idle else 0
+        if turn.pause_s is not None:
+            await pause(stopping, turn.pause_s)
     stopping.set()
 
 
@@ -171,14 +196,17 @@ async def _is_idle(built: Services) -> bool:
             return False
     if await built.redis.zcard(built.keys.arq_queue()) or built.arq.n_running:
         return False
+    if await built.redis.zcard(built.keys.ended_due()):
+        return False
     seconds, _ = await built.redis.time()
     horizon_ms = (int(seconds) + built.settings.backoff_max) * 1000
     due = await built.redis.zrangebyscore(built.keys.lanes_due(), "-inf", horizon_ms)
-    return all([await _only_watches(built, lane.decode()) for lane in due])
+    return all([await _only_watches(built, lane) for lane in due])
 
 
-async def _only_watches(built: Services, lane: str) -> bool:
+async def _only_watches(built: Services, raw: bytes) -> bool:
     """Whether nothing is left in a lane but watches over RADIAN events, which go on for months."""
+    lane = raw.decode(errors="replace")
     if await built.redis.zcard(built.keys.waiting(lane)):
         return False
     later = await built.redis.zrange(built.keys.later(lane), 0, -1)
@@ -225,8 +253,8 @@ async def _say_goodbye(built: Services, n_cancelled: int) -> None:
     try:
         await built.redis.delete(built.keys.worker(built.worker_id))
         await built.redis.zrem(built.keys.workers(), built.worker_id)
-    except RedisError:
-        log.debug("redis.unavailable", task="goodbye")
+    except RedisError as exc:
+        log_unavailable("goodbye", exc, level="debug")
     log.info("worker.stopped", worker_id=built.worker_id, n_run=built.runner.n_run, n_cancelled=n_cancelled)
 
 

@@ -8,14 +8,15 @@ that somebody should know of. It also looks whether consumers keep up with the r
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from worker.batches import Batches
+from worker.guard import Guard, pause
 from worker.keys import Keys
 from worker.lagging import GroupSeen, groups_of
 from worker.lanes import LaneBook
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 EVERY_S: Final = 15.0
 DEADLINES_EVERY_S: Final = 1.0
 _MOST_OVERDUE: Final = 100
+_STRANGER_PAUSE_MS: Final = 15_000
 LOST_AFTER_MS: Final = 2000
 _LEASE_MS: Final = 30_000
 
@@ -57,6 +59,7 @@ class Sweep:
         policy: LedgerPolicy,
         taker: Taker,
         batches: Batches,
+        guard: Guard,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
@@ -65,29 +68,31 @@ class Sweep:
         self._policy = policy
         self._taker = taker
         self._batches = batches
+        self._guard = guard
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sweep until *stopping*."""
         n_turns = 0
         while not stopping.is_set():
-            try:
+            with self._guard.turn() as turn:
                 if await self._scripts.run("lead", [self._keys.leader("sweep")], [self._taker.worker_id, _LEASE_MS]):
                     await self.tend()
                     if n_turns % round(EVERY_S / DEADLINES_EVERY_S) == 0:
-                        await self.sweep()
-                        await self.look_at_groups()
-            except RedisError as exc:
-                log.warning("redis.unavailable", task="sweep", error=type(exc).__name__)
+                        await self._part(self.sweep)
+                        await self._part(self.look_at_groups)
             n_turns += 1
-            try:
-                await asyncio.wait_for(stopping.wait(), DEADLINES_EVERY_S)
-            except TimeoutError:
-                continue
+            await pause(stopping, max(turn.pause_s or 0.0, DEADLINES_EVERY_S))
 
     async def tend(self) -> None:
         """One round: jobs whose time is up end, batches that are complete are closed."""
-        await self.end_overdue()
-        await self._batches.close_complete()
+        await self._part(self.end_overdue)
+        await self._part(self._batches.close_complete)
+
+    async def _part(self, part: Callable[[], Awaitable[object]]) -> None:
+        """One part of a round: a key that keeps it from its work keeps no other from its own."""
+        if not self._guard.rest_s(part.__name__):
+            with self._guard.member(part.__name__):
+                await part()
 
     async def end_overdue(self) -> int:
         """
@@ -99,16 +104,27 @@ class Sweep:
         seconds, micros = await self._redis.time()
         now_ms = int(seconds) * 1000 + int(micros) // 1000
         due = await self._redis.zrangebyscore(self._keys.deadlines(), "-inf", now_ms, 0, _MOST_OVERDUE)
-        return sum([await self._end(member.decode()) for member in due])
+        n_started = 0
+        for raw in due:
+            n_ended = None
+            with self._guard.member(raw):
+                n_ended = await self._end(raw.decode())
+            if n_ended is None:
+                # It failed, or is for a worker with other accounts: those behind it are reached all the same.
+                pause_ms = round(self._guard.rest_s(raw) * 1000) or _STRANGER_PAUSE_MS
+                await self._redis.zadd(self._keys.deadlines(), {raw: now_ms + pause_ms}, xx=True)
+            n_started += n_ended or 0
+        return n_started
 
-    async def _end(self, member: str) -> int:
+    async def _end(self, member: str) -> int | None:
+        """How many jobs were started; None for one of an account that is not configured here."""
         account, _, job_id = member.partition("/")
         lane = await command(self._redis, "HGET", self._keys.job(account, job_id), "lane")
         if lane is None:
             await self._redis.zrem(self._keys.deadlines(), member)
             return 0
         if not self._book.knows(lane.decode()):
-            return 0
+            return None
         keys, args = self._book.arguments(lane.decode())
         keys += [self._keys.job(account, job_id), self._keys.deadlines()]
         args += [*self._taker.arguments(), job_id, member]
@@ -118,14 +134,18 @@ class Sweep:
 
     async def sweep(self) -> Repairs:
         """Look at every lane that has work, and repair it."""
-        lanes = [name.decode() async for name in self._redis.sscan_iter(self._keys.lanes(), count=200)]
+        lanes = [name async for name in self._redis.sscan_iter(self._keys.lanes(), count=200)]
         total = Repairs()
-        for lane in lanes:
-            if not self._book.knows(lane):
+        for raw in lanes:
+            if self._guard.rest_s(raw):
                 continue
-            keys, args = self._book.arguments(lane)
-            again, freed, woken = await self._scripts.run("sweep", keys, [*args, LOST_AFTER_MS])
-            total = Repairs(total.n_requeued + again, total.n_freed + freed, total.n_woken + woken)
+            with self._guard.member(raw):
+                lane = raw.decode()
+                if not self._book.knows(lane):
+                    continue
+                keys, args = self._book.arguments(lane)
+                again, freed, woken = await self._scripts.run("sweep", keys, [*args, LOST_AFTER_MS])
+                total = Repairs(total.n_requeued + again, total.n_freed + freed, total.n_woken + woken)
         if total:
             log.warning("sweep.repaired", n_requeued=total.n_requeued, n_freed=total.n_freed, n_woken=total.n_woken)
         else:

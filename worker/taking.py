@@ -11,11 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import structlog
 from arq.constants import in_progress_key_prefix
+from arq.worker import RetryJob
 
 from jobs.standing import Standing
 from schemas.records import JobRecord
+from worker.guard import Guard
 from worker.lua import Arg
+
+log = structlog.get_logger()
 
 LEASE_MS: Final = 5000
 """How long a taken job is ours without renewal: what a killed worker's job waits for at most."""
@@ -30,6 +35,16 @@ class Taken:
     standing: Standing
 
 
+class SetAside(RetryJob):
+    """The run of a job ends without an end of its own: it comes back after a pause, and its record counts a defect."""
+
+    def __init__(self, taken: Taken, pause_s: float, n_defects: int) -> None:
+        super().__init__()
+        self.taken = taken
+        self.pause_s = pause_s
+        self.n_defects = n_defects
+
+
 @dataclass(slots=True)
 class Taker:
     """This process as the scripts know it. The arq worker says what room it has and runs what was taken."""
@@ -37,6 +52,8 @@ class Taker:
     worker_id: str
     room: Callable[[], int] = field(default=lambda: 0)
     run: Callable[[Sequence[Taken]], None] = field(default=lambda taken: None)
+    set_aside: Callable[[bytes, float], None] = field(default=lambda arq_id, pause_s: None)
+    """What cannot be read goes back into arq's queue, for later."""
     call_others: Callable[[], None] = field(default=lambda: None)
     """More was started than we could take: the other processes should look into arq's queue."""
 
@@ -44,21 +61,51 @@ class Taker:
         """The four ARGV that ``taker_of`` (lib_lanes.lua) reads."""
         return [self.worker_id, LEASE_MS, max(self.room() if room is None else room, 0), in_progress_key_prefix]
 
+    guard: Guard = field(default_factory=lambda: Guard("take"))
+
     def receive(self, n_started: int, rows: Sequence[Any]) -> None:
         """Run what a script started and handed over."""
         if rows:
-            self.run(read_taken(rows))
-        if n_started > len(rows):
+            self.run(self.read(rows))
+        if n_started > sum(1 for row in rows if row[0]):
             self.call_others()
 
+    def read(self, rows: Sequence[Any]) -> list[Taken]:
+        """
+        The jobs in rows that a script gave (``begin``, lib_lanes.lua). What cannot be read is logged, counted and set
+        aside for a pause that grows: for a worker of the version that wrote it, or until it is mended.
+        """
+        found: list[Taken] = []
+        for row in rows:
+            if not row[0]:
+                _, account, job_id, why = row
+                self.guard.fails(account + b"/" + job_id, why.decode())
+                continue
+            with self.guard.member(row[0]):
+                found.append(_read(row))
+                continue
+            self.set_aside(row[0], self.guard.rest_s(row[0]))
+        return found
 
-def read_taken(rows: Sequence[Any]) -> list[Taken]:
-    """The rows that ``begin`` (lib_lanes.lua) makes."""
-    found = []
-    for arq_id, flat, *told in rows:
-        record = JobRecord.from_hash(dict(zip(flat[::2], flat[1::2], strict=True)))
-        now, conflict, account, scope, hold_reason, lane_hold_reason = told
-        blocked = (int(now), int(conflict), int(account), int(scope))
-        standing = Standing(*blocked, hold_reason.decode(), lane_hold_reason.decode())
-        found.append(Taken(arq_id.decode(), record, standing))
-    return found
+
+def _read(row: Sequence[Any]) -> Taken:
+    """
+    One row that ``begin`` (lib_lanes.lua) made.
+
+    Raises:
+        ValueError: It cannot be read.
+    """
+    arq_id, flat, now, conflict, account, scope, hold_reason, lane_hold_reason = row
+    stored = dict(zip(flat[::2], flat[1::2], strict=True))
+    try:
+        record = JobRecord.from_hash(stored)
+    except ValueError:
+        record, damaged = JobRecord.from_damaged(stored)
+        log.error("record.damaged", account=record.account, job_id=record.id, variables=damaged)
+    blocked = (int(now), int(conflict), int(account), int(scope))
+    standing = Standing(*blocked, _word(hold_reason), _word(lane_hold_reason))
+    return Taken(arq_id.decode(), record, standing)
+
+
+def _word(stored: bytes) -> str:
+    return stored.decode(errors="replace")

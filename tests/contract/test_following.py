@@ -61,7 +61,7 @@ def hangs_at(end: str, reached: asyncio.Event):
 async def kill(built, task):
     """Nothing of the process goes on: no drain, and no word to Redis. Its lease has to end by itself."""
 
-    async def say_nothing(_arq_id):
+    async def say_nothing(*_):
         return
 
     built.arq._release = say_nothing

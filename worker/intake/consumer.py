@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -57,7 +56,7 @@ class Intake:
         taker: Taker,
         peers: Peers,
         bounds: IntakePolicy,
-        failed: Counter[str],
+        guard: Guard,
     ) -> None:
         self._scripts = scripts
         self._keys = keys
@@ -67,7 +66,7 @@ class Intake:
         self._owners = {keys.jobs(): ""} | {
             keys.jobs(name): name for name, account in accounts.items() if account.own_streams
         }
-        self._guard = Guard("intake", failed)
+        self._guard = guard
         self._reader = EntryReader(blocking, self._owners, self._worker_id, bounds)
         self._watch = StreamWatch(scripts, keys, list(self._owners), bounds)
         items = IntakeItems(keys, desk, accounts, bounds.letter_bytes)

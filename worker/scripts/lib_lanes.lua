@@ -1,3 +1,4 @@
+-- include: lib_types
 -- Choosing and starting the next jobs of one lane. Included by every script that may free a place in a lane, so that
 -- the next job starts in the same step, without a poll in between.
 --
@@ -5,26 +6,20 @@
 
 local BAND = 1000000000000000 -- one priority's share of the scores (schemas/records.py)
 
-local function now_ms()
-  local t = redis.call('TIME')
-  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-end
-
-local function text(ms)
-  return string.format('%.0f', ms)
-end
+local UNREADABLE_MS = 60000 -- how often what cannot be read is looked at again
+local MOST_UNREADABLE = 50 -- in one look at a lane
 
 -- When the account's allowance has a free place: `now` or earlier means at once. The grants are a ring of the newest
 -- sends; the oldest of the last `limit` must have left the window.
 local function permit_at(grants, limit, window_ms)
   local oldest = redis.call('LINDEX', grants, limit - 1)
   if not oldest then return 0 end
-  return tonumber(oldest) + window_ms
+  return number(oldest) + window_ms
 end
 
 local function window_of(account, window_ms)
   -- 429s widen the margin: Factus counts at arrival, we count at sending.
-  return window_ms + tonumber(redis.call('HGET', account, 'margin_ms') or 0)
+  return window_ms + number(redis.call('HGET', account, 'margin_ms'))
 end
 
 -- The id that starts next, of rank `lowest` or better (0 high, 1 normal, 2 low). Every tenth start skips the best
@@ -33,7 +28,7 @@ local function pick(lane, lowest)
   local head, score = unpack(redis.call('ZRANGE', lane.waiting, 0, 0, 'WITHSCORES'))
   if not head or tonumber(score) < 0 then return head end
   if tonumber(score) >= (lowest + 1) * BAND then return nil end
-  local turn = tonumber(redis.call('HGET', lane.hash, 'starts') or 0) + 1
+  local turn = number(redis.call('HGET', lane.hash, 'starts')) + 1
   if turn % 10 ~= 0 then return head end
   local heads = {}
   for rank = 0, lowest do
@@ -59,40 +54,52 @@ local function taker_of(argv, at)
   }
 end
 
+-- A job that cannot be taken: worker/taking.py logs it, by this row without an arq id.
+local function tell_unreadable(taker, account, id, why)
+  taker.n_unreadable = (taker.n_unreadable or 0) + 1
+  taker.taken[#taker.taken + 1] = { '', account, id, why }
+end
+
 -- Take a job up: the fence rises, so that whoever held it before can write nothing more. The reply is what
 -- worker/taking.py reads: arq id, record, server ms, and how the account stands (ms each, '0': not so): the lane's
 -- conflict since, the account blocked since, the scope blocked since; the reason of the account's last hold, and of the
 -- lane's if it lasts. The scope is a family's issuing, or the job's type in the lane of the calls (jobs/outcomes.py,
 -- Block.scope).
 local function begin(taker, arq_id, job, account, lane_hash, scope, now)
-  redis.call('HINCRBY', job, 'fence', 1)
+  bump(job, 'fence', 1, text(now)) -- no earlier holder can have that one
   redis.call('HSET', job, 'worker', taker.worker)
   if scope == 'calls' then scope = redis.call('HGET', job, 'type') or '' end
   local blocked = redis.call('HMGET', account, 'blocked:*', 'blocked:' .. scope, 'hold_reason')
   local lane = redis.call('HMGET', lane_hash, 'conflict_since', 'hold_until', 'hold_reason')
   taker.room = taker.room - 1
   taker.taken[#taker.taken + 1] = {
-    arq_id, redis.call('HGETALL', job), text(now), lane[1] or '0',
-    blocked[1] or '0', blocked[2] or '0', blocked[3] or '', tonumber(lane[2] or 0) > now and lane[3] or '',
+    arq_id, redis.call('HGETALL', job), text(now), text(number(lane[1])),
+    text(number(blocked[1])), text(number(blocked[2])), blocked[3] or '', number(lane[2]) > now and lane[3] or '',
   }
 end
 
 local function enqueue(lane, id, epoch, now)
   local arq_id = lane.arq_prefix .. id .. ':' .. epoch
   redis.call('SET', lane.arq_job_prefix .. arq_id, string.format(
-    '{"t":null,"f":"run_job","a":["%s","%s",%d,"%s"],"k":{},"et":%s}', lane.account_name, id, epoch, lane.name, text(now)))
+    '{"t":null,"f":"run_job","a":["%s","%s",%s,"%s"],"k":{},"et":%s}', lane.account_name, id, epoch, lane.name, text(now)))
   redis.call('ZADD', lane.queue, text(now), arq_id)
   return arq_id
 end
 
+-- False for what has no record: it is taken out of its lane, and told.
 local function start(lane, taker, id, now)
   redis.call('ZREM', lane.waiting, id)
-  redis.call('ZADD', lane.flight, text(now), id)
-  redis.call('HINCRBY', lane.hash, 'starts', 1)
-  -- How many documents have gone since the account's last call.
-  if lane.behind == '' then redis.call('HINCRBY', lane.siblings .. 'calls', 'passed', 1) else redis.call('HDEL', lane.hash, 'passed') end
   local job = lane.job_prefix .. id
-  local epoch = redis.call('HINCRBY', job, 'epoch', 1)
+  local record = fields_of(job, 'v')
+  if not (record and record[1]) then
+    tell_unreadable(taker, lane.account_name, id, record and 'no record' or 'the key of its record holds no hash')
+    return false
+  end
+  redis.call('ZADD', lane.flight, text(now), id)
+  bump(lane.hash, 'starts', 1, '1')
+  -- How many documents have gone since the account's last call.
+  if lane.behind == '' then bump(lane.siblings .. 'calls', 'passed', 1, '1') else redis.call('HDEL', lane.hash, 'passed') end
+  local epoch = text(bump(job, 'epoch', 1, text(now)))
   redis.call('HSET', job, 'state', 'inflight', 'next_at', '0')
   local arq_id = enqueue(lane, id, epoch, now)
   if taker.room > 0 then
@@ -100,21 +107,25 @@ local function start(lane, taker, id, now)
     redis.call('ZADD', lane.queue, text(now + taker.lease_ms), arq_id)
     begin(taker, arq_id, job, lane.account, lane.hash, string.sub(lane.name, #lane.account_name + 2), now)
   end
+  return true
 end
 
 -- Where a job that comes back stands. One that Factus holds, or may hold, bars every other of its family (409), whatever
 -- their priority: it goes before all of them until it is settled.
+-- nil for what is no record, or names no place.
 local function place(lane, id)
-  local held = redis.call('HMGET', lane.job_prefix .. id, 'score', 'sent', 'pending_since')
-  local is_settled = (held[2] or '') == '' and tonumber(held[3] or 0) == 0
-  return is_settled and held[1] or held[1] and '-1'
+  local held = fields_of(lane.job_prefix .. id, 'score', 'sent', 'pending_since') or {}
+  local is_settled = (held[2] or '') == '' and number(held[3]) == 0
+  if not held[1] then return nil end
+  if not is_settled then return '-1' end
+  return string.find(held[1], '^%-?%d+$') and held[1] or '0'
 end
 
 local function release_due(lane, now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane.later, '-inf', text(now), 'LIMIT', 0, 100)) do
     redis.call('ZREM', lane.later, id)
-    local score = place(lane, id)
-    if score then redis.call('ZADD', lane.waiting, score, id) end
+    -- What has no record goes to the front: it is told when its turn comes, and keeps nobody from theirs.
+    redis.call('ZADD', lane.waiting, place(lane, id) or '-1', id)
   end
 end
 
@@ -127,7 +138,7 @@ end
 local PROBE_MS = 90000 -- longer than an attempt with all its timeouts
 local function probe_at(lane, now)
   if not redis.call('HGET', lane.account, 'outage') then return nil end
-  local underway = tonumber(redis.call('HGET', lane.account, 'probe_until') or 0)
+  local underway = number(redis.call('HGET', lane.account, 'probe_until'))
   return underway > now and underway or 0
 end
 
@@ -149,8 +160,10 @@ local function documents_waiting(lane, now)
   local n = 0
   for family in string.gmatch(lane.behind, '[^,]+') do
     local other = lane.siblings .. family
-    if tonumber(redis.call('HGET', other, 'hold_until') or 0) <= now then
-      n = n + redis.call('ZCARD', other .. ':waiting')
+    local held = fields_of(other, 'hold_until')
+    if held and number(held[1]) <= now then
+      local n_waiting = redis.pcall('ZCARD', other .. ':waiting')
+      n = n + (type(n_waiting) == 'number' and n_waiting or 0)
     end
   end
   return n
@@ -161,7 +174,7 @@ local function has_room_beside(lane, n, now)
   local spare = lane.limit - n - redis.call('ZCARD', lane.flight)
   if spare <= 0 then return false end
   local used_at = redis.call('LINDEX', lane.grants, spare - 1)
-  return not used_at or tonumber(used_at) + window_of(lane.account, lane.window_ms) <= now
+  return not used_at or number(used_at) + window_of(lane.account, lane.window_ms) <= now
 end
 
 -- Calls stand behind issuing: they share its allowance, and a document that waits for a download is a sale that waits.
@@ -177,7 +190,7 @@ local function lowest_rank(lane, now)
     return has_room_beside(lane, math.floor(lane.limit / RESERVED), now) and 2 or 1
   end
   if has_room_beside(lane, n_documents, now) then return 1 end
-  return tonumber(redis.call('HGET', lane.hash, 'passed') or 0) >= PATIENCE and 1 or 0
+  return number(redis.call('HGET', lane.hash, 'passed')) >= PATIENCE and 1 or 0
 end
 
 -- Put an accepted job into its lane, to begin at `begins` (now or earlier: at once). e: id, job, lane, account, waiting,
@@ -220,7 +233,7 @@ local function dispatch(lane, taker, now)
     end
     local held = redis.call('HGET', lane.hash, 'hold_until')
     local account_held = redis.call('HGET', lane.account, 'hold_until')
-    local until_ms = math.max(tonumber(held or 0), tonumber(account_held or 0))
+    local until_ms = math.max(number(held), number(account_held))
     if until_ms > now then
       look_again(lane, until_ms)
       return started
@@ -251,9 +264,13 @@ local function dispatch(lane, taker, now)
       look_again(lane, probe)
       return started
     end
-    start(lane, taker, id, now)
-    started = started + 1
-    if probe then
+    local has_started = start(lane, taker, id, now)
+    if has_started then started = started + 1 end
+    if not has_started and taker.n_unreadable >= MOST_UNREADABLE then
+      look_again(lane, now + 1)
+      return started
+    end
+    if probe and has_started then
       redis.call('HSET', lane.account, 'probe_until', text(now + PROBE_MS))
       look_again(lane, now + PROBE_MS)
       return started
@@ -272,4 +289,10 @@ local function lane_of(keys, k, argv, a)
     window_ms = tonumber(argv[a + 7]), behind = argv[a + 8],
     siblings = string.sub(keys[k + 2], 1, #keys[k + 2] - #argv[a]) .. argv[a + 1] .. '/',
   }
+end
+
+-- The error when a key of a lane holds another type than it has to (see misfit).
+local function lane_misfit(lane)
+  return misfit(lane.due, 'zset', lane.lanes, 'set', lane.hash, 'hash', lane.waiting, 'zset', lane.later, 'zset',
+    lane.flight, 'zset', lane.account, 'hash', lane.grants, 'list', lane.queue, 'zset', lane.siblings .. 'calls', 'hash')
 end

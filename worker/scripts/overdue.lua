@@ -4,6 +4,8 @@
 -- KEYS: 1-9 the lane, 10 job, 11 deadlines. ARGV: 1-9 the lane, 10-13 the taker, 14 job id, 15 member of the deadlines.
 -- Reply: {number of jobs started, jobs taken (see begin)...}
 local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 10)
+local wrong = misfit(KEYS[10], 'hash', KEYS[11], 'zset') or lane_misfit(lane)
+if wrong then return wrong end
 local id, member, now = ARGV[14], ARGV[15], now_ms()
 local held = redis.call('HMGET', KEYS[10], 'state', 'attempts', 'deadline_at', 'v')
 local state = held[1] or 'waiting' -- a record's defaults are not stored
@@ -11,8 +13,8 @@ if not held[4] or state == 'final' or state == 'joined' then
   redis.call('ZREM', KEYS[11], member)
   return {0}
 end
-local deadline_at = tonumber(held[3] or 0)
-if tonumber(held[2] or 0) > 0 and now < deadline_at then
+local deadline_at = number(held[3])
+if number(held[2]) > 0 and now < deadline_at then
   redis.call('ZADD', KEYS[11], text(deadline_at), member) -- begun: it no longer expires
   return {0}
 end

@@ -4,23 +4,25 @@
 -- KEYS: 1 grants, 2 account, 3 job (absent for look-ups and tokens).
 -- ARGV: 1 limit, 2 window ms, 3 fence of the job, 4 latest ms at which the job may be sent (0: any).
 -- Reply: {'granted', ms, used} | {'wait', ms until a place is free} | {'late'} | {'lost'}
+local wrong = misfit(KEYS[1], 'list', KEYS[2], 'hash', KEYS[3] or false, 'hash')
+if wrong then return wrong end
 local now = now_ms()
 if KEYS[3] then
   local held = redis.call('HMGET', KEYS[3], 'state', 'fence')
   if held[1] ~= 'inflight' or held[2] ~= ARGV[3] then return {'lost'} end
-  local latest = tonumber(ARGV[4])
+  local latest = number(ARGV[4])
   if latest > 0 and now >= latest then return {'late'} end
 end
-local hold = tonumber(redis.call('HGET', KEYS[2], 'hold_until') or 0)
+local hold = number(redis.call('HGET', KEYS[2], 'hold_until'))
 if hold > now then return {'wait', text(hold - now)} end
-local window_ms = window_of(KEYS[2], tonumber(ARGV[2]))
-local free_at = permit_at(KEYS[1], tonumber(ARGV[1]), window_ms)
+local limit, window_ms = tonumber(ARGV[1]), window_of(KEYS[2], tonumber(ARGV[2]))
+local free_at = permit_at(KEYS[1], limit, window_ms)
 if free_at > now then return {'wait', text(free_at - now)} end
 redis.call('LPUSH', KEYS[1], text(now))
-redis.call('LTRIM', KEYS[1], 0, tonumber(ARGV[1]) - 1)
+redis.call('LTRIM', KEYS[1], 0, limit - 1)
 redis.call('PEXPIRE', KEYS[1], text(window_ms))
 if KEYS[3] then
   redis.call('HSET', KEYS[3], 'sent', 'sending', 'sending_at', text(now))
-  redis.call('HINCRBY', KEYS[3], 'attempts', 1)
+  bump(KEYS[3], 'attempts', 1, '1')
 end
 return {'granted', text(now), redis.call('LLEN', KEYS[1])}

@@ -1,13 +1,14 @@
+-- include: lib_types
 -- The leases of the jobs that a worker is running.
 -- KEYS: 1 arq's queue. ARGV: 1 worker id, 2 lease ms, 3 prefix of the in-progress marks, then ids.
 -- Reply: the ids whose lease is no longer ours.
-local t = redis.call('TIME')
-local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-local ends = string.format('%.0f', now + tonumber(ARGV[2]))
+local wrong = misfit(KEYS[1], 'zset')
+if wrong then return wrong end
+local ends = text(now_ms() + tonumber(ARGV[2]))
 local lost = {}
 for i = 4, #ARGV do
   local mark = ARGV[3] .. ARGV[i]
-  if redis.call('GET', mark) == ARGV[1] then
+  if redis.pcall('GET', mark) == ARGV[1] then
     redis.call('PEXPIRE', mark, ARGV[2])
     redis.call('ZADD', KEYS[1], 'XX', ends, ARGV[i])
   else

@@ -4,10 +4,13 @@
 -- KEYS, ARGV: the lane, ARGV 10: ms after which a dispatched job without arq's entry counts as lost.
 -- Reply: {jobs enqueued again, places freed, lanes woken}
 local lane = lane_of(KEYS, 1, ARGV, 1)
+local wrong = lane_misfit(lane)
+if wrong then return wrong end
 local now = now_ms()
 local again, freed, woken = 0, 0, 0
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane.flight, '-inf', text(now - tonumber(ARGV[10])))) do
-  local held = redis.call('HMGET', lane.job_prefix .. id, 'state', 'epoch')
+  -- What is no record holds no place.
+  local held = fields_of(lane.job_prefix .. id, 'state', 'epoch') or {}
   if held[1] ~= 'inflight' then
     redis.call('ZREM', lane.flight, id)
     if held[1] == 'waiting' and not redis.call('ZSCORE', lane.later, id) then
@@ -15,10 +18,15 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane.flight, '-inf', text(now - 
     end
     freed = freed + 1
   else
-    local arq_id = lane.arq_prefix .. id .. ':' .. held[2]
+    local epoch = held[2] or '0'
+    local arq_id = lane.arq_prefix .. id .. ':' .. epoch
     local is_queued = redis.call('ZSCORE', lane.queue, arq_id)
     if not is_queued or redis.call('EXISTS', lane.arq_job_prefix .. arq_id) == 0 then
-      enqueue(lane, id, held[2], now)
+      if not string.find(epoch, '^%d+$') then
+        epoch = text(now) -- as `start` has it: a dispatch of its own
+        redis.call('HSET', lane.job_prefix .. id, 'epoch', epoch)
+      end
+      enqueue(lane, id, epoch, now)
       again = again + 1
     end
   end

@@ -4,7 +4,9 @@
 -- is under way elsewhere.
 -- KEYS: 1 arq's queue. ARGV: 1-4 the taker, 5 prefix of the arq ids, 6 of arq's jobs, 7 of job records (before the
 --   account), 8 of accounts, 9 of lanes.
--- Reply: jobs taken (see begin)...
+-- Reply: jobs taken (see begin), and those that cannot be...
+local wrong = misfit(KEYS[1], 'zset')
+if wrong then return wrong end
 local taker = taker_of(ARGV, 1)
 local now = now_ms()
 local function forget(arq_id)
@@ -15,12 +17,16 @@ end
 for _, arq_id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'LIMIT', 0, taker.room)) do
   local account, id, epoch = string.match(string.sub(arq_id, #ARGV[5] + 1), '^([^:]+):(.+):(%d+)$')
   local job = ARGV[7] .. (account or '') .. ':' .. (id or '')
-  local held = redis.call('HMGET', job, 'state', 'epoch', 'lane')
+  local held = fields_of(job, 'state', 'epoch', 'lane') or {}
+  local lane = held[3] or ''
   if held[1] ~= 'inflight' or held[2] ~= epoch then
     forget(arq_id) -- not the current dispatch: nothing is left to do
+  elseif misfit(ARGV[8] .. account, 'hash', ARGV[9] .. lane, 'hash', taker.mark_prefix .. arq_id, 'string') then
+    redis.call('ZADD', KEYS[1], text(now + UNREADABLE_MS), arq_id)
+    tell_unreadable(taker, account, id, 'the keys of its account or lane')
   elseif redis.call('SET', taker.mark_prefix .. arq_id, taker.worker, 'NX', 'PX', taker.lease_ms) then
     redis.call('ZADD', KEYS[1], text(now + taker.lease_ms), arq_id)
-    begin(taker, arq_id, job, ARGV[8] .. account, ARGV[9] .. held[3], string.sub(held[3], #account + 2), now)
+    begin(taker, arq_id, job, ARGV[8] .. account, ARGV[9] .. lane, string.sub(lane, #account + 2), now)
   else
     -- The mark outlives its score by a moment (a script sees keys expire at the instant it began): look again when it
     -- ends, and not a whole lease later.

@@ -1,13 +1,15 @@
--- include: lib_lanes
+-- include: lib_types
 -- The shared access token, or the right to fetch a new one.
 -- KEYS: 1 token, 2 lock. ARGV: 1 worker id, 2 lock ms, 3 generation known to be refused (0: none), 4 least life ms,
 --   5 life ms below which it is renewed early; of a token that lives shortly, a tenth and a fifth of its whole life.
 -- Reply: {'token', access, generation, life ms, whole life ms} | {'lead', generation} | {'wait', ms}
+local wrong = misfit(KEYS[1], 'hash', KEYS[2], 'string')
+if wrong then return wrong end
 local now = now_ms()
 local held = redis.call('HMGET', KEYS[1], 'access', 'generation', 'expires_at', 'life_ms')
-local generation = held[2] or '0'
-local life_ms = tonumber(held[3] or 0) - now
-local whole_ms = tonumber(held[4] or 0)
+local generation = text(number(held[2]))
+local life_ms = number(held[3]) - now
+local whole_ms = number(held[4])
 local least_ms, early_ms = math.min(tonumber(ARGV[4]), whole_ms / 10), math.min(tonumber(ARGV[5]), whole_ms / 5)
 local is_good = held[1] and generation ~= ARGV[3] and life_ms > least_ms
 local token = is_good and {'token', held[1], generation, text(life_ms), text(whole_ms)}
