@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import structlog
 from redis import exceptions
@@ -102,15 +102,13 @@ def shown(name: str | bytes) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
-def log_unavailable(task: str, exc: BaseException, *, level: str = "warning") -> None:
+def log_unavailable(task: str, exc: BaseException, *, level: Literal["warning", "debug"] = "warning") -> None:
     """The one form of ``redis.unavailable``: Redis's first word in ``detail``, where it gave one."""
-    facts = {"detail": redis_word(exc), "key": redis_key(exc)}
-    getattr(log, level)(
-        "redis.unavailable",
-        task=task,
-        error=type(exc).__name__,
-        **{name: value for name, value in facts.items() if value},
-    )
+    facts = {"task": task, **_facts(exc)}
+    if level == "debug":
+        log.debug("redis.unavailable", **facts)
+    else:
+        log.warning("redis.unavailable", **facts)
 
 
 @dataclass(slots=True)
@@ -247,7 +245,7 @@ def growing_s(n_failures: int, longest_s: float) -> float:
     return min(_FIRST_REST_S * 2.0 ** min(n_failures, 16), longest_s)
 
 
-def _facts(exc: Exception) -> dict[str, str]:
+def _facts(exc: BaseException) -> dict[str, str]:
     facts = {"error": type(exc).__name__, "detail": redis_word(exc), "key": redis_key(exc)}
     return {name: value for name, value in facts.items() if value}
 

@@ -436,7 +436,7 @@ class TestLetters:
             await built.intake._watch.look()
         raws = [letter[b"raw"] for letter in await letters_of(built)]
         assert raws == [f"no json {n}".encode() for n in range(4, 9)]
-        gone = sum(entry["n_trimmed"] for entry in logs if entry["event"] == "dead_letters.trimmed")
+        gone = sum(entry["n_trimmed"] for entry in logs if entry["event"] == "letters.trimmed")
         facts = await redis.hgetall(built.keys.intake_facts())
         assert int(facts[b"letters_gone"]) >= gone
         assert int(facts[b"letters_gone"]) == 4

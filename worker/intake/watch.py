@@ -64,4 +64,4 @@ class StreamWatch:
         args: list[Arg] = [self.policy.letters, self.policy.letters_bytes]
         n_gone = await self.scripts.run("trim_letters", [self.keys.dead(), self.keys.intake_facts()], args)
         if n_gone:
-            log.error("dead_letters.trimmed", n_trimmed=int(n_gone))
+            log.error("letters.trimmed", n_trimmed=int(n_gone))

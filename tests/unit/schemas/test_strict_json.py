@@ -6,7 +6,17 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.strict_json import MAX_DEPTH, JsonRefused, canonical, dump, parse
+from schemas.strict_json import (
+    MAX_DEPTH,
+    MAX_MARKS,
+    BoundExceeded,
+    JsonRefused,
+    canonical,
+    dump,
+    is_longer_than,
+    parse,
+    top_level,
+)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +130,76 @@ def test_other_meaning_is_another_text(one: str, other: str) -> None:
 
 def test_canonical_of_a_huge_exponent_stays_short() -> None:
     assert len(canonical(parse("[1e399]"))) < 20
+
+
+BEYOND = {
+    "too much in a list": b"[" + b"1," * MAX_MARKS + b"1]",
+    "empty lists side by side": b"[" + b"[]," * (MAX_MARKS // 3) + b"[]]",
+    "too deep": b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
+    "deep again and again": b"[" + b",".join([b"[" * MAX_DEPTH + b"]" * MAX_DEPTH] * 20) + b"]",
+    "digits": b"[" + b"1" * 101 + b"]",
+    "decimals": b"[0." + b"1" * 101 + b"]",
+    "exponent": b"[1e401]",
+    "exponent of exponents": b"[1E+999999999999999999999]",
+    "tiny": b"[1e-999999999999999999999]",
+    "key twice": b'{"a":1,"a":2}',
+    "lone surrogate": b'["\\ud800"]',
+    "lone surrogate in a key": b'{"\\udfff":1}',
+}
+
+
+@pytest.mark.parametrize("raw", BEYOND.values(), ids=BEYOND)
+def test_what_goes_beyond_a_bound_is_told_from_what_is_no_json(raw: bytes) -> None:
+    with pytest.raises(BoundExceeded):
+        parse(raw)
+
+
+WITHIN = {
+    "brackets in texts": b'["' + b"[{,]}" * MAX_MARKS + b'"]',
+    "escaped quotes before brackets": b'["' + b'\\"[' * 5000 + b'"]',
+    "as deep as may be": b"[" * MAX_DEPTH + b"]" * MAX_DEPTH,
+    "many values": b"[" + b"1," * (MAX_MARKS - 10) + b"1]",
+    "a pair of surrogates": b'["\\ud83d\\ude00"]',
+}
+
+
+@pytest.mark.parametrize("raw", WITHIN.values(), ids=WITHIN)
+def test_what_is_within_the_bounds_is_read(raw: bytes) -> None:
+    parse(raw)
+
+
+NO_JSON = [b'"' * 300_000, b'"\\' * 200_000, b'"' + b'\\"' * 200_000, b"{" * 40 + b'"' * 300_000, b',"' * 90_000]
+
+
+@pytest.mark.parametrize("raw", NO_JSON, ids=range(len(NO_JSON)))
+def test_no_quotes_make_the_search_go_back_over_what_it_has_read(raw: bytes) -> None:
+    """Quadratic, each of these took minutes; the run's own time-out is the measure."""
+    with pytest.raises(JsonRefused):
+        parse(raw)
+    top_level(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (b'{"id":"a","payload":{"id":"b","x":[1,{"id":"c"}]},"batch_size":12}', {"id": "a", "batch_size": 12}),
+        (b'{"id":"a","batch":"L"', {"id": "a"}),
+        (b'{"id":"a","id":"b","batch":"L"}', {"batch": "L"}),
+        (b'{"id":"\\ud800","batch":"L","n":1.5,"t":true,"z":null,"l":"' + b"x" * 2000 + b'"}', {"batch": "L"}),
+        (b"[1,2]", {}),
+        (b'}}}{"id":"a"}', {}),
+        (b"", {}),
+        (b"\xff", {}),
+    ],
+)
+def test_of_a_refused_document_its_short_values_at_the_top_are_read(raw: bytes, found: dict[str, object]) -> None:
+    assert top_level(raw) == found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{}, {"a": 1}, {"a": "x" * 5000}, {f"k{n}": n for n in range(2000)}, {"a": [[]] * 3000}, {"ñ": ["é"] * 700}],
+)
+def test_nothing_is_called_longer_than_it_is(value: dict[str, object]) -> None:
+    assert not is_longer_than(value, 4096) or len(dump(value).encode()) > 4096
+    assert is_longer_than(value, 100) or len(dump(value).encode()) < 1000
