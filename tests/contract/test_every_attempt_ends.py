@@ -169,7 +169,7 @@ async def test_what_redis_cannot_take_just_now_is_no_defect_of_the_job(redis, na
     """Out of memory: the job stays open, and ends when there is room again."""
     factus = FakeFactus()
     built = services_on(redis, namespace, gateway=factus)
-    run, failures = built.ledger._scripts.run, iter(range(8))
+    run, failures = built.ledger._scripts.run, iter(range(2))
 
     async def full(name, keys, args):
         if name == "finish" and next(failures, None) is not None:

@@ -10,8 +10,10 @@ import pytest
 
 from jobs import seen as s
 from schemas.factus import Remark
+from tests.contract.test_following import kill
 from tests.fakes import FakeFactus
-from tests.rig import running, services_on
+from tests.rig import Rig, running, services_on
+from worker.process import run_tasks
 
 N = 120
 
@@ -79,10 +81,12 @@ async def test_a_kill_between_two_slices_loses_and_doubles_nothing(redis, namesp
 
     monkeypatch.setattr(dying.joined, "_slice", dies)
     monkeypatch.setattr("worker.process._JOINED_S", 0.0)
-    async with running(dying) as rig:
-        await push_joined(rig, factus)
-        factus.gate.set()
-        await died.wait()
+    stopping = asyncio.Event()
+    rig = Rig(dying, stopping, asyncio.create_task(run_tasks(dying, stopping)))
+    await push_joined(rig, factus)
+    factus.gate.set()
+    await died.wait()
+    await kill(dying, rig.task)
     async with running(services_on(redis, namespace, gateway=factus)) as heir:
         await redis.zadd(heir.services.keys.ended_due(), {"acme/owner": 1}, xx=True)  # its lease is over
         events = await heir.events(N + 1, timeout_s=20)
