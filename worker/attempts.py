@@ -331,20 +331,24 @@ def _context(job: JobRecord) -> dict[str, Any]:
 
 def dead_letter(job: JobRecord, final: Final, event: Event) -> dict[str, Arg]:
     """A failed or refused job as a person needs it: why, and an envelope that can be pushed again."""
-    payload = strict_json.parse(job.payload) if job.payload else {}
+    payload = _object(job.payload)
     type_ = job.type
     if job.parent:
         # What could not be archived by itself can be asked for by anybody.
         have = {row["kind"] for row in final.archived}
-        kinds = [kind for kind in payload["kinds"] if kind not in have]
-        type_, payload = f"{job.family}.download", {"number": payload["number"], "kinds": kinds or payload["kinds"]}
+        asked = payload.get("kinds", [])
+        kinds = [kind for kind in asked if kind not in have]
+        type_, payload = (
+            f"{job.family}.download",
+            {"number": payload.get("number", job.number), "kinds": kinds or asked},
+        )
     envelope = {
         "id": job.id.replace("~", "."),
         "type": type_,
         "account": job.account,
         "payload": payload,
-        "options": strict_json.parse(job.options),
-        "metadata": strict_json.parse(job.metadata),
+        "options": _object(job.options),
+        "metadata": _object(job.metadata),
         **({"batch": job.batch} if job.batch else {}),
     }
     return {
@@ -356,6 +360,15 @@ def dead_letter(job: JobRecord, final: Final, event: Event) -> dict[str, Arg]:
         "account": job.account,
         "job_id": job.id,
     }
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A stored JSON object; an empty one where the record is damaged: the letter is written all the same."""
+    try:
+        found = strict_json.parse(text) if text else {}
+    except strict_json.JsonRefused:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _has_worked(job: JobRecord, ending: Final | Again) -> bool:

@@ -46,14 +46,16 @@ async def rig(redis, namespace, factus):
 @pytest.mark.parametrize("storm", [s.NotSent("sin conexión"), s.Unknown("500")], ids=["not_sent", "unknown"])
 async def test_a_backlog_burns_one_probe_per_pause_and_resumes_by_itself(rig, factus, storm):
     factus.storm = storm
+    began = time.monotonic()  # before the first push: on a busy machine the first probes go out while others are pushed
     for n in range(30):
         await rig.push_bill(f"R{n}")
-    began = time.monotonic()
     probe = "create" if isinstance(storm, s.NotSent) else "find"
     await factus.called(probe, 5)
-    # Pauses of 0.1, 0.2, 0.4 and 0.4 s, of which at least half is taken, whatever the machine's pace.
-    assert time.monotonic() - began >= 0.5
-    assert factus.calls["create"] + factus.calls["find"] <= 6, "one probe, and none of the other 29"
+    # Pauses of 0.1, 0.2, 0.4, 0.4 ... s, of which at least half is taken, whatever the machine's pace.
+    n_calls = factus.calls["create"] + factus.calls["find"]
+    n_pauses = n_calls - (2 if isinstance(storm, s.Unknown) else 1)  # the first answer is looked up at once
+    least_s = 0.05 + 0.1 + 0.2 * (n_pauses - 2)
+    assert time.monotonic() - began >= least_s, "one probe a pause, and none of the other 29"
     factus.storm = None
     events = await rig.events(30, timeout_s=10)
     assert {event["type"] for event in events} == {"invoice.validated"}

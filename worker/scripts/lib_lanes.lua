@@ -6,7 +6,6 @@
 
 local BAND = 1000000000000000 -- one priority's share of the scores (schemas/records.py)
 
-local UNREADABLE_MS = 60000 -- how often what cannot be read is looked at again
 local MOST_UNREADABLE = 50 -- in one look at a lane
 
 -- When the account's allowance has a free place: `now` or earlier means at once. The grants are a ring of the newest
@@ -69,8 +68,9 @@ local function begin(taker, arq_id, job, account, lane_hash, scope, now)
   bump(job, 'fence', 1, text(now)) -- no earlier holder can have that one
   redis.call('HSET', job, 'worker', taker.worker)
   if scope == 'calls' then scope = redis.call('HGET', job, 'type') or '' end
-  local blocked = redis.call('HMGET', account, 'blocked:*', 'blocked:' .. scope, 'hold_reason')
-  local lane = redis.call('HMGET', lane_hash, 'conflict_since', 'hold_until', 'hold_reason')
+  -- A job that is under way ends also where the keys of its account or lane hold what they must not.
+  local blocked = fields_of(account, 'blocked:*', 'blocked:' .. scope, 'hold_reason') or {}
+  local lane = fields_of(lane_hash, 'conflict_since', 'hold_until', 'hold_reason') or {}
   taker.room = taker.room - 1
   taker.taken[#taker.taken + 1] = {
     arq_id, redis.call('HGETALL', job), text(now), text(number(lane[1])),

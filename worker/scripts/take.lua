@@ -4,7 +4,7 @@
 -- is under way elsewhere.
 -- KEYS: 1 arq's queue. ARGV: 1-4 the taker, 5 prefix of the arq ids, 6 of arq's jobs, 7 of job records (before the
 --   account), 8 of accounts, 9 of lanes.
--- Reply: jobs taken (see begin), and those that cannot be...
+-- Reply: jobs taken (see begin)...
 local wrong = misfit(KEYS[1], 'zset')
 if wrong then return wrong end
 local taker = taker_of(ARGV, 1)
@@ -21,9 +21,6 @@ for _, arq_id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 
   local lane = held[3] or ''
   if held[1] ~= 'inflight' or held[2] ~= epoch then
     forget(arq_id) -- not the current dispatch: nothing is left to do
-  elseif misfit(ARGV[8] .. account, 'hash', ARGV[9] .. lane, 'hash', taker.mark_prefix .. arq_id, 'string') then
-    redis.call('ZADD', KEYS[1], text(now + UNREADABLE_MS), arq_id)
-    tell_unreadable(taker, account, id, 'the keys of its account or lane')
   elseif redis.call('SET', taker.mark_prefix .. arq_id, taker.worker, 'NX', 'PX', taker.lease_ms) then
     redis.call('ZADD', KEYS[1], text(now + taker.lease_ms), arq_id)
     begin(taker, arq_id, job, ARGV[8] .. account, ARGV[9] .. lane, string.sub(lane, #account + 2), now)

@@ -1,0 +1,109 @@
+"""No member of a loop ends the process, makes it spin, or keeps the members behind it from their turn."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.fakes import FakeFactus
+from tests.rig import running, services_on
+
+
+@pytest.fixture
+def built(redis, namespace):
+    return services_on(redis, namespace, gateway=FakeFactus())
+
+
+async def test_a_thousand_poisoned_deadlines_keep_the_next_from_nothing(built, redis):
+    keys = built.keys
+    names = [b"acme/\xff%d" % n for n in range(100)] + [f"acme/wrong{n}".encode() for n in range(50)] + [b"stranger/x"]
+    for n in range(50):
+        await redis.set(keys.job("acme", f"wrong{n}"), "wrong")
+    await redis.hset(keys.job("stranger", "x"), mapping={"v": "1", "lane": "stranger/invoice"})
+    await redis.zadd(keys.deadlines(), dict.fromkeys(names, 1))
+    async with running(built) as rig:
+        await rig.push_bill(
+            "late", id="j", expires_at="2020-01-01T00:00:00-05:00", not_before="2020-01-01T00:00:00-05:00"
+        )
+        (event,) = await rig.events(1)
+        while built.guards.failed["sweep"] < 150:
+            await built.sweep.end_overdue()
+    assert event["errors"][0]["code"] == "job.expired"
+    assert built.guards.failed["sweep"] < 400, "each rests after it has failed"
+    assert await redis.zcard(keys.deadlines()) == len(names), "none was forgotten"
+
+
+async def test_poisoned_lanes_keep_no_lane_waiting(built, redis):
+    keys = built.keys
+    names = [b"acme/\xff%d" % n for n in range(150)] + [f"acme/wrong{n}".encode() for n in range(50)]
+    for n in range(50):
+        await redis.set(keys.waiting(f"acme/wrong{n}"), "wrong")
+    await redis.zadd(keys.lanes_due(), dict.fromkeys(names, 1))
+    await redis.sadd(keys.lanes(), *names)
+    async with running(built) as rig:
+        await rig.push_bill("A")
+        (event,) = await rig.events(1)
+        await built.sweep.sweep()
+    assert event["type"] == "invoice.validated"
+    assert built.guards.failed["dispatch"] < 800
+    assert built.guards.failed["sweep"] >= 200
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"size": "1e+99", "n_final": "2", "type:job.refused": "2"},
+        {"size": "x", "n_final": "1", "type:invoice.validated": "1", "cents": "1e+99"},
+        {"size": "1", "n_final": "1", b"\xff": b"\xff", "type:\x1b": "x", "first_number": b"\xff"},
+    ],
+)
+async def test_a_batch_with_garbage_is_closed(built, redis, stored):
+    await redis.hset(built.keys.batch("acme/b"), mapping=stored)
+    await redis.rpush(built.keys.batch_failures("acme/b"), b"\xff", b"{")
+    await redis.sadd(built.keys.batches_due(), "acme/b")
+    async with running(built) as rig:
+        (event,) = await rig.events(1)
+    assert (event["type"], event["batch"], event["data"]["failures"]) == ("batch.completed", "b", [])
+    assert not await redis.scard(built.keys.batches_due())
+
+
+async def test_a_batch_that_cannot_be_closed_rests_and_the_others_are_closed(built, redis):
+    await redis.set(built.keys.batch("acme/wrong"), "wrong")
+    await redis.sadd(built.keys.batches_due(), "acme/wrong", b"acme/\xff", b"\xff")
+    async with running(built) as rig:
+        await rig.push_bill("A", batch="b", batch_size=1)
+        events = await rig.events(2)
+        n_failed = built.guards.failed["batches"]
+        await built.sweep.tend()
+        await built.sweep.tend()
+    assert {event["type"] for event in events} == {"invoice.validated", "batch.completed"}
+    assert 1 <= n_failed <= built.guards.failed["batches"] <= 6
+
+
+KEYS = ["lanes_due", "lanes", "deadlines", "batches_due", "ended_due", "workers", "arq_queue", "results", "dead"]
+
+
+@pytest.mark.parametrize("name", KEYS)
+async def test_a_loop_whose_own_key_is_broken_goes_on_when_it_is_mended(built, redis, name):
+    key = getattr(built.keys, name)()
+    await redis.set(key, "wrong")
+    async with running(built) as rig:
+        await rig.push_bill("A", batch="b", batch_size=1, issue_on="2020-01-01")
+        while not built.guards.failed and not await redis.xlen(built.keys.jobs()):
+            await asyncio.sleep(0.01)
+        assert not rig.task.done()
+        await redis.delete(key)
+        await rig.push_bill("B")
+        found = {event["type"] for event in await rig.events(3, timeout_s=20)}
+    assert found >= {"invoice.validated", "invoice.failed"}
+
+
+async def test_the_heartbeat_tells_what_failed(built, redis):
+    built.guards.failed.update({"sweep": 2, "take": 1})
+    async with running(built) as rig:
+        while not (facts := await redis.hgetall(built.keys.worker(built.worker_id))):
+            await asyncio.sleep(0.01)
+        assert not rig.task.done()
+    assert facts[b"failed"].startswith(b"sweep=2,take=1")
+    assert {b"held", b"held_ms", b"held_busy_ms"} <= facts.keys()
