@@ -29,6 +29,7 @@ from schemas.envelope import (
     envelope_errors,
     invalid_envelope,
     too_many_fields,
+    without_nothing,
 )
 from schemas.event import ErrorDetail
 from schemas.factus import BOGOTA
@@ -121,6 +122,8 @@ class IntakeDesk:
         return remains
 
     def _examine_parsed(self, entry: Entry, parsed: object) -> Accepted | Refused:
+        if isinstance(parsed, dict):
+            parsed = without_nothing(parsed)
         remains = Remains(parsed, entry_id=entry.id)
         if isinstance(parsed, dict) and "account" not in parsed:
             remains.account = entry.owner or self._default_account()
@@ -149,7 +152,7 @@ class IntakeDesk:
             return _refuse(remains, parsed, found.errors, found.warnings)
         record = _record(entry, envelope, job_type, account, found, self.now_ms())
         waits = record.start_at or record.expires_at or record.issue_on
-        answer = None if waits or job_type.answer is None else job_type.answer(envelope.payload)
+        answer = None if waits or job_type.answer is None else job_type.answer(strict_json.parse(found.wire))
         return Accepted(record, answer)
 
     def _first_day(self, envelope: Envelope) -> date:
@@ -261,10 +264,23 @@ def _content(envelope: Envelope, account: str, fingerprint: str) -> str:
 
 
 def _refused_content(parsed: object) -> str:
-    """The same for a push that was refused: it has no fingerprint, and only its JSON numbers have a spelling."""
+    """
+    The same for a push that was refused: it has no fingerprint, and only its JSON numbers have a spelling.
+
+    What is null or empty counts as left out wherever it stands: which keys are required, only a model knows.
+    """
     if isinstance(parsed, dict):
         parsed = {name: value for name, value in parsed.items() if name not in _NOT_CONTENT}
-    return hashlib.sha256(strict_json.canonical(parsed).encode()).hexdigest()
+    return hashlib.sha256(strict_json.canonical(_with_data(parsed)).encode()).hexdigest()
+
+
+def _with_data(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_data(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _with_data(one) for key, one in value.items()}
+    return {key: one for key, one in found.items() if one not in (None, {}, [])}
 
 
 def _served(envelope: Envelope, job_type: JobType) -> tuple[Options, list[ErrorDetail]]:

@@ -144,6 +144,23 @@ class Envelope(BaseModel):
         return self
 
 
+_OBJECTS: Final = ("payload", "options", "metadata")
+_REQUIRED: Final = frozenset({"type", "payload"})
+
+
+def without_nothing(pushed: dict[str, Any]) -> dict[str, Any]:
+    """
+    An envelope as it was pushed, without the keys that say nothing.
+
+    null is no data, and [] in the place of an object is {} (PHP writes it so). ``metadata`` is given back as it came,
+    and the payload has a model of its own (``Shape.plain``).
+    """
+    found = {key: {} if key in _OBJECTS and value == [] else value for key, value in pushed.items()}
+    if isinstance(options := found.get("options"), dict):
+        found["options"] = {key: value for key, value in options.items() if value is not None}
+    return {key: value for key, value in found.items() if value is not None or key in _REQUIRED}
+
+
 _SPANISH: Final = {
     "missing": "falta",
     "extra_forbidden": "no es un campo del sobre",

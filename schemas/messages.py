@@ -14,7 +14,7 @@ from typing import Final
 from schemas import tables
 from schemas.fields import Absent
 from schemas.money import Wrong
-from schemas.rules.book import Fault, Level
+from schemas.rules.book import Fault
 
 _MAX_LISTED: Final = 17
 _MAX_OPTIONS: Final = 420
@@ -69,16 +69,8 @@ def null_for_required(rule: str, key: str, label: str, at: str) -> Fault:
     return Fault(rule, at, f"Falta un dato obligatorio: {named(label, key)} llegó como null. Escriba su valor.")
 
 
-def is_null(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} llegó como null. Si no hay dato, quite la clave.")
-
-
-def empty_object(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} llegó sin contenido ({{}}). Si no hay datos, quite la clave.")
-
-
-def empty_list(rule: str, key: str, label: str, at: str, level: Level) -> Fault:
-    return Fault(rule, at, f"La lista {named(label, key)} está vacía. Si no hay datos, quite la clave.", level)
+def null_in_list(rule: str, key: str, label: str, at: str) -> Fault:
+    return Fault(rule, at, f"Un elemento de {named(label, key)} llegó como null. Quítelo de la lista.")
 
 
 def too_few(rule: str, key: str, label: str, at: str) -> Fault:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from pydantic import ValidationError
 
 from schemas import messages, money
-from schemas.rules.book import Fault, Level
+from schemas.rules.book import Fault
 from schemas.shape import FieldShape, Shape
 
 MAX_EXPLAINED: Final = 1_000
@@ -44,8 +44,7 @@ def explain(error: ValidationError, shape: Shape, payload: dict[str, Any]) -> tu
     faults: dict[Fault, None] = {}
     for found in details:
         location = found["loc"]
-        empty = _empty_object_above(location, shape, sound) if found["type"] == "missing" else None
-        faults[empty or _tell(shape, location, found)] = None
+        faults[_tell(shape, location, found)] = None
     for found in details:
         if found["type"] != "missing":
             _take_out(sound, found["loc"])
@@ -75,7 +74,7 @@ def _tell(shape: Shape, location: Location, found: Mapping[str, Any]) -> Fault:
     if found["input"] is None:
         if it.is_required:
             return messages.null_for_required(it.missing, it.key, it.label, at)
-        return messages.is_null(it.empty, it.key, it.label, at)
+        return messages.null_in_list(it.empty, it.key, it.label, at)
     return TELLERS.get(found["type"], _tell_by_kind)(it, at, found)
 
 
@@ -144,9 +143,7 @@ def _tell_part(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
 
 
 def _tell_too_short(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
-    if it.is_required:
-        return messages.too_few(it.bad, it.key, it.label, at)
-    return messages.empty_list(it.empty, it.key, it.label, at, Level.ERROR)
+    return messages.too_few(it.bad, it.key, it.label, at)
 
 
 TELLERS: Final[Mapping[str, Teller]] = {
@@ -177,16 +174,6 @@ TELLERS: Final[Mapping[str, Teller]] = {
     "whole_form": _tell_by_kind,
 }
 """Every error type that our models can produce; a test walks the compiled schemas and compares."""
-
-
-def _empty_object_above(location: Location, shape: Shape, payload: dict[str, Any]) -> Fault | None:
-    """An optional object sent as {} is one fault, not one for each of its keys."""
-    above = location[:-1]
-    if not above or isinstance(above[-1], int) or _value_at(payload, above) != {}:
-        return None
-    it = _field_at(shape, above)
-    at = ".".join(map(str, above))
-    return None if it.is_required else messages.empty_object(it.empty, it.key, it.label, at)
 
 
 def _value_at(payload: Any, location: Location) -> Any:

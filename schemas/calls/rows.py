@@ -32,7 +32,6 @@ from schemas.calls.payloads import (
     UploadReceived,
 )
 from schemas.family import Family, checked
-from schemas.rules.book import Node
 from schemas.rules.calls import (
     CATALOG,
     COMPANY,
@@ -54,14 +53,6 @@ from schemas.rules.calls import (
 def download(name: str, kinds: Collection[str]) -> Family:
     """The row of a family's download: which files there are differs."""
     return checked(name, Download, NAMED, kinds_book(kinds))
-
-
-_REQUIRED: Final = frozenset({"legal_organization_code", "municipality_code"})
-
-
-def _without_nulls(payload: Node) -> Node:
-    """The company's optional texts are documented as text or null: null is as good as no key."""
-    return {key: value for key, value in payload.items() if value is not None or key in _REQUIRED}
 
 
 ONE_DOCUMENT: Final = checked("one_document", OneDocument, NAMED)
@@ -91,7 +82,7 @@ ACCOUNT_PAYLOADS: Final[Mapping[str, Family]] = {
         checked("payroll_numbering_range.set_status", RangeStatus, RECORD),
         checked("payroll_numbering_range.delete", OneRange, RECORD),
         checked("company.get", Nothing),
-        Family.of("company.update", CompanyUpdate, (COMPANY,), adapt=_without_nulls),
+        checked("company.update", CompanyUpdate, COMPANY),
         checked("company.logo", Logo, LOGO),
         checked("subscription.list", Nothing),
         checked("acquirer.get", Acquirer),

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final
 
 from jobs.errors import ServiceError
 from schemas import strict_json
+from schemas.envelope import without_nothing
 
 STANDARD_INPUT: Final = "-"
 _LATER: Final = (".csv", ".xlsx")
@@ -143,8 +144,8 @@ def is_envelope(value: dict[str, Any]) -> bool:
 
 
 def fill(value: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
-    """An envelope from an envelope or a bare payload; what it says itself stands."""
-    envelope = dict(value) if is_envelope(value) else {"payload": value}
+    """An envelope from an envelope or a bare payload; what it says itself stands, and null says nothing."""
+    envelope = without_nothing(value) if is_envelope(value) else {"payload": value}
     for name in ("type", "account", "priority", "batch", "issue_on"):
         wanted = getattr(defaults, name)
         if wanted is not None:
