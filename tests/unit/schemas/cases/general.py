@@ -9,7 +9,6 @@ from tests.unit.schemas.cases.case import (
     ADJUSTMENT,
     BOUGHT,
     CREDIT,
-    DEBIT,
     ELIMINATION,
     INVOICE,
     NOTES,
@@ -19,7 +18,6 @@ from tests.unit.schemas.cases.case import (
     RELATED,
     ROUNDED,
     SOLD,
-    SUPPORT,
     Case,
     W,
 )
