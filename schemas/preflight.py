@@ -285,10 +285,15 @@ def _refusal(family: Family, payload: Node) -> ValidationError | None:
 
 
 def _judge(
-    family: Family, payload: Node, typed: Node, refused: list[Fault], today: date
+    family: Family,
+    payload: Node,
+    typed: Node,
+    refused: list[Fault],
+    today: date,
+    spoken_for: frozenset[str] = frozenset(),
 ) -> tuple[Document, list[Fault]]:
     """Run the rules on what the shape stage has left; its own faults come first."""
-    taken_out = frozenset([fault.field for fault in refused if fault.level is Level.ERROR])
+    taken_out = spoken_for.union([fault.field for fault in refused if fault.level is Level.ERROR])
     with localcontext(money.EXACT):
         document = Document(
             root=typed,
@@ -305,14 +310,15 @@ def _judge(
 def _explain_refusal(
     family: Family, payload: dict[str, Any], error: ValidationError, today: date, reference: str
 ) -> Preflight:
-    faults, sound, is_whole = explain(error, family.shape, payload)
-    if is_whole:
+    found = explain(error, family.shape, payload)
+    faults = found.faults
+    if found.is_whole:
         walk = Walk()
-        typed = family.shape.typed(sound, None, walk)
-        _, faults = _judge(family, payload, typed, faults + walk.faults, today)
+        typed = family.shape.typed(found.sound, None, walk)
+        _, faults = _judge(family, payload, typed, faults + walk.faults, today, found.spoken_for)
         faults += _unnoticed(walk.negative, faults)
-        bad_characters(sound, "", faults, len(faults) + MAX_FAULTS)
-    return _refused(faults, reference, is_whole=is_whole)
+        bad_characters(found.sound, "", faults, len(faults) + MAX_FAULTS)
+    return _refused(faults, reference, is_whole=found.is_whole)
 
 
 def _unnoticed(negative: list[Fault], faults: list[Fault]) -> list[Fault]:

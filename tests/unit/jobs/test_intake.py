@@ -106,3 +106,34 @@ def test_a_search_takes_null_for_no_query() -> None:
 
     assert isinstance(found, Accepted)
     assert found == examined({"type": "catalog.search", "payload": search})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("bill.issue", "invoice.issue"),
+        ("bill.create", "invoice.issue"),
+        ("factura", "invoice.issue"),
+        ("invoice.validate", "invoice.issue"),
+        ("Credit-Note.issue", "credit_note.issue"),
+        ("nota_credito.emitir", "credit_note.issue"),
+        ("nomina.issue", "payroll.issue"),
+        ("bill.email", "invoice.email"),
+        ("invoice.isue", "invoice.issue"),
+        ("invoice", "invoice.issue"),
+    ],
+)
+def test_a_type_by_another_name_is_known(name: str, meant: str) -> None:
+    found = examined(a_push() | {"type": name})
+
+    assert isinstance(found, Refused)
+    assert found.errors[0].field == "envelope.type"
+    assert f"¿Quiso decir {meant}" in found.errors[0].message
+
+
+@pytest.mark.parametrize("name", ["", ".", "x", "x.y", "é" * 64])
+def test_a_type_that_is_none_is_refused(name: str) -> None:
+    found = examined(a_push() | {"type": name})
+
+    assert isinstance(found, Refused)
+    assert [error.field for error in found.errors] == ["envelope.type"]
