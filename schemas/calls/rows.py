@@ -33,11 +33,13 @@ from schemas.calls.payloads import (
 )
 from schemas.family import Family, checked
 from schemas.rules.calls import (
+    ACQUIRER,
     CATALOG,
     COMPANY,
     CONSECUTIVE,
     EVENT,
     FILTERS,
+    ISSUER_FILTERS,
     LOGO,
     MAIL,
     NAMED,
@@ -66,7 +68,7 @@ ACCOUNT_PAYLOADS: Final[Mapping[str, Family]] = {
     row.name: row
     for row in (
         checked("reception.upload", UploadReceived, RECEIVED),
-        checked("reception.list", ReceptionList, FILTERS),
+        checked("reception.list", ReceptionList, FILTERS, ISSUER_FILTERS),
         checked("reception.emit_event", EmitEvent, PERSON, EVENT, RECORD),
         checked("numbering_range.list", RangeList, FILTERS),
         checked("numbering_range.get", OneRange, RECORD),
@@ -85,7 +87,7 @@ ACCOUNT_PAYLOADS: Final[Mapping[str, Family]] = {
         checked("company.update", CompanyUpdate, COMPANY),
         checked("company.logo", Logo, LOGO),
         checked("subscription.list", Nothing),
-        checked("acquirer.get", Acquirer),
+        checked("acquirer.get", Acquirer, ACQUIRER),
         checked("catalog.search", CatalogSearch, CATALOG),
     )
 }

@@ -197,3 +197,8 @@ def _are_prices_gross(root: Node, amounts: Amounts) -> bool:
 
 
 SUM_BOOKS: Final = (TOTALS,)
+
+OF_SUMS: Final = frozenset(["SUM-008", "SUM-009", "SUM-011"]).union(
+    cause.rule for cause in (PREPAID, WITHHELD, CHARGED, FREIGHT)
+)
+"""The rules about what a document adds up to: any wrong figure breaks one of them as well."""

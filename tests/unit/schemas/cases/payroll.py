@@ -68,6 +68,11 @@ PAYROLLS = [
     Case("PAY-009", "payment.payment_date", {"payment.payment_date": REMOVE}),
     Case("PAY-010", "worker.identification_document_code", {"worker.identification_document_code": "48"}),
     Case("PAY-011", "worker.identification_number", {"worker.identification_number": ""}),
+    Case(
+        "PAY-011",
+        "worker.identification_number",
+        {"worker.identification_document_code": "31", "worker.identification_number": "900.825.759-7"},
+    ),
     Case("PAY-011", "worker.first_name", {"worker.first_name": " "}),
     Case("PAY-011", "worker.country_code", {"worker.country_code": REMOVE}),
     Case("PAY-012", "worker.second_surname", {"worker.second_surname": REMOVE}),
