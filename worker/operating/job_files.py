@@ -243,7 +243,7 @@ def _reason(refused: strict_json.JsonRefused) -> str:
     if isinstance(cause, json.JSONDecodeError):
         return f"No es JSON: {_SYNTAX.get(cause.msg, 'sintaxis incorrecta')} (columna {cause.colno})."
     if isinstance(cause, UnicodeDecodeError):
-        return f"No está en UTF-8 (byte {cause.start})."
+        return f"No está en UTF-8 (byte {cause.start}): guarde el archivo como UTF-8."
     return f"JSON que no se acepta: {refused}."
 
 
