@@ -180,7 +180,7 @@ def _are_prices_gross(root: Node, amounts: Amounts) -> bool:
     Discounts may have been forgotten; surcharges, allowances, the rounding, prepayments and withholdings may have been
     counted or not, and withholdings reckoned on the lines or on what they come to without tax.
     """
-    if amounts.taxes <= amounts.slack:
+    if not (amounts.off or amounts.rounding) or amounts.taxes <= amounts.slack:
         return False
     if not amounts.off:
         # The payments are right because the rounding has taken the taxes off again.
