@@ -200,7 +200,7 @@ def advise(key: str, value: Any, known: Collection[str], *, is_root: bool) -> Ad
 
     Args:
         key: As it was written.
-        value: What stands there; only codes of v1 are read from it.
+        value: What stands there: codes of v1 are read from it, and whether it is a list of documents.
         known: The keys that the object has.
         is_root: Whether the object is the payload itself.
     """
@@ -218,10 +218,16 @@ def advise(key: str, value: Any, known: Collection[str], *, is_root: bool) -> Ad
     told = told or _by_name(folded, known, _BY_NAME)
     if told:
         return Advice("GEN-002", told)
+    if is_root and _are_documents(value):
+        return Advice("GEN-002", "Parece una lista de documentos: el archivo debe ser la lista misma, [ ... ].")
     if folded in _COMPUTED:
         return Advice("GEN-002", "Factus lo calcula o lo asigna: quítela.")
     close = _nearest(folded, known)
     return Advice("GEN-002", f'¿Quiso decir "{close}"?' if close else _REMOVE)
+
+
+def _are_documents(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and "reference_code" in value[0]
 
 
 def _of_version_1(key: str, value: Any, known: Collection[str], *, is_root: bool) -> str:

@@ -174,6 +174,13 @@ def every_name() -> list[str]:
     return sorted(in_tables.union(*(shape.all_keys() for shape, _ in EVERY_SHAPE.values())))
 
 
+@pytest.mark.parametrize("key", ["facturas", "invoices", "documents", "data"])
+def test_documents_wrapped_in_an_object_are_told_to_be_unwrapped(key: str) -> None:
+    told = [one.message for one in preflight("invoice", {key: [a_bill(), a_bill()]}, today=TODAY).errors]
+
+    assert any("lista de documentos" in one for one in told)
+
+
 # -- version 1 ---------------------------------------------------------------------------------------------------------
 V1_BILL = {
     "numbering_range_id": 4,
