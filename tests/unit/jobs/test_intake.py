@@ -60,6 +60,14 @@ def test_what_is_required_is_still_required(field: str) -> None:
     assert [error.field for error in found.errors] == [f"envelope.{field}"]
 
 
+@pytest.mark.parametrize(("fields", "at"), [({"prio": None}, "prio"), ({"options": {"pdf": None}}, "options.pdf")])
+def test_a_field_that_does_not_exist_is_refused_without_data_too(fields: dict[str, Any], at: str) -> None:
+    found = examined(a_push(**fields))
+
+    assert isinstance(found, Refused)
+    assert [error.field for error in found.errors] == [f"envelope.{at}"]
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("options", [1]), ("metadata", [{}]), ("payload", [1]), ("batch", []), ("account", {})]
 )
