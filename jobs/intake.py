@@ -29,6 +29,7 @@ from schemas.envelope import (
     envelope_errors,
     invalid_envelope,
     too_many_fields,
+    without_nothing,
 )
 from schemas.event import ErrorDetail
 from schemas.factus import BOGOTA
@@ -121,6 +122,8 @@ class IntakeDesk:
         return remains
 
     def _examine_parsed(self, entry: Entry, parsed: object) -> Accepted | Refused:
+        if isinstance(parsed, dict):
+            parsed = without_nothing(parsed)
         remains = Remains(parsed, entry_id=entry.id)
         if isinstance(parsed, dict) and "account" not in parsed:
             remains.account = entry.owner or self._default_account()
@@ -149,7 +152,7 @@ class IntakeDesk:
             return _refuse(remains, parsed, found.errors, found.warnings)
         record = _record(entry, envelope, job_type, account, found, self.now_ms())
         waits = record.start_at or record.expires_at or record.issue_on
-        answer = None if waits or job_type.answer is None else job_type.answer(envelope.payload)
+        answer = None if waits or job_type.answer is None else job_type.answer(strict_json.parse(found.wire))
         return Accepted(record, answer)
 
     def _first_day(self, envelope: Envelope) -> date:
@@ -197,11 +200,35 @@ class IntakeDesk:
         return None
 
 
+_FAMILIES_ELSEWHERE: Final = {
+    "bill": "invoice",
+    "bills": "invoice",
+    "invoices": "invoice",
+    "factura": "invoice",
+    "credit": "credit_note",
+    "creditnote": "credit_note",
+    "nota_credito": "credit_note",
+    "debit": "debit_note",
+    "debitnote": "debit_note",
+    "nota_debito": "debit_note",
+    "documento_soporte": "support_document",
+    "supportdocument": "support_document",
+    "nota_ajuste": "adjustment_note",
+    "nomina": "payroll",
+}
+"""What Factus, other providers and producers call the families; by their spelling a bill would be a payroll."""
+
+_VERBS_ELSEWHERE: Final = {"create": "issue", "validate": "issue", "emit": "issue", "emitir": "issue", "show": "get"}
+
+
 def _unknown_type(name: str) -> ErrorDetail:
-    close = get_close_matches(name, JOB_TYPES, n=3, cutoff=0.5)
-    family = name.partition(".")[0]
+    family, _, verb = name.lower().replace("-", "_").partition(".")
+    family, verb = _FAMILIES_ELSEWHERE.get(family, family), _VERBS_ELSEWHERE.get(verb, verb) or "issue"
+    meant = f"{family}.{verb}"
+    close = [meant] if meant in JOB_TYPES else get_close_matches(name, JOB_TYPES, n=3, cutoff=0.5)
     own = sorted(known for known in JOB_TYPES if known.startswith(f"{family}."))
-    hint = f"¿Quiso decir {' o '.join(close or own[:3])}?" if close or own else "Todos están en docs/jobs.md."
+    shown = close if meant in JOB_TYPES or not own else [one for one in close if one in own] or own[:3]
+    hint = f"¿Quiso decir {' o '.join(shown)}?" if shown else "Todos están en docs/jobs.md."
     return invalid_envelope(f"El tipo de trabajo no existe. {hint}", field="type")
 
 
@@ -261,10 +288,23 @@ def _content(envelope: Envelope, account: str, fingerprint: str) -> str:
 
 
 def _refused_content(parsed: object) -> str:
-    """The same for a push that was refused: it has no fingerprint, and only its JSON numbers have a spelling."""
+    """
+    The same for a push that was refused: it has no fingerprint, and only its JSON numbers have a spelling.
+
+    What is null or empty counts as left out wherever it stands: which keys are required, only a model knows.
+    """
     if isinstance(parsed, dict):
         parsed = {name: value for name, value in parsed.items() if name not in _NOT_CONTENT}
-    return hashlib.sha256(strict_json.canonical(parsed).encode()).hexdigest()
+    return hashlib.sha256(strict_json.canonical(_with_data(parsed)).encode()).hexdigest()
+
+
+def _with_data(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_data(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _with_data(one) for key, one in value.items()}
+    return {key: one for key, one in found.items() if one not in (None, {}, [])}
 
 
 def _served(envelope: Envelope, job_type: JobType) -> tuple[Options, list[ErrorDetail]]:

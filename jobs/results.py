@@ -6,6 +6,7 @@ Pure: the time is an argument. Shapes are docs/contract.md, section 2.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -138,6 +139,12 @@ def replayed_event(job: JobRecord, first: dict[str, Any], documents: list[Any], 
     )
 
 
+def _how_many_more(errors: Sequence[ErrorDetail]) -> str:
+    """For whoever reads messages only: mending the first error would bring the next."""
+    n_more = len(errors) - 1
+    return "" if not n_more else f" (y {n_more} error más)" if n_more == 1 else f" (y {n_more} errores más)"
+
+
 def refused_event(remains: Remains, errors: tuple[ErrorDetail, ...], *, job_id: str, now: datetime) -> Event:
     """We said no, before any call."""
     return Event(
@@ -153,7 +160,7 @@ def refused_event(remains: Remains, errors: tuple[ErrorDetail, ...], *, job_id: 
         metadata=remains.metadata,
         attempts=0,
         success=False,
-        message=f"Trabajo no aceptado: {errors[0].message}",
+        message=f"Trabajo no aceptado: {errors[0].message}{_how_many_more(errors)}",
         data=None,
         errors=errors,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -142,6 +143,27 @@ class Envelope(BaseModel):
         if self.batch_size is not None and self.batch is None:
             raise PydanticCustomError("batch_size", "necesita el campo batch")
         return self
+
+
+_OBJECTS: Final = ("payload", "options", "metadata")
+_REQUIRED: Final = frozenset({"type", "payload"})
+
+
+def without_nothing(pushed: dict[str, Any]) -> dict[str, Any]:
+    """
+    An envelope as it was pushed, without the keys that say nothing.
+
+    null is no data, and [] in the place of an object is {} (PHP writes it so). A field that does not exist stays, to be
+    refused. ``metadata`` is given back as it came, and the payload has a model of its own (``Shape.plain``).
+    """
+    found = {key: {} if key in _OBJECTS and value == [] else value for key, value in pushed.items()}
+    if isinstance(options := found.get("options"), dict):
+        found["options"] = _said(options, Options.model_fields.keys())
+    return _said(found, Envelope.model_fields.keys() - _REQUIRED)
+
+
+def _said(fields: dict[str, Any], optional: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None or key not in optional}
 
 
 _SPANISH: Final = {

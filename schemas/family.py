@@ -6,7 +6,7 @@ A row of data for each kind; nothing that differs between kinds is written anywh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
@@ -36,8 +36,6 @@ class Family:
     party: tuple[str, ...] = ()
     """Keys from the root to the other party's identification; empty when the payload names none."""
     operation: Operation | None = None
-    adapt: Callable[[Node], Node] | None = None
-    """Puts a payload that Factus documents in two forms into the one that its API takes, before anything else."""
     alone: tuple[str, ...] = ()
     """Keys from the root to a list whose one element may stand without it; empty when there is none."""
     _plans: dict[str | None, Plan] = field(default_factory=dict)
@@ -51,11 +49,10 @@ class Family:
         arithmetic: Arithmetic | None = None,
         party: tuple[str, ...] = (),
         operation: Operation | None = None,
-        adapt: Callable[[Node], Node] | None = None,
         alone: tuple[str, ...] = (),
     ) -> Family:
         rules = tuple(chain.from_iterable(books))
-        return cls(name, shape_of(model), rules, arithmetic, party, operation, adapt, alone)
+        return cls(name, shape_of(model), rules, arithmetic, party, operation, alone)
 
     @property
     def rules(self) -> tuple[Rule, ...]:

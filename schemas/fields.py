@@ -98,7 +98,8 @@ class Kind:
                 return handler(schema)
 
     def _decimal_json_schema(self) -> dict[str, Any]:
-        pattern = DECIMAL_PATTERN if self.places == 2 else _EXCHANGE_PATTERN
+        # What the model refuses for idle zeros alone is taken all the same (Shape.plain).
+        pattern = (DECIMAL_PATTERN if self.places == 2 else _EXCHANGE_PATTERN).replace("})?$", "}0*)?$")
         if self.is_signed:
             return {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "number"}]}
         unsigned = pattern.replace("-?", "", 1)
@@ -166,7 +167,7 @@ class Part(BaseModel):
     rule_ids: ClassVar[Mapping[str, str]] = {}
     """What an inherited field breaks in this object: its own rule id, and the one that stands for it here."""
     empty_rule: ClassVar[str] = "GEN-006"
-    """What null, {} and [] break where there may be no data."""
+    """What null breaks as an element of a list of an optional field."""
 
 
 def absent(rule: str, keys: str) -> dict[str, Absent]:
@@ -190,7 +191,7 @@ def part(
     Args:
         label: What an accountant calls it, in Spanish, lower case; stands in messages and as the schema's title.
         about: English description for the JSON Schema.
-        optional: May be left out. It may never be null.
+        optional: May be left out; null says the same, and so do {} and [] where an object or a list stands.
         bad: The rule that a value of the wrong form or outside its table breaks; by its kind when not given.
         missing: The rule that its absence breaks.
         may_stand_alone: Of a list: its one element is taken without the list around it (``Family.alone``).

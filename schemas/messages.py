@@ -7,39 +7,18 @@ field by mistake, so only amounts computed by us and codes of the tables are quo
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 from typing import Final
 
-from schemas import tables
+from schemas import tables, version_1
 from schemas.fields import Absent
+from schemas.known_names import MAX_KEY, advise
 from schemas.money import Wrong
-from schemas.rules.book import Fault, Level
+from schemas.rules.book import Fault
 
 _MAX_LISTED: Final = 17
+_MAX_ZEROS: Final = 6
 _MAX_OPTIONS: Final = 420
-_MAX_KEY: Final = 64
-
-V2_NAMES: Final = {
-    "identification_document_id": "identification_document_code",
-    "legal_organization_id": "legal_organization_code",
-    "tribute_id": "tribute_code",
-    "municipality_id": "municipality_code",
-    "unit_measure_id": "unit_measure_code",
-    "standard_code_id": "standard_code",
-    "standard_id": "standard_code",
-    "tax_rate": "taxes.0.rate",
-    "withholding_tax_rate": "withholding_taxes.0.rate",
-    "bill_id": "bill_number",
-}
-_V2_NAMES_AT_ROOT: Final = {
-    "payment_form": "payment_details.0.payment_form",
-    "payment_method_code": "payment_details.0.payment_method_code",
-    "payment_due_date": "payment_details.0.due_date",
-}
-_ISSUE_DATES: Final = frozenset(
-    {"issue_date", "date", "issued_at", "issue_time", "created_at", "created_date", "fecha"}
-)
 
 
 def named(label: str, key: str) -> str:
@@ -54,7 +33,7 @@ def subject(label: str, key: str) -> str:
 
 def short(key: str) -> str:
     """A key as it may stand in a path or message, however long it was sent."""
-    return key if len(key) <= _MAX_KEY else f"{key[:_MAX_KEY]}…"
+    return key if len(key) <= MAX_KEY else f"{key[:MAX_KEY]}…"
 
 
 def not_an_object() -> Fault:
@@ -69,16 +48,8 @@ def null_for_required(rule: str, key: str, label: str, at: str) -> Fault:
     return Fault(rule, at, f"Falta un dato obligatorio: {named(label, key)} llegó como null. Escriba su valor.")
 
 
-def is_null(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} llegó como null. Si no hay dato, quite la clave.")
-
-
-def empty_object(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} llegó sin contenido ({{}}). Si no hay datos, quite la clave.")
-
-
-def empty_list(rule: str, key: str, label: str, at: str, level: Level) -> Fault:
-    return Fault(rule, at, f"La lista {named(label, key)} está vacía. Si no hay datos, quite la clave.", level)
+def null_in_list(rule: str, key: str, label: str, at: str) -> Fault:
+    return Fault(rule, at, f"Un elemento de {named(label, key)} llegó como null. Quítelo de la lista.")
 
 
 def too_few(rule: str, key: str, label: str, at: str) -> Fault:
@@ -175,9 +146,6 @@ def negative(key: str, label: str, at: str) -> Fault:
 
 
 _MISNOMERS: Final = {
-    ("unit-measures", "70"): ("ITM-007", 'El código "70" es de la versión 1 de Factus: use "94" (unidad).'),
-    ("unit-measures", "414"): ("ITM-007", 'El código "414" es de la versión 1 de Factus: use "KGM" (kilogramo).'),
-    ("unit-measures", "874"): ("ITM-007", 'El código "874" es de la versión 1 de Factus: use "GLL" (galón).'),
     ("withholding-taxes", "07"): (
         "ITM-027",
         "ReteICA (07) no se puede enviar por Factus: use 05 (ReteIVA) o 06 (ReteRenta).",
@@ -195,21 +163,44 @@ def bad_code(rule: str, key: str, label: str, at: str, value: str, table: str) -
     if (table, value) in _MISNOMERS:
         other_rule, message = _MISNOMERS[table, value]
         return Fault(other_rule, at, f"{subject(label, key)}: {message}")
+    if table == "unit-measures" and not _padded(value, table) and version_1.code_of(table, value):
+        rule = "ITM-007"
     return Fault(rule, at, f"{subject(label, key)} no es un código de la tabla de Factus. {_hint(value, table)}")
+
+
+def unquoted_code(rule: str, key: str, label: str, at: str, value: int, table: str) -> Fault:
+    """A code that came as a number: the code itself, or the id that version 1 had for it."""
+    if str(value) in tables.codes(table):
+        return Fault(rule, at, f'{subject(label, key)} debe ser un texto entre comillas: "{value}".')
+    return bad_code(rule, key, label, at, str(value), table)
 
 
 def _hint(value: str, table: str) -> str:
     known = tables.codes(table)
-    for width in (2, 3, 5):
+    padded, of_version_1 = _padded(value, table), version_1.code_of(table, value)
+    if of_version_1 and of_version_1 != padded:
+        meant = f'El código "{value}" de la versión 1 es "{of_version_1}" ({tables.name_of(table, of_version_1)}).'
+        # Of the standards version 1 had four, and none that a lost zero explains.
+        if not padded or table == "product-standard-codes":
+            return meant
+        return f'Si perdió el cero inicial, es "{padded}" ({tables.name_of(table, padded)}). {meant}'
+    if padded:
         # Spreadsheets and numeric columns lose leading zeros. We say so, and never pad silently.
-        if value.isascii() and value.isdigit() and value.zfill(width) in known and value not in known:
-            return f'Parece que perdió el cero inicial: ¿es "{value.zfill(width)}"?'
-    if len(value) <= _MAX_KEY and (upper := value.strip().upper()) in known:
+        return f'Parece que perdió el cero inicial: ¿es "{padded}"?'
+    if len(value) <= MAX_KEY and (upper := value.strip().upper()) in known:
         return f'Escríbalo exactamente así: "{upper}".'
     if len(known) <= _MAX_LISTED:
         options = ", ".join(f"{code} ({tables.name_of(table, code)})" for code in sorted(known))
         return f"Valores posibles: {options if len(options) <= _MAX_OPTIONS else ', '.join(sorted(known))}."
-    return f'Consulte la tabla "{table}".'
+    return f'Búsquelo con un trabajo catalog.search en la tabla "{table}".'
+
+
+def _padded(value: str, table: str) -> str:
+    """The code that a value is without its leading zeros; empty when there is none."""
+    if not (value.isascii() and value.isdigit()) or len(value) >= _MAX_ZEROS:
+        return ""
+    known = tables.codes(table)
+    return next((value.zfill(width) for width in (2, 3, 5) if value not in known and value.zfill(width) in known), "")
 
 
 def absent_key(absent: Absent, key: str, at: str) -> Fault:
@@ -217,15 +208,18 @@ def absent_key(absent: Absent, key: str, at: str) -> Fault:
     return Fault(absent.rule, at, f'La clave "{key}" no existe aquí en Factus; se ignoraría en silencio. {absent.mend}')
 
 
-def unknown_key(key: str, at: str, known: Collection[str], *, is_root: bool) -> Fault:
+def unknown_key(key: str, value: object, at: str, known: Collection[str], *, is_root: bool) -> Fault:
     """A key that Factus would drop without a word: the silent way in which taxes change."""
-    named_key = short(key)
-    silent = f'La clave "{named_key}" no existe en Factus; se ignoraría en silencio.'
-    v2_name = V2_NAMES.get(key) or (_V2_NAMES_AT_ROOT.get(key) if is_root else None)
-    if v2_name:
-        mend = f'use "{v2_name}"' if v2_name.partition(".")[0] in known else "quítela"
-        return Fault("GEN-003", at, f"{silent} Es un nombre de la versión 1: {mend}.")
-    if is_root and key in _ISSUE_DATES:
-        return Fault("GEN-015", at, f"{silent} La fecha del documento es la del envío: quite la clave.")
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6) if len(key) <= _MAX_KEY else []
-    return Fault("GEN-002", at, f'{silent} ¿Quiso decir "{close[0]}"?' if close else f"{silent} Quítela.")
+    found = advise(key, value, known, is_root=is_root)
+    return Fault(found.rule, at, f'La clave "{short(key)}" no existe en Factus; se ignoraría en silencio. {found.mend}')
+
+
+def is_of_version_1() -> Fault:
+    """Told once, before the keys one by one: mended by names alone, such a document bills its taxes twice."""
+    return Fault(
+        "GEN-003",
+        "",
+        "El documento está escrito para la versión 1 de Factus, y el servicio usa la 2. Cambie claves y códigos como "
+        'se dice en cada una; divida cada "price" por 1 más su tarifa (por 1.19 con IVA de 19 %), porque en la versión '
+        '2 va sin impuestos; y escriba los pagos en "payment_details", con el total que incluye los impuestos.',
+    )

@@ -40,7 +40,7 @@ from schemas.documents.support import AdjustmentNote, SupportDocument
 from schemas.event import ErrorDetail
 from schemas.family import Family, Operation
 from schemas.rules.bill import BILL_BOOKS
-from schemas.rules.book import Document, Fault, Level, Node, Verdict, judge
+from schemas.rules.book import Document, Fault, Level, Node, Verdict, counted, judge
 from schemas.rules.customer import CUSTOMER_BOOKS, is_final_consumer
 from schemas.rules.general import (
     GENERAL_BOOKS,
@@ -49,6 +49,8 @@ from schemas.rules.general import (
     PAID_BOOKS,
     PAYROLL_RANGE_BOOKS,
     bad_characters,
+    garbled_texts,
+    may_be_garbled,
     number_warnings,
     readable_reference,
 )
@@ -58,7 +60,7 @@ from schemas.rules.parties import ESTABLISHMENT_BOOKS, PERIOD_BOOKS
 from schemas.rules.payments import PAYMENT_BOOKS, SALE_PAYMENT_BOOKS
 from schemas.rules.payroll import PAYROLL_ADJUSTMENT_BOOKS, PAYROLL_BOOKS
 from schemas.rules.sectors import SECTOR_BOOKS, SHARED_SECTOR_BOOKS
-from schemas.rules.sums import SUM_BOOKS
+from schemas.rules.sums import OF_SUMS, SUM_BOOKS
 from schemas.rules.support import ADJUSTMENT_NOTE_BOOKS, PURCHASE_BOOKS, SUPPORT_DOCUMENT_BOOKS
 from schemas.shape import Walk
 from schemas.shape_faults import explain
@@ -241,11 +243,13 @@ def _as_written(found: Preflight, at: str) -> Preflight:
 
 def _examine(family: Family, payload: Node, today: date) -> Preflight:
     reference = readable_reference(payload.get("reference_code"))
-    if family.adapt is not None:
-        payload = family.adapt(payload)
-    try:
-        family.shape.model.__pydantic_validator__.validate_python(payload)
-    except ValidationError as error:
+    error = _refusal(family, payload)
+    if error is not None:
+        # Keys without data and idle zeros are tried without once the model has refused: most payloads have none.
+        plain = family.shape.plain(payload)
+        if plain != payload:
+            payload, error = plain, _refusal(family, plain)
+    if error is not None:
         return _explain_refusal(family, payload, error, today, reference)
     walk = Walk()
     typed = family.shape.typed(payload, None, walk)
@@ -253,13 +257,14 @@ def _examine(family: Family, payload: Node, today: date) -> Preflight:
     faults += [*_unnoticed(walk.negative, faults), *number_warnings(walk)]
     if faults and any(fault.level is Level.ERROR for fault in faults):
         bad_characters(payload, "", faults, len(faults) + MAX_FAULTS)
-        return _refused(faults, reference)
+        return _refused([*faults, *_garbled(payload, _write(payload))], reference)
     wire = _write(family.shape.wire(payload) if walk.n_respelled else payload)
     if not _is_plain(wire):
         found: list[Fault] = []
         bad_characters(payload, "", found, MAX_FAULTS)
         if found:
             return _refused(found + faults, reference)
+    faults += _garbled(payload, wire)
     # Whatever leaves the sums unknown is an error, so here they are known where there are any.
     assert document.amounts is not None or family.arithmetic is None
     return Preflight(
@@ -274,11 +279,24 @@ def _examine(family: Family, payload: Node, today: date) -> Preflight:
     )
 
 
+def _refusal(family: Family, payload: Node) -> ValidationError | None:
+    try:
+        family.shape.model.__pydantic_validator__.validate_python(payload)
+    except ValidationError as error:
+        return error
+    return None
+
+
 def _judge(
-    family: Family, payload: Node, typed: Node, refused: list[Fault], today: date
+    family: Family,
+    payload: Node,
+    typed: Node,
+    refused: list[Fault],
+    today: date,
+    spoken_for: frozenset[str] = frozenset(),
 ) -> tuple[Document, list[Fault]]:
     """Run the rules on what the shape stage has left; its own faults come first."""
-    taken_out = frozenset([fault.field for fault in refused if fault.level is Level.ERROR])
+    taken_out = spoken_for.union([fault.field for fault in refused if fault.level is Level.ERROR])
     with localcontext(money.EXACT):
         document = Document(
             root=typed,
@@ -289,20 +307,30 @@ def _judge(
         )
         verdict = Verdict(list(refused), MAX_FAULTS + 1, taken_out)
         judge(family.plan(document.operation), typed, document, verdict)
-    return document, verdict.faults
+    return document, verdict.told()
 
 
 def _explain_refusal(
     family: Family, payload: dict[str, Any], error: ValidationError, today: date, reference: str
 ) -> Preflight:
-    faults, sound, is_whole = explain(error, family.shape, payload)
-    if is_whole:
+    found = explain(error, family.shape, payload)
+    faults = found.faults
+    if found.is_whole:
         walk = Walk()
-        typed = family.shape.typed(sound, None, walk)
-        _, faults = _judge(family, payload, typed, faults + walk.faults, today)
+        typed = family.shape.typed(found.sound, None, walk)
+        _, faults = _judge(family, payload, typed, faults + walk.faults, today, found.spoken_for)
         faults += _unnoticed(walk.negative, faults)
-        bad_characters(sound, "", faults, len(faults) + MAX_FAULTS)
-    return _refused(faults, reference, is_whole=is_whole)
+        bad_characters(found.sound, "", faults, len(faults) + MAX_FAULTS)
+        faults += _garbled(found.sound, _write(found.sound))
+    return _refused(faults, reference, is_whole=found.is_whole)
+
+
+def _garbled(payload: Node, wire: str) -> list[Fault]:
+    """One warning for all texts whose encoding looks damaged; *wire* tells quickly that none does."""
+    if not may_be_garbled(wire):
+        return []
+    found = list(garbled_texts(payload))
+    return counted(found[:1], {(found[0].rule, found[0].message): len(found)}) if found else found
 
 
 def _unnoticed(negative: list[Fault], faults: list[Fault]) -> list[Fault]:
@@ -343,9 +371,14 @@ def _refused(faults: list[Fault], reference: str, *, is_whole: bool = True) -> P
     )
 
 
+def _is_of_sums(fault: Fault) -> bool:
+    return fault.rule in OF_SUMS
+
+
 def _details(faults: Sequence[Fault], level: Level, *, is_whole: bool = True) -> tuple[ErrorDetail, ...]:
     code = "payload.invalid" if level is Level.ERROR else "payload.warning"
-    meant = [fault for fault in faults if fault.level is level]
+    # What a wrong figure does to the sums is told behind the figure: results and summaries show the first error.
+    meant = sorted([fault for fault in faults if fault.level is level], key=_is_of_sums)
     told = [
         ErrorDetail(code=code, message=fault.message, field=fault.field or None, rule=fault.rule)
         for fault in meant[:MAX_FAULTS]

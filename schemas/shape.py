@@ -20,7 +20,7 @@ from schemas import messages, money
 from schemas.fields import Kind, Part, RuleIds
 from schemas.money import EXACT, ZERO
 from schemas.places import Place, dotted
-from schemas.rules.book import Fault, Level
+from schemas.rules.book import Fault
 
 _ABSENT: Final = object()
 
@@ -39,7 +39,7 @@ class Walk:
 
 Reader: TypeAlias = Callable[[Any, Place, Walk], Any]
 """Reads the value of its field in the node at a place. Returns what stands in the typed payload, or _ABSENT: after
-reporting a fault, or for a null that means nothing."""
+reporting a fault, or for a null or an empty list that means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,31 @@ class FieldShape:
     missing: str
     is_required: bool
     empty: str
-    """The rule that null, {} or an empty list breaks when the field is optional."""
+    """The rule that null breaks as an element of its list."""
     part: Shape | None
     is_list: bool
+
+    def is_left_out(self, value: object) -> bool:
+        """Whether a value says no more than the key's absence would: null, and {} or [] where data have a form."""
+        if self.is_required:
+            return False
+        return value is None or (type(value) in (dict, list) and not value and (self.is_list or self.part is not None))
+
+    def plain(self, value: Any) -> Any:
+        """A value in its plain form (``Shape.plain``)."""
+        if self.part is not None:
+            if self.is_list and type(value) is list:
+                return [_plain_node(self.part, one) for one in value]
+            return _plain_node(self.part, value)
+        if type(value) is str and self.kind is not None and self.kind.name == "decimal":
+            return _without_idle_zeros(value, self.kind.places)
+        return value
 
 
 class Shape:
     """One model, compiled."""
 
-    __slots__ = ("fields", "model", "nullable", "numbers", "parts", "readers")
+    __slots__ = ("code_lists", "fields", "model", "nullable", "numbers", "parts", "readers")
 
     def __init__(self, model: type[Part]) -> None:
         self.model = model
@@ -70,6 +86,25 @@ class Shape:
         self.numbers = tuple(key for key, it in self.fields.items() if it.kind and _may_be_number(it.kind))
         self.nullable = tuple(key for key, it in self.fields.items() if it.kind and it.kind.is_nullable)
         self.parts = tuple(it for it in self.fields.values() if it.part)
+        self.code_lists = tuple(key for key, it in self.fields.items() if it.kind and it.kind.name == "codes")
+
+    def plain(self, node: dict[str, Any]) -> dict[str, Any]:
+        """
+        Copy a node in the one form of all that mean the same.
+
+        Optional keys without data are gone, an empty list in the place of an object is an empty object, and decimals
+        have no zeros beyond those that Factus takes. Whatever else is wrong stays as it is. Not on the quick path:
+        a payload that the model takes as it is needs none of this.
+        """
+        found = {}
+        for key, value in node.items():
+            it = self.fields.get(key)
+            if it is not None:
+                value = it.plain(value)
+                if it.is_left_out(value):
+                    continue
+            found[key] = value
+        return found
 
     def typed(self, node: dict[str, Any], at: Place, walk: Walk) -> dict[str, Any]:
         """
@@ -96,13 +131,17 @@ class Shape:
 
     def wire(self, node: dict[str, Any]) -> dict[str, Any]:
         """
-        Copy a node with its numbers as Factus documents them, texts in decimal and code fields, and without null.
+        Copy a node with its numbers as Factus documents them, texts in decimal and code fields, and without keys that
+        hold no data.
 
         Only for a payload without faults.
         """
         found = node.copy()
         for key in self.nullable:
             if key in node and node[key] is None:
+                del found[key]
+        for key in self.code_lists:
+            if key in node and not node[key]:
                 del found[key]
         for key in self.numbers:
             if key in node:
@@ -111,6 +150,8 @@ class Shape:
             value = node.get(it.key)
             if value is not None and it.part is not None:
                 found[it.key] = [it.part.wire(one) for one in value] if it.is_list else it.part.wire(value)
+                if it.is_left_out(found[it.key]):
+                    del found[it.key]
         return found
 
 
@@ -140,6 +181,21 @@ def _field_shape(model: type[Part], key: str, info: FieldInfo) -> FieldShape:
     )
 
 
+def _plain_node(part: Shape, value: Any) -> Any:
+    # PHP writes [] for an empty associative array.
+    if type(value) is list and not value:
+        return {}
+    return part.plain(value) if type(value) is dict else value
+
+
+def _without_idle_zeros(text: str, places: int) -> str:
+    """``1.000`` as ``1.00``: digits that change nothing, as they change nothing in a JSON number."""
+    whole, _, fraction = text.partition(".")
+    if len(fraction) <= places or fraction[places:].strip("0"):
+        return text
+    return f"{whole}.{fraction[:places]}"
+
+
 def _may_be_number(kind: Kind) -> bool:
     return kind.name in ("decimal", "number_text", "whole") or kind.takes_number
 
@@ -167,7 +223,7 @@ def _reader(it: FieldShape) -> Reader | None:
         case Kind(name="code", table=str() as table):
             return _code_reader(it, table, it.kind.codes)
         case Kind(name="codes"):
-            return _codes_reader(it)
+            return _read_codes
         case Kind(name="text", is_nullable=True):
             return _read_nullable
         case Kind(name="date"):
@@ -253,13 +309,11 @@ def _code_reader(it: FieldShape, table: str, known: frozenset[str]) -> Reader:
     return read
 
 
-def _codes_reader(it: FieldShape) -> Reader:
-    def read(value: Any, at: Place, walk: Walk) -> Any:
-        if not value:
-            walk.faults.append(messages.empty_list(it.empty, it.key, it.label, dotted((at, it.key)), Level.WARNING))
+def _read_codes(value: Any, at: Place, walk: Walk) -> Any:
+    if value:
         return value
-
-    return read
+    walk.n_respelled += 1
+    return _ABSENT
 
 
 def _date_reader(it: FieldShape) -> Reader:
@@ -288,15 +342,21 @@ def _moment_reader(it: FieldShape) -> Reader:
 
 def _part_reader(it: FieldShape, part: Shape) -> Reader:
     def read(value: Any, at: Place, walk: Walk) -> Any:
-        return part.typed(value, (at, it.key), walk)
+        found = part.typed(value, (at, it.key), walk)
+        # What was refused has emptied it as well, and is told.
+        if found or it.is_required or walk.faults:
+            return found
+        walk.n_respelled += 1
+        return _ABSENT
 
     return read
 
 
 def _list_reader(it: FieldShape, part: Shape) -> Reader:
     def read(value: Any, at: Place, walk: Walk) -> Any:
-        if not value:
-            walk.faults.append(messages.empty_list(it.empty, it.key, it.label, dotted((at, it.key)), Level.WARNING))
+        if not value and not it.is_required:
+            walk.n_respelled += 1
+            return _ABSENT
         # None stands for an element that is no object: its place is kept, so that paths stay true.
         here = (at, it.key)
         return [None if one is None else part.typed(one, (here, position), walk) for position, one in enumerate(value)]

@@ -7,18 +7,22 @@ are told at once. Reached for faulty payloads only; nothing here is on the quick
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from schemas import messages, money
-from schemas.rules.book import Fault, Level
+from schemas import messages, money, version_1
+from schemas.rules.book import Fault
 from schemas.shape import FieldShape, Shape
 
 MAX_EXPLAINED: Final = 1_000
 """Beyond this many findings the payload is cut before it is looked at again: a list of empty objects has millions."""
+
+_NAMES_OF_VERSION_1: Final = 2
+"""One may be a slip; so many different ones are a document written for version 1."""
 
 _CUT_ELEMENTS: Final = 20
 _CUT_KEYS: Final = 100
@@ -27,29 +31,58 @@ Location: TypeAlias = tuple[int | str, ...]
 Teller: TypeAlias = Callable[[FieldShape, str, Mapping[str, Any]], Fault]
 
 
-def explain(error: ValidationError, shape: Shape, payload: dict[str, Any]) -> tuple[list[Fault], dict[str, Any], bool]:
-    """
-    Tell a validation error.
+class Explained(NamedTuple):
+    """A validation error in our words."""
 
-    Returns:
-        The faults; a copy of the payload without the refused values, in which elements of lists are replaced by None
-        so that positions stay true; and whether that is the whole of it: of a payload with more than MAX_EXPLAINED
-        findings only a part is looked at, and the copy is no base for further checks.
-    """
+    faults: list[Fault]
+    sound: dict[str, Any]
+    """A copy of the payload without the refused values, in which elements of lists are replaced by None so that
+    positions stay true."""
+    is_whole: bool
+    """Whether that is all of it: of a payload with more than MAX_EXPLAINED findings only a part is looked at, and the
+    copy is no base for further checks."""
+    spoken_for: frozenset[str]
+    """Paths of keys that are there under their name of version 1: nobody needs to hear that they are missing."""
+
+
+def explain(error: ValidationError, shape: Shape, payload: dict[str, Any]) -> Explained:
+    """Tell a validation error."""
     is_whole = error.error_count() <= MAX_EXPLAINED
     if not is_whole:
         payload, error = _smaller(shape, payload, error)
     details = error.errors(include_url=False)[:MAX_EXPLAINED]
+    old_names, spoken_for = _of_version_1(details, shape)
     sound = _copy(payload)
     faults: dict[Fault, None] = {}
+    if len(old_names) >= _NAMES_OF_VERSION_1:
+        faults[messages.is_of_version_1()] = None
     for found in details:
         location = found["loc"]
-        empty = _empty_object_above(location, shape, sound) if found["type"] == "missing" else None
-        faults[empty or _tell(shape, location, found)] = None
+        if found["type"] != "missing" or _path(location) not in spoken_for:
+            faults[_tell(shape, location, found)] = None
     for found in details:
         if found["type"] != "missing":
             _take_out(sound, found["loc"])
-    return list(faults), sound, is_whole
+    return Explained(list(faults), sound, is_whole, spoken_for)
+
+
+def _of_version_1(details: Sequence[ErrorDetails], shape: Shape) -> tuple[frozenset[str], frozenset[str]]:
+    """The names of version 1 among unknown keys, and the paths of what they are now."""
+    names, paths = set(), set()
+    for found in details:
+        *above, key = found["loc"] or ("",)
+        is_root = not above
+        if found["type"] != "extra_forbidden" or not version_1.is_name(str(key), is_root=is_root):
+            continue
+        names.add(str(key))
+        meant = version_1.meant(str(key), _shape_at(shape, tuple(above)).fields, is_root=is_root)
+        if meant is not None:
+            paths.add(_path((*above, meant.path.partition(".")[0])))
+    return frozenset(names), frozenset(paths)
+
+
+def _path(location: Location) -> str:
+    return ".".join(map(str, location))
 
 
 def _smaller(shape: Shape, payload: dict[str, Any], error: ValidationError) -> tuple[dict[str, Any], ValidationError]:
@@ -70,12 +103,12 @@ def _tell(shape: Shape, location: Location, found: Mapping[str, Any]) -> Fault:
         key = str(location[-1])
         if key in owner.model.not_here:
             return messages.absent_key(owner.model.not_here[key], key, at)
-        return messages.unknown_key(key, at, owner.fields, is_root=len(location) == 1)
+        return messages.unknown_key(key, found["input"], at, owner.fields, is_root=len(location) == 1)
     it = _field_at(shape, location)
     if found["input"] is None:
         if it.is_required:
             return messages.null_for_required(it.missing, it.key, it.label, at)
-        return messages.is_null(it.empty, it.key, it.label, at)
+        return messages.null_in_list(it.empty, it.key, it.label, at)
     return TELLERS.get(found["type"], _tell_by_kind)(it, at, found)
 
 
@@ -118,6 +151,8 @@ def _tell_by_kind(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
             return messages.bad_whole(it.bad, it.key, it.label, at, 1, found["ctx"]["le"])
         case "integer":
             return messages.not_integer(it.bad, it.key, it.label, at)
+        case "code" if it.kind and it.kind.table and type(found["input"]) is int:
+            return messages.unquoted_code(it.bad, it.key, it.label, at, found["input"], it.kind.table)
         case "number_text" if isinstance(found["input"], str):
             return _tell_blank(it, at)
         case _:
@@ -144,9 +179,7 @@ def _tell_part(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
 
 
 def _tell_too_short(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
-    if it.is_required:
-        return messages.too_few(it.bad, it.key, it.label, at)
-    return messages.empty_list(it.empty, it.key, it.label, at, Level.ERROR)
+    return messages.too_few(it.bad, it.key, it.label, at)
 
 
 TELLERS: Final[Mapping[str, Teller]] = {
@@ -177,16 +210,6 @@ TELLERS: Final[Mapping[str, Teller]] = {
     "whole_form": _tell_by_kind,
 }
 """Every error type that our models can produce; a test walks the compiled schemas and compares."""
-
-
-def _empty_object_above(location: Location, shape: Shape, payload: dict[str, Any]) -> Fault | None:
-    """An optional object sent as {} is one fault, not one for each of its keys."""
-    above = location[:-1]
-    if not above or isinstance(above[-1], int) or _value_at(payload, above) != {}:
-        return None
-    it = _field_at(shape, above)
-    at = ".".join(map(str, above))
-    return None if it.is_required else messages.empty_object(it.empty, it.key, it.label, at)
 
 
 def _value_at(payload: Any, location: Location) -> Any:

@@ -32,13 +32,14 @@ from schemas.calls.payloads import (
     UploadReceived,
 )
 from schemas.family import Family, checked
-from schemas.rules.book import Node
 from schemas.rules.calls import (
+    ACQUIRER,
     CATALOG,
     COMPANY,
     CONSECUTIVE,
     EVENT,
     FILTERS,
+    ISSUER_FILTERS,
     LOGO,
     MAIL,
     NAMED,
@@ -56,14 +57,6 @@ def download(name: str, kinds: Collection[str]) -> Family:
     return checked(name, Download, NAMED, kinds_book(kinds))
 
 
-_REQUIRED: Final = frozenset({"legal_organization_code", "municipality_code"})
-
-
-def _without_nulls(payload: Node) -> Node:
-    """The company's optional texts are documented as text or null: null is as good as no key."""
-    return {key: value for key, value in payload.items() if value is not None or key in _REQUIRED}
-
-
 ONE_DOCUMENT: Final = checked("one_document", OneDocument, NAMED)
 EMAIL: Final = checked("email", Email, NAMED, MAIL)
 BY_REFERENCE: Final = checked("by_reference", ByReference)
@@ -75,7 +68,7 @@ ACCOUNT_PAYLOADS: Final[Mapping[str, Family]] = {
     row.name: row
     for row in (
         checked("reception.upload", UploadReceived, RECEIVED),
-        checked("reception.list", ReceptionList, FILTERS),
+        checked("reception.list", ReceptionList, FILTERS, ISSUER_FILTERS),
         checked("reception.emit_event", EmitEvent, PERSON, EVENT, RECORD),
         checked("numbering_range.list", RangeList, FILTERS),
         checked("numbering_range.get", OneRange, RECORD),
@@ -91,10 +84,10 @@ ACCOUNT_PAYLOADS: Final[Mapping[str, Family]] = {
         checked("payroll_numbering_range.set_status", RangeStatus, RECORD),
         checked("payroll_numbering_range.delete", OneRange, RECORD),
         checked("company.get", Nothing),
-        Family.of("company.update", CompanyUpdate, (COMPANY,), adapt=_without_nulls),
+        checked("company.update", CompanyUpdate, COMPANY),
         checked("company.logo", Logo, LOGO),
         checked("subscription.list", Nothing),
-        checked("acquirer.get", Acquirer),
+        checked("acquirer.get", Acquirer, ACQUIRER),
         checked("catalog.search", CatalogSearch, CATALOG),
     )
 }

@@ -7,7 +7,7 @@ only: what the shape stage refused has been taken out, so a check treats an abse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -150,8 +150,9 @@ class Verdict:
     limit: int
     refused: frozenset[str] = frozenset()
     n_errors: int = 0
-    n_warnings: int = 0
     is_full: bool = False
+    warned: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How often each warning was given, by rule and message: five hundred lines may deserve the same remark."""
 
     def add(self, rule: Rule, at: Place, findings: Findings) -> None:
         above = dotted(at)
@@ -166,9 +167,27 @@ class Verdict:
             self.n_errors += 1
             self.is_full = self.n_errors >= self.limit
             self.faults.append(fault)
-        elif self.n_warnings < self.limit:
-            self.n_warnings += 1
+            return
+        remark = (fault.rule, fault.message)
+        n_before = self.warned.get(remark, 0)
+        if n_before or len(self.warned) < self.limit:
+            self.warned[remark] = n_before + 1
+        if not n_before and len(self.warned) <= self.limit:
             self.faults.append(fault)
+
+    def told(self) -> list[Fault]:
+        """What was found, each warning once and with the number of its places."""
+        return counted(self.faults, self.warned) if self.warned else self.faults
+
+
+def counted(faults: Iterable[Fault], warned: Mapping[tuple[str, str], int]) -> list[Fault]:
+    """The same faults; warnings that were given more than once say so."""
+    return [
+        fault._replace(message=f"{fault.message} (En {n} lugares; este es el primero.)")
+        if fault.level is Level.WARNING and (n := warned.get((fault.rule, fault.message), 1)) > 1
+        else fault
+        for fault in faults
+    ]
 
 
 @dataclass(slots=True)

@@ -12,7 +12,14 @@ from typing import Final
 
 from schemas import catalog_search
 from schemas.rules.book import FINE, Document, Findings, Node, RuleBook, Said, has_text, say
-from schemas.rules.identity import NIT, check_digit_is_right, mail_address_has_the_form
+from schemas.rules.identity import (
+    NIT,
+    check_digit_is_right,
+    mail_address_has_the_form,
+    nit_fault,
+    nit_is_digits,
+    numbered_nit_is_digits,
+)
 
 _OURS: Final = "factus-worker"
 _CLAIM: Final = "031"
@@ -31,6 +38,7 @@ _WITH_RESOLUTION: Final = frozenset({"21", "24", "30"})
 NAMED = RuleBook.about("")
 PERSON = RuleBook.about("")
 PERSON.by_shape("EVT-005", "D, R")
+PERSON.error("EVT-005", "D")(nit_is_digits)
 PERSON.error("EVT-006", "D")(check_digit_is_right)
 MAIL = RuleBook.about("")
 EVENT = RuleBook.about("")
@@ -41,8 +49,11 @@ RECEIVED = RuleBook.about("")
 RECORD = RuleBook.about("")
 COMPANY = RuleBook.about("")
 LOGO = RuleBook.about("")
+ACQUIRER = RuleBook.about("")
+ACQUIRER.error("CUS-003", "D")(numbered_nit_is_digits)
 CATALOG = RuleBook.about("")
 FILTERS = RuleBook.about("filters")
+ISSUER_FILTERS = RuleBook.about("filters")
 
 
 @NAMED.error("CALL-001", _OURS)
@@ -61,6 +72,9 @@ def names_one_document(root: Node, document: Document) -> Findings:
 def mail_address_is_sure(root: Node, document: Document) -> Findings:
     # What a document is only warned of is refused here: the message is all that the job is about.
     return [found._replace(level=None) for found in mail_address_has_the_form(root, document)]
+
+
+COMPANY.error("CALL-002", _OURS)(mail_address_is_sure)
 
 
 @MAIL.error("CALL-003", _OURS)
@@ -138,6 +152,11 @@ def switches_are_on_or_off(filters: Node, document: Document) -> Findings:
         for key, (off, on) in _SWITCHES.items()
         if filters.get(key, on) not in (off, on)
     ]
+
+
+@ISSUER_FILTERS.error("CUS-003", "D")
+def issuer_is_a_nit(filters: Node, document: Document) -> Findings:
+    return nit_fault("company_nit", filters["company_nit"]) if "company_nit" in filters else FINE
 
 
 @COMPANY.error("CALL-009", "D")

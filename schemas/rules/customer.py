@@ -25,7 +25,8 @@ from schemas.rules.payments import CREDIT
 _CITIZEN_CARD: Final = "13"
 _DIGITS_ONLY: Final = frozenset({"11", "12", "13", "91"})
 _FINAL_CONSUMER: Final = "2" * 12
-_FINAL_CONSUMERS: Final = frozenset({_FINAL_CONSUMER, "2" * 11})
+# Twelve are agreed on; other runs are slips. A shorter one may be somebody's number.
+_FINAL_CONSUMERS: Final = frozenset("2" * n for n in range(9, 16))
 _COMPANY: Final = "1"
 _PERSON: Final = "2"
 _NO_RESPONSIBILITY: Final = "R-99-PN"
@@ -43,6 +44,7 @@ CUSTOMER_PAYMENT = RuleBook.about("payment_details.*")
 
 
 def is_final_consumer(customer: Node) -> bool:
+    """Whether the customer is nobody in particular, slips included."""
     return customer.get("identification") in _FINAL_CONSUMERS
 
 
@@ -192,7 +194,12 @@ def final_consumer_is_written_as_agreed(customer: Node, document: Document) -> F
         return FINE
     found: list[Said] = []
     if customer["identification"] != _FINAL_CONSUMER:
-        found.append(Said("identification", "El consumidor final se escribe con doce dígitos 2; llegaron once."))
+        n_digits = len(customer["identification"])
+        found.append(
+            Said(
+                "identification", f"El consumidor final se escribe con doce dígitos 2; llegaron {n_digits}. Corríjalo."
+            )
+        )
     if customer.get("identification_document_code", _CITIZEN_CARD) != _CITIZEN_CARD:
         found.append(Said("identification_document_code", "El consumidor final va con cédula de ciudadanía (13)."))
     if customer.get("legal_organization_code", _PERSON) != _PERSON:

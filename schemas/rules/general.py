@@ -5,6 +5,7 @@ Rules about any document: keys, texts, characters, the reference code and the ra
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 from schemas import messages
@@ -16,7 +17,15 @@ MAX_OLD_OBSERVATION: Final = 250
 
 # XML 1.0, 2.2: tab and line ends are the only control characters that a document may hold.
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Two or three bytes of one letter in UTF-8, each shown as a letter of latin-1, Windows-1252 or a DOS console.
+_NEXT: Final = "[\x80-\xbf" + bytes(range(0x80, 0xA0)).decode("cp1252", errors="ignore") + "]"
+_GARBLED: Final = re.compile(f"[\xc2\xc3]{_NEXT}|\xe2{_NEXT}{{2}}|[\u251c\u252c]\\S")
+_SIGNS_OF_DAMAGE: Final = ("\xc3", "\xc2", "\xe2", "\u251c", "\u252c", "\ufffd")
 _ULID: Final = re.compile("[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE | re.ASCII)
+_DAMAGED: Final = (
+    "El texto parece tener la codificación dañada, como «JosÃ©» por «José», y así se imprimiría. Guarde el archivo "
+    "como UTF-8, o lea la base de datos con su codificación."
+)
 # Slashes are common in references, and go out percent-encoded (docs/contract.md, section 1).
 _SAFE_REFERENCE: Final = re.compile(r"[A-Za-z0-9._/-]+")
 
@@ -130,6 +139,32 @@ def bad_characters(node: Any, at: str, faults: list[Fault], limit: int) -> None:
         for key, item in node.items() if isinstance(node, dict) else enumerate(node):
             step = messages.short(key) if isinstance(key, str) else key
             bad_characters(item, f"{at}.{step}" if at else f"{step}", faults, limit)
+
+
+def may_be_garbled(wire: str) -> bool:
+    """Whether a JSON text may hold words that were read in the wrong encoding; True is a mere suspicion."""
+    return not wire.isascii() and any(sign in wire for sign in _SIGNS_OF_DAMAGE)
+
+
+def garbled_texts(node: Any, at: str = "") -> Iterator[Fault]:
+    """GEN-014 as a warning: texts whose UTF-8 somebody took for another encoding (``JosÃ©``), or lost letters of."""
+    if isinstance(node, str):
+        if not node.isascii() and ("\ufffd" in node or any(_letter(found) for found in _GARBLED.findall(node))):
+            yield Fault("GEN-014", at, _DAMAGED, Level.WARNING)
+    elif isinstance(node, (dict, list)):
+        for key, item in node.items() if isinstance(node, dict) else enumerate(node):
+            step = messages.short(key) if isinstance(key, str) else key
+            yield from garbled_texts(item, f"{at}.{step}" if at else f"{step}")
+
+
+def _letter(garbled: str) -> str:
+    """What the letters stand for, read in the right encoding; empty when they are what they look like."""
+    for encoding in ("cp1252", "latin-1", "cp850"):
+        try:
+            return garbled.encode(encoding).decode()
+        except UnicodeError:
+            continue
+    return ""
 
 
 def _bad_character(at: str) -> Fault:

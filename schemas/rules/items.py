@@ -231,7 +231,9 @@ def rete_iva_needs_iva(item: Node, document: Document) -> Findings:
         return FINE
     return [
         Said(
-            f"withholding_taxes.{position}.code", "ReteIVA (05) sin IVA en la línea da una retención de 0.00. Quítela."
+            f"withholding_taxes.{position}.code",
+            "ReteIVA (05) sin IVA en la línea da una retención de 0.00. Quítela.",
+            rests_on="taxes",
         )
         for position, one in enumerate(withholdings)
         if one and one.get("code") == RETE_IVA

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from schemas.known_names import HEADER_DISCOUNT
 from schemas.rules.book import FINE, Document, Findings, Level, Node, RuleBook, Said, say
 
 CREDIT: Final = "2"
@@ -44,14 +45,17 @@ def due_date_is_ahead(payment: Node, document: Document) -> Findings:
 def charge_concept_is_available(charge: Node, document: Document) -> Findings:
     if charge.get("concept_type", "03") == "03":
         return FINE
-    return say("concept_type", 'Hoy Factus solo admite el concepto "03" en recargos y descuentos del documento.')
+    return say(
+        "concept_type",
+        f'Hoy Factus solo admite el concepto "03" (recargo) en "allowance_charges". {HEADER_DISCOUNT}',
+    )
 
 
 @CHARGE.error("SUM-019", "I")
 def conditional_charge_is_a_surcharge(charge: Node, document: Document) -> Findings:
     if charge.get("concept_type") != "03" or charge.get("is_surcharge", True):
         return FINE
-    return say("is_surcharge", 'El concepto "03" es un recargo: envíe "is_surcharge": true.')
+    return say("is_surcharge", f'El concepto "03" es un recargo: "is_surcharge" va en true. {HEADER_DISCOUNT}')
 
 
 @CHARGE.error("SUM-020", "D")

@@ -12,7 +12,7 @@ from typing import Final
 
 from schemas.money import ZERO, render
 from schemas.rules.book import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
-from schemas.rules.identity import colombian_has_a_municipality
+from schemas.rules.identity import colombian_has_a_municipality, numbered_nit_is_digits
 
 _FORTNIGHT: Final = "4"
 _INTO_ACCOUNT: Final = frozenset({"42", "47", "98"})
@@ -29,12 +29,12 @@ _ON_SUNDAYS: Final = {"4": 25, "5": 0, "6": 75, "7": 35}
 PAYROLL = RuleBook.about("")
 PAYROLL.by_shape("PAY-001 PAY-002 PAY-004 PAY-007 PAY-009 PAY-010 PAY-014 PAY-015")
 PAYROLL.by_shape("PAY-019 PAY-020 PAY-021 PAY-023 PAY-026 PAY-029")
-PAYROLL.by_shape("PAY-011", "D, R")
 PAYROLL.by_shape("PAY-028 PAY-030", "R")
 
 PERIOD = RuleBook.about("settlement_period")
 PAYMENT = RuleBook.about("payment")
 WORKER = RuleBook.about("worker")
+WORKER.error("PAY-011", "D, R")(numbered_nit_is_digits)
 WORKER.error("PAY-013", "D")(colombian_has_a_municipality)
 SEVERANCE = RuleBook.about("accruals.cesa.*")
 SERVICE_BONUS = RuleBook.about("accruals.prim")

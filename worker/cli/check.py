@@ -54,13 +54,9 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
 
 
 def _show(checked: list[Checked], counts: Counts) -> None:
-    rows = [
-        _row(one, level, detail)
-        for one in checked
-        for level, details in (("error", one.errors), ("warning", one.warnings))
-        for detail in details
-    ]
-    if rows:
+    wrong = [_row(one, "error", detail) for one in checked for detail in one.errors]
+    doubtful = [_row(one, "warning", detail) for one in checked for detail in one.warnings]
+    if rows := [*wrong, *_each_once(doubtful)]:
         show_table(["file:line", "reference", "level", "field", "rule", "message"], rows)
     n_errors = sum(len(one.errors) for one in checked)
     n_jobs = "1 job" if counts.n_checked == 1 else f"{counts.n_checked} jobs"
@@ -69,7 +65,17 @@ def _show(checked: list[Checked], counts: Counts) -> None:
         f"{counts.n_warned} with warnings only",
         f"{counts.n_wrong} with errors",
     ]
-    click.echo(f"{n_jobs}: {', '.join(parts)} ({n_errors} errors, {len(rows) - n_errors} warnings in all)")
+    click.echo(f"{n_jobs}: {', '.join(parts)} ({n_errors} errors, {len(doubtful)} warnings in all)")
+
+
+def _each_once(rows: list[list[str]]) -> list[list[str]]:
+    """Equal remarks as one, at the first of their places: three hundred of them hide the errors."""
+    found: dict[tuple[str, ...], list[list[str]]] = {}
+    for row in rows:
+        found.setdefault((*row[3:5], row[5]), []).append(row)
+    return [
+        [*same[0][:5], f"{same[0][5]} (y {len(same) - 1} más)"] if len(same) > 1 else same[0] for same in found.values()
+    ]
 
 
 def _row(one: Checked, level: str, detail: ErrorDetail) -> list[str]:

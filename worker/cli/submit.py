@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _SAY_EVERY_S: Final = 2.0
 _PACE_S: Final = 0.1
 _MOST_CALLS: Final = 20
+_MOST_CONTRADICTIONS: Final = 20
 
 
 def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
@@ -95,7 +96,7 @@ def command(
     try:
         jobs = _read(files, defaults)
     except FileRefused as exc:
-        raise click.UsageError(f"{exc}. Nothing was pushed.") from exc
+        raise click.UsageError(f"{str(exc).rstrip('.')}. Nothing was pushed.") from exc
     if not jobs:
         raise click.UsageError("The files hold no job.")
     if not asyncio.run(_submit(load_settings(), jobs, timeout if wait else None)):
@@ -103,10 +104,16 @@ def command(
 
 
 def _read(files: tuple[str, ...], defaults: Defaults) -> list[Job]:
-    from worker.operating.job_files import jobs_of, read_rows, sound_rows
+    from datetime import datetime
+
+    from schemas.factus import BOGOTA
+    from worker.operating.checking import contradictions
+    from worker.operating.job_files import FileRefused, jobs_of, read_rows, sound_rows
 
     stdin = sys.stdin.buffer
     rows = [row for path in files for row in sound_rows(read_rows(path, stdin))]
+    if found := contradictions(rows, defaults, now=datetime.now(BOGOTA)):
+        raise FileRefused("\n".join(f"{place}: {why}" for place, why in found[:_MOST_CONTRADICTIONS]))
     return jobs_of(rows, defaults, f"submit-{secrets.token_hex(6)}")
 
 

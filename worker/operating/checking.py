@@ -6,6 +6,7 @@ Pure. Which accounts exist is not looked at: the machine that checks need not ha
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -62,6 +63,31 @@ def check_rows(rows: Sequence[Row | BadRow], job_type: str, *, now: datetime) ->
     return [checker.check(row) for row in rows]
 
 
+def contradictions(rows: Sequence[Row], defaults: Defaults, *, now: datetime) -> list[tuple[str, str]]:
+    """
+    Ids and references that stand in several rows with different content: where, and why the intake would refuse it.
+
+    Only rows that name something twice are judged: a file of thousands costs no check of each.
+    """
+    named = [(row, names) for row in rows if (names := _names_in(fill(row.value, defaults)))]
+    often = {name for name, n in Counter(name for _, names in named for name in names).items() if n > 1}
+    checker = _Checker(defaults, int(now.timestamp() * 1000))
+    suspects = [row for row, names in named if not often.isdisjoint(names)]
+    return [
+        (row.place, error.message)
+        for row in suspects
+        for error in checker.check(row).errors
+        if error.code in ("id.conflict", "reference.conflict")
+    ]
+
+
+def _names_in(envelope: dict[str, Any]) -> set[tuple[str, str]]:
+    payload = envelope.get("payload")
+    reference = payload.get("reference_code") if isinstance(payload, dict) else None
+    found = {"id": envelope.get("id"), "reference_code": reference}
+    return {(kind, name) for kind, name in found.items() if isinstance(name, str)}
+
+
 @dataclass(slots=True)
 class _Checker:
     """Judges rows one after the other, and remembers what the next ones must not repeat."""
@@ -81,7 +107,10 @@ class _Checker:
         reference = remains.reference_code or ""
         if isinstance(found, Refused):
             return Checked(row, reference, found.errors, found.warnings)
-        return Checked(row, reference, self._lateness(found.record), self._doubts(row, envelope, found.record))
+        refusals, doubts = self._repetitions(row, envelope, found.record)
+        told = strict_json.parse(found.record.warnings) if found.record.warnings else []
+        warnings = (*map(ErrorDetail.model_validate, told), *doubts)
+        return Checked(row, reference, (*self._lateness(found.record), *refusals), warnings)
 
     def _lateness(self, record: JobRecord) -> tuple[ErrorDetail, ...]:
         """Why a job that is taken can only fail: the time in which it may begin is over, or never comes."""
@@ -94,22 +123,34 @@ class _Checker:
         text = f"El documento debe llevar la fecha {record.issue_on}, y ya no puede salir ese día."
         return (ErrorDetail(code="date.missed", message=text, field="envelope.issue_on"),)
 
-    def _doubts(self, row: Row, envelope: dict[str, Any], record: JobRecord) -> tuple[ErrorDetail, ...]:
-        told = strict_json.parse(record.warnings) if record.warnings else []
-        return (*map(ErrorDetail.model_validate, told), *self._repetitions(row, envelope, record))
-
-    def _repetitions(self, row: Row, envelope: dict[str, Any], record: JobRecord) -> list[ErrorDetail]:
-        """An id or a reference that stands in another row with other content: which account it is for, nobody knows."""
-        doubts = []
+    def _repetitions(
+        self, row: Row, envelope: dict[str, Any], record: JobRecord
+    ) -> tuple[list[ErrorDetail], list[ErrorDetail]]:
+        """What is wrong, and what is doubtful, with an id or a reference that stands in another row."""
+        refusals: list[ErrorDetail] = []
+        doubts: list[ErrorDetail] = []
         account = str(envelope.get("account"))
-        if "id" in envelope and (place := self._other_content((account, record.id), record.content, row)):
-            text = f"El mismo id con otro contenido está en {place}: en una misma cuenta se rechaza."
-            doubts.append(ErrorDetail(code="id.conflict", message=text, field="envelope.id"))
+        own = (account, record.id)
+        if "id" in envelope:
+            if place := self._other_content(own, record.content, row):
+                text = f"El mismo id con otro contenido está en {place}: se rechaza."
+                refusals.append(ErrorDetail(code="id.conflict", message=text, field="envelope.id"))
+            elif self._repeated(own, row):
+                # The same job once more: the service drops it, as it does a push whose answer was lost.
+                return refusals, doubts
         key = (account, record.family, record.reference_code)
         if record.issues and (place := self._other_content(key, record.fingerprint, row)):
-            text = f"El mismo código de referencia con otro contenido está en {place}: en una misma cuenta se rechaza."
-            doubts.append(ErrorDetail(code="reference.conflict", message=text, field="reference_code"))
-        return doubts
+            text = f"El mismo código de referencia con otro contenido está en {place}: se rechaza. Dele otro código."
+            refusals.append(ErrorDetail(code="reference.conflict", message=text, field="reference_code"))
+        elif record.issues and (place := self._repeated(key, row)):
+            text = f"El mismo documento está en {place}: de los dos sale uno solo."
+            doubts.append(ErrorDetail(code="payload.warning", message=text, field="reference_code"))
+        return refusals, doubts
+
+    def _repeated(self, key: tuple[str, ...], row: Row) -> str:
+        """Where else something stands; empty when this row is the first."""
+        _, place = self._contents[key]
+        return "" if place == row.place else place
 
     def _other_content(self, key: tuple[str, ...], content: str, row: Row) -> str:
         first, place = self._contents.setdefault(key, (content, row.place))

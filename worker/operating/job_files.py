@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final
 
 from jobs.errors import ServiceError
 from schemas import strict_json
+from schemas.envelope import without_nothing
 
 STANDARD_INPUT: Final = "-"
 _LATER: Final = (".csv", ".xlsx")
@@ -143,8 +144,8 @@ def is_envelope(value: dict[str, Any]) -> bool:
 
 
 def fill(value: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
-    """An envelope from an envelope or a bare payload; what it says itself stands."""
-    envelope = dict(value) if is_envelope(value) else {"payload": value}
+    """An envelope from an envelope or a bare payload; what it says itself stands, and null says nothing."""
+    envelope = without_nothing(value) if is_envelope(value) else {"payload": value}
     for name in ("type", "account", "priority", "batch", "issue_on"):
         wanted = getattr(defaults, name)
         if wanted is not None:
@@ -242,7 +243,7 @@ def _reason(refused: strict_json.JsonRefused) -> str:
     if isinstance(cause, json.JSONDecodeError):
         return f"No es JSON: {_SYNTAX.get(cause.msg, 'sintaxis incorrecta')} (columna {cause.colno})."
     if isinstance(cause, UnicodeDecodeError):
-        return f"No está en UTF-8 (byte {cause.start})."
+        return f"No está en UTF-8 (byte {cause.start}): guarde el archivo como UTF-8."
     return f"JSON que no se acepta: {refused}."
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from jobs.registry import JOB_TYPES
 from schemas.event import ErrorDetail
 from schemas.example_payloads import example
 from schemas.factus import BOGOTA
 from tests.builders import REMOVE, a_bill, changed
+from tests.unit.schemas.documents import a_document
 from tests.unit.schemas.examples import EXAMPLES, Example
-from worker.operating.checking import Checked, Counts, check_rows, counts_of
-from worker.operating.job_files import BadRow, Row
+from worker.cli.check import command
+from worker.operating.checking import Checked, Counts, _Checker, check_rows, contradictions, counts_of
+from worker.operating.job_files import BadRow, Defaults, Row
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=BOGOTA)
 
@@ -58,11 +63,66 @@ def test_warnings_stand_beside_errors() -> None:
     assert [one.rule for one in found.warnings] == ["CUS-007"]
 
 
-def test_reference_with_two_contents_is_doubtful() -> None:
-    """In one account the second would be refused; here nobody knows the accounts, so it is a warning."""
-    found = check(a_bill(), a_bill(observation="otra"), a_bill())
-    assert [[one.code for one in row.warnings] for row in found] == [[], ["reference.conflict"], []]
-    assert not any(row.errors for row in found)
+def codes(found: list[Checked]) -> list[tuple[list[str], list[str]]]:
+    return [([one.code for one in row.errors], [one.code for one in row.warnings]) for row in found]
+
+
+def test_reference_with_two_contents_is_wrong() -> None:
+    """The second is certainly refused."""
+    found = check(
+        a_bill(), a_bill(observation="otra"), {"type": "credit_note.issue", "payload": a_document("credit_note")}
+    )
+    assert codes(found) == [([], []), (["reference.conflict"], []), ([], [])]
+    assert "f:1" in found[1].errors[0].message
+
+
+def test_a_reference_is_an_accounts_and_a_familys_own() -> None:
+    note = {**a_document("credit_note"), "reference_code": a_bill()["reference_code"]}
+    found = check(
+        {"type": "invoice.issue", "account": "a", "payload": a_bill()},
+        {"type": "invoice.issue", "account": "b", "payload": a_bill(observation="otra")},
+        {"type": "credit_note.issue", "account": "a", "payload": note},
+    )
+    assert codes(found) == [([], [])] * 3
+
+
+def test_the_same_document_twice_is_doubtful() -> None:
+    """It is taken, and one document comes of it: whoever wrote two sales under one reference has to know."""
+    found = check(a_bill(), changed(a_bill(), {"items.0.price": 10000, "currency": None}))
+    assert [one[0] for one in codes(found)] == [[], []]
+    assert "sale uno solo" in found[1].warnings[-1].message
+
+
+def test_the_same_job_twice_is_a_repetition() -> None:
+    job = {"type": "invoice.issue", "id": "same", "payload": a_bill()}
+    assert codes(check(job, job)) == [([], []), ([], [])]
+
+
+def test_null_ids_are_no_ids() -> None:
+    jobs = [{"type": "invoice.issue", "id": None, "payload": a_bill(reference_code=f"A-{n}")} for n in range(3)]
+    assert codes(check(*jobs)) == [([], [])] * 3
+
+
+def contradicted(*values: dict[str, Any], **options: Any) -> list[str]:
+    rows = [a_row(value, line) for line, value in enumerate(values, 1)]
+    return [place for place, _ in contradictions(rows, Defaults(**options), now=NOW)]
+
+
+def test_what_contradicts_itself_is_not_pushed() -> None:
+    other = a_bill(observation="otra")
+    mail = {"type": "invoice.email", "id": "m", "payload": {"number": "A", "email": "a@b.co"}}
+
+    assert contradicted(a_bill(), a_bill(), a_bill(reference_code="B")) == []
+    assert contradicted(a_bill(), other, a_bill(reference_code="B"), other) == ["f:2", "f:4"]
+    assert contradicted(mail, mail) == []
+    assert contradicted(mail, {**mail, "payload": {"number": "B", "email": "a@b.co"}}) == ["f:2"]
+    assert contradicted({"type": "invoice.issue", "account": "a", "payload": a_bill()}, other, account="a") == ["f:2"]
+    assert contradicted({"type": "invoice.issue", "account": "a", "payload": a_bill()}, other, account="b") == []
+
+
+def test_only_what_is_named_twice_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Checker, "check", None)
+    assert contradicted(*(a_bill(reference_code=f"A-{n}") for n in range(50)), {"payload": 1}, {"payload": None}) == []
 
 
 @pytest.mark.parametrize("name", sorted(JOB_TYPES))
@@ -100,10 +160,10 @@ def test_an_option_that_does_not_exist_is_an_error() -> None:
     assert [one.field for _, one in found] == ["envelope.options.archive.0"]
 
 
-def test_id_with_two_contents_is_doubtful() -> None:
+def test_id_with_two_contents_is_wrong() -> None:
     email = {"type": "invoice.email", "id": "same", "payload": {"number": "A", "email": "a@b.co"}}
     found = check(email, email, {**email, "payload": {"number": "B", "email": "a@b.co"}})
-    assert [[one.field for one in row.warnings] for row in found] == [[], [], ["envelope.id"]]
+    assert [[one.field for one in row.errors] for row in found] == [[], [], ["envelope.id"]]
 
 
 @pytest.mark.parametrize(
@@ -131,6 +191,23 @@ def test_each_job_counts_once_by_the_worst_of_it() -> None:
     warned = {"type": "invoice.issue", "options": {"track_radian": True}, "payload": a_bill(reference_code="W")}
     wrong = a_bill(reference_code="E") | {"a": 1, "b": 2}
     same_line = [Row("f", 1, n, value=value) for n, value in enumerate((a_bill(), warned, wrong, wrong))]
+    same_line.append(Row("f", 1, 4, value=a_bill(reference_code="B")))
     found = check_rows([*same_line, BadRow("f", 4, reason="No es JSON.")], "invoice.issue", now=NOW)
-    assert counts_of(found) == Counts(5, n_fine=1, n_warned=1, n_wrong=3)
+    assert counts_of(found) == Counts(6, n_fine=2, n_warned=1, n_wrong=3)
     assert found[3].row.place == "f:1[3]"
+
+
+def test_errors_come_first_and_equal_warnings_once(tmp_path: Path) -> None:
+    """Three hundred equal remarks hid eleven errors."""
+    doubtful = [changed(a_bill(reference_code=f"D-{n}"), {"customer.address": ""}) for n in range(30)]
+    wrong = [a_bill(reference_code=f"E-{n}") | {"color": 1} for n in range(2)]
+    file = tmp_path / "ventas.json"
+    file.write_text(json.dumps([*doubtful, *wrong, changed(a_bill(), {"customer.dv": REMOVE})]))
+
+    shown = CliRunner().invoke(command, [str(file)]).output.splitlines()
+
+    assert [line.split("  ")[1] for line in shown[1:3]] == ["E-0", "E-1"]
+    assert [line for line in shown if "CUS-020" in line] == [shown[3]]
+    assert "(y 29 más)" in shown[3]
+    assert "CUS-007" in shown[4]
+    assert "31 with warnings only, 2 with errors (2 errors, 31 warnings in all)" in shown[5]

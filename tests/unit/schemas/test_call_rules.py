@@ -15,8 +15,9 @@ from tests.unit.schemas.cases.calls import CALLS, ROWS, CallCase, a_payload
 from tests.unit.schemas.published_rules import PUBLISHED_OF_CALLS
 
 TODAY = date(2026, 11, 30)
-OURS = "CALL-"
-"""Rules of this service: of its own keys, or that the reference gives no id."""
+OURS = ("CALL-", "CUS-003")
+"""Rules of this service: of its own keys, or that the reference gives no id; and that of a buyer's NIT, which calls
+keep as well."""
 
 each_case = pytest.mark.parametrize(
     "case", [pytest.param(case, id=f"{case.row} {case.rule} {number}") for number, case in enumerate(CALLS)]

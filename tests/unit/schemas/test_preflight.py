@@ -100,7 +100,55 @@ def test_an_error_behind_many_warnings_is_found() -> None:
     found = verdict(bill)
 
     assert [error.rule for error in found.errors] == ["SUM-008"]
-    assert len(found.warnings) == MAX_FAULTS + 1
+
+
+def test_equal_warnings_are_one_with_their_number() -> None:
+    item = {**a_bill()["items"][0], "unit_measure_code": "KGM"}
+    odd = {**item, "unit_measure_code": "94", "taxes": [{"code": "01", "rate": "7.00"}]}
+
+    warnings = verdict(a_bill(items=[item] * 300 + [odd] + [item] * 200)).warnings
+
+    assert [(one.rule, one.field) for one in warnings] == [
+        ("ITM-006", "items.0.unit_measure_code"),
+        ("ITM-018", "items.300.taxes.0.rate"),
+    ]
+    assert "(En 500 lugares; este es el primero.)" in warnings[0].message
+    assert "lugares" not in warnings[1].message
+
+
+def test_different_warnings_have_their_limit() -> None:
+    """A warning that quotes a figure is another one for each figure."""
+    items = [{**a_bill()["items"][0], "discount_amount": None, "price": "0"} | {"name": "JosÃ©"} for _ in range(3)]
+
+    assert len(verdict(a_bill(items=items)).warnings) <= MAX_FAULTS + 1
+
+
+def test_a_wrong_figure_is_told_before_the_sum_it_spoils() -> None:
+    errors = verdict(changed(a_bill(), {"items.1.quantity": "0.00"})).errors
+
+    assert [error.rule for error in errors] == ["ITM-003", "SUM-008"]
+
+
+_GARBLED = ["JosÃ© PÃ©rez", "MuÃ±oz", "NÂ° 5", "DescripciÃ³n", "Â¿Listo?", "BOGOTÃ\x81", "5 â‚¬", "â€œCafÃ©â€\x9d"]
+_GARBLED += ["Jos├®", "Mu\ufffdoz", "JosÃƒÂ©"]
+_SOUND = ["José Pérez", "MUÑOZ", "N° 5", "¿Listo?", "SÃO PAULO", "ÂNGELA", "château", "5 €", "«Café»", "Ã", "Â", "日本"]
+
+
+@pytest.mark.parametrize("text", _GARBLED)
+def test_broken_encoding_is_warned_of(text: str) -> None:
+    """It would be printed on a legal document; whether the bill is refused besides does not matter."""
+    bill = changed(a_bill(), {"customer.company": text, "items.0.name": text})
+    (warning,) = verdict(bill).warnings
+    assert (warning.rule, warning.field) == ("GEN-014", "customer.company")
+    assert "En 2 lugares" in warning.message
+
+    assert "GEN-014" in [one.rule for one in verdict({**bill, "color": "azul"}).warnings]
+    assert "GEN-014" in [one.rule for one in verdict(changed(bill, {"customer.dv": "3"})).warnings]
+
+
+@pytest.mark.parametrize("text", _SOUND)
+def test_sound_letters_are_not(text: str) -> None:
+    assert verdict(changed(a_bill(), {"customer.company": text})).warnings == ()
 
 
 def test_every_detail_is_complete() -> None:

@@ -36,10 +36,20 @@ NOTHING_TO_BREAK: Final = {
     "debit_note": {"GEN-005"},
     "support_document": {"GEN-005", "GEN-013"},
     "adjustment_note": {"GEN-005", "GEN-013"},
-    # No time of day, and flags have a rule of their own.
-    "payroll": {"GEN-005", "GEN-011", "GEN-013"},
+    # No time of day; flags, and null in a list, have a rule of their own.
+    "payroll": {"GEN-005", "GEN-006", "GEN-011", "GEN-013"},
     # Three texts.
-    "payroll_adjustment": {"GEN-005", "GEN-007", "GEN-008", "GEN-009", "GEN-010", "GEN-011", "GEN-012", "GEN-013"},
+    "payroll_adjustment": {
+        "GEN-005",
+        "GEN-006",
+        "GEN-007",
+        "GEN-008",
+        "GEN-009",
+        "GEN-010",
+        "GEN-011",
+        "GEN-012",
+        "GEN-013",
+    },
 }
 """Rules about kinds of value that a family has nowhere."""
 

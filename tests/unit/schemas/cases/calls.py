@@ -45,6 +45,7 @@ _EXAMPLES: Final = {
 }
 
 NIT: Final = {"identification_document_code": "31", "identification": "900825759", "dv": "7"}
+OF_A_NIT: Final = {"identification_document_code": "31"}
 CUFE: Final = "ab" * 48
 PERSON: Final = {"company": REMOVE, "legal_organization_code": "2", "names": "Ana", "surnames": "Ríos"}
 
@@ -94,6 +95,23 @@ CALLS: Final = [
     ),
     *_of(_CREATED, "CALL-008", "prefix", {"prefix": "S-1"}, {"prefix": "S1"}),
     *_of(_CREATED, "CALL-008", "prefix", {"prefix": "Ñ"}, {"prefix": "N"}),
+    CallCase("company.update", "CALL-002", "email", {"email": "a..b@empresa.co"}, {"email": "a.b@empresa.co"}),
+    *(
+        CallCase("acquirer.get", "CUS-003", "identification_number", {**OF_A_NIT, "identification_number": bad}, fine)
+        for bad, fine in (
+            ("900825759-7", {**OF_A_NIT, "identification_number": "900825759"}),
+            ("900.825.759", {**OF_A_NIT, "identification_number": 900825759}),
+            ("ABC", {"identification_document_code": "41", "identification_number": "ABC"}),
+        )
+    ),
+    CallCase(
+        "reception.list",
+        "CUS-003",
+        "filters.company_nit",
+        {"filters": {"company_nit": "900825759-7"}},
+        {"filters": {"company_nit": "900825759"}},
+    ),
+    *_of(_PEOPLE, "EVT-005", "identification", {**NIT, "identification": "900.825.759", "dv": "7"}, NIT),
     CallCase("company.update", "CALL-009", "company", {"company": REMOVE}, {}),
     CallCase("company.update", "CALL-009", "names", {**PERSON, "names": " "}, PERSON),
     CallCase("company.update", "CALL-009", "surnames", {**PERSON, "surnames": ""}, PERSON),

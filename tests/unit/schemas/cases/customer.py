@@ -52,7 +52,10 @@ CUSTOMER = [
     Case("CUS-021", "customer.email", {"customer.email": "a b@empresa.example"}),
     Case("CUS-021", "customer.email", {"customer.email": "compras@empresa"}, W),
     Case("CUS-021", "customer.email", {"customer.email": REMOVE, "send_email": False}, W),
-    Case("CUS-022", "customer.identification", {**FINAL_CONSUMER, "customer.identification": "2" * 11}, W),
+    *(
+        Case("CUS-022", "customer.identification", {**FINAL_CONSUMER, "customer.identification": "2" * n}, W)
+        for n in (9, 10, 11, 13, 14, 15)
+    ),
     Case(
         "CUS-022",
         "customer.identification_document_code",

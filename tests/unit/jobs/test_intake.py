@@ -1,0 +1,147 @@
+"""What an envelope says by saying nothing: null and empty values, and a byte order mark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobs.intake import Accepted, Entry, IntakeDesk, Refused
+from schemas import strict_json
+from schemas.envelope import Envelope
+from schemas.factus import BOGOTA
+from tests.builders import a_bill
+
+NOW_MS = 1_796_000_000_000
+OPTIONAL = sorted(name for name, field in Envelope.model_fields.items() if not field.is_required())
+
+
+def examined(pushed: dict[str, Any], entry_id: str = "7-0") -> Accepted | Refused:
+    desk = IntakeDesk({"acme": BOGOTA}, lambda: NOW_MS)
+    return desk.examine(Entry("", entry_id, strict_json.dump(pushed).encode()))
+
+
+def a_push(**fields: Any) -> dict[str, Any]:
+    return {"type": "invoice.issue", "payload": a_bill(), **fields}
+
+
+@pytest.mark.parametrize("field", OPTIONAL)
+def test_null_is_a_field_left_out(field: str) -> None:
+    """One rule for all of them, the account's among them: the record is the same to the last byte."""
+    assert isinstance(examined(a_push(**{field: None})), Accepted)
+    assert examined(a_push(**{field: None})) == examined(a_push())
+
+
+def test_all_of_them_null_is_a_push_without_them() -> None:
+    assert examined(a_push(**dict.fromkeys(OPTIONAL))) == examined(a_push())
+
+
+@pytest.mark.parametrize("field", ["options", "metadata"])
+@pytest.mark.parametrize("nothing", [{}, []], ids=repr)
+def test_an_empty_list_is_an_empty_object(field: str, nothing: object) -> None:
+    assert examined(a_push(**{field: nothing})) == examined(a_push())
+
+
+@pytest.mark.parametrize("option", ["archive", "track_radian", "delete_rejected"])
+def test_null_is_an_option_left_out(option: str) -> None:
+    assert examined(a_push(options={option: None})) == examined(a_push())
+
+
+def test_an_empty_list_is_a_payload_without_keys() -> None:
+    assert isinstance(examined({"type": "company.get", "payload": []}), Accepted)
+    assert examined({"type": "company.get", "payload": []}) == examined({"type": "company.get", "payload": {}})
+
+
+@pytest.mark.parametrize("field", ["type", "payload"])
+def test_what_is_required_is_still_required(field: str) -> None:
+    found = examined(a_push(**{field: None}))
+
+    assert isinstance(found, Refused)
+    assert [error.field for error in found.errors] == [f"envelope.{field}"]
+
+
+@pytest.mark.parametrize(("fields", "at"), [({"prio": None}, "prio"), ({"options": {"pdf": None}}, "options.pdf")])
+def test_a_field_that_does_not_exist_is_refused_without_data_too(fields: dict[str, Any], at: str) -> None:
+    found = examined(a_push(**fields))
+
+    assert isinstance(found, Refused)
+    assert [error.field for error in found.errors] == [f"envelope.{at}"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("options", [1]), ("metadata", [{}]), ("payload", [1]), ("batch", []), ("account", {})]
+)
+def test_data_of_the_wrong_kind_are_refused(field: str, value: object) -> None:
+    found = examined(a_push(**{field: value}))
+
+    assert isinstance(found, Refused)
+    assert [error.field for error in found.errors] == [f"envelope.{field}"]
+
+
+def test_metadata_are_given_back_with_their_nulls() -> None:
+    found = examined(a_push(metadata={"lote": None, "filas": []}))
+
+    assert isinstance(found, Accepted)
+    assert found.record.metadata == '{"lote":null,"filas":[]}'
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [{"account": None}, {"options": None}, {"options": {}}, {"options": []}, {"priority": None}, {"issue_on": None}],
+    ids=repr,
+)
+def test_what_says_nothing_makes_no_other_job(nothing: dict[str, Any]) -> None:
+    """A push repeated by a program that writes its nulls is a repetition, whether the job was taken or refused."""
+    taken, again = examined(a_push(id="A-1")), examined(a_push(id="A-1", **nothing))
+    assert isinstance(taken, Accepted)
+    assert isinstance(again, Accepted)
+    assert taken.record.content == again.record.content
+
+    wrong = {**a_bill(), "color": "azul"}
+    refused, again = (
+        examined(a_push(id="A-2") | {"payload": wrong}),
+        examined(a_push(id="A-2", **nothing) | {"payload": {**wrong, "currency": None, "establishment": []}}),
+    )
+    assert isinstance(refused, Refused)
+    assert isinstance(again, Refused)
+    assert refused.content == again.content
+
+
+def test_a_search_takes_null_for_no_query() -> None:
+    """It is answered at once, from the payload itself."""
+    search = {"catalog": "taxes"}
+    found = examined({"type": "catalog.search", "payload": {**search, "query": None, "limit": None}})
+
+    assert isinstance(found, Accepted)
+    assert found == examined({"type": "catalog.search", "payload": search})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("bill.issue", "invoice.issue"),
+        ("bill.create", "invoice.issue"),
+        ("factura", "invoice.issue"),
+        ("invoice.validate", "invoice.issue"),
+        ("Credit-Note.issue", "credit_note.issue"),
+        ("nota_credito.emitir", "credit_note.issue"),
+        ("nomina.issue", "payroll.issue"),
+        ("bill.email", "invoice.email"),
+        ("invoice.isue", "invoice.issue"),
+        ("invoice", "invoice.issue"),
+    ],
+)
+def test_a_type_by_another_name_is_known(name: str, meant: str) -> None:
+    found = examined(a_push() | {"type": name})
+
+    assert isinstance(found, Refused)
+    assert found.errors[0].field == "envelope.type"
+    assert f"¿Quiso decir {meant}" in found.errors[0].message
+
+
+@pytest.mark.parametrize("name", ["", ".", "x", "x.y", "é" * 64])
+def test_a_type_that_is_none_is_refused(name: str) -> None:
+    found = examined(a_push() | {"type": name})
+
+    assert isinstance(found, Refused)
+    assert [error.field for error in found.errors] == ["envelope.type"]
