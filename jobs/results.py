@@ -175,7 +175,7 @@ def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime
         "family": block.family,
         "since": since.isoformat(timespec="seconds"),
         "jobs_waiting": n_waiting,
-        "mend": MEND.get(block.error.code, "Revise la cuenta en Factus."),
+        "mend": block.mend or MEND.get(block.error.code, "Revise la cuenta en Factus."),
     }
     if block.job_type:
         what = f"Los trabajos {_kind_of(block.job_type)} de la cuenta {account} están detenidos"
