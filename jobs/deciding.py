@@ -197,7 +197,7 @@ class Deciding:
                 reason = error("factus.unavailable", _NO_PERMIT)
                 return Again("lane", 0.0, reason, sent, is_failure=False, weather="unclear")
             case s.NotSent(why):
-                return self.again("account", unavailable(why), sent, weather="outage")
+                return self.hold_in_steps(None, sent, unavailable(why))
             case s.TooLate():
                 if not sent:
                     return self.date_missed()

@@ -151,7 +151,7 @@ class Judge(Deciding):
                 return self.again("lane", error("factus.unavailable", answered(status, message)), still)
             case s.Unknown(why):
                 # Not even a look-up comes through: this is no matter of one document.
-                return self.again("account", unavailable(why), still, weather="outage")
+                return self.hold_in_steps(None, still, unavailable(why))
             case s.Conflicted(message):
                 return self.again("lane", error("factus.conflict", message), still)
             case s.Acknowledged() | s.Done() | s.Replied() | s.FieldsRefused() | s.RulesRefused():

@@ -46,9 +46,9 @@ async def rig(redis, namespace, factus):
 @pytest.mark.parametrize("storm", [s.NotSent("sin conexión"), s.Unknown("500")], ids=["not_sent", "unknown"])
 async def test_a_backlog_burns_one_probe_per_pause_and_resumes_by_itself(rig, factus, storm):
     factus.storm = storm
+    began = time.monotonic()
     for n in range(30):
         await rig.push_bill(f"R{n}")
-    began = time.monotonic()
     probe = "create" if isinstance(storm, s.NotSent) else "find"
     await factus.called(probe, 5)
     # Pauses of 0.1, 0.2, 0.4 and 0.4 s, of which at least half is taken, whatever the machine's pace.
