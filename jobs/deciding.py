@@ -112,16 +112,20 @@ class Deciding:
         """For how long a DELETE that is sent now may still take effect."""
         return max(self.settle_ms, LEAST_SETTLE_MS)
 
-    def may_still_appear(self) -> Again | None:
+    def may_still_appear(self, last: ErrorDetail | None = None) -> Again | None:
         """
         Whether time may not be called yet: what was sent a moment ago, and is not there, may be on its way.
 
         Factus stores a document whose answer nobody waited for. To call the job failed before that is settled would
         publish an end that turns out untrue.
+
+        Args:
+            last: What was seen in this attempt; else what the one before it has seen is told on.
         """
         if not self.is_on_its_way:
             return None
-        reason = unavailable("el envío no tuvo respuesta y Factus aún puede guardar el documento")
+        known = ErrorDetail.model_validate_json(self.job.last_error) if self.job.last_error else None
+        reason = last or known or unavailable("el envío no tuvo respuesta y Factus aún puede guardar el documento")
         return self.again("lane", reason, "unknown")
 
     def date_missed(self) -> Final:

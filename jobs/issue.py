@@ -69,7 +69,7 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
             case Again():
                 # Waiting for our own turn says nothing of the document: what was sent is looked up before time is up.
                 is_over = now_ms >= job.deadline_at and step.is_failure
-                ending = (judge.may_still_appear() or judge.time_is_up(step.reason)) if is_over else step
+                ending = (judge.may_still_appear(step.reason) or judge.time_is_up(step.reason)) if is_over else step
                 return Attempted(ending, n_sent, n_calls, status)
             case _:
                 assert_never(step)
