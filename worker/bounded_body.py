@@ -38,8 +38,7 @@ class Room:
     Memory for large answers: shares in the order in which they were asked for.
 
     A share belongs to the task that asked, and is given back when it ends: an attempt holds what it has read until its
-    end is written. A task has one share, the largest that it asked for; it is not asked to wait for a second one, which
-    could never come.
+    end is written. A task has one share, the largest that it asked for, and waits for the first only.
     """
 
     def __init__(self, size: int = _MEMORY) -> None:
@@ -56,9 +55,12 @@ class Room:
         """Wait for the share of an answer of at most *limit* bytes."""
         owner = asyncio.current_task()
         assert owner is not None
-        if owner in self._shares:
-            return
         size = min(_COPIES * limit + min(_VALUES, 16 * limit), self._size)
+        if owner in self._shares:
+            more = max(size - self._shares[owner], 0)
+            self._shares[owner] += more
+            self._used += more  # beyond the allowance for a moment, rather than two that wait for each other
+            return
         if self._waiting or self._used + size > self._size:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append((size, turn))
