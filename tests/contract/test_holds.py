@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from jobs import seen as s
 from tests.fakes import FakeFactus
 from tests.rig import an_account, running, services_on
-from worker.holds import Holds, mark_of
+from worker.holds import AccountHolds, mark_of
 
 LONG = {"backoff_base": 200.0, "backoff_max": 300.0}
 
@@ -42,7 +42,7 @@ async def held(rig, factus, kind):
     places = (keys.account("acme"), keys.lane("acme/invoice"))
     while not any([await redis.hget(place, "hold_until") for place in places]):
         await redis.ping()
-    return Holds(rig.services.redis, rig.services.keys)
+    return AccountHolds(rig.services.redis, rig.services.keys)
 
 
 async def issued(rig):
@@ -60,7 +60,7 @@ async def test_an_operator_s_word_lifts_it(rig, factus, kind):
 
 
 async def test_other_credentials_lift_it_once_and_the_same_ones_do_not(rig, factus):
-    holds = Holds(rig.services.redis, rig.services.keys)
+    holds = AccountHolds(rig.services.redis, rig.services.keys)
     first = {"acme": an_account()}
     other = {"acme": an_account(password=SecretStr("otra-clave"))}
     await holds.heed_credentials(first)
@@ -76,19 +76,19 @@ async def test_other_credentials_lift_it_once_and_the_same_ones_do_not(rig, fact
 async def test_what_factus_asked_to_wait_for_stays(redis, namespace):
     built = services_on(redis, namespace)
     await redis.hset(built.keys.account("acme"), mapping={"hold_until": 9e12, "hold_reason": "factus.throttled"})
-    assert await Holds(redis, built.keys).lift("acme") == 0
+    assert await AccountHolds(redis, built.keys).lift("acme") == 0
     assert await redis.hget(built.keys.account("acme"), "hold_until")
 
 
 async def test_an_account_that_nobody_knows_is_not_held(redis, namespace):
     built = services_on(redis, namespace)
-    assert await Holds(redis, built.keys).lift("nobody") == 0
+    assert await AccountHolds(redis, built.keys).lift("nobody") == 0
 
 
 async def test_the_mark_tells_nothing_of_the_secrets(redis, namespace):
     account = an_account(password=SecretStr("clave-muy-secreta"), client_id=SecretStr("id-muy-secreto"))
     built = services_on(redis, namespace, account)
-    await Holds(redis, built.keys).heed_credentials(built.accounts)
+    await AccountHolds(redis, built.keys).heed_credentials(built.accounts)
     mark = (await redis.hget(built.keys.account("acme"), "credentials")).decode()
     salt = mark.partition(":")[0]
     assert mark == mark_of(account, salt) != mark_of(account, "other")

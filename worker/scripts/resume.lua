@@ -5,6 +5,8 @@
 --   stands before an id in the key of a record, 4 mark of the credentials ('' for an operator's word), 5 mark that was
 --   read before it.
 -- Reply: how many holds were lifted (lanes, and the account); -1 when another worker's mark came first.
+local wrong = misfit(KEYS[1], 'hash', KEYS[2], 'set', KEYS[3], 'zset')
+if wrong then return wrong end
 local now = now_ms()
 if ARGV[4] ~= '' then
   local known = redis.call('HGET', KEYS[1], 'credentials') or ''
@@ -15,8 +17,8 @@ if ARGV[4] ~= '' then
 end
 
 local function lift(hash)
-  local held = redis.call('HMGET', hash, 'hold_until', 'hold_reason')
-  if tonumber(held[1] or 0) <= now or held[2] == 'factus.throttled' then return 0 end
+  local held = fields_of(hash, 'hold_until', 'hold_reason') or {}
+  if number(held[1]) <= now or held[2] == 'factus.throttled' then return 0 end
   redis.call('HDEL', hash, 'hold_until', 'hold_reason')
   return 1
 end
@@ -32,9 +34,10 @@ for _, lane in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   if string.sub(lane, 1, #prefix) == prefix then
     local hash = ARGV[2] .. lane
     lifted = lifted + lift(hash)
-    for _, id in ipairs(redis.call('ZRANGE', hash .. ':later', 0, 999)) do
+    local later = redis.pcall('ZRANGE', hash .. ':later', 0, 999)
+    for _, id in ipairs(later.err and {} or later) do
       -- A job that pauses after a failure, not one whose time has not come.
-      if tonumber(redis.call('HGET', ARGV[3] .. id, 'failures') or 0) > 0 then
+      if number((fields_of(ARGV[3] .. id, 'failures') or {})[1]) > 0 then
         redis.call('ZADD', hash .. ':later', text(now), id)
         redis.call('HSET', ARGV[3] .. id, 'next_at', text(now))
       end
