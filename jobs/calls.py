@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 from typing import Final as Constant
 
 from jobs import seen as s
-from jobs.deciding import ACCOUNT_PAUSE_S, Deciding, error, field_errors, unavailable
+from jobs.deciding import ACCOUNT_PAUSE_S, Deciding, answered, error, field_errors, unavailable
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import Again, Attempted, Block, Ending, Final, Sent
 from jobs.ports import Archive, Caller, Line, Turn
@@ -52,24 +52,26 @@ class CallDeciding(Deciding):
         """A product or permission that is missing stops nobody else: issuing may well be allowed."""
         if kind in ("product", "permission"):
             block = Block(self.job.family, reason, self.job.type)
-            return Again("job", ACCOUNT_PAUSE_S, reason, sent, block=block)
+            return Again("job", min(ACCOUNT_PAUSE_S, self.backoff.max_s), reason, sent, block=block)
         return self.hold(reason, sent)
 
     def after_call(self, seen: s.Seen, *, sent: Sent = "") -> Ending:
         """What follows an answer that is not the wanted one."""
         match seen:
-            case s.NotFound(message):
-                return self.failed(error("factus.not_found", message or "Factus no lo tiene."))
+            case s.NotFound(message, status):
+                return self.failed(error("factus.not_found", answered(status, message)))
             case s.FieldsRefused(message, found) | s.RulesRefused(found, message):
-                reasons = field_errors(message, found) if found else (error("factus.validation", message),)
-                return Final("failed", reasons[0].message, errors=reasons)
-            case s.BadRequest(_, message):
-                return self.failed(error("factus.validation", message or "Factus no aceptó la solicitud."))
-            case s.Conflicted(message):
+                reasons = (
+                    field_errors(message, found) if found else (error("factus.validation", answered(422, message)),)
+                )
+                return Final("failed", answered(422, reasons[0].message), errors=reasons)
+            case s.BadRequest(status, message):
+                return self.failed(error("factus.validation", answered(status, message)))
+            case s.Conflicted(message, status):
                 # What a call runs into stays: the event is registered, the bill loaded, the range in use. Only a
                 # document that is not removed while it is under way may be removed later.
                 is_passing = self.job.type in _REMOVALS
-                return self.failed(error("factus.conflict", message, retryable=is_passing))
+                return self.failed(error("factus.conflict", answered(status, message), retryable=is_passing))
             case s.Unknown(why):
                 is_shared = self.job.failures < _SHARED_FAILURES
                 return self.again("lane" if is_shared else "job", unavailable(why), sent, weather="unclear")
@@ -90,6 +92,7 @@ class Desk:
     radian_interval_s: float = 0.0
     n_sent: int = field(default=0, init=False)
     n_calls: int = field(default=0, init=False)
+    status: int = field(default=0, init=False)
     payload: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,7 +117,8 @@ class Desk:
     def progress(self) -> dict[str, Any]:
         """What earlier turns have done; empty in the first."""
         text = self.decide.job.progress
-        return dict(strict_json.parse_trusted(text.encode())) if text else {}
+        # Written by ourselves: it may have as many values as a long list has.
+        return dict(strict_json.parse_trusted(text.encode(), most_values=len(text))) if text else {}
 
     # -- turns -----------------------------------------------------------------------------------------------------
     async def turn_to_change(self, thing: str) -> None:
@@ -245,6 +249,7 @@ class Desk:
 
     def _count(self, seen: s.Seen, *, is_look_up: bool = False) -> None:
         self.n_calls += 1
+        self.status = s.status_of(seen)
         self.n_sent += s.is_taken(seen) and not is_look_up
 
     # -- ending ----------------------------------------------------------------------------------------------------
@@ -288,4 +293,4 @@ async def run_call(work: Work, desk: Desk, *, now_ms: int, day_ends_ms: int, lat
         ending = await work(desk)
     except Stop as stop:
         ending = stop.ending
-    return Attempted(ending, desk.n_sent, desk.n_calls)
+    return Attempted(ending, desk.n_sent, desk.n_calls, desk.status)

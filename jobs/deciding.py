@@ -19,7 +19,22 @@ from schemas.factus import Remark
 from schemas.records import JobRecord
 
 ACCOUNT_PAUSE_S: Constant = 300.0
-"""How often an account that Factus refuses is tried again."""
+"""How often an account that Factus refuses is tried again, unless the longest pause of the backoff is shorter."""
+
+LONE_FAILURES: Constant = 3
+"""Failures after which a job that Factus surely has not done steps aside for the others of its lane."""
+
+OUTAGE_PATIENCE_MS: Constant = 600_000
+"""How long no token may come, whatever the answer, before a person is told."""
+
+MEND_ADDRESS: Constant = (
+    "Revise FACTUS_BASE_URL (base_url de la cuenta): debe ser la dirección de Factus sin ruta ni versión, por ejemplo "
+    "https://api.factus.com.co; y que ningún proxy responda en su lugar. Se reanuda solo."
+)
+MEND_ISSUER: Constant = (
+    "El servidor de tokens de Factus no entrega tokens: consulte su estado con Factus y revise FACTUS_BASE_URL. "
+    "Se reanuda solo."
+)
 
 LEAST_SETTLE_MS: Constant = 10_000
 """How long a change without an answer is waited for, however short the time-out. One that arrives late undoes what came
@@ -90,18 +105,27 @@ class Deciding:
         job = self.job
         sent_at = job.deleting_at if job.issues else job.sending_at
         is_unknown = job.sent == "deleting" if job.issues else job.sent in ("sending", "unknown")
-        return sent_at + max(self.settle_ms, LEAST_SETTLE_MS) - self.standing.now_ms if is_unknown else 0
+        return sent_at + self.removal_settles_ms - self.standing.now_ms if is_unknown else 0
 
-    def may_still_appear(self) -> Again | None:
+    @property
+    def removal_settles_ms(self) -> int:
+        """For how long a DELETE that is sent now may still take effect."""
+        return max(self.settle_ms, LEAST_SETTLE_MS)
+
+    def may_still_appear(self, last: ErrorDetail | None = None) -> Again | None:
         """
         Whether time may not be called yet: what was sent a moment ago, and is not there, may be on its way.
 
         Factus stores a document whose answer nobody waited for. To call the job failed before that is settled would
         publish an end that turns out untrue.
+
+        Args:
+            last: What was seen in this attempt; else what the one before it has seen is told on.
         """
         if not self.is_on_its_way:
             return None
-        reason = unavailable("el envío no tuvo respuesta y Factus aún puede guardar el documento")
+        known = ErrorDetail.model_validate_json(self.job.last_error) if self.job.last_error else None
+        reason = last or known or unavailable("el envío no tuvo respuesta y Factus aún puede guardar el documento")
         return self.again("lane", reason, "unknown")
 
     def date_missed(self) -> Final:
@@ -155,13 +179,20 @@ class Deciding:
         """Factus did not take our call, for a reason that lies with the account, the network or ourselves."""
         match seen:
             case s.CredentialsRefused(message):
-                return self.hold(error("factus.credentials", f"Factus rechazó las credenciales: {message}"), sent)
+                reason = error("factus.credentials", f"Factus rechazó las credenciales ({seen.status}): {message}")
+                return self.hold_in_steps(Block(None, reason), sent)
+            case s.NoToken(why):
+                return self._without_token(unavailable(why), sent)
+            case s.Misrouted(status, at_token):
+                return self._misrouted(status, sent, at_token=at_token)
             case s.PaymentRequired(message):
-                return self.hold(
-                    error("factus.payment_required", f"Factus exige un pago o un paquete: {message}"), sent
+                reason = error(
+                    "factus.payment_required", f"Factus exige un pago o un paquete ({seen.status}): {message}"
                 )
+                return self.hold(reason, sent)
             case s.Denied(kind, message):
-                return self.denied(kind, error("factus.denied", f"Factus negó el acceso: {message}"), sent)
+                reason = error("factus.denied", f"Factus negó el acceso ({seen.status}): {message}")
+                return self.denied(kind, reason, sent)
             case s.Throttled(retry_after_s):
                 reason = error("factus.unavailable", "Factus pidió esperar (429).")
                 return Again("lane", retry_after_s, reason, sent, is_failure=False, weather="unclear")
@@ -170,7 +201,7 @@ class Deciding:
                 reason = error("factus.unavailable", _NO_PERMIT)
                 return Again("lane", 0.0, reason, sent, is_failure=False, weather="unclear")
             case s.NotSent(why):
-                return self.again("account", unavailable(why), sent, weather="outage")
+                return self.hold_in_steps(None, sent, unavailable(why))
             case s.TooLate():
                 if not sent:
                     return self.date_missed()
@@ -195,11 +226,51 @@ class Deciding:
     def denied(self, kind: s.DeniedKind, reason: ErrorDetail, sent: Sent) -> Again:
         """A product that is not contracted stops its family only; all else stops the account."""
         if kind == "product":
-            return Again("lane", ACCOUNT_PAUSE_S, reason, sent, block=Block(self.job.family, reason))
+            return Again("lane", self.hold_pause_s, reason, sent, block=Block(self.job.family, reason))
         return self.hold(reason, sent)
 
     def hold(self, reason: ErrorDetail, sent: Sent) -> Again:
-        return Again("account", ACCOUNT_PAUSE_S, reason, sent, block=Block(None, reason))
+        return Again("account", self.hold_pause_s, reason, sent, block=Block(None, reason))
+
+    @property
+    def hold_pause_s(self) -> float:
+        return min(ACCOUNT_PAUSE_S, self.backoff.max_s)
+
+    def hold_in_steps(self, block: Block | None, sent: Sent, reason: ErrorDetail | None = None) -> Again:
+        """
+        The account waits, a step longer each time, and one job of it asks again: whichever, the count is the account's.
+
+        Args:
+            block: What a person is told; None when there is nothing to tell yet, and then *reason* says why.
+        """
+        why = block.error if block else reason
+        assert why is not None
+        n_failures = max(self.job.failures, self.standing.outage_steps) + 1
+        pause_s = min(self.backoff.jittered_s(n_failures, self.draw), self.hold_pause_s)
+        return Again("account", pause_s, why, sent, weather="outage", block=block)
+
+    def _without_token(self, reason: ErrorDetail, sent: Sent) -> Again:
+        """An outage of the account; a person is told when it has lasted."""
+        since_ms = self.standing.outage_since_ms
+        is_long = bool(since_ms) and self.standing.now_ms - since_ms >= OUTAGE_PATIENCE_MS
+        return self.hold_in_steps(Block(None, reason, mend=MEND_ISSUER) if is_long else None, sent, reason)
+
+    def _misrouted(self, status: int, sent: Sent, *, at_token: bool) -> Again:
+        """
+        Somebody else answered, or Factus has no such route: the account's matter, and nothing is said of the document.
+
+        One job may be alone in it (too large for a proxy, a product whose routes are not there): it steps aside once,
+        and where the others go on meanwhile it stays aside.
+        """
+        what = "la ruta de tokens no está donde se buscó" if at_token else "la respuesta no es de Factus"
+        reason = unavailable(f"respondió {status} y {what}")
+        n_failures = self.job.failures + 1
+        is_alone = n_failures == LONE_FAILURES or (
+            n_failures > LONE_FAILURES and not self.standing.account_blocked_since_ms
+        )
+        if is_alone and not at_token:
+            return self.again("job", reason, sent, weather="unclear")
+        return self.hold_in_steps(Block(None, reason, mend=MEND_ADDRESS), sent)
 
     def again(
         self,
@@ -213,7 +284,14 @@ class Deciding:
         block: Block | None = None,
     ) -> Again:
         pause_s = self.backoff.jittered_s(self.job.failures + 1, self.draw)
+        if waits != "job":
+            pause_s = min(pause_s, self.hold_pause_s)
         return Again(waits, pause_s, reason, sent, pending=pending, number=number, weather=weather, block=block)
+
+
+def answered(status: int, message: str) -> str:
+    """A refusal in Factus's words, with its status."""
+    return f"Factus respondió {status}: {message}" if message else f"Factus respondió {status}."
 
 
 def unavailable(why: str) -> ErrorDetail:

@@ -13,9 +13,10 @@ from typing import Final as Constant
 from typing import Literal
 
 from jobs import seen as s
-from jobs.deciding import Deciding, error, field_errors, unavailable
+from jobs.deciding import LONE_FAILURES, Deciding, answered, error, field_errors, unavailable
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import Again, Block, Final, Sent
+from jobs.ports import Known
 from jobs.results import validated_data
 from schemas import strict_json
 from schemas.event import ErrorDetail
@@ -24,13 +25,11 @@ from schemas.factus import DocumentView, Remark
 TOTAL_TOLERANCE: Constant = Decimal("1.00")
 """Pesos by which Factus's total may differ from ours: its rounding is not published (business rule SUM-008)."""
 
-LONE_FAILURES: Constant = 3
-"""Failures after which a document that Factus surely does not hold steps aside for the others of its lane."""
-
 FOREIGN_PATIENCE_MS: Constant = 600_000
 """How long somebody else's pending document may block a family before a person is told."""
 
-LookReason = Literal["unknown", "deleting", "processed_before", "conflict"]
+LookReason = Literal["unknown", "unnamed", "deleting", "processed_before", "conflict"]
+"""``unnamed``: Factus refused it and named neither field nor rule. DIAN may have rejected it, and then it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +39,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Look the document up by its reference code."""
+    """Look the document up by its reference code. ``why`` is what was seen that makes it necessary, for a person."""
 
     reason: LookReason
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,22 @@ class Delete:
     """Remove our document that DIAN rejected, so that it blocks nothing."""
 
     verdict: tuple[ErrorDetail, ...]
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FindBlocker:
-    """Find out which document blocks the family: a person has to be told its name."""
+    """Find out which document bars the family: ours is mended, of another's a person has to be told."""
 
 
-Step = Send | Look | Delete | FindBlocker | Final | Again
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove the document of another job of ours that DIAN rejected: it bars the family."""
+
+    reference_code: str
+
+
+Step = Send | Look | Delete | FindBlocker | Remove | Final | Again
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +100,33 @@ class Judge(Deciding):
                 return self._document(document, has_sent=True)
             case s.Acknowledged():
                 return self._pending("")
+            case s.FieldsRefused(message, ()):
+                return Look("unnamed", message)
             case s.FieldsRefused(message, found):
                 return self._final_rejected(field_errors(message, found))
             case s.RulesRefused(found) if any(remark.is_processed_before for remark in found):
                 return Look("processed_before")
             case s.RulesRefused(found) if any(remark.is_rejection for remark in found):
-                return self._rejected(found, has_sent=True)
+                return self._rejected(found, seen.number or self.job.number, has_sent=True)
             case s.RulesRefused() | s.Unknown():
-                return Look("unknown")
+                return Look("unknown", seen.reason if isinstance(seen, s.Unknown) else answered(422, seen.message))
             case s.Conflicted():
                 return Look("conflict")
-            case s.NotFound(message) | s.BadRequest(_, message):
-                return self._final_refused_request(seen, message)
+            case s.NotFound(message, status) | s.BadRequest(status, message):
+                code = "factus.not_found" if isinstance(seen, s.NotFound) else "factus.validation"
+                return self.failed(error(code, answered(status, message)))
             case s.Absent() | s.Done() | s.Replied():
                 return Look("unknown")
             case _:
                 return self.nothing_sent(seen, sent="")
 
     # -- after a look-up -------------------------------------------------------------------------------------------
-    def after_look(self, seen: s.Seen, reason: LookReason, *, has_sent: bool) -> Step:
+    def after_look(self, seen: s.Seen, reason: LookReason, *, has_sent: bool, why: str = "") -> Step:
         """
         What follows a look-up by reference code.
 
         Args:
+            why: What made it necessary (:class:`Look`).
             has_sent: Whether this very attempt sent the document before it looked.
         """
         still: Sent = "deleting" if reason == "deleting" else "unknown"
@@ -129,15 +141,17 @@ class Judge(Deciding):
                 return self._processed_before(None)
             case s.Absent() | s.NotFound() if reason == "conflict":
                 return self._conflict()
+            case s.Absent() | s.NotFound() if reason == "unnamed":
+                return self._final_rejected(field_errors(answered(422, why).rstrip("."), ()))
             case s.Absent() | s.NotFound() if has_sent:
-                return self._not_stored()
+                return self._not_stored(why)
             case s.Absent() | s.NotFound():
                 return Send()
             case s.BadRequest(status, message):
-                return self.again("lane", error("factus.unavailable", f"Factus respondió {status}: {message}"), still)
+                return self.again("lane", error("factus.unavailable", answered(status, message)), still)
             case s.Unknown(why):
                 # Not even a look-up comes through: this is no matter of one document.
-                return self.again("account", unavailable(why), still, weather="outage")
+                return self.hold_in_steps(None, still, unavailable(why))
             case s.Conflicted(message):
                 return self.again("lane", error("factus.conflict", message), still)
             case s.Acknowledged() | s.Done() | s.Replied() | s.FieldsRefused() | s.RulesRefused():
@@ -146,33 +160,104 @@ class Judge(Deciding):
                 return self.nothing_sent(seen, sent=still)
 
     # -- after a delete --------------------------------------------------------------------------------------------
-    def after_delete(self, seen: s.Seen, verdict: tuple[ErrorDetail, ...], *, has_sent: bool) -> Step:
+    def after_delete(self, seen: s.Seen, verdict: tuple[ErrorDetail, ...], *, has_sent: bool, number: str = "") -> Step:
         """
         What follows the removal of our rejected document: gone is gone, else it is looked for and tried again.
 
         Args:
             has_sent: As :meth:`after_look`.
+            number: The document's, where it had one.
         """
         match seen:
             case s.Done() | s.Absent() | s.NotFound() | s.DocumentSeen() | s.Acknowledged():
-                return self._removed(verdict, has_sent=has_sent)
+                return self._removed(verdict, has_sent=has_sent, number=number)
             case s.Unknown(why):
                 return self.again("lane", unavailable(why), "deleting", weather="unclear")
-            case s.Conflicted(message) | s.BadRequest(_, message) | s.FieldsRefused(message, _):
-                return self.again("lane", error("factus.conflict", message), "deleting")
+            case s.Conflicted(message, status) | s.BadRequest(status, message) | s.FieldsRefused(message, _, status):
+                return self.again("lane", error("factus.conflict", answered(status, message)), "deleting")
             case s.RulesRefused() | s.Replied():
                 return self.again("lane", error("factus.conflict", "Factus no eliminó el documento"), "deleting")
             case _:
                 return self.nothing_sent(seen, sent="deleting")
 
     # -- after a search for the blocker ----------------------------------------------------------------------------
-    def after_blocker(self, seen: s.Seen) -> Again:
-        """A foreign document has blocked the family for long: tell a person which."""
-        name = ""
-        if isinstance(seen, s.DocumentSeen):
-            name = f" ({seen.document.reference_code or 'sin referencia'}, {seen.document.number or 'sin número'})"
-        reason = error("factus.conflict", f"Un documento ajeno sin validar bloquea la familia en Factus{name}.")
-        return self.again("lane", reason, "", block=Block(self.job.family, reason))
+    def after_blocker(self, seen: s.Seen, known: Known | None) -> Step:
+        """
+        What follows the search for what bars the family.
+
+        Args:
+            known: What the ledger knows of that document; None when it is not ours, or no document was named.
+        """
+        if known and isinstance(seen, (s.Absent, s.NotFound)):
+            return Again("lane", self.backoff.base_s, error("factus.conflict", "La familia ya no está bloqueada."))
+        if known is None or not isinstance(seen, s.DocumentSeen):
+            return self._barred(seen)
+        if known.is_open:
+            # It has a job of its own, which stands before this one in the lane, or behind it: it settles it itself.
+            return self._barred(
+                seen, "Otro documento de este servicio, sin validar, bloquea la familia en Factus (409)"
+            )
+        return self._blocker(seen.document, known)
+
+    def after_removal(self, seen: s.Seen, reference_code: str) -> Again:
+        """What follows the removal of what barred the family; whatever came of it, the next attempt sees."""
+        match seen:
+            case s.Done() | s.Absent() | s.NotFound():
+                text = f"Se eliminó en Factus el documento rechazado {reference_code}, que bloqueaba la familia."
+                return Again("lane", self.backoff.base_s, error("factus.conflict", text))
+            case s.Unknown(why):
+                return self.again("lane", unavailable(why), "", weather="unclear")
+            case s.Conflicted() | s.BadRequest() | s.FieldsRefused() | s.RulesRefused() | s.Replied():
+                text = f"Factus no eliminó el documento rechazado {reference_code}, que bloquea la familia."
+                return self.again("lane", error("factus.conflict", text), "")
+            case s.DocumentSeen() | s.Acknowledged():
+                return self.again("lane", unavailable("respuesta ilegible a la eliminación"), "")
+            case _:
+                return self._open(self.nothing_sent(seen, sent=""))
+
+    def being_mended(self) -> Again:
+        """Somebody else issues or removes what bars the family."""
+        text = "El documento que bloquea la familia en Factus se está corrigiendo."
+        return self.again("lane", error("factus.conflict", text), "")
+
+    def _blocker(self, document: DocumentView, known: Known) -> Step:
+        """A document of ours bars the family, and its job is over, whatever that ended as."""
+        reference = document.reference_code or ""
+        if document.is_validated:
+            return Again("lane", self.backoff.base_s, error("factus.conflict", "La familia ya no está bloqueada."))
+        is_processed = any(remark.is_processed_before for remark in document.remarks)
+        if is_processed or not any(remark.is_rejection for remark in document.remarks):
+            text = "Un documento de este servicio espera la respuesta de la DIAN y bloquea la familia en Factus"
+            return self._barred(s.DocumentSeen(document), text)
+        if not known.deletes_rejected:
+            text = "Un documento rechazado que se dejó en Factus (delete_rejected: false) bloquea la familia"
+            return self._barred(s.DocumentSeen(document), text)
+        return Remove(reference)
+
+    def _barred(self, seen: s.Seen, text: str = "Un documento ajeno sin validar bloquea la familia en Factus") -> Step:
+        """Nothing that we may touch bars the family: wait, and when it has lasted tell a person which it is."""
+        match seen:
+            case s.DocumentSeen(document):
+                name = f" ({document.reference_code or 'sin referencia'}, {document.number or 'sin número'})"
+            case (
+                s.NoToken() | s.Misrouted() | s.CredentialsRefused() | s.PaymentRequired() | s.Denied() | s.Throttled()
+            ):
+                return self._open(self.nothing_sent(seen, sent=""))
+            case s.NoPermit() | s.NotSent() | s.TooLate():
+                return self._open(self.nothing_sent(seen, sent=""))
+            case _:
+                name = ""
+        reason = error("factus.conflict", f"{text}{name}.")
+        since_ms = self.standing.conflict_since_ms
+        is_long = bool(since_ms) and self.standing.now_ms - since_ms >= FOREIGN_PATIENCE_MS
+        is_news = is_long and not self.standing.family_blocked_since_ms
+        return self.again("lane", reason, "", block=Block(self.job.family, reason) if is_news else None)
+
+    def _open(self, ending: Final | Again) -> Again:
+        """While the family is barred nothing ends by what kept us from asking why."""
+        if isinstance(ending, Again):
+            return ending
+        return self.again("lane", error("factus.conflict", "No se supo qué bloquea la familia en Factus (409)."), "")
 
     def verdict(self) -> tuple[ErrorDetail, ...]:
         """Why DIAN rejected the document whose removal an earlier attempt began."""
@@ -188,7 +273,7 @@ class Judge(Deciding):
         if any(remark.is_processed_before for remark in document.remarks):
             return Look("processed_before")
         if any(remark.is_rejection for remark in document.remarks):
-            return self._rejected(document.remarks, has_sent=has_sent)
+            return self._rejected(document.remarks, document.number or "", has_sent=has_sent)
         is_over = self.standing.now_ms >= self.job.deadline_at
         return Send() if not (has_sent or is_over) else self._pending(document.number or "")
 
@@ -216,10 +301,10 @@ class Judge(Deciding):
             number=document.number or "",
         )
 
-    def _rejected(self, found: tuple[Remark, ...], *, has_sent: bool) -> Step:
+    def _rejected(self, found: tuple[Remark, ...], number: str, *, has_sent: bool) -> Step:
         verdict = rejection_errors(found)
         if self.delete_rejected:
-            return Delete(verdict)
+            return Delete(verdict, number)
         stays = (
             "El documento rechazado sigue en Factus (delete_rejected: false) y bloquea la familia hasta que se elimine."
         )
@@ -229,9 +314,9 @@ class Judge(Deciding):
                 "No se envió: el documento rechazado de un intento anterior sigue en Factus y hay que eliminarlo antes."
             )
             return Final("rejected", text, errors=verdict, block=block)
-        return self._final_rejected(verdict, block)
+        return self._final_rejected(verdict, block, number)
 
-    def _removed(self, verdict: tuple[ErrorDetail, ...], *, has_sent: bool) -> Step:
+    def _removed(self, verdict: tuple[ErrorDetail, ...], *, has_sent: bool, number: str = "") -> Step:
         """
         Our rejected document is gone from Factus; but a DELETE of ours that had no answer may arrive yet.
 
@@ -239,7 +324,7 @@ class Judge(Deciding):
         """
         waits_s = max(self.removal_waits_ms, 0) / 1000
         if not self._is_of_an_earlier_job(has_sent=has_sent):
-            return replace(self._final_rejected(verdict), free_in_s=waits_s)
+            return replace(self._final_rejected(verdict, number=number), free_in_s=waits_s)
         if waits_s:
             reason = error("factus.unavailable", "Una eliminación sin respuesta aún puede llegar a Factus.")
             return Again("job", waits_s, reason, "deleting", is_failure=False)
@@ -249,13 +334,11 @@ class Judge(Deciding):
         """What was found cannot be this job's: it has sent nothing that Factus took."""
         return not (has_sent or self.job.attempts)
 
-    def _final_rejected(self, errors: tuple[ErrorDetail, ...], block: Block | None = None) -> Final:
+    def _final_rejected(self, errors: tuple[ErrorDetail, ...], block: Block | None = None, number: str = "") -> Final:
         message = f"{self.family.noun} {self.family.said('rechazad')}: {errors[0].message}"
-        return Final("rejected", message, errors=errors, block=block)
-
-    def _final_refused_request(self, seen: s.NotFound | s.BadRequest, message: str) -> Final:
-        code = "factus.not_found" if isinstance(seen, s.NotFound) else "factus.validation"
-        return self.failed(error(code, message or "Factus no aceptó la solicitud."))
+        told = number or self.job.number
+        data = {"number": told} if told else None
+        return Final("rejected", message, data=data, errors=errors, number=told, block=block)
 
     def _processed_before(self, document: DocumentView | None) -> Step:
         if document and document.is_validated:
@@ -275,17 +358,17 @@ class Judge(Deciding):
         return self.again("lane", reason, "", pending=True, number=number)
 
     def _conflict(self) -> Step:
-        since_ms = self.standing.conflict_since_ms
-        is_long = since_ms and self.standing.now_ms - since_ms >= FOREIGN_PATIENCE_MS
-        if is_long and not self.standing.family_blocked_since_ms:
+        # The first time it may be a create of ours that is still under way: it passes by itself.
+        if self.standing.conflict_since_ms:
             return FindBlocker()
         return self.again(
             "lane", error("factus.conflict", "Otro documento sin validar bloquea la familia en Factus (409)."), ""
         )
 
-    def _not_stored(self) -> Again:
+    def _not_stored(self, why: str) -> Again:
         lone = self.job.failures + 1 >= LONE_FAILURES
-        reason = unavailable("el envío falló y Factus no guardó el documento")
+        told = f" ({why})" if why else ""
+        reason = unavailable(f"el envío falló y Factus no guardó el documento{told}")
         return self.again("job" if lone else "lane", reason, "unknown")
 
 

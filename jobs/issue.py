@@ -11,7 +11,7 @@ from typing import Final as Constant
 from typing import assert_never
 
 from jobs import seen as s
-from jobs.decisions import Delete, FindBlocker, Judge, Look, Send, Step
+from jobs.decisions import Delete, FindBlocker, Judge, Look, Remove, Send, Step
 from jobs.outcomes import Again, Attempted, Final
 from jobs.ports import Gateway, Journal
 
@@ -34,38 +34,59 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
     step = _first_step(judge)
     if isinstance(step, Look) and await journal.is_being_removed(job):
         return Attempted(judge.waits_for_removal(), 0)
-    has_sent, n_sent = False, 0
+    has_sent, n_sent, status = False, 0, 0
     for n_calls in range(_MOST_CALLS):
         match step:
             case Send():
                 late = judge.too_late(now_ms, day_ends_ms)
                 if late:
-                    return Attempted(judge.may_still_appear() or late, n_sent, n_calls)
+                    return Attempted(judge.may_still_appear() or late, n_sent, n_calls, status)
                 # A document that Factus has already is only asked for: it keeps the date of its first sending.
                 latest_ms = 0 if job.pending_since else day_ends_ms
                 seen = await gateway.create(job, latest_ms=latest_ms)
                 has_sent, n_sent = True, n_sent + s.is_taken(seen)
                 step = judge.after_create(seen)
-            case Look(reason):
+                status = s.status_of(seen)
+            case Look(reason, why):
                 seen = await gateway.find(job.family, job.reference_code)
-                step = judge.after_look(seen, reason, has_sent=has_sent)
-            case Delete(verdict):
+                step = judge.after_look(seen, reason, has_sent=has_sent, why=why)
+                status = s.status_of(seen) or status
+            case Delete(verdict, number):
                 # Written first: if we die after the delete, the next attempt knows that it was no accident.
-                await journal.note_rejection(job, verdict)
+                await journal.note_rejection(job, verdict, number)
                 seen = await gateway.delete(job.family, job.reference_code)
-                step = judge.after_delete(seen, verdict, has_sent=has_sent)
+                step = judge.after_delete(seen, verdict, has_sent=has_sent, number=number)
+                status = s.status_of(seen) or status
             case FindBlocker():
-                step = judge.after_blocker(await gateway.find_unvalidated(job.family))
+                step = await _find_blocker(judge, gateway, journal)
+            case Remove(reference_code):
+                if await journal.begin_removal(job, reference_code, settle_ms=judge.removal_settles_ms):
+                    step = judge.after_removal(await gateway.delete(job.family, reference_code), reference_code)
+                else:
+                    step = judge.being_mended()
             case Final():
-                return Attempted(step, n_sent, n_calls)
+                return Attempted(step, n_sent, n_calls, status)
             case Again():
                 # Waiting for our own turn says nothing of the document: what was sent is looked up before time is up.
                 is_over = now_ms >= job.deadline_at and step.is_failure
-                ending = (judge.may_still_appear() or judge.time_is_up(step.reason)) if is_over else step
-                return Attempted(ending, n_sent, n_calls)
+                ending = (judge.may_still_appear(step.reason) or judge.time_is_up(step.reason)) if is_over else step
+                return Attempted(ending, n_sent, n_calls, status)
             case _:
                 assert_never(step)
     raise AssertionError(f"{_MOST_CALLS} calls and no ending: {step}")
+
+
+async def _find_blocker(judge: Judge, gateway: Gateway, journal: Journal) -> Step:
+    """Which document bars the family: one that the ledger knows is looked at in full before anything follows."""
+    job = judge.job
+    seen = await gateway.find_unvalidated(job.family)
+    reference_code = seen.document.reference_code if isinstance(seen, s.DocumentSeen) else None
+    known = None
+    if reference_code and reference_code != job.reference_code:
+        known = await journal.known(job, reference_code)
+        if known and not known.is_open:
+            seen = await gateway.find(job.family, reference_code)
+    return judge.after_blocker(seen, known)
 
 
 def _first_step(judge: Judge) -> Step:

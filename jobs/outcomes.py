@@ -23,12 +23,13 @@ class Block:
     Only a person can mend what stops the account, or one family of it. Published once (``account.blocked``).
 
     ``job_type`` stands in a block that was found by a job of that type, which issues nothing: it says nothing of
-    issuing in that family, nor of any other type.
+    issuing in that family, nor of any other type. ``mend`` is what a person does, where the error's code does not say.
     """
 
     family: str | None
     error: ErrorDetail
     job_type: str = ""
+    mend: str = ""
 
     @property
     def scope(self) -> str:
@@ -101,12 +102,14 @@ class Attempted:
     One attempt, run to its end.
 
     ``n_sent`` is how often the job's own call went out and was taken: a call that met no connection, no permit, 401,
-    409 or 429 does not count (docs/contract.md, ``attempts``).
+    409, 429 or a wrong address does not count (docs/contract.md, ``attempts``). ``status`` is that of the last answer
+    that was no success, for the log; 0 for none.
     """
 
     ending: Ending
     n_sent: int
     n_calls: int = 0
+    status: int = 0
 
     @property
     def weather(self) -> Weather:

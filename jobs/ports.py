@@ -4,6 +4,7 @@ What the decisions need from the outside, in our words. ``worker`` implements th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from jobs.archiving import Stored
@@ -81,16 +82,44 @@ class Archive(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger knows of a document that another job issued, or issues."""
+
+    is_open: bool
+    """That job goes on, and settles its document itself."""
+    deletes_rejected: bool
+    """It wanted a rejected document removed (``delete_rejected``)."""
+
+
 class Journal(Protocol):
     """The part of the ledger that an attempt needs while it runs."""
+
+    async def known(self, job: JobRecord, reference_code: str) -> Known | None:
+        """What is known of another document of the job's account and family; None when it is not ours."""
+        ...
+
+    async def begin_removal(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> bool:
+        """
+        Claim, for a job under way, the removal of a document that another job of ours has left at Factus.
+
+        Nothing is issued under its reference for *settle_ms*: the DELETE may arrive late, and takes what is there then.
+
+        Returns:
+            False when somebody issues that document again, or removes it.
+
+        Raises:
+            LeaseLost: The job is another worker's by now.
+        """
+        ...
 
     async def is_being_removed(self, job: JobRecord) -> bool:
         """Whether an open job of ours deletes, at Factus, what bears the job's reference code."""
         ...
 
-    async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...]) -> None:
+    async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...], number: str) -> None:
         """
-        Record that DIAN rejected the document and that its removal begins.
+        Record that DIAN rejected the document (its number, where it has one) and that its removal begins.
 
         Raises:
             LeaseLost: The job is another worker's by now.

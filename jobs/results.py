@@ -14,10 +14,16 @@ from jobs.families import FAMILIES
 from jobs.outcomes import Block, Ending, scope_of
 from jobs.outcomes import Final as FinalEnding
 from schemas import strict_json
+from schemas.bounded import MOST_BYTES, bounded
 from schemas.envelope import Remains
 from schemas.event import ErrorDetail, Event
 from schemas.factus import DocumentView, amount, instant
 from schemas.records import JobRecord
+
+_LONGEST_CODE: Final = 2000
+
+MOST_LIST_BYTES: Final = 1024 * 1024
+"""Of the rows of a list, in one event: pages are read until there is as much (``jobs/listing.py``)."""
 
 
 def validated_data(job: JobRecord, document: DocumentView) -> dict[str, Any]:
@@ -28,9 +34,9 @@ def validated_data(job: JobRecord, document: DocumentView) -> dict[str, Any]:
     return {
         "number": document.number,
         "reference_code": document.reference_code or job.reference_code,
-        family.unique_code: raw.get(family.unique_code),
-        "qr": links.get("qr") or raw.get("qr"),
-        "public_url": links.get("public_url"),
+        family.unique_code: _named(raw.get(family.unique_code)),
+        "qr": _named(links.get("qr") or raw.get("qr")),
+        "public_url": _named(links.get("public_url")),
         "issued_at": instant(raw.get("created_at")),
         "validated_at": instant(raw.get("validated_at")),
         "total": _money(family.total_of(raw)),
@@ -43,6 +49,26 @@ def validated_data(job: JobRecord, document: DocumentView) -> dict[str, Any]:
     }
 
 
+FOREIGN: Final = ("factus", "items", "events")
+"""The members of an event's ``data`` that hold what Factus gave."""
+
+
+def within_bounds(data: dict[str, Any] | None) -> dict[str, Any] | None:
+    """
+    ``data`` that everybody who follows the stream can read: foreign parts beyond the limit are cut, and it says where.
+
+    ``factus_truncated`` stands only then: the places, dotted, from ``data`` on.
+    """
+    if data is None:
+        return None
+    found, cut = dict(data), []
+    for name in FOREIGN:
+        if name in data:
+            found[name], places = bounded(data[name], MOST_BYTES if name == "factus" else MOST_LIST_BYTES)
+            cut += [f"{name}.{place}" if place else name for place in places]
+    return {**found, "factus_truncated": cut} if cut else data
+
+
 def final_event(job: JobRecord, final: FinalEnding, *, attempts: int, now: datetime) -> Event:
     """The one final event of a job that was accepted."""
     return _of_job(
@@ -53,7 +79,7 @@ def final_event(job: JobRecord, final: FinalEnding, *, attempts: int, now: datet
         attempts=attempts,
         success=final.state in ("validated", "completed"),
         message=final.message,
-        data=final.data,
+        data=within_bounds(final.data),
         errors=final.errors or None,
     )
 
@@ -182,7 +208,7 @@ def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime
         "family": block.family,
         "since": since.isoformat(timespec="seconds"),
         "jobs_waiting": n_waiting,
-        "mend": MEND.get(block.error.code, "Revise la cuenta en Factus."),
+        "mend": block.mend or MEND.get(block.error.code, "Revise la cuenta en Factus."),
     }
     if block.job_type:
         what = f"Los trabajos {_kind_of(block.job_type)} de la cuenta {account} están detenidos"
@@ -301,6 +327,11 @@ def _of_job(
         data=data,
         errors=errors,
     )
+
+
+def _named(value: Any) -> str | None:
+    """A code or address of Factus; what is no text, or longer than any, is none."""
+    return value if isinstance(value, str) and len(value) <= _LONGEST_CODE else None
 
 
 def _money(value: Any) -> str | None:

@@ -44,10 +44,11 @@ class Replied:
 
 @dataclass(frozen=True, slots=True)
 class FieldsRefused:
-    """422 about fields: nothing is stored, no number consumed."""
+    """422 about fields: nothing is stored, no number consumed. Without remarks it names no field."""
 
     message: str
     remarks: tuple[Remark, ...]
+    status: int = 422
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,9 @@ class RulesRefused:
 
     remarks: tuple[Remark, ...]
     message: str = ""
+    number: str = ""
+    """Of the document, where the answer tells it."""
+    status: int = 422
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +67,15 @@ class Conflicted:
     """409: some document of the family is stored and not validated, or its create is under way."""
 
     message: str
+    status: int = 409
 
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """404 of a call that named a number."""
+    """404 in Factus's own words: what was named is not there. Any other 404 is :class:`Misrouted`."""
 
     message: str
+    status: int = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,27 @@ class CredentialsRefused:
     """The token endpoint refused us, or a fresh token was refused as well."""
 
     message: str
+    status: int = 401
+
+
+@dataclass(frozen=True, slots=True)
+class NoToken:
+    """The token endpoint answered, and neither with a token nor about the credentials. Nothing was sent."""
+
+    reason: str
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Misrouted:
+    """
+    No such route, or somebody else's answer: a wrong address, another version, a proxy's page. Nothing was done.
+
+    ``at_token`` when it was the token endpoint.
+    """
+
+    status: int
+    at_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +111,7 @@ class PaymentRequired:
     """402: plan or quota of documents."""
 
     message: str
+    status: int = 402
 
 
 DeniedKind = Literal["version", "product", "permission", "edge"]
@@ -95,6 +123,7 @@ class Denied:
 
     kind: DeniedKind
     message: str
+    status: int = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +139,7 @@ class Throttled:
     """429: our count was wrong. The account is on hold already."""
 
     retry_after_s: float
+    status: int = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +151,10 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Sent, and we do not know: timeout, lost connection, 5xx, unreadable success."""
+    """Sent, and we do not know: timeout, lost connection, 5xx, unreadable success. ``status`` 0: no answer at all."""
 
     reason: str
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +180,8 @@ Seen = (
     | Conflicted
     | NotFound
     | CredentialsRefused
+    | NoToken
+    | Misrouted
     | PaymentRequired
     | Denied
     | BadRequest
@@ -159,9 +192,15 @@ Seen = (
     | TooLate
 )
 
-_NOT_TAKEN = (NotSent, NoPermit, TooLate, Throttled, Conflicted, CredentialsRefused)
+_NOT_TAKEN = (NotSent, NoPermit, TooLate, Throttled, Conflicted, CredentialsRefused, NoToken, Misrouted)
 
 
 def is_taken(seen: Seen) -> bool:
     """Whether a call counts as an attempt (docs/contract.md): it went out, and was not turned away for our state."""
     return not isinstance(seen, _NOT_TAKEN)
+
+
+def status_of(seen: Seen) -> int:
+    """The HTTP status that was seen, where it matters to a person; 0 for a success, and where there was none."""
+    status: int = getattr(seen, "status", 0)
+    return status

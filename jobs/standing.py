@@ -19,3 +19,7 @@ class Standing:
     """Error code of the account's last hold, over or not."""
     lane_hold_reason: str = ""
     """Error code of what holds the lane just now."""
+    outage_since_ms: int = 0
+    """Since when nothing that was asked of the account came through."""
+    outage_steps: int = 0
+    """How often the account has been asked since, and has paused."""

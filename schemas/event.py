@@ -47,11 +47,13 @@ class Event(BaseModel):
     batch: str | None = Field(description="As pushed")
     metadata: dict[str, Any] = Field(description="As pushed")
     attempts: int = Field(
-        ge=0, description="How often the job's own call was sent; look-ups, tokens, 401, 409 and 429 do not count"
+        ge=0, description="How often the job's own call was sent; look-ups, tokens, 401, 409, 429 do not count"
     )
     success: bool
     message: str = Field(description="For a person, Spanish")
-    data: dict[str, Any] | None = Field(description="By type; null when success is false, but for operator events")
+    data: dict[str, Any] | None = Field(
+        description="By type; null when success is false, but for operator events and a rejected document with a number"
+    )
     errors: tuple[ErrorDetail, ...] | None = Field(description="Never empty when success is false")
 
     def to_json(self, data: str | None = None) -> str:

@@ -13,10 +13,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from http import HTTPStatus
+from itertools import islice
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 _RULE: Final = re.compile(r"^\s*Regla:\s*(?P<rule>[^,]+?)\s*,\s*(?P<word>[^:]+?)\s*:\s*(?P<text>.*)$", re.DOTALL)
+_RULE_ID: Final = re.compile(r"[A-Z]{2,6}-?\d{1,4}[a-z]?|\d{1,3}", re.ASCII)
+_LONGEST_RULE: Final = 50
+_MOST_REMARKS: Final = 100
+_LONGEST_TEXT: Final = 1000
+"""Characters of one foreign text: it goes into errors, which everybody who follows the stream reads."""
+
 _DIAN_MESSAGE: Final = "contiene errores de validaci"
 _PROCESSED_BEFORE: Final = "procesado anteriormente"
 BOGOTA: Final = ZoneInfo("America/Bogota")
@@ -34,8 +42,8 @@ class Remark:
         """DIAN's rule (``FAK24``), from the text; else from a key that is no field path."""
         match = _RULE.match(self.text)
         if match:
-            return match["rule"]
-        return None
+            return match["rule"][:_LONGEST_RULE]
+        return self.key if self.key and _RULE_ID.fullmatch(self.key) else None
 
     @property
     def words(self) -> str:
@@ -62,23 +70,30 @@ def remarks(body: Any) -> tuple[Remark, ...]:
     data = body.get("data")
     for holder in (data, body):
         if isinstance(holder, Mapping) and holder.get("errors"):
-            return tuple(_flatten(holder["errors"], None))
+            return tuple(islice(_flatten(holder["errors"], None), _MOST_REMARKS))
     return ()
 
 
 def _flatten(errors: Any, key: str | None) -> Iterator[Remark]:
     match errors:
         case str():
-            yield Remark(errors, key)
+            if errors.strip():
+                yield Remark(shortened(errors), key)
         case list():
             for item in errors:
                 yield from _flatten(item, key)
         case {"message": str() as message, **rest}:
-            detail = rest.get("detail")
-            yield Remark(f"{message}: {detail}" if isinstance(detail, str) else message, key)
+            detail, code = rest.get("detail"), rest.get("code")
+            text = f"{message}: {detail}" if isinstance(detail, str) else message
+            yield Remark(shortened(text), code if isinstance(code, str) and _RULE_ID.fullmatch(code) else key)
         case dict():
             for name, item in errors.items():
-                yield from _flatten(item, name)
+                yield from _flatten(item, name[:_LONGEST_TEXT])
+
+
+def shortened(text: str) -> str:
+    """A foreign text as long as a person reads it."""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
 
 
 def message_of(body: Any) -> str:
@@ -88,9 +103,40 @@ def message_of(body: Any) -> str:
     data = body.get("data")
     for holder in (body, data):
         if isinstance(holder, Mapping) and isinstance(holder.get("message"), str):
-            return str(holder["message"])
+            return shortened(holder["message"])
     found = remarks(body)
     return found[0].text if found else ""
+
+
+Word = Literal["rules", "fields", "message", "route", "stranger"]
+"""
+What a body says of a refusal: DIAN's rules, faults by field, a message of Factus, that Factus has no such route, or
+nothing that Factus would say (another server's JSON, or none).
+"""
+
+_NO_ROUTE: Final = re.compile(
+    r"^the route .* could not be found|method is not supported for (?:this )?route|no route matched", re.IGNORECASE
+)
+_PHRASES: Final = frozenset(status.phrase.casefold() for status in HTTPStatus)
+
+
+def word_of(body: Any) -> Word:
+    """
+    Who speaks in a body that is no success, and of what.
+
+    Factus answers with an object that has ``message`` or ``errors``. Its framework, when no route is there, answers so
+    too, in English; and any gateway may say the name of the status, which tells nothing of a document.
+    """
+    if not isinstance(body, Mapping):
+        return "stranger"
+    if is_dian_refusal(body):
+        return "rules"
+    message = message_of(body).strip()
+    if _NO_ROUTE.search(message):
+        return "route"
+    if remarks(body):
+        return "fields"
+    return "message" if message and message.strip(".!").casefold() not in _PHRASES else "stranger"
 
 
 def is_dian_refusal(body: Any) -> bool:
@@ -124,15 +170,21 @@ class DocumentView:
         return remarks(self.raw)
 
 
+_LONGEST_AMOUNT: Final = 40
+
+
 def amount(value: Any) -> Decimal | None:
     """A decimal of an answer, or None when it is not there or not one."""
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        return None
+    if isinstance(value, str) and len(value) > _LONGEST_AMOUNT:
         return None
     try:
         found = Decimal(value)
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    # Written out, 1e300000000 has 300 MB.
+    return found if found.is_finite() and abs(found.adjusted()) <= _LONGEST_AMOUNT else None
 
 
 _INSTANT: Final = re.compile(
@@ -159,5 +211,9 @@ def instant(value: Any) -> str | None:
         return None
 
 
+_LONGEST_NAME: Final = 255
+"""Characters of a number or reference: what is longer is none."""
+
+
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME else None

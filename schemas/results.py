@@ -18,13 +18,24 @@ Money = Annotated[str, Field(pattern=r"^-?[0-9]+\.[0-9]{2}$")]
 """Pesos (COP) with two decimals."""
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """RFC 3339 with an offset."""
-Factus = Annotated[dict[str, Any], Field(description="The object as Factus gave it, in its field names")]
+Factus = Annotated[
+    dict[str, Any], Field(description="The object as Factus gave it, in its field names; 512 KiB at most")
+]
 
 
 class Data(BaseModel):
     """All fields always stand, null where they do not apply."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Foreign(Data):
+    """What Factus gave, which has a limit."""
+
+    factus_truncated: list[str] = Field(
+        default_factory=list,
+        description="Dotted places of what was cut, because it was larger than an event may be; stands only then",
+    )
 
 
 # -- documents ---------------------------------------------------------------------------------------------------------
@@ -48,7 +59,7 @@ class ArchivedFile(Data):
     bytes: int = Field(ge=0, description="Size in bytes")
 
 
-class ValidatedDocument(Data):
+class ValidatedDocument(Foreign):
     """A document that DIAN validated; each family adds its electronic code."""
 
     number: str = Field(description="Number that Factus gave, with its prefix")
@@ -90,6 +101,12 @@ class ValidatedPayroll(ValidatedDocument):
     cune: str | None = Field(description="Código único de nómina electrónica, 96 hex digits")
 
 
+class RejectedDocument(Data):
+    """A document that DIAN rejected and that had a number, which is used up."""
+
+    number: str = Field(description="Number that Factus gave, with its prefix")
+
+
 class PendingDocument(Data):
     """Factus has the document, DIAN has not answered."""
 
@@ -117,19 +134,19 @@ class RadianNews(Data):
 
 
 # -- calls -------------------------------------------------------------------------------------------------------------
-class Shown(Data):
+class Shown(Foreign):
     """What Factus has, or has now."""
 
     factus: Factus
 
 
-class Answered(Data):
+class Answered(Foreign):
     """What Factus answered to an event that was registered."""
 
     factus: Any = Field(description="As Factus gave it; null when it only said yes")
 
 
-class RadianEvents(Data):
+class RadianEvents(Foreign):
     """The RADIAN events of an invoice."""
 
     number: str
@@ -148,7 +165,7 @@ class Pagination(Data):
     next_page: int | None = Field(description="Where to go on; null when nothing is left")
 
 
-class Listed(Data):
+class Listed(Foreign):
     """Rows of a list."""
 
     items: list[Any] = Field(description="Rows as Factus gave them")

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "submit": "Push files of jobs.",
     "results": "Print the events that are there.",
     "status": "Explain one document, or show everything at a glance.",
+    "resume": "Have an account that is held asked again now.",
     "dead": "Look at dead letters, push them again, or drop them.",
     "contract": "Print the contract as AsyncAPI, or its JSON Schemas.",
 }

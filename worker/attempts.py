@@ -143,7 +143,7 @@ class AttemptRunner:
         else:
             self.on_end()
         attempts = taken.job.attempts + attempted.n_sent
-        _log_attempt(taken.job, attempted.ending, attempts, taken.standing.now_ms, started)
+        _log_attempt(taken.job, attempted, attempts, taken.standing.now_ms, started)
 
     async def _attempt(self, taken: Taken) -> Tried:
         job = taken.job
@@ -429,15 +429,16 @@ def _deletes_rejected(job: JobRecord) -> bool:
     return bool(strict_json.parse(job.options).get("delete_rejected", True))
 
 
-def _log_attempt(job: JobRecord, ending: Final | Again, attempts: int, began_ms: int, started: float) -> None:
+def _log_attempt(job: JobRecord, attempted: Attempted, attempts: int, began_ms: int, started: float) -> None:
     """The one canonical line of an attempt."""
     facts: dict[str, Any] = {
         "job_type": job.type,
         "attempts": attempts,
+        "status": attempted.status or None,
         "duration_ms": round((time.perf_counter() - started) * 1000, 1),
         "queue_wait_ms": began_ms - max(job.accepted_at, job.start_at) if not job.failures else None,
     }
-    match ending:
+    match ending := attempted.ending:
         case Final():
             code = ending.errors[0].code if ending.errors else None
             log.info("attempt.finished", outcome=ending.state, error=code, number=ending.number or None, **facts)

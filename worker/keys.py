@@ -122,7 +122,10 @@ class Keys:
 
     # -- account ---------------------------------------------------------------------------------------------------
     def account(self, account: str) -> str:
-        """Hash: ``hold_until``, ``hold_reason``, ``outage``, ``probe_until``, ``margin_ms``, ``blocked:SCOPE``; ms."""
+        """
+        Hash: ``hold_until``, ``hold_reason``, ``outage``, ``outage_since``, ``outage_steps``, ``probe_until``,
+        ``margin_ms``, ``blocked:SCOPE`` (ms), ``credentials`` (the mark of those of the last start).
+        """
         return f"{self.namespace}:account:{account}"
 
     def grants(self, account: str) -> str:
@@ -132,6 +135,10 @@ class Keys:
     def token(self, account: str) -> str:
         """Hash: the shared access token (contract G5)."""
         return f"{self.namespace}:token:{account}"
+
+    def token_refused(self, account: str) -> str:
+        """String with a short life: what the token route has just answered instead of a token."""
+        return f"{self.namespace}:token:{account}:refused"
 
     def token_lock(self, account: str) -> str:
         return f"{self.namespace}:token:{account}:lock"

@@ -21,7 +21,8 @@ from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.decisions import verdict_to_json
 from jobs.errors import LeaseLost, LedgerError, LedgerRefused, LedgerUnavailable
 from jobs.outcomes import Again, Final, Weather
-from jobs.ports import Turn
+from jobs.ports import Known, Turn
+from schemas import strict_json
 from schemas.event import ErrorDetail, Event, stream_fields
 from schemas.records import DocumentRecord, JobRecord
 from worker.guard import is_server_state
@@ -195,11 +196,32 @@ class Ledger:
         except RedisError as exc:
             raise _failure(exc, "the lanes of an account could not be read") from exc
 
-    async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...]) -> None:
+    async def known(self, job: JobRecord, reference_code: str) -> Known | None:
+        """See :class:`jobs.ports.Journal`."""
+        document = await self.document(job.account, job.family, reference_code)
+        owner = await self.job(job.account, document.job) if document else None
+        if document is None or owner is None:
+            return None
+        return Known(document.state == "open", bool(strict_json.parse(owner.options).get("delete_rejected", True)))
+
+    async def begin_removal(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> bool:
+        """See :class:`jobs.ports.Journal`."""
+        document = self._keys.document(job.account, job.family, reference_code)
+        keys = [self._keys.job(job.account, job.id), document, self._keys.removals(document)]
+        args: list[Arg] = [job.fence, settle_ms, self._keys.job(job.account, "")]
+        try:
+            word = await self._scripts.run("begin_removal", keys, args)
+        except RedisError as exc:
+            raise LedgerUnavailable("a removal could not be claimed") from exc
+        if word == b"lost":
+            raise LeaseLost(f"job {job.id} is another worker's by now")
+        return bool(word == b"yours")
+
+    async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...], number: str) -> None:
         """See :class:`jobs.ports.Journal`."""
         key = self._keys.job(job.account, job.id)
         try:
-            noted = await self._scripts.run("note", [key], [job.fence, verdict_to_json(verdict)])
+            noted = await self._scripts.run("note", [key], [job.fence, verdict_to_json(verdict), number])
         except RedisError as exc:
             raise _failure(exc, "a rejection could not be noted") from exc
         if not noted:

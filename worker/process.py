@@ -22,6 +22,7 @@ from jobs.errors import ServiceError
 from jobs.following import TRACK
 from worker.bootstrap import Services, services
 from worker.guard import log_unavailable, pause
+from worker.holds import AccountHolds
 from worker.intake.reader import GROUP
 from worker.settings import Settings
 from worker.watchdog import Holds, Watchdog
@@ -49,6 +50,7 @@ async def run_worker(settings: Settings, *, burst: bool = False) -> None:
     with _stopping_on_signals() as stopping:
         async with services(settings) as built:
             await _greet(built)
+            await AccountHolds(built.redis, built.keys).heed_credentials(built.accounts)
             async with Watchdog() as watchdog:
                 await run_tasks(built, stopping, burst=burst, holds=watchdog.holds)
 

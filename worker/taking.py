@@ -95,7 +95,7 @@ def _read(row: Sequence[Any]) -> Taken:
     Raises:
         ValueError: It cannot be read.
     """
-    arq_id, flat, now, conflict, account, scope, hold_reason, lane_hold_reason = row
+    arq_id, flat, now, conflict, account, scope, hold_reason, lane_hold_reason, outage_since, outage_steps = row
     stored = dict(zip(flat[::2], flat[1::2], strict=True))
     try:
         record = JobRecord.from_hash(stored)
@@ -103,7 +103,8 @@ def _read(row: Sequence[Any]) -> Taken:
         record, damaged = JobRecord.from_damaged(stored)
         log.error("record.damaged", account=record.account, job_id=record.id, variables=damaged)
     blocked = (int(now), int(conflict), int(account), int(scope))
-    standing = Standing(*blocked, _word(hold_reason), _word(lane_hold_reason))
+    reasons = (_word(hold_reason), _word(lane_hold_reason))
+    standing = Standing(*blocked, *reasons, int(outage_since), int(outage_steps))
     return Taken(arq_id.decode(), record, standing)
 
 

@@ -10,18 +10,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
 from redis.exceptions import RedisError
 
+from jobs import seen as s
 from jobs.errors import LedgerUnavailable
 from jobs.seen import Seen
+from schemas import strict_json
 from worker.keys import Keys
 from worker.lua import Scripts
 
 _LOCK_MS: Final = 5000
+
+_REFUSED_MS: Final = 500
+"""For how long those who waited for a token that was refused find that out, instead of each asking again."""
+
+_TOLD: Final[Mapping[str, Callable[..., Seen]]] = {
+    kind.__name__: kind
+    for kind in (s.CredentialsRefused, s.NoToken, s.Misrouted, s.NotSent, s.PaymentRequired, s.Denied)
+}
 
 _LEAST_LIFE_MS: Final = 10_000
 _RENEW_EARLY_MS: Final = 120_000
@@ -64,6 +74,7 @@ class TokenCache:
     def __init__(self, scripts: Scripts, keys: Keys, account: str, worker_id: str) -> None:
         self._scripts = scripts
         self._keys = [keys.token(account), keys.token_lock(account)]
+        self._refused_key = keys.token_refused(account)
         self._worker_id = worker_id
         self._held: Token | None = None
         self._asking = asyncio.Lock()
@@ -99,16 +110,20 @@ class TokenCache:
             return found
 
     async def _shared(self, fetch: Fetch, refused_generation: int) -> Token | Seen:
+        has_waited = False
         while True:
             word, *rest = await self._scripts.run(
                 "token_get",
-                self._keys,
-                [self._worker_id, _LOCK_MS, refused_generation, _LEAST_LIFE_MS, _RENEW_EARLY_MS],
+                [*self._keys, self._refused_key],
+                [self._worker_id, _LOCK_MS, refused_generation, _LEAST_LIFE_MS, _RENEW_EARLY_MS, int(has_waited)],
             )
+            has_waited = True
             match word:
                 case b"token":
                     self._held = _token(rest[0].decode(), rest[1], rest[2], rest[3])
                     return self._held
+                case b"refused":
+                    return _seen_from_json(rest[0])
                 case b"lead":
                     found = await self._lead(fetch, int(rest[0]))
                     if found is not None:
@@ -125,6 +140,14 @@ class TokenCache:
             raise
         finally:
             keeping.cancel()
+        if not isinstance(issued, Issued) and type(issued).__name__ in _TOLD:
+            # Told to all who wait; an older token that is still good serves meanwhile.
+            await self._scripts.run(
+                "token_refused",
+                [self._keys[1], self._refused_key],
+                [self._worker_id, _seen_to_json(issued), _REFUSED_MS],
+            )
+            return None
         if not isinstance(issued, Issued):
             await self._resign()
             return issued
@@ -149,6 +172,15 @@ class TokenCache:
 
     async def _resign(self) -> None:
         await self._scripts.run("resign", [self._keys[1]], [self._worker_id])
+
+
+def _seen_to_json(seen: Seen) -> str:
+    return strict_json.dump({"kind": type(seen).__name__, **asdict(seen)})
+
+
+def _seen_from_json(text: bytes) -> Seen:
+    fields = strict_json.parse(text)
+    return _TOLD[fields.pop("kind")](**fields)
 
 
 def _token(access: str, generation: bytes, life_ms: bytes, whole_ms: bytes) -> Token:

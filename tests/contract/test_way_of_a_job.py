@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from jobs import seen as s
-from schemas.factus import BOGOTA
+from schemas.factus import BOGOTA, Remark
 from tests.builders import a_bill, changed
 from tests.fakes import FakeFactus, lost
 from tests.rig import an_account, running, services_on
@@ -158,7 +158,7 @@ class TestSameJobAgain:
         assert factus.calls == {"create": 1}
 
     async def test_after_a_rejection_the_reference_is_a_new_attempt_that_looks_first(self, rig, factus):
-        factus.script = [s.FieldsRefused("Error de validación", ())]
+        factus.script = [s.FieldsRefused("Error de validación", (Remark("El DV es malo", "customer.dv"),))]
         await rig.push_bill("A", id="one")
         (first,) = await rig.events(1)
         assert first["type"] == "invoice.rejected"

@@ -22,6 +22,7 @@ _DATA: Final[dict[str, type[BaseModel]]] = {
     "pending": results.PendingDocument,
     "archived": results.ArchivedDocument,
     "radian.event": results.RadianNews,
+    "rejected": results.RejectedDocument,
     "account.blocked": results.AccountBlocked,
     "account.resumed": results.AccountResumed,
     "batch.completed": results.BatchCompleted,
@@ -106,11 +107,12 @@ def event_schema(event_type: str, success: bool | Literal["either"]) -> dict[str
     """The schema of one type of event: its type, what its data hold, and whether it has errors."""
     narrowed: dict[str, Any] = {"type": {"const": event_type}}
     model = data_model(event_type)
-    if success == "either":
+    if success == "either" or model is results.RejectedDocument:
         narrowed["data"] = {"anyOf": [ref(model), {"type": "null"}]} if model else {"type": "null"}
     else:
-        narrowed["success"] = {"const": success}
         narrowed["data"] = ref(model) if model else {"type": "null"}
+    if success != "either":
+        narrowed["success"] = {"const": success}
         narrowed["errors"] = {"type": "null"} if success else {"type": "array", "minItems": 1}
     return {"allOf": [ref(Event), {"type": "object", "properties": narrowed}]}
 

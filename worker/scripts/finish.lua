@@ -99,7 +99,11 @@ end
 if weather == 'fair' then
   end_outage(lane, now)
 else
-  if weather == 'outage' then redis.call('HSET', lane.account, 'outage', '1') end
+  if weather == 'outage' then
+    redis.call('HSET', lane.account, 'outage', '1')
+    redis.call('HSETNX', lane.account, 'outage_since', text(now))
+    bump(lane.account, 'outage_steps', 1, '1')
+  end
   redis.call('HDEL', lane.account, 'probe_until') -- this probe is over, whatever it learnt
 end
 for _, notice in ipairs(told) do

@@ -62,19 +62,20 @@ end
 -- Take a job up: the fence rises, so that whoever held it before can write nothing more. The reply is what
 -- worker/taking.py reads: arq id, record, server ms, and how the account stands (ms each, '0': not so): the lane's
 -- conflict since, the account blocked since, the scope blocked since; the reason of the account's last hold, and of the
--- lane's if it lasts. The scope is a family's issuing, or the job's type in the lane of the calls (jobs/outcomes.py,
--- Block.scope).
+-- lane's if it lasts; the account's outage since, and how many pauses it has had. The scope is a family's issuing, or the
+-- job's type in the lane of the calls (jobs/outcomes.py, Block.scope).
 local function begin(taker, arq_id, job, account, lane_hash, scope, now)
   bump(job, 'fence', 1, text(now)) -- no earlier holder can have that one
   redis.call('HSET', job, 'worker', taker.worker)
   if scope == 'calls' then scope = redis.call('HGET', job, 'type') or '' end
   -- A job that is under way ends also where the keys of its account or lane hold what they must not.
-  local blocked = fields_of(account, 'blocked:*', 'blocked:' .. scope, 'hold_reason') or {}
+  local blocked = fields_of(account, 'blocked:*', 'blocked:' .. scope, 'hold_reason', 'outage_since', 'outage_steps') or {}
   local lane = fields_of(lane_hash, 'conflict_since', 'hold_until', 'hold_reason') or {}
   taker.room = taker.room - 1
   taker.taken[#taker.taken + 1] = {
     arq_id, redis.call('HGETALL', job), text(now), text(number(lane[1])),
     text(number(blocked[1])), text(number(blocked[2])), blocked[3] or '', number(lane[2]) > now and lane[3] or '',
+    text(number(blocked[4])), text(number(blocked[5])),
   }
 end
 
@@ -145,7 +146,7 @@ end
 -- The account answers again: every lane of it looks now, not at the end of a pause that no longer holds.
 local function end_outage(lane, now)
   if redis.call('HDEL', lane.account, 'outage') == 0 then return end
-  redis.call('HDEL', lane.account, 'probe_until')
+  redis.call('HDEL', lane.account, 'probe_until', 'outage_since', 'outage_steps')
   if redis.call('HGET', lane.account, 'hold_reason') == 'factus.unavailable' then
     redis.call('HDEL', lane.account, 'hold_until', 'hold_reason')
   end

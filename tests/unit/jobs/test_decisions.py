@@ -9,6 +9,7 @@ import pytest
 
 from jobs import seen as s
 from jobs.backoff import BackoffPolicy
+from jobs.calls import CallDeciding
 from jobs.deciding import ACCOUNT_PAUSE_S
 from jobs.decisions import Delete, Judge, Look, Send, verdict_to_json
 from jobs.outcomes import Again, Final
@@ -49,6 +50,8 @@ EVERY_SEEN = [
     s.Conflicted("Se encontró una factura pendiente por enviar a la DIAN"),
     s.NotFound("no"),
     s.CredentialsRefused("invalid_grant"),
+    s.NoToken("el servidor de tokens respondió 503", 503),
+    s.Misrouted(404),
     s.PaymentRequired("pago"),
     s.Denied("version", "Version de API no disponible para esta empresa"),
     s.BadRequest(400, "mal"),
@@ -142,9 +145,41 @@ class TestRejected:
             "items.0.price",
         )
 
-    def test_a_422_without_detail_still_says_something(self):
-        step = judge().after_create(s.FieldsRefused("Error de validación", ()))
+    def test_a_422_that_names_nothing_is_looked_into_and_still_says_something(self):
+        look = judge().after_create(s.FieldsRefused("Error de validación", ()))
+        assert look == Look("unnamed", "Error de validación")
+        step = judge().after_look(s.Absent(), look.reason, has_sent=True, why=look.why)
         assert "rango de numeración" in step.errors[0].message
+        assert "422" in step.errors[0].message
+
+    def test_a_document_behind_a_422_that_names_nothing_goes_by_what_dian_said_of_it(self):
+        seen = document(is_validated=False, errors=[REJECTION.text])
+        assert isinstance(judge().after_look(seen, "unnamed", has_sent=True, why="x"), Delete)
+        assert judge().after_look(document(), "unnamed", has_sent=True, why="x").state == "validated"
+
+    @pytest.mark.parametrize(
+        "seen",
+        [
+            s.RulesRefused((REJECTION,), "", "SETP7"),
+            document(number="SETP7", is_validated=False, errors=[REJECTION.text]),
+        ],
+    )
+    def test_a_rejected_document_that_had_a_number_tells_it(self, seen):
+        delete = judge().after_create(seen)
+        ended = judge().after_delete(s.Done(), delete.verdict, has_sent=True, number=delete.number)
+        assert (ended.state, ended.data, ended.number) == ("rejected", {"number": "SETP7"}, "SETP7")
+        assert [error.rule for error in ended.errors] == ["FAK24"]
+        kept = judge(delete_rejected=False).after_create(seen)
+        assert kept.data == {"number": "SETP7"}
+
+    def test_a_number_that_was_written_down_survives_the_process(self):
+        ended = judge(sent="deleting", verdict=verdict_to_json(VERDICT), number="SETP7").after_look(
+            s.Absent(), "deleting", has_sent=True
+        )
+        assert ended.data == {"number": "SETP7"}
+
+    def test_one_without_a_number_has_no_data(self):
+        assert judge().after_create(s.FieldsRefused("x", (Remark("mal", "customer.dv"),))).data is None
 
     def test_a_lost_answer_to_the_delete_keeps_the_job_open(self):
         step = judge().after_delete(s.Unknown("timeout"), VERDICT, has_sent=True)
@@ -242,7 +277,7 @@ class TestRule90:
 
 class TestUnknown:
     def test_it_is_looked_up_before_anything_is_sent_again(self):
-        assert judge().after_create(s.Unknown("timeout")) == Look("unknown")
+        assert judge().after_create(s.Unknown("timeout")) == Look("unknown", "timeout")
 
     def test_absent_after_our_send_waits_and_looks_again(self):
         """The lost create may still be under way at Factus."""
@@ -268,7 +303,6 @@ class TestAccount:
     @pytest.mark.parametrize(
         ("seen", "code", "waits"),
         [
-            (s.CredentialsRefused("invalid_grant"), "factus.credentials", "account"),
             (s.PaymentRequired("pago"), "factus.payment_required", "account"),
             (s.Denied("version", "v"), "factus.denied", "account"),
             (s.Denied("edge", "html"), "factus.denied", "account"),
@@ -278,6 +312,52 @@ class TestAccount:
     def test_a_refused_account_keeps_its_jobs(self, seen, code, waits):
         step = judge().after_create(seen)
         assert (step.reason.code, step.waits, step.pause_s) == (code, waits, ACCOUNT_PAUSE_S)
+
+    @pytest.mark.parametrize("longest", [2.0, 30.0, 900.0])
+    @pytest.mark.parametrize("kind", ["payment", "edge", "version", "product", "permission", "credentials", "address"])
+    def test_a_hold_of_any_cause_is_asked_again_after_five_minutes_or_the_longest_backoff(self, longest, kind):
+        seen = {
+            "payment": s.PaymentRequired("p"),
+            "credentials": s.CredentialsRefused("c"),
+            "address": s.Misrouted(404),
+        }.get(kind) or s.Denied(kind, "d")
+        for failures in (0, 1, 30):
+            standing = Standing(now_ms=NOW_MS, account_blocked_since_ms=1, outage_steps=failures)
+            subject = Judge(a_job(failures=failures), BackoffPolicy(1.0, longest), lambda: 1.0, standing)
+            call = CallDeciding(a_job(failures=failures), BackoffPolicy(1.0, longest), lambda: 1.0, standing)
+            assert subject.after_create(seen).pause_s <= min(300.0, longest)
+            assert call.after_call(seen).pause_s <= min(300.0, longest)
+
+    def test_the_pauses_of_an_account_without_a_token_grow_whichever_job_asks(self):
+        def pause(steps):
+            standing = Standing(now_ms=NOW_MS, outage_steps=steps)
+            return replace(judge(), standing=standing).after_create(s.CredentialsRefused("x", 401)).pause_s
+
+        assert [pause(steps) for steps in range(7)] == [2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 150.0]
+
+    @pytest.mark.parametrize("status", [404, 405, 410])
+    def test_a_token_route_that_is_not_there_is_told_at_once_with_the_address_as_the_mend(self, status):
+        step = judge().after_create(s.Misrouted(status, at_token=True))
+        assert (step.waits, step.block.family, step.weather, step.sent) == ("account", None, "outage", "")
+        assert "FACTUS_BASE_URL" in step.block.mend
+        assert str(status) in step.block.error.message
+
+    @pytest.mark.parametrize("minutes", [0, 9, 10, 600])
+    def test_an_outage_of_the_token_route_is_told_after_ten_minutes(self, minutes):
+        since = NOW_MS - minutes * 60_000 if minutes else 0
+        subject = replace(judge(), standing=Standing(now_ms=NOW_MS, outage_since_ms=since))
+        step = subject.after_create(s.NoToken("el servidor de tokens respondió 503", 503))
+        assert (step.waits, step.weather, bool(step.block)) == ("account", "outage", minutes >= 10)
+        assert "503" in step.reason.message
+
+    def test_one_job_alone_at_a_wrong_address_steps_aside_and_tells_nobody_that_the_account_works(self):
+        def steps(failures, blocked):
+            standing = Standing(now_ms=NOW_MS, account_blocked_since_ms=blocked)
+            return replace(judge(failures=failures), standing=standing).after_create(s.Misrouted(413))
+
+        assert [steps(n, 1).waits for n in range(6)] == ["account", "account", "job", "account", "account", "account"]
+        assert [steps(n, 0).waits for n in range(6)] == ["account", "account", "job", "job", "job", "job"]
+        assert {steps(n, 0).weather for n in range(6)} == {"outage", "unclear"}
 
     def test_429_costs_no_failure(self):
         step = judge().after_create(s.Throttled(3.0))

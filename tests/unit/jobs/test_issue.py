@@ -25,13 +25,21 @@ class Notes:
 
     def __init__(self, *, is_being_removed=False):
         self.verdicts = []
+        self.documents, self.claimed, self.is_free = {}, [], True
         self._is_being_removed = is_being_removed
 
     async def is_being_removed(self, job):
         return self._is_being_removed
 
-    async def note_rejection(self, job, verdict):
+    async def note_rejection(self, job, verdict, number):
         self.verdicts.append(verdict)
+
+    async def known(self, job, reference_code):
+        return self.documents.get(reference_code)
+
+    async def begin_removal(self, job, reference_code, *, settle_ms):
+        self.claimed.append(reference_code)
+        return self.is_free
 
 
 async def attempt(factus, *, now_ms=NOW_MS, day_ends_ms=0, notes=None, settle_ms=0, **job):

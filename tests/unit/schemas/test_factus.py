@@ -120,3 +120,31 @@ def test_a_row_and_a_document_are_read_alike():
     row = observed("bill-list-one")["data"]["data"][0]
     assert DocumentView(row).reference_code == row["reference_code"]
     assert DocumentView({"is_validated": "true"}).is_validated is False
+
+
+@pytest.mark.parametrize(
+    "told", ["1e300000000", "1e-300000000", "9" * 41, "9" * 100_000, "NaN", "Infinity", "", True, None, [], 1.5]
+)
+def test_an_amount_that_could_not_be_written_out_is_none(told):
+    assert amount(told) is None
+    assert amount(Decimal("1e300")) is None
+    assert amount("1e6") == Decimal(1_000_000)
+
+
+@pytest.mark.parametrize(("errors", "rule"), [
+    ({"FAK24": "Rechazo: sin DV"}, "FAK24"),
+    ({"FAJ43b": ["Rechazo: nombre"]}, "FAJ43b"),
+    ([{"code": "FAK24", "message": "Rechazo: sin DV"}], "FAK24"),
+    ({"FAK24": "Regla: FAD09e, Rechazo: hora"}, "FAD09e"),
+    ({"customer.dv": ["Rechazo del DV"]}, None),
+    ({"items": ["Rechazo"]}, None),
+    (["Rechazo: sin regla"], None),
+])  # fmt: skip
+def test_a_rule_is_found_in_the_text_or_beside_it(errors, rule):
+    assert [remark.rule for remark in remarks({"errors": errors})] == [rule]
+
+
+def test_foreign_texts_are_as_long_and_as_many_as_a_person_reads():
+    body = {"message": "x" * 10**6, "errors": {"k" * 10**6: ["y" * 10**6] * 1000}}
+    assert len(message_of(body)) == 1001
+    assert (len(remarks(body)), len(remarks(body)[0].text), len(remarks(body)[0].key)) == (100, 1001, 1000)

@@ -14,7 +14,9 @@ from jobs import seen as s
 from jobs.errors import LeaseLost
 from tests.records import a_job
 from tests.rig import an_account
+from worker import answers
 from worker import factus_client as fc
+from worker.answers import Answer
 from worker.factus_client import FactusClient
 from worker.keys import Keys
 from worker.lua import Scripts
@@ -30,8 +32,9 @@ def observed(name: str) -> dict:
     return json.loads((OBSERVED / f"{name}.json").read_text())
 
 
-def answer(status: int, body: object = None, **changes) -> fc.Answer:
-    return fc.Answer(**{"status": status, "body": body, "is_html": False, "retry_after_s": None, **changes})
+def answer(status: int, body: object = None, **changes) -> Answer:
+    form = "json" if body is not None else "page"
+    return Answer(**{"status": status, "body": body, "form": form, **changes})
 
 
 class TestErrorsOfHttpx:
@@ -70,18 +73,18 @@ class TestErrorsOfHttpx:
 
 class TestAnswersToACreate:
     def test_a_document_decides_by_is_validated_only(self):
-        seen = fc.read_create(answer(201, observed("bill-validate-v2-created-head")))
+        seen = answers.read_create(answer(201, observed("bill-validate-v2-created-head")))
         assert seen.document.is_validated
         assert [remark.is_rejection for remark in seen.document.remarks] == [False]
 
     def test_accepted_without_data_is_an_acknowledgement(self):
-        assert fc.read_create(answer(202, observed("bill-validate-v2-accepted-async"))) == s.Acknowledged()
+        assert answers.read_create(answer(202, observed("bill-validate-v2-accepted-async"))) == s.Acknowledged()
 
     @pytest.mark.parametrize(
         "body", [None, {}, [], {"data": {}}, {"data": {"number": "X"}}, {"status": "Created", "data": None}]
     )
     def test_an_unreadable_success_is_unknown(self, body):
-        assert isinstance(fc.read_create(answer(200, body)), s.Unknown)
+        assert isinstance(answers.read_create(answer(200, body)), s.Unknown)
 
     @pytest.mark.parametrize(
         ("status", "name", "expected"),
@@ -100,16 +103,16 @@ class TestAnswersToACreate:
         ],
     )
     def test_every_recorded_error_is_told_apart(self, status, name, expected):
-        assert isinstance(fc.read_create(answer(status, observed(name))), expected)
+        assert isinstance(answers.read_create(answer(status, observed(name))), expected)
 
     def test_field_errors_keep_their_paths_and_texts(self):
-        seen = fc.read_create(answer(422, observed("error-422-payload-validation")))
+        seen = answers.read_create(answer(422, observed("error-422-payload-validation")))
         assert ("numbering_range_id", "El campo id rango de numeración es inválido.") in [
             (remark.key, remark.text) for remark in seen.remarks
         ]
 
     def test_rule_90_is_seen_in_a_list(self):
-        seen = fc.read_create(answer(422, observed("error-422-dian-rule-90-array")))
+        seen = answers.read_create(answer(422, observed("error-422-dian-rule-90-array")))
         assert seen.remarks[0].is_processed_before
 
     @pytest.mark.parametrize(
@@ -122,30 +125,30 @@ class TestAnswersToACreate:
         ],
     )
     def test_the_four_kinds_of_403(self, body, kind):
-        assert fc.read_create(answer(403, body)).kind == kind
+        assert answers.read_create(answer(403, body)).kind == kind
 
 
 class TestLookUps:
     def test_an_unknown_reference_is_absent_and_no_error(self):
-        assert fc.read_list(answer(200, observed("bill-list-empty")), "X") == s.Absent()
+        assert answers.read_list(answer(200, observed("bill-list-empty")), "X") == s.Absent()
 
     def test_only_the_very_reference_counts(self):
         """The filter was seen to match in part for numbers; it is not trusted."""
         body = json.loads((BILLS / "listar.response.json").read_text())
-        assert isinstance(fc.read_list(answer(200, body), "FACT-2026-0124"), s.DocumentSeen)
-        assert fc.read_list(answer(200, body), "FACT-2026-012") == s.Absent()
+        assert isinstance(answers.read_list(answer(200, body), "FACT-2026-0124"), s.DocumentSeen)
+        assert answers.read_list(answer(200, body), "FACT-2026-012") == s.Absent()
 
     def test_a_404_on_delete_is_absent(self):
-        assert fc.read_delete(answer(404, observed("error-404-delete-unknown-reference"))) == s.Absent()
+        assert answers.read_delete(answer(404, observed("error-404-delete-unknown-reference"))) == s.Absent()
 
     @pytest.mark.parametrize("body", [None, {"data": None}, {"data": {"data": "x"}}])
     def test_an_unreadable_list_is_unknown(self, body):
-        assert isinstance(fc.read_list(answer(200, body), "X"), s.Unknown)
+        assert isinstance(answers.read_list(answer(200, body), "X"), s.Unknown)
 
 
 class TestTokens:
     def test_the_recorded_token_is_read(self):
-        assert fc.read_token(answer(200, observed("token"))).expires_in_s == 3600
+        assert answers.read_token(answer(200, observed("token"))).expires_in_s == 3600
 
     @pytest.mark.parametrize(
         ("status", "name"),
@@ -156,7 +159,7 @@ class TestTokens:
         ],
     )
     def test_refused_credentials_are_told(self, status, name):
-        assert isinstance(fc.read_token(answer(status, observed(name))), s.CredentialsRefused)
+        assert isinstance(answers.read_token(answer(status, observed(name))), s.CredentialsRefused)
 
 
 # -- the client as a whole, on a transport of ours -----------------------------------------------------------------

@@ -1,0 +1,80 @@
+"""
+Holds that are lifted before their time: by an operator's word, or because the account's credentials are others now.
+
+Redis keeps a mark of the credentials with which a worker last started, so that whoever mends a password and starts the
+service again waits for no pause. The mark is salted and slow to make: it tells that they differ, and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from worker.keys import Keys
+from worker.lua import Scripts
+from worker.redis_connection import command
+from worker.settings import Account
+
+log = structlog.get_logger()
+
+_SALT_BYTES: Final = 16
+
+
+class AccountHolds:
+    """Lifts holds of accounts."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._scripts = Scripts(redis)
+        self._keys = keys
+
+    async def lift(self, account: str) -> int:
+        """
+        Have an account asked again now.
+
+        Returns:
+            How many holds there were: of the account, and of its lanes.
+        """
+        return await self._run(account, "", "")
+
+    async def heed_credentials(self, accounts: Mapping[str, Account]) -> None:
+        """
+        At the start of a worker: lift what holds an account whose credentials are others than at the last start.
+
+        Once for each start, so that two workers with different ones do not lift for ever what the other has found.
+        """
+        for account in accounts.values():
+            try:
+                n_lifted = await self._heed(account)
+            except RedisError as exc:
+                log.warning("redis.unavailable", task="credentials", error=type(exc).__name__)
+                return
+            if n_lifted:
+                log.info("account.credentials_changed", account=account.name, n_freed=n_lifted)
+
+    async def _heed(self, account: Account) -> int:
+        stored = await command(self._redis, "HGET", self._keys.account(account.name), "credentials") or b""
+        known = stored.decode()
+        salt = known.partition(":")[0]
+        if salt and mark_of(account, salt) == known:
+            return 0
+        return max(await self._run(account.name, mark_of(account, secrets.token_hex(_SALT_BYTES)), known), 0)
+
+    async def _run(self, account: str, mark: str, known: str) -> int:
+        keys = [self._keys.account(account), self._keys.lanes(), self._keys.lanes_due(), self._keys.token(account)]
+        prefixes = [account, self._keys.lane(""), self._keys.job(account, "")]
+        return int(await self._scripts.run("resume", keys, [*prefixes, mark, known]))
+
+
+def mark_of(account: Account, salt: str) -> str:
+    """The mark of an account's credentials and address: the salt, and a hash of both that takes 10 ms."""
+    held = (account.client_id, account.client_secret, account.username, account.password)
+    told = "\0".join([account.base_url, *(secret.get_secret_value() for secret in held)])
+    found = hashlib.scrypt(told.encode("utf-8", "surrogatepass"), salt=salt.encode(), n=2**12, r=8, p=1, dklen=32)
+    return f"{salt}:{found.hex()}"

@@ -1,0 +1,143 @@
+"""
+The account's own secrets, taken out of foreign words: a server that echoes what it was sent must not make events, dead
+letters or log lines tell it on.
+
+Each secret is looked for as it is and in the forms in which servers give back what they got: escaped as JSON, as a URL,
+as HTML, as base64 at any offset, as hexadecimal.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+BLOT: Final = "[oculto]"
+
+_SHORTEST: Final = 4
+"""Characters of a secret that is looked for. What is shorter stands in every other word."""
+
+_SHORTEST_ANYWHERE: Final = 8
+"""Below it a secret is one only where it stands alone: ``2026`` inside of a number is none."""
+
+_KEPT_KEYS: Final = frozenset(
+    {
+        "number", "reference_code", "identification", "identification_number", "dv", "cufe", "cude", "cuds", "cune",
+        "qr", "qr_image", "public_url", "total", "pdf_base_64_encoded", "xml_base_64_encoded",
+    }
+)  # fmt: skip
+"""What names or is a document, by which decisions are taken. Where somebody's password is the NIT, the NIT stays."""
+
+
+class Redactor:
+    """Blots the secrets of one account out of texts and of JSON values."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = tuple(dict.fromkeys(secret for secret in secrets if len(secret) >= _SHORTEST))
+
+    def text(self, text: str, token: str = "") -> str:
+        """One text without the secrets, and without the access token in use."""
+        return self._blot(text, [form for form in self._forms(token) if form.is_in(text.casefold())])
+
+    def value(self, value: Any, token: str = "") -> Any:
+        """A JSON value without them, in keys and texts; nearly always none stands in it, and it is the very same."""
+        forms = self._forms(token)
+        if not forms:
+            return value
+        text = "\0".join(_texts(value)).casefold()
+        found = [form for form in forms if form.is_in(text)]
+        return self._clean(value, found) if found else value
+
+    def _forms(self, token: str) -> list[_Form]:
+        secrets = (*self._secrets, token) if len(token) >= _SHORTEST else self._secrets
+        return [form for secret in secrets for form in _forms_of(secret)]
+
+    def _clean(self, value: Any, forms: list[_Form]) -> Any:
+        match value:
+            case str():
+                return self._blot(value, forms)
+            case dict():
+                return {
+                    self._blot(key, forms): item
+                    if key in _KEPT_KEYS and isinstance(item, str)
+                    else self._clean(item, forms)
+                    for key, item in value.items()
+                }
+            case list():
+                return [self._clean(item, forms) for item in value]
+            case _:
+                return value
+
+    @staticmethod
+    def _blot(text: str, forms: list[_Form]) -> str:
+        for form in forms:
+            text = form.pattern.sub(BLOT, text)
+        return text
+
+
+class _Form:
+    """One spelling of a secret."""
+
+    __slots__ = ("pattern", "plain")
+
+    def __init__(self, plain: str, *, is_whole: bool) -> None:
+        self.plain = plain.casefold()
+        pattern = re.escape(plain)
+        self.pattern = re.compile(rf"(?<!\w){pattern}(?!\w)" if is_whole else pattern, re.IGNORECASE)
+
+    def is_in(self, casefolded: str) -> bool:
+        return self.plain in casefolded
+
+
+@lru_cache(maxsize=256)
+def _forms_of(secret: str) -> tuple[_Form, ...]:
+    is_whole = len(secret) < _SHORTEST_ANYWHERE
+    spellings = dict.fromkeys(
+        [
+            secret,
+            json.dumps(secret)[1:-1],
+            json.dumps(secret).replace("/", "\\/")[1:-1],
+            json.dumps(secret, ensure_ascii=False)[1:-1],
+            quote(secret),
+            quote(secret, safe=""),
+            quote_plus(secret),
+            html.escape(secret),
+            html.escape(secret, quote=False),
+        ]
+    )
+    encoded = dict.fromkeys([*_base64_of(secret.encode("utf-8", "replace")), secret.encode("utf-8", "replace").hex()])
+    found = [_Form(spelling, is_whole=is_whole) for spelling in spellings]
+    found += [_Form(spelling, is_whole=False) for spelling in encoded if len(spelling) >= _SHORTEST_ANYWHERE]
+    # Longest first: what is left of a longer form would still tell a part.
+    return tuple(sorted(found, key=lambda form: -len(form.plain)))
+
+
+def _base64_of(raw: bytes) -> Iterator[str]:
+    """The characters that stand in base64 wherever *raw* begins: those that no neighbour can change."""
+    for offset in range(3):
+        text = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
+        first = (0, 2, 3)[offset]
+        last = len(text) if (offset + len(raw)) % 3 == 0 else len(text) - 1
+        core = text[first:last]
+        yield core
+        yield core.replace("+", "-").replace("/", "_")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            for key, item in one.items():
+                yield key
+                if not (key in _KEPT_KEYS and isinstance(item, str)):
+                    left.append(item)
+        elif isinstance(one, list):
+            left.extend(one)
