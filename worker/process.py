@@ -20,9 +20,11 @@ from redis.exceptions import RedisError
 
 from jobs.errors import ServiceError
 from jobs.following import TRACK
+from worker.addresses import shown
 from worker.bootstrap import Services, services
 from worker.guard import log_unavailable, pause
 from worker.intake.reader import GROUP
+from worker.redis_connection import words_of
 from worker.settings import Settings
 from worker.watchdog import Holds, Watchdog
 
@@ -225,8 +227,7 @@ async def _greet(built: Services) -> None:
     try:
         await built.redis.ping()
     except RedisError as exc:
-        address = built.settings.redis_url.rsplit("@", 1)[-1]
-        raise ServiceError(f"Redis does not answer at {address}: {type(exc).__name__}") from exc
+        raise ServiceError(f"Redis does not answer at {shown(built.settings.redis_url)}: {words_of(exc)}") from exc
     await _warn_of_losses(built)
     log.info(
         "worker.started",
@@ -234,6 +235,7 @@ async def _greet(built: Services) -> None:
         version=version("factus-worker"),
         namespace=built.settings.namespace,
         n_accounts=len(built.accounts),
+        environments={name: account.environment for name, account in built.accounts.items()},
     )
 
 

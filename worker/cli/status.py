@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.cli.console import clean, json_text, open_redis, show_table
+from worker.cli.console import clean, json_text, open_redis, show_table, told_settings
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -35,11 +35,9 @@ def command(reference: str | None, account: str | None, family: str | None, as_j
     """
     import asyncio
 
-    from worker.settings import load_settings
-
     if reference is None and (account or family):
         raise click.UsageError("--account and --family go with a REFERENCE.")
-    settings = load_settings()
+    settings = told_settings()
     is_well = asyncio.run(
         _overview(settings, as_json) if reference is None else _explain(settings, reference, account, family, as_json)
     )
@@ -94,7 +92,7 @@ def _show_overview(seen: Overview, found: list[str], zone: tzinfo) -> None:
     _section("Consumer groups", ["stream", "group", "not read"], groups, "none")
     click.echo(f"Dead letters: {seen.n_dead}")
     for problem in found:
-        click.echo(f"Problem: {problem}")
+        click.echo(clean(f"Problem: {problem}"))
 
 
 def _section(title: str, headers: list[str], rows: list[list[str]], empty: str) -> None:
@@ -166,9 +164,10 @@ async def _explain(settings: Settings, reference: str, account: str | None, fami
         for one in told:
             _show_explanation(one)
     elif is_pushed:
-        click.echo(f"{reference} is pushed and no worker has taken it in yet. Next: a running worker does, in seconds.")
+        name = clean(str(reference))
+        click.echo(f"{name} is pushed and no worker has taken it in yet. Next: a running worker does, in seconds.")
     if not told and not is_pushed:
-        click.echo(_hint(settings, reference, account), err=True)
+        click.echo(clean(_hint(settings, reference, account)), err=True)
     return bool(told or is_pushed)
 
 
@@ -189,14 +188,14 @@ def _show_explanation(one: Explanation) -> None:
     ]
     for name, text in lines:
         if text:
-            click.echo(f"{name + ':':<13}{clean(text)}")
+            click.echo(clean(f"{name + ':':<13}{text}"))
     for part in one.follows:
         _show_part(part)
     click.echo()
 
 
 def _show_part(part: Part) -> None:
-    click.echo(f"{part.name + ':':<13}{part.state}: {clean(part.why)}")
+    click.echo(clean(f"{part.name + ':':<13}{part.state}: {part.why}"))
     if part.next:
         click.echo(f"{'':<13}next: {clean(part.next)}")
     for document in part.documents:
