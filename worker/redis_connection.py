@@ -24,7 +24,12 @@ from redis import exceptions
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel, SentinelManagedConnection, SentinelManagedSSLConnection
+from redis.asyncio.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
 from redis.backoff import ExponentialBackoff
 from redis.connection import HiredisRespSerializer
 
@@ -164,7 +169,7 @@ def words_of(error: BaseException) -> str:
     if _IN_PIPELINE.match(said):
         said = said.rpartition(" of pipeline caused error: ")[2]
     said = said.partition(", with args beginning with")[0]
-    said = "".join(char if char.isprintable() else " " for char in said)[:_LONGEST_WORDS].strip()
+    said = "".join(char if char.isprintable() else " " for char in said)[:_LONGEST_WORDS].strip(" .")
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
@@ -244,5 +249,8 @@ async def command(client: Redis, *parts: str | int) -> Any:
 
 
 async def close(client: Redis) -> None:
-    """Close a client and its pool."""
+    """Close a client and its pool; with Sentinel also the clients of the sentinels, which redis-py leaves open."""
     await client.aclose(close_connection_pool=True)
+    pool = client.connection_pool
+    for sentinel in pool.sentinel_manager.sentinels if isinstance(pool, SentinelConnectionPool) else ():
+        await sentinel.aclose(close_connection_pool=True)

@@ -94,7 +94,7 @@ def command(
     try:
         jobs = _read(files, defaults)
     except FileRefused as exc:
-        raise click.UsageError(f"{exc}. Nothing was pushed.") from exc
+        raise click.UsageError(f"{str(exc).rstrip('.')}. Nothing was pushed.") from exc
     if not jobs:
         raise click.UsageError("The files hold no job.")
     if not asyncio.run(_submit(told_settings(), jobs, timeout if wait else None)):

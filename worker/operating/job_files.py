@@ -149,6 +149,9 @@ def jobs_of(rows: Sequence[Row], defaults: Defaults, prefix: str) -> list[Job]:
 
     A job without one gets *prefix* and its number: a push whose answer was lost can then be repeated without making
     a second job, and its events can be told from all others.
+
+    Raises:
+        FileRefused: One is larger than the intake takes.
     """
     envelopes = [fill(row.value, defaults) for row in rows]
     if defaults.batch is not None:
@@ -179,9 +182,12 @@ def _job(row: Row, envelope: dict[str, Any], own_id: str) -> Job:
     has_own_id = "id" in envelope
     named = {"id": envelope.pop("id", own_id), **envelope}
     payload = named["payload"] if isinstance(named["payload"], dict) else {}
+    text = strict_json.dump(named)
+    if len(text.encode()) > MAX_JOB_BYTES:
+        raise FileRefused(f"{row.place}: the job has {len(text.encode()):,} bytes, and 1 MiB is the most that is taken")
     return Job(
         place=row.place,
-        text=strict_json.dump(named),
+        text=text,
         id=_text(named["id"]) or None,
         account=_text(named.get("account")) or None,
         reference=_text(payload.get("reference_code")) or _text(payload.get("number")),
