@@ -22,6 +22,7 @@ from jobs.errors import ServiceError
 from jobs.following import TRACK
 from worker.addresses import shown
 from worker.bootstrap import Services, services
+from worker.embedded_keeper import ServerGone
 from worker.guard import log_unavailable, pause
 from worker.intake.reader import GROUP
 from worker.redis_connection import words_of
@@ -31,6 +32,7 @@ from worker.watchdog import Holds, Watchdog
 log = structlog.get_logger()
 
 DRAIN_S: Final = 30.0
+_DRAIN_WITHOUT_REDIS_S: Final = 1.0
 _HEARTBEAT_S: Final = 2.0
 HEARTBEAT_LIFE_MS: Final = 10_000
 _JOINED_S: Final = 5.0
@@ -89,22 +91,34 @@ async def run_tasks(
         _named("joined", built.joined.run(stopping)),
         _named("heartbeat", _heartbeat(built, stopping, holds or Holds())),
     ]
+    if built.keeper:
+        tasks.append(_named("server", built.keeper.run(stopping)))
+    is_server_gone = False
     listener = _named("wake", _listen(built, stopping))
     watcher = _named("burst", until_idle(built, stopping)) if burst else None
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
             task.result()
+    except ServerGone:
+        is_server_gone = True
+        raise
     finally:
         stopping.set()
         built.draining.set()
-        n_cancelled = await built.arq.drain(DRAIN_S)
-        await built.joined.rest(_JOINED_S)
+        # Without its embedded server nothing more can be written down: what waits for that would wait in vain.
+        n_cancelled = await built.arq.drain(_DRAIN_WITHOUT_REDIS_S if is_server_gone else DRAIN_S)
+        if not is_server_gone:
+            await built.joined.rest(_JOINED_S)
         for extra in (listener, watcher, *tasks):
             if extra and not extra.done():
                 extra.cancel()
-        await asyncio.gather(*(task for task in (listener, watcher, *tasks) if task), return_exceptions=True)
-        await _say_goodbye(built, n_cancelled)
+        ending = [task for task in (listener, watcher, *tasks) if task]
+        await asyncio.wait(ending, timeout=_DRAIN_WITHOUT_REDIS_S if is_server_gone else None)
+        if is_server_gone:
+            log.info("worker.stopped", worker_id=built.worker_id, n_run=built.runner.n_run, n_cancelled=n_cancelled)
+        else:
+            await _say_goodbye(built, n_cancelled)
 
 
 def _caller(built: Services) -> Callable[[], None]:

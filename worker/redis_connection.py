@@ -16,6 +16,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ from jobs.errors import ConfigurationError
 from worker import embedded_redis
 from worker.addresses import RedisAddress, redis_address
 from worker.bounded_connection import bounded
+from worker.embedded_keeper import Keeper
 
 EMBEDDED: Final = "embedded:"
 _TRIES: Final = 8
@@ -68,26 +70,41 @@ def _options(*, blocking: bool) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where Redis is. ``keeper`` is there for the embedded one: run beside the work, it has it live on."""
+
+    url: str
+    keeper: Keeper | None = None
+
+
 @asynccontextmanager
 async def server_url(url: str) -> AsyncIterator[str]:
+    """The address of :func:`server`, for commands that are over before a server that ended is missed."""
+    async with server(url) as found:
+        yield found.url
+
+
+@asynccontextmanager
+async def server(url: str) -> AsyncIterator[Server]:
     """
-    The address to connect to, with the embedded server running while the context is open.
+    The server to connect to; the embedded one runs while the context is open.
 
     A signal that ends the process stops the server first, if nobody else uses it (:func:`_leaving_in_order`).
     """
     if not url.startswith(EMBEDDED):
-        yield url
+        yield Server(url)
         return
     with _leaving_in_order():
-        server = embedded_redis.start(Path(url.removeprefix(EMBEDDED)))
+        keeper = Keeper(embedded_redis.start(Path(url.removeprefix(EMBEDDED))))
         # No signal strikes between these lines: those that are listened to wait for the loop. What cannot be listened
         # to (kill -9, or a second Ctrl-C, which Python raises on the spot) may leave the server running, here as
         # anywhere. Nothing is lost by that: it holds its lock, whoever starts next in the folder adopts it with its
         # data, and the last to leave stops it.
         try:
-            yield server.url()
+            yield Server(keeper.server.url(), keeper)
         finally:
-            embedded_redis.stop(server)
+            embedded_redis.stop(keeper.server)
 
 
 @contextmanager
