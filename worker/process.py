@@ -26,6 +26,7 @@ from worker.embedded_keeper import ServerGone
 from worker.guard import log_unavailable, pause
 from worker.intake.reader import GROUP
 from worker.redis_connection import words_of
+from worker.redis_refusals import RefusalWatch
 from worker.settings import Settings
 from worker.watchdog import Holds, Watchdog
 
@@ -114,7 +115,10 @@ async def run_tasks(
             if extra and not extra.done():
                 extra.cancel()
         ending = [task for task in (listener, watcher, *tasks) if task]
-        await asyncio.wait(ending, timeout=_DRAIN_WITHOUT_REDIS_S if is_server_gone else None)
+        done, _ = await asyncio.wait(ending, timeout=_DRAIN_WITHOUT_REDIS_S if is_server_gone else None)
+        for task in done:
+            if not task.cancelled():
+                task.exception()  # seen: the first one ends the process, the others follow from it
         if is_server_gone:
             log.info("worker.stopped", worker_id=built.worker_id, n_run=built.runner.n_run, n_cancelled=n_cancelled)
         else:
@@ -158,9 +162,9 @@ async def _listen(built: Services, stopping: asyncio.Event) -> None:
 
 async def _heartbeat(built: Services, stopping: asyncio.Event, holds: Holds) -> None:
     """Say for ``status`` and the other tools that this worker lives, and what has failed in it."""
-    guard = built.guards.of("heartbeat")
+    guard, writes = built.guards.of("heartbeat"), RefusalWatch()
     while not stopping.is_set():
-        with guard.turn():
+        with guard.turn(), writes.told():
             await _beat(built, holds)
         await pause(stopping, _HEARTBEAT_S)
 

@@ -47,17 +47,6 @@ _BLOCKING_TIMEOUT_S: Final = 30.0
 _CANCEL_AGAIN_S: Final = 0.5
 _LONGEST_WORDS: Final = 300
 _IN_PIPELINE: Final = re.compile(r"Command # \d+ \(")
-_CODE: Final = re.compile(r"[A-Z]{3,}(?=\s|$)")
-_TAKEN_OFF: Final = {
-    "AuthenticationError": "WRONGPASS",
-    "AuthenticationWrongNumberOfArgsError": "WRONGPASS",
-    "NoPermissionError": "NOPERM",
-    "OutOfMemoryError": "OOM",
-    "ReadOnlyError": "READONLY",
-    "BusyLoadingError": "LOADING",
-    "NoScriptError": "NOSCRIPT",
-    "MasterDownError": "MASTERDOWN",
-}
 
 
 def _options(*, blocking: bool) -> dict[str, Any]:
@@ -67,6 +56,9 @@ def _options(*, blocking: bool) -> dict[str, Any]:
         "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), 0 if blocking else _TRIES),
         "retry_on_error": [exceptions.ConnectionError, exceptions.TimeoutError, OSError],
         "health_check_interval": 0,
+        # CLIENT SETINFO is no right of the service's user (deploy/users.acl), and two more round trips.
+        "lib_name": None,
+        "lib_version": None,
     }
 
 
@@ -171,9 +163,7 @@ def connect(url: str, *, blocking: bool = False) -> ArqRedis:
         kind = SSLConnection if address.uses_tls else Connection
         ((options["host"], options["port"]),) = address.hosts
     packing = _packing_in_c(kind)
-    return ArqRedis(
-        pool_or_conn=ConnectionPool(connection_class=bounded(packing) if blocking else packing, **options)
-    )
+    return ArqRedis(pool_or_conn=ConnectionPool(connection_class=bounded(packing) if blocking else packing, **options))
 
 
 def words_of(error: BaseException) -> str:
@@ -188,15 +178,6 @@ def words_of(error: BaseException) -> str:
     said = said.partition(", with args beginning with")[0]
     said = "".join(char if char.isprintable() else " " for char in said)[:_LONGEST_WORDS].strip(" .")
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
-
-
-def first_word(error: BaseException) -> str:
-    """What Redis calls an error (``NOPERM``, ``OOM``, ``MISCONF`` …), or the class of one that has no such word."""
-    found = _CODE.match(words_of(error).partition(": ")[2])
-    if found:
-        return found[0]
-    # redis-py takes the word off where it has a class for it.
-    return _TAKEN_OFF.get(type(error).__name__, type(error).__name__)
 
 
 def _tls(address: RedisAddress) -> dict[str, Any]:

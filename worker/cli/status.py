@@ -86,7 +86,7 @@ def _show_overview(seen: Overview, found: list[str], zone: tzinfo) -> None:
     _section("Intake", ["stream", "not taken in", "in hand", "taken in by"], intake, "")
     _section("Lanes", ["lane", "waiting", "later", "in flight", "stands", "next look", "backlog needs"],
              _lane_rows(seen, zone), "nothing waits")  # fmt: skip
-    _section("Accounts", ["account", "allowance used", "on hold", "429s", "token"], _account_rows(seen, zone),
+    _section("Accounts", ["account", "factus", "allowance used", "on hold", "429s", "token"], _account_rows(seen, zone),
              "none is configured here, and no worker runs")  # fmt: skip
     groups = [[one.stream, one.name, str(one.n_unread)] for one in seen.groups]
     _section("Consumer groups", ["stream", "group", "not read"], groups, "none")
@@ -131,8 +131,8 @@ def _account_rows(seen: Overview, zone: tzinfo) -> list[list[str]]:
         hold = f"until {clock(one.hold.until_ms, zone)}: {reason_words(one.hold)}" if one.hold else "-"
         token = f"no. {one.token_generation}, {span(one.token_life_s)} left" if one.token_life_s else "none"
         used = f"{one.n_used} of {one.limit} in {one.window_s:g} s"
-        rows.append([one.name + ("" if one.is_configured else " (not configured here)"), used, hold,
-                     str(one.n_throttled), token])  # fmt: skip
+        name = one.name + ("" if one.is_configured else " (not configured here)")
+        rows.append([name, one.environment or "-", used, hold, str(one.n_throttled), token])
     return rows
 
 

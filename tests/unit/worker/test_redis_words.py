@@ -8,7 +8,8 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import SSLConnection
 
 from jobs.errors import ConfigurationError
-from worker.redis_connection import connect, first_word, words_of
+from worker.guard import redis_word
+from worker.redis_connection import connect, words_of
 
 QUOTED = "Command # 1 (XADD j * job Ana of pipeline caused error: Ana) of pipeline caused error: OOM too much"
 
@@ -19,21 +20,21 @@ QUOTED = "Command # 1 (XADD j * job Ana of pipeline caused error: Ana) of pipeli
         ("NoPermissionError", "no permissions to run 'xadd'.", "no permissions to run 'xadd'", "NOPERM"),
         ("OutOfMemoryError", "command not allowed", "command not allowed", "OOM"),
         ("ReadOnlyError", "You can't write", "You can't write", "READONLY"),
-        ("AuthenticationError", "invalid password", "invalid password", "WRONGPASS"),
+        ("AuthenticationError", "invalid password", "invalid password", "NOAUTH"),
         ("ResponseError", "MISCONF Errors writing to the AOF", "MISCONF Errors writing to the AOF", "MISCONF"),
         ("ResponseError", "WRONGTYPE Operation against", "WRONGTYPE Operation against", "WRONGTYPE"),
         ("ResponseError", "NOREPLICAS Not enough", "NOREPLICAS Not enough", "NOREPLICAS"),
-        ("ConnectionError", "", "", "ConnectionError"),
+        ("ConnectionError", "", "", ""),
         ("ResponseError", QUOTED, "OOM too much", "OOM"),
         ("ResponseError", "ERR unknown command 'x', with args beginning with: 'Ana'", "ERR unknown command 'x'", "ERR"),
         ("ResponseError", "ERR a\r\nb\x1b[2J\u202ec", "ERR a  b [2J c", "ERR"),
-        ("ResponseError", "x" * 1000, "x" * 300, "ResponseError"),
+        ("ResponseError", "x" * 1000, "x" * 300, "ERR"),
     ],
 )
 def test_words_and_first_word(kind: str, said: str, told: str, word: str) -> None:
     error = getattr(exceptions, kind)(said)
     assert words_of(error) == f"{kind}: {told}".removesuffix(": ")
-    assert first_word(error) == word
+    assert redis_word(error) == word
 
 
 def kwargs_of(client: Redis) -> dict[str, object]:
