@@ -238,9 +238,7 @@ COMMANDS = [
     ("operator", ["results", "--group", "ops"], 0, ""),
     ("operator", ["dead", "list"], 0, "envelope.invalid"),
     ("operator", ["dead", "retry", "--all", "--yes"], 0, "Pushed 1 of 1"),
-    ("operator", ["dead", "drop", "--all", "--yes"], 0, "Dropped 0 of 0"),
     ("viewer", ["status"], 1, "Dead letters"),
-    ("viewer", ["results"], 0, ""),
     ("viewer", ["dead", "list"], 0, ""),
     ("viewer", ["submit", "job.json"], 1, "NoPermissionError"),
     ("producer", ["submit", "job.json"], 0, "Pushed 1 job"),
@@ -248,6 +246,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.timeout(180)  # each is a process of its own
 def test_the_commands_need_no_more_than_the_users_of_people_may(socket: Path, connect: Connect, tmp_path: Path) -> None:
     admin, worker = connect("admin"), connect("worker")
     admin.flushall()
