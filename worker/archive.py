@@ -139,7 +139,7 @@ class Folder:
         self._refuse_links(name)
         # O_NOFOLLOW for the last part, a bound for what was put there by others: a file of ours is never so large.
         descriptor = os.open(self.root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
+        with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EISDIR, "no regular file")
             return file.read(_MOST_BYTES)
