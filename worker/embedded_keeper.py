@@ -60,6 +60,9 @@ class Keeper:
         now = time.monotonic()
         self._ended_at = [at for at in self._ended_at if at > now - _SOON_S] + [now]
         log.error("redis.ended", reason=reason)
+        if trouble := embedded_redis.disk_trouble(self.server.folder):
+            # It would end again at its first write, after it has loaded all of its data.
+            raise ServerGone(f"The embedded server in {self.server.folder} has ended, {trouble}: {reason}")
         if len(self._ended_at) > _MOST_SOON:
             raise ServerGone(f"The embedded server in {self.server.folder} ends again and again: {reason}")
         starting = asyncio.ensure_future(asyncio.to_thread(embedded_redis.start_again, self.server))

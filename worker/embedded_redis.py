@@ -32,6 +32,8 @@ _OLDEST: Final = (6, 2)  # XAUTOCLAIM
 _LONGEST_SOCKET_PATH: Final = 100  # the kernel takes 107 bytes, macOS 103
 _POLL_S: Final = 0.01
 _STOP_S: Final = 10.0
+_LEAST_FREE: Final = 1024 * 1024
+"""Bytes. One job may need as many; a server that syncs every write ends at the first one that does not fit."""
 _LAST_LINES: Final = 30
 _LONGEST_WORDS: Final = 500
 _MOST_OF_LOG: Final = 64 * 1024
@@ -184,6 +186,17 @@ def find_binary() -> Path:
 def last_words(server: EmbeddedServer) -> str:
     """Why the server ended, by its own log."""
     return _last_words(server.folder)
+
+
+def disk_trouble(folder: Path) -> str:
+    """Why nothing can be written in the folder, as far as its file system tells; empty when it can."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError as exc:
+        return exc.strerror or type(exc).__name__
+    if disk.f_flag & os.ST_RDONLY:
+        return "its file system is read-only"
+    return "its disk is full" if disk.f_bavail * disk.f_frsize < _LEAST_FREE else ""
 
 
 def _start(folder: Path, users: BinaryIO, wait_s: float, *, socket_path: Path | None = None) -> EmbeddedServer:

@@ -134,6 +134,22 @@ async def test_without_a_binary_the_watch_ends(server: EmbeddedServer, monkeypat
             await Keeper(server).run(asyncio.Event())
 
 
+@pytest.mark.parametrize(
+    ("n_free", "flags", "told"), [(0, 0, "its disk is full"), (10, 0, "full"), (10**6, os.ST_RDONLY, "read-only")]
+)
+async def test_a_server_that_ended_of_its_disk_is_not_started_again(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, n_free: int, flags: int, told: str
+) -> None:
+    """It would end at its first write, after it has loaded all of its data."""
+    kill(server)
+    disk = os.statvfs_result((4096, 4096, 10**6, n_free, n_free, 1, 1, 1, flags, 255))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", lambda path: disk)
+        with pytest.raises(ServerGone, match=told):
+            await Keeper(server).run(asyncio.Event())
+    assert embedded_redis.has_ended(server)
+
+
 @pytest.mark.parametrize("words", ["No space left on device", "Read-only file system", "Permission denied\x1b[2J"])
 async def test_a_server_that_refuses_says_why_in_one_line(
     server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str
