@@ -1,7 +1,12 @@
-FROM python:3.13-slim-bookworm AS build
+# By tag, because the digest of a registry cannot be known here; to pin it:
+#   docker build --build-arg PYTHON_IMAGE=python@sha256:... .    (docker buildx imagetools inspect python:3.13-slim-bookworm)
+ARG PYTHON_IMAGE=python:3.13-slim-bookworm
+FROM ${PYTHON_IMAGE} AS build
 ENV UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT=/opt/factus-worker
-RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /src
+# The installer by its hash; it checks that of each package against uv.lock.
+COPY deploy/uv.txt ./
+RUN pip install --no-cache-dir --only-binary=:all: --require-hashes -r uv.txt
 # The dependencies first: they change seldom, and their layer is kept when only our code does.
 COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --no-default-groups --no-install-project
@@ -12,7 +17,7 @@ COPY worker worker
 COPY sandbox sandbox
 RUN uv sync --frozen --no-default-groups --no-editable
 
-FROM python:3.13-slim-bookworm
+FROM ${PYTHON_IMAGE}
 # A number, so that an orchestrator can verify that it is not root.
 RUN useradd --uid 10001 --create-home --home-dir /var/lib/factus-worker --shell /usr/sbin/nologin factus
 COPY --from=build /opt/factus-worker /opt/factus-worker

@@ -38,7 +38,7 @@ async def main(bench: lab.Lab, n: int, sizes: list[int]) -> None:
 async def measure(bench: lab.Lab, jobs: list[str], n_items: int) -> None:
     redis, blocking = redis_connection.connect(bench.redis_url), bench.connect()
     await redis.flushall()
-    built = build(Settings(_env_file=None, namespace=lab.KEYS.namespace), {"acme": account()}, redis, blocking)
+    built = build(Settings(namespace=lab.KEYS.namespace), {"acme": account()}, redis, blocking)
     await lab.push(redis, jobs)
     wall_s, valkey_s, own_s = await drain(built, bench.valkey_pid, len(jobs))
     accepted = await redis.zcard(lab.KEYS.waiting("acme/invoice"))

@@ -48,7 +48,7 @@ def an_account(name: str = "acme", **changes: Any) -> Account:
 
 def some_settings(namespace: str, **changes: Any) -> Settings:
     values = {"namespace": namespace, "backoff_base": 0.02, "backoff_max": 0.2, **changes}
-    return Settings(_env_file=None, **values)
+    return Settings(**values)
 
 
 QUICK_INTAKE = IntakePolicy(grace_ms=0)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import yaml
+
+from tests.processes import until
+from worker import embedded_redis
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
+HARMFUL = (
+    "config", "function", "fcall", "script|flush", "select", "keys", "scan", "flush", "debug", "monitor", "shutdown",
+    "acl", "client", "sort", "dump",
+)  # fmt: skip
 SECRET_NAME = re.compile(r"PASSWORD|SECRET|CLIENT_ID|USERNAME|TOKEN|KEY|AUTH")
 FROM_ENVIRONMENT = re.compile(r"\$\{\w+:\?[^}]*\}")
 
@@ -42,7 +51,7 @@ def test_compose_services_report_their_health_and_get_time_to_stop(compose: dict
 
 
 def test_compose_redis_loses_and_evicts_nothing(compose: dict[str, Any]) -> None:
-    command = " ".join(compose["services"]["redis"]["command"])
+    command = compose["services"]["redis"]["command"]
     assert "--appendonly yes --appendfsync always" in command
     assert "--maxmemory-policy noeviction" in command
     assert compose["services"]["redis"]["volumes"] == ["redis-data:/data"]
@@ -52,10 +61,9 @@ def test_no_secret_stands_in_compose_file_or_example(compose: dict[str, Any]) ->
     for service in compose["services"].values():
         for name, value in service.get("environment", {}).items():
             if SECRET_NAME.search(name):
-                assert FROM_ENVIRONMENT.fullmatch(value), f"{name} is not taken from the environment"
+                assert not value or FROM_ENVIRONMENT.fullmatch(value), f"{name} is not taken from the environment"
             assert not re.search(r"://[^$/]*:[^$/]+@", value), f"{name} holds a password"
-    command = compose["services"]["redis"]["command"]
-    assert FROM_ENVIRONMENT.fullmatch(command[command.index("--requirepass") + 1])
+    assert all(word == ">FILLED_IN" for word in redis_command(compose) if word.startswith(">"))
     for line in (ROOT / ".env.example").read_text().splitlines():
         name, _, value = line.partition("=")
         assert not (SECRET_NAME.search(name) and value), f"{name} has a value in .env.example"
@@ -67,6 +75,117 @@ def test_image_runs_as_a_user_by_number_and_gets_its_signals() -> None:
     assert "USER 10001" in lines
     assert 'ENTRYPOINT ["factus-worker"]' in lines
     assert any(line.startswith("HEALTHCHECK") for line in lines)
+
+
+@pytest.mark.parametrize("name", ["redis", "worker", "sandbox"])
+def test_compose_services_have_no_right_that_they_do_not_need(compose: dict[str, Any], name: str) -> None:
+    service = compose["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["ulimits"] == {"core": 0}
+    assert service["mem_limit"] in ("512m", "1g")
+    assert service["pids_limit"] <= 128
+    assert all("noexec,nosuid,nodev" in mount for mount in service["tmpfs"])
+    assert "privileged" not in service
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+
+
+def redis_command(compose: dict[str, Any]) -> list[str]:
+    """The words of the command, with what comes from the environment filled in, as compose does it."""
+    return shlex.split(FROM_ENVIRONMENT.sub("FILLED_IN", compose["services"]["redis"]["command"]))
+
+
+def users_of(words: list[str]) -> dict[str, list[str]]:
+    """The rights of each ``user`` directive, passwords apart."""
+    found: dict[str, list[str]] = {}
+    name = ""
+    for word in words:
+        if name == "?":
+            name = word
+            found[name] = []
+        elif word == "--user":
+            name = "?"
+        elif name and word[0] not in ">#":
+            found[name].append(word)
+    return found
+
+
+def acl_file(name: str) -> dict[str, list[str]]:
+    lines = (ROOT / "deploy" / name).read_text().splitlines()
+    return users_of([word for line in lines for word in ["--user", *line.split()[1:]]])
+
+
+def test_compose_redis_has_a_user_for_each_with_the_rights_of_the_acl_file(compose: dict[str, Any]) -> None:
+    ours, file = users_of(redis_command(compose)), acl_file("users.acl")
+    assert set(ours) == {"default", "health", "admin", "worker", "producer", "consumer"}
+    assert ours.pop("health") == ["on", "nopass", "resetkeys", "resetchannels", "-@all", "+ping"]
+    assert ours == {name: file[name] for name in ours}
+    environment = compose["services"]["worker"]["environment"]
+    assert environment["FACTUS_REDIS_URL"].startswith("redis://worker:${REDIS_WORKER_PASSWORD:?")
+    others = [name for name in environment if name.startswith("REDIS_")]
+    assert sorted(others) == [f"REDIS_{user}_PASSWORD" for user in ("ADMIN", "CONSUMER", "PRODUCER", "WORKER")]
+    assert not any(environment[name] for name in others)
+
+
+def test_compose_redis_starts_with_its_command(compose: dict[str, Any], tmp_path: Path) -> None:
+    """On the bundled server, with the passwords filled in: every word of it is understood."""
+    _, *options = redis_command(compose)
+    socket = tmp_path / "s"
+    place = ["--port", "0", "--unixsocket", str(socket), "--dir", str(tmp_path)]
+    with subprocess.Popen(
+        [embedded_redis.find_binary(), *place, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as server:
+        try:
+            until(socket.exists, timeout_s=10, what=lambda: f"ended with {server.poll()}")
+            for user in ("health", "admin", "worker", "producer", "consumer"):
+                with redis.Redis(unix_socket_path=str(socket), username=user, password="FILLED_IN") as client:
+                    assert client.ping()
+            with redis.Redis(unix_socket_path=str(socket)) as client, pytest.raises(redis.AuthenticationError):
+                client.ping()
+            with redis.Redis(unix_socket_path=str(socket), username="admin", password="FILLED_IN") as client:
+                assert client.config_get("maxmemory") == {"maxmemory": str(512 * 2**20)}
+        finally:
+            server.terminate()
+
+
+@pytest.mark.parametrize("name", ["users.acl", "users-of-account.acl"])
+def test_no_user_but_admin_has_a_category_or_a_command_that_administers(name: str) -> None:
+    rights = acl_file(name)
+    for user, words in rights.items():
+        commands = [word for word in words if word[0] in "+-"]
+        assert commands[0] == ("+@all" if user == "admin" else "-@all")
+        if user in ("admin", "default"):
+            continue
+        assert not any(word.startswith("+@") for word in commands), user
+        harmful = (
+            "config function fcall script|flush select keys scan flush debug monitor shutdown acl client sort dump"
+        )
+        assert not any(word.removeprefix("+").startswith(tuple(harmful.split())) for word in commands), user
+        assert not any(word in ("~*", "&*", "allkeys", "allchannels", "allcommands") for word in words)
+        if user.startswith("producer"):
+            assert commands == ["-@all", "+xadd", "+ping"]
+
+
+def test_image_is_built_from_what_is_known_by_its_hash() -> None:
+    lines = (ROOT / "Dockerfile").read_text()
+    assert "--require-hashes -r uv.txt" in lines
+    assert "uv sync --frozen" in lines
+    assert re.fullmatch(r"uv==[\d.]+( \\\n    --hash=sha256:[0-9a-f]{64})+\n", (ROOT / "deploy" / "uv.txt").read_text())
+    assert lines.count("FROM ${PYTHON_IMAGE}") == lines.count("FROM ") == 2
+
+
+def test_unit_has_no_right_that_it_does_not_need() -> None:
+    unit = (ROOT / "deploy" / "factus-worker@.service").read_text().splitlines()
+    assert {
+        "MemoryMax=512M", "TasksMax=128", "LimitCORE=0", "NoNewPrivileges=yes", "ProtectSystem=strict",
+        "PrivateTmp=yes", "PrivateDevices=yes", "UMask=0077", "CapabilityBoundingSet=", "AmbientCapabilities=",
+        "SystemCallFilter=@system-service", "SystemCallFilter=~@privileged", "SystemCallErrorNumber=EPERM",
+        "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "StateDirectoryMode=0700", "RemoveIPC=yes",
+        "ProtectHome=yes", "LoadCredential=accounts.toml:/etc/factus-worker/accounts.toml",
+        "Environment=FACTUS_ACCOUNTS_FILE=%d/accounts.toml",
+    } <= set(unit)  # fmt: skip
+    assert not any(re.search(r"(?i)password|secret|token", line) for line in unit if not line.startswith("#"))
 
 
 def test_unit_waits_for_the_calls_under_way() -> None:

@@ -50,13 +50,18 @@ def main() -> None:
     if sys.argv[1:] in (["--help"], ["-h"]):
         sys.stdout.write(help_text() + "\n")
         return
+    from worker import uncaught
+
+    uncaught.install()
     from jobs.errors import ServiceError
-    from worker.cli.group import cli
+    from worker.cli.group import run
 
     try:
-        cli(prog_name="factus-worker")
+        run()
     except ServiceError as exc:
-        sys.stderr.write(f"factus-worker: {exc}\n")
+        # One line, whatever is quoted in it: names of files, accounts and keys come from outside.
+        told = "".join(char if char.isprintable() else " " for char in str(exc))
+        sys.stderr.write(f"factus-worker: {told}\n")
         sys.exit(1)
 
 

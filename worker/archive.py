@@ -23,6 +23,7 @@ import errno
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -44,6 +45,8 @@ _S3: Final = re.compile(
     r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9])(?P<prefix>(?:/[A-Za-z0-9._=-]+)*)/?"
 )
 _FOLDER_MODE: Final = 0o750
+_MOST_BYTES: Final = 64 * 1024 * 1024
+"""Twice of what an answer of Factus may hold: more is other content in any case."""
 _TIMEOUT: Final = timedelta(seconds=20)
 
 
@@ -130,13 +133,23 @@ class Folder:
         return await asyncio.to_thread(self._create, name, content)
 
     async def read(self, name: str) -> bytes:
-        return await asyncio.to_thread((self.root / name).read_bytes)
+        return await asyncio.to_thread(self._read, name)
+
+    def _read(self, name: str) -> bytes:
+        self._refuse_links(name)
+        # O_NOFOLLOW for the last part, a bound for what was put there by others: a file of ours is never so large.
+        descriptor = os.open(self.root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EISDIR, "no regular file")
+            return file.read(_MOST_BYTES)
 
     def _create(self, name: str, content: bytes) -> bool:
         import obstore
         from obstore.exceptions import AlreadyExistsError
 
         store = self._open()
+        self._refuse_links(name)
         staged = f"{name}.{uuid4().hex}.part"
         obstore.put(store, staged, content, mode="create", use_multipart=False)
         is_new = False
@@ -152,6 +165,20 @@ class Folder:
                 (self.root / staged).unlink(missing_ok=True)
         self._settle(name)
         return is_new
+
+    def _refuse_links(self, name: str) -> None:
+        """
+        No link below the archive's own folder is followed: whoever may put one there would choose which file of this
+        machine gets our bytes, or is read as ours. The archive's folder itself may be one; its owner chose that.
+
+        The look and the use are two steps. That is enough against what lies there; against somebody who changes the
+        folder in between, the folder's rights are the answer (docs/operations.md).
+        """
+        path = self.root
+        for part in name.split("/"):
+            path /= part
+            if path.is_symlink():
+                raise OSError(errno.ELOOP, "a link in the archive is not followed")
 
     def _settle(self, name: str) -> None:
         """Put the name itself on the disk. Also one that was found: its writer may have died before this."""

@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from arq.connections import ArqRedis
@@ -25,6 +25,7 @@ from worker.archive import open_archive
 from worker.arq_worker import LeaseWorker
 from worker.attempts import AttemptRunner
 from worker.batches import Batches
+from worker.embedded_keeper import Keeper
 from worker.factus_client import FactusClient
 from worker.guard import Guards
 from worker.intake.consumer import Intake
@@ -68,6 +69,7 @@ class Services:
     joined: Joined
     guards: Guards
     draining: asyncio.Event
+    keeper: Keeper | None = None
 
 
 def new_worker_id() -> str:
@@ -93,15 +95,15 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
         # Fail closed: a service that was told to check signatures must not run without checking them.
         raise ConfigurationError("FACTUS_JOBS_SIGNED is not available in this version")
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(redis_connection.server_url(settings.redis_url))
-        redis = redis_connection.connect(url)
+        server = await stack.enter_async_context(redis_connection.server(settings.redis_url))
+        redis = redis_connection.connect(server.url)
         stack.push_async_callback(redis_connection.close, redis)
-        blocking = redis_connection.connect(url, blocking=True)
+        blocking = redis_connection.connect(server.url, blocking=True)
         stack.push_async_callback(redis_connection.close, blocking)
         built = build(settings, accounts, redis, blocking)
         for client in built.clients.values():
             stack.push_async_callback(client.close)
-        yield built
+        yield replace(built, keeper=server.keeper)
 
 
 def build(

@@ -14,10 +14,12 @@ import importlib.util
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
@@ -30,6 +32,12 @@ _OLDEST: Final = (6, 2)  # XAUTOCLAIM
 _LONGEST_SOCKET_PATH: Final = 100  # the kernel takes 107 bytes, macOS 103
 _POLL_S: Final = 0.01
 _STOP_S: Final = 10.0
+_LEAST_FREE: Final = 1024 * 1024
+"""Bytes. One job may need as many; a server that syncs every write ends at the first one that does not fit."""
+_LAST_LINES: Final = 30
+_LONGEST_WORDS: Final = 500
+_MOST_OF_LOG: Final = 64 * 1024
+_OPEN_TO_OTHERS: Final = 0o077
 _OPTIONS: Final = (
     ("--port", "0"),
     ("--unixsocketperm", "700"),
@@ -38,6 +46,9 @@ _OPTIONS: Final = (
     ("--appendfsync", "always"),
     ("--save", ""),
     ("--maxmemory-policy", "noeviction"),
+    # A job has 1 MiB at most. What is larger is cut off by the server, before anybody has to read it.
+    ("--proto-max-bulk-len", "16mb"),
+    ("--client-query-buffer-limit", "64mb"),
     ("--daemonize", "no"),
     ("--logfile", "valkey.log"),
 )
@@ -52,6 +63,8 @@ class EmbeddedServer:
     adopted: bool
     """Another process launched it: one that works beside us, or one that was killed and left it behind."""
     folder: Path
+    identity: tuple[int, int]
+    """Device and inode of the folder: another folder of that name is another one's data, or none."""
     _users: BinaryIO = field(repr=False, compare=False)
     _process: subprocess.Popen[bytes] | None = field(repr=False, compare=False)
 
@@ -67,21 +80,65 @@ def start(folder: Path, *, wait_s: float = 10.0) -> EmbeddedServer:
     the others adopt.
 
     Args:
-        folder: Created with mode 700 when missing; holds AOF, log, locks and the socket.
+        folder: Created with mode 700 when missing; holds AOF, log, locks and the socket. One that others may enter is
+            closed to them: payloads and tokens are in it.
         wait_s: Seconds, > 0. How long to wait for a server that gives no sign of life. One that is still loading
             is waited for without limit.
 
     Raises:
-        ConfigurationError: No binary runs, the folder cannot be written, the server refuses to start (its last words
-            are in the message), or the folder is locked and nothing answers.
+        ConfigurationError: No binary runs, the folder cannot be written or is in other hands, the server refuses to
+            start (its last words are in the message), or the folder is locked and nothing answers.
     """
     folder = folder.absolute()
+    _make_private(folder)
     users = _open_lock(folder, "users.lock")
     try:
         return _start(folder, users, wait_s)
     except BaseException:
         users.close()
         raise
+
+
+def has_ended(server: EmbeddedServer) -> bool:
+    """
+    Whether no server lives in the folder any more, whoever launched it. Asks the lock, not the server: one that is slow
+    or loading lives.
+
+    Raises:
+        ConfigurationError: The folder is gone, or another one is in its place.
+    """
+    _check_identity(server)
+    if server._process is not None and server._process.poll() is not None:
+        return True
+    try:
+        with (server.folder / "server.lock").open("rb") as lock:
+            # Shared: probes of several workers do not stand in each other's way.
+            return _try_lock(lock, fcntl.LOCK_SH)
+    except OSError as exc:
+        raise ConfigurationError(_unusable(server.folder, exc)) from exc
+
+
+def start_again(server: EmbeddedServer, *, wait_s: float = 8.0) -> EmbeddedServer:
+    """
+    Have a server again after it ended, with its data and at the same socket, whoever of its users comes first.
+
+    The old one's right of use goes over to the new one; on an error it stays with the old one, for :func:`stop`.
+
+    Raises:
+        ConfigurationError: As :func:`start`; also where the folder or its data are gone: a server that starts empty in
+            their place would have forgotten every job without a word.
+    """
+    _check_identity(server)
+    if not (server.folder / "appendonlydir").is_dir():
+        raise ConfigurationError(f"The data of the embedded server are gone from {server.folder}")
+    if server._process is not None:
+        server._process.poll()  # or it stays a zombie as long as we live
+    found = _start(server.folder, server._users, wait_s, socket_path=server.socket_path)
+    if found.socket_path != server.socket_path:
+        raise ConfigurationError(
+            f"The embedded server in {server.folder} was started anew at another socket; start again"
+        )
+    return found
 
 
 def stop(server: EmbeddedServer) -> None:
@@ -126,17 +183,33 @@ def find_binary() -> Path:
     )
 
 
-def _start(folder: Path, users: BinaryIO, wait_s: float) -> EmbeddedServer:
+def last_words(server: EmbeddedServer) -> str:
+    """Why the server ended, by its own log."""
+    return _last_words(server.folder)
+
+
+def disk_trouble(folder: Path) -> str:
+    """Why nothing can be written in the folder, as far as its file system tells; empty when it can."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError as exc:
+        return exc.strerror or type(exc).__name__
+    if disk.f_flag & os.ST_RDONLY:
+        return "its file system is read-only"
+    return "its disk is full" if disk.f_bavail * disk.f_frsize < _LEAST_FREE else ""
+
+
+def _start(folder: Path, users: BinaryIO, wait_s: float, *, socket_path: Path | None = None) -> EmbeddedServer:
     deadline = time.monotonic() + wait_s
     while not _try_lock(users, fcntl.LOCK_SH):  # the last user is stopping the server just now
         _pause(deadline, f"The embedded server in {folder} is being stopped by another process and does not end.")
 
     with _open_lock(folder, "server.lock") as server_lock:
         while not _try_lock(server_lock, fcntl.LOCK_EX):
-            socket_path = _socket_path_of_living(folder)
-            state = _ask(socket_path) if socket_path else None
-            if isinstance(state, int) and socket_path:
-                return EmbeddedServer(socket_path, state, True, folder, users, None)
+            living = _socket_path_of_living(folder)
+            state = _ask(living) if living else None
+            if isinstance(state, int) and living:
+                return EmbeddedServer(living, state, True, folder, _identity(folder), users, None)
             if state == "loading":
                 deadline = time.monotonic() + wait_s
             _pause(
@@ -144,45 +217,48 @@ def _start(folder: Path, users: BinaryIO, wait_s: float) -> EmbeddedServer:
                 f"The folder {folder} of FACTUS_REDIS_URL is locked by another server, which does not answer. "
                 "End that process, or choose another folder; see valkey.log there.",
             )
-        return _launch(folder, server_lock, users, wait_s)
+        return _launch(folder, server_lock, users, wait_s, socket_path or _choose_socket_path(folder))
 
 
-def _launch(folder: Path, server_lock: BinaryIO, users: BinaryIO, wait_s: float) -> EmbeddedServer:
+def _launch(folder: Path, server_lock: BinaryIO, users: BinaryIO, wait_s: float, socket_path: Path) -> EmbeddedServer:
     """Run the server with *server_lock* inherited, and wait until it answers."""
     binary = find_binary()
-    socket_path = _choose_socket_path(folder)
-    # Adopters read it here: the fallback depends on the temp folder, which is not the same for every process.
-    server_lock.truncate(0)
-    server_lock.write(os.fsencode(socket_path))
-    server_lock.flush()
-
+    _write_socket_path(folder, server_lock, socket_path)
     command = [str(binary), "--dir", str(folder), "--unixsocket", str(socket_path)]
     for option in _OPTIONS:
         command += option
-    process = subprocess.Popen(
+    with _first_words() as said:
+        process = _run(command, folder, said, server_lock)
+        deadline = time.monotonic() + wait_s
+        try:
+            while not isinstance(state := _ask(socket_path), int):
+                if process.poll() is not None:
+                    words = _last_words(folder, said)
+                    raise ConfigurationError(f"The embedded server did not start in {folder}: {words}")
+                if state == "loading":
+                    deadline = time.monotonic() + wait_s
+                _pause(deadline, f"The embedded server in {folder} does not answer: {_last_words(folder, said)}")
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    return EmbeddedServer(socket_path, process.pid, False, folder, _identity(folder), users, process)
+
+
+def _run(command: list[str], folder: Path, said: BinaryIO | None, server_lock: BinaryIO) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         command,
         cwd=folder,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=said or subprocess.DEVNULL,
+        stderr=said or subprocess.DEVNULL,
+        # What it writes is for us alone, whatever the folder allows.
+        umask=0o077,
         # From here on the server lives by itself: if we die before anybody knows of it, the next start adopts it.
         pass_fds=(server_lock.fileno(),),
         # Its own session: Ctrl-C in the terminal reaches the workers, which then still need the server to drain.
         start_new_session=True,
     )
-    deadline = time.monotonic() + wait_s
-    try:
-        while not isinstance(state := _ask(socket_path), int):
-            if process.poll() is not None:
-                raise ConfigurationError(f"The embedded server did not start in {folder}: {_last_words(folder)}")
-            if state == "loading":
-                deadline = time.monotonic() + wait_s
-            _pause(deadline, f"The embedded server in {folder} does not answer: {_last_words(folder)}")
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    return EmbeddedServer(socket_path, process.pid, False, folder, users, process)
 
 
 def _shut_down(server: EmbeddedServer) -> None:
@@ -196,9 +272,12 @@ def _shut_down(server: EmbeddedServer) -> None:
         client.close()
 
     deadline = time.monotonic() + _STOP_S
-    with _open_lock(server.folder, "server.lock") as server_lock:
-        while not _try_lock(server_lock, fcntl.LOCK_EX) and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
+    try:
+        with (server.folder / "server.lock").open("rb") as server_lock:
+            while not _try_lock(server_lock, fcntl.LOCK_EX) and time.monotonic() < deadline:
+                time.sleep(_POLL_S)
+    except OSError:
+        pass  # the folder is gone, and must not come again by our leaving it
     if server._process is not None:
         # Killing loses nothing: what the server acknowledged is synced. A foreign one we leave, it keeps its lock.
         server._process.kill()
@@ -262,12 +341,86 @@ def _socket_path_of_living(folder: Path) -> Path | None:
     return Path(os.fsdecode(written)) if written else None
 
 
-def _open_lock(folder: Path, name: str) -> BinaryIO:
+def _make_private(folder: Path) -> None:
+    """
+    Have the folder, entered by nobody but us.
+
+    What is in other hands is refused: whoever owns the folder, or a file that the server would open in it, reads every
+    payload, or decides what our server writes to.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return (folder / name).open("ab")
+        _close_to_others(folder, folder)
+        for entry in folder.iterdir():
+            with suppress(FileNotFoundError):  # a living server has replaced it just now
+                _close_to_others(entry, folder)
+                for inner in entry.iterdir() if entry.is_dir() and not entry.is_symlink() else ():
+                    with suppress(FileNotFoundError):
+                        _close_to_others(inner, folder)
     except OSError as exc:
-        raise ConfigurationError(f"The folder {folder} of FACTUS_REDIS_URL cannot be used: {exc.strerror}") from exc
+        raise ConfigurationError(_unusable(folder, exc)) from exc
+
+
+def _close_to_others(path: Path, folder: Path) -> None:
+    """A link has to be ours or the administrator's, what it leads to has to be ours."""
+    us, found, target = os.geteuid(), path.lstat(), path.stat()
+    if found.st_uid not in (us, 0) or target.st_uid != us:
+        what = "" if path == folder else f": {path.name}"
+        raise ConfigurationError(f"The folder {folder} of FACTUS_REDIS_URL belongs to another user{what}")
+    if target.st_mode & _OPEN_TO_OTHERS and not stat.S_ISSOCK(target.st_mode):
+        path.chmod(stat.S_IMODE(target.st_mode) & ~_OPEN_TO_OTHERS)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
+
+
+def _check_identity(server: EmbeddedServer) -> None:
+    try:
+        is_same = _identity(server.folder) == server.identity
+    except OSError as exc:
+        raise ConfigurationError(_unusable(server.folder, exc)) from exc
+    if not is_same:
+        raise ConfigurationError(f"The folder {server.folder} of FACTUS_REDIS_URL was replaced by another one")
+
+
+def _unusable(folder: Path, error: OSError) -> str:
+    return f"The folder {folder} of FACTUS_REDIS_URL cannot be used: {error.strerror or type(error).__name__}"
+
+
+def _open_lock(folder: Path, name: str) -> BinaryIO:
+    try:
+        return open(folder / name, "ab", opener=_private_opener)  # Path.open takes no opener
+    except OSError as exc:
+        raise ConfigurationError(_unusable(folder, exc)) from exc
+
+
+def _private_opener(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def _write_socket_path(folder: Path, server_lock: BinaryIO, socket_path: Path) -> None:
+    """Adopters read it here: the fallback depends on the temp folder, which is not the same for every process."""
+    if _socket_path_of_living(folder) == socket_path:
+        return  # also where the disk is full by now
+    try:
+        server_lock.truncate(0)
+        server_lock.write(os.fsencode(socket_path))
+        server_lock.flush()
+    except OSError as exc:
+        raise ConfigurationError(_unusable(folder, exc)) from exc
+
+
+@contextmanager
+def _first_words() -> Iterator[BinaryIO | None]:
+    """Where a server speaks that cannot even open its log. None where there is no place for that either."""
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.TemporaryFile())
+        except OSError:
+            file = None
+        yield file
 
 
 def _try_lock(file: BinaryIO, kind: int) -> bool:
@@ -284,9 +437,25 @@ def _pause(deadline: float, message: str) -> None:
     time.sleep(_POLL_S)
 
 
-def _last_words(folder: Path) -> str:
-    try:
-        lines = (folder / "valkey.log").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return "it wrote no valkey.log"
-    return " / ".join(lines[-3:]) or "its valkey.log is empty"
+def _last_words(folder: Path, said: BinaryIO | None = None) -> str:
+    """The end of the server's log: what it warned of, if it did, without time and process."""
+    text = b""
+    if said is not None:
+        said.seek(0)
+        text = said.read(_MOST_OF_LOG)
+    if not text.strip():
+        try:
+            with (folder / "valkey.log").open("rb") as log:
+                log.seek(max(log.seek(0, os.SEEK_END) - _MOST_OF_LOG, 0))
+                text = log.read(_MOST_OF_LOG)
+        except OSError:
+            return "it wrote no valkey.log"
+    run = text.decode(errors="replace").splitlines()[-_LAST_LINES:]
+    warnings = [line for line in run if " # " in line and "WARNING" not in line]
+    told = [re.sub(r"^\d+:[A-Z] .{20,30}? [#*.-] ", "", line) for line in (warnings or run)[-3:]]
+    return clean_line(" / ".join(told)) or "its valkey.log is empty"
+
+
+def clean_line(text: str) -> str:
+    """One line that a terminal can show."""
+    return "".join(char if char.isprintable() else " " for char in text)[:_LONGEST_WORDS]

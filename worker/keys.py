@@ -159,6 +159,10 @@ class Keys:
         """Hash with a short life: one living worker process, for ``status``."""
         return f"{self.namespace}:worker:{worker_id}"
 
+    def write_probe(self, name: str) -> str:
+        """String with a short life: ``status`` tries whether Redis takes writes."""
+        return f"{self.namespace}:probe:{name}"
+
     def workers(self) -> str:
         """Sorted set: worker id -> ms of its last heartbeat."""
         return f"{self.namespace}:workers"

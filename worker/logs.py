@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import sys
-import traceback
 from collections.abc import MutableMapping
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
+
+from worker.uncaught import places_of
 
 ALLOWED_KEYS: Final = frozenset(
     {
@@ -29,12 +29,9 @@ ALLOWED_KEYS: Final = frozenset(
         # figures
         "attempts", "duration_ms", "queue_wait_ms", "next_attempt_in_s", "n_entries", "n_errors", "n_lanes",
         "n_requeued", "n_freed", "n_woken", "n_cancelled", "n_accounts", "n_run", "hold_s", "n_foreign", "generation",
-        "n_unread", "n_trimmed", "n_joined", "n_defects", "busy_ms",
+        "n_unread", "n_trimmed", "n_joined", "n_defects", "busy_ms", "environments",
     }
 )  # fmt: skip
-
-
-_MOST_FRAMES: Final = 12
 
 
 def keep_allowed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -56,8 +53,7 @@ def frames_only(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
     if isinstance(error, tuple):
         error = error[1]
     if isinstance(error, BaseException):
-        places = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
-        event["exception"] = [type(error).__name__, *places[-_MOST_FRAMES:]]
+        event["exception"] = places_of(error)
     return event
 
 

@@ -20,16 +20,21 @@ from redis.exceptions import RedisError
 
 from jobs.errors import ServiceError
 from jobs.following import TRACK
+from worker.addresses import shown
 from worker.bootstrap import Services, services
+from worker.embedded_keeper import ServerGone
 from worker.guard import log_unavailable, pause
 from worker.holds import AccountHolds
 from worker.intake.reader import GROUP
+from worker.redis_connection import words_of
+from worker.redis_refusals import RefusalWatch
 from worker.settings import Settings
 from worker.watchdog import Holds, Watchdog
 
 log = structlog.get_logger()
 
 DRAIN_S: Final = 30.0
+_DRAIN_WITHOUT_REDIS_S: Final = 1.0
 _HEARTBEAT_S: Final = 2.0
 HEARTBEAT_LIFE_MS: Final = 10_000
 _JOINED_S: Final = 5.0
@@ -89,22 +94,37 @@ async def run_tasks(
         _named("joined", built.joined.run(stopping)),
         _named("heartbeat", _heartbeat(built, stopping, holds or Holds())),
     ]
+    if built.keeper:
+        tasks.append(_named("server", built.keeper.run(stopping)))
+    is_server_gone = False
     listener = _named("wake", _listen(built, stopping))
     watcher = _named("burst", until_idle(built, stopping)) if burst else None
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
             task.result()
+    except ServerGone:
+        is_server_gone = True
+        raise
     finally:
         stopping.set()
         built.draining.set()
-        n_cancelled = await built.arq.drain(DRAIN_S)
-        await built.joined.rest(_JOINED_S)
+        # Without its embedded server nothing more can be written down: what waits for that would wait in vain.
+        n_cancelled = await built.arq.drain(_DRAIN_WITHOUT_REDIS_S if is_server_gone else DRAIN_S)
+        if not is_server_gone:
+            await built.joined.rest(_JOINED_S)
         for extra in (listener, watcher, *tasks):
             if extra and not extra.done():
                 extra.cancel()
-        await asyncio.gather(*(task for task in (listener, watcher, *tasks) if task), return_exceptions=True)
-        await _say_goodbye(built, n_cancelled)
+        ending = [task for task in (listener, watcher, *tasks) if task]
+        done, _ = await asyncio.wait(ending, timeout=_DRAIN_WITHOUT_REDIS_S if is_server_gone else None)
+        for task in done:
+            if not task.cancelled():
+                task.exception()  # seen: the first one ends the process, the others follow from it
+        if is_server_gone:
+            log.info("worker.stopped", worker_id=built.worker_id, n_run=built.runner.n_run, n_cancelled=n_cancelled)
+        else:
+            await _say_goodbye(built, n_cancelled)
 
 
 def _caller(built: Services) -> Callable[[], None]:
@@ -144,9 +164,9 @@ async def _listen(built: Services, stopping: asyncio.Event) -> None:
 
 async def _heartbeat(built: Services, stopping: asyncio.Event, holds: Holds) -> None:
     """Say for ``status`` and the other tools that this worker lives, and what has failed in it."""
-    guard = built.guards.of("heartbeat")
+    guard, writes = built.guards.of("heartbeat"), RefusalWatch()
     while not stopping.is_set():
-        with guard.turn():
+        with guard.turn(), writes.told():
             await _beat(built, holds)
         await pause(stopping, _HEARTBEAT_S)
 
@@ -227,8 +247,7 @@ async def _greet(built: Services) -> None:
     try:
         await built.redis.ping()
     except RedisError as exc:
-        address = built.settings.redis_url.rsplit("@", 1)[-1]
-        raise ServiceError(f"Redis does not answer at {address}: {type(exc).__name__}") from exc
+        raise ServiceError(f"Redis does not answer at {shown(built.settings.redis_url)}: {words_of(exc)}") from exc
     await _warn_of_losses(built)
     log.info(
         "worker.started",
@@ -236,6 +255,7 @@ async def _greet(built: Services) -> None:
         version=version("factus-worker"),
         namespace=built.settings.namespace,
         n_accounts=len(built.accounts),
+        environments={name: account.environment for name, account in built.accounts.items()},
     )
 
 

@@ -10,32 +10,43 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
+import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from arq.connections import ArqRedis
 from redis import exceptions
 from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
 from redis.backoff import ExponentialBackoff
 from redis.connection import HiredisRespSerializer
 
 from jobs.errors import ConfigurationError
 from worker import embedded_redis
+from worker.addresses import RedisAddress, redis_address
 from worker.bounded_connection import bounded
+from worker.embedded_keeper import Keeper
 
 EMBEDDED: Final = "embedded:"
 _TRIES: Final = 8
 _SOCKET_TIMEOUT_S: Final = 5.0
 _BLOCKING_TIMEOUT_S: Final = 30.0
 _CANCEL_AGAIN_S: Final = 0.5
+_LONGEST_WORDS: Final = 300
+_IN_PIPELINE: Final = re.compile(r"Command # \d+ \(")
 
 
 def _options(*, blocking: bool) -> dict[str, Any]:
@@ -45,29 +56,47 @@ def _options(*, blocking: bool) -> dict[str, Any]:
         "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), 0 if blocking else _TRIES),
         "retry_on_error": [exceptions.ConnectionError, exceptions.TimeoutError, OSError],
         "health_check_interval": 0,
+        # CLIENT SETINFO is no right of the service's user (deploy/users.acl), and two more round trips.
+        "lib_name": None,
+        "lib_version": None,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where Redis is. ``keeper`` is there for the embedded one: run beside the work, it has it live on."""
+
+    url: str
+    keeper: Keeper | None = None
 
 
 @asynccontextmanager
 async def server_url(url: str) -> AsyncIterator[str]:
+    """The address of :func:`server`, for commands that are over before a server that ended is missed."""
+    async with server(url) as found:
+        yield found.url
+
+
+@asynccontextmanager
+async def server(url: str) -> AsyncIterator[Server]:
     """
-    The address to connect to, with the embedded server running while the context is open.
+    The server to connect to; the embedded one runs while the context is open.
 
     A signal that ends the process stops the server first, if nobody else uses it (:func:`_leaving_in_order`).
     """
     if not url.startswith(EMBEDDED):
-        yield url
+        yield Server(url)
         return
     with _leaving_in_order():
-        server = embedded_redis.start(Path(url.removeprefix(EMBEDDED)))
+        keeper = Keeper(embedded_redis.start(Path(url.removeprefix(EMBEDDED))))
         # No signal strikes between these lines: those that are listened to wait for the loop. What cannot be listened
         # to (kill -9, or a second Ctrl-C, which Python raises on the spot) may leave the server running, here as
         # anywhere. Nothing is lost by that: it holds its lock, whoever starts next in the folder adopts it with its
         # data, and the last to leave stops it.
         try:
-            yield server.url()
+            yield Server(keeper.server.url(), keeper)
         finally:
-            embedded_redis.stop(server)
+            embedded_redis.stop(keeper.server)
 
 
 @contextmanager
@@ -118,18 +147,56 @@ def connect(url: str, *, blocking: bool = False) -> ArqRedis:
         ConfigurationError: The URL cannot be understood.
     """
     options = _options(blocking=blocking)
-    if url.startswith("sentinel://"):
-        return _through_sentinel(url, options)
     try:
-        pool: ConnectionPool = ConnectionPool.from_url(url, **options)
+        address = redis_address(url)
     except ValueError as exc:
-        raise ConfigurationError(
-            "FACTUS_REDIS_URL starts with redis://, rediss://, unix://, sentinel:// or embedded:"
-        ) from exc
-    pool.connection_class = _packing_in_c(pool.connection_class)
-    if blocking:
-        pool.connection_class = bounded(pool.connection_class)
-    return ArqRedis(pool_or_conn=pool)
+        raise ConfigurationError(f"FACTUS_REDIS_URL: {exc}") from exc
+    options |= {"db": address.db, "username": address.username, "password": address.password}
+    if address.uses_tls:
+        options |= _tls(address)
+    if address.scheme == "sentinel":
+        return _through_sentinel(address, options)
+    if address.scheme == "unix":
+        kind: type[AbstractConnection] = UnixDomainSocketConnection
+        options["path"] = address.path
+    else:
+        kind = SSLConnection if address.uses_tls else Connection
+        ((options["host"], options["port"]),) = address.hosts
+    packing = _packing_in_c(kind)
+    return ArqRedis(pool_or_conn=ConnectionPool(connection_class=bounded(packing) if blocking else packing, **options))
+
+
+def words_of(error: BaseException) -> str:
+    """
+    The class of a Redis error and Redis's own words, without what was sent: that may be an invoice.
+
+    redis-py quotes the command in an error of a pipeline, and Redis the arguments of one that it does not know.
+    """
+    said = str(error)
+    if _IN_PIPELINE.match(said):
+        said = said.rpartition(" of pipeline caused error: ")[2]
+    said = said.partition(", with args beginning with")[0]
+    said = "".join(char if char.isprintable() else " " for char in said)[:_LONGEST_WORDS].strip(" .")
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _tls(address: RedisAddress) -> dict[str, Any]:
+    """
+    Certificate and host name are verified, always: without the name, any certificate of any host would do.
+
+    Raises:
+        ConfigurationError: A file of certificates cannot be used; names the option.
+    """
+    for name, path in address.tls_files.items():
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if name == "ssl_ca_certs":
+                context.load_verify_locations(cafile=path)
+            elif name == "ssl_certfile":
+                context.load_cert_chain(path, address.tls_files.get("ssl_keyfile"))
+        except OSError as exc:  # ssl.SSLError is one
+            raise ConfigurationError(f"FACTUS_REDIS_URL: {name}={path} cannot be used: {exc.strerror or exc}") from exc
+    return {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **address.tls_files}
 
 
 def _packing_in_c(kind: type[AbstractConnection]) -> type[AbstractConnection]:
@@ -145,30 +212,27 @@ def _packing_in_c(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     return QuickConnection
 
 
-def _through_sentinel(url: str, options: dict[str, Any]) -> ArqRedis:
-    """``sentinel://[user:password@]host1:26379,host2:26379/SERVICE[/DB]``; the master is asked for each time."""
-    parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
-    service, _, db = parts.path.strip("/").partition("/")
-    if not hosts or not service or (db and not db.isdigit()):
-        raise ConfigurationError("FACTUS_REDIS_URL: sentinel://host1:26379,host2:26379/SERVICE_NAME[/DB]")
-    nodes = []
-    for host in hosts.split(","):
-        name, _, port = host.partition(":")
-        nodes.append((name, int(port) if port.isdigit() else 26379))
-    user, _, password = credentials.partition(":")
-    login = {"username": unquote(user) or None, "password": unquote(password) or None} if credentials else {}
-    sentinel_login = {name: values[0] for name, values in parse_qs(parts.query).items() if name.startswith("sentinel_")}
+def _through_sentinel(address: RedisAddress, options: dict[str, Any]) -> ArqRedis:
+    """
+    ``sentinel://[user:password@]host1:26379,host2:26379/SERVICE[/DB]``; the master is asked for each time.
+
+    With ``?ssl=true`` both the sentinels and the master are spoken to over TLS, each under the name by which it is
+    known: the sentinels have to announce host names then (``resolve-hostnames yes``, ``announce-hostnames yes``).
+    """
+    tls = {"ssl": True, **_tls(address)} if address.uses_tls else {}
     sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py 5 types none of its keyword arguments
-        nodes,
+        list(address.hosts),
         sentinel_kwargs={
             "socket_timeout": _SOCKET_TIMEOUT_S,
-            "username": sentinel_login.get("sentinel_username"),
-            "password": sentinel_login.get("sentinel_password"),
+            "username": address.options.get("sentinel_username") or None,
+            "password": address.options.get("sentinel_password") or None,
+            **tls,
         },
     )
-    options |= {"db": int(db or 0), **login}
-    found: ArqRedis = sentinel.master_for(service, redis_class=ArqRedis, **options)
+    kind = SentinelManagedSSLConnection if address.uses_tls else SentinelManagedConnection
+    found: ArqRedis = sentinel.master_for(
+        address.path, redis_class=ArqRedis, connection_class=_packing_in_c(kind), **options
+    )
     return found
 
 
@@ -183,5 +247,8 @@ async def command(client: Redis, *parts: str | int) -> Any:
 
 
 async def close(client: Redis) -> None:
-    """Close a client and its pool."""
+    """Close a client and its pool; with Sentinel also the clients of the sentinels, which redis-py leaves open."""
     await client.aclose(close_connection_pool=True)
+    pool = client.connection_pool
+    for sentinel in pool.sentinel_manager.sentinels if isinstance(pool, SentinelConnectionPool) else ():
+        await sentinel.aclose(close_connection_pool=True)

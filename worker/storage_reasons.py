@@ -25,6 +25,7 @@ _SYSTEM: Final[Mapping[int, str]] = {
     # Only a folder that is to be made can meet this: a file that is there already is no failure.
     errno.EEXIST: "hay un archivo donde debe haber una carpeta",
     errno.EISDIR: "hay una carpeta donde debe ir el archivo",
+    errno.ELOOP: "hay un enlace simbólico dentro del archivo, y no se sigue",
     errno.ENAMETOOLONG: "el nombre es demasiado largo",
     errno.ENOENT: "no existe la carpeta o el archivo",
     errno.EIO: "falló la lectura o escritura del disco",

@@ -10,9 +10,9 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -20,7 +20,7 @@ from uuid import uuid4
 import pytest
 from obstore.store import MemoryStore
 
-from jobs.archiving import Stored
+from jobs.archiving import Stored, archive_name
 from jobs.errors import ArchiveConflict, ArchiveUnavailable, ConfigurationError
 from worker.archive import Archive, Bucket, Folder, open_archive
 
@@ -377,3 +377,69 @@ def test_other_forms_are_refused_and_not_repeated(url: str) -> None:
 def test_obstore_is_not_loaded_before_it_is_needed() -> None:
     code = "import sys, worker.archive as a; a.open_archive('s3://bucket'); sys.exit('obstore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# -- links -------------------------------------------------------------------------------------------------------------
+PARTS = NAME.split("/")
+
+
+@pytest.mark.parametrize("depth", range(1, len(PARTS) + 1), ids=lambda depth: "/".join(PARTS[:depth]))
+@pytest.mark.parametrize("target", ["folder", "file", "nothing", "/etc/passwd", "/dev/zero", "."])
+async def test_a_link_inside_the_archive_is_not_followed(tmp_path: Path, depth: int, target: str) -> None:
+    """Whoever may put one there would choose which file of this machine gets the bytes, or is read as ours."""
+    archive, outside = tmp_path / "archive", tmp_path / "outside"
+    (outside / "folder").mkdir(parents=True)
+    (outside / "file").write_bytes(b"theirs")
+    link = archive.joinpath(*PARTS[:depth])
+    link.parent.mkdir(parents=True)
+    link.symlink_to(target if target.startswith(("/", ".")) else outside / target)
+    before = sorted(outside.rglob("*"))
+    with pytest.raises(ArchiveUnavailable, match="un enlace simbólico"):
+        await open_archive(archive.as_uri()).put(NAME, PDF, content_type="application/pdf")
+    assert sorted(outside.rglob("*")) == before
+    assert (outside / "file").read_bytes() == b"theirs"
+
+
+async def test_the_folder_of_the_archive_may_be_a_link(tmp_path: Path) -> None:
+    """Its owner has named it; the disk with room for ten years is often elsewhere."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "archive").symlink_to(tmp_path / "disk")
+    stored = await open_archive((tmp_path / "archive").as_uri()).put(NAME, PDF, content_type="application/pdf")
+    assert (tmp_path / "disk" / NAME).read_bytes() == PDF
+    assert stored.uri == (tmp_path / "archive" / NAME).as_uri()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+async def test_what_is_no_file_under_a_name_holds_nobody_up(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / NAME
+    path.parent.mkdir(parents=True)
+    make(path)
+    with pytest.raises(ArchiveUnavailable):
+        await asyncio.wait_for(
+            open_archive(tmp_path.as_uri()).put(NAME, PDF, content_type="application/pdf"), timeout=10
+        )
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "../../etc/passwd",
+        "..",
+        ".",
+        "/etc/passwd",
+        "a/../../b",
+        "\0",
+        "..\\..\\x",
+        "%2e%2e/",
+        "x" * 5000,
+        "\u202e",
+        "~",
+        "",
+    ],
+)
+async def test_a_hostile_number_stays_inside(tmp_path: Path, number: str) -> None:
+    archive = tmp_path / "deep" / "archive"
+    name = archive_name(number, date(2026, 11, 25), number, number, "pdf")
+    await open_archive(archive.as_uri()).put(name, PDF, content_type="application/pdf")
+    (found,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert found.resolve().is_relative_to(archive.resolve() / name.split("/")[0])

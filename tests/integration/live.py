@@ -86,7 +86,7 @@ class Live:
 
     async def _serve(self) -> None:
         async with serve(SandboxConfig(rate_limit=0, notice_share=0.0)) as self.url:
-            settings = Settings(_env_file=None, base_url=self.url, **self._settings)
+            settings = Settings(base_url=self.url, **self._settings)
             async with services(settings) as built:
                 stopping, loop = asyncio.Event(), asyncio.get_running_loop()
                 self._stop = lambda: loop.call_soon_threadsafe(stopping.set)

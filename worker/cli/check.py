@@ -32,11 +32,11 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
 
     from schemas.factus import BOGOTA
     from worker.operating.checking import check_rows, counts_of
-    from worker.operating.job_files import FileRefused, read_rows
+    from worker.operating.job_files import FileRefused, read_all
 
     stdin = sys.stdin.buffer
     try:
-        rows = [row for path in files for row in read_rows(path, stdin)]
+        rows = list(read_all(files, stdin))
     except FileRefused as exc:
         raise click.UsageError(str(exc)) from exc
     if not rows:

@@ -25,6 +25,7 @@ _WIDEST: Final = 64
 """Characters to which plain columns are padded at most; longer values are shown whole and push the rest aside."""
 
 _EMBEDDED: Final = "embedded:"
+_MOST_ROWS_SHOWN: Final = 2_000
 
 
 def is_terminal() -> bool:
@@ -46,6 +47,11 @@ def show_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
     Args:
         right: Indexes of the columns that are aligned to the right (numbers).
     """
+    if len(rows) > _MOST_ROWS_SHOWN:
+        left = len(rows) - _MOST_ROWS_SHOWN
+        show_table(headers, rows[:_MOST_ROWS_SHOWN], right=right)
+        click.echo(f"... and {left} rows more")
+        return
     if not is_terminal():
         for line in plain_lines([headers, *rows], right=right):
             click.echo(line)
@@ -76,8 +82,40 @@ def plain_lines(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> 
 
 
 def clean(text: str) -> str:
-    """Text from outside as one line: line breaks and terminal control sequences become blanks."""
+    """
+    Text from outside as one line: line breaks, terminal control sequences (C1 as well), and what turns the direction of
+    writing or has no width become blanks.
+    """
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def escaped(json: str) -> str:
+    """
+    JSON that means the same and holds nothing that a terminal obeys or hides: written as ``\\u009b``.
+
+    All of these stand inside of strings: outside of them JSON has line breaks and blanks only.
+    """
+    return "".join(char if char.isprintable() or char == "\n" else _escape(char) for char in json)
+
+
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def told_settings() -> Settings:
+    """
+    The settings of this command; names that mean nothing are told on standard error.
+
+    Raises:
+        ConfigurationError: A value cannot be used.
+    """
+    from worker.settings import load_settings, nearest_variables, unknown_variables
+
+    settings = load_settings()
+    for told in nearest_variables(unknown_variables()):
+        click.echo(clean(f"factus-worker: {told}"), err=True)
+    return settings
 
 
 @asynccontextmanager
@@ -96,25 +134,27 @@ async def open_redis(settings: Settings, *, must_exist: bool = False) -> AsyncIt
 
     from jobs.errors import ConfigurationError, ServiceError
     from worker import redis_connection
+    from worker.addresses import shown
 
     url = settings.redis_url
+    address = shown(url)
     if must_exist and _is_empty(url):
         raise ConfigurationError(
-            f"FACTUS_REDIS_URL={url}: no embedded server has ever run in that folder. Push something first, or set the "
-            "folder of the worker"
+            f"FACTUS_REDIS_URL={address}: no embedded server has ever run in that folder. Push something first, or set "
+            "the folder of the worker"
         )
-    address = url.rsplit("@", 1)[-1]
     async with redis_connection.server_url(url) as server:
         client = redis_connection.connect(server)
         try:
             yield client
         except (AuthenticationError, NoPermissionError) as exc:
             raise ServiceError(
-                f"Redis at {address} refuses this user: {exc}. Check the user and password in FACTUS_REDIS_URL"
+                f"Redis at {address} refuses this user: {redis_connection.words_of(exc)}. "
+                "Check the user and password in FACTUS_REDIS_URL"
             ) from exc
         except RedisError as exc:
             raise ServiceError(
-                f"Redis at {address} failed: {type(exc).__name__}: {exc}. Check FACTUS_REDIS_URL, and that it runs"
+                f"Redis at {address} failed: {redis_connection.words_of(exc)}. Check FACTUS_REDIS_URL, and that it runs"
             ) from exc
         finally:
             await redis_connection.close(client)
@@ -125,7 +165,7 @@ def _is_empty(url: str) -> bool:
 
 
 def json_text(value: Any) -> str:
-    """Indented JSON for people and jq; Decimals and other values as text."""
+    """Indented JSON for people and jq; Decimals and other values as text. Safe to show on a terminal."""
     import json
 
-    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    return escaped(json.dumps(value, ensure_ascii=False, indent=2, default=str))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from worker.cli.console import clean
+
 
 @click.command("contract")
 @click.option("--yaml", "as_yaml", is_flag=True, help="The AsyncAPI document as YAML.")
@@ -41,4 +43,4 @@ def command(as_yaml: bool, folder: Path | None) -> None:
     except OSError as exc:
         raise click.ClickException(f"{folder} cannot be written: {exc.strerror}") from exc
     for path in written:
-        click.echo(path)
+        click.echo(clean(str(path)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from worker.cli.console import clean, is_terminal, open_redis
+from worker.cli.console import clean, escaped, is_terminal, open_redis, told_settings
 from worker.cli.dead_words import head_lines, history_lines, json_line, line_of, pushed_line, raw_lines
 
 if TYPE_CHECKING:
@@ -56,20 +56,19 @@ def list_letters(account: str | None, reason: str | None, since: str | None, cou
 
     from worker.operating.dead_letters import Wanted
     from worker.operating.reading_results import since_entry
-    from worker.settings import load_settings
 
     try:
         start = since_entry(since, now=datetime.now(UTC)) if since else "-"
     except ValueError as exc:
         raise click.BadParameter(str(exc), param_hint="--since") from exc
-    asyncio.run(_list(load_settings(), Wanted(account, reason), start, count, as_json))
+    asyncio.run(_list(told_settings(), Wanted(account, reason), start, count, as_json))
 
 
 async def _list(settings: Settings, wanted: Wanted, since: str, count: int | None, as_json: bool) -> None:
     n_shown = 0
     async with _open(settings) as dead:
         async for letter in dead.letters(wanted, since):
-            click.echo(json_line(letter) if as_json else line_of(letter))
+            click.echo(escaped(json_line(letter)) if as_json else line_of(letter))
             n_shown += 1
             if n_shown == count:
                 break
@@ -84,9 +83,7 @@ def show(letter_id: str, only_raw: bool) -> None:
     """Show the letter ID: why, every error, what became of the job before, and the original bytes."""
     import asyncio
 
-    from worker.settings import load_settings
-
-    if not asyncio.run(_show(load_settings(), letter_id, only_raw)):
+    if not asyncio.run(_show(told_settings(), letter_id, only_raw)):
         raise click.exceptions.Exit(1)
 
 
@@ -137,10 +134,8 @@ def retry(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str |
     """
     import asyncio
 
-    from worker.settings import load_settings
-
     _check_selection(ids, is_all, reason, account, yes)
-    if not asyncio.run(_retry(load_settings(), ids, reason, account, yes)):
+    if not asyncio.run(_retry(told_settings(), ids, reason, account, yes)):
         raise click.exceptions.Exit(1)
 
 
@@ -154,7 +149,7 @@ async def _retry(settings: Settings, ids: tuple[str, ...], reason: str | None, a
             letter = await dead.get(letter_id)
             is_kept = letter and letter.may_be_done and not _goes_anyway(letter, is_named=bool(ids), yes=yes)
             if letter and is_kept:
-                click.echo(_careful_line(letter), err=True)
+                click.echo(clean(_careful_line(letter)), err=True)
                 continue
             match await dead.retry(letter) if letter else Gone():
                 case Pushed() as pushed:
@@ -186,10 +181,8 @@ def drop(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str | 
     """Delete letters for good, their original bytes included; prints what was dropped."""
     import asyncio
 
-    from worker.settings import load_settings
-
     _check_selection(ids, is_all, reason, account, yes)
-    if not asyncio.run(_drop(load_settings(), ids, reason, account, yes)):
+    if not asyncio.run(_drop(told_settings(), ids, reason, account, yes)):
         raise click.exceptions.Exit(1)
 
 

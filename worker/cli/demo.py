@@ -75,7 +75,7 @@ async def _demo(folder: Path, seed: int, stopping: asyncio.Event) -> bool:
 
     began = monotonic()
     with demo_folder(folder) as place:
-        settings = Settings(_env_file=None, redis_url=f"embedded:{place}")
+        settings = Settings(redis_url=f"embedded:{place}")
         async with open_redis(settings) as redis:
             with Stage(place) as stage:
                 base_url = stage.start_sandbox(seed=seed, latency=_LATENCY)

@@ -6,11 +6,13 @@ Subcommands live beside this module, one each, and are imported only when called
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 import click
 
 from worker.__main__ import COMMANDS, help_text
+from worker.cli.console import clean
 
 
 class LazyGroup(click.Group):
@@ -33,3 +35,23 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="factus-worker", message="%(prog)s %(version)s")
 def cli() -> None:
     """Its help is ``worker.__main__.help_text``."""
+
+
+def run() -> None:
+    """
+    Run the command that the process was called with, and end it.
+
+    click's own way, but for errors: they quote what was typed, which is shown without control characters.
+    """
+    try:
+        done = cli.main(prog_name="factus-worker", standalone_mode=False)
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        sys.exit(1)
+    except click.ClickException as exc:
+        if isinstance(exc, click.UsageError) and exc.ctx is not None:
+            names = f"{exc.ctx.command_path} {exc.ctx.help_option_names[0]}"
+            click.echo(f"{exc.ctx.get_usage()}\nTry '{names}' for help.\n", err=True)
+        click.echo(f"Error: {clean(exc.format_message())}", err=True)
+        sys.exit(exc.exit_code)
+    sys.exit(done if isinstance(done, int) else 0)

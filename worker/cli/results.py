@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.cli.console import open_redis
+from worker.cli.console import escaped, is_terminal, open_redis, told_settings
 
 if TYPE_CHECKING:
     from worker.operating.reading_results import Filter, Published
@@ -47,7 +47,6 @@ def command(
     from datetime import UTC, datetime
 
     from worker.operating.reading_results import Filter, since_entry
-    from worker.settings import load_settings
 
     if group is not None and since is not None:
         raise click.UsageError("--since cannot be used with --group: a group goes on from its own place.")
@@ -55,7 +54,7 @@ def command(
         start = since_entry(since, now=datetime.now(UTC)) if since else "0-0"
     except ValueError as exc:
         raise click.BadParameter(str(exc), param_hint="--since") from exc
-    settings = load_settings()
+    settings = told_settings()
     streams = _streams(settings, is_radian=radian)
     asyncio.run(_print(settings, streams, Filter(type_glob, account), start, group, follow, count, as_json))
 
@@ -110,10 +109,15 @@ async def _show(
     async with aclosing(events) as opened:
         async for found in opened:
             if wanted.takes(found):
-                click.echo(found.raw.decode() if as_json else line_of(found.raw))
+                click.echo(_exactly(found.raw) if as_json else line_of(found.raw))
                 n_shown += 1
             if isinstance(reader, GroupReader):
                 await reader.ack(found)  # after it was printed: killed in between, it is printed again
             if n_shown == count:
                 break
     return n_shown
+
+
+def _exactly(raw: bytes) -> bytes:
+    """An event as published, for programs; what a terminal would obey or hide is escaped there, and means the same."""
+    return escaped(raw.decode(errors="backslashreplace")).encode() if is_terminal() else raw

@@ -21,11 +21,14 @@ def command(burst: bool, log_level: str) -> None:
     """
     from worker.logs import configure_logging
     from worker.process import run_worker
-    from worker.settings import load_settings, unknown_variables
+    from worker.settings import load_settings, nearest_variables, unknown_variables
 
     settings = load_settings()
     configure_logging(is_json=settings.is_log_json, level=log_level)
-    unknown = unknown_variables() + (["FACTUS_METRICS_PORT"] if settings.metrics_port else [])
+    unknown = unknown_variables()
+    told = nearest_variables(unknown)
+    if settings.metrics_port:
+        unknown, told = [*unknown, "FACTUS_METRICS_PORT"], [*told, "FACTUS_METRICS_PORT has no effect in this version"]
     if unknown:
-        structlog.get_logger().warning("settings.unknown", variables=unknown)
+        structlog.get_logger().warning("settings.unknown", variables=unknown, detail="; ".join(told))
     asyncio.run(run_worker(settings, burst=burst))

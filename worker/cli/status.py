@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.cli.console import clean, json_text, open_redis, show_table
+from worker.cli.console import clean, json_text, open_redis, show_table, told_settings
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -35,11 +35,9 @@ def command(reference: str | None, account: str | None, family: str | None, as_j
     """
     import asyncio
 
-    from worker.settings import load_settings
-
     if reference is None and (account or family):
         raise click.UsageError("--account and --family go with a REFERENCE.")
-    settings = load_settings()
+    settings = told_settings()
     is_well = asyncio.run(
         _overview(settings, as_json) if reference is None else _explain(settings, reference, account, family, as_json)
     )
@@ -88,13 +86,13 @@ def _show_overview(seen: Overview, found: list[str], zone: tzinfo) -> None:
     _section("Intake", ["stream", "not taken in", "in hand", "taken in by"], intake, "")
     _section("Lanes", ["lane", "waiting", "later", "in flight", "stands", "next look", "backlog needs"],
              _lane_rows(seen, zone), "nothing waits")  # fmt: skip
-    _section("Accounts", ["account", "allowance used", "on hold", "429s", "token"], _account_rows(seen, zone),
+    _section("Accounts", ["account", "factus", "allowance used", "on hold", "429s", "token"], _account_rows(seen, zone),
              "none is configured here, and no worker runs")  # fmt: skip
     groups = [[one.stream, one.name, str(one.n_unread)] for one in seen.groups]
     _section("Consumer groups", ["stream", "group", "not read"], groups, "none")
     click.echo(f"Dead letters: {seen.n_dead}")
     for problem in found:
-        click.echo(f"Problem: {problem}")
+        click.echo(clean(f"Problem: {problem}"))
 
 
 def _section(title: str, headers: list[str], rows: list[list[str]], empty: str) -> None:
@@ -133,8 +131,8 @@ def _account_rows(seen: Overview, zone: tzinfo) -> list[list[str]]:
         hold = f"until {clock(one.hold.until_ms, zone)}: {reason_words(one.hold)}" if one.hold else "-"
         token = f"no. {one.token_generation}, {span(one.token_life_s)} left" if one.token_life_s else "none"
         used = f"{one.n_used} of {one.limit} in {one.window_s:g} s"
-        rows.append([one.name + ("" if one.is_configured else " (not configured here)"), used, hold,
-                     str(one.n_throttled), token])  # fmt: skip
+        name = one.name + ("" if one.is_configured else " (not configured here)")
+        rows.append([name, one.environment or "-", used, hold, str(one.n_throttled), token])
     return rows
 
 
@@ -166,9 +164,10 @@ async def _explain(settings: Settings, reference: str, account: str | None, fami
         for one in told:
             _show_explanation(one)
     elif is_pushed:
-        click.echo(f"{reference} is pushed and no worker has taken it in yet. Next: a running worker does, in seconds.")
+        name = clean(str(reference))
+        click.echo(f"{name} is pushed and no worker has taken it in yet. Next: a running worker does, in seconds.")
     if not told and not is_pushed:
-        click.echo(_hint(settings, reference, account), err=True)
+        click.echo(clean(_hint(settings, reference, account)), err=True)
     return bool(told or is_pushed)
 
 
@@ -189,14 +188,14 @@ def _show_explanation(one: Explanation) -> None:
     ]
     for name, text in lines:
         if text:
-            click.echo(f"{name + ':':<13}{clean(text)}")
+            click.echo(clean(f"{name + ':':<13}{text}"))
     for part in one.follows:
         _show_part(part)
     click.echo()
 
 
 def _show_part(part: Part) -> None:
-    click.echo(f"{part.name + ':':<13}{part.state}: {clean(part.why)}")
+    click.echo(clean(f"{part.name + ':':<13}{part.state}: {part.why}"))
     if part.next:
         click.echo(f"{'':<13}next: {clean(part.next)}")
     for document in part.documents:

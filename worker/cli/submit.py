@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from worker.cli.console import console, is_terminal, open_redis, show_table
+from worker.cli.console import clean, console, is_terminal, open_redis, show_table, told_settings
 from worker.cli.job_types import TYPES_HELP, job_type_option
 
 if TYPE_CHECKING:
@@ -88,7 +88,6 @@ def command(
     import asyncio
 
     from worker.operating.job_files import Defaults, FileRefused
-    from worker.settings import load_settings
 
     if batch is not None and not 0 < len(batch) <= 128:
         raise click.BadParameter("1 to 128 characters", param_hint="--batch")
@@ -99,7 +98,7 @@ def command(
         raise click.UsageError(f"{str(exc).rstrip('.')}. Nothing was pushed.") from exc
     if not jobs:
         raise click.UsageError("The files hold no job.")
-    if not asyncio.run(_submit(load_settings(), jobs, timeout if wait else None)):
+    if not asyncio.run(_submit(told_settings(), jobs, timeout if wait else None)):
         raise click.exceptions.Exit(1)
 
 
@@ -108,10 +107,9 @@ def _read(files: tuple[str, ...], defaults: Defaults) -> list[Job]:
 
     from schemas.factus import BOGOTA
     from worker.operating.checking import contradictions
-    from worker.operating.job_files import FileRefused, jobs_of, read_rows, sound_rows
+    from worker.operating.job_files import FileRefused, jobs_of, read_all, sound_rows
 
-    stdin = sys.stdin.buffer
-    rows = [row for path in files for row in sound_rows(read_rows(path, stdin))]
+    rows = sound_rows(read_all(files, sys.stdin.buffer))
     if found := contradictions(rows, defaults, now=datetime.now(BOGOTA)):
         raise FileRefused("\n".join(f"{place}: {why}" for place, why in found[:_MOST_CONTRADICTIONS]))
     return jobs_of(rows, defaults, f"submit-{secrets.token_hex(6)}")
@@ -127,7 +125,7 @@ async def _submit(settings: Settings, jobs: list[Job], timeout_s: float | None) 
     async with open_redis(settings) as redis:
         if timeout_s is None:
             pushed = await push(redis, keys, jobs, own)
-            click.echo(f"Pushed {_jobs(len(pushed))}, ids {jobs[0].id} to {jobs[-1].id}")
+            click.echo(clean(f"Pushed {_jobs(len(pushed))}, ids {jobs[0].id} to {jobs[-1].id}"))
             return True
         places = await ends_of(redis, [keys.results(), *(keys.results(name) for name in sorted(own))])
         with _progress(len(jobs)) as tell:
@@ -152,7 +150,7 @@ def _show(pushed: list[Pushed], timeout_s: float) -> None:
         rows.append(["still open", str(summary.n_open)])
     show_table(["outcome", "jobs"], rows, right=(1,))
     for one in summary.families:
-        click.echo(_family_line(one))
+        click.echo(clean(_family_line(one)))
     _show_calls(summary.completed)
     if summary.failures:
         failures = [
@@ -238,7 +236,7 @@ def _paced(act: Callable[[], None]) -> Callable[[], None]:
 def _counts(pushed: list[Pushed]) -> str:
     from worker.operating.submitting import summarize
 
-    return ", ".join(f"{count} {type_}" for type_, count in summarize(pushed).counts.items())
+    return clean(", ".join(f"{count} {type_}" for type_, count in summarize(pushed).counts.items()))
 
 
 def _jobs(n: int) -> str:

@@ -7,6 +7,7 @@ in.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
@@ -109,7 +110,7 @@ def explain_event(event: dict[str, Any]) -> Explanation:
 
 def problems(seen: Overview) -> list[str]:
     """What a person should look at; empty when all is well."""
-    found: list[str] = []
+    found = [*_server_problems(seen)]
     n_open = sum(lane.n_waiting + lane.n_in_flight for lane in seen.lanes) + sum(one.n_pushed for one in seen.intakes)
     if n_open and not seen.workers:
         found.append(f"no worker is running and {n_open} jobs wait: start one with factus-worker run")
@@ -128,6 +129,13 @@ def problems(seen: Overview) -> list[str]:
     if seen.n_dead:
         found.append(f"{seen.n_dead} dead letters, jobs that were refused or have failed: factus-worker dead list")
     return found
+
+
+def _server_problems(seen: Overview) -> Iterator[str]:
+    if seen.writes_refused is not None:
+        yield f"Redis takes no writes: {seen.writes_refused}"
+    for key in seen.damaged:
+        yield f"the key {key} holds something else than the service keeps there: look at it (TYPE), and move it away"
 
 
 def _group_problem(group: GroupSeen) -> str:

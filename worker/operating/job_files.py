@@ -15,11 +15,14 @@ from typing import Any, BinaryIO, Final
 
 from jobs.errors import ServiceError
 from schemas import strict_json
-from schemas.envelope import without_nothing
+from schemas.envelope import MAX_JOB_BYTES, without_nothing
+from worker.bounded_files import FileUnusable, read_whole
 
 STANDARD_INPUT: Final = "-"
 _LATER: Final = (".csv", ".xlsx")
 _BOM: Final = b"\xef\xbb\xbf"
+_MOST_BYTES: Final = 300 * 1024 * 1024
+MOST_ROWS: Final = 200_000
 
 
 class FileRefused(ServiceError):
@@ -93,17 +96,36 @@ def read_rows(path: str, stdin: BinaryIO) -> Iterator[Row | BadRow]:
         FileRefused: Another kind of file, or one that cannot be opened.
     """
     if path == STANDARD_INPUT:
-        return _either("<stdin>", stdin.read())
+        data = stdin.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise FileRefused(f"<stdin>: more than {_MOST_BYTES // 1024**2} MiB; push it in parts")
+        return _either("<stdin>", data)
     suffix = Path(path).suffix.lower()
     if suffix in _LATER:
         raise FileRefused(f"{path}: {suffix} is not read by this version; save it as .jsonl, one JSON object per line")
     if suffix not in (".json", ".jsonl"):
         raise FileRefused(f"{path}: the name must end in .json or .jsonl (or be - for either on standard input)")
     try:
-        data = Path(path).read_bytes()
-    except OSError as exc:
-        raise FileRefused(f"{path}: {exc.strerror}") from exc
+        data = read_whole(path, most=_MOST_BYTES)
+    except FileUnusable as exc:
+        raise FileRefused(f"{path}: {exc}") from exc
     return _document(path, data) if suffix == ".json" else _lines(path, data)
+
+
+def read_all(paths: Sequence[str], stdin: BinaryIO) -> Iterator[Row | BadRow]:
+    """
+    The objects of several files, in order.
+
+    Raises:
+        FileRefused: As :func:`read_rows`, and where they hold more than :data:`MOST_ROWS` together.
+    """
+    n_rows = 0
+    for path in paths:
+        for row in read_rows(path, stdin):
+            n_rows += 1
+            if n_rows > MOST_ROWS:
+                raise FileRefused(f"{path}: more than {MOST_ROWS:,} jobs at once; push them in parts")
+            yield row
 
 
 def sound_rows(found: Iterator[Row | BadRow]) -> list[Row]:
@@ -127,6 +149,9 @@ def jobs_of(rows: Sequence[Row], defaults: Defaults, prefix: str) -> list[Job]:
 
     A job without one gets *prefix* and its number: a push whose answer was lost can then be repeated without making
     a second job, and its events can be told from all others.
+
+    Raises:
+        FileRefused: One is larger than the intake takes.
     """
     envelopes = [fill(row.value, defaults) for row in rows]
     if defaults.batch is not None:
@@ -157,9 +182,12 @@ def _job(row: Row, envelope: dict[str, Any], own_id: str) -> Job:
     has_own_id = "id" in envelope
     named = {"id": envelope.pop("id", own_id), **envelope}
     payload = named["payload"] if isinstance(named["payload"], dict) else {}
+    text = strict_json.dump(named)
+    if len(text.encode()) > MAX_JOB_BYTES:
+        raise FileRefused(f"{row.place}: the job has {len(text.encode()):,} bytes, and 1 MiB is the most that is taken")
     return Job(
         place=row.place,
-        text=strict_json.dump(named),
+        text=text,
         id=_text(named["id"]) or None,
         account=_text(named.get("account")) or None,
         reference=_text(payload.get("reference_code")) or _text(payload.get("number")),
@@ -189,6 +217,8 @@ def _lines(source: str, data: bytes) -> Iterator[Row | BadRow]:
 
 
 def _row(source: str, number: int, line: bytes) -> Row | BadRow:
+    if len(line) > 2 * MAX_JOB_BYTES:  # before it is parsed; what the intake takes at most may have been escaped here
+        return BadRow(source, number, reason=f"La línea tiene {len(line):,} bytes; un trabajo tiene como máximo 1 MiB.")
     try:
         value = strict_json.parse(line)
     except strict_json.JsonRefused as exc:

@@ -69,7 +69,7 @@ def since_entry(text: str, *, now: datetime) -> str:
     """
     try:
         seconds = parse_duration(text)
-        return f"{round((now.timestamp() - float(str(seconds))) * 1000)}-0"
+        return _first_of(now.timestamp() - float(str(seconds)))
     except ValueError:
         pass
     if _ENTRY_ID.fullmatch(text):
@@ -80,7 +80,12 @@ def since_entry(text: str, *, now: datetime) -> str:
         at = None
     if at is None or at.tzinfo is None:
         raise ValueError("a duration (10m), a time with its zone (2026-11-30T08:00:00-05:00) or a stream entry id")
-    return f"{round(at.timestamp() * 1000)}-0"
+    return _first_of(at.timestamp())
+
+
+def _first_of(seconds: float) -> str:
+    """The first entry id of a time; before 1970 there is none, so that is the beginning."""
+    return f"{max(round(seconds * 1000), 0)}-0"
 
 
 def before(entry: str) -> str:

@@ -1,29 +1,34 @@
 """
 What ``status`` sees: workers, intake, lanes and accounts, read from Redis as they are just now.
 
-Reading only. The text of a token is never asked for. One document or job is found by ``finding.py``; what the facts
-mean is said by ``explaining.py``.
+Reading only, but for one key of its own that dies by itself: whether Redis takes writes is seen by writing. The text
+of a token is never asked for. One document or job is found by ``finding.py``; what the facts mean is said by
+``explaining.py``.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from jobs.following import TRACK
 from jobs.registry import CALLS_LANE
+from worker.guard import redis_word
 from worker.intake.reader import GROUP
 from worker.keys import Keys
 from worker.lagging import GroupSeen, groups_of
 from worker.rate_limit import window_ms
-from worker.redis_connection import command
+from worker.redis_connection import command, words_of
+from worker.redis_refusals import mend_of
 from worker.settings import Account
 
 _SCAN_COUNT: Final = 1_000
+_PROBE_LIFE_MS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,8 @@ class AccountSeen:
     n_throttled: int
     token_generation: int
     token_life_s: float
+    environment: str | None = None
+    """Which Factus: ``production``, ``sandbox`` or ``local``; None where the account is not configured here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,10 @@ class Overview:
     accounts: tuple[AccountSeen, ...]
     n_dead: int
     groups: tuple[GroupSeen, ...]
+    writes_refused: str | None = None
+    """Redis's words, and what mends it, where it takes no writes."""
+    damaged: tuple[str, ...] = ()
+    """Keys of the service that hold something else than they should; what they would say is missing here."""
 
 
 class StatusReader:
@@ -130,6 +141,7 @@ class StatusReader:
         self._default_limit = limit
         self._default_window_s = window_s
         self._results_maxlen = results_maxlen
+        self._damaged: list[str] = []
 
     async def overview(self) -> Overview:
         """All of it. Not one instant: the parts are read one after the other."""
@@ -139,7 +151,7 @@ class StatusReader:
         names = self._account_names(workers, lane_names)
         accounts = {name: await self.account(name, now_ms) for name in names}
         lanes = await self._lanes(lane_names, accounts, now_ms)
-        leader = await command(self._redis, "GET", self._keys.leader("intake"))
+        leader = await self._ask("GET", self._keys.leader("intake"))
         return Overview(
             now_ms=now_ms,
             workers=workers,
@@ -147,9 +159,39 @@ class StatusReader:
             intakes=tuple([await self._intake(stream) for stream in self._job_streams()]),
             lanes=lanes,
             accounts=tuple(accounts.values()),
-            n_dead=await command(self._redis, "XLEN", self._keys.dead()),
-            groups=await groups_of(self._redis, self._keys.outcomes(self._own()), self._results_maxlen),
+            n_dead=await self._ask("XLEN", self._keys.dead()) or 0,
+            groups=await self._groups(),
+            writes_refused=await self._try_a_write(),
+            damaged=tuple(dict.fromkeys(self._damaged)),
         )
+
+    async def _try_a_write(self) -> str | None:
+        """Redis's words when it refuses to write. A user who may only look is no reason to worry."""
+        try:
+            await command(self._redis, "SET", self._keys.write_probe(secrets.token_hex(6)), "1", "PX", _PROBE_LIFE_MS)
+        except NoPermissionError:
+            return None
+        except ResponseError as exc:
+            return f"{words_of(exc)}; {mend_of(redis_word(exc))}"
+        return None
+
+    async def _groups(self) -> tuple[GroupSeen, ...]:
+        streams = self._keys.outcomes(self._own())
+        found: list[GroupSeen] = []
+        for stream in streams:
+            if await self._ask("XLEN", stream) is not None:
+                found += await groups_of(self._redis, [stream], self._results_maxlen)
+        return tuple(found)
+
+    async def _ask(self, *parts: str | int) -> Any:
+        """The answer to a command on the key that comes second; None, and noted, where that key is of another kind."""
+        try:
+            return await command(self._redis, *parts)
+        except ResponseError as exc:
+            if redis_word(exc) != "WRONGTYPE":
+                raise
+            self._damaged.append(str(parts[1]))
+            return None
 
     async def account_names(self, workers: Sequence[WorkerSeen]) -> list[str]:
         """Every account that is configured here, served by a worker, or has work."""
@@ -173,17 +215,17 @@ class StatusReader:
 
     async def workers(self, now_ms: int) -> tuple[WorkerSeen, ...]:
         found: list[WorkerSeen] = []
-        for raw, at_ms in await self._redis.zrange(self._keys.workers(), 0, -1, withscores=True):
+        for raw, at_ms in _pairs(await self._ask("ZRANGE", self._keys.workers(), 0, -1, "WITHSCORES")):
             facts = await self._text_hash(self._keys.worker(raw.decode()))
             if facts:  # the hash dies with the heartbeat; the name stays a little longer
                 found.append(
                     WorkerSeen(
                         id=raw.decode(),
-                        pid=int(facts.get("pid", 0)),
+                        pid=_whole(facts.get("pid")),
                         version=facts.get("version", ""),
                         accounts=tuple(filter(None, facts.get("accounts", "").split(","))),
-                        n_running=int(facts.get("running", 0)),
-                        n_run=int(facts.get("run", 0)),
+                        n_running=_whole(facts.get("running")),
+                        n_run=_whole(facts.get("run")),
                         seen_ms_ago=max(now_ms - int(at_ms), 0),
                     )
                 )
@@ -198,10 +240,10 @@ class StatusReader:
         limit = known.rate_limit if known else self._default_limit
         window_s = known.rate_window if known else self._default_window_s
         state = await self._text_hash(self._keys.account(name))
-        counted_ms = (window_ms(known) if known else round(window_s * 1000)) + int(state.get("margin_ms", 0))
-        grants = [int(at) for at in await command(self._redis, "LRANGE", self._keys.grants(name), 0, limit - 1)]
+        counted_ms = (window_ms(known) if known else round(window_s * 1000)) + _whole(state.get("margin_ms"))
+        grants = [_whole(at) for at in await self._ask("LRANGE", self._keys.grants(name), 0, limit - 1) or ()]
         used = [at for at in grants if at > now_ms - counted_ms]
-        generation, expires_at = await command(self._redis, "HMGET", self._keys.token(name), "generation", "expires_at")
+        generation, expires_at = await self._token(name)
         return AccountSeen(
             name=name,
             is_configured=known is not None,
@@ -210,13 +252,23 @@ class StatusReader:
             n_used=len(used),
             free_at_ms=used[limit - 1] + counted_ms if len(used) >= limit else 0,
             hold=_hold(state, now_ms),
-            n_throttled=int(state.get("n_throttled", 0)),
-            token_generation=int(generation or 0),
-            token_life_s=max(int(expires_at or 0) - now_ms, 0) / 1000,
+            n_throttled=_whole(state.get("n_throttled")),
+            token_generation=_whole(generation),
+            token_life_s=max(_whole(expires_at) - now_ms, 0) / 1000,
+            environment=known.environment if known else None,
         )
 
+    async def _token(self, name: str) -> tuple[bytes | None, bytes | None]:
+        """Generation and end of an account's token. The users of a viewer and an operator may not come near it."""
+        try:
+            found = await self._ask("HMGET", self._keys.token(name), "generation", "expires_at")
+        except NoPermissionError:
+            found = None
+        generation, expires_at = found or (None, None)
+        return generation, expires_at
+
     async def _lane_names(self) -> list[str]:
-        return sorted(name.decode() for name in await command(self._redis, "SMEMBERS", self._keys.lanes()))
+        return sorted(name.decode(errors="replace") for name in await self._ask("SMEMBERS", self._keys.lanes()) or ())
 
     async def _lanes(
         self, names: Iterable[str], accounts: Mapping[str, AccountSeen], now_ms: int
@@ -229,11 +281,11 @@ class StatusReader:
         lane = LaneSeen(
             name=name,
             account=name.partition("/")[0],
-            n_waiting=await command(self._redis, "ZCARD", self._keys.waiting(name)),
-            n_later=await command(self._redis, "ZCARD", self._keys.later(name)),
-            n_in_flight=await command(self._redis, "ZCARD", self._keys.flight(name)),
+            n_waiting=await self._ask("ZCARD", self._keys.waiting(name)) or 0,
+            n_later=await self._ask("ZCARD", self._keys.later(name)) or 0,
+            n_in_flight=await self._ask("ZCARD", self._keys.flight(name)) or 0,
             hold=_hold(await self._text_hash(self._keys.lane(name)), now_ms),
-            next_look_ms=int(await self._redis.zscore(self._keys.lanes_due(), name) or 0),
+            next_look_ms=_whole(await self._ask("ZSCORE", self._keys.lanes_due(), name)),
         )
         return replace(lane, n_tracking=await self._n_tracking(name)) if lane.is_calls and lane.n_later else lane
 
@@ -243,18 +295,34 @@ class StatusReader:
 
     async def _intake(self, stream: str) -> IntakeSeen:
         n_pending = 0
+        n_pushed = await self._ask("XLEN", stream)
+        if n_pushed is None:
+            return IntakeSeen(stream, 0, 0)
         try:
             for group in await self._redis.xinfo_groups(stream):
                 if group["name"] == GROUP.encode():
                     n_pending = group["pending"]
         except ResponseError:
             pass  # nothing was ever pushed there and no worker has started: no stream
-        return IntakeSeen(stream, await command(self._redis, "XLEN", stream), n_pending)
+        return IntakeSeen(stream, n_pushed, n_pending)
 
     async def _text_hash(self, key: str) -> dict[str, str]:
-        return {
-            name.decode(): value.decode() for name, value in dict(await command(self._redis, "HGETALL", key)).items()
-        }
+        found = await self._ask("HGETALL", key) or {}
+        return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in dict(found).items()}
+
+
+def _pairs(flat: Sequence[Any] | None) -> list[tuple[bytes, float]]:
+    """Members with their scores, from one after the other."""
+    found = flat or ()
+    return [(member, float(score)) for member, score in zip(found[::2], found[1::2], strict=True)]
+
+
+def _whole(value: Any) -> int:
+    """A stored number; 0 for what is none: somebody wrote there by hand, and the rest is still worth a look."""
+    try:
+        return int(float(value or 0))
+    except (ValueError, OverflowError):
+        return 0
 
 
 def with_backlog(lane: LaneSeen, lanes: Iterable[LaneSeen], account: AccountSeen, now_ms: int) -> LaneSeen:
@@ -289,5 +357,5 @@ def backlog_s(n_calls: int, account: AccountSeen, hold: Hold | None, now_ms: int
 
 
 def _hold(stored: Mapping[str, str], now_ms: int) -> Hold | None:
-    until_ms = int(stored.get("hold_until") or 0)
+    until_ms = _whole(stored.get("hold_until"))
     return Hold(stored.get("hold_reason", ""), until_ms) if until_ms > now_ms else None

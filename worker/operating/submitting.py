@@ -21,7 +21,7 @@ from jobs.errors import ServiceError
 from schemas import strict_json
 from worker.keys import Keys
 from worker.operating.job_files import Job
-from worker.redis_connection import command
+from worker.redis_connection import command, words_of
 
 _CHUNK_JOBS: Final = 500
 _CHUNK_BYTES: Final = 4 * 1024 * 1024
@@ -93,15 +93,27 @@ async def push(
                 for job in chunk:
                     owner = job.account if job.account in own_streams else None
                     pipe.xadd(keys.jobs(owner), {"job": job.text})
-                entries = await pipe.execute()
+                # Not the first error raised: redis-py writes the whole command into it, and that is the invoice.
+                answers = await pipe.execute(raise_on_error=False)
         except RedisError as exc:
-            raise ServiceError(
-                f"{len(pushed)} of {len(jobs)} jobs are pushed, then Redis failed: {type(exc).__name__}: {exc}. "
-                "Submitting the same files again is safe: the same reference with the same payload is one document"
-            ) from exc
-        pushed += [Pushed(job, entry.decode()) for job, entry in zip(chunk, entries, strict=True)]
+            raise _failed(len(pushed), len(jobs), exc) from exc
+        refusals = [answer for answer in answers if isinstance(answer, Exception)]
+        pushed += [
+            Pushed(job, answer.decode())
+            for job, answer in zip(chunk, answers, strict=True)
+            if not isinstance(answer, Exception)
+        ]
         on_pushed(len(pushed))
+        if refusals:
+            raise _failed(len(pushed), len(jobs), refusals[0])
     return pushed
+
+
+def _failed(n_pushed: int, n_jobs: int, error: Exception) -> ServiceError:
+    return ServiceError(
+        f"{n_pushed} of {n_jobs} jobs are pushed, then Redis failed: {words_of(error)}. "
+        "Submitting the same files again is safe: the same reference with the same payload is one document"
+    )
 
 
 async def ends_of(redis: Redis, streams: Sequence[str]) -> dict[str, str]:

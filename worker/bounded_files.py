@@ -1,0 +1,84 @@
+"""
+Reading a whole file that somebody named: never a folder, a device or a pipe, and never more than was agreed on.
+
+A name can be mistyped or hostile: ``/dev/zero`` has no end, a FIFO without a writer is waited for without end.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+_KINDS: Final = (
+    (stat.S_ISDIR, "it is a folder"),
+    (stat.S_ISFIFO, "it is a pipe, not a regular file"),
+    (stat.S_ISSOCK, "it is a socket, not a regular file"),
+    (stat.S_ISCHR, "it is a device, not a regular file"),
+    (stat.S_ISBLK, "it is a device, not a regular file"),
+)
+
+
+class FileUnusable(Exception):
+    """A file that cannot be read whole. Its words say why, without the name and the content."""
+
+
+def read_whole(path: str | os.PathLike[str], *, most: int) -> bytes:
+    """
+    The content of a regular file of at most *most* bytes.
+
+    Raises:
+        FileUnusable: It is not there, may not be read, is no regular file, or is larger.
+    """
+    try:
+        # Without O_NONBLOCK the open itself waits for a pipe's other end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as exc:
+        raise FileUnusable(_reason(path, exc)) from exc
+    except ValueError as exc:
+        raise FileUnusable("its name holds a NUL, or is not UTF-8") from exc
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise FileUnusable(next((told for is_kind, told in _KINDS if is_kind(mode)), "it is no regular file"))
+        with open(descriptor, "rb", closefd=False) as file:  # a descriptor, not a name
+            content = file.read(most + 1)
+    except OSError as exc:
+        raise FileUnusable(exc.strerror or type(exc).__name__) from exc
+    finally:
+        os.close(descriptor)
+    if len(content) > most:
+        raise FileUnusable(f"it is larger than {_size(most)}")
+    return content
+
+
+def text_of(content: bytes) -> str:
+    """
+    The UTF-8 text of a file, without the mark (BOM) that some editors put before it.
+
+    Raises:
+        FileUnusable: Another encoding, or no text; says which where that can be seen.
+    """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise FileUnusable("it is UTF-16; save it as UTF-8")
+    if b"\0" in content:
+        raise FileUnusable("it holds NUL bytes; save it as plain UTF-8 text")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = content.count(b"\n", 0, exc.start) + 1
+        raise FileUnusable(f"line {line} is not UTF-8 (Latin-1, Windows-1252?); save it as UTF-8") from exc
+
+
+def _reason(path: str | os.PathLike[str], error: OSError) -> str:
+    try:
+        if stat.S_ISSOCK(Path(path).stat().st_mode):  # cannot even be opened
+            return "it is a socket, not a regular file"
+    except OSError:
+        pass  # the first error says it
+    return error.strerror or type(error).__name__
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes // 1024**2} MiB" if n_bytes >= 1024**2 else f"{n_bytes // 1024} KiB"
