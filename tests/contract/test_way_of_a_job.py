@@ -249,12 +249,13 @@ class TestTrouble:
             raise KeyError("defect")
 
         factus.before_create = explode
-        await rig.push_bill("A")
-        await rig.push_bill("B")
-        (event,) = await rig.events(1)
-        assert event["reference_code"] == "B"
-        record = await rig.services.ledger.document("acme", "invoice", "A")
-        assert record.state == "open"
+        await rig.push_bill("A", id="a")
+        await rig.push_bill("B", id="b")
+        events = {event["job_id"]: event["type"] for event in await rig.events(2)}
+        assert events == {"a": "invoice.validated", "b": "invoice.validated"}
+        await rig.rest()
+        counted = await rig.services.redis.hget(rig.services.keys.job("acme", "a"), "defects")
+        assert counted == b"0", "they are counted in a row"
 
 
 async def test_an_own_stream_names_no_other_account(redis, namespace, factus):

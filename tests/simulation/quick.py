@@ -28,7 +28,6 @@ import jobs.calls
 import jobs.deciding
 import jobs.decisions
 import worker.arq_worker
-import worker.attempts
 import worker.sweep
 from schemas.factus import BOGOTA
 from tests.simulation.sim import Pace, Sim
@@ -47,7 +46,6 @@ _SHORT_PAUSES: Final = (
     (jobs.deciding, "ACCOUNT_PAUSE_S", 2.0),
     (jobs.calls, "ACCOUNT_PAUSE_S", 2.0),
     (jobs.decisions, "FOREIGN_PATIENCE_MS", 2000),
-    (worker.attempts, "_DEFECT_PAUSE_S", 2.0),
 )
 # Threads have no virtual time: large entries are examined on the loop.
 VIRTUAL: Final = Pace(_SHORT_PAUSES, quiet_s=_QUIET_S, after_s=61.0, intake=IntakePolicy(apart_bytes=10**9))
