@@ -4,6 +4,7 @@ PY ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin
 SEED ?=
+SECONDS ?=
 
 # A company proxy has its certificate in the system store, where pip looks and uv by itself does not.
 # Older releases of uv know the second name only.
@@ -16,7 +17,7 @@ export UV_PROJECT_ENVIRONMENT = .venv
 PLAIN_UV := env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(UV)
 EXPORT := --frozen --format requirements-txt --no-emit-project --no-header --no-annotate --quiet
 
-.PHONY: help demo test check fmt docs lock lock-check bench simulate deep pip-install clean distclean
+.PHONY: help demo test check fmt docs lock lock-check bench simulate fuzz deep pip-install clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -55,6 +56,9 @@ bench: .venv/.ok ## every figure of benchmarks/README.md, measured on this machi
 
 simulate: .venv/.ok ## the service under seeded faults, kills and restarts (SEED=n JOBS=n; SEEDS=n: quick, in process)
 	@$(RUN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--quick --seeds $(SEEDS),$(if $(JOBS),--jobs $(JOBS))) $(ARGS)
+
+fuzz: .venv/.ok ## hostile producers and a hostile Factus against a real worker (SEED=n SECONDS=n; ARGS=--pure: no server)
+	@$(RUN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 deep: .venv/.ok ## slow searches, and the Dockerfile's linter
 	@$(UV) run --isolated --frozen --only-group deep hadolint Dockerfile
