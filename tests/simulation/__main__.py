@@ -92,6 +92,7 @@ def _table(tally: quick.Tally, seed: int, seconds: float) -> str:
         *((f"workers: {name}", tally.facts[name]) for name in ("kill", "term", "hang")),
         ("outages of the server", tally.facts["server away"]),
         ("connections cut", tally.facts["cuts"]),
+        ("answers spoilt", tally.facts["spoilt"]),
         ("failures of the storage", tally.facts["storage"]),
         *((f"accounts: {name}", tally.facts[name]) for name in ("unpaid", "product", "refused")),
         ("deletes of what was kept", tally.facts["deletes"]),

@@ -16,6 +16,7 @@ from typing import Any, Final
 from tests.builders import a_bill
 from tests.simulation.bodies import ABOUT, KINDS, Body, Known, a_body, is_on_credit, respelt
 from tests.simulation.factus_side import Side
+from tests.simulation.hostile import a_named_entry, a_nameless_entry
 
 _FAMILIES: Final = ("invoice",) * 13 + (
     *("credit_note", "debit_note", "support_document", "adjustment_note", "payroll", "payroll", "payroll_adjustment"),
@@ -258,6 +259,9 @@ class Cargo:
             [
                 b"not json",
                 b'{"type":"invoice.issue",\xff',
+                a_nameless_entry(self.chance),
+                a_nameless_entry(self.chance),
+                *(a_named_entry(id_, account, self.chance) for _ in range(3)),
                 {"id": id_, "type": "no.such", "account": account, "payload": {}},
                 {"id": id_, "type": "invoice.issue", "account": account, "payload": wrong},
                 {"id": id_, "type": "invoice.get", "account": account, "payload": {}},

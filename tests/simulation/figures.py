@@ -114,6 +114,7 @@ class Figures:
             ("RADIAN events", counts["RADIAN events"]),
             ("documents validated at Factus", counts["documents"]),
             ("calls per document", f"{counts['requests'] / max(counts['documents'], 1):.2f}"),
+            ("answers spoilt", facts["answers spoilt"]),
             ("answers lost after commit", f"{lost} ({100 * lost / max(facts['creates'], 1):.0f} % of the creates)"),
             ("kill -9 of workers", facts["kill"]),
             ("SIGTERM of workers", facts["term"]),

@@ -26,6 +26,7 @@ from tests.simulation.evidence import Evidence, Verdict, kind_of
 from tests.simulation.factus_side import OverHttp
 from tests.simulation.figures import Figures, waits_in
 from tests.simulation.full_run import ACCOUNTS, OWN_STREAMS, Run
+from tests.simulation.hostile import SpoilingProxy
 from tests.simulation.verdict import judge, leftover_keys
 from tests.simulation.weather import full_plan
 
@@ -33,6 +34,7 @@ TIMEOUT_S = 2.0
 WINDOW_S = 10.0
 RATE_LIMIT = 400
 _KEEP_SHARE = 0.008
+_SPOIL_SHARE = 0.02
 _LONGEST_LEASE_S = 6.0
 
 
@@ -60,6 +62,8 @@ def run_full(
     with plant(folder, *arguments, **env, SIMULATION_STORM=str(storm)) as works:
         for name in SECRETS:
             works.env.pop(name, None)
+        proxy = SpoilingProxy(works.sandbox_url, seed, _SPOIL_SHARE)
+        works.env["FACTUS_BASE_URL"] = proxy.url
         side = OverHttp(works.sandbox_url, rate_limit, WINDOW_S)
         cargo = Cargo(chance, ACCOUNTS, datetime.now(BOGOTA), 0.0, side, has_times=False, keep_share=_KEEP_SHARE)
         cargo.own_streams = OWN_STREAMS
@@ -69,12 +73,13 @@ def run_full(
         post_json(f"{works.sandbox_url}/_sandbox/faults", plan)
         started = time.monotonic()
         before = _n_requests(works.report())
-        run = Run(seed, works, pushes, side, storm, started + minutes * 60, say, chance)
+        run = Run(seed, works, pushes, side, storm, started + minutes * 60, say, chance, proxy)
         run.play()
         seconds = time.monotonic() - started
         verdict = _verdict(run)
         verdict.counts["requests"] -= before
         waits = waits_in(folder.glob("worker-*.log"))
+        proxy.close()
     repeat = f"make simulate SEED={seed} JOBS={n_jobs}"
     return Figures(seed, folder, verdict, run.facts, run.takeovers_s, waits, seconds, repeat)
 

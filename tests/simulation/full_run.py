@@ -24,6 +24,7 @@ from tests.simulation.cargo import Cargo, Push
 from tests.simulation.evidence import expected_jobs, is_final, tracked_bills
 from tests.simulation.factus_side import OverHttp
 from tests.simulation.full_people import People
+from tests.simulation.hostile import SpoilingProxy
 from worker.keys import Keys
 
 ACCOUNTS = ("norte", "centro", "sur")
@@ -59,6 +60,7 @@ class Run:
     gives_up_at: float
     say: Callable[[str], None]
     chance: random.Random
+    proxy: SpoilingProxy
     facts: Counter[str] = field(default_factory=Counter)
     takeovers_s: list[float] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -287,6 +289,8 @@ class Run:
     def _calm(self) -> None:
         self.is_calm = True
         self.storm.unlink()
+        self.proxy.calm()
+        self.facts["answers spoilt"] = self.proxy.n_spoilt
         self.people.reopen(float("inf"))
         report = self.works.report()
         self.facts["creates"] = sum(found["requests"].get("create", 0) for found in report["accounts"].values())

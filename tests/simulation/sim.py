@@ -192,6 +192,7 @@ class Sim:
         pushes = self.cargo(STORM_S * 0.7).make(chance.randint(12, 18), a_call)
         self.network.cut_share = chance.choice([0.0, 0.003, 0.02])
         self.network.refuse_share = chance.choice([0.0, 0.0, 0.05])
+        self.network.spoil_share = chance.choice([0.0, 0.02, 0.1])
         for _ in range(chance.randint(1, 2)):
             self.start_worker()
         troubles = Troubles(self)
@@ -304,7 +305,10 @@ class Sim:
             rules=self.rules,
             course=self.course,
             is_real=self.pace.is_real,
-            facts=self.facts + Counter({"cuts": self.network.n_cuts, "storage": self.storage.n_failures}),
+            facts=self.facts
+            + Counter(
+                {"cuts": self.network.n_cuts, "storage": self.storage.n_failures, "spoilt": self.network.n_spoilt}
+            ),
         )
 
     async def _evidence(self) -> Evidence:

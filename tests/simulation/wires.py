@@ -23,6 +23,7 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from tests.simulation.hostile import spoil
 from worker import redis_connection
 
 _owner: contextvars.ContextVar[Plug | None] = contextvars.ContextVar("simulated_worker", default=None)
@@ -41,11 +42,14 @@ class Network:
     cut_share: float = 0.0
     refuse_share: float = 0.0
     """Share of the requests to Factus that meet no connection."""
+    spoil_share: float = 0.0
+    """Share of Factus's answers that arrive spoilt (``hostile.py``)."""
+    n_spoilt: int = 0
     down_until: float = 0.0
     n_cuts: int = 0
 
     def calm(self) -> None:
-        self.cut_share = self.refuse_share = self.down_until = 0.0
+        self.cut_share = self.refuse_share = self.spoil_share = self.down_until = 0.0
 
 
 @dataclass(eq=False)
@@ -168,6 +172,11 @@ def real(url: str, plug: Plug, *, blocking: bool = False) -> ArqRedis:
     return client
 
 
+async def _spoilt(request: httpx.Request, response: httpx.Response, chance: random.Random) -> httpx.Response:
+    found = spoil(request.url.path, response.status_code, await response.aread(), chance)
+    return httpx.Response(found.status, headers=list(found.headers), stream=httpx.ByteStream(found.body))
+
+
 class FactusWire(httpx.AsyncBaseTransport):
     """The sandbox on the other end of a wire that may break: what arrived there is processed in any case."""
 
@@ -184,9 +193,12 @@ class FactusWire(httpx.AsyncBaseTransport):
         loop = asyncio.get_running_loop()
         server_side = loop.create_task(self._serve(request), context=contextvars.Context())
         response = await asyncio.shield(server_side)
-        if isinstance(response, httpx.Response):
-            return response
-        raise httpx.ReadError("connection reset", request=request)
+        if not isinstance(response, httpx.Response):
+            raise httpx.ReadError("connection reset", request=request)
+        if network.spoil_share and network.chance.random() < network.spoil_share:
+            network.n_spoilt += 1
+            return await _spoilt(request, response, network.chance)
+        return response
 
     async def _serve(self, request: httpx.Request) -> httpx.Response | None:
         try:
