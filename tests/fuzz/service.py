@@ -77,7 +77,7 @@ class Service:
         # The user's name tells the accounts apart on Factus's side; all else is one for all.
         rows = {**SECRETS, "username": f"{SECRETS['username']}.{name}", "base_url": url, "rate_window": "60s"}
         told = "".join(f'{key} = "{value}"\n' for key, value in rows.items())
-        return f"[accounts.{name}]\n{told}rate_limit = 1000000\nown_streams = {str(name == 'own').lower()}\n\n"
+        return f"[accounts.{name}]\n{told}rate_limit = 100000\nown_streams = {str(name == 'own').lower()}\n\n"
 
     def _start_worker(self) -> subprocess.Popen[bytes]:
         env = environment_for_child(
