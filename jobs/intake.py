@@ -37,6 +37,9 @@ from schemas.preflight import Preflight, examine
 from schemas.records import JobRecord, queue_score
 
 DEFAULT_ACCOUNT: Final = "default"
+NO_ACCOUNT: Final = "?"
+"""Stands for the account in the record of a refused job of which none could be read."""
+
 HORIZON_DAYS: Final = 400
 """How far ahead a job may name a day or an instant. "Never" is written as 9999-12-31 by many programs, and no calendar
 can count on from there."""
@@ -111,15 +114,23 @@ class IntakeDesk:
             parsed = strict_json.parse(entry.raw or b"")
         except strict_json.JsonRefused as exc:
             refusal = invalid_envelope(f"El campo job no se puede leer: {exc}.", field="job")
-            is_bound = isinstance(exc, strict_json.BoundExceeded)
-            return Refused(self.remains(entry) if is_bound else _nothing_read(entry), (refusal,))
+            if isinstance(exc, strict_json.BoundExceeded):
+                return self.refused_unread(entry, refusal)
+            return Refused(_nothing_read(entry), (refusal,))
         return self._examine_parsed(entry, parsed)
 
-    def remains(self, entry: Entry) -> Remains:
-        """What stands at the top level of a job that is refused unread: its producer finds the answer by that."""
+    def refused_unread(self, entry: Entry, refusal: ErrorDetail) -> Refused:
+        """
+        The refusal of a job of which only the top level could be read: its producer finds the answer by that.
+
+        Its id is used up as by any other refusal, so that no job ends twice.
+        """
         remains = Remains(strict_json.top_level(entry.raw or b""), entry_id=entry.id)
         remains.account = remains.account or entry.owner or None
-        return remains
+        if (fault := self._trespass(entry, remains.account)) is not None:
+            return Refused(remains, (fault,))
+        content = hashlib.sha256(entry.raw or b"").hexdigest() if remains.has_own_id else ""
+        return Refused(remains, (refusal,), content)
 
     def _examine_parsed(self, entry: Entry, parsed: object) -> Accepted | Refused:
         if isinstance(parsed, dict):
@@ -244,8 +255,12 @@ def conflict_errors(code: str) -> tuple[ErrorDetail, ...]:
 
 def remains_of(record: JobRecord, raw: bytes) -> Remains:
     """What a refusal of an accepted entry gives back (a conflict found in the ledger)."""
-    remains = Remains(strict_json.parse(raw), entry_id=record.entry)
-    remains.account = record.account
+    try:
+        parsed = strict_json.parse(raw)
+    except strict_json.JsonRefused:
+        parsed = strict_json.top_level(raw)
+    remains = Remains(parsed, entry_id=record.entry)
+    remains.account = record.account if record.account != NO_ACCOUNT else None
     return remains
 
 

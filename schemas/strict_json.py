@@ -25,6 +25,9 @@ _MAX_INTEGER_DIGITS: Final = 100
 _MAX_EXPONENT: Final = 400
 """No amount is near 1E+400; beyond some 10^18 the decimal module itself refuses to read the number."""
 
+_BOM: Final = b"\xef\xbb\xbf"
+"""Some editors and languages put it before every text; it says nothing."""
+
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 # Possessive, and content with a text that nobody closed: no input makes the search go back over what it has read.
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
@@ -90,6 +93,7 @@ def parse(raw: bytes | str) -> Any:
         JsonRefused: Not JSON, not UTF-8, or one of the refused forms above.
     """
     data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+    data = data.removeprefix(_BOM)
     _check_structure(data)
     try:
         found = _DECODER.decode(data.decode("utf-8"))

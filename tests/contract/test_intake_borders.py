@@ -504,3 +504,56 @@ async def test_what_is_beyond_a_bound_is_refused_with_what_can_be_read_of_it(red
     assert {error["code"] for error in refused["errors"]} == {"envelope.invalid"}
     assert all(error["field"] for error in refused["errors"])
     assert validated["reference_code"] == "A"
+
+
+class TestOneEndForEachId:
+    """Also where the job could not be read: an id that has ended ends no second time."""
+
+    UNREADABLE = b'{"id":"x-1","account":"acme","type":"invoice.issue","payload":{"a":1e300000000}}'
+
+    async def test_an_unreadable_push_of_an_id_that_has_a_job_is_answered_under_its_own(self, redis, namespace, factus):
+        built = services_on(redis, namespace, gateway=factus)
+        async with running(built) as rig:
+            await rig.push(a_job("A", id="x-1"))
+            await rig.events(1)
+            entry = await rig.push(self.UNREADABLE)
+            (event,) = await rig.events(1)
+        assert (event["job_id"], event["errors"][0]["code"]) == (entry, "id.conflict")
+
+    async def test_pushed_again_to_the_byte_it_is_the_same_job(self, redis, namespace, factus):
+        built = services_on(redis, namespace, gateway=factus)
+        async with running(built) as rig:
+            for _ in range(3):
+                await rig.push(self.UNREADABLE)
+            await rig.push_bill("B")
+            refused, validated = await rig.events(2)
+        assert (refused["job_id"], refused["errors"][0]["code"]) == ("x-1", "envelope.invalid")
+        assert validated["reference_code"] == "B"
+
+    async def test_a_job_pushed_after_it_with_the_same_id_conflicts(self, redis, namespace, factus):
+        built = services_on(redis, namespace, gateway=factus)
+        async with running(built) as rig:
+            await rig.push(self.UNREADABLE)
+            entry = await rig.push(a_job("A", id="x-1"))
+            _, event = await rig.events(2)
+        assert (event["job_id"], event["errors"][0]["code"]) == (entry, "id.conflict")
+
+    async def test_unreadable_or_not_nobody_names_an_account_with_own_streams_elsewhere(self, redis, namespace, factus):
+        built = services_on(redis, namespace, an_account("acme", own_streams=True), an_account("b"), gateway=factus)
+        async with running(built) as rig:
+            await rig.push(self.UNREADABLE)
+            (event,) = await rig.events(1)
+            assert event["errors"][0]["code"] == "auth.denied"
+            await rig.push(a_job("A", id="x-1"), stream=built.keys.jobs("acme"))
+            own = json.loads((await redis.xread({built.keys.results("acme"): "0"}, block=5_000))[0][1][0][1][b"event"])
+        assert own["type"] == "invoice.validated"
+        assert own["id"] != event["id"]
+
+
+async def test_a_byte_order_mark_says_nothing(redis, namespace, factus):
+    """Some languages write one before every text; ``check`` takes such a file, and so does the service."""
+    built = services_on(redis, namespace, gateway=factus)
+    async with running(built) as rig:
+        await rig.push(b"\xef\xbb\xbf" + json.dumps(a_job("A")).encode())
+        (event,) = await rig.events(1)
+    assert event["type"] == "invoice.validated"

@@ -16,7 +16,7 @@ import structlog
 
 from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.following import follow_ups
-from jobs.intake import Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of
+from jobs.intake import NO_ACCOUNT, Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of
 from jobs.results import event_id, final_event, refused_event, replayed_event
 from schemas import strict_json
 from schemas.envelope import MAX_JOB_BYTES, Remains
@@ -87,8 +87,8 @@ class IntakeItems:
 
     def defect(self, entry: Entry, error: Exception) -> Item:
         """An entry that tripped us: refused as ``internal``, with what can be read of it."""
-        remains = self._desk.remains(entry)
-        return self._refusal(entry, remains, (_internal(error),), job_id=remains.id, content="")
+        found = self._desk.refused_unread(entry, _internal(error))
+        return self._refusal(entry, found.remains, found.errors, job_id=found.remains.id, content=found.content)
 
     def bare_defect(self, entry: Entry, error: Exception) -> Item:
         """The same where even that cannot be written: nothing of the entry's own words goes along but its bytes."""
@@ -141,7 +141,7 @@ class IntakeItems:
         if content:
             record = _closed_record(remains, entry, content, event.type, errors[0])
         # Without a record no key of the ledger is touched: a wrong one there cannot keep the refusal back.
-        key = self._keys.job(remains.account or "?", job_id) if record else ""
+        key = self._keys.job(remains.account or NO_ACCOUNT, job_id) if record else ""
         return Item(
             entry,
             "close",
@@ -256,7 +256,7 @@ def _internal(error: Exception) -> ErrorDetail:
 
 def _closed_record(remains: Remains, entry: Entry, content: str, final_type: str, error: ErrorDetail) -> JobRecord:
     return JobRecord(
-        account=remains.account or "?",
+        account=remains.account or NO_ACCOUNT,
         id=remains.id,
         type=remains.job_type or "",
         family="",
