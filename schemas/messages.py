@@ -121,6 +121,13 @@ def bad_whole(rule: str, key: str, label: str, at: str, least: int, most: int) -
     return Fault(rule, at, f"{subject(label, key)} debe ser {span}.")
 
 
+_BEYOND: Final = "llega a mil billones (10^15) o más. Revise el valor."
+
+
+def total_beyond(at: str) -> Fault:
+    return Fault("GEN-007", at, f"El total del documento {_BEYOND}", is_bound=True)
+
+
 def bad_decimal(key: str, label: str, at: str, wrong: Wrong) -> Fault:
     match wrong:
         case Wrong.PLACES:
@@ -131,7 +138,7 @@ def bad_decimal(key: str, label: str, at: str, wrong: Wrong) -> Fault:
                 "unidad de medida menor.",
             )
         case Wrong.SIZE:
-            return Fault("GEN-007", at, f"{subject(label, key)} tiene demasiados dígitos. Revise el valor.")
+            return Fault("GEN-007", at, f"{subject(label, key)} {_BEYOND}", is_bound=True)
         case Wrong.FORM:
             return Fault(
                 "GEN-007",

@@ -12,8 +12,9 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOp
 from enum import Enum
 from typing import Final
 
-MAX_INTEGER_DIGITS: Final = 18
-"""Beyond any peso amount; keeps every product of quantity, price and rate exact within EXACT."""
+MAX_INTEGER_DIGITS: Final = 15
+"""An amount is below 10^15 pesos, which is most of what Colombia makes in a year; it keeps every product of quantity,
+price and rate exact within EXACT."""
 
 DECIMAL_PATTERN: Final = rf"^-?[0-9]{{1,{MAX_INTEGER_DIGITS}}}(\.[0-9]{{1,2}})?$"
 EXACT: Final = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
@@ -21,6 +22,9 @@ EXACT: Final = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperatio
 
 ZERO: Final = Decimal(0)
 HUNDRED: Final = Decimal(100)
+BEYOND: Final = Decimal(10) ** MAX_INTEGER_DIGITS
+"""The first amount that is not taken."""
+
 _CENT: Final = Decimal("0.01")
 _DECIMAL: Final = re.compile(DECIMAL_PATTERN, re.ASCII)
 _NUMBER: Final = re.compile(r"-?[0-9]{1,4000}(\.[0-9]{1,4000})?", re.ASCII)

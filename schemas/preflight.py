@@ -307,7 +307,10 @@ def _judge(
         )
         verdict = Verdict(list(refused), MAX_FAULTS + 1, taken_out)
         judge(family.plan(document.operation), typed, document, verdict)
-    return document, verdict.told()
+    faults = verdict.told()
+    if document.amounts is not None and abs(document.amounts.total) >= money.BEYOND:
+        faults.append(messages.total_beyond("items" if "items" in typed else ""))
+    return document, faults
 
 
 def _explain_refusal(
@@ -380,7 +383,12 @@ def _details(faults: Sequence[Fault], level: Level, *, is_whole: bool = True) ->
     # What a wrong figure does to the sums is told behind the figure: results and summaries show the first error.
     meant = sorted([fault for fault in faults if fault.level is level], key=_is_of_sums)
     told = [
-        ErrorDetail(code=code, message=fault.message, field=fault.field or None, rule=fault.rule)
+        ErrorDetail(
+            code="envelope.invalid" if fault.is_bound else code,
+            message=fault.message,
+            field=fault.field or None,
+            rule=fault.rule,
+        )
         for fault in meant[:MAX_FAULTS]
     ]
     if len(meant) > MAX_FAULTS or not is_whole:

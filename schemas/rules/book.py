@@ -32,6 +32,8 @@ class Fault(NamedTuple):
     field: str
     message: str
     level: Level = Level.ERROR
+    is_bound: bool = False
+    """It goes beyond what the service takes at all (docs/contract.md, section 1), whatever Factus would say."""
 
 
 class Said(NamedTuple):

@@ -331,3 +331,17 @@ def test_nothing_is_slow(name: str) -> None:
 def test_fingerprints_outlive_a_release() -> None:
     """They are remembered for months: a change here makes every repeated push a conflict. It needs a new version."""
     assert verdict(a_bill("12")).fingerprint == "272ea34a7c779033d616b6153280e81df2d72676d7ebcf60f255048889370c1d"
+
+
+BEYOND_A_BOUND = {
+    "a price": {"items.0.price": "1000000000000000.00"},
+    "a price as a number": {"items.0.price": Decimal("1E+15")},
+    "a total of amounts that are fine": {"items.0.price": "900000000000000.00", "items.0.quantity": "2.00"},
+}
+
+
+@pytest.mark.parametrize("change", BEYOND_A_BOUND.values(), ids=BEYOND_A_BOUND)
+def test_an_amount_or_total_of_ten_to_the_fifteenth_is_beyond_what_is_taken(change: dict[str, Any]) -> None:
+    found = preflight("invoice", changed(a_bill(), change), today=TODAY)
+    codes = {error.code: error.field for error in found.errors}
+    assert codes["envelope.invalid"].startswith("items")
