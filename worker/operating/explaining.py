@@ -16,7 +16,7 @@ from schemas import strict_json
 from worker.lagging import GroupSeen
 from worker.operating.explaining_parts import Part, parts_of
 from worker.operating.finding import Followed
-from worker.operating.situations import AFTER, NEEDS_A_PERSON, iso, reason_words, situation
+from worker.operating.situations import AFTER, NEEDS_A_PERSON, iso, reason_words, situation, span
 from worker.operating.status import Overview
 
 _GOOD: Final = (".validated", ".completed")
@@ -110,7 +110,7 @@ def explain_event(event: dict[str, Any]) -> Explanation:
 
 def problems(seen: Overview) -> list[str]:
     """What a person should look at; empty when all is well."""
-    found = [*_server_problems(seen)]
+    found = [*_server_problems(seen), *_intake_problems(seen)]
     n_open = sum(lane.n_waiting + lane.n_in_flight for lane in seen.lanes) + sum(one.n_pushed for one in seen.intakes)
     if n_open and not seen.workers:
         found.append(f"no worker is running and {n_open} jobs wait: start one with factus-worker run")
@@ -136,6 +136,41 @@ def _server_problems(seen: Overview) -> Iterator[str]:
         yield f"Redis takes no writes: {seen.writes_refused}"
     for key in seen.damaged:
         yield f"the key {key} holds something else than the service keeps there: look at it (TYPE), and move it away"
+
+
+_REMEMBERED_MS: Final = 7 * 86_400_000
+"""How long ``status`` speaks of what was lost or removed: whoever comes back from a holiday shall still see it."""
+
+
+def _intake_problems(seen: Overview) -> Iterator[str]:
+    """What became of pushed jobs and of dead letters that nobody else would tell."""
+
+    def is_fresh(at_ms: int) -> bool:
+        return bool(at_ms) and seen.now_ms - at_ms < _REMEMBERED_MS
+
+    for one in seen.intakes:
+        if one.n_gone and is_fresh(one.gone_at_ms):
+            ago = span((seen.now_ms - one.gone_at_ms) / 1000)
+            yield (
+                f"{one.stream}: {one.n_gone:,} entries were removed before they were read, noticed {ago} ago: no producer "
+                "may trim it (XADD ... MAXLEN) or delete from it; push again what has no event"
+            )
+        if one.last_id_ahead:
+            yield (
+                f"{one.stream}: its last id {one.last_id_ahead} lies in the future, so it takes no ids of today; it is "
+                "made anew as soon as it is empty. Producers leave the id to Redis (XADD ... *)"
+            )
+        if is_fresh(one.renewed_at_ms):
+            ago = span((seen.now_ms - one.renewed_at_ms) / 1000)
+            yield f"{one.stream}: its last id lay in the future, and it was made anew {ago} ago; nothing was lost"
+    if seen.n_letters_gone and is_fresh(seen.letters_gone_at_ms):
+        yield f"{seen.n_letters_gone:,} dead letters went because there were too many: factus-worker dead list"
+    served = {worker.accounts for worker in seen.workers}
+    if len(served) > 1:
+        yield "the running workers know different accounts: give all of them the same FACTUS_ACCOUNTS_FILE"
+    for worker in seen.workers:
+        if worker.failed:
+            yield f"worker {worker.id}: failures in its loops since it started ({worker.failed}): see its log"
 
 
 def _group_problem(group: GroupSeen) -> str:

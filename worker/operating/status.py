@@ -42,6 +42,11 @@ class WorkerSeen:
     n_running: int
     n_run: int
     seen_ms_ago: int
+    failed: str = ""
+    """What has failed in its loops since it started, by loop: ``sweep=2,take=1``."""
+
+    held_ms: int = 0
+    """The longest time for which its event loop was held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,15 @@ class IntakeSeen:
     stream: str
     n_pushed: int
     n_pending: int
+    n_gone: int = 0
+    """Entries that somebody removed before they were read; ``gone_at_ms`` is when it was last noticed."""
+
+    gone_at_ms: int = 0
+    last_id_ahead: str = ""
+    """The stream's last id where it lies in the future: the stream takes no ids of today."""
+
+    renewed_at_ms: int = 0
+    """When such a stream was last made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +134,9 @@ class Overview:
     """Redis's words, and what mends it, where it takes no writes."""
     damaged: tuple[str, ...] = ()
     """Keys of the service that hold something else than they should; what they would say is missing here."""
+    n_letters_gone: int = 0
+    """Dead letters that went because there were too many; ``letters_gone_at_ms`` is when it last happened."""
+    letters_gone_at_ms: int = 0
 
 
 class StatusReader:
@@ -152,17 +169,20 @@ class StatusReader:
         accounts = {name: await self.account(name, now_ms) for name in names}
         lanes = await self._lanes(lane_names, accounts, now_ms)
         leader = await self._ask("GET", self._keys.leader("intake"))
+        facts = await self._text_hash(self._keys.intake_facts())
         return Overview(
             now_ms=now_ms,
             workers=workers,
             intake_leader=leader.decode() if leader else "",
-            intakes=tuple([await self._intake(stream) for stream in self._job_streams()]),
+            intakes=tuple([await self._intake(stream, facts) for stream in self._job_streams()]),
             lanes=lanes,
             accounts=tuple(accounts.values()),
             n_dead=await self._ask("XLEN", self._keys.dead()) or 0,
             groups=await self._groups(),
             writes_refused=await self._try_a_write(),
             damaged=tuple(dict.fromkeys(self._damaged)),
+            n_letters_gone=_whole(facts.get("letters_gone")),
+            letters_gone_at_ms=_whole(facts.get("letters_gone_at")),
         )
 
     async def _try_a_write(self) -> str | None:
@@ -227,6 +247,8 @@ class StatusReader:
                         n_running=_whole(facts.get("running")),
                         n_run=_whole(facts.get("run")),
                         seen_ms_ago=max(now_ms - int(at_ms), 0),
+                        failed=facts.get("failed", ""),
+                        held_ms=_whole(facts.get("held_ms")),
                     )
                 )
         return tuple(sorted(found, key=lambda worker: worker.id))
@@ -293,7 +315,7 @@ class StatusReader:
         found = self._redis.zscan_iter(self._keys.later(lane), match=f"*~{TRACK}", count=_SCAN_COUNT)
         return len({job_id async for job_id, _ in found})  # a scan may give one twice
 
-    async def _intake(self, stream: str) -> IntakeSeen:
+    async def _intake(self, stream: str, facts: Mapping[str, str]) -> IntakeSeen:
         n_pending = 0
         n_pushed = await self._ask("XLEN", stream)
         if n_pushed is None:
@@ -304,7 +326,15 @@ class StatusReader:
                     n_pending = group["pending"]
         except ResponseError:
             pass  # nothing was ever pushed there and no worker has started: no stream
-        return IntakeSeen(stream, n_pushed, n_pending)
+        return IntakeSeen(
+            stream,
+            n_pushed,
+            n_pending,
+            n_gone=_whole(facts.get(f"gone:{stream}")),
+            gone_at_ms=_whole(facts.get(f"gone_at:{stream}")),
+            last_id_ahead=facts.get(f"ahead:{stream}", ""),
+            renewed_at_ms=_whole(facts.get(f"renewed_at:{stream}")),
+        )
 
     async def _text_hash(self, key: str) -> dict[str, str]:
         found = await self._ask("HGETALL", key) or {}

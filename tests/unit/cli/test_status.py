@@ -23,6 +23,7 @@ from worker.operating.situations import lane_words, span
 from worker.operating.status import (
     AccountSeen,
     Hold,
+    IntakeSeen,
     LaneSeen,
     Overview,
     StatusReader,
@@ -394,3 +395,31 @@ async def test_job_that_nobody_has_taken_in_is_seen(fake_redis: ArqRedis) -> Non
     assert await finder.is_pushed("R-9")
     assert await finder.is_pushed("j-9")
     assert not await finder.is_pushed("R-8")
+
+
+STREAM = IntakeSeen("factus:jobs", 0, 0)
+LOST = {
+    "entries gone": ({"n_gone": 3, "gone_at_ms": NOW - 60_000}, "3 entries were removed before they were read"),
+    "an id ahead": ({"last_id_ahead": "18446744073709551615-0"}, "lies in the future"),
+    "made anew": ({"renewed_at_ms": NOW - 60_000}, "made anew"),
+    "long ago": ({"n_gone": 3, "gone_at_ms": NOW - 8 * 86_400_000, "renewed_at_ms": 1}, ""),
+    "nothing": ({}, ""),
+}
+
+
+@pytest.mark.parametrize(("facts", "words"), LOST.values(), ids=LOST)
+def test_what_became_of_a_stream_is_told(facts, words):
+    found = problems(overview(intakes=(replace(STREAM, **facts),)))
+    assert [words in problem for problem in found] == ([True] if words else [])
+
+
+def test_letters_that_went_and_workers_that_differ_are_told():
+    one = WorkerSeen("w", 1, "0", ("acme",), 0, 0, 10, failed="sweep=2")
+    found = problems(
+        overview(
+            n_letters_gone=12,
+            letters_gone_at_ms=NOW - 1000,
+            workers=(one, replace(one, id="x", accounts=("b",), failed="")),
+        )
+    )
+    assert [words in " ".join(found) for words in ("12 dead letters", "different accounts", "sweep=2")] == [True] * 3

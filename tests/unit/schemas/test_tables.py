@@ -48,7 +48,7 @@ def test_what_is_no_nit_has_no_check_digit(nit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["0", "19", "19.0", "19.00", "-14.81", 19, Decimal("19.00"), "007", "9" * 18], ids=repr
+    "value", ["0", "19", "19.0", "19.00", "-14.81", 19, Decimal("19.00"), "007", "9" * 15], ids=repr
 )
 def test_decimals_are_read(value: object) -> None:
     assert parse(value) == Decimal(str(value))
