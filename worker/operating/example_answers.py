@@ -96,13 +96,14 @@ def document(family: str, reference_code: str, total: str, party: str) -> dict[s
 
 
 def rejected_document(family: str, reference_code: str) -> dict[str, Any]:
-    """A document that DIAN rejected."""
+    """A document that DIAN rejected, which has used up a number."""
     if family.startswith("payroll"):
         rule, text = "NIE033", "El NIT del empleador no corresponde al registrado"
     else:
         rule, text = "FAK24", "El DV del NIT del adquiriente no está correctamente calculado"
     return {
         "reference_code": reference_code,
+        "number": NUMBERS[family],
         "is_validated": False,
         "errors": {rule: f"Regla: {rule}, Rechazo: {text}"},
     }

@@ -14,6 +14,7 @@ from jobs.results import validated_data
 from schemas import results, strict_json
 from schemas.factus import DocumentView
 from schemas.records import JobRecord
+from schemas.results import Data
 from worker.operating.contract_messages import event_messages
 from worker.operating.contract_schemas import data_model
 
@@ -66,4 +67,22 @@ def test_a_model_takes_the_data_of_its_event_as_published(name: str) -> None:
     model = data_model(name)
     assert model is not None
     data = EVENTS[name]["examples"][0]["payload"]["data"]
-    assert model.model_validate(data).model_dump(mode="json", by_alias=True) == data
+    assert dumped(model, data) == data
+
+
+@pytest.mark.parametrize("model", sorted({type_ for name in EVENTS if (type_ := data_model(name))}, key=str), ids=str)
+def test_all_that_may_be_missing_is_what_was_cut(model: type[Data]) -> None:
+    """Whatever else ``data`` holds always stands, null where it does not apply."""
+    optional = {name for name, field in model.model_fields.items() if not field.is_required()}
+    assert optional == ({"factus_truncated"} if issubclass(model, results.Foreign) else set())
+
+
+def test_what_was_cut_is_told_where_it_was() -> None:
+    data = {"factus": {}, "factus_truncated": ["factus.items"]}
+    assert dumped(results.Shown, data) == data
+    assert dumped(results.Shown, {"factus": {}}) == {"factus": {}}
+
+
+def dumped(model: type[Data], data: dict[str, Any]) -> dict[str, Any]:
+    """*data* as its reader writes it down again: what did not stand there does not stand here."""
+    return model.model_validate(data).model_dump(mode="json", by_alias=True, exclude_unset=True)
