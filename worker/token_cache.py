@@ -123,7 +123,10 @@ class TokenCache:
                     self._held = _token(rest[0].decode(), rest[1], rest[2], rest[3])
                     return self._held
                 case b"refused":
-                    return _seen_from_json(rest[0])
+                    seen = _seen_from_json(rest[0])
+                    if seen is not None:
+                        return seen
+                    has_waited = False
                 case b"lead":
                     found = await self._lead(fetch, int(rest[0]))
                     if found is not None:
@@ -175,12 +178,16 @@ class TokenCache:
 
 
 def _seen_to_json(seen: Seen) -> str:
-    return strict_json.dump({"kind": type(seen).__name__, **asdict(seen)})
+    return strict_json.dump([type(seen).__name__, asdict(seen)])
 
 
-def _seen_from_json(text: bytes) -> Seen:
-    fields = strict_json.parse(text)
-    return _TOLD[fields.pop("kind")](**fields)
+def _seen_from_json(text: bytes) -> Seen | None:
+    """None for what no worker of this version has written: the token endpoint is asked anew then."""
+    try:
+        name, fields = strict_json.parse(text)
+        return _TOLD[name](**fields)
+    except (LookupError, TypeError, ValueError):  # JsonRefused is a ValueError
+        return None
 
 
 def _token(access: str, generation: bytes, life_ms: bytes, whole_ms: bytes) -> Token:

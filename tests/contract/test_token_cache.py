@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import get_args
 
 import pytest
 
 from jobs import seen as s
 from worker.keys import Keys
 from worker.lua import Scripts
-from worker.token_cache import Issued, Token, TokenCache
+from worker.token_cache import _TOLD, Issued, Token, TokenCache
 
 
 class Issuer:
@@ -95,6 +96,52 @@ async def test_one_refusal_is_everybody_s_who_waited_for_it(caches):
     assert issuer.n == 1
     await cache.get(refuse)
     assert issuer.n == 2, "who comes later asks again: somebody may have mended it"
+
+
+INSTEAD_OF_A_TOKEN = [
+    s.CredentialsRefused("invalid_grant"),
+    s.NoToken("ilegible", 200),
+    s.Misrouted(404, at_token=True),
+    s.NotSent("sin conexión"),
+    s.PaymentRequired("plan"),
+    *(s.Denied(kind, "no") for kind in get_args(s.DeniedKind)),
+]
+
+
+def test_every_kind_that_is_told_is_tried():
+    assert {type(seen).__name__ for seen in INSTEAD_OF_A_TOKEN} == set(_TOLD)
+
+
+@pytest.mark.parametrize("seen", INSTEAD_OF_A_TOKEN, ids=repr)
+async def test_whatever_the_leader_has_seen_reaches_who_waits_as_it_is(redis, namespace, seen):
+    """Also in another process, so by way of Redis."""
+    gate, n_asked = asyncio.Event(), 0
+    scripts = Opening(redis, "token_get", 2, gate)
+    one, two = (TokenCache(scripts, Keys(namespace), "acme", name) for name in ("w1", "w2"))
+
+    async def refuse():
+        nonlocal n_asked
+        n_asked += 1
+        await gate.wait()
+        return seen
+
+    assert await asyncio.gather(one.get(refuse), two.get(refuse)) == [seen, seen]
+    assert n_asked == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{", b"\xff", b"null", b"1", b"[]", b'"ab"', b'["NoToken"]', b'["Nothing",{}]', b'["NoToken",{"status":1}]',
+     b'["NoToken",1]', b'[["NoToken"],{}]', b'[{},{}]', b'{"kind":"version","message":"no","status":403}'],
+)  # fmt: skip
+async def test_what_nobody_of_us_has_written_is_not_taken_for_an_answer(caches, redis, namespace, text):
+    """Another version's, or a hand's in Redis, and it may have no end: the token endpoint is asked."""
+    issuer, (cache,) = Issuer(), caches(1)
+    keys = Keys(namespace)
+    await redis.set(keys.token_refused("acme"), text)
+    await redis.set(keys.token_lock("acme"), "another", px=100)
+    assert isinstance(await cache.get(issuer), Token)
+    assert issuer.n == 1
 
 
 async def test_refused_credentials_reach_the_caller_and_free_the_lead(caches, redis, namespace):
