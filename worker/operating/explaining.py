@@ -152,8 +152,8 @@ def _intake_problems(seen: Overview) -> Iterator[str]:
         if one.n_gone and is_fresh(one.gone_at_ms):
             ago = span((seen.now_ms - one.gone_at_ms) / 1000)
             yield (
-                f"{one.stream}: {one.n_gone:,} entries were removed before they were read, noticed {ago} ago: no producer "
-                "may trim it (XADD ... MAXLEN) or delete from it; push again what has no event"
+                f"{one.stream}: {one.n_gone:,} entries were removed before they were read, noticed {ago} ago: no "
+                "producer may trim it (MAXLEN) or take entries out; push again what has no event"
             )
         if one.last_id_ahead:
             yield (
