@@ -26,7 +26,7 @@ from worker.arq_worker import LeaseWorker
 from worker.attempts import AttemptRunner
 from worker.batches import Batches
 from worker.embedded_keeper import Keeper
-from worker.factus_client import FactusClient
+from worker.factus_client import FactusClient, tls_context
 from worker.guard import Guards
 from worker.intake.consumer import Intake
 from worker.intake.policy import IntakePolicy
@@ -95,6 +95,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
         # Fail closed: a service that was told to check signatures must not run without checking them.
         raise ConfigurationError("FACTUS_JOBS_SIGNED is not available in this version")
     async with AsyncExitStack() as stack:
+        await asyncio.to_thread(tls_context)  # a quarter of a second on a busy machine; signals are heard meanwhile
         server = await stack.enter_async_context(redis_connection.server(settings.redis_url))
         redis = redis_connection.connect(server.url)
         stack.push_async_callback(redis_connection.close, redis)
@@ -192,7 +193,7 @@ def _client(account: Account, settings: Settings, scripts: Scripts, keys: Keys, 
     return FactusClient(
         account,
         settings.api_limits,
-        RateLimit(scripts, keys, account),
+        RateLimit(scripts, keys, account, longest_hold_s=settings.backoff_max),
         TokenCache(scripts, keys, account.name, worker_id),
         keys,
     )

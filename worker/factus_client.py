@@ -46,7 +46,7 @@ _PERMIT_PATIENCE_S: Final = 2.0
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """One for all accounts of the process: loading the certificates takes 26 ms and half a megabyte each time."""
     return httpx.create_ssl_context(trust_env=False)
 
@@ -82,7 +82,7 @@ class FactusClient:
         # would merge URLs, cookies and redirects into every request (a fifth of a request's processor time): we have
         # none of these, and speak to the transport under it.
         pool = httpx.Limits(max_connections=account.concurrency + 4, max_keepalive_connections=4, keepalive_expiry=30.0)
-        self._transport = transport or httpx.AsyncHTTPTransport(verify=_tls(), limits=pool, trust_env=False)
+        self._transport = transport or httpx.AsyncHTTPTransport(verify=tls_context(), limits=pool, trust_env=False)
         self._base = httpx.URL(account.base_url)
 
     async def close(self) -> None:

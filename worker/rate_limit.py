@@ -24,7 +24,7 @@ from worker.settings import Account
 MARGIN_MS: Final = 500
 _MARGIN_STEP_MS: Final = 250
 _LARGEST_MARGIN_MS: Final = 3000
-_LONGEST_HOLD_S: Final = 120.0
+LONGEST_HOLD_S: Final = 120.0
 
 
 def window_ms(account: Account) -> int:
@@ -64,7 +64,10 @@ class SendMark:
 class RateLimit:
     """The allowance of one account."""
 
-    def __init__(self, scripts: Scripts, keys: Keys, account: Account) -> None:
+    def __init__(
+        self, scripts: Scripts, keys: Keys, account: Account, *, longest_hold_s: float = LONGEST_HOLD_S
+    ) -> None:
+        self._longest_hold_s = min(longest_hold_s, LONGEST_HOLD_S)
         self._scripts = scripts
         self._account = account
         self._grants = keys.grants(account.name)
@@ -111,11 +114,11 @@ class RateLimit:
         Factus answered 429: hold the account for everybody.
 
         Returns:
-            Seconds of the hold: Factus's word (at most two minutes), jittered upwards so that workers do not return
-            all at once; a sixth of the window when it said nothing.
+            Seconds of the hold: Factus's word (two minutes at most, and no more than FACTUS_BACKOFF_MAX), jittered
+            upwards so that workers do not return all at once; a sixth of the window when it said nothing.
         """
         asked_s = self._account.rate_window / 6 if retry_after_s is None else retry_after_s
-        hold_s = min(max(asked_s, 0.5), _LONGEST_HOLD_S) + random.uniform(0.05, 0.5)
+        hold_s = min(max(asked_s, 0.5), self._longest_hold_s) + random.uniform(0.05, 0.5)
         args: list[Arg] = [round(hold_s * 1000), _MARGIN_STEP_MS, _LARGEST_MARGIN_MS]
         try:
             await self._scripts.run("throttled", [self._state], args)

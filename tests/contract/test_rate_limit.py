@@ -68,6 +68,12 @@ async def test_a_hold_is_never_longer_than_two_minutes(limit_of):
     assert await limit_of().throttled(100_000.0) < 121
 
 
+async def test_no_hold_is_longer_than_the_longest_pause_of_the_settings(redis, namespace):
+    """Whatever its cause: a job ends by its deadline whatever Factus asks for."""
+    limit = RateLimit(Scripts(redis), Keys(namespace), an_account(), longest_hold_s=1.0)
+    assert await limit.throttled(100_000.0) < 2
+
+
 async def test_calls_of_others_are_entered_and_ours_wait(limit_of):
     limit = limit_of()
     await limit.acquire(patience_s=0)

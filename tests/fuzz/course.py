@@ -29,6 +29,8 @@ _SERVER_BACK_S: Final = 30.0
 _END_S: Final = 15.0
 _AT_ONCE: Final = 40
 _OWN_FROM: Final = 500_000
+_LARGEST_FIELD: Final = 16 * 1024 * 1024
+"""``proto-max-bulk-len`` of the embedded server."""
 _FIRST_DEATHS: Final = 2
 _PLANTED: Final = tuple(secret.encode() for secret in (*SECRETS.values(), ACCESS, JWT))
 
@@ -57,6 +59,11 @@ class Seen:
 
 class Barred(Exception):
     """Nobody can push any more, and nobody mends it."""
+
+
+def _is_refused_for_its_size(action: Action) -> bool:
+    """A server closes the connection of who pushes a field beyond its bound (``proto-max-bulk-len``)."""
+    return isinstance(action, Add) and any(len(part) > _LARGEST_FIELD for pair in action.fields for part in pair)
 
 
 @dataclass
@@ -99,7 +106,8 @@ class Course:
             except Barred:
                 self._blame(Violation("barred", "", f"pushes have been turned away for {BARRED_S:g} s"))
             except RedisError as exc:
-                self._server_stands(exc)
+                if not _is_refused_for_its_size(action):
+                    self._server_stands(exc)
             self.n_done += 1
             self.look()
 
