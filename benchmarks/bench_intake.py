@@ -80,12 +80,14 @@ def show_parts(built: Services, jobs: list[str], whole_us: float) -> None:
     parse_us = timed(strict_json.parse, jobs)
     today = datetime.now(BOGOTA).date()
     check_us = timed(lambda payload: examine(FAMILIES["invoice"], payload, today=today), payloads)
-    desk_us = timed(built.intake._items._desk.examine, entries)
-    if not isinstance(built.intake._items._desk.examine(entries[0]), Accepted):
+    writer = built.intake._writer
+    desk_us = timed(writer._items._desk.examine, entries)
+    if not isinstance(writer._items._desk.examine(entries[0]), Accepted):
         raise SystemExit("the benchmark's bill is refused")
-    items = [built.intake._items.examine(entry) for entry in entries]
-    batches = [items[start : start + 100] for start in range(0, len(items), 100)]
-    arguments_us = timed(built.intake._arguments.of, batches) / 100
+    prepared = [writer.prepare(entry)[0] for entry in entries]
+    slices = [prepared[start : start + 25] for start in range(0, len(prepared), 25)]
+    arguments_us = timed(lambda one: writer._arguments.prepare(one.item), prepared)
+    arguments_us += timed(writer._arguments.of, slices) / 25
     parts = {
         "parse": parse_us,
         "validate": check_us,

@@ -171,6 +171,8 @@ class IntakeDesk:
         return first_day(issue_on, _ms(envelope.not_before), self.now_ms())
 
     def _beyond_the_horizon(self, envelope: Envelope) -> tuple[ErrorDetail, ...]:
+        if not (envelope.issue_on or envelope.not_before or envelope.expires_at):
+            return ()
         last = datetime.fromtimestamp(self.now_ms() / 1000, BOGOTA) + timedelta(days=HORIZON_DAYS)
         is_beyond = {
             "issue_on": envelope.issue_on is not None and envelope.issue_on > last.date(),

@@ -20,11 +20,11 @@ from worker.taking import Taker
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One item, laid out for the script to the last byte: what could fail about it has been tried."""
+    """One item, laid out for the script: what could fail about it has been tried."""
 
     item: Item
-    keys: tuple[bytes, ...]
-    args: tuple[bytes, ...]
+    keys: Sequence[str]
+    args: Sequence[Arg]
     refusal: int = 0
     """1 for the refusal of an entry that tripped us, 2 for the barer one that follows when that one fails; else 0."""
 
@@ -59,13 +59,13 @@ class IntakeArguments:
             Exception: It cannot be laid out: a text without a UTF-8 form, an instant beyond the calendar.
         """
         keys, args = self._item_keys(item), self._item_args(item)
-        if item.kind != "close":
-            self._book.arguments(item.lane)
-        return Prepared(item, tuple(key.encode() for key in keys), tuple(_encoded(arg) for arg in args))
+        # A text without a UTF-8 form would fail when the whole slice is sent: here it costs its own entry only.
+        "".join([*keys, *[arg for arg in args if type(arg) is str]]).encode()
+        return Prepared(item, keys, args)
 
-    def of(self, prepared: Sequence[Prepared]) -> tuple[list[str | bytes], list[Arg]]:
+    def of(self, prepared: Sequence[Prepared]) -> tuple[list[str], list[Arg]]:
         """KEYS and ARGV for these entries, in their order."""
-        keys: list[str | bytes] = [self._keys.leader("intake"), self._keys.lanes_due(), self._keys.lanes()]
+        keys = [self._keys.leader("intake"), self._keys.lanes_due(), self._keys.lanes()]
         keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due(), self._keys.intake_facts()]
         args: list[Arg] = [
             self._group,
@@ -136,7 +136,3 @@ class IntakeArguments:
         pairs = [part for pair in fields.items() for part in pair]
         dead = list(item.dead)
         return [*head, len(fields), *pairs, len(item.event), *item.event, len(dead) // 2, *dead]
-
-
-def _encoded(arg: Arg) -> bytes:
-    return arg if isinstance(arg, bytes) else str(arg).encode()
