@@ -293,12 +293,13 @@ class Judge(Deciding):
         return ""
 
     def _validated(self, document: DocumentView) -> Final:
-        family = self.family
+        family, data = self.family, validated_data(self.job, document)
+        named = data["number"] or f"con referencia {data['reference_code']}"
         return Final(
             "validated",
-            f"{family.noun} {document.number} {family.said('validad')} por la DIAN",
-            data=validated_data(self.job, document),
-            number=document.number or "",
+            f"{family.noun} {named} {family.said('validad')} por la DIAN",
+            data=data,
+            number=data["number"] or "",
         )
 
     def _rejected(self, found: tuple[Remark, ...], number: str, *, has_sent: bool) -> Step:

@@ -25,7 +25,8 @@ ACCEPTED_TACITLY: Final = "034"
 
 async def get_document(desk: Desk) -> Ending:
     document = await desk.document(is_look_up=False)
-    return desk.completed(f"{desk.family.noun} {document.number}: datos leídos.", {"factus": dict(document.raw)})
+    named = document.number or desk.payload.get("number") or f"con referencia {desk.payload.get('reference_code')}"
+    return desk.completed(f"{desk.family.noun} {named}: datos leídos.", {"factus": dict(document.raw)})
 
 
 async def email(desk: Desk) -> Ending:

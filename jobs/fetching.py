@@ -188,7 +188,8 @@ def _failed(desk: Desk, files: Files, reasons: Mapping[Kind, ErrorDetail]) -> Fi
     errors = tuple(
         reason.model_copy(update={"message": f"Archivo {kind}: {reason.message}"}) for kind, reason in reasons.items()
     )
-    message = f"{desk.family.noun} {files.told['number']}, archivos sin guardar: {missing}. Guardados: {stored}."
+    named = files.told.get("number") or f"con referencia {desk.decide.job.reference_code}"
+    message = f"{desk.family.noun} {named}, archivos sin guardar: {missing}. Guardados: {stored}."
     return Final("failed", message, errors=errors, archived=tuple(files.documents))
 
 

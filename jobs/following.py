@@ -17,12 +17,13 @@ from typing import Any
 from typing import Final as Constant
 
 from jobs.calls import Desk, Stop
+from jobs.deciding import unavailable
 from jobs.document_verbs import day_of, radian_key, radian_rows
-from jobs.fetching import Files, fetch_next, files_late, files_of
+from jobs.fetching import fetch_next, files_late, files_of
 from jobs.outcomes import Again, Ending, Final
 from schemas import strict_json
 from schemas.event import ErrorDetail
-from schemas.factus import BOGOTA
+from schemas.factus import BOGOTA, shortened
 from schemas.records import JobRecord, score_at
 
 ARCHIVE: Constant = "archive"
@@ -48,7 +49,8 @@ def follow_ups(job: JobRecord, data: Mapping[str, Any], *, seq: int) -> list[Job
     """
     options = strict_json.parse(job.options)
     found = []
-    about = {"number": data["number"], "day": day_of(data["factus"])}
+    named = {"number": data["number"]} if data["number"] else {"reference_code": data["reference_code"]}
+    about = {**named, "day": day_of(data["factus"])}
     if options.get("archive"):
         found.append(_follow_up(job, ARCHIVE, {**about, "kinds": options["archive"]}, seq=seq))
     if options.get("track_radian"):
@@ -74,7 +76,7 @@ def _follow_up(job: JobRecord, verb: str, payload: Mapping[str, Any], *, seq: in
         traceparent=job.traceparent,
         content=id_,
         payload=strict_json.dump(dict(payload)),
-        number=str(payload["number"]),
+        number=payload.get("number", ""),
         parent=job.id,
         seq=seq,
     )
@@ -95,16 +97,29 @@ def archive_job(job_id: str) -> str:
 
 async def archive(desk: Desk) -> Ending:
     """Archive one file a turn. A file that is not there yet is asked for again: the document is valid without it."""
-    return await fetch_next(desk, _files(desk), may_come=True)
+    told = await _named(desk, {"documents": [], "day": desk.payload["day"], **desk.progress})
+    return await fetch_next(desk, files_of(told, desk.payload["kinds"]), may_come=True)
 
 
 def archive_late(desk: Desk, late: Final) -> Final:
     """How the archiving of a document ends when its time is up."""
-    return files_late(desk, _files(desk), late)
+    known = {"number": desk.payload["number"]} if "number" in desk.payload else {}
+    return files_late(desk, files_of({"documents": [], **known, **desk.progress}, desk.payload["kinds"]), late)
 
 
-def _files(desk: Desk) -> Files:
-    return files_of({"documents": [], **desk.payload, **desk.progress}, desk.payload["kinds"])
+async def _named(desk: Desk, progress: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    What is known, with the document's number: the answer that told of its validation may have had none.
+
+    Raises:
+        Stop: Factus tells none now either.
+    """
+    if "number" in progress:
+        return dict(progress)
+    number = desk.payload.get("number") or (await desk.document()).number
+    if not number:
+        raise Stop(desk.decide.again("job", unavailable("no dice el número del documento"), ""))
+    return {**progress, "number": number}
 
 
 async def track(desk: Desk) -> Ending:
@@ -116,19 +131,20 @@ async def track(desk: Desk) -> Ending:
     progress = desk.progress
     seen: list[str] = progress.get("seen", [])
     try:
-        rows = await radian_rows(desk, desk.payload["number"])
+        number = (await _named(desk, progress))["number"]
+        rows = await radian_rows(desk, number)
     except Stop as stop:
         if isinstance(stop.ending, Final):
             return Again("job", desk.radian_interval_s, stop.ending.errors[0], is_failure=False)
         raise
     fresh = [row for row in rows if radian_key(row) not in seen]
-    news = tuple(_news(desk.payload["number"], row) for row in fresh)
+    news = tuple(_news(number, row) for row in fresh)
     if any(row.get("event_code") in ENDING_EVENTS for row in rows):
         return Final("completed", "Seguimiento terminado.", news=news)
     n_looks = 0 if fresh else progress.get("n_looks", 0) + 1
     interval_s = desk.radian_interval_s * (1 if n_looks < _KEEN_LOOKS else _PATIENCE)
     reason = ErrorDetail(code="dian.pending", message="Sin aceptación ni reclamo todavía.", retryable=True)
-    told = strict_json.dump({"seen": [*seen, *map(radian_key, fresh)], "n_looks": n_looks})
+    told = strict_json.dump({"number": number, "seen": [*seen, *map(radian_key, fresh)], "n_looks": n_looks})
     return Again("job", interval_s, reason, is_failure=False, progress=told, news=news)
 
 
@@ -136,7 +152,7 @@ def _news(number: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """``data`` of a RADIAN event."""
     return {
         "number": number,
-        "event_code": row["event_code"],
+        "event_code": shortened(row["event_code"]),
         "event_name": _text(row.get("event_name")),
         "cude": _text(row.get("cude")),
         "occurred_at": _instant(row.get("effective_date"), row.get("effective_time")),
@@ -146,7 +162,7 @@ def _news(number: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text(value: Any) -> str | None:
     """A text, or a number as one; None for what is neither."""
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    return shortened(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _instant(day: Any, time: Any) -> str | None:

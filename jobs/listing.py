@@ -16,6 +16,7 @@ from jobs.calls import Desk, Stop
 from jobs.outcomes import Ending
 from jobs.requests import get
 from schemas import strict_json
+from schemas.factus import figure
 
 MOST_ITEMS: Constant = 1000
 """Rows of one result with ``all``, unless its first page alone has more."""
@@ -46,7 +47,7 @@ async def pages(desk: Desk, path: str) -> Ending:
         if desk.payload.get("all") and next_page and _has_room(items, page, rows, pagination):
             so_far = {"items": items, "next_page": next_page}
             return desk.more(so_far, f"Faltaban páginas por leer (desde la {next_page})")
-    told = {name: pagination.get(name) for name in _KEPT}
+    told = {name: figure(pagination.get(name)) for name in _KEPT}
     more = "" if is_last else f"; hay más desde la página {next_page}"
     message = f"Filas leídas: {len(items)}{more}."
     return desk.completed(message, {"items": items, "pagination": {**told, "next_page": next_page}})
@@ -92,7 +93,8 @@ def _page(desk: Desk, body: Mapping[str, Any]) -> tuple[list[Any], Mapping[str, 
 
 
 def _whole(value: Any, otherwise: int) -> int:
-    return value if isinstance(value, int) else otherwise
+    found = figure(value)
+    return otherwise if found is None else found
 
 
 def _has_room(items: list[Any], page: int, rows: list[Any], pagination: Mapping[str, Any]) -> bool:

@@ -27,12 +27,17 @@ MOST_LIST_BYTES: Final = 1024 * 1024
 
 
 def validated_data(job: JobRecord, document: DocumentView) -> dict[str, Any]:
-    """``data`` of a validated document. DIAN's code stands under the family's own name: cufe, cude, cuds or cune."""
+    """
+    ``data`` of a validated document. DIAN's code stands under the family's own name: cufe, cude, cuds or cune.
+
+    A document is validated whether or not its answer has a number that can be read: then it is the one that an earlier
+    answer had, or null.
+    """
     raw, family = document.raw, FAMILIES[job.family]
     totals = raw["totals"] if isinstance(raw.get("totals"), dict) else {}
     links = raw["links"] if isinstance(raw.get("links"), dict) else {}
     return {
-        "number": document.number,
+        "number": document.number or job.number or None,
         "reference_code": document.reference_code or job.reference_code,
         family.unique_code: _named(raw.get(family.unique_code)),
         "qr": _named(links.get("qr") or raw.get("qr")),

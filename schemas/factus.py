@@ -158,7 +158,9 @@ class DocumentView:
 
     @property
     def number(self) -> str | None:
-        return _text(self.raw.get("number"))
+        """A whole number is one as text; what is neither is none."""
+        found = self.raw.get("number")
+        return str(found) if type(found) is int and 0 <= found <= _LARGEST_FIGURE else _text(found)
 
     @property
     def is_validated(self) -> bool:
@@ -171,6 +173,13 @@ class DocumentView:
 
 
 _LONGEST_AMOUNT: Final = 40
+_LARGEST_FIGURE: Final = 2**53 - 1
+"""Of what counts something: beyond it not every reader of JSON has the same number."""
+
+
+def figure(value: Any) -> int | None:
+    """A count of an answer, or None when it is not there or none."""
+    return value if type(value) is int and 0 <= value <= _LARGEST_FIGURE else None
 
 
 def amount(value: Any) -> Decimal | None:

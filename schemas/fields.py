@@ -55,6 +55,8 @@ class Kind:
     """null is the same as no key here, and goes out as no key."""
     is_filled: bool = False
     """A text where a number may stand as well is not blank."""
+    longest: int | None = None
+    """Characters of a text where a number may stand as well."""
 
     @property
     def codes(self) -> frozenset[str]:
@@ -72,7 +74,8 @@ class Kind:
             # The digits of a JSON number are looked at by money.parse, a sign where it is read: here the type counts.
             return _one_of("decimal_form", text, integer, number)
         if self.name == "number_text":
-            text = core_schema.str_schema(strict=True, pattern=_FILLED_PATTERN) if self.is_filled else text
+            filled = _FILLED_PATTERN if self.is_filled else None
+            text = core_schema.str_schema(strict=True, pattern=filled, max_length=self.longest)
             return _one_of("number_text_form", text, integer, number)
         if self.name == "whole":
             # Ten digits: nothing that is counted here needs more, and a text of a thousand is no work to read.
@@ -86,7 +89,8 @@ class Kind:
             case "decimal":
                 return self._decimal_json_schema()
             case "number_text":
-                return {"type": ["string", "number"], **({"pattern": _FILLED_PATTERN} if self.is_filled else {})}
+                filled = {"pattern": _FILLED_PATTERN} if self.is_filled else {}
+                return {"type": ["string", "number"], **filled, **({"maxLength": self.longest} if self.longest else {})}
             case "whole":
                 number = {"type": "integer", "minimum": self.least, "maximum": self.most}
                 return {"anyOf": [number, {"type": "string", "pattern": "^[0-9]{1,10}$"}]}

@@ -62,7 +62,7 @@ class ArchivedFile(Data):
 class ValidatedDocument(Foreign):
     """A document that DIAN validated; each family adds its electronic code."""
 
-    number: str = Field(description="Number that Factus gave, with its prefix")
+    number: str | None = Field(description="Number that Factus gave, with its prefix; null when no answer had one")
     reference_code: str
     qr: str | None = Field(description="URL of the QR code: the document in DIAN's catalog")
     public_url: str | None = Field(description="The document at Factus, for the buyer")

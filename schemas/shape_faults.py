@@ -153,6 +153,8 @@ def _tell_by_kind(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
             return messages.not_integer(it.bad, it.key, it.label, at)
         case "code" if it.kind and it.kind.table and type(found["input"]) is int:
             return messages.unquoted_code(it.bad, it.key, it.label, at, found["input"], it.kind.table)
+        case "number_text" if it.kind and it.kind.longest and _is_longer(found["input"], it.kind.longest):
+            return messages.too_long(it.bad, it.key, it.label, at, it.kind.longest)
         case "number_text" if isinstance(found["input"], str):
             return _tell_blank(it, at)
         case _:
@@ -168,6 +170,10 @@ def _tell_pattern(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
 
 def _tell_blank(it: FieldShape, at: str) -> Fault:
     return messages.blank("GEN-005" if it.bad == "GEN-010" else it.bad, it.key, it.label, at)
+
+
+def _is_longer(value: object, longest: int) -> bool:
+    return isinstance(value, str) and len(value) > longest
 
 
 def _tell_list(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:

@@ -338,10 +338,9 @@ def dead_letter(job: JobRecord, final: Final, event: Event) -> dict[str, Arg]:
         have = {row["kind"] for row in final.archived}
         asked = payload.get("kinds", [])
         kinds = [kind for kind in asked if kind not in have]
-        type_, payload = (
-            f"{job.family}.download",
-            {"number": payload.get("number", job.number), "kinds": kinds or asked},
-        )
+        number = payload.get("number", job.number)
+        named = {"number": number} if number else {"reference_code": job.reference_code}
+        type_, payload = f"{job.family}.download", {**named, "kinds": kinds or asked}
     envelope = {
         "id": job.id.replace("~", "."),
         "type": type_,

@@ -169,6 +169,8 @@ class FactusClient:
             headers["Authorization"] = f"Bearer {token.access}"
             # None, or an empty mapping would cut off a query that the path brings along.
             request = self._request(method, path, timeout_s, params=params or None, content=content, headers=headers)
+            if not isinstance(request, httpx.Request):
+                return request
             answer = await self._exchange(request, timeout_s, mark, limit)
             if not isinstance(answer, Answer):
                 return answer
@@ -179,12 +181,16 @@ class FactusClient:
             refused_generation = token.generation
         return s.CredentialsRefused("un token recién obtenido también fue rechazado (401)")
 
-    def _request(self, method: str, path: str, timeout_s: float, **parts: Any) -> httpx.Request:
+    def _request(self, method: str, path: str, timeout_s: float, **parts: Any) -> httpx.Request | s.NotSent:
+        """A request; or that none can be made of these parts, as when a path is longer than any URL may be."""
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
         headers |= parts.pop("headers", {})
         timeout = {"connect": _CONNECT_TIMEOUT_S, "pool": _CONNECT_TIMEOUT_S, "read": timeout_s, "write": timeout_s}
-        url = self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + path.encode())
-        return httpx.Request(method, url, headers=headers, extensions={"timeout": timeout}, **parts)
+        try:
+            url = self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + path.encode())
+            return httpx.Request(method, url, headers=headers, extensions={"timeout": timeout}, **parts)
+        except (httpx.InvalidURL, ValueError) as exc:  # ValueError: a text that has no bytes
+            return s.NotSent(f"la solicitud no se pudo formar ({type(exc).__name__})")
 
     async def _fetch_token(self) -> Issued | Seen:
         """The password grant, always: a refresh costs the same call and may be refused for reasons of its own."""
@@ -198,6 +204,8 @@ class FactusClient:
         }
         timeout_s = self._limits.read_timeout_s
         request = self._request("POST", "/oauth/token", timeout_s, data=form)
+        if not isinstance(request, httpx.Request):
+            return request
         answer = await self._exchange(request, timeout_s, None, LARGEST_ANSWER)
         if isinstance(answer, s.Unknown):
             return s.NotSent(f"sin token: {answer.reason}")  # the document was not sent

@@ -7,11 +7,29 @@ Bodies that go to Factus have its field names; what our own service adds (``numb
 
 from __future__ import annotations
 
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from schemas.fields import DateText, Filled, FilledNumber, Flag, Kind, NumberText, Part, Text, part
+from schemas.fields import DateText, Flag, Kind, Part, part
+from schemas.fields import Filled as FilledText
+
+LONGEST: Final = 250
+"""Characters of any text. Most go into a path or a query, and what is longer than a URL may be can never be sent."""
+
+_LONGEST_REFERENCE: Final = 100  # as in the document that has it
+
+Text = Annotated[str, Kind("text"), StringConstraints(max_length=LONGEST)]
+Filled = Annotated[FilledText, StringConstraints(max_length=LONGEST)]
+"""A text that is not empty and not only spaces."""
+Reference = Annotated[FilledText, StringConstraints(max_length=_LONGEST_REFERENCE)]
+Base64 = FilledText
+"""A file: bounded by the job's own size."""
+NumberText = Annotated[str | int | Decimal, Kind("number_text", longest=LONGEST)]
+"""A text that official examples also send as a JSON number."""
+FilledNumber = Annotated[str | int | Decimal, Kind("number_text", is_filled=True, longest=LONGEST)]
+"""The same where it must say something."""
 
 PositiveInt = Annotated[int, Kind("integer"), Field(ge=1, le=1_000_000)]
 SearchLimit = Annotated[int, Kind("integer"), Field(ge=1, le=100)]
@@ -22,7 +40,7 @@ class OneDocument(Part):
     """A document by its number or by its reference code."""
 
     number: Filled = part("número", "Number that Factus gave, with its prefix", optional=True)
-    reference_code: Filled = part("código de referencia", "The reference it was issued under", optional=True)
+    reference_code: Reference = part("código de referencia", "The reference it was issued under", optional=True)
 
 
 class Download(OneDocument):
@@ -41,13 +59,13 @@ class Email(OneDocument):
     """Send a document to an address."""
 
     email: Filled = part("correo", "Address to send it to")
-    pdf_base_64_encoded: Filled = part("PDF propio", "A graphic representation of one's own", optional=True)
+    pdf_base_64_encoded: Base64 = part("PDF propio", "A graphic representation of one's own", optional=True)
 
 
 class ByReference(Part):
     """A document by its reference code only."""
 
-    reference_code: Filled = part("código de referencia", "The reference it was issued under")
+    reference_code: Reference = part("código de referencia", "The reference it was issued under")
 
 
 class Person(Part):
@@ -85,7 +103,9 @@ class DocumentFilters(Part):
     names: Text = part("nombre", "Of the customer or provider", optional=True)
     number: Text = part("número", "Number of the document", optional=True)
     prefix: Text = part("prefijo", "Prefix", optional=True)
-    reference_code: Text = part("código de referencia", "Reference code", optional=True)
+    reference_code: Annotated[str, Kind("text"), StringConstraints(max_length=_LONGEST_REFERENCE)] = part(
+        "código de referencia", "Reference code", optional=True
+    )
     status: NumberText = part("estado", "1 validated, 0 not validated", optional=True)
     per_page: PositiveInt = part("filas por página", "10 when not given", optional=True)
     created_at: DateRange = part("fecha de creación", "Range of creation days", optional=True)
@@ -244,7 +264,7 @@ class CompanyUpdate(Part):
 class Logo(Part):
     """The company's logo."""
 
-    image_base_64_encoded: Filled = part("imagen", "PNG or JPEG, base64")
+    image_base_64_encoded: Base64 = part("imagen", "PNG or JPEG, base64")
 
 
 class Acquirer(Part):

@@ -14,8 +14,10 @@ from jobs.deciding import ACCOUNT_PAUSE_S
 from jobs.decisions import Delete, Judge, Look, Send, verdict_to_json
 from jobs.outcomes import Again, Final
 from jobs.standing import Standing
+from schemas import strict_json
 from schemas.event import ErrorDetail
 from schemas.factus import DocumentView, Remark
+from schemas.results import VALIDATED
 from tests.fakes import a_document
 from tests.records import HOUR_MS, NOW_MS, a_job
 
@@ -418,3 +420,19 @@ class TestTime:
         reason = ErrorDetail(code="factus.conflict", message="409")
         late = judge(deadline_at=NOW_MS, last_error=reason.model_dump_json()).too_late(NOW_MS, 0)
         assert late.errors == (reason,)
+
+
+@pytest.mark.parametrize("odd", [None, "", True, -1, ["SETP1"], {}, "x" * 256], ids=repr)
+@pytest.mark.parametrize(("known", "told"), [("", None), ("SETP990000001", "SETP990000001")])
+def test_a_document_without_a_readable_number_stays_validated(odd, known, told):
+    """As an earlier answer had it, or null; and no text says None."""
+    ending = judge(number=known).after_create(document(number=odd))
+    assert isinstance(ending, Final)
+    assert (ending.state, ending.data["number"], ending.number) == ("validated", told, told or "")
+    assert VALIDATED["cufe"].model_validate(strict_json.parse(strict_json.dump(ending.data)))
+    assert "None" not in ending.message
+    assert (told or f"con referencia {ending.data['reference_code']}") in ending.message
+
+
+def test_a_whole_number_is_told_as_text():
+    assert judge().after_create(document(number=990000203)).data["number"] == "990000203"

@@ -8,8 +8,12 @@ from typing import Any, ClassVar
 import pytest
 
 from jobs import seen as s
+from jobs.following import follow_ups
 from jobs.outcomes import Again, Final
 from schemas import strict_json
+from schemas.factus import DocumentView
+from tests.fakes import FakeFactus
+from tests.records import a_job
 from tests.unit.jobs.test_calls import OneAnswer, turn
 
 NO_EVENTS: list[Any] = [
@@ -74,3 +78,62 @@ class TestReads:
     async def test_an_acceptance_is_looked_for_among_events(self, odd):
         ending = (await turn("invoice.accept", listed(odd, row("034")), sent="unknown")).ending
         assert ending.data == {"factus": row("034")}
+
+
+class TestWithoutANumber:
+    """The answer that told of the validation had none that could be read: Factus is asked for it."""
+
+    def test_the_followers_are_given_the_reference(self):
+        job = a_job(options='{"archive": ["pdf"], "track_radian": true}')
+        data = {"number": None, "reference_code": "FV-1", "factus": {}}
+        archive, track = follow_ups(job, data, seq=1)
+        assert (archive.number, track.number) == ("", "")
+        for follower in (archive, track):
+            payload = json.loads(follower.payload)
+            assert (payload["reference_code"], "number" in payload) == ("FV-1", False)
+
+    NAMELESS: ClassVar = {"reference_code": "FV-1", "day": "2026-11-25"}
+
+    async def test_files_are_archived_under_the_number_that_is_found(self):
+        factus = FakeFactus(finds=[seen_document(number="SETP1")])
+        payload = json.dumps({**self.NAMELESS, "kinds": ["pdf", "xml"]})
+        first = (await turn("invoice.archive", factus, payload=payload)).ending
+        ending = (await turn("invoice.archive", factus, payload=payload, progress=first.progress)).ending
+        assert isinstance(ending, Final)
+        assert (ending.data["number"], len(ending.data["documents"]), factus.calls["find"]) == ("SETP1", 2, 1)
+        assert all("/SETP1/" in request.path for request in factus.requests)
+
+    async def test_archiving_goes_on_asking_while_there_is_none(self):
+        factus = FakeFactus(finds=[seen_document(number=[])])
+        ending = (await turn("invoice.archive", factus, payload=json.dumps({**self.NAMELESS, "kinds": ["pdf"]}))).ending
+        assert isinstance(ending, Again)
+        assert factus.requests == []
+
+    async def test_archiving_that_never_learnt_it_ends_with_the_reference(self):
+        payload = json.dumps({**self.NAMELESS, "kinds": ["pdf"]})
+        ending = (await turn("invoice.archive", FakeFactus(), payload=payload, deadline_at=1)).ending
+        assert isinstance(ending, Final)
+        assert (ending.state, "None" in ending.message) == ("failed", False)
+
+    async def test_the_watch_is_over_the_number_that_is_found(self):
+        factus = FakeFactus(finds=[seen_document(number="SETP1")])
+        factus.replies["GET /v2/bills/SETP1/radian/events"] = [s.Replied({"data": [row()]})]
+        payload = json.dumps(self.NAMELESS)
+        ending = (await turn("invoice.track", factus, payload=payload)).ending
+        assert [data["number"] for data in ending.news] == ["SETP1"]
+        again = (await turn("invoice.track", factus, payload=payload, progress=ending.progress)).ending
+        assert (again.news, factus.calls["find"]) == ((), 1)
+
+    @pytest.mark.parametrize("find", [s.Absent(), s.NotFound("no"), s.Unknown("x")], ids=repr)
+    async def test_the_watch_goes_on_while_there_is_none(self, find):
+        ending = (await turn("invoice.track", FakeFactus(finds=[find]), payload=json.dumps(self.NAMELESS))).ending
+        assert isinstance(ending, Again)
+
+
+def seen_document(**changes: Any) -> s.DocumentSeen:
+    return s.DocumentSeen(DocumentView({"reference_code": "FV-1", "is_validated": True, **changes}))
+
+
+async def test_news_have_an_end():
+    ending = (await turn("invoice.track", listed(row("0" * 5000, event_name="x" * 5000, cude="c" * 5000)))).ending
+    assert max(len(told) for told in ending.news[0].values() if told) <= 1001

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from jobs import seen as s
-from jobs.outcomes import Again
+from jobs.outcomes import Again, Final
+from schemas.results import Listed
 from tests.fakes import FakeFactus
-from tests.unit.jobs.test_calls import turn
+from tests.unit.jobs.test_calls import OneAnswer, turn
 
 
 @dataclass
@@ -118,3 +120,29 @@ async def test_odd_figures_are_no_exception(odd):
             return seen
 
     assert len((await read_all(Odd(n_rows=1300, per_page=300)))["items"]) == 900
+
+
+FIGURES = ("total", "per_page", "current_page", "last_page", "from", "to")
+NO_FIGURES: list[Any] = [
+    *(None, True, False, -1, "12", "a" * 300, 1.5, Decimal("1.5"), Decimal(7), 2**53, 10**17, [], {}, [7]),
+]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("odd", NO_FIGURES, ids=lambda value: repr(value)[:20])
+async def test_a_figure_that_is_none_is_told_as_null(name: str, odd: Any) -> None:
+    figures = {**dict.fromkeys(FIGURES, 1), name: odd}
+    answer = OneAnswer(s.Replied({"data": {"data": [{"id": 1}], "pagination": figures}}))
+    ending = (await turn("invoice.list", answer, payload="{}")).ending
+    assert isinstance(ending, Final)
+    assert ending.data is not None
+    assert ending.data["pagination"] == {**figures, name: None, "next_page": None}
+    assert Listed.model_validate(ending.data)
+
+
+@pytest.mark.parametrize("odd", [None, [], "x", 7, {"total": {}, "x": 1}], ids=repr)
+async def test_pagination_has_its_shape_whatever_comes(odd: Any) -> None:
+    answer = OneAnswer(s.Replied({"data": {"data": [], "pagination": odd}}))
+    ending = (await turn("invoice.list", answer, payload="{}")).ending
+    assert isinstance(ending, Final)
+    assert ending.data == {"items": [], "pagination": dict.fromkeys((*FIGURES, "next_page"))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from schemas.preflight import examine
 from schemas.rules.book import Level
 from schemas.rules.not_checked import NOT_CHECKED
+from schemas.shape import Shape
 from tests.builders import changed
 from tests.unit.schemas.cases.calls import CALLS, ROWS, CallCase, a_payload
 from tests.unit.schemas.published_rules import PUBLISHED_OF_CALLS
@@ -87,3 +89,43 @@ def test_number_above_its_range_is_told_the_range() -> None:
     (error,) = examine(ROWS["catalog.search"], {**a_payload("catalog.search"), "limit": 101}, today=TODAY).errors
 
     assert "1 a 100" in error.message
+
+
+FILES = frozenset({"pdf_base_64_encoded", "image_base_64_encoded"})
+"""Texts that are bounded by the job's own size."""
+
+
+def _texts_of(shape: Shape, above: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted path, and what names it, of each field that a text may stand in."""
+    for key, it in shape.fields.items():
+        if it.part is not None:
+            yield from _texts_of(it.part, f"{above}{key}.")
+        elif (it.kind is None or it.kind.name not in ("flag", "integer")) and key not in FILES:
+            yield f"{above}{key}", f"{above}{key}.0" if it.is_list else f"{above}{key}"
+
+
+TEXTS = [pytest.param(name, *paths, id=f"{name} {paths[0]}") for name in ROWS for paths in _texts_of(ROWS[name].shape)]
+
+
+@pytest.mark.parametrize("letter", ["9", "a", "ñ"])
+@pytest.mark.parametrize(("row", "path", "at"), TEXTS)
+def test_no_text_of_a_call_is_longer_than_a_path_or_query_can_hold(row: str, path: str, at: str, letter: str) -> None:
+    """Most go into the URL of a request, and one of more than 65,536 characters cannot be made."""
+    for n in (251, 100_000):
+        value: Any = [letter * n] if at != path else letter * n
+        found = examine(ROWS[row], _with(a_payload(row), path, value), today=TODAY)
+        assert at in [error.field for error in found.errors], n
+        assert all(error.code == "payload.invalid" and len(error.message) < 600 for error in found.errors)
+
+
+def _with(payload: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    key, _, below = path.partition(".")
+    return {**payload, key: _with(payload.get(key) or {}, below, value) if below else value}
+
+
+@pytest.mark.parametrize(
+    ("row", "key", "longest"), [("by_reference", "reference_code", 100), ("accept", "number", 250)]
+)
+def test_a_text_may_be_as_long_as_said(row: str, key: str, longest: int) -> None:
+    assert _refusals(row, {key: "a" * longest}) == []
+    assert _refusals(row, {key: "a" * (longest + 1)}) == [("GEN-010", key)]

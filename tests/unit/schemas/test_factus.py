@@ -148,3 +148,14 @@ def test_foreign_texts_are_as_long_and_as_many_as_a_person_reads():
     body = {"message": "x" * 10**6, "errors": {"k" * 10**6: ["y" * 10**6] * 1000}}
     assert len(message_of(body)) == 1001
     assert (len(remarks(body)), len(remarks(body)[0].text), len(remarks(body)[0].key)) == (100, 1001, 1000)
+
+
+@pytest.mark.parametrize(
+    ("told", "number"),
+    [
+        *(("SETP1", "SETP1"), (990000203, "990000203"), (0, "0"), ("x" * 255, "x" * 255)),
+        *((odd, None) for odd in (None, "", True, -1, 2**53, ["SETP1"], {"number": "SETP1"}, "x" * 256, Decimal(7))),
+    ],
+)
+def test_a_number_is_a_text_or_none(told, number):
+    assert DocumentView({"number": told}).number == number

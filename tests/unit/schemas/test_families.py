@@ -234,12 +234,12 @@ def test_no_faulty_concept_makes_a_false_balance() -> None:
     ids=["rows", "digits", "keys", "range", "number", "absent keys"],
 )
 def test_nothing_is_slow(family: str, changes: dict[str, Any]) -> None:
-    """One payload must not hold up the intake of all others."""
+    """One payload must not hold up the intake of all others. In processor time: a busy machine is no fault of it."""
     document = changed(a_document(family), changes)
-    began = time.perf_counter()
+    began = time.process_time()
     found = preflight(family, document, today=TODAY)
 
-    assert time.perf_counter() - began < 2.0
+    assert time.process_time() - began < 2.0
     assert 0 < len(found.errors) <= MAX_FAULTS + 1
     assert all(len(error.message) < 600 and len(error.field or "") < 200 for error in found.errors)
 

@@ -97,7 +97,7 @@ def test_an_address_is_taken_everywhere(row: str, path: str, changes: dict[str, 
 
 @pytest.mark.parametrize("text", ["a." * 120, "a@" + "a-" * 120, "-" * 250, "a@" + "a." * 120 + "-", "@" * 250])
 def test_no_address_is_slow(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(50):
         refused("email", "email", {}, text)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

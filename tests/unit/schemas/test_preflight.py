@@ -317,10 +317,10 @@ _PATHOLOGIES: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", _PATHOLOGIES)
 def test_nothing_is_slow(name: str) -> None:
-    """One payload must not hold up the intake of all others."""
-    began = time.perf_counter()
+    """One payload must not hold up the intake of all others. In processor time: a busy machine is no fault of it."""
+    began = time.process_time()
     found = verdict(_PATHOLOGIES[name])
-    took_s = time.perf_counter() - began
+    took_s = time.process_time() - began
 
     assert found.errors
     assert len(found.errors) <= MAX_FAULTS + 1

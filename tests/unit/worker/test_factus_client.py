@@ -12,6 +12,7 @@ import pytest
 
 from jobs import seen as s
 from jobs.errors import LeaseLost
+from jobs.requests import Request
 from tests.records import a_job
 from tests.rig import an_account
 from worker import answers
@@ -288,6 +289,29 @@ async def test_a_reference_with_slashes_is_one_segment_of_the_path(client_of):
     client, wire = client_of(lambda _: httpx.Response(200, json=observed("bill-delete-ok")))
     assert await client.delete("invoice", "FV/2026/0001") == s.Done()
     assert wire.paths[-1] == "/v2/bills/destroy/reference/FV%2F2026%2F0001"
+
+
+LONG = "ñ" * 100_000
+NO_BYTES = "\ud800"
+UNMAKEABLE = [
+    *(Request("GET", f"/v2/bills/{'a' * 100_000}"), Request("DELETE", f"/v2/bills/{NO_BYTES}")),
+    *(Request("GET", "/v2/bills", {"filter[names]": text}) for text in (LONG, NO_BYTES)),
+    *(Request("POST", "/v2/bills", {name: "1"}, body={}) for name in (LONG, NO_BYTES)),
+]
+
+
+@pytest.mark.parametrize("request_", UNMAKEABLE, ids=range(len(UNMAKEABLE)))
+async def test_what_cannot_be_made_into_a_request_was_not_sent(client_of, request_):
+    client, wire = client_of(lambda _: httpx.Response(200, json={}))
+    assert isinstance(await client.call(request_), s.NotSent)
+    assert not [path for path in wire.paths if path != "/oauth/token"]
+
+
+@pytest.mark.parametrize("family", ["invoice", "support_document", "payroll"])
+async def test_a_reference_longer_than_any_url_was_not_sent(client_of, family):
+    client, _ = client_of(lambda _: httpx.Response(200, json={}))
+    assert isinstance(await client.delete(family, LONG), s.NotSent)
+    assert isinstance(await client.find(family, LONG), s.NotSent)
 
 
 async def test_a_look_up_reads_the_document_itself_by_its_number(client_of):
