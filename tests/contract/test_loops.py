@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.rig import running, services_on
+from tests.rig import Rig, an_account, running, services_on
 
 
 @pytest.fixture
@@ -97,6 +98,35 @@ async def test_a_loop_whose_own_key_is_broken_goes_on_when_it_is_mended(built, r
         await rig.push_bill("B")
         found = {event["type"] for event in await rig.events(3, timeout_s=20)}
     assert found >= {"invoice.validated", "invoice.failed"}
+
+
+@pytest.mark.parametrize("is_own", [False, True], ids=["common", "own"])
+@pytest.mark.parametrize("at", ["start", "work"])
+async def test_a_stream_whose_key_is_broken_keeps_no_other_from_being_read(redis, namespace, is_own, at):
+    accounts = an_account("common"), an_account("own", own_streams=True)
+    built = services_on(redis, namespace, *accounts, gateway=FakeFactus())
+    keys = built.keys
+    broken, sound = ("own", "common") if is_own else ("common", "own")
+    owner = {"common": "", "own": "own"}  # of a stream
+
+    async def issued(rig: Rig, account: str) -> str:
+        rig._last = "0-0"
+        job = {"type": "invoice.issue", "account": account, "payload": a_bill(reference_code=account)}
+        await rig.push(job, stream=keys.jobs(owner[account]))
+        (event,) = await rig.events(1, stream=keys.results(owner[account]), timeout_s=20)
+        return event["type"]
+
+    if at == "start":
+        await redis.set(keys.jobs(owner[broken]), "wrong")
+    async with running(built) as rig:
+        if at == "work":
+            while not built.intake.is_leader:
+                await asyncio.sleep(0)
+            await redis.set(keys.jobs(owner[broken]), "wrong")
+        assert await issued(rig, sound) == "invoice.validated"
+        assert 1 <= built.guards.failed["intake"] <= 3, "it rests after it has failed"
+        await redis.delete(keys.jobs(owner[broken]))
+        assert await issued(rig, broken) == "invoice.validated"
 
 
 async def test_the_heartbeat_tells_what_failed(built, redis):

@@ -67,7 +67,7 @@ class Intake:
             keys.jobs(name): name for name, account in accounts.items() if account.own_streams
         }
         self._guard = guard
-        self._reader = EntryReader(blocking, self._owners, self._worker_id, bounds)
+        self._reader = EntryReader(blocking, self._owners, self._worker_id, bounds, guard)
         self._watch = StreamWatch(scripts, keys, list(self._owners), bounds)
         items = IntakeItems(keys, desk, accounts, bounds.letter_bytes)
         arguments = IntakeArguments(keys, accounts, policy, book, taker, group=GROUP, lease_ms=bounds.lease_ms)
@@ -130,6 +130,7 @@ class Intake:
         return found
 
     async def _look(self) -> None:
+        await self._reader.look_again()
         with self._guard.member("watch"):
             await self._watch.look()
         with self._guard.member("peers"):
@@ -154,7 +155,7 @@ class Intake:
     # -- entries ---------------------------------------------------------------------------------------------------
     async def _reclaim(self, on_work: Callable[[], None]) -> None:
         """What an earlier leader had read and not written, and what was left to others, oldest first."""
-        for stream in self._owners:
+        for stream in self._reader.streams:
             ids = [id_ for id_ in await self._reader.pending(stream) if not self._guard.rest_s(id_.decode())]
             while ids:
                 n, entries = await self._reader.claimed(stream, ids[: self._bounds.read_entries])

@@ -8,6 +8,7 @@ that must carry an entry along; its connection ends when that is too large, and 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -19,6 +20,7 @@ from redis.exceptions import ResponseError
 from jobs.intake import Entry
 from schemas.envelope import MAX_JOB_BYTES
 from worker.bounded_connection import ReplyTooLarge
+from worker.guard import Guard
 from worker.intake.policy import IntakePolicy
 from worker.lua import Arg, Scripts
 
@@ -34,7 +36,9 @@ _MOST_PARTS: Final = 128
 class EntryReader:
     """Reads for one process. *owners*: the streams, and the account to which each belongs (empty: the common one)."""
 
-    def __init__(self, blocking: Redis, owners: Mapping[str, str], worker_id: str, policy: IntakePolicy) -> None:
+    def __init__(
+        self, blocking: Redis, owners: Mapping[str, str], worker_id: str, policy: IntakePolicy, guard: Guard
+    ) -> None:
         """
         Args:
             blocking: A client that does not repeat what had no answer: what a lost answer held is pending, and taken up
@@ -46,16 +50,38 @@ class EntryReader:
         self._streams = list(owners)
         self._worker_id = worker_id
         self._policy = policy
-        self._last_ids: list[str] = []
+        self._guard = guard
+
+    @property
+    def streams(self) -> Sequence[str]:
+        """Those that can be read."""
+        return tuple(self._streams)
 
     async def create_groups(self) -> None:
-        """Make what is not there yet: the streams and the group on each."""
-        for stream in self._streams:
-            try:
-                await self._blocking.xgroup_create(stream, GROUP, id="0", mkstream=True)
-            except ResponseError as exc:
-                if "BUSYGROUP" not in str(exc):
-                    raise
+        """
+        Make what is not there yet: the streams and the group on each.
+
+        A key that holds something else is told, and left out until it is a stream again: the others are read on.
+        """
+        sound: list[str] = []
+        for stream in self._owners:
+            if not self._guard.rest_s(stream):
+                with self._guard.member(stream):
+                    await self._create_group(stream)
+                    sound.append(stream)
+        self._streams = sound
+
+    async def look_again(self) -> None:
+        """Try those that were left out."""
+        if len(self._streams) < len(self._owners):
+            await self.create_groups()
+
+    async def _create_group(self, stream: str) -> None:
+        try:
+            await self._blocking.xgroup_create(stream, GROUP, id="0", mkstream=True)
+        except ResponseError as exc:
+            if "BUSYGROUP" not in str(exc):
+                raise
 
     async def next(self) -> list[Entry]:
         """
@@ -64,6 +90,9 @@ class EntryReader:
         Raises:
             RedisError: No answer; what it may have held is pending.
         """
+        if not self._streams:
+            await asyncio.sleep(_BLOCK_MS / 1000)
+            return []
         entries, last_ids = await self._read()
         if entries:
             return entries

@@ -19,6 +19,8 @@
 -- Reply: {entries done, code, extra, jobs started in those lanes, jobs taken (see begin)...}: code `done`, `leader`
 --   (not ours: nothing was written), or why it stopped: `id.conflict`, `reference.conflict`, `replay` (extra: the
 --   document's event).
+local bad = misfit(KEYS[1], 'string')
+if bad then return bad end
 if redis.call('GET', KEYS[1]) ~= ARGV[2] then return {0, 'leader', '', 0} end
 local group, maxlen, retention_ms, n_entries = ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local n_lanes, taker, batch_prefix = tonumber(ARGV[7]), taker_of(ARGV, 8), ARGV[12]
@@ -61,7 +63,7 @@ local function unless_absent(e, key)
 end
 
 -- Only what an entry needs: what is wrong elsewhere costs it nothing. Batches check their own (lib_batches.lua).
-local bad = misfit(facts, 'hash')
+bad = misfit(facts, 'hash')
 for _, e in ipairs(entries) do
   bad = bad or misfit(e.stream, 'stream', e.results, 'stream', unless_absent(e, e.job), 'hash',
     unless_absent(e, e.document), 'hash', unless_absent(e, e.joined), 'list', #e.dead > 0 and KEYS[4], 'stream')
@@ -73,8 +75,7 @@ local lanes = {}
 for n = 1, n_lanes do
   local lane = lane_of(KEYS, 7 + 7 * n_entries + 9 * (n - 1) + 1, ARGV, 13 + 9 * (n - 1))
   lanes[n] = lane
-  bad = bad or misfit(lane.hash, 'hash', lane.waiting, 'zset', lane.later, 'zset', lane.flight, 'zset',
-    lane.account, 'hash', lane.grants, 'list', lane.queue, 'zset')
+  bad = bad or lane_misfit(lane)
 end
 if bad then return bad end
 

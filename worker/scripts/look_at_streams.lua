@@ -6,7 +6,6 @@
 -- Reply: for each stream {entries gone since the last look, ms by which its last id is ahead (0: it is not), 1 when it was
 --   made anew}
 local bad = misfit(KEYS[1], 'hash')
-for n = 2, #KEYS do bad = bad or misfit(KEYS[n], 'stream') end
 if bad then return bad end
 
 local facts, group, now = KEYS[1], ARGV[1], now_ms()
@@ -57,7 +56,8 @@ local found = {}
 for n = 2, #KEYS do
   local stream = KEYS[n]
   local row = {0, 0, 0}
-  if redis.call('EXISTS', stream) == 1 then
+  -- A key that holds no stream is told by whoever reads it, and keeps nobody from a look at the others.
+  if redis.call('EXISTS', stream) == 1 and not misfit(stream, 'stream') then
     local info = info_of(stream)
     row[1] = n_gone(stream, info)
     local ahead = ms_of(info['last-generated-id']) - now

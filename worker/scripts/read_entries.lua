@@ -1,3 +1,4 @@
+-- include: lib_types
 -- include: lib_entries
 -- The next entries of the intake streams, given to this worker. A few at a time, so that what is read is bounded by its
 -- bytes as well as its number: one of a stream that has shown large ones, more where all were small.
@@ -8,6 +9,10 @@
 --   group; the second list is empty otherwise.
 local group, worker = ARGV[1], ARGV[2]
 local most, most_bytes, largest, beginning_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+for _, stream in ipairs(KEYS) do
+  local wrong = misfit(stream, 'stream')
+  if wrong then return wrong end
+end
 local SMALL = 16384
 local AT_ONCE = 8
 local rows, bytes = {}, 0
