@@ -78,7 +78,7 @@ class PureIntake:
         # Large ones are examined beside the event loop, one at a time.
         if used_ms > (LOOP_BUDGET_MS if size < _POLICY.apart_bytes else APART_MS):
             found.append(Violation("loop held", "intake", f"{used_ms:.0f} ms for an entry of {size} bytes"))
-        total = sum(map(len, (*prepared.keys, *prepared.args)))
+        total = sum(len(str(part)) for part in (*prepared.keys, *prepared.args))
         if total > 6 * size + _ROOM_BYTES:
             found.append(Violation("argument", "size", f"{size} bytes became {total}"))
         return found + _faults_of(arguments._item_args(item))
