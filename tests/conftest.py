@@ -32,6 +32,22 @@ structlog.configure(
 )
 
 
+@pytest.fixture(autouse=True)
+def logs_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """
+    A command that a test runs in this process sets up the logs of all: undone after it, and no logger is kept.
+
+    One that is kept writes to the captured output of that test for ever, which is closed by then: every line of a
+    later test is an error.
+    """
+    before, configure = structlog.get_config(), structlog.configure
+    monkeypatch.setattr(
+        structlog, "configure", lambda **parts: configure(**parts | {"cache_logger_on_first_use": False})
+    )
+    yield
+    configure(**before)
+
+
 @pytest.fixture(scope="session")
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server with persistence, for the whole run."""
