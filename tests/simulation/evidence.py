@@ -29,6 +29,7 @@ FORBIDDEN: Final = (
     "unplanned 429",
     "left in Redis",
     "defects",
+    "loop held",
 )
 """The columns that must be zero."""
 

@@ -129,6 +129,7 @@ class Figures:
             ("  begun while an invoice waited", waits.n_beside),
             ("  ... that no pause held back", waits.n_before),
             ("invoices beside whose wait one began", f"{waits.n_passed} of {waits.n_invoices}"),
+            ("longest hold of a loop", f"{counts['longest hold, ms']} ms (0: none beyond 250 ms)"),
             ("time", f"{self.seconds:.0f} s"),
             ("documents per second", f"{counts['documents'] / self.seconds:.1f}"),
         ]

@@ -13,10 +13,10 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from schemas.factus import BOGOTA
 from tests.processes import SECRETS, plant, post_json, until
@@ -103,6 +103,12 @@ def _verdict(run: Run) -> Verdict:
     found = judge(_evidence(run))
     for text in [*run.defects, *_logged_defects(run)]:
         found.blame("defects", text)
+    longest_ms = 0.0
+    for line in _holds(run):
+        longest_ms = max(longest_ms, line["busy_ms"])
+        if line["busy_ms"] > HELD_MS:
+            found.blame("loop held", f"{line['busy_ms']} ms at {line['places']}")
+    found.counts["longest hold, ms"] = round(longest_ms)
     if not run.is_done():
         found.blame("lost", f"not finished in time: {len(run.finals)} jobs have ended")
         return found
@@ -143,6 +149,18 @@ def _evidence(run: Run) -> Evidence:
             (account, key): is_active for account in ACCOUNTS for key, is_active in side.active_ranges(account).items()
         },
     )
+
+
+HELD_MS: Final = 250
+"""What nothing may hold an event loop for, processor time: that others had the machine is nobody's fault."""
+
+
+def _holds(run: Run) -> Iterator[dict[str, Any]]:
+    """What the workers' own watchdogs have seen."""
+    for path in sorted(run.works.folder.glob("worker-*.log")):
+        for line in path.read_text(errors="replace").splitlines():
+            if '"loop.held"' in line:
+                yield json.loads(line)
 
 
 def _logged_defects(run: Run) -> list[str]:
