@@ -167,6 +167,22 @@ def test_no_user_but_admin_has_a_category_or_a_command_that_administers(name: st
             assert commands == ["-@all", "+xadd", "+ping"]
 
 
+_CALLED = re.compile(r"redis\.p?call\('(XGROUP|XINFO|MEMORY)?(?:', ')?(\w+)'")
+
+
+def test_the_worker_s_user_may_all_that_the_scripts_call() -> None:
+    """So that a right that is needed once a year is missed today: what is tried on a server is the daily work."""
+    texts = {path.name: path.read_text() for path in (ROOT / "worker" / "scripts").glob("*.lua")}
+    calls = [match for text in texts.values() for match in _CALLED.findall(text)]
+    called = {(f"{container}|{word}" if container else word).lower() for container, word in calls}
+    (sizes,) = re.findall(r"local SIZE = \{(.*)\}", texts["lib_types.lua"])
+    called |= {word.lower() for word in re.findall(r"'(\w+)'", sizes)}
+    assert {"strlen", "rename", "memory|usage", "xgroup|create", "xinfo|stream"} <= called
+    assert len(called) > 40
+    rights = {word.removeprefix("+") for word in acl_file("users.acl")["worker"]}
+    assert not {word for word in called if not {word, word.partition("|")[0]} & rights}
+
+
 def test_image_is_built_from_what_is_known_by_its_hash() -> None:
     lines = (ROOT / "Dockerfile").read_text()
     assert "--require-hashes -r uv.txt" in lines

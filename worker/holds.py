@@ -67,7 +67,9 @@ class AccountHolds:
         return max(await self._run(account.name, mark_of(account, secrets.token_hex(_SALT_BYTES)), known), 0)
 
     async def _run(self, account: str, mark: str, known: str) -> int:
-        keys = [self._keys.account(account), self._keys.lanes(), self._keys.lanes_due(), self._keys.token(account)]
+        keys = [self._keys.account(account), self._keys.lanes(), self._keys.lanes_due()]
+        if mark:
+            keys.append(self._keys.token(account))  # an operator's user may not name it
         prefixes = [account, self._keys.lane(""), self._keys.job(account, "")]
         return int(await self._scripts.run("resume", keys, [*prefixes, mark, known]))
 

@@ -141,7 +141,7 @@ class Recorder:
         shape: tuple = (name,)
         if name == "finish":
             shape = (name, args[16], *(min(int(n), 1) for n in args[24:29]), len(keys) > 20)
-        if name in ("drain", "release", "permit", "turn", "token_get", "last_word"):
+        if name in ("drain", "release", "permit", "turn", "token_get", "last_word", "resume"):
             shape = (name, len(keys))
         if name == "intake":
             said = {arg.decode() for arg in args if isinstance(arg, bytes)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.integration.live import Live, Tenant
 from tests.integration.live import live as running
 
 _namespaces = itertools.count(1)
+_HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +26,14 @@ def live(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[
 def tenant(live: Live) -> Tenant:
     """An account of the test's own."""
     return live.account()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """
+    More time for what starts processes: each takes half a second, and many times that on a busy machine.
+
+    A time-out ends the whole process of tests, so it is for what would never end.
+    """
+    for item in items:
+        if item.path.parent == _HERE and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(180))

@@ -119,10 +119,10 @@ async def server():
 async def client_of(fake_redis, namespace):
     clients = []
 
-    async def make(server: Hostile, **account) -> FactusClient:
+    async def make(server: Hostile, *, timeout_s: float = TIMEOUT_S, **account) -> FactusClient:
         keys, scripts = Keys(namespace), Scripts(fake_redis)
         owner = an_account(base_url=server.url, **account)
-        limits = ApiLimits(create_timeout_s=TIMEOUT_S, read_timeout_s=TIMEOUT_S)
+        limits = ApiLimits(create_timeout_s=timeout_s, read_timeout_s=timeout_s)
         limit, tokens = RateLimit(scripts, keys, owner), TokenCache(scripts, keys, owner.name, "w1")
         clients.append(FactusClient(owner, limits, limit, tokens, keys))
         return clients[-1]
@@ -145,7 +145,8 @@ async def test_whatever_comes_is_an_answer_that_was_lost_in_time_and_in_little_r
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert isinstance(seen, s.Unknown), seen
-    assert took_s < 2 * TIMEOUT_S
+    # The bound of the whole exchange, and the time that a busy machine takes to come back to us.
+    assert took_s < TIMEOUT_S + 10
     assert peak < 64 * MIB
 
 
@@ -197,9 +198,9 @@ async def test_what_is_no_token_is_never_sent(server, client_of, token):
 async def test_the_life_of_a_token_is_bounded(server, client_of, fake_redis, namespace, life):
     body = b'{"access_token":"abc","expires_in":' + life + b"}"
     server.replies = {"POST /oauth/token": whole(200, body), CREATE: whole(201, DOCUMENT)}
-    seen = await (await client_of(server)).create(a_job(), latest_ms=0)
+    seen = await (await client_of(server, timeout_s=30)).create(a_job(), latest_ms=0)
     left_ms = await fake_redis.pttl(Keys(namespace).token("acme"))
-    assert isinstance(seen, (s.DocumentSeen, s.NoToken))
+    assert isinstance(seen, (s.DocumentSeen, s.NoToken)), seen
     assert left_ms <= 86_400_000
 
 

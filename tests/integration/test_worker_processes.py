@@ -166,7 +166,8 @@ def test_poison_of_every_kind_is_refused_and_the_worker_goes_on(works):
     assert refs(events) == ["good"]
     assert all(event["errors"] and event["errors"][0]["message"] for event in events if not event["success"])
     letters = [fields[b"raw"] for _, fields in client.xrange("factus:dead")]
-    assert letters == [*poison, b""]
+    # Of what is larger than a job may be the beginning is kept.
+    assert letters == [*poison[:-1], poison[-1][: 64 * 1024], b""]
     assert worker.poll() is None
 
 
@@ -222,7 +223,7 @@ def started_on(works, folder, *arguments):
     with (works.folder / "command.log").open("wb") as log:
         process = subprocess.Popen(command, env=works.env, cwd=works.folder, stdout=log, stderr=log)
     works.workers.append(process)
-    until((folder / "valkey.sock").exists, timeout_s=20)
+    until((folder / "valkey.sock").exists, timeout_s=60)
     return process
 
 
@@ -232,7 +233,7 @@ def test_a_signal_while_the_embedded_server_comes_up_ends_both(works, number):
     works.env["FACTUS_REDIS_URL"] = f"embedded:{folder}"
     worker = started_on(works, folder, "run")
     worker.send_signal(number)
-    assert worker.wait(20) == 0
+    assert worker.wait(60) == 0
     assert is_left_alone(folder)
 
 
@@ -245,9 +246,9 @@ def test_a_command_that_a_signal_ends_leaves_no_server_behind(works, number, mom
     works.env["FACTUS_REDIS_URL"] = f"embedded:{folder}"
     command = started_on(works, folder, "results", "--follow")
     if moment == "later":
-        until(lambda: is_answering(folder), timeout_s=10)
+        until(lambda: is_answering(folder), timeout_s=60)
     command.send_signal(number)
-    assert command.wait(20) == (-signal.SIGTERM if number == signal.SIGTERM else 1)
+    assert command.wait(60) == (-signal.SIGTERM if number == signal.SIGTERM else 1)
     assert is_left_alone(folder)
 
 
@@ -266,9 +267,9 @@ def test_a_command_that_a_signal_ends_leaves_the_server_to_who_uses_it(works):
     server = embedded_redis.start(folder)
     works.env["FACTUS_REDIS_URL"] = f"embedded:{folder}"
     command = started_on(works, folder, "results", "--follow")
-    until(lambda: is_answering(folder), timeout_s=10)
+    until(lambda: is_answering(folder), timeout_s=60)
     command.terminate()
-    assert command.wait(20) == -signal.SIGTERM
+    assert command.wait(60) == -signal.SIGTERM
     assert redis.Redis.from_url(server.url()).ping()
     embedded_redis.stop(server)
     assert is_left_alone(folder)

@@ -1,9 +1,9 @@
 -- include: lib_lanes
 -- An account that is held, or one of whose lanes is, is asked again now: by an operator's word, or because a worker has
 -- started with other credentials for it. What Factus itself asked to wait (429) stays.
--- KEYS: 1 account, 2 lanes, 3 lanes due, 4 token. ARGV: 1 account's name, 2 what stands before a lane in its key, 3 what
---   stands before an id in the key of a record, 4 mark of the credentials ('' for an operator's word), 5 mark that was
---   read before it.
+-- KEYS: 1 account, 2 lanes, 3 lanes due, 4 token (absent for an operator's word). ARGV: 1 account's name, 2 what stands
+--   before a lane in its key, 3 what stands before an id in the key of a record, 4 mark of the credentials ('' for an
+--   operator's word), 5 mark that was read before it.
 -- Reply: how many holds were lifted (lanes, and the account); -1 when another worker's mark came first.
 local wrong = misfit(KEYS[1], 'hash', KEYS[2], 'set', KEYS[3], 'zset')
 if wrong then return wrong end
