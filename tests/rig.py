@@ -93,7 +93,7 @@ class Rig:
         await self.push({"type": "invoice.issue", "account": account, "payload": payload, **envelope})
         return code
 
-    async def events(self, n: int, *, timeout_s: float = 5.0, stream: str = "") -> list[dict[str, Any]]:
+    async def events(self, n: int, *, timeout_s: float = 30.0, stream: str = "") -> list[dict[str, Any]]:
         """The next *n* events; fails with what came when they do not come in time."""
         found: list[dict[str, Any]] = []
         key = stream or self.services.keys.results()

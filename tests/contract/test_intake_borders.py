@@ -321,7 +321,7 @@ class TestWhatTripsUs:
         }[key]
         await redis.set(spoilt, "a hand was here")
         for n in range(10):
-            job = a_job(f"R{n}", id=f"j{n}", **({"batch": "L", "batch_size": 1} if n == 5 else {}))
+            job = a_job(f"R{n}", id=f"j{n}", **({"batch": "L", "batch_size": 1} if n == 5 and key == "batch" else {}))
             await redis.xadd(built.keys.jobs(), {"job": json.dumps(job)})
         async with running(built) as rig:
             events = await rig.events(10)

@@ -78,6 +78,8 @@ def dump(client: sync_redis.Redis) -> Dump:
     held: Dump = {}
     for n, (key, kind) in enumerate(zip(keys, kinds, strict=True)):
         value = found[2 * n]
+        if value is None:
+            continue  # it has ended since we asked for its type
         if kind == "stream":
             value = (value, groups_of(client, key))
         held[key] = (kind, value, found[2 * n + 1] > 0)

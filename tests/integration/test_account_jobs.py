@@ -197,10 +197,10 @@ def test_company_is_changed_as_a_whole_and_read_back(tenant):
     assert (read["company"], read["municipality"]["code"]) == (COMPANY["company"], "08001")
 
 
-def test_company_that_factus_refuses_stays_as_it_was(tenant):
+def test_company_that_nobody_would_take_is_refused_and_stays_as_it_was(tenant):
     before = tenant.data_at_factus("/v2/companies")
     event = tenant.run("company.update", {**COMPANY, "email": "sin arroba"})
-    assert refusal(event) == ("company.update.failed", "factus.validation", "email")
+    assert refusal(event) == ("job.refused", "payload.invalid", "email")
     assert tenant.data_at_factus("/v2/companies") == before
 
 
