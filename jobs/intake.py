@@ -127,10 +127,9 @@ class IntakeDesk:
         """
         remains = Remains(strict_json.top_level(entry.raw or b""), entry_id=entry.id)
         remains.account = remains.account or entry.owner or None
-        if (fault := self._trespass(entry, remains.account)) is not None:
-            return Refused(remains, (fault,))
+        fault = self._trespass(entry, remains.account) or refusal
         content = hashlib.sha256(entry.raw or b"").hexdigest() if remains.has_own_id else ""
-        return Refused(remains, (refusal,), content)
+        return Refused(remains, (fault,), content)
 
     def _examine_parsed(self, entry: Entry, parsed: object) -> Accepted | Refused:
         if isinstance(parsed, dict):
@@ -140,7 +139,7 @@ class IntakeDesk:
             remains.account = entry.owner or self._default_account()
         # Before anything else is said of it: who may not act for an account learns nothing, and uses up no id of it.
         if (fault := self._trespass(entry, remains.account)) is not None:
-            return Refused(remains, (fault,))
+            return _refuse(remains, parsed, (fault,))
         if faults := too_many_fields(parsed):
             return _refuse(remains, parsed, faults)
         try:

@@ -553,6 +553,26 @@ class TestOneEndForEachId:
         assert own["id"] != event["id"]
 
 
+class TestDenied:
+    """A denied job uses up nothing of the account that it names, and has one answer all the same."""
+
+    @pytest.mark.parametrize("account", ["b", "x" * 500, "own"])
+    async def test_pushed_again_it_has_one_answer(self, redis, namespace, factus, account):
+        built = services_on(redis, namespace, an_account("own", own_streams=True), an_account("b"), gateway=factus)
+        stream = "" if account == "own" else built.keys.jobs("own")
+        results = built.keys.results(None if account == "own" else "own")
+        async with running(built) as rig:
+            for reference in ("A", "A", "B"):
+                await rig.push(a_job(reference, account=account, id="one"), stream=stream)
+            await rig.rest()
+        entries = [json.loads(fields[b"event"]) for _, fields in await redis.xrange(results)]
+        assert [event["errors"][0]["code"] for event in entries] == ["auth.denied"] * 2
+        assert len({event["id"] for event in entries}) == 2
+        assert entries[0]["job_id"] == "one"
+        assert entries[1]["job_id"] != "one"
+        assert entries[0]["message"] == entries[1]["message"]
+
+
 async def test_a_byte_order_mark_says_nothing(redis, namespace, factus):
     """Some languages write one before every text; ``check`` takes such a file, and so does the service."""
     built = services_on(redis, namespace, gateway=factus)

@@ -141,7 +141,7 @@ class IntakeItems:
         if content:
             record = _closed_record(remains, entry, content, event.type, errors[0])
         # Without a record no key of the ledger is touched: a wrong one there cannot keep the refusal back.
-        key = self._keys.job(remains.account or NO_ACCOUNT, job_id) if record else ""
+        key = self._keys.job(*_place_of_id(entry, remains, is_denied=is_denied)) if record else ""
         return Item(
             entry,
             "close",
@@ -176,6 +176,9 @@ class IntakeItems:
         """What becomes of an entry that was fine by itself and met another of its id or reference."""
         entry = item.entry
         remains = remains_of(item.record, entry.raw or b"") if item.record else Remains(None, entry_id=entry.id)
+        if item.errors and item.errors[0].code == "auth.denied":
+            # Denied before under this id, with another content: denied again, and nothing is told of what is known.
+            return self._refusal(entry, remains, item.errors, job_id=entry.id, content="")
         if code == "id.conflict" and item.record and not remains.has_own_id and item.kind == "accept":
             # Redis gives an id once; but a clock was set back, or somebody took it before its time. It is no fault of
             # whoever pushed this job.
@@ -230,6 +233,9 @@ def log_refusal(item: Item) -> None:
 _JWT: Final = re.compile(rb"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.?[A-Za-z0-9_-]*")
 
 
+_DENIED: Final = "!"
+"""Stands for the account in the keys of denied jobs; no account can have that name."""
+
 _MARKS_OF_TOKENS: Final = (b"token", b"eyJ", b"\\u")
 
 
@@ -248,6 +254,16 @@ def without_token(raw: bytes) -> bytes:
     if isinstance(parsed, dict) and "token" in parsed:
         return strict_json.dump({name: value for name, value in parsed.items() if name != "token"}).encode()
     return raw
+
+
+def _place_of_id(entry: Entry, remains: Remains, *, is_denied: bool) -> tuple[str, str]:
+    """
+    Account and id under which the record of a refused job stands, so that the same push has one answer.
+
+    One that was denied uses up no id of the account that it named: it has a place of its own.
+    """
+    account = remains.account or NO_ACCOUNT
+    return (_DENIED, f"{entry.owner}/{account}/{remains.id}") if is_denied else (account, remains.id)
 
 
 def _internal(error: Exception) -> ErrorDetail:
