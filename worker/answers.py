@@ -247,6 +247,13 @@ def _life_s(told: Any) -> int:
 
 
 # -- without secrets ---------------------------------------------------------------------------------------------------
+def tokens_in(answer: Answer) -> tuple[str, ...]:
+    """The tokens that a body holds under their own names: a refusal may bring them along."""
+    body = answer.body if isinstance(answer.body, dict) else {}
+    found = (body.get(name) for name in ("access_token", "refresh_token"))
+    return tuple(one for one in found if isinstance(one, str))
+
+
 def without_secrets(answer: Answer, clean: Callable[[Any], Any]) -> Answer:
     """The same answer with a body that may be told on."""
     if answer.body is None:

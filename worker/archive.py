@@ -24,6 +24,7 @@ import hashlib
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -267,10 +268,10 @@ def _open_s3(bucket: str, prefix: str) -> ObjectStore:
 
 
 def _storage_errors() -> tuple[type[Exception], ...]:
-    from obstore.exceptions import BaseError
-
+    # Only where obstore is at work it raises; to load it in the middle of another failure can fail as well.
+    known = getattr(sys.modules.get("obstore.exceptions"), "BaseError", OSError)
     # obstore raises Python's own for missing files, permissions and what a store cannot do.
-    return (BaseError, OSError, NotImplementedError)
+    return (known, OSError, NotImplementedError)
 
 
 def _stored(uri: str, content: bytes) -> Stored:

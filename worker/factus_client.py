@@ -12,7 +12,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -78,6 +78,7 @@ class FactusClient:
         self.n_calls = 0
         secrets = (account.client_secret, account.password, account.username, account.client_id)
         self._redactor = Redactor(secret.get_secret_value() for secret in secrets)
+        self._last_access = ""
         # httpx slows down with many connections; documents go one at a time per family, so few are needed. Its client
         # would merge URLs, cookies and redirects into every request (a fifth of a request's processor time): we have
         # none of these, and speak to the transport under it.
@@ -167,6 +168,7 @@ class FactusClient:
             if not isinstance(token, Token):
                 return token
             headers["Authorization"] = f"Bearer {token.access}"
+            self._last_access = token.access
             # None, or an empty mapping would cut off a query that the path brings along.
             request = self._request(method, path, timeout_s, params=params or None, content=content, headers=headers)
             if not isinstance(request, httpx.Request):
@@ -212,10 +214,13 @@ class FactusClient:
         if not isinstance(answer, Answer):
             return answer
         # The token itself stands in a good answer: only what refuses is cleaned.
-        return answers.read_token(answer if answer.is_success else self._without_secrets(answer, ""))
+        return answers.read_token(answer if answer.is_success else self._without_secrets(answer, self._last_access))
 
     def _without_secrets(self, answer: Answer, token: str) -> Answer:
-        return answers.without_secrets(answer, lambda body: self._redactor.value(body, token))
+        """The answer without the account's secrets, the token in use, and any token that it brings along itself."""
+        for one in (token, *answers.tokens_in(answer)):
+            answer = answers.without_secrets(answer, partial(self._redactor.value, token=one))
+        return answer
 
     async def _exchange(
         self, request: httpx.Request, timeout_s: float, mark: SendMark | None, limit: int

@@ -80,6 +80,10 @@ class Spoilt:
     headers: tuple[tuple[str, str], ...] = (("content-type", _JSON),)
 
 
+_NOT_REPEATED: Final = ("email", "events")
+"""In the paths of e-mails and of events on received bills."""
+
+
 def spoil(path: str, status: int, body: bytes, chance: random.Random) -> Spoilt:
     """
     Make an answer one that cannot be used as it is.
@@ -101,9 +105,12 @@ def spoil(path: str, status: int, body: bytes, chance: random.Random) -> Spoilt:
         ),
         lambda: Spoilt(200, b"", ()),
         lambda: Spoilt(chance.choice([408, 421, 425, 500, 502, 504, 599]), b"<html>", _PAGE),
-        lambda: Spoilt(chance.choice([404, 405, 410]), b"<html>no route</html>", _PAGE),
         lambda: Spoilt(422, body[:3]),
     )
+    if not any(word in path for word in _NOT_REPEATED):
+        # It says that the request went nowhere. Of what is sent again after it, and cannot be done twice unseen, that
+        # would be a lie that no service can see through: Factus would have done it.
+        kinds = (*kinds, lambda: Spoilt(chance.choice([404, 405, 410]), b"<html>no route</html>", _PAGE))
     if path.endswith("/oauth/token"):
         lives = ("-1", "1e300000000", '"3600"', "9" * 400, "null", "true")
         kinds = (

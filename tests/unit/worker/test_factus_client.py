@@ -353,3 +353,26 @@ async def test_no_places_left_at_factus_are_entered_as_somebody_else_s(client_of
     )
     await client.create(stored_job, latest_ms=0)
     assert await fake_redis.llen(Keys(namespace).grants("acme")) == 5
+
+
+ECHOES = {
+    "the token in use": {"error": "invalid_grant", "message": "refused: secret-token"},
+    "a token of its own": {"access_token": "another-token", "message": "another-token is no good"},
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+async def test_a_refusing_token_route_tells_no_token_on(client_of, fake_redis, namespace, echo):
+    """After the token in use was revoked the route that should renew it gives it back in its words."""
+    client, wire = client_of(lambda _: httpx.Response(401, json={"message": "Unauthenticated."}))
+    answer = wire.__call__
+
+    def refuse_the_second(request):
+        is_token = request.url.path == "/oauth/token"
+        n_before = sum(path == "/oauth/token" for path in wire.paths)
+        return httpx.Response(400, json=echo) if is_token and n_before else answer(request)
+
+    client._transport = httpx.MockTransport(refuse_the_second)
+    found = await client.find("invoice", "A")
+    assert "secret-token" not in repr(found)
+    assert "another-token" not in repr(found)
