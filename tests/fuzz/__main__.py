@@ -13,13 +13,18 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from tests.fuzz import corpus
 from tests.fuzz.run import Figures, Plan, run, run_pure
 
+_DEEPEST: Final = 6000
+"""Answers are nested a thousand deep, and whoever makes them smaller walks them."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; the exit status."""
+    sys.setrecursionlimit(_DEEPEST)
     args = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped, whoever ends the run
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1_000_000)
