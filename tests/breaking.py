@@ -118,8 +118,8 @@ BREAKS = (
         "G10",
         "what Factus gives back of the credentials is told on",
         "worker/factus_client.py",
-        "        return answers.without_secrets(answer, lambda body: self._redactor.value(body, token))",
-        "        return answer",
+        "        for one in (token, *answers.tokens_in(answer)):",
+        "        for one in ():",
         "tests/integration/test_hostile_answers.py::test_what_servers_give_back_of_the_secrets_is_blotted",
     ),
     Break(

@@ -148,7 +148,7 @@ class LeaseWorker(Worker):
             await asyncio.shield(self._release(taken.arq_id, exc if isinstance(exc, SetAside) else None))
             if isinstance(exc, asyncio.CancelledError):
                 raise
-        except Exception as exc:
+        except Exception as exc:  # a defect of ours, in whatever line: the job is counted, set aside and tried again
             log.exception("arq.run_failed", error=type(exc).__name__, arq_id=taken.arq_id)
             self._guard.failed["run"] += 1
             await asyncio.shield(self._release(taken.arq_id, SetAside(taken, _DEFECT_PAUSE_S, taken.job.defects + 1)))
