@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.config import SandboxConfig
-from sandbox.durations import Latency, parse_duration_s
-from sandbox.faults import PlanError, Rule, read_rules
 from sandbox.server import run
+from sandbox.state.config import SandboxConfig
+from sandbox.state.faults import PlanError, Rule, read_rules
+from sandbox.values.durations import Latency, parse_duration_s
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

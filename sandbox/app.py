@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox import account_routes, answers, bill_events, range_routes, reading, reception_routes
-from sandbox.config import SandboxConfig
-from sandbox.control import control_routes
-from sandbox.creating import create
-from sandbox.families import FAMILIES, Family
-from sandbox.gate import (
+from sandbox.families.families import FAMILIES, Family
+from sandbox.routes import account, bill_events, ranges, read_one, reception, responses
+from sandbox.routes.control import control_routes
+from sandbox.routes.create import create
+from sandbox.routes.login import token_endpoint
+from sandbox.routes.middleware import (
     Handler,
     Reader,
     RouteKind,
@@ -21,10 +21,10 @@ from sandbox.gate import (
     by_track_id,
     guard,
 )
-from sandbox.listing import list_documents
-from sandbox.login import token_endpoint
-from sandbox.range_routes import INVOICING, PAYROLL, Collection, RangeHandlers
-from sandbox.state import SandboxState
+from sandbox.routes.ranges import INVOICING, PAYROLL, Collection, RangeHandlers
+from sandbox.routes.read_many import list_documents
+from sandbox.state.config import SandboxConfig
+from sandbox.state.sandbox_state import SandboxState
 
 
 def create_app(config: SandboxConfig) -> Starlette:
@@ -57,23 +57,23 @@ def _family_routes(family: Family, state: SandboxState) -> list[Route]:
     routes = [
         route(family.create_path, "POST", "create", create, by_reference_in_body),
         route(family.path, "GET", "list", list_documents, by_filter),
-        route(by_reference, "DELETE", "delete", reading.delete),
+        route(by_reference, "DELETE", "delete", read_one.delete),
     ]
     if family.is_shown_by_reference:
-        routes.append(route(by_reference, "GET", "show", reading.show_by_reference))
+        routes.append(route(by_reference, "GET", "show", read_one.show_by_reference))
     routes += [
-        route(one, "GET", "show", reading.show),
+        route(one, "GET", "show", read_one.show),
         # One official page prints this path with a slash at the end.
-        route(one + "/download-xml", "GET", "download", reading.download_xml),
-        route(one + "/download-xml/", "GET", "download", reading.download_xml),
+        route(one + "/download-xml", "GET", "download", read_one.download_xml),
+        route(one + "/download-xml/", "GET", "download", read_one.download_xml),
     ]
     if family.print_pdf is not None:
-        routes.append(route(one + "/download-pdf", "GET", "download", reading.download_pdf))
+        routes.append(route(one + "/download-pdf", "GET", "download", read_one.download_pdf))
     if family.mailed is not None:
         routes += [
-            route(one + "/download-attached-document-xml", "GET", "download", reading.download_attached_document),
-            route(one + "/send-email", "POST", "email", reading.send_email),
-            route(one + "/email-content", "GET", "email", reading.email_content),
+            route(one + "/download-attached-document-xml", "GET", "download", read_one.download_attached_document),
+            route(one + "/send-email", "POST", "email", read_one.send_email),
+            route(one + "/email-content", "GET", "email", read_one.email_content),
         ]
     if family.has_events:
         routes += [
@@ -105,24 +105,24 @@ def _account_routes(state: SandboxState) -> list[Route]:
 
     event = "receptions/bills/{bill_id}/radian/events/{event_type}"
     return [
-        route("receptions/upload", "POST", "receptions", "upload", reception_routes.upload, by_track_id),
-        route("receptions/bills", "GET", "receptions", "list", reception_routes.list_received),
-        route(event, "PATCH", "receptions", "emit", reception_routes.emit_event),
-        route("documents/{track_id}/download-xml", "GET", "documents", "download", reception_routes.download_by_code),
-        route("numbering-ranges/dian", "GET", "numbering-ranges", "dian", range_routes.list_associated),
-        route("companies", "GET", "companies", "show", account_routes.show_company),
-        route("companies", "PUT", "companies", "update", account_routes.update_company),
-        route("companies/logo", "POST", "companies", "logo", account_routes.update_logo),
-        route("subscriptions", "GET", "subscriptions", "list", account_routes.list_subscriptions),
-        route("dian/acquirer", "GET", "acquirers", "show", account_routes.show_acquirer),
+        route("receptions/upload", "POST", "receptions", "upload", reception.upload, by_track_id),
+        route("receptions/bills", "GET", "receptions", "list", reception.list_received),
+        route(event, "PATCH", "receptions", "emit", reception.emit_event),
+        route("documents/{track_id}/download-xml", "GET", "documents", "download", reception.download_by_code),
+        route("numbering-ranges/dian", "GET", "numbering-ranges", "dian", ranges.list_associated),
+        route("companies", "GET", "companies", "show", account.show_company),
+        route("companies", "PUT", "companies", "update", account.update_company),
+        route("companies/logo", "POST", "companies", "logo", account.update_logo),
+        route("subscriptions", "GET", "subscriptions", "list", account.list_subscriptions),
+        route("dian/acquirer", "GET", "acquirers", "show", account.show_acquirer),
     ]
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
-    return answers.no_route(request.url.path)
+    return responses.no_route(request.url.path)
 
 
 async def _wrong_method(request: Request, error: Exception) -> Response:
     headers = error.headers if isinstance(error, HTTPException) else None
     text = f"The {request.method} method is not supported for route {request.url.path.lstrip('/')}."
-    return answers.answer(405, {"message": text}, headers)
+    return responses.answer(405, {"message": text}, headers)

@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox.app import create_app
-from sandbox.config import SandboxConfig
+from sandbox.state.config import SandboxConfig
 
 # Longer than the pause between two calls of any client, so that the sandbox is not the one who hangs up.
 _KEEP_ALIVE_S = 75

@@ -10,9 +10,9 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs import seen as s
-from sandbox.config import SandboxConfig
-from sandbox.faults import read_rules
 from sandbox.server import serve
+from sandbox.state.config import SandboxConfig
+from sandbox.state.faults import read_rules
 from tests.fakes import FakeFactus
 from tests.processes import get_json
 from tests.rig import an_account, running, services_on

@@ -21,8 +21,8 @@ from typing import Any
 import httpx
 import redis
 
-from sandbox.config import SandboxConfig
 from sandbox.server import serve
+from sandbox.state.config import SandboxConfig
 from worker.bootstrap import services
 from worker.process import run_tasks
 from worker.settings import Settings

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from sandbox.app import create_app
-from sandbox.config import SandboxConfig
 from sandbox.server import serve
+from sandbox.state.config import SandboxConfig
 from tests.sandbox.api import Api, Clock
 
 Start = Callable[..., Awaitable[Api]]

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.company import Company
-from sandbox.families import FAMILIES, Family
-from sandbox.files import xml_of
-from sandbox.numbering import NumberingRange
-from sandbox.store import Document
+from sandbox.families.families import FAMILIES, Family
+from sandbox.routes.document_files import xml_of
+from sandbox.state.company import Company
+from sandbox.state.numbering import NumberingRange
+from sandbox.state.store import Document
 from tests.sandbox.api import EXAMPLES, example
 from tests.sandbox.mutations import TEXTS, VALUES, changed, places, with_decimals
 from tests.sandbox.openapi import schema

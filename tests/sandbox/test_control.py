@@ -12,8 +12,8 @@ import pytest
 
 from sandbox.__main__ import main
 from sandbox.app import create_app
-from sandbox.config import SandboxConfig
-from sandbox.durations import Latency, parse_duration_s
+from sandbox.state.config import SandboxConfig
+from sandbox.values.durations import Latency, parse_duration_s
 from tests.sandbox.api import Api, Clock, a_bill
 from tests.sandbox.conftest import Start
 

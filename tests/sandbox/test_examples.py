@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import answers
+from sandbox.routes import responses
 from tests.sandbox.api import Api, a_bill, example, example_names
 from tests.sandbox.openapi import schema
 
@@ -77,16 +77,16 @@ def _body(response: Any) -> Any:
 @pytest.mark.parametrize(
     ("made", "recorded"),
     [
-        (answers.unauthenticated(), "observed/error-401-unauthenticated.json"),
-        (answers.other_version(), "observed/error-403-api-version.json"),
-        (answers.product_off(), "observed/error-403-product-not-enabled.json"),
-        (answers.unknown_reference("J10-4"), "observed/error-404-delete-unknown-reference.json"),
-        (answers.too_many({}), "observed/error-429-unrecorded.json"),
-        (answers.server_error(500), "observed/error-500-unexpected.json"),
-        (answers.accepted(202), "observed/bill-validate-v2-accepted-async.json"),
-        (answers.unknown_acquirer(), "observed/error-404-acquirer.json"),
-        (answers.no_detail(), "observed/error-422-no-field-detail.json"),
-        (answers.deleted("FACT-2026-0124"), "bills/eliminar.response.json"),
+        (responses.unauthenticated(), "observed/error-401-unauthenticated.json"),
+        (responses.other_version(), "observed/error-403-api-version.json"),
+        (responses.product_off(), "observed/error-403-product-not-enabled.json"),
+        (responses.unknown_reference("J10-4"), "observed/error-404-delete-unknown-reference.json"),
+        (responses.too_many({}), "observed/error-429-unrecorded.json"),
+        (responses.server_error(500), "observed/error-500-unexpected.json"),
+        (responses.accepted(202), "observed/bill-validate-v2-accepted-async.json"),
+        (responses.unknown_acquirer(), "observed/error-404-acquirer.json"),
+        (responses.no_detail(), "observed/error-422-no-field-detail.json"),
+        (responses.deleted("FACT-2026-0124"), "bills/eliminar.response.json"),
     ],
 )
 def test_fixed_body_is_the_recorded_one(made: Any, recorded: str) -> None:

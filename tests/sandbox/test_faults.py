@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.config import SandboxConfig
-from sandbox.faults import EFFECTS, REQUEST_KINDS, FaultPlan, PlanError, read_rules
+from sandbox.state.config import SandboxConfig
+from sandbox.state.faults import EFFECTS, REQUEST_KINDS, FaultPlan, PlanError, read_rules
 from tests.sandbox.api import Api, Clock, a_bill, example
 from tests.sandbox.conftest import Start
 

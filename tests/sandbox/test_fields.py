@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.bill_fields import check_bill
-from sandbox.check_digit import check_digit
-from sandbox.fields import Errors
+from sandbox.families.bill_fields import check_bill
+from sandbox.values.check_digit import check_digit
+from sandbox.values.fields import Errors
 from tests.sandbox.api import Api, a_bill
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.limits import BusiestWindow, FixedWindow
+from sandbox.state.limits import BusiestWindow, FixedWindow
 from tests.sandbox.api import AGENT, Api, Clock, a_bill, example
 from tests.sandbox.conftest import Start
 

@@ -7,16 +7,16 @@ from urllib.parse import urlsplit
 
 from starlette.requests import ClientDisconnect
 
-from sandbox import gate
-from sandbox.config import SandboxConfig
+from sandbox.routes import middleware
 from sandbox.server import serve
+from sandbox.state.config import SandboxConfig
 from tests.processes import get_json
 
 
 async def test_a_client_that_hangs_up_in_its_body_leaves_nothing_behind(capfd, monkeypatch):
     """A worker killed by -9: half a body arrived, so Factus has nothing, and the sandbox logs no exception."""
     is_reading, is_given_up = asyncio.Event(), asyncio.Event()
-    read_body = gate.read_body
+    read_body = middleware.read_body
 
     async def seen_reading(request):
         is_reading.set()
@@ -26,7 +26,7 @@ async def test_a_client_that_hangs_up_in_its_body_leaves_nothing_behind(capfd, m
             is_given_up.set()
             raise
 
-    monkeypatch.setattr(gate, "read_body", seen_reading)
+    monkeypatch.setattr(middleware, "read_body", seen_reading)
     form = "grant_type=password&client_id=x&client_secret=x&username=acme&password=x"
     async with serve(SandboxConfig()) as url:
         host, port = urlsplit(url).hostname, urlsplit(url).port

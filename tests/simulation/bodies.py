@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox.check_digit import check_digit
+from sandbox.values.check_digit import check_digit
 from tests.builders import REMOVE, a_bill, changed
 from tests.unit.schemas.documents import a_document
 

@@ -14,15 +14,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
-from sandbox import bogota, files
-from sandbox.accounts import Account
-from sandbox.drafting import draft
-from sandbox.families import FAMILIES, Family
-from sandbox.numbering import NumberingRange
-from sandbox.radian import LAST_WORDS, add_event
-from sandbox.report import documents, report
-from sandbox.state import SandboxState
-from sandbox.storing import store_document
+from sandbox.families.draft import draft
+from sandbox.families.families import FAMILIES, Family
+from sandbox.routes import document_files
+from sandbox.routes.report import documents, report
+from sandbox.routes.store_document import store_document
+from sandbox.state.accounts import Account
+from sandbox.state.numbering import NumberingRange
+from sandbox.state.radian import LAST_WORDS, add_event
+from sandbox.state.sandbox_state import SandboxState
+from sandbox.values import datetimes
 from tests.simulation.bodies import AT_FACTUS, Body, Known
 
 _BY_NAME: Final = {family.name: family for family in FAMILIES}
@@ -117,7 +118,7 @@ class InProcess:
         for row in rows:
             document = account.shelf(family.name).find(row["reference_code"])
             assert document is not None
-            row["days"] = sorted({f"{bogota.at(document.created_at - late_s):%Y-%m-%d}" for late_s in self._late_s})
+            row["days"] = sorted({f"{datetimes.at(document.created_at - late_s):%Y-%m-%d}" for late_s in self._late_s})
         return rows
 
     def report(self) -> dict[str, Any]:
@@ -132,9 +133,9 @@ class InProcess:
                 assert row.print_pdf is not None
                 return row.print_pdf(row.show(document, found.company))
             case "xml":
-                return files.xml_of(row, document, found.company).encode()
+                return document_files.xml_of(row, document, found.company).encode()
             case _:
-                return files.attached_document_of(row, document, found.company).encode()
+                return document_files.attached_document_of(row, document, found.company).encode()
 
     def radian(self, account: str, number: str) -> list[str]:
         document = self.account(account).shelf("bills").find_number(number)

@@ -23,9 +23,9 @@ from arq.connections import ArqRedis
 from pydantic import SecretStr
 
 from sandbox.app import create_app
-from sandbox.config import SandboxConfig
-from sandbox.faults import read_rules
-from sandbox.state import SandboxState
+from sandbox.state.config import SandboxConfig
+from sandbox.state.faults import read_rules
+from sandbox.state.sandbox_state import SandboxState
 from schemas.factus import BOGOTA
 from tests.rig import an_account, some_settings
 from tests.simulation.calls import a_call

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from sandbox.accounts import Account
-from sandbox.families import FAMILIES
-from sandbox.store import Document
+from sandbox.families.families import FAMILIES
+from sandbox.state.accounts import Account
+from sandbox.state.store import Document
 from tests.simulation import calls
 from tests.simulation.bodies import AT_FACTUS
 from tests.simulation.cargo import KEPT

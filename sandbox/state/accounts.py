@@ -1,0 +1,98 @@
+"""
+The companies that use the sandbox, one per user name, entirely apart from each other.
+
+An account is made when its user first asks for a token. It holds the shelves of its documents, its allowance of
+requests and what was counted about it.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from sandbox.state.company import Company
+from sandbox.state.limits import BusiestWindow, FixedWindow
+from sandbox.state.numbering import RangeBook
+from sandbox.state.receptions import ReceivedBills
+from sandbox.state.store import Document, Shelf
+
+
+@dataclass(slots=True)
+class Account:
+    """
+    One company.
+
+    Args:
+        is_refused: Its credentials are wrong from now on; tokens that are out still work.
+        has_product: Whether it may create documents; else 403.
+        has_paid: Whether its plan has documents left; else creates answer 402.
+        serves_v2: Else every v2 path answers 403.
+        forbidden: Globs of operations, such as `payrolls.*` or `*.toggle`, that answer 403.
+        operations: Every request that was processed, by operation.
+        changes: Successful changes that are no create, by operation and by what was changed.
+    """
+
+    user: str
+    window: FixedWindow
+    busiest: BusiestWindow
+    company: Company = field(default_factory=Company)
+    ranges: RangeBook = field(default_factory=RangeBook)
+    received: ReceivedBills = field(default_factory=ReceivedBills)
+    is_refused: bool = False
+    has_product: bool = True
+    has_paid: bool = True
+    serves_v2: bool = True
+    forbidden: tuple[str, ...] = ()
+    n_tokens_issued: int = 0
+    requests: Counter[str] = field(default_factory=Counter)
+    answers: Counter[int] = field(default_factory=Counter)
+    operations: Counter[str] = field(default_factory=Counter)
+    changes: dict[str, Counter[str]] = field(default_factory=dict)
+    creates: dict[str, Counter[str]] = field(default_factory=dict)
+    deletes: dict[str, Counter[str]] = field(default_factory=dict)
+    shelves: dict[str, Shelf] = field(default_factory=dict)
+
+    def shelf(self, family: str) -> Shelf:
+        """The documents of a family, by its name."""
+        shelf = self.shelves.get(family)
+        if shelf is None:
+            shelf = self.shelves[family] = Shelf()
+        return shelf
+
+    def find_code(self, code: str) -> Document | None:
+        """A document of any family by its CUFE, CUDE, CUDS or CUNE."""
+        found = (shelf.find_code(code) for shelf in self.shelves.values())
+        return next((document for document in found if document is not None), None)
+
+    def forbids(self, operation: str) -> bool:
+        return any(fnmatchcase(operation, glob) for glob in self.forbidden)
+
+    def count_create(self, family: str, what: str) -> None:
+        self.creates.setdefault(family, Counter())[what] += 1
+
+    def count_delete(self, family: str, what: str) -> None:
+        self.deletes.setdefault(family, Counter())[what] += 1
+
+    def count_change(self, operation: str, target: str) -> None:
+        self.changes.setdefault(operation, Counter())[target] += 1
+
+
+class AccountBook:
+    def __init__(self, rate_limit: int, rate_window_s: float) -> None:
+        self._rate_limit = rate_limit
+        self._rate_window_s = rate_window_s
+        self._by_user: dict[str, Account] = {}
+
+    def open(self, user: str) -> Account:
+        """The account of a user, made if it is new."""
+        account = self._by_user.get(user)
+        if account is None:
+            window = FixedWindow(self._rate_limit, self._rate_window_s)
+            account = Account(user, window, BusiestWindow(self._rate_window_s))
+            self._by_user[user] = account
+        return account
+
+    def all(self) -> list[Account]:
+        return list(self._by_user.values())
+
+    def clear(self) -> None:
+        self._by_user.clear()
