@@ -18,7 +18,7 @@ import lab
 from jobs.intake import Accepted, Entry
 from schemas import strict_json
 from schemas.factus import BOGOTA
-from schemas.preflight import FAMILIES, examine
+from schemas.payload.validate import FAMILIES, examine
 from worker import redis_connection
 from worker.bootstrap import Services, build
 from worker.logs import configure_logging

@@ -20,8 +20,8 @@ from typing import Final
 import lab
 
 from jobs.families import FAMILIES as ROWS
-from schemas.preflight import FAMILIES, preflight
-from schemas.rules.not_checked import NOT_CHECKED
+from schemas.payload.rules.not_checked import NOT_CHECKED
+from schemas.payload.validate import FAMILIES, preflight
 from tests.builders import changed
 from tests.unit.schemas.documents import a_document
 from tests.unit.schemas.published_rules import PUBLISHED, REFUSED_BY_DIAN, REFUSED_BY_FACTUS

@@ -16,7 +16,7 @@ from jobs.families import segment
 from jobs.listing import pages, query, whole
 from jobs.outcomes import Ending, Final
 from jobs.requests import Request, Upload, get
-from schemas import catalog_search, tables
+from schemas.catalogs import search, tables
 
 _RECEPTION: Constant = "/v2/receptions"
 RANGES: Constant = {
@@ -217,7 +217,7 @@ async def search_catalog(desk: Desk) -> Ending:
 
 def searched(payload: Mapping[str, Any]) -> Final:
     """The end of ``catalog.search``: rows of a shipped table, best first."""
-    rows = catalog_search.search(payload["catalog"], payload.get("query", ""), payload.get("limit", _MOST_ROWS))
+    rows = search.search(payload["catalog"], payload.get("query", ""), payload.get("limit", _MOST_ROWS))
     data = {"catalog": payload["catalog"], "items": rows}
     return Final("completed", f"Filas encontradas: {len(rows)}.", data=data)
 

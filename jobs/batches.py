@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from jobs.results import operator_event
 from schemas import strict_json
-from schemas.event import ErrorDetail, Event
+from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import amount
 
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}")

@@ -23,7 +23,7 @@ from jobs.outcomes import Again, Attempted, Block, Ending, Final, Sent
 from jobs.ports import Archive, Caller, Line, Turn
 from jobs.requests import Request, get
 from schemas import strict_json
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView
 
 _SHARED_FAILURES: Constant = 2

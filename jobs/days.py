@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from jobs.outcomes import Final
 from schemas import strict_json
 from schemas.factus import BOGOTA
-from schemas.family import Family as Payload
-from schemas.preflight import examine
+from schemas.payload.spec import Family as Payload
+from schemas.payload.validate import examine
 from schemas.records import JobRecord
 
 

@@ -14,7 +14,7 @@ from jobs import seen as s
 from jobs.backoff import BackoffPolicy
 from jobs.outcomes import Again, Block, Final, Sent, Waits, Weather
 from jobs.standing import Standing
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
 from schemas.factus import Remark
 from schemas.records import JobRecord
 

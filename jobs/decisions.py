@@ -19,7 +19,7 @@ from jobs.outcomes import Again, Block, Final, Sent
 from jobs.ports import Known
 from jobs.results import validated_data
 from schemas import strict_json
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView, Remark
 
 TOTAL_TOLERANCE: Constant = Decimal("1.00")

@@ -17,7 +17,7 @@ from jobs.fetching import fetch_next, files_late, files_of
 from jobs.outcomes import Again, Ending
 from jobs.outcomes import Final as Done
 from jobs.requests import Request, get
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView, instant
 
 ACCEPTED_TACITLY: Final = "034"

@@ -2,7 +2,7 @@
 The families of documents: one row for each, with everything in which they differ at Factus.
 
 Issuing, looking up, deleting, listing and downloading are the same code for all seven; a payload's model and rules
-stand beside, in ``schemas/preflight.py``.
+stand beside, in ``schemas/payload/validate.py``.
 Source: Factus API v2, endpoints; contract, section 3.
 """
 

@@ -24,7 +24,7 @@ from jobs.families import Kind
 from jobs.outcomes import Again, Ending, Final
 from jobs.requests import get
 from schemas import strict_json
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
 
 _NOT_BEGUN: Constant = ("job.expired", "date.missed")
 

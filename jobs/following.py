@@ -22,7 +22,7 @@ from jobs.document_verbs import day_of, radian_key, radian_rows
 from jobs.fetching import fetch_next, files_late, files_of
 from jobs.outcomes import Again, Ending, Final
 from schemas import strict_json
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA, shortened
 from schemas.records import JobRecord, score_at
 

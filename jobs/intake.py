@@ -21,7 +21,7 @@ from jobs.families import FAMILIES
 from jobs.outcomes import Final as Completed
 from jobs.registry import JOB_TYPES, JobType
 from schemas import strict_json
-from schemas.envelope import (
+from schemas.contract.envelope import (
     MAX_JOB_BYTES,
     Envelope,
     Options,
@@ -31,9 +31,9 @@ from schemas.envelope import (
     too_many_fields,
     without_nothing,
 )
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
-from schemas.preflight import Preflight, examine
+from schemas.payload.validate import Preflight, examine
 from schemas.records import JobRecord, queue_score
 
 DEFAULT_ACCOUNT: Final = "default"

@@ -15,7 +15,7 @@ from typing import Final as Constant
 
 from jobs.outcomes import Again, Ending, Final
 from schemas import strict_json
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
 from schemas.records import JobRecord
 
 _MOST_LETTERS: Constant = 2000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
 
 State = Literal["validated", "rejected", "refused", "failed", "completed"]
 """``completed`` for jobs that do not issue; ``refused`` for a document that we did not send."""

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypeAlias
 from jobs.archiving import Stored
 from jobs.requests import Request
 from jobs.seen import Seen
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
 from schemas.records import JobRecord
 
 Turn: TypeAlias = Literal["yours", "wait", "issuing"]

@@ -17,9 +17,9 @@ from jobs.calls import Desk, Late, Work, as_it_is
 from jobs.families import FAMILIES, Family, Verb
 from jobs.listing import pages
 from jobs.outcomes import Ending, Final
-from schemas import preflight
-from schemas.calls import rows
-from schemas.family import Family as Payload
+from schemas.payload import validate
+from schemas.payload.calls import rows
+from schemas.payload.spec import Family as Payload
 
 CALLS_LANE: Constant = "calls"
 ISSUING_WIDTH: Constant = 1
@@ -101,7 +101,7 @@ _ANSWERS: Constant = {"catalog.search": account_verbs.searched}
 def _payload(family: Family, verb: Verb) -> Payload:
     match verb:
         case "issue":
-            return preflight.FAMILIES[family.name]
+            return validate.FAMILIES[family.name]
         case "list":
             return rows.DOCUMENT_LIST if family.has_status_filter else rows.PAYROLL_LIST
         case "download":

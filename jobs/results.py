@@ -14,9 +14,9 @@ from jobs.families import FAMILIES
 from jobs.outcomes import Block, Ending, scope_of
 from jobs.outcomes import Final as FinalEnding
 from schemas import strict_json
-from schemas.bounded import MOST_BYTES, bounded
-from schemas.envelope import Remains
-from schemas.event import ErrorDetail, Event
+from schemas.contract.bounded import MOST_BYTES, bounded
+from schemas.contract.envelope import Remains
+from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import DocumentView, amount, instant
 from schemas.records import JobRecord
 

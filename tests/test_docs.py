@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.preflight import preflight
+from schemas.payload.validate import preflight
 from worker.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent

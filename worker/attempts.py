@@ -34,7 +34,7 @@ from jobs.requests import Request
 from jobs.results import blocked_event, events_of, resumed_event
 from jobs.seen import DocumentSeen, Seen
 from schemas import strict_json
-from schemas.event import ErrorDetail, Event
+from schemas.contract.event import ErrorDetail, Event
 from schemas.records import JobRecord
 from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
 from worker.ledger import Ledger, Notice, Page

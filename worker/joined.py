@@ -22,7 +22,7 @@ from jobs.following import follow_ups
 from jobs.lesser_ends import plain
 from jobs.results import joined_event
 from schemas import strict_json
-from schemas.event import Event
+from schemas.contract.event import Event
 from schemas.records import JobRecord
 from worker.guard import Guard, is_server_state
 from worker.keys import Keys

@@ -23,7 +23,7 @@ from jobs.errors import LeaseLost, LedgerError, LedgerRefused, LedgerUnavailable
 from jobs.outcomes import Again, Final, Weather
 from jobs.ports import Known, Turn
 from schemas import strict_json
-from schemas.event import ErrorDetail, Event, stream_fields
+from schemas.contract.event import ErrorDetail, Event, stream_fields
 from schemas.records import DocumentRecord, JobRecord
 from worker.guard import is_server_state
 from worker.keys import Keys

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from jobs import seen as s
-from schemas.example_payloads import example
+from schemas.contract.example_payloads import example
 from tests.fakes import FakeFactus
 from tests.rig import running, services_on
 from worker.operating.asyncapi import document

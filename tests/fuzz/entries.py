@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jobs.registry import JOB_TYPES
-from schemas.example_payloads import example
+from schemas.contract.example_payloads import example
 from tests.builders import a_bill
 from tests.fuzz import values
 from tests.fuzz.actions import Action, Add, Delete, Plant

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from jobs.intake import Entry
-from schemas.envelope import MAX_JOB_BYTES
+from schemas.contract.envelope import MAX_JOB_BYTES
 from tests.fuzz.actions import Add
 from tests.fuzz.entries import CALM, OWN, WILD
 from tests.fuzz.promises import LOOP_BUDGET_MS, Violation

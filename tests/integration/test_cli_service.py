@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.example_payloads import example
+from schemas.contract.example_payloads import example
 from tests.builders import a_bill
 
 pytestmark = pytest.mark.timeout(120)

@@ -19,7 +19,7 @@ from jobs.outcomes import Final
 from jobs.results import final_event
 from jobs.standing import Standing
 from schemas import strict_json
-from schemas.bounded import bounded
+from schemas.contract.bounded import bounded
 from tests.records import NOW_MS, a_job
 from worker import answers
 from worker.answers import Answer

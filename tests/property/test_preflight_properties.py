@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas import strict_json
-from schemas.preflight import FAMILIES, MAX_FAULTS, Preflight, preflight
+from schemas.payload.validate import FAMILIES, MAX_FAULTS, Preflight, preflight
 from tests.builders import REMOVE, a_bill, changed
 from tests.unit.schemas.cases.bills import BILLS
 from tests.unit.schemas.cases.case import Case

@@ -21,7 +21,7 @@ from jobs.issue import issue
 from jobs.outcomes import Again, Block, Final
 from jobs.results import blocked_event, resumed_event
 from jobs.standing import Standing
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 from tests.builders import a_bill

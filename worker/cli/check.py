@@ -11,7 +11,7 @@ from worker.cli.console import json_text, show_table
 from worker.cli.job_types import TYPES_HELP, job_type_option
 
 if TYPE_CHECKING:
-    from schemas.event import ErrorDetail
+    from schemas.contract.event import ErrorDetail
     from worker.operating.checking import Checked, Counts
 
 

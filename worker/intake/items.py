@@ -19,8 +19,8 @@ from jobs.following import follow_ups
 from jobs.intake import NO_ACCOUNT, Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of
 from jobs.results import event_id, final_event, refused_event, replayed_event
 from schemas import strict_json
-from schemas.envelope import MAX_JOB_BYTES, Remains
-from schemas.event import ErrorDetail, Event
+from schemas.contract.envelope import MAX_JOB_BYTES, Remains
+from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 from worker.keys import Keys

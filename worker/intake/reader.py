@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from jobs.intake import Entry
-from schemas.envelope import MAX_JOB_BYTES
+from schemas.contract.envelope import MAX_JOB_BYTES
 from worker.bounded_connection import ReplyTooLarge
 from worker.guard import Guard
 from worker.intake.policy import IntakePolicy

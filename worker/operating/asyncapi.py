@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any, Final
 
-from schemas.error_codes import ERROR_CODES
+from schemas.contract.error_codes import ERROR_CODES
 from worker.operating.contract_messages import RADIAN, event_messages, job_messages
 from worker.operating.contract_schemas import components
 

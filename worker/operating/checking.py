@@ -15,8 +15,8 @@ from typing import Any, Final
 from jobs.days import window_ms
 from jobs.intake import DEFAULT_ACCOUNT, Entry, IntakeDesk, Refused
 from schemas import strict_json
-from schemas.envelope import Remains
-from schemas.event import ErrorDetail
+from schemas.contract.envelope import Remains
+from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 from worker.operating.job_files import BadRow, Defaults, Row, fill, is_envelope

@@ -9,8 +9,9 @@ from typing import Any, Final, Literal
 
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
-from schemas import example_payloads, strict_json
-from schemas.event import Event
+from schemas import strict_json
+from schemas.contract import example_payloads
+from schemas.contract.event import Event
 from worker.operating import example_events
 from worker.operating.contract_schemas import event_schema, job_schema
 from worker.operating.example_jobs import envelope

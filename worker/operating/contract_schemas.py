@@ -13,19 +13,19 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
-from schemas import results
-from schemas.envelope import Envelope
-from schemas.event import Event
+from schemas.contract import event_data
+from schemas.contract.envelope import Envelope
+from schemas.contract.event import Event
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _DATA: Final[dict[str, type[BaseModel]]] = {
-    "pending": results.PendingDocument,
-    "archived": results.ArchivedDocument,
-    "radian.event": results.RadianNews,
-    "rejected": results.RejectedDocument,
-    "account.blocked": results.AccountBlocked,
-    "account.resumed": results.AccountResumed,
-    "batch.completed": results.BatchCompleted,
+    "pending": event_data.PendingDocument,
+    "archived": event_data.ArchivedDocument,
+    "radian.event": event_data.RadianNews,
+    "rejected": event_data.RejectedDocument,
+    "account.blocked": event_data.AccountBlocked,
+    "account.resumed": event_data.AccountResumed,
+    "batch.completed": event_data.BatchCompleted,
 }
 
 
@@ -47,9 +47,9 @@ def data_model(event_type: str) -> type[BaseModel] | None:
     """The model of an event's ``data``; None where it is null."""
     subject, _, end = event_type.rpartition(".")
     if end == "validated":
-        return results.VALIDATED[FAMILIES[subject].unique_code]
+        return event_data.VALIDATED[FAMILIES[subject].unique_code]
     if end == "completed" and event_type not in _DATA:
-        return results.completed(subject)
+        return event_data.completed(subject)
     return _DATA.get(event_type) or _DATA.get(end)
 
 
@@ -59,8 +59,8 @@ def _inputs(models: set[type[BaseModel]], mode: JsonSchemaMode) -> Iterator[tupl
 
 
 def _data_models() -> set[type[BaseModel]]:
-    calls = {results.completed(name) for name, row in JOB_TYPES.items() if not row.issues}
-    return {*results.VALIDATED.values(), *_DATA.values(), *calls}
+    calls = {event_data.completed(name) for name, row in JOB_TYPES.items() if not row.issues}
+    return {*event_data.VALIDATED.values(), *_DATA.values(), *calls}
 
 
 @cache
@@ -107,7 +107,7 @@ def event_schema(event_type: str, success: bool | Literal["either"]) -> dict[str
     """The schema of one type of event: its type, what its data hold, and whether it has errors."""
     narrowed: dict[str, Any] = {"type": {"const": event_type}}
     model = data_model(event_type)
-    if success == "either" or model is results.RejectedDocument:
+    if success == "either" or model is event_data.RejectedDocument:
         narrowed["data"] = {"anyOf": [ref(model), {"type": "null"}]} if model else {"type": "null"}
     else:
         narrowed["data"] = ref(model) if model else {"type": "null"}

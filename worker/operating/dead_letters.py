@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
-from schemas.envelope import MAX_JOB_BYTES
+from schemas.contract.envelope import MAX_JOB_BYTES
 from schemas.records import JobRecord
 from worker.keys import Keys
 from worker.lua import Scripts

@@ -13,11 +13,11 @@ from decimal import Decimal, localcontext
 from typing import Any, Final
 
 from schemas import money, strict_json
-from schemas.amounts import SALE
 from schemas.check_digit import check_digit
-from schemas.example_payloads import example
-from schemas.preflight import FAMILIES
-from schemas.shape import Walk
+from schemas.contract.example_payloads import example
+from schemas.payload.shape import Walk
+from schemas.payload.totals import SALE
+from schemas.payload.validate import FAMILIES
 from worker.operating.job_files import Job
 
 BATCH: Final = "demo"

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from schemas.example_payloads import example
+from schemas.contract.example_payloads import example
 from worker.operating.demo_jobs import DemoJob, demo_job
 
 TRACKED: Final = "FV-CREDITO"

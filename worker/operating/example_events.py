@@ -26,8 +26,8 @@ from jobs.ports import Turn
 from jobs.registry import JOB_TYPES
 from jobs.requests import Request
 from schemas import strict_json
-from schemas.envelope import Remains
-from schemas.event import Event
+from schemas.contract.envelope import Remains
+from schemas.contract.event import Event
 from schemas.factus import DocumentView
 from schemas.records import JobRecord
 from worker.operating import example_answers

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from jobs.intake import Accepted, Entry, IntakeDesk
-from schemas import example_payloads, strict_json
+from schemas import strict_json
+from schemas.contract import example_payloads
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 
 from jobs.errors import ServiceError
 from schemas import strict_json
-from schemas.envelope import MAX_JOB_BYTES, without_nothing
+from schemas.contract.envelope import MAX_JOB_BYTES, without_nothing
 from worker.bounded_files import FileUnusable, read_whole
 
 STANDARD_INPUT: Final = "-"

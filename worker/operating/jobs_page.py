@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
-from schemas.error_codes import ERROR_CODES
-from schemas.event import Event
+from schemas.contract.error_codes import ERROR_CODES
+from schemas.contract.event import Event
 from worker.operating.contract_messages import event_summary, example_event_rows
 from worker.operating.contract_schemas import data_model, payload_model, schema_files
 from worker.operating.example_jobs import envelope

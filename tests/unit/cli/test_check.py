@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from jobs.registry import JOB_TYPES
-from schemas.event import ErrorDetail
-from schemas.example_payloads import example
+from schemas.contract.event import ErrorDetail
+from schemas.contract.example_payloads import example
 from schemas.factus import BOGOTA
 from tests.builders import REMOVE, a_bill, changed
 from tests.unit.schemas.documents import a_document

@@ -17,7 +17,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
-from schemas.error_codes import CODES, ERROR_CODES
+from schemas.contract.error_codes import CODES, ERROR_CODES
 from worker.cli.group import cli
 from worker.operating.asyncapi import document
 from worker.operating.contract_messages import event_messages, job_messages

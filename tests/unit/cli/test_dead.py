@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from schemas.envelope import JOB_ID_PATTERN
+from schemas.contract.envelope import JOB_ID_PATTERN
 from tests.records import a_job
 from tests.unit.cli.test_commands import _LOADED
 from worker.cli.dead_words import (

@@ -10,7 +10,7 @@ import pytest
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
-from schemas.preflight import examine, preflight
+from schemas.payload.validate import examine, preflight
 from worker.operating.demo_factus import FactusSaw, agreements, differences
 from worker.operating.demo_jobs import DemoJob, generated_jobs, n_jobs_by_account, wrong_jobs
 from worker.operating.demo_story import TRACKED, Story, next_radian_code, story

@@ -12,7 +12,7 @@ from jobs.intake import Accepted, Entry, IntakeDesk, Refused
 from jobs.outcomes import Final
 from schemas import strict_json
 from schemas.factus import BOGOTA
-from schemas.preflight import FAMILIES
+from schemas.payload.validate import FAMILIES
 from tests.builders import an_envelope, changed
 from tests.records import a_job
 from tests.unit.schemas.documents import a_document

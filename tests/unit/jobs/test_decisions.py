@@ -15,9 +15,9 @@ from jobs.decisions import Delete, Judge, Look, Send, verdict_to_json
 from jobs.outcomes import Again, Final
 from jobs.standing import Standing
 from schemas import strict_json
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
+from schemas.contract.event_data import VALIDATED
 from schemas.factus import DocumentView, Remark
-from schemas.results import VALIDATED
 from tests.fakes import a_document
 from tests.records import HOUR_MS, NOW_MS, a_job
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from jobs.families import FAMILIES
-from schemas import preflight
+from schemas.payload import validate
 
 
 def test_a_row_and_a_document_are_read_alike():
@@ -43,7 +43,7 @@ def test_words_agree_with_their_noun():
 
 
 def test_what_can_be_issued_can_be_checked():
-    assert preflight.FAMILIES.keys() == FAMILIES.keys()
+    assert validate.FAMILIES.keys() == FAMILIES.keys()
 
 
 @pytest.mark.parametrize("text", [".", "..", "..."])

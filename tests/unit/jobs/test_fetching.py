@@ -13,7 +13,7 @@ from jobs.errors import ArchiveUnavailable
 from jobs.families import FAMILIES
 from jobs.following import archived_documents
 from jobs.outcomes import Again, Final
-from schemas.event import ErrorDetail
+from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus, MemoryArchive
 from tests.records import NOW_MS, a_job

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.intake import Accepted, Entry, IntakeDesk, Refused
 from schemas import strict_json
-from schemas.envelope import Envelope
+from schemas.contract.envelope import Envelope
 from schemas.factus import BOGOTA
 from tests.builders import a_bill
 

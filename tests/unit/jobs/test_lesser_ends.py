@@ -13,7 +13,7 @@ from jobs.batches import tally_of
 from jobs.lesser_ends import defect_end, lesser_ends, plain
 from jobs.outcomes import Again, Block, Final
 from jobs.results import events_of
-from schemas.event import ErrorDetail, stream_fields
+from schemas.contract.event import ErrorDetail, stream_fields
 from tests.records import NOW_MS, a_job
 
 DEEP: list = []

@@ -10,7 +10,7 @@ import pytest
 
 from jobs import seen as s
 from jobs.outcomes import Again, Final
-from schemas.results import Listed
+from schemas.contract.event_data import Listed
 from tests.fakes import FakeFactus
 from tests.unit.jobs.test_calls import OneAnswer, turn
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from schemas import strict_json
-from schemas.bounded import MOST_BYTES, bounded
+from schemas.contract.bounded import MOST_BYTES, bounded
 
 
 def nested(depth, value):

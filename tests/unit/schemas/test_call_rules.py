@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from schemas.preflight import examine
-from schemas.rules.book import Level
-from schemas.rules.not_checked import NOT_CHECKED
-from schemas.shape import Shape
+from schemas.payload.rules.book import Level
+from schemas.payload.rules.not_checked import NOT_CHECKED
+from schemas.payload.shape import Shape
+from schemas.payload.validate import examine
 from tests.builders import changed
 from tests.unit.schemas.cases.calls import CALLS, ROWS, CallCase, a_payload
 from tests.unit.schemas.published_rules import PUBLISHED_OF_CALLS

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import tables
-from schemas.catalog_search import catalogs, nearest, search
+from schemas.catalogs import tables
+from schemas.catalogs.search import catalogs, nearest, search
 
-SHIPPED = {path.stem for path in (Path(tables.__file__).parent / "catalogs").glob("*.json")}
+SHIPPED = {path.stem for path in Path(tables.__file__).parent.glob("*.json")}
 
 
 def found(catalog: str, query: str, limit: int = 50) -> list[str]:

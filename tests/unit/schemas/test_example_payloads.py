@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 
 from jobs.registry import JOB_TYPES
-from schemas.example_payloads import MORE, example
-from schemas.preflight import examine
+from schemas.contract.example_payloads import MORE, example
+from schemas.payload.validate import examine
 
 TODAY = date(2026, 11, 30)
 NAMES = [*JOB_TYPES, *(name for names in MORE.values() for name in names)]

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from schemas.calls.rows import ACCOUNT_PAYLOADS
-from schemas.family import checked
-from schemas.fields import Filled, Part, part
-from schemas.preflight import FAMILIES, MAX_FAULTS, Preflight, examine, preflight
-from schemas.rules.book import FINE, Document, Findings, Node, RuleBook, say
-from schemas.shape import Shape
+from schemas.payload.calls.rows import ACCOUNT_PAYLOADS
+from schemas.payload.fields import Filled, Part, part
+from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, say
+from schemas.payload.shape import Shape
+from schemas.payload.spec import checked
+from schemas.payload.validate import FAMILIES, MAX_FAULTS, Preflight, examine, preflight
 from tests.builders import REMOVE, changed
 from tests.unit.schemas.cases.notes import CREDIT_ALONE
 from tests.unit.schemas.documents import a_document

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.preflight import Preflight, preflight
+from schemas.payload.validate import Preflight, preflight
 from tests.builders import a_bill, changed
 from tests.unit.schemas.cases.case import PREPAYMENT, SURCHARGE
 from tests.unit.schemas.documents import a_document

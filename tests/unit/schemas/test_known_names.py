@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from schemas import version_1
-from schemas.known_names import advise
-from schemas.preflight import FAMILIES, preflight
-from schemas.shape import Shape
+from schemas.catalogs import version_1
+from schemas.payload.known_names import advise
+from schemas.payload.shape import Shape
+from schemas.payload.validate import FAMILIES, preflight
 from tests.builders import a_bill, changed
 
 TODAY = date(2026, 11, 30)
@@ -167,7 +167,7 @@ def _exchanged(key: str, at: int) -> str:
 
 
 def every_name() -> list[str]:
-    from schemas import known_names
+    from schemas.payload import known_names
 
     rows = (*known_names._TABLE, *known_names._AT_ROOT)
     in_tables = {name for row in rows for name in row.names.split()} | known_names._COMPUTED
@@ -276,7 +276,7 @@ def test_one_old_name_is_a_slip() -> None:
     [("municipalities", "91263", 1122), ("unit-measures", "", 1093)],
 )
 def test_every_position_of_a_table_is_a_code_of_it(table: str, first: str, last: int) -> None:
-    from schemas import tables
+    from schemas.catalogs import tables
 
     assert all(version_1.code_of(table, n) in tables.codes(table) for n in range(1, last + 1))
     assert all(version_1.code_of(table, str(n)) == version_1.code_of(table, n) for n in range(1, last + 1))

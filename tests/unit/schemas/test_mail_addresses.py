@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.preflight import FAMILIES, examine
+from schemas.payload.validate import FAMILIES, examine
 from tests.builders import changed
 from tests.unit.schemas.cases.calls import ROWS, a_payload
 from tests.unit.schemas.cases.case import ESTABLISHMENT

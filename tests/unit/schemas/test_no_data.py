@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from schemas.preflight import FAMILIES, Family, Preflight, examine
-from schemas.shape import FieldShape, Shape
+from schemas.payload.shape import FieldShape, Shape
+from schemas.payload.validate import FAMILIES, Family, Preflight, examine
 from tests.builders import REMOVE, a_bill, changed
 from tests.unit.schemas.cases.calls import ROWS, a_payload
 from tests.unit.schemas.documents import a_document

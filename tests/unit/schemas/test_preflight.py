@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from schemas import strict_json
-from schemas.preflight import FAMILIES, MAX_FAULTS, preflight
+from schemas.payload.validate import FAMILIES, MAX_FAULTS, preflight
 from tests.builders import REMOVE, a_bill, changed
 from tests.unit.schemas.documents import a_document
 

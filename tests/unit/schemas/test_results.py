@@ -11,10 +11,11 @@ import pytest
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
 from jobs.results import validated_data
-from schemas import results, strict_json
+from schemas import strict_json
+from schemas.contract import event_data
+from schemas.contract.event_data import Data
 from schemas.factus import DocumentView
 from schemas.records import JobRecord
-from schemas.results import Data
 from worker.operating.contract_messages import event_messages
 from worker.operating.contract_schemas import data_model
 
@@ -49,7 +50,7 @@ EVENTS = event_messages()
 def test_a_published_document_makes_a_result_as_described(name: str, family: str, document: dict[str, Any]) -> None:
     job = JobRecord(account="acme", id="1", type=f"{family}.issue", family=family, lane="acme/x", entry="1-0")
     data = json.loads(strict_json.dump(validated_data(job, DocumentView(document))))
-    found = results.VALIDATED[FAMILIES[family].unique_code].model_validate(data)
+    found = event_data.VALIDATED[FAMILIES[family].unique_code].model_validate(data)
     assert found.model_dump(mode="json")["number"] == document["number"]
 
 
@@ -59,7 +60,7 @@ def test_there_is_a_published_document_of_nearly_every_family() -> None:
 
 @pytest.mark.parametrize("name", [name for name, row in JOB_TYPES.items() if not row.issues])
 def test_what_is_completed_has_a_description(name: str) -> None:
-    assert results.completed(name)
+    assert event_data.completed(name)
 
 
 @pytest.mark.parametrize("name", [name for name in EVENTS if data_model(name)])
@@ -74,13 +75,13 @@ def test_a_model_takes_the_data_of_its_event_as_published(name: str) -> None:
 def test_all_that_may_be_missing_is_what_was_cut(model: type[Data]) -> None:
     """Whatever else ``data`` holds always stands, null where it does not apply."""
     optional = {name for name, field in model.model_fields.items() if not field.is_required()}
-    assert optional == ({"factus_truncated"} if issubclass(model, results.Foreign) else set())
+    assert optional == ({"factus_truncated"} if issubclass(model, event_data.Foreign) else set())
 
 
 def test_what_was_cut_is_told_where_it_was() -> None:
     data = {"factus": {}, "factus_truncated": ["factus.items"]}
-    assert dumped(results.Shown, data) == data
-    assert dumped(results.Shown, {"factus": {}}) == {"factus": {}}
+    assert dumped(event_data.Shown, data) == data
+    assert dumped(event_data.Shown, {"factus": {}}) == {"factus": {}}
 
 
 def dumped(model: type[Data], data: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from schemas.preflight import FAMILIES, preflight
-from schemas.rules.book import Level
-from schemas.rules.not_checked import NOT_CHECKED
+from schemas.payload.rules.book import Level
+from schemas.payload.rules.not_checked import NOT_CHECKED
+from schemas.payload.validate import FAMILIES, preflight
 from tests.builders import changed
 from tests.unit.schemas.cases.bills import BILLS
 from tests.unit.schemas.cases.case import Case

@@ -8,8 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from schemas.preflight import FAMILIES, Family
-from schemas.shape_faults import TELLERS
+from schemas.payload.shape_errors import TELLERS
+from schemas.payload.validate import FAMILIES, Family
 from tests.unit.schemas.documents import a_document
 from tests.unit.schemas.examples import EXAMPLES
 

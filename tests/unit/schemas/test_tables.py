@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from schemas import tables
+from schemas.catalogs import tables
 from schemas.check_digit import check_digit
 from schemas.money import Wrong, normal, parse, render, round2, spell
 

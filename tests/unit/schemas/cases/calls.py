@@ -6,9 +6,9 @@ import base64
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from schemas.calls import rows
-from schemas.example_payloads import example
-from schemas.family import Family
+from schemas.contract.example_payloads import example
+from schemas.payload.calls import rows
+from schemas.payload.spec import Family
 from tests.builders import REMOVE
 
 

@@ -1,0 +1,288 @@
+"""
+What ``data`` of each type of event holds, for whoever reads results.
+
+Descriptions only: the service builds its events itself, and tests hold the two together. ``factus`` is whatever Factus
+answered, untouched; of everything else the contract promises the shape (docs/contract.md, sections 2 and 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.contract.event import ErrorDetail
+
+Money = Annotated[str, Field(pattern=r"^-?[0-9]+\.[0-9]{2}$")]
+"""Pesos (COP) with two decimals."""
+Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""RFC 3339 with an offset."""
+Factus = Annotated[
+    dict[str, Any], Field(description="The object as Factus gave it, in its field names; 512 KiB at most")
+]
+
+
+class Data(BaseModel):
+    """All fields always stand, null where they do not apply."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Foreign(Data):
+    """What Factus gave, which has a limit."""
+
+    factus_truncated: list[str] = Field(
+        default_factory=list,
+        description="Dotted places of what was cut, because it was larger than an event may be; stands only then",
+    )
+
+
+# -- documents ---------------------------------------------------------------------------------------------------------
+class Notification(Data):
+    """A remark of DIAN that does not stand in the way of the document."""
+
+    rule: str | None = Field(description="DIAN's rule, such as FAJ43b; null when the remark names none")
+    message: str = Field(description="DIAN's words, Spanish")
+
+
+class ArchivedFile(Data):
+    """One file as it lies in the archive."""
+
+    kind: Literal["pdf", "xml", "attached"] = Field(
+        description="pdf: graphic representation; xml: the signed document; attached: AttachedDocument"
+    )
+    uri: str = Field(
+        description="Absolute: file:///… percent-encoded, or s3://bucket/key", json_schema_extra={"format": "uri"}
+    )
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Of the content, lower-case hex")
+    bytes: int = Field(ge=0, description="Size in bytes")
+
+
+class ValidatedDocument(Foreign):
+    """A document that DIAN validated; each family adds its electronic code."""
+
+    number: str | None = Field(description="Number that Factus gave, with its prefix; null when no answer had one")
+    reference_code: str
+    qr: str | None = Field(description="URL of the QR code: the document in DIAN's catalog")
+    public_url: str | None = Field(description="The document at Factus, for the buyer")
+    issued_at: Instant | None
+    validated_at: Instant | None
+    total: Money | None = Field(description="Pesos; of a payroll the net balance; null when Factus tells none")
+    tax_amount: Money | None = Field(description="Pesos")
+    notifications: list[Notification] = Field(description="DIAN's remarks that do not block")
+    warnings: list[ErrorDetail] = Field(description="Ours: payload.warning, option.unavailable")
+    documents: list[ArchivedFile] = Field(description="Archived so far; X.archived tells of the rest")
+    replayed: bool = Field(description="Answered from the ledger: the document had been validated before this push")
+    factus: Factus
+
+
+class ValidatedBill(ValidatedDocument):
+    """A validated invoice."""
+
+    cufe: str | None = Field(description="Código único de factura electrónica, 96 hex digits")
+
+
+class ValidatedNote(ValidatedDocument):
+    """A validated credit or debit note."""
+
+    cude: str | None = Field(description="Código único de documento electrónico, 96 hex digits")
+
+
+class ValidatedPurchase(ValidatedDocument):
+    """A validated support document or adjustment note."""
+
+    cuds: str | None = Field(description="Código único de documento soporte, 96 hex digits")
+
+
+class ValidatedPayroll(ValidatedDocument):
+    """A validated payroll, or its elimination."""
+
+    cune: str | None = Field(description="Código único de nómina electrónica, 96 hex digits")
+
+
+class RejectedDocument(Data):
+    """A document that DIAN rejected and that had a number, which is used up."""
+
+    number: str = Field(description="Number that Factus gave, with its prefix")
+
+
+class PendingDocument(Data):
+    """Factus has the document, DIAN has not answered."""
+
+    reference_code: str
+    number: str | None = Field(description="Null while Factus has told none")
+    since: Instant
+
+
+class ArchivedDocument(Data):
+    """Files of a document: of X.archived, and of a download."""
+
+    number: str
+    documents: list[ArchivedFile]
+
+
+class RadianNews(Data):
+    """A RADIAN event found on a tracked invoice."""
+
+    number: str = Field(description="Number of the invoice")
+    event_code: str | None = Field(description="030 to 034")
+    event_name: str | None = Field(description="Its name, Spanish")
+    cude: str | None = Field(description="Electronic code of the event")
+    occurred_at: Instant | None
+    event_number: str | None = Field(description="Number of the event at whoever emitted it")
+
+
+# -- calls -------------------------------------------------------------------------------------------------------------
+class Shown(Foreign):
+    """What Factus has, or has now."""
+
+    factus: Factus
+
+
+class Answered(Foreign):
+    """What Factus answered to an event that was registered."""
+
+    factus: Any = Field(description="As Factus gave it; null when it only said yes")
+
+
+class RadianEvents(Foreign):
+    """The RADIAN events of an invoice."""
+
+    number: str
+    events: list[dict[str, Any]] = Field(description="As Factus lists them, oldest first")
+
+
+class Pagination(Data):
+    """Where in a list of Factus the items stand: its own figures for the last page that was read."""
+
+    total: int | None = Field(description="Rows of the whole list")
+    per_page: int | None
+    current_page: int | None
+    last_page: int | None
+    from_: int | None = Field(alias="from")
+    to: int | None
+    next_page: int | None = Field(description="Where to go on; null when nothing is left")
+
+
+class Listed(Foreign):
+    """Rows of a list."""
+
+    items: list[Any] = Field(description="Rows as Factus gave them")
+    pagination: Pagination | None = Field(description="Null for lists that Factus gives in one piece")
+
+
+class Sent(Data):
+    """A document was sent by e-mail."""
+
+    sent: Literal[True]
+    email: str
+
+
+class DeletedDocument(Data):
+    """A document is no longer at Factus."""
+
+    deleted: Literal[True]
+    reference_code: str
+
+
+class DeletedRange(Data):
+    """A numbering range is no longer at Factus."""
+
+    deleted: Literal[True]
+
+
+class SwitchedRange(Data):
+    """A numbering range stands as it was wanted."""
+
+    is_active: bool
+    factus: Factus
+
+
+class CatalogRows(Data):
+    """Rows of a shipped table, best first."""
+
+    catalog: str
+    items: list[dict[str, Any]] = Field(description="code, name, and what else the table has")
+
+
+# -- operator events ---------------------------------------------------------------------------------------------------
+class AccountBlocked(Data):
+    """What stops until a person mends it."""
+
+    family: str | None = Field(
+        description="invoice, credit_note …, numbering_range …; null for the whole account. Where jobs of one type are "
+        "denied (invoice.email) it is their family, the message names the type, and issuing goes on"
+    )
+    since: Instant
+    jobs_waiting: int = Field(ge=0, description="Jobs that wait behind the block; of that type, where it stops one")
+    mend: str = Field(description="What to do about it, Spanish")
+
+
+class AccountResumed(Data):
+    """What blocked the account, the family, or the jobs of one type, is over."""
+
+    family: str | None = Field(description="As in account.blocked")
+    since: Instant = Field(description="When it had been blocked")
+    jobs_waiting: None
+    mend: None
+
+
+class BatchFailure(Data):
+    """A job of the batch that did not succeed."""
+
+    job_id: str
+    reference_code: str | None
+    type: str = Field(description="Type of its final event")
+    code: str | None = Field(description="Of its first error")
+    message: str
+
+
+class BatchCompleted(Data):
+    """A batch is final."""
+
+    batch: str
+    size: int = Field(ge=1, description="Jobs it was said to have")
+    counts: dict[str, int] = Field(description="Jobs by type of their final event")
+    total: Money = Field(description="Pesos, of the validated documents: each once, however many jobs have it")
+    first_number: str | None = Field(description="Number of the document that was validated first")
+    last_number: str | None
+    failures: list[BatchFailure] = Field(description="By name; the first 1000, the counts are complete all the same")
+
+
+# -- which is whose ----------------------------------------------------------------------------------------------------
+VALIDATED: Final[Mapping[str, type[Data]]] = {
+    "cufe": ValidatedBill,
+    "cude": ValidatedNote,
+    "cuds": ValidatedPurchase,
+    "cune": ValidatedPayroll,
+}
+"""By the electronic code of the family."""
+
+_BY_TYPE: Final[Mapping[str, type[Data]]] = {
+    "invoice.accept": Answered,
+    "reception.emit_event": Answered,
+    "reception.upload": Shown,
+    "numbering_range.delete": DeletedRange,
+    "payroll_numbering_range.delete": DeletedRange,
+}
+_BY_VERB: Final[Mapping[str, type[Data]]] = {
+    "get": Shown,
+    "email_content": Shown,
+    "create": Shown,
+    "update": Shown,
+    "logo": Shown,
+    "list": Listed,
+    "software": Listed,
+    "download": ArchivedDocument,
+    "email": Sent,
+    "delete": DeletedDocument,
+    "events": RadianEvents,
+    "set_status": SwitchedRange,
+    "search": CatalogRows,
+}
+
+
+def completed(job_type: str) -> type[Data]:
+    """``data`` of ``<job type>.completed``."""
+    return _BY_TYPE.get(job_type) or _BY_VERB[job_type.partition(".")[2]]

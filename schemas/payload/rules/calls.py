@@ -1,0 +1,203 @@
+"""
+What ties the keys of a call's payload together: rules about the jobs that do not issue (CALL, EVT).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Collection
+from typing import Final
+
+from schemas.catalogs import search
+from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, Said, has_text, say
+from schemas.payload.rules.identity import (
+    NIT,
+    check_digit_is_right,
+    mail_address_has_the_form,
+    nit_fault,
+    nit_is_digits,
+    numbered_nit_is_digits,
+)
+
+_OURS: Final = "factus-worker"
+_CLAIM: Final = "031"
+_EVENTS: Final = ("030", "031", "032", "033")
+_CUFE: Final = re.compile("[0-9A-Fa-f]{96}")
+_RECORD: Final = re.compile("(?=.*[0-9])[0-9A-Za-z-]{1,64}")
+_CONSECUTIVE: Final = re.compile("[0-9]{1,15}")
+_SWITCHES: Final = {
+    "status": ("0", "1"),
+    "completed_events": ("0", "1"),
+    "is_active": ("0", "1"),
+    "is_enabled": ("false", "true"),
+}
+_WITH_RESOLUTION: Final = frozenset({"21", "24", "30"})
+
+NAMED = RuleBook.about("")
+PERSON = RuleBook.about("")
+PERSON.by_shape("EVT-005", "D, R")
+PERSON.error("EVT-005", "D")(nit_is_digits)
+PERSON.error("EVT-006", "D")(check_digit_is_right)
+MAIL = RuleBook.about("")
+EVENT = RuleBook.about("")
+RANGE = RuleBook.about("")
+RESOLUTION = RuleBook.about("")
+CONSECUTIVE = RuleBook.about("")
+RECEIVED = RuleBook.about("")
+RECORD = RuleBook.about("")
+COMPANY = RuleBook.about("")
+LOGO = RuleBook.about("")
+ACQUIRER = RuleBook.about("")
+ACQUIRER.error("CUS-003", "D")(numbered_nit_is_digits)
+CATALOG = RuleBook.about("")
+FILTERS = RuleBook.about("filters")
+ISSUER_FILTERS = RuleBook.about("filters")
+
+
+@NAMED.error("CALL-001", _OURS)
+def names_one_document(root: Node, document: Document) -> Findings:
+    named = [key for key in ("number", "reference_code") if key in root]
+    if len(named) == 1:
+        return FINE
+    if not named:
+        return say(
+            "number", 'Falta decir qué documento: escriba "number" o "reference_code".', rests_on="reference_code"
+        )
+    return say("reference_code", 'Llegaron "number" y "reference_code": deje solo uno de los dos.')
+
+
+@MAIL.error("CALL-002", _OURS)
+def mail_address_is_sure(root: Node, document: Document) -> Findings:
+    # What a document is only warned of is refused here: the message is all that the job is about.
+    return [found._replace(level=None) for found in mail_address_has_the_form(root, document)]
+
+
+COMPANY.error("CALL-002", _OURS)(mail_address_is_sure)
+
+
+@MAIL.error("CALL-003", _OURS)
+def own_pdf_is_base64(root: Node, document: Document) -> Findings:
+    text = root.get("pdf_base_64_encoded")
+    if text is None or _decoded(text):
+        return FINE
+    return say("pdf_base_64_encoded", 'El PDF ("pdf_base_64_encoded") no es base64. Codifique el archivo completo.')
+
+
+@PERSON.error("EVT-006", "D")
+def nit_has_its_digit(root: Node, document: Document) -> Findings:
+    if root.get("identification_document_code") != NIT or has_text(root, "dv"):
+        return FINE
+    return say("dv", 'Con NIT falta el dígito de verificación ("dv"). Agréguelo.')
+
+
+@EVENT.error("EVT-002", "D")
+def event_is_a_receivers(root: Node, document: Document) -> Findings:
+    if root.get("event_type", _CLAIM) in _EVENTS:
+        return FINE
+    return say("event_type", f'El evento ("event_type") debe ser uno de {", ".join(_EVENTS)}.')
+
+
+@EVENT.error("EVT-004", "D")
+def claim_has_its_concept(root: Node, document: Document) -> Findings:
+    if root.get("event_type") != _CLAIM or "claim_concept_code" in root:
+        return FINE
+    return say("claim_concept_code", 'El reclamo (031) necesita su concepto ("claim_concept_code": 01 a 04).')
+
+
+@RECEIVED.error("EVT-001", "I")
+def track_id_is_a_cufe(root: Node, document: Document) -> Findings:
+    if _CUFE.fullmatch(root.get("track_id", "0" * 96)):
+        return FINE
+    return say("track_id", 'El CUFE ("track_id") tiene 96 dígitos hexadecimales. Cópielo completo de la factura.')
+
+
+@RECORD.error("CALL-013", "D")
+def id_is_of_a_record(root: Node, document: Document) -> Findings:
+    """Another text would name another place at Factus: ``payrolls``, ``dian``, ``..``."""
+    for key in ("numbering_range_id", "bill_id"):
+        found = root.get(key)
+        if found is not None and not _RECORD.fullmatch(found):
+            return say(key, f'El id ("{key}") es el de su fila en la lista: un número, o letras y dígitos.')
+    return FINE
+
+
+@RESOLUTION.error("CALL-007", "D")
+def range_has_its_resolution(root: Node, document: Document) -> Findings:
+    if root.get("document") not in _WITH_RESOLUTION or has_text(root, "resolution_number"):
+        return FINE
+    return say("resolution_number", 'Para este documento falta la resolución de la DIAN ("resolution_number").')
+
+
+@RANGE.error("CALL-008", "D")
+def prefix_is_plain(root: Node, document: Document) -> Findings:
+    prefix = root.get("prefix", "A")
+    if prefix.isascii() and prefix.isalnum():
+        return FINE
+    return say("prefix", 'El prefijo ("prefix") admite de 1 a 4 letras o dígitos, sin espacios ni signos.')
+
+
+@CONSECUTIVE.error("CALL-014", "D")
+def consecutive_is_a_number(root: Node, document: Document) -> Findings:
+    if _CONSECUTIVE.fullmatch(root.get("current", "1")):
+        return FINE
+    return say("current", 'El consecutivo ("current") es un número entero, sin prefijo ni separadores.')
+
+
+@FILTERS.error("CALL-015", "D")
+def switches_are_on_or_off(filters: Node, document: Document) -> Findings:
+    return [
+        Said(key, f'El filtro "{key}" es {off} o {on}.')
+        for key, (off, on) in _SWITCHES.items()
+        if filters.get(key, on) not in (off, on)
+    ]
+
+
+@ISSUER_FILTERS.error("CUS-003", "D")
+def issuer_is_a_nit(filters: Node, document: Document) -> Findings:
+    return nit_fault("company_nit", filters["company_nit"]) if "company_nit" in filters else FINE
+
+
+@COMPANY.error("CALL-009", "D")
+def company_has_its_name(root: Node, document: Document) -> Findings:
+    wanted = {"1": ("company",), "2": ("names", "surnames")}.get(root.get("legal_organization_code", ""), ())
+    return [Said(key, f'Falta "{key}" para este tipo de organización.') for key in wanted if not has_text(root, key)]
+
+
+@LOGO.error("CALL-010", "D")
+def logo_is_an_image(root: Node, document: Document) -> Findings:
+    content = _decoded(root.get("image_base_64_encoded", ""))
+    if content.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or "image_base_64_encoded" not in root:
+        return FINE
+    return say("image_base_64_encoded", "La imagen debe ser PNG o JPEG, codificada en base64.")
+
+
+@CATALOG.error("CALL-011", _OURS)
+def catalog_exists(root: Node, document: Document) -> Findings:
+    name = root.get("catalog")
+    if name is None or search.exists(name):
+        return FINE
+    close = search.nearest(name)
+    mend = f'¿Quiso decir "{close}"?' if close else f"Tablas: {', '.join(search.catalogs())}."
+    return say("catalog", f'La tabla ("catalog") no existe. {mend}')
+
+
+def kinds_book(kinds: Collection[str]) -> RuleBook:
+    book = RuleBook.about("")
+
+    @book.error("CALL-012", "D")
+    def kinds_exist(root: Node, document: Document) -> Findings:
+        for position, kind in enumerate(root.get("kinds", ())):
+            if kind not in kinds:
+                return say(f"kinds.{position}", f"Este documento solo tiene los archivos {', '.join(kinds)}.")
+        return FINE
+
+    return book
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
