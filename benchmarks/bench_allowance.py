@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import lab
 
-from worker.rate_limit import MARGIN_MS
+from worker.factus.rate_limit import MARGIN_MS
 
 _LIMIT = 80
 _AIM = 0.99

@@ -19,10 +19,10 @@ from jobs.intake import Accepted, Entry
 from schemas import strict_json
 from schemas.factus import BOGOTA
 from schemas.payload.validate import FAMILIES, examine
-from worker import redis_connection
 from worker.bootstrap import Services, build
 from worker.logs import configure_logging
 from worker.settings import Account, Settings
+from worker.store import connection
 
 _AIM = 3000
 _PARTS = 1000  # jobs for timing a part alone
@@ -36,7 +36,7 @@ async def main(bench: lab.Lab, n: int, sizes: list[int]) -> None:
 
 
 async def measure(bench: lab.Lab, jobs: list[str], n_items: int) -> None:
-    redis, blocking = redis_connection.connect(bench.redis_url), bench.connect()
+    redis, blocking = connection.connect(bench.redis_url), bench.connect()
     await redis.flushall()
     built = build(Settings(namespace=lab.KEYS.namespace), {"acme": account()}, redis, blocking)
     await lab.push(redis, jobs)

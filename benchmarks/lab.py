@@ -30,8 +30,8 @@ from typing import Any, Final
 from arq.connections import ArqRedis
 
 from tests.builders import a_bill
-from worker import embedded_redis, redis_connection
-from worker.keys import Keys
+from worker.store import connection, embedded_server
+from worker.store.keys import Keys
 
 KEYS: Final = Keys("factus")
 UNLIMITED: Final = 100_000
@@ -57,15 +57,15 @@ class Lab:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
         self._stack = stack
-        server = embedded_redis.start(folder / "valkey")
-        stack.callback(embedded_redis.stop, server)
+        server = embedded_server.start(folder / "valkey")
+        stack.callback(embedded_server.stop, server)
         self.redis_url = server.url()
         self.valkey_pid = server.pid
         self._n_logs = 0
 
     def connect(self) -> ArqRedis:
         """A client for the benchmark itself; the caller closes it inside the event loop."""
-        return redis_connection.connect(self.redis_url, blocking=True)
+        return connection.connect(self.redis_url, blocking=True)
 
     def sandbox(self, **options: str | float) -> str:
         """Start a local Factus; options as ``rate_limit=0``. Returns its address."""
@@ -108,7 +108,7 @@ class Lab:
                     raise SystemExit(f"a worker did not start: {self._logs()}")
                 await asyncio.sleep(0.02)
         finally:
-            await redis_connection.close(redis)
+            await connection.close(redis)
 
     def _start(self, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
         self._n_logs += 1
@@ -168,7 +168,7 @@ def announce(lab: Lab, method: str) -> None:
         f"{int(memory[1]) / 1024**2 if memory else 0:.0f} GiB, {platform.system()} {platform.release()}, "
         f"load {os.getloadavg()[0]:.1f}, fdatasync {_sync_ms(lab.folder):.2f} ms"
     )
-    valkey = subprocess.run([embedded_redis.find_binary(), "--version"], capture_output=True, text=True, check=True)
+    valkey = subprocess.run([embedded_server.find_binary(), "--version"], capture_output=True, text=True, check=True)
     found = re.search(r"v=(\S+)", valkey.stdout)
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     print(f"versions  Python {platform.python_version()}, Valkey {found[1] if found else '?'}, {libraries}")

@@ -1,5 +1,6 @@
 """
-How an archived file is named, what kinds there are, and how Factus hands one over. Pure; ``worker/archive.py`` stores.
+How an archived file is named, what kinds there are, and how Factus hands one over. Pure; ``worker/archive``
+stores.
 
 A file is named by account, date, family and number: ``acme/2026/11/25/invoice/SETP990000203.pdf``, ``….xml``,
 ``…-attached.xml``. The name is a function of the document alone, so a file that is stored again meets itself.

@@ -61,7 +61,7 @@ BREAKS = (
     Break(
         "G1",
         "any 404 of a delete says that nothing is there",
-        "worker/answers.py",
+        "worker/factus/answers.py",
         "    return s.Absent() if isinstance(found, s.NotFound) else found",
         "    return s.Absent() if answer.status == 404 else found",
         "tests/unit/worker/test_every_answer.py::test_only_factus_s_own_404_says_that_something_is_not_there",
@@ -93,7 +93,7 @@ BREAKS = (
     Break(
         "G6",
         "a reference is free while the DELETE of what barred its family may arrive",
-        "worker/scripts/begin_removal.lua",
+        "worker/store/lua/begin_removal.lua",
         "redis.call('HSET', KEYS[2], 'free_at', text(free_at))",
         "",
         "tests/contract/test_barred_families.py::test_its_reference_is_not_free_while_the_delete_may_still_arrive",
@@ -101,7 +101,7 @@ BREAKS = (
     Break(
         "G9",
         "what an answer unpacks to is not counted",
-        "worker/bounded_body.py",
+        "worker/factus/bounded_body.py",
         "                if len(held) + len(part) > limit:",
         "                if False:",
         "tests/property/test_answer_properties.py::test_a_body_of_any_bytes_stays_within_its_bound",
@@ -117,7 +117,7 @@ BREAKS = (
     Break(
         "G10",
         "what Factus gives back of the credentials is told on",
-        "worker/factus_client.py",
+        "worker/factus/client.py",
         "        for one in (token, *answers.tokens_in(answer)):",
         "        for one in ():",
         "tests/integration/test_hostile_answers.py::test_what_servers_give_back_of_the_secrets_is_blotted",
@@ -125,7 +125,7 @@ BREAKS = (
     Break(
         "G2",
         "a stale owner may write",
-        "worker/scripts/finish.lua",
+        "worker/store/lua/finish.lua",
         "if held[1] ~= 'inflight' or held[2] ~= fence then return {'lost'} end",
         "",
         "tests/contract/test_ownership.py::test_a_stale_owner_notices_and_writes_nothing",
@@ -133,7 +133,7 @@ BREAKS = (
     Break(
         "G2",
         "who joined a document hears nothing",
-        "worker/scripts/drain.lua",
+        "worker/store/lua/drain.lua",
         "  publish(results, ARGV[4], one.event)\n",
         "",
         "tests/contract/test_way_of_a_job.py::TestSameJobAgain::test_an_open_document_is_joined_and_each_job_gets_its_result",
@@ -141,7 +141,7 @@ BREAKS = (
     Break(
         "G2",
         "a slice of joined jobs is ended twice",
-        "worker/scripts/drain.lua",
+        "worker/store/lua/drain.lua",
         "  if first[n] ~= jobs[n].id then return -1 end\n",
         "",
         "tests/contract/test_joined_slices.py::test_a_slice_that_another_worker_has_ended_is_not_ended_again",
@@ -158,7 +158,7 @@ BREAKS = (
     Break(
         "G2",
         "defects are not counted",
-        "worker/attempts.py",
+        "worker/queue/attempt_runner.py",
         "            n_defects = job.defects + 1\n            log.exception(\n",
         "            n_defects = 1\n            log.exception(\n",
         "tests/contract/test_every_attempt_ends.py::test_defects_in_a_row_end_a_job_and_the_lane_goes_on",
@@ -166,7 +166,7 @@ BREAKS = (
     Break(
         "G2",
         "a script writes before it has checked its keys",
-        "worker/scripts/close_batch.lua",
+        "worker/store/lua/close_batch.lua",
         "if wrong then return wrong end\n",
         "",
         "tests/contract/test_whole_scripts.py::test_a_key_of_a_wrong_type_is_an_error_before_the_first_write",
@@ -174,7 +174,7 @@ BREAKS = (
     Break(
         "G3",
         "a member that fails keeps those behind it from their turn",
-        "worker/sweep.py",
+        "worker/queue/sweep.py",
         "                await self._redis.zadd(self._keys.deadlines(), {raw: now_ms + pause_ms}, xx=True)\n",
         "                pass\n",
         "tests/contract/test_loops.py::test_a_thousand_poisoned_deadlines_keep_the_next_from_nothing",
@@ -190,7 +190,7 @@ BREAKS = (
     Break(
         "G3",
         "what a dead worker had in hand is not run by another",
-        "worker/arq_worker.py",
+        "worker/queue/arq_worker.py",
         "        self.run_taken(self._taker.read(rows))\n",
         "",
         "tests/contract/test_ownership.py::test_a_mark_that_outlives_its_score_is_looked_at_when_it_ends",
@@ -198,7 +198,7 @@ BREAKS = (
     Break(
         "G4",
         "the window does not count",
-        "worker/scripts/permit.lua",
+        "worker/store/lua/permit.lua",
         "if free_at > now then return {'wait', text(free_at - now)} end",
         "",
         "tests/contract/test_rate_limit.py::test_in_any_window_over_many_askers",
@@ -206,7 +206,7 @@ BREAKS = (
     Break(
         "G5",
         "everybody may fetch a token",
-        "worker/scripts/token_get.lua",
+        "worker/store/lua/token_get.lua",
         "if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {'lead', generation} end",
         "redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])\nif true then return {'lead', generation} end",
         "tests/contract/test_token_cache.py::test_a_hundred_callers_in_four_processes_cause_one_request",
@@ -246,7 +246,7 @@ BREAKS = (
     Break(
         "G8",
         "one account's hold is everybody's",
-        "worker/keys.py",
+        "worker/store/keys.py",
         '        return f"{self.namespace}:account:{account}"',
         '        return f"{self.namespace}:account:all"',
         "tests/contract/test_way_of_a_job.py::test_accounts_do_not_wait_for_each_other",
@@ -334,7 +334,7 @@ BREAKS = (
     Break(
         BEYOND,
         "files are archived for the first who asked only",
-        "worker/joined.py",
+        "worker/queue/joined_jobs.py",
         "    return follow_ups(one.job, one.event.data, seq=one.event.seq)\n",
         "    return []\n",
         "tests/contract/test_following.py::TestArchive::test_everybody_who_asked_hears_of_it",
@@ -367,7 +367,7 @@ BREAKS = (
     Break(
         BEYOND,
         "an operator's news goes into the stream of RADIAN events",
-        "worker/scripts/finish.lua",
+        "worker/store/lua/finish.lua",
         "  if is_news then publish(notices, maxlen, notice.event) end\n",
         "  if is_news then publish(results, maxlen, notice.event) end\n",
         "tests/simulation/test_found.py::test_an_operator_s_news_never_goes_into_the_stream_of_radian_events",

@@ -13,7 +13,7 @@ import structlog
 from arq.connections import ArqRedis
 from hypothesis import settings
 
-from worker import embedded_redis, redis_connection
+from worker.store import connection, embedded_server
 
 _namespaces = itertools.count(1)
 
@@ -51,9 +51,9 @@ def logs_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server with persistence, for the whole run."""
-    server = embedded_redis.start(Path(tmp_path_factory.mktemp("valkey")))
+    server = embedded_server.start(Path(tmp_path_factory.mktemp("valkey")))
     yield server.url()
-    embedded_redis.stop(server)
+    embedded_server.stop(server)
 
 
 @pytest.fixture
@@ -64,9 +64,9 @@ def namespace() -> str:
 
 @pytest.fixture
 async def real_redis(valkey_url: str) -> AsyncIterator[ArqRedis]:
-    client = redis_connection.connect(valkey_url)
+    client = connection.connect(valkey_url)
     yield client
-    await redis_connection.close(client)
+    await connection.close(client)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def fake_redis() -> AsyncIterator[ArqRedis]:
     fake = fakeredis.FakeAsyncRedis(server=fakeredis.FakeServer())
     client = ArqRedis(pool_or_conn=fake.connection_pool)
     yield client
-    await redis_connection.close(client)
+    await connection.close(client)
 
 
 @pytest.fixture(params=["fake", "valkey"])

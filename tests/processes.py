@@ -21,7 +21,7 @@ from typing import Any
 
 import redis
 
-from worker import embedded_redis
+from worker.store import embedded_server
 
 ROOT = Path(__file__).parents[1]
 SECRETS = {
@@ -39,7 +39,7 @@ class Plant:
     folder: Path
     env: dict[str, str]
     sandbox_url: str
-    server: embedded_redis.EmbeddedServer
+    server: embedded_server.EmbeddedServer
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -89,16 +89,16 @@ class Plant:
 
     def kill_server(self) -> None:
         os.kill(self.server.pid, signal.SIGKILL)
-        embedded_redis.stop(self.server)
+        embedded_server.stop(self.server)
 
     def restart_server(self) -> None:
-        self.server = embedded_redis.start(self.folder / "data")
+        self.server = embedded_server.start(self.folder / "data")
 
 
 @contextmanager
 def plant(folder: Path, *sandbox_arguments: str, **env: str) -> Iterator[Plant]:
     """Start a server and a sandbox in *folder*; stop everything at the end, workers first."""
-    server = embedded_redis.start(folder / "data")
+    server = embedded_server.start(folder / "data")
     sandbox = subprocess.Popen(
         [sys.executable, "-m", "sandbox", "--port", "0", *sandbox_arguments],
         cwd=ROOT,
@@ -127,7 +127,7 @@ def plant(folder: Path, *sandbox_arguments: str, **env: str) -> Iterator[Plant]:
     finally:
         stop_processes([*found.workers, sandbox])
         sandbox.stdout.close()
-        embedded_redis.stop(found.server)
+        embedded_server.stop(found.server)
 
 
 def stop_processes(processes: Sequence[subprocess.Popen[bytes]], *, grace_s: float = 10.0) -> None:

@@ -73,7 +73,7 @@ def test_arrows_point_inwards(package: str) -> None:
 def test_httpx_has_one_border() -> None:
     """It is quiet upstream: the day it must be replaced, one module changes."""
     users = [module.name for module in modules(*SERVICE, "sandbox") if "httpx" in module.top_level_imported()]
-    assert set(users) <= {"worker.factus_client"}
+    assert set(users) <= {"worker.factus.client"}
 
 
 def test_jobs_and_schemas_reach_neither_network_nor_store() -> None:

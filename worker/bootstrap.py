@@ -20,27 +20,27 @@ from arq.connections import ArqRedis
 
 from jobs.errors import ConfigurationError
 from jobs.intake import IntakeDesk
-from worker import redis_connection
-from worker.archive import open_archive
-from worker.arq_worker import LeaseWorker
-from worker.attempts import AttemptRunner
-from worker.batches import Batches
-from worker.embedded_keeper import Keeper
-from worker.factus_client import FactusClient, tls_context
+from worker.archive.archive import open_archive
+from worker.factus.client import FactusClient, tls_context
+from worker.factus.rate_limit import RateLimit
+from worker.factus.token_cache import TokenCache
 from worker.guard import Guards
 from worker.intake.consumer import Intake
+from worker.intake.peers import Peers
 from worker.intake.policy import IntakePolicy
-from worker.joined import Joined
-from worker.keys import Keys
-from worker.lanes import Dispatcher, LaneBook
-from worker.ledger import Ledger, LedgerPolicy
-from worker.lua import Scripts
-from worker.peers import Peers
-from worker.rate_limit import RateLimit
+from worker.queue.arq_worker import LeaseWorker
+from worker.queue.attempt_runner import AttemptRunner
+from worker.queue.batches import Batches
+from worker.queue.claims import Taker
+from worker.queue.dispatcher import Dispatcher, LaneBook
+from worker.queue.joined_jobs import Joined
+from worker.queue.ledger import Ledger, LedgerPolicy
+from worker.queue.sweep import Sweep
 from worker.settings import Account, Settings
-from worker.sweep import Sweep
-from worker.taking import Taker
-from worker.token_cache import TokenCache
+from worker.store import connection
+from worker.store.embedded_keeper import Keeper
+from worker.store.keys import Keys
+from worker.store.scripts import Scripts
 
 MAX_JOBS: Final = 64
 """Attempts under way in one process: one slow account cannot fill it, and httpx stays quick."""
@@ -96,11 +96,11 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
         raise ConfigurationError("FACTUS_JOBS_SIGNED is not available in this version")
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(tls_context)  # a quarter of a second on a busy machine; signals are heard meanwhile
-        server = await stack.enter_async_context(redis_connection.server(settings.redis_url))
-        redis = redis_connection.connect(server.url)
-        stack.push_async_callback(redis_connection.close, redis)
-        blocking = redis_connection.connect(server.url, blocking=True)
-        stack.push_async_callback(redis_connection.close, blocking)
+        server = await stack.enter_async_context(connection.server(settings.redis_url))
+        redis = connection.connect(server.url)
+        stack.push_async_callback(connection.close, redis)
+        blocking = connection.connect(server.url, blocking=True)
+        stack.push_async_callback(connection.close, blocking)
         built = build(settings, accounts, redis, blocking)
         for client in built.clients.values():
             stack.push_async_callback(client.close)

@@ -22,13 +22,13 @@ from jobs.errors import ServiceError
 from jobs.following import TRACK
 from worker.addresses import shown
 from worker.bootstrap import Services, services
-from worker.embedded_keeper import ServerGone
 from worker.guard import log_unavailable, pause
-from worker.holds import AccountHolds
 from worker.intake.reader import GROUP
-from worker.redis_connection import words_of
-from worker.redis_refusals import RefusalWatch
+from worker.queue.holds import AccountHolds
 from worker.settings import Settings
+from worker.store.connection import words_of
+from worker.store.embedded_keeper import ServerGone
+from worker.store.refusals import RefusalWatch
 from worker.watchdog import Holds, Watchdog
 
 log = structlog.get_logger()

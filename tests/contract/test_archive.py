@@ -22,7 +22,7 @@ from obstore.store import MemoryStore
 
 from jobs.archiving import Stored, archive_name
 from jobs.errors import ArchiveConflict, ArchiveUnavailable, ConfigurationError
-from worker.archive import Archive, Bucket, Folder, open_archive
+from worker.archive.archive import Archive, Bucket, Folder, open_archive
 
 NAME = "acme/2026/11/25/invoice/SETP990000203.pdf"
 PDF = b"%PDF-1.4\n"
@@ -329,7 +329,7 @@ async def test_storage_that_is_not_there(monkeypatch: pytest.MonkeyPatch, small_
 
 
 async def test_storage_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, small_s3: SmallS3) -> None:
-    monkeypatch.setattr("worker.archive._TIMEOUT", timedelta(seconds=0.3))
+    monkeypatch.setattr("worker.archive.archive._TIMEOUT", timedelta(seconds=0.3))
     small_s3.is_silent = True
     with pytest.raises(ArchiveUnavailable, match="el almacenamiento no respondió a tiempo"):
         await put(open_archive("s3://bucket"))
@@ -375,7 +375,7 @@ def test_other_forms_are_refused_and_not_repeated(url: str) -> None:
 
 
 def test_obstore_is_not_loaded_before_it_is_needed() -> None:
-    code = "import sys, worker.archive as a; a.open_archive('s3://bucket'); sys.exit('obstore' in sys.modules)"
+    code = "import sys, worker.archive.archive as a; a.open_archive('s3://bucket'); sys.exit('obstore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

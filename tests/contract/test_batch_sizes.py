@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.lua import source
+from worker.store.scripts import source
 
 STATE = (
     source("lib_batches")

@@ -15,9 +15,9 @@ from schemas.factus import DocumentView
 from tests.contract.test_following import hangs_at, kill
 from tests.fakes import FakeFactus
 from tests.rig import Rig, an_account, running, services_on
-from worker.lua import Scripts
+from worker.factus.rate_limit import Granted, RateLimit
 from worker.process import run_tasks
-from worker.rate_limit import Granted, RateLimit
+from worker.store.scripts import Scripts
 
 BILL = "GET /v2/bills/SETP1"
 
@@ -90,7 +90,7 @@ async def test_what_is_being_issued_is_not_deleted(rig, factus):
 
 async def test_a_kill_while_an_email_goes_out_sends_no_second_one(redis, namespace, factus, monkeypatch):
     """Nobody knows whether it left: a person is told, and Factus is not asked again."""
-    monkeypatch.setattr("worker.taking.LEASE_MS", 1000)
+    monkeypatch.setattr("worker.queue.claims.LEASE_MS", 1000)
     post, died = "POST /v2/bills/SETP1/send-email", asyncio.Event()
     factus.before_call = hangs_at("send-email", died)
     dying = services_on(redis, namespace, gateway=factus)

@@ -16,7 +16,7 @@ from sandbox.state.faults import read_rules
 from tests.fakes import FakeFactus
 from tests.processes import get_json
 from tests.rig import an_account, running, services_on
-from worker.lua import Scripts
+from worker.store.scripts import Scripts
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -12,12 +12,12 @@ from jobs import seen as s
 from tests.builders import a_bill
 from tests.fakes import FakeFactus, lost
 from tests.rig import an_account, running, services_on
-from worker.lua import Scripts
 from worker.operating.dead_letters import DeadLetters, Gone, Kept, Letter, Pushed, Wanted
 from worker.operating.explaining import explain
 from worker.operating.explaining_parts import Part
 from worker.operating.finding import Finder
 from worker.operating.status import StatusReader
+from worker.store.scripts import Scripts
 
 MISSED = "2020-01-01"
 RETENTION_MS = 60_000

@@ -12,7 +12,7 @@ from jobs import seen as s
 from schemas.factus import DocumentView
 from tests.fakes import FakeFactus
 from tests.rig import running, services_on
-from worker.attempts import MOST_DEFECTS
+from worker.queue.attempt_runner import MOST_DEFECTS
 
 
 def deep(n: int) -> list:
@@ -177,7 +177,7 @@ async def test_what_redis_cannot_take_just_now_is_no_defect_of_the_job(redis, na
         return await run(name, keys, args)
 
     monkeypatch.setattr(built.ledger._scripts, "run", full)
-    monkeypatch.setattr("worker.attempts._LEDGER_PAUSE_S", 0.01)
+    monkeypatch.setattr("worker.queue.attempt_runner._LEDGER_PAUSE_S", 0.01)
     async with running(built) as rig:
         await rig.push_bill("A", id="j")
         (event,) = await rig.events(1)

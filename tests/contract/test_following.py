@@ -182,7 +182,7 @@ class TestArchive:
     @pytest.mark.parametrize("moment", ["between two files", "between a file and its record"])
     async def test_a_kill_costs_nothing_but_a_call(self, redis, namespace, factus, monkeypatch, moment):
         """Another worker archives what was left, and tells of all once; a file that is there already is the same."""
-        monkeypatch.setattr("worker.taking.LEASE_MS", 1000)
+        monkeypatch.setattr("worker.queue.claims.LEASE_MS", 1000)
         dying = services_on(redis, namespace, gateway=factus)
         archive = dying.runner.archive
         if moment == "between two files":
@@ -280,7 +280,7 @@ class TestRadian:
 
     async def test_it_ends_quietly_after_the_period(self, redis, namespace, factus, monkeypatch):
         factus.replies[EVENTS] = [s.Replied({"data": []})]
-        monkeypatch.setattr("worker.ledger._DAY_MS", 5)
+        monkeypatch.setattr("worker.queue.ledger._DAY_MS", 5)
         built = services_on(redis, namespace, gateway=factus, radian_interval=0.05, ledger_days=80)
         built.runner.radian_interval_s = 0.05
         async with running(built) as rig:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from jobs import seen as s
 from tests.fakes import FakeFactus
 from tests.rig import an_account, running, services_on
-from worker.holds import AccountHolds, mark_of
+from worker.queue.holds import AccountHolds, mark_of
 
 LONG = {"backoff_base": 200.0, "backoff_max": 300.0}
 

@@ -15,9 +15,9 @@ from structlog.testing import capture_logs
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.rig import an_account, running, services_on
-from worker.bounded_connection import LARGEST_REPLY
 from worker.intake.items import without_token
 from worker.intake.policy import IntakePolicy
+from worker.store.bounded_connection import LARGEST_REPLY
 
 JOB = {"type": "invoice.issue", "account": "acme"}
 
@@ -197,9 +197,9 @@ class TestLargeEntries:
     async def test_one_that_comes_while_the_intake_waits_ends_the_wait_and_not_the_worker(
         self, valkey_url, namespace, factus
     ):
-        from worker import redis_connection
+        from worker.store import connection
 
-        redis, blocking = redis_connection.connect(valkey_url), redis_connection.connect(valkey_url, blocking=True)
+        redis, blocking = connection.connect(valkey_url), connection.connect(valkey_url, blocking=True)
         built = services_on(redis, namespace, gateway=factus, blocking=blocking)
         async with running(built) as rig:
             await rig.push_bill("A")
@@ -211,7 +211,7 @@ class TestLargeEntries:
             refused, validated = await rig.events(2)
         assert (refused["type"], validated["reference_code"]) == ("job.refused", "B")
         for client in (redis, blocking):
-            await redis_connection.close(client)
+            await connection.close(client)
 
 
 class TestRemovedUnread:

@@ -67,8 +67,8 @@ async def test_each_ends_once_after_the_owner(redis, namespace, factus, outcome)
 
 @pytest.mark.parametrize("n_slices", [0, 1, 2])
 async def test_a_kill_between_two_slices_loses_and_doubles_nothing(redis, namespace, factus, monkeypatch, n_slices):
-    monkeypatch.setattr("worker.joined._LEASE_MS", 200)
-    monkeypatch.setattr("worker.joined.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("worker.queue.joined_jobs._LEASE_MS", 200)
+    monkeypatch.setattr("worker.queue.joined_jobs.LOOK_EVERY_S", 0.05)
     dying = services_on(redis, namespace, gateway=factus)
     slices, died = dying.joined._slice, asyncio.Event()
     left = iter(range(n_slices))

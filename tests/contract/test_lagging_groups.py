@@ -6,8 +6,8 @@ import pytest
 import structlog
 
 from tests.rig import an_account, services_on
-from worker.lagging import group_seen
 from worker.operating.status import StatusReader
+from worker.queue.consumer_lag import group_seen
 
 MAXLEN = 100
 

@@ -115,7 +115,7 @@ class TestSweep:
             factus.gate.set()
 
     async def test_a_job_in_flight_that_arq_has_lost_is_enqueued_again(self, redis, namespace, monkeypatch):
-        monkeypatch.setattr("worker.sweep.LOST_AFTER_MS", 0)
+        monkeypatch.setattr("worker.queue.sweep.LOST_AFTER_MS", 0)
         built = services_on(redis, namespace, gateway=FakeFactus())
         await redis.xadd(built.keys.jobs(), {"job": _job("A")})
         built.arq.max_jobs = 0
@@ -132,7 +132,7 @@ class TestSweep:
         assert (repairs.n_requeued, event["type"]) == (1, "invoice.validated")
 
     async def test_a_place_that_no_job_holds_is_freed(self, held, redis, factus, monkeypatch):
-        monkeypatch.setattr("worker.sweep.LOST_AFTER_MS", 0)
+        monkeypatch.setattr("worker.queue.sweep.LOST_AFTER_MS", 0)
         built = held.services
         await redis.zadd(built.keys.flight("acme/invoice"), {"ghost": 1})
         repairs = await built.sweep.sweep()

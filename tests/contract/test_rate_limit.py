@@ -9,9 +9,9 @@ import pytest
 from jobs.errors import LeaseLost
 from tests.records import a_job
 from tests.rig import an_account
-from worker.keys import Keys
-from worker.lua import Scripts
-from worker.rate_limit import Granted, NotYet, Passed, RateLimit, SendMark
+from worker.factus.rate_limit import Granted, NotYet, Passed, RateLimit, SendMark
+from worker.store.keys import Keys
+from worker.store.scripts import Scripts
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import get_args
 import pytest
 
 from jobs import seen as s
-from worker.keys import Keys
-from worker.lua import Scripts
-from worker.token_cache import _TOLD, Issued, Token, TokenCache
+from worker.factus.token_cache import _TOLD, Issued, Token, TokenCache
+from worker.store.keys import Keys
+from worker.store.scripts import Scripts
 
 
 class Issuer:
@@ -187,7 +187,7 @@ async def test_a_token_that_lives_shortly_is_not_fetched_at_every_call(caches):
 
 async def test_a_slow_request_keeps_its_lead(redis, namespace, monkeypatch):
     """The lock is short for the sake of killed leaders; a living one renews it."""
-    monkeypatch.setattr("worker.token_cache._LOCK_MS", 300)
+    monkeypatch.setattr("worker.factus.token_cache._LOCK_MS", 300)
     gate = asyncio.Event()
     issuer, scripts = Issuer(gate=gate), Opening(redis, "lead", 5, gate)  # renewed five times: longer than the lock
     one, two = (TokenCache(scripts, Keys(namespace), "acme", name) for name in ("w1", "w2"))

@@ -221,7 +221,7 @@ async def test_a_kill_while_a_rejected_document_is_deleted_lets_its_correction_w
     redis, namespace, factus, monkeypatch
 ):
     """Nobody knows whether the DELETE of the dead worker is still on its way."""
-    monkeypatch.setattr("worker.taking.LEASE_MS", 1000)
+    monkeypatch.setattr("worker.queue.claims.LEASE_MS", 1000)
     monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 4000)
     factus.script = [s.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),))]
     deleting, delete = asyncio.Event(), factus.delete

@@ -28,20 +28,20 @@ from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.rig import an_account, running, services_on
 from worker.bootstrap import Services
+from worker.factus.rate_limit import RateLimit, SendMark
+from worker.factus.token_cache import Issued, TokenCache
 from worker.guard import Guard, redis_key, redis_word
-from worker.holds import AccountHolds
 from worker.intake.policy import IntakePolicy
 from worker.intake.reader import GROUP, EntryReader
-from worker.lua import Scripts, source
 from worker.process import run_tasks
-from worker.rate_limit import RateLimit, SendMark
-from worker.taking import SetAside, Taken
-from worker.token_cache import Issued, TokenCache
+from worker.queue.claims import SetAside, Taken
+from worker.queue.holds import AccountHolds
+from worker.store.scripts import Scripts, source
 
 NAMESPACE = "whole"
 EVERY = sorted(
     path.name.removesuffix(".lua")
-    for path in files("worker").joinpath("scripts").iterdir()
+    for path in files("worker.store").joinpath("lua").iterdir()
     if path.name.endswith(".lua") and not path.name.startswith("lib_")
 )
 PLAIN = {"claim_pending", "entry_part", "hand_over", "lead", "note", "read_claimed", "resign", "token_refused"}
@@ -200,7 +200,7 @@ async def record() -> list[Sample]:
             await limit.acquire(patience_s=0)
             await limit.correct(5)
             await limit.throttled(0.01)
-            patch.setattr("worker.sweep.LOST_AFTER_MS", 0)
+            patch.setattr("worker.queue.sweep.LOST_AFTER_MS", 0)
             await built.sweep.sweep()
             await built.sweep.end_overdue()  # while the lane is full: it would be started in its turn
             arq_id = f"{NAMESPACE}:acme:one:1"

@@ -20,9 +20,9 @@ from tests.fuzz.actions import Answer
 from tests.fuzz.entries import CALM, WILD
 from tests.fuzz.factus_side import FactusSide
 from tests.processes import ROOT
-from worker import embedded_redis
-from worker.keys import Keys
 from worker.settings import environment_for_child
+from worker.store import embedded_server
+from worker.store.keys import Keys
 
 DEADLINE_S: Final = 8.0
 SHORT_DEADLINE_S: Final = 3.0
@@ -57,7 +57,7 @@ class Service:
         echoed = [value for name, value in SECRETS.items() if name != "username"]
         self.side = FactusSide(self.answers_seed, echoed, self.script)
         self.side.start()
-        self.server = embedded_redis.start(self.folder / "data")
+        self.server = embedded_server.start(self.folder / "data")
         self.redis = redis.Redis(unix_socket_path=str(self.server.socket_path), socket_timeout=20)
         self.redis.config_set("slowlog-log-slower-than", 100_000)
         (self.folder / "accounts.toml").write_text("".join(self._account(name) for name in (CALM, *WILD)))
@@ -150,7 +150,7 @@ class Service:
     def close(self, *, keep: bool = False) -> None:
         self.stop_worker(patience_s=0.1)
         self.redis.close()
-        embedded_redis.stop(self.server)
+        embedded_server.stop(self.server)
         self.side.stop()
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -21,8 +21,8 @@ from typing import Any, Final
 import jobs.calls
 import jobs.deciding
 import jobs.decisions
-import worker.arq_worker
-import worker.sweep
+import worker.queue.arq_worker
+import worker.queue.sweep
 from worker import bootstrap
 from worker.__main__ import main
 from worker.intake.policy import IntakePolicy
@@ -36,9 +36,9 @@ _SHORTER: Final = (
     (jobs.deciding, "ACCOUNT_PAUSE_S", 1.0),
     (jobs.calls, "ACCOUNT_PAUSE_S", 1.0),
     (jobs.decisions, "FOREIGN_PATIENCE_MS", 2000),
-    (worker.arq_worker, "_DEFECT_PAUSE_S", 0.5),
-    (worker.sweep, "EVERY_S", 2.0),
-    (worker.sweep, "DEADLINES_EVERY_S", 0.5),
+    (worker.queue.arq_worker, "_DEFECT_PAUSE_S", 0.5),
+    (worker.queue.sweep, "EVERY_S", 2.0),
+    (worker.queue.sweep, "DEADLINES_EVERY_S", 0.5),
 )
 
 

@@ -18,18 +18,18 @@ import structlog
 from jobs.errors import ConfigurationError
 from tests.builders import a_bill
 from tests.processes import Plant, plant, until
-from worker import embedded_keeper, embedded_redis
-from worker.embedded_keeper import Keeper, ServerGone
-from worker.embedded_redis import EmbeddedServer
+from worker.store import embedded_keeper, embedded_server
+from worker.store.embedded_keeper import Keeper, ServerGone
+from worker.store.embedded_server import EmbeddedServer
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
-    found = embedded_redis.start(tmp_path / "data")
+    found = embedded_server.start(tmp_path / "data")
     yield found
-    embedded_redis.stop(found)
+    embedded_server.stop(found)
     if (tmp_path / "data").is_dir():
-        embedded_redis.stop(embedded_redis.start(tmp_path / "data"))
+        embedded_server.stop(embedded_server.start(tmp_path / "data"))
 
 
 def client(server: EmbeddedServer) -> redis.Redis:
@@ -39,39 +39,39 @@ def client(server: EmbeddedServer) -> redis.Redis:
 def kill(server: EmbeddedServer) -> None:
     with client(server) as connection:
         os.kill(connection.info("server")["process_id"], signal.SIGKILL)
-    until(lambda: embedded_redis.has_ended(server), timeout_s=5)
+    until(lambda: embedded_server.has_ended(server), timeout_s=5)
 
 
 def test_a_server_that_was_killed_comes_again_with_its_data(server: EmbeddedServer) -> None:
     with client(server) as connection:
         connection.xadd("jobs", {"job": "{}"})
-    assert not embedded_redis.has_ended(server)
+    assert not embedded_server.has_ended(server)
     kill(server)
-    again = embedded_redis.start_again(server)
+    again = embedded_server.start_again(server)
     assert again.socket_path == server.socket_path
     with client(again) as connection:
         assert connection.xlen("jobs") == 1
         pid = connection.info("server")["process_id"]
-    embedded_redis.stop(again)
+    embedded_server.stop(again)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
 def test_of_several_users_one_starts_it_and_all_go_on(server: EmbeddedServer) -> None:
-    others = [embedded_redis.start(server.folder) for _ in range(3)]
+    others = [embedded_server.start(server.folder) for _ in range(3)]
     kill(server)
 
     async def all_at_once() -> list[EmbeddedServer]:
-        return await asyncio.gather(*(asyncio.to_thread(embedded_redis.start_again, one) for one in [server, *others]))
+        return await asyncio.gather(*(asyncio.to_thread(embedded_server.start_again, one) for one in [server, *others]))
 
     found = asyncio.run(all_at_once())
     assert len({one.pid for one in found}) == 1
     assert sorted(one.adopted for one in found) == [False, True, True, True]
     for one in found[1:]:
-        embedded_redis.stop(one)
+        embedded_server.stop(one)
     with client(server) as connection:
         assert connection.ping()
-    embedded_redis.stop(found[0])
+    embedded_server.stop(found[0])
 
 
 def remove_folder(folder: Path) -> None:
@@ -105,22 +105,22 @@ async def test_what_cannot_be_had_again_ends_the_watch_with_the_reason(
     tmp_path: Path, harm: Callable[[Path], None], told: str
 ) -> None:
     """Above all it does not start empty: that would forget every job without a word."""
-    server = embedded_redis.start(tmp_path / "data")
+    server = embedded_server.start(tmp_path / "data")
     os.kill(server.pid, signal.SIGKILL)
     harm(server.folder)
     with pytest.raises(ServerGone, match=told) as raised:
         await asyncio.wait_for(Keeper(server).run(asyncio.Event()), 15)
     assert str(raised.value).isprintable()
-    embedded_redis.stop(server)
+    embedded_server.stop(server)
     assert harm is not remove_folder or not server.folder.exists()
 
 
 async def test_a_folder_that_goes_while_the_server_lives_is_noticed(tmp_path: Path) -> None:
-    server = embedded_redis.start(tmp_path / "data")
+    server = embedded_server.start(tmp_path / "data")
     shutil.rmtree(server.folder)
     with pytest.raises(ServerGone, match="cannot be used"):
         await asyncio.wait_for(Keeper(server).run(asyncio.Event()), 15)
-    embedded_redis.stop(server)
+    embedded_server.stop(server)
     with pytest.raises(ProcessLookupError):
         os.kill(server.pid, 0)
 
@@ -128,7 +128,7 @@ async def test_a_folder_that_goes_while_the_server_lives_is_noticed(tmp_path: Pa
 async def test_without_a_binary_the_watch_ends(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     kill(server)
     with monkeypatch.context() as patch:
-        patch.setattr(embedded_redis, "_candidates", lambda: iter([Path("/gone")]))
+        patch.setattr(embedded_server, "_candidates", lambda: iter([Path("/gone")]))
         with pytest.raises(ServerGone, match="does not run"):
             await Keeper(server).run(asyncio.Event())
 
@@ -146,7 +146,7 @@ async def test_a_server_that_ended_of_its_disk_is_not_started_again(
         patch.setattr(os, "statvfs", lambda path: disk)
         with pytest.raises(ServerGone, match=told):
             await Keeper(server).run(asyncio.Event())
-    assert embedded_redis.has_ended(server)
+    assert embedded_server.has_ended(server)
 
 
 @pytest.mark.parametrize("words", ["No space left on device", "Read-only file system", "Permission denied\x1b[2J"])
@@ -161,7 +161,7 @@ async def test_a_server_that_refuses_says_why_in_one_line(
     binary.chmod(0o755)
     kill(server)
     with monkeypatch.context() as patch:
-        patch.setattr(embedded_redis, "_candidates", lambda: iter([binary]))
+        patch.setattr(embedded_server, "_candidates", lambda: iter([binary]))
         with pytest.raises(ServerGone, match=r"did not start.*append-only file") as raised:
             await Keeper(server).run(asyncio.Event())
     assert str(raised.value).isprintable()
@@ -184,7 +184,7 @@ async def test_a_server_that_ends_again_and_again_ends_the_watch(
     with pytest.raises(ServerGone, match="again and again"):
         await watch
     assert [line["event"] for line in lines].count("redis.ended") == 4
-    embedded_redis.stop(keeper.server)
+    embedded_server.stop(keeper.server)
 
 
 # -- a folder of others ------------------------------------------------------------------------------------------------
@@ -196,12 +196,12 @@ def test_a_folder_that_others_may_enter_is_closed_with_all_in_it(tmp_path: Path,
     folder.chmod(mode)
     before = os.umask(0)
     try:
-        server = embedded_redis.start(folder)
+        server = embedded_server.start(folder)
     finally:
         os.umask(before)
     with client(server) as connection:
         connection.set("token", "x")
-    embedded_redis.stop(server)
+    embedded_server.stop(server)
     for path in [folder, *folder.rglob("*")]:
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
 
@@ -233,7 +233,7 @@ def test_a_folder_or_file_in_other_hands_is_refused(
 
     monkeypatch.setattr(Path, "stat", as_if_owned_by_another)
     with pytest.raises(ConfigurationError, match="belongs to another user"):
-        embedded_redis.start(folder)
+        embedded_server.start(folder)
     assert not (foreign / "appendonlydir").exists()
 
 

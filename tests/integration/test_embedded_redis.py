@@ -15,8 +15,8 @@ import pytest
 import redis
 
 from jobs.errors import ConfigurationError
-from worker import embedded_redis
-from worker.embedded_redis import EmbeddedServer
+from worker.store import embedded_server
+from worker.store.embedded_server import EmbeddedServer
 
 # Another process that uses the server until its standard input ends, as a second worker would.
 _USER = """
@@ -57,7 +57,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "data"
     yield folder
     if folder.is_dir():
-        embedded_redis.stop(embedded_redis.start(folder))  # whatever a failed test left behind
+        embedded_server.stop(embedded_server.start(folder))  # whatever a failed test left behind
 
 
 def client(server: EmbeddedServer) -> redis.Redis:
@@ -74,41 +74,41 @@ def is_running(pid: int) -> bool:
 
 
 def test_data_survive_a_clean_stop(folder: Path) -> None:
-    first = embedded_redis.start(folder)
+    first = embedded_server.start(folder)
     with client(first) as connection:
         connection.xadd("jobs", {"job": "{}"})
-    embedded_redis.stop(first)
+    embedded_server.stop(first)
     assert not is_running(first.pid)
 
-    second = embedded_redis.start(folder)
+    second = embedded_server.start(folder)
     with client(second) as connection:
         assert connection.xlen("jobs") == 1
     assert not second.adopted
-    embedded_redis.stop(second)
+    embedded_server.stop(second)
 
 
 def test_acknowledged_writes_survive_kill_9(folder: Path) -> None:
     """The socket file stays behind as well, and must not be taken for a living server."""
-    first = embedded_redis.start(folder)
+    first = embedded_server.start(folder)
     with client(first) as connection:
         for number in range(500):
             connection.xadd("jobs", {"job": str(number)})
     os.kill(first.pid, signal.SIGKILL)
 
-    second = embedded_redis.start(folder)
+    second = embedded_server.start(folder)
     with client(second) as connection:
         assert connection.xlen("jobs") == 500
     assert second.pid != first.pid
-    embedded_redis.stop(second)
-    embedded_redis.stop(first)
+    embedded_server.stop(second)
+    embedded_server.stop(first)
 
 
 def test_it_is_safe_and_private(folder: Path) -> None:
     """Every acknowledged write is synced, nothing is evicted, and only the owner reaches it."""
-    server = embedded_redis.start(folder)
+    server = embedded_server.start(folder)
     with client(server) as connection:
         config = connection.config_get("*")
-    embedded_redis.stop(server)
+    embedded_server.stop(server)
     assert (config["appendonly"], config["appendfsync"]) == ("yes", "always")
     assert (config["maxmemory-policy"], config["save"], config["port"]) == ("noeviction", "", "0")
     assert config["unixsocketperm"] == "700"
@@ -120,24 +120,24 @@ def test_a_second_start_adopts_and_the_last_to_leave_stops(folder: Path) -> None
     pid, adopted = first.started()
     assert not adopted
 
-    second = embedded_redis.start(folder)
+    second = embedded_server.start(folder)
     assert (second.pid, second.adopted) == (pid, True)
     first.leave()
     with client(second) as connection:
         assert connection.ping()
 
-    embedded_redis.stop(second)
+    embedded_server.stop(second)
     assert not is_running(pid)
 
 
 def test_an_adopter_that_leaves_stops_nothing(folder: Path) -> None:
-    server = embedded_redis.start(folder)
+    server = embedded_server.start(folder)
     adopter = User(folder)
     assert adopter.started() == (server.pid, True)
     adopter.leave()
     with client(server) as connection:
         assert connection.ping()
-    embedded_redis.stop(server)
+    embedded_server.stop(server)
 
 
 def test_an_orphan_is_adopted_with_its_data(folder: Path) -> None:
@@ -147,9 +147,9 @@ def test_an_orphan_is_adopted_with_its_data(folder: Path) -> None:
     killed.kill()
     assert is_running(pid)
 
-    server = embedded_redis.start(folder)
+    server = embedded_server.start(folder)
     assert (server.pid, server.adopted) == (pid, True)
-    embedded_redis.stop(server)
+    embedded_server.stop(server)
     assert not is_running(pid)
 
 
@@ -166,89 +166,89 @@ def test_concurrent_starts_give_one_server(folder: Path) -> None:
 def test_a_start_during_the_stop_gets_a_server_that_stays(folder: Path) -> None:
     """The newcomer waits for the end of the old one instead of adopting it."""
     for _ in range(5):
-        first = embedded_redis.start(folder)
+        first = embedded_server.start(folder)
         newcomer = User(folder)
-        embedded_redis.stop(first)
+        embedded_server.stop(first)
         newcomer.started()
-        again = embedded_redis.start(folder)
+        again = embedded_server.start(folder)
         with client(again) as connection:
             assert connection.ping()
         newcomer.leave()
-        embedded_redis.stop(again)
+        embedded_server.stop(again)
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_the_server(folder: Path) -> None:
-    server = embedded_redis.start(folder)
+    server = embedded_server.start(folder)
     assert os.getsid(server.pid) != os.getsid(0)
-    embedded_redis.stop(server)
+    embedded_server.stop(server)
 
 
 def test_stopping_twice_does_nothing(folder: Path) -> None:
-    server = embedded_redis.start(folder)
-    embedded_redis.stop(server)
-    embedded_redis.stop(server)
+    server = embedded_server.start(folder)
+    embedded_server.stop(server)
+    embedded_server.stop(server)
 
 
 @pytest.mark.parametrize("name", ["d" * 150, "with space", "facturación"])
 def test_a_folder_whose_path_no_socket_can_have(tmp_path: Path, name: str) -> None:
     """Too long for the kernel, or in need of quoting in a URL: the socket goes to the temp folder."""
-    server = embedded_redis.start(tmp_path / name)
-    adopter = embedded_redis.start(tmp_path / name)
+    server = embedded_server.start(tmp_path / name)
+    adopter = embedded_server.start(tmp_path / name)
     assert len(os.fsencode(server.socket_path)) <= 100
     assert adopter.socket_path == server.socket_path
     with redis.Redis.from_url(server.url()) as connection:
         assert connection.ping()
-    embedded_redis.stop(adopter)
-    embedded_redis.stop(server)
+    embedded_server.stop(adopter)
+    embedded_server.stop(server)
     assert not is_running(server.pid)
 
 
 def test_the_url_is_understood_by_redis(folder: Path) -> None:
-    server = embedded_redis.start(folder)
+    server = embedded_server.start(folder)
     with redis.Redis.from_url(server.url()) as connection:
         assert connection.ping()
-    embedded_redis.stop(server)
+    embedded_server.stop(server)
 
 
 def test_a_locked_folder_that_does_not_answer_is_named(folder: Path) -> None:
-    server = embedded_redis.start(folder)
+    server = embedded_server.start(folder)
     os.kill(server.pid, signal.SIGSTOP)
     try:
         with pytest.raises(ConfigurationError, match="locked by another server"):
-            embedded_redis.start(folder, wait_s=0.3)
+            embedded_server.start(folder, wait_s=0.3)
     finally:
         os.kill(server.pid, signal.SIGCONT)
-    embedded_redis.stop(server)
+    embedded_server.stop(server)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ConfigurationError, match="cannot be used"):
-        embedded_redis.start(tmp_path / "file" / "data")
+        embedded_server.start(tmp_path / "file" / "data")
 
 
 def test_a_server_that_refuses_to_start_says_why(folder: Path) -> None:
     """Damage in the middle of the AOF is for a person to judge, so its own message must be seen."""
-    server = embedded_redis.start(folder)
+    server = embedded_server.start(folder)
     with client(server) as connection:
         for number in range(20):
             connection.set(f"key{number}", "x" * 50)
-    embedded_redis.stop(server)
+    embedded_server.stop(server)
     (written,) = folder.glob("appendonlydir/*.incr.aof")
     data = bytearray(written.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 40] = b"\xff" * 40
     written.write_bytes(data)
 
     with pytest.raises(ConfigurationError, match=r"did not start.*AOF"):
-        embedded_redis.start(folder)
+        embedded_server.start(folder)
     shutil.rmtree(folder)
 
 
 def test_without_any_binary_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(embedded_redis.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(embedded_server.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match="none was found"):
-        embedded_redis.start(tmp_path / "data")
+        embedded_server.start(tmp_path / "data")
 
 
 def test_a_binary_that_does_not_run_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -259,9 +259,9 @@ def test_a_binary_that_does_not_run_is_passed_over(monkeypatch: pytest.MonkeyPat
     good.write_text("#!/bin/sh\necho Redis server v=7.0.15 sha=0\n")
     for binary in (broken, old, good):
         binary.chmod(0o755)
-    monkeypatch.setattr(embedded_redis, "_candidates", lambda: iter([broken, old, good]))
-    assert embedded_redis.find_binary() == good
+    monkeypatch.setattr(embedded_server, "_candidates", lambda: iter([broken, old, good]))
+    assert embedded_server.find_binary() == good
 
-    monkeypatch.setattr(embedded_redis, "_candidates", lambda: iter([broken, old]))
+    monkeypatch.setattr(embedded_server, "_candidates", lambda: iter([broken, old]))
     with pytest.raises(ConfigurationError, match=r"broken \(does not run\).*old \(older than 6.2\)"):
-        embedded_redis.find_binary()
+        embedded_server.find_binary()

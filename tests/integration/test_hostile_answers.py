@@ -20,13 +20,13 @@ from jobs.requests import get
 from tests.hostile import Hostile, Reply, Writer, hostile, whole
 from tests.records import a_job
 from tests.rig import an_account
-from worker.bounded_body import LARGEST_ANSWER
-from worker.factus_client import FactusClient
-from worker.keys import Keys
-from worker.lua import Scripts
-from worker.rate_limit import RateLimit
+from worker.factus.bounded_body import LARGEST_ANSWER
+from worker.factus.client import FactusClient
+from worker.factus.rate_limit import RateLimit
+from worker.factus.token_cache import TokenCache
 from worker.settings import ApiLimits
-from worker.token_cache import TokenCache
+from worker.store.keys import Keys
+from worker.store.scripts import Scripts
 
 TIMEOUT_S = 1.0
 MIB = 1024 * 1024

@@ -16,25 +16,25 @@ import structlog
 from redis import exceptions
 
 from tests.builders import a_bill
-from worker import embedded_redis
-from worker.embedded_redis import EmbeddedServer
-from worker.keys import Keys
 from worker.operating.explaining import problems
 from worker.operating.status import StatusReader
-from worker.redis_connection import close, connect
-from worker.redis_refusals import RefusalWatch
+from worker.store import embedded_server
+from worker.store.connection import close, connect
+from worker.store.embedded_server import EmbeddedServer
+from worker.store.keys import Keys
+from worker.store.refusals import RefusalWatch
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
-    found = embedded_redis.start(tmp_path / "data")
+    found = embedded_server.start(tmp_path / "data")
     yield found
     with admin(found) as client:
         for name, value in (("maxmemory", "0"), ("min-replicas-to-write", "0")):
             client.config_set(name, value)
         client.replicaof("NO", "ONE")
         client.execute_command("ACL", "SETUSER", "default", "on", "nopass", "+@all", "~*", "&*")
-    embedded_redis.stop(found)
+    embedded_server.stop(found)
 
 
 def admin(server: EmbeddedServer) -> redis.Redis:

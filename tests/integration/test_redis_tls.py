@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ConnectionError as NotConnected
 
-from worker import redis_connection
+from worker.store import connection
 
 TLS = Path(__file__).parents[1] / "vendor" / "tls"
 CA = TLS / "ca.crt"
@@ -47,11 +47,11 @@ async def port() -> AsyncIterator[int]:
 
 
 async def _ping(url: str) -> bool:
-    client = redis_connection.connect(url, blocking=True)  # tries once
+    client = connection.connect(url, blocking=True)  # tries once
     try:
         return bool(await client.ping())
     finally:
-        await redis_connection.close(client)
+        await connection.close(client)
 
 
 FORMS = ["rediss://{host}:{port}/0?ssl_ca_certs={ca}", "sentinel://{host}:{port}/main?ssl=true&ssl_ca_certs={ca}"]

@@ -18,8 +18,8 @@ import redis
 from tests.builders import a_bill
 from tests.processes import until
 from tests.rig import running, services_on
-from worker import embedded_redis, redis_connection
 from worker.settings import environment_for_child
+from worker.store import connection, embedded_server
 
 AN_EVENT = {
     "type": "job.refused", "time": "2026-11-29T08:00:00.000Z", "account": "acme", "job_id": "1-1", "job_type": None,
@@ -35,7 +35,7 @@ USERS = ("admin", "worker", "operator", "viewer", "producer", "consumer", "produ
 
 def servers() -> list[Path]:
     """The bundled one, and Redis where it is installed: both read the same file, and not every word of it alike."""
-    found = [embedded_redis.find_binary()]
+    found = [embedded_server.find_binary()]
     if on_path := shutil.which("redis-server"):
         found.append(Path(on_path))
     return found
@@ -87,7 +87,7 @@ def denied(call: Callable[..., Any], *arguments: Any) -> bool:
 
 def test_users_without_a_password_do_not_load(tmp_path: Path) -> None:
     """Forgotten places must not become passwords that everybody can read."""
-    command = [embedded_redis.find_binary(), "--port", "0", "--dir", tmp_path, "--aclfile"]
+    command = [embedded_server.find_binary(), "--port", "0", "--dir", tmp_path, "--aclfile"]
     done = subprocess.run([*command, ROOT / "deploy" / "users.acl"], capture_output=True, text=True, timeout=10)
     assert done.returncode != 0
     assert "ACL" in done.stdout
@@ -222,13 +222,13 @@ async def test_the_service_needs_no_more_than_its_user_may(socket: Path, connect
     admin, producer, consumer = connect("admin"), connect("producer"), connect("consumer")
     admin.flushall()
     admin.acl_log_reset()
-    own = redis_connection.connect(f"unix://worker:worker@{socket}")
+    own = connection.connect(f"unix://worker:worker@{socket}")
     async with running(services_on(own, "factus")) as rig:
         bill = json.dumps({"type": "invoice.issue", "account": "acme", "payload": a_bill(reference_code="FV/1")})
         for job in (bill, bill, "not JSON", '{"type": "invoice.issue", "account": "nobody", "payload": {}}'):
             await asyncio.to_thread(producer.xadd, "factus:jobs", {"job": job})
         found = await rig.events(4)
-    await redis_connection.close(own)
+    await connection.close(own)
 
     assert sorted(event["type"] for event in found) == ["invoice.validated"] * 2 + ["job.refused"] * 2
     consumer.xgroup_create("factus:results", "erp", id="0")

@@ -15,7 +15,7 @@ import redis
 
 from tests.builders import a_bill, changed
 from tests.processes import SECRETS, plant, until
-from worker import embedded_redis
+from worker.store import embedded_server
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -242,7 +242,7 @@ def test_a_signal_while_the_embedded_server_comes_up_ends_both(works, number):
 def test_a_command_that_a_signal_ends_leaves_no_server_behind(works, number, moment):
     """It ends as it would have without a server: by SIGTERM itself, or aborted."""
     folder = works.folder / "own"
-    embedded_redis.stop(embedded_redis.start(folder))
+    embedded_server.stop(embedded_server.start(folder))
     works.env["FACTUS_REDIS_URL"] = f"embedded:{folder}"
     command = started_on(works, folder, "results", "--follow")
     if moment == "later":
@@ -264,14 +264,14 @@ def is_answering(folder) -> bool:
 
 def test_a_command_that_a_signal_ends_leaves_the_server_to_who_uses_it(works):
     folder = works.folder / "own"
-    server = embedded_redis.start(folder)
+    server = embedded_server.start(folder)
     works.env["FACTUS_REDIS_URL"] = f"embedded:{folder}"
     command = started_on(works, folder, "results", "--follow")
     until(lambda: is_answering(folder), timeout_s=60)
     command.terminate()
     assert command.wait(60) == -signal.SIGTERM
     assert redis.Redis.from_url(server.url()).ping()
-    embedded_redis.stop(server)
+    embedded_server.stop(server)
     assert is_left_alone(folder)
 
 

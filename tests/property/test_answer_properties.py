@@ -21,10 +21,10 @@ from jobs.standing import Standing
 from schemas import strict_json
 from schemas.contract.bounded import bounded
 from tests.records import NOW_MS, a_job
-from worker import answers
-from worker.answers import Answer
-from worker.bounded_body import Room, read_bounded
-from worker.token_cache import Issued
+from worker.factus import answers
+from worker.factus.answers import Answer
+from worker.factus.bounded_body import Room, read_bounded
+from worker.factus.token_cache import Issued
 
 _NOW = datetime.fromisoformat("2026-11-29T07:00:00-05:00")
 SEEN = typing.get_args(s.Seen)

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import ConfigurationError
-from worker import redis_connection
 from worker.addresses import factus_address, redis_address, shown
 from worker.settings import Settings, load_settings, nearest_variables, unknown_variables
+from worker.store import connection
 
 NAMES = sorted(f"FACTUS_{name.upper()}" for name in Settings.model_fields)
 # What the environment can hold: no NUL, and bytes that are no UTF-8 as lone surrogates.
@@ -81,7 +81,7 @@ def test_no_part_of_a_redis_url_before_an_at_sign_is_shown(text: str) -> None:
 @given(st.builds("{}{}".format, st.sampled_from(STARTS), NEARLY))
 @settings(max_examples=200)
 def test_a_client_is_made_or_the_url_is_refused(text: str) -> None:
-    told = refusal(lambda: redis_connection.connect(text))
+    told = refusal(lambda: connection.connect(text))
     assert not told or told.startswith("FACTUS_REDIS_URL: ")
 
 

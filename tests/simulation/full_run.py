@@ -25,7 +25,7 @@ from tests.simulation.evidence import expected_jobs, is_final, tracked_bills
 from tests.simulation.factus_side import OverHttp
 from tests.simulation.full_people import People
 from tests.simulation.hostile import SpoilingProxy
-from worker.keys import Keys
+from worker.store.keys import Keys
 
 ACCOUNTS = ("norte", "centro", "sur")
 OWN_STREAMS = frozenset({"sur"})

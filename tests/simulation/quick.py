@@ -27,15 +27,15 @@ from fakeredis import FakeServer
 import jobs.calls
 import jobs.deciding
 import jobs.decisions
-import worker.arq_worker
-import worker.sweep
+import worker.queue.arq_worker
+import worker.queue.sweep
 from schemas.factus import BOGOTA
 from tests.simulation.sim import Pace, Sim
 from tests.simulation.story import Story
 from tests.simulation.virtual_time import run_virtual
 from tests.simulation.wires import current_owner, imitation, real, track_tasks
-from worker import embedded_redis
 from worker.intake.policy import IntakePolicy
+from worker.store import embedded_server
 
 _QUIET_S: Final = 240.0
 """Longest virtual time in which everything must have come to its end when the storm is over."""
@@ -52,11 +52,11 @@ VIRTUAL: Final = Pace(_SHORT_PAUSES, quiet_s=_QUIET_S, after_s=61.0, intake=Inta
 REAL: Final = Pace(
     (
         *_SHORT_PAUSES,
-        (worker.arq_worker, "LEASE_MS", 1200),
-        (worker.arq_worker, "_RENEW_EVERY_S", 0.3),
-        (worker.sweep, "EVERY_S", 2.0),
-        (worker.sweep, "_LEASE_MS", 2000),
-        (worker.sweep, "DEADLINES_EVERY_S", 0.5),
+        (worker.queue.arq_worker, "LEASE_MS", 1200),
+        (worker.queue.arq_worker, "_RENEW_EVERY_S", 0.3),
+        (worker.queue.sweep, "EVERY_S", 2.0),
+        (worker.queue.sweep, "_LEASE_MS", 2000),
+        (worker.queue.sweep, "DEADLINES_EVERY_S", 0.5),
     ),
     quiet_s=60.0,
     after_s=2.0,
@@ -108,7 +108,7 @@ def play_virtual(seed: int) -> Story:
 
 def play_real(seeds: Sequence[int], folder: Path) -> list[Story]:
     """Seeds in real time, side by side on a real server."""
-    server = embedded_redis.start(folder)
+    server = embedded_server.start(folder)
 
     async def main() -> list[Story]:
         track_tasks(asyncio.get_running_loop())
@@ -122,7 +122,7 @@ def play_real(seeds: Sequence[int], folder: Path) -> list[Story]:
     try:
         return asyncio.run(main())
     finally:
-        embedded_redis.stop(server)
+        embedded_server.stop(server)
 
 
 @dataclass

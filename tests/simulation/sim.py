@@ -39,12 +39,13 @@ from tests.simulation.troubles import Troubles
 from tests.simulation.verdict import judge, leftover_keys
 from tests.simulation.weather import quick_plan
 from tests.simulation.wires import FactusWire, Network, Plug
-from worker import bootstrap, redis_connection
-from worker.archive import Archive
+from worker import bootstrap
+from worker.archive.archive import Archive
 from worker.bootstrap import Services
 from worker.intake.policy import IntakePolicy
-from worker.keys import Keys
 from worker.process import run_tasks
+from worker.store import connection
+from worker.store.keys import Keys
 
 TIMEOUT_S: Final = 1.0
 STORM_S: Final = 6.0
@@ -171,7 +172,7 @@ class Sim:
         for client in one.built.clients.values():
             await client.close()
         for redis in (one.built.redis, one.built.intake._reader._blocking):
-            await redis_connection.close(redis)
+            await connection.close(redis)
 
     # -- course ----------------------------------------------------------------------------------------------------
     @property
@@ -294,7 +295,7 @@ class Sim:
         if is_quiet:
             for text in await self._leftovers(records):
                 verdict.blame("left in Redis", text)
-        await redis_connection.close(self.driver)
+        await connection.close(self.driver)
         return Story(
             seed=self.seed,
             verdict=verdict,

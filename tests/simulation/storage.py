@@ -7,7 +7,7 @@ import errno
 import random
 from dataclasses import dataclass, field
 
-from worker.archive import Shelf
+from worker.archive.archive import Shelf
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Weather:
 
 @dataclass
 class MemoryShelf:
-    """Files in memory, as :class:`worker.archive.Shelf` wants them."""
+    """Files in memory, as :class:`worker.archive.archive.Shelf` wants them."""
 
     files: dict[str, bytes] = field(default_factory=dict)
 

@@ -28,15 +28,15 @@ from tests.builders import a_bill
 from tests.fakes import FakeFactus, MemoryArchive, NoLine
 from tests.rig import an_account, running, services_on, some_settings
 from tests.simulation.wires import Network, Plug, imitation
-from worker import redis_connection
 from worker.bootstrap import build
-from worker.factus_client import FactusClient
+from worker.factus.client import FactusClient
+from worker.factus.rate_limit import RateLimit
+from worker.factus.token_cache import TokenCache
 from worker.intake.policy import IntakePolicy
-from worker.keys import Keys
-from worker.lua import Scripts
-from worker.rate_limit import RateLimit
 from worker.settings import ApiLimits
-from worker.token_cache import TokenCache
+from worker.store import connection
+from worker.store.keys import Keys
+from worker.store.scripts import Scripts
 
 
 async def test_what_factus_holds_goes_before_any_priority(redis, namespace):
@@ -97,7 +97,7 @@ async def test_entries_of_a_lost_answer_are_taken_up_at_once():
     assert event["reference_code"] == "A"
     assert lost
     for client in (redis, blocking):
-        await redis_connection.close(client)
+        await connection.close(client)
 
 
 async def test_what_a_sleeper_read_after_it_lost_the_lead_is_taken_up(redis, namespace):

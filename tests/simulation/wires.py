@@ -24,7 +24,7 @@ from redis.asyncio.connection import UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.simulation.hostile import spoil
-from worker import redis_connection
+from worker.store import connection
 
 _owner: contextvars.ContextVar[Plug | None] = contextvars.ContextVar("simulated_worker", default=None)
 
@@ -159,14 +159,14 @@ def imitation(server: FakeServer, plug: Plug, *, blocking: bool = False) -> ArqR
     """A client of the imitated server, with the product's own patience."""
     kind = type("CuttableFake", (_Cuttable, FakeAsyncRedisConnection), {"plug": plug})
     pool = FakeAsyncRedis(server=server, connection_class=kind).connection_pool
-    options = redis_connection._options(blocking=blocking)
+    options = connection._options(blocking=blocking)
     pool.connection_kwargs |= {name: options[name] for name in ("retry", "retry_on_error")}
     return _Patient(pool_or_conn=pool)
 
 
 def real(url: str, plug: Plug, *, blocking: bool = False) -> ArqRedis:
     """A client of a real server."""
-    client = redis_connection.connect(url, blocking=blocking)
+    client = connection.connect(url, blocking=blocking)
     pool: ConnectionPool = client.connection_pool
     pool.connection_class = type("CuttableSocket", (_Cuttable, UnixDomainSocketConnection), {"plug": plug})
     return client

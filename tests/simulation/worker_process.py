@@ -18,7 +18,7 @@ import jobs.deciding
 from tests.simulation.storage import StormyShelf, Weather
 from worker import bootstrap
 from worker.__main__ import main
-from worker.archive import Archive
+from worker.archive.archive import Archive
 
 ACCOUNT_PAUSE_S: Final = 2.0
 

@@ -133,8 +133,8 @@ async def open_redis(settings: Settings, *, must_exist: bool = False) -> AsyncIt
     from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
     from jobs.errors import ConfigurationError, ServiceError
-    from worker import redis_connection
     from worker.addresses import shown
+    from worker.store import connection
 
     url = settings.redis_url
     address = shown(url)
@@ -143,21 +143,21 @@ async def open_redis(settings: Settings, *, must_exist: bool = False) -> AsyncIt
             f"FACTUS_REDIS_URL={address}: no embedded server has ever run in that folder. Push something first, or set "
             "the folder of the worker"
         )
-    async with redis_connection.server_url(url) as server:
-        client = redis_connection.connect(server)
+    async with connection.server_url(url) as server:
+        client = connection.connect(server)
         try:
             yield client
         except (AuthenticationError, NoPermissionError) as exc:
             raise ServiceError(
-                f"Redis at {address} refuses this user: {redis_connection.words_of(exc)}. "
+                f"Redis at {address} refuses this user: {connection.words_of(exc)}. "
                 "Check the user and password in FACTUS_REDIS_URL"
             ) from exc
         except RedisError as exc:
             raise ServiceError(
-                f"Redis at {address} failed: {redis_connection.words_of(exc)}. Check FACTUS_REDIS_URL, and that it runs"
+                f"Redis at {address} failed: {connection.words_of(exc)}. Check FACTUS_REDIS_URL, and that it runs"
             ) from exc
         finally:
-            await redis_connection.close(client)
+            await connection.close(client)
 
 
 def _is_empty(url: str) -> bool:

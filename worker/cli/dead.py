@@ -233,9 +233,9 @@ async def _choose(dead: DeadLetters, reason: str | None, account: str | None, ve
 
 @asynccontextmanager
 async def _open(settings: Settings) -> AsyncIterator[DeadLetters]:
-    from worker.keys import Keys
-    from worker.ledger import LedgerPolicy
     from worker.operating.dead_letters import DeadLetters
+    from worker.queue.ledger import LedgerPolicy
+    from worker.store.keys import Keys
 
     own = frozenset(name for name, account in settings.accounts().items() if account.own_streams)
     policy = LedgerPolicy(settings.ledger_days, settings.results_maxlen)

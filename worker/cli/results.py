@@ -61,7 +61,7 @@ def command(
 
 def _streams(settings: Settings, *, is_radian: bool) -> list[str]:
     """The common stream, and those of the accounts that have their own."""
-    from worker.keys import Keys
+    from worker.store.keys import Keys
 
     keys = Keys(settings.namespace)
     owners = [None, *(name for name, account in sorted(settings.accounts().items()) if account.own_streams)]

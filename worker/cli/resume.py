@@ -37,8 +37,8 @@ def command(account: str) -> None:
 
 
 async def _lift(settings: Settings, account: str) -> int:
-    from worker.holds import AccountHolds
-    from worker.keys import Keys
+    from worker.queue.holds import AccountHolds
+    from worker.store.keys import Keys
 
     async with open_redis(settings, must_exist=True) as redis:
         return await AccountHolds(redis, Keys(settings.namespace)).lift(account)

@@ -64,8 +64,8 @@ async def _overview(settings: Settings, as_json: bool) -> bool:
 def _reader(settings: Settings, redis: object) -> StatusReader:
     from redis.asyncio import Redis
 
-    from worker.keys import Keys
     from worker.operating.status import StatusReader
+    from worker.store.keys import Keys
 
     assert isinstance(redis, Redis)
     return StatusReader(
@@ -140,9 +140,9 @@ async def _explain(settings: Settings, reference: str, account: str | None, fami
     from dataclasses import asdict
 
     from schemas.factus import BOGOTA
-    from worker.keys import Keys
     from worker.operating.explaining import explain, explain_event
     from worker.operating.finding import Finder
+    from worker.store.keys import Keys
 
     accounts = settings.accounts()
     own = [name for name, known in sorted(accounts.items()) if known.own_streams]

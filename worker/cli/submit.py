@@ -116,8 +116,8 @@ def _read(files: tuple[str, ...], defaults: Defaults) -> list[Job]:
 
 
 async def _submit(settings: Settings, jobs: list[Job], timeout_s: float | None) -> bool:
-    from worker.keys import Keys
     from worker.operating.submitting import Watch, ends_of, push, summarize
+    from worker.store.keys import Keys
 
     accounts = settings.accounts()
     own = frozenset(name for name, account in accounts.items() if account.own_streams)

@@ -21,18 +21,18 @@ from redis.exceptions import RedisError
 from jobs.intake import Entry, IntakeDesk
 from worker.guard import Guard, pause
 from worker.intake.items import IntakeItems, is_of_unknown_account, log_refusal
+from worker.intake.peers import Peers
 from worker.intake.policy import IntakePolicy
 from worker.intake.reader import GROUP, EntryReader
 from worker.intake.script_arguments import IntakeArguments, Prepared
 from worker.intake.watch import StreamWatch
 from worker.intake.writer import EntryWriter, LeadLost
-from worker.keys import Keys
-from worker.lanes import LaneBook
-from worker.ledger import LedgerPolicy
-from worker.lua import Arg, Scripts
-from worker.peers import Peers
+from worker.queue.claims import Taker
+from worker.queue.dispatcher import LaneBook
+from worker.queue.ledger import LedgerPolicy
 from worker.settings import Account
-from worker.taking import Taker
+from worker.store.keys import Keys
+from worker.store.scripts import Arg, Scripts
 
 log = structlog.get_logger()
 

@@ -23,10 +23,10 @@ from schemas.contract.envelope import MAX_JOB_BYTES, Remains
 from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
-from worker.keys import Keys
-from worker.ledger import event_values
-from worker.lua import Arg
+from worker.queue.ledger import event_values
 from worker.settings import Account
+from worker.store.keys import Keys
+from worker.store.scripts import Arg
 
 log = structlog.get_logger()
 

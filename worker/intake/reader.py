@@ -19,10 +19,10 @@ from redis.exceptions import ResponseError
 
 from jobs.intake import Entry
 from schemas.contract.envelope import MAX_JOB_BYTES
-from worker.bounded_connection import ReplyTooLarge
 from worker.guard import Guard
 from worker.intake.policy import IntakePolicy
-from worker.lua import Arg, Scripts
+from worker.store.bounded_connection import ReplyTooLarge
+from worker.store.scripts import Arg, Scripts
 
 log = structlog.get_logger()
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from jobs.days import window_ms
 from worker.intake.items import Item
-from worker.keys import Keys
-from worker.lanes import LaneBook
-from worker.ledger import LedgerPolicy
-from worker.lua import Arg
+from worker.queue.claims import Taker
+from worker.queue.dispatcher import LaneBook
+from worker.queue.ledger import LedgerPolicy
 from worker.settings import Account
-from worker.taking import Taker
+from worker.store.keys import Keys
+from worker.store.scripts import Arg
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ import structlog
 
 from worker.intake.policy import IntakePolicy
 from worker.intake.reader import GROUP
-from worker.keys import Keys
-from worker.lua import Arg, Scripts
+from worker.store.keys import Keys
+from worker.store.scripts import Arg, Scripts
 
 log = structlog.get_logger()
 

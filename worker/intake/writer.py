@@ -20,10 +20,10 @@ from schemas import strict_json
 from worker.guard import Guard, is_server_state
 from worker.intake.items import IntakeItems, Item, log_refusal
 from worker.intake.script_arguments import IntakeArguments, Prepared
-from worker.keys import Keys
-from worker.lua import Scripts
-from worker.redis_connection import command
-from worker.taking import Taker
+from worker.queue.claims import Taker
+from worker.store.connection import command
+from worker.store.keys import Keys
+from worker.store.scripts import Scripts
 
 log = structlog.get_logger()
 

@@ -20,9 +20,9 @@ from jobs.registry import JOB_TYPES
 from schemas import strict_json
 from schemas.contract.envelope import MAX_JOB_BYTES
 from schemas.records import JobRecord
-from worker.keys import Keys
-from worker.lua import Scripts
-from worker.redis_connection import command
+from worker.store.connection import command
+from worker.store.keys import Keys
+from worker.store.scripts import Scripts
 
 _PAGE: Final = 100
 _MOST_RECORDS: Final = 20

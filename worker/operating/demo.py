@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Final
 
 from jobs.errors import ConfigurationError, ServiceError
-from worker import embedded_redis
 from worker.settings import environment_for_child
+from worker.store import embedded_server
 
 MARK: Final = ".factus-demo"
 ACCOUNTS: Final = ("andina", "caribe")
@@ -76,7 +76,7 @@ def _clear(folder: Path) -> None:
                     f"A process is working on the embedded server in {folder}. Stop it, or choose another --folder"
                 )
         if _lives(folder):
-            embedded_redis.stop(embedded_redis.start(folder))  # left behind by processes that were killed
+            embedded_server.stop(embedded_server.start(folder))  # left behind by processes that were killed
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)

@@ -13,12 +13,12 @@ from typing import Any, Final, TypeAlias
 
 from redis.asyncio import Redis
 
-from worker.keys import Keys
 from worker.operating.demo import Stage
 from worker.operating.demo_factus import Key, Seen, send_radian_event
 from worker.operating.demo_jobs import DemoJob
 from worker.operating.demo_story import TRACKED, Story, next_radian_code
 from worker.operating.submitting import Pushed, Watch, ends_of, is_final, push
+from worker.store.keys import Keys
 
 KEYS: Final = Keys("factus")
 _LOOK_S: Final = 0.05

@@ -13,11 +13,11 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from schemas import strict_json
-from worker.lagging import GroupSeen
 from worker.operating.explaining_parts import Part, parts_of
 from worker.operating.finding import Followed
 from worker.operating.situations import AFTER, NEEDS_A_PERSON, iso, reason_words, situation, span
 from worker.operating.status import Overview
+from worker.queue.consumer_lag import GroupSeen
 
 _GOOD: Final = (".validated", ".completed")
 

@@ -16,10 +16,10 @@ from jobs.families import FAMILIES
 from jobs.following import ARCHIVE
 from schemas import strict_json
 from schemas.records import JobRecord
-from worker.keys import Keys
 from worker.operating.dead_letters import retry_id
 from worker.operating.status import AccountSeen, LaneSeen, StatusReader
-from worker.redis_connection import command
+from worker.store.connection import command
+from worker.store.keys import Keys
 
 _SCANNED_EVENTS: Final = 20_000
 _SCANNED_JOBS: Final = 2_000

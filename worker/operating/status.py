@@ -18,14 +18,14 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from jobs.following import TRACK
 from jobs.registry import CALLS_LANE
+from worker.factus.rate_limit import window_ms
 from worker.guard import redis_word
 from worker.intake.reader import GROUP
-from worker.keys import Keys
-from worker.lagging import GroupSeen, groups_of
-from worker.rate_limit import window_ms
-from worker.redis_connection import command, words_of
-from worker.redis_refusals import mend_of
+from worker.queue.consumer_lag import GroupSeen, groups_of
 from worker.settings import Account
+from worker.store.connection import command, words_of
+from worker.store.keys import Keys
+from worker.store.refusals import mend_of
 
 _SCAN_COUNT: Final = 1_000
 _PROBE_LIFE_MS: Final = 5_000

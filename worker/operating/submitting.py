@@ -19,9 +19,9 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from jobs.errors import ServiceError
 from schemas import strict_json
-from worker.keys import Keys
 from worker.operating.job_files import Job
-from worker.redis_connection import command, words_of
+from worker.store.connection import command, words_of
+from worker.store.keys import Keys
 
 _CHUNK_JOBS: Final = 500
 _CHUNK_BYTES: Final = 4 * 1024 * 1024

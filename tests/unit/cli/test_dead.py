@@ -25,8 +25,8 @@ from worker.cli.dead_words import (
     raw_lines,
 )
 from worker.cli.group import cli
-from worker.keys import Keys
 from worker.operating.dead_letters import History, Kept, Letter, Pushed, lost_fields, parted, repeat_of, retry_id
+from worker.store.keys import Keys
 
 KEYS = Keys("t")
 ENTRY = b"1795622401234-0"

@@ -32,7 +32,7 @@ def shows_nothing_hidden(text: str) -> bool:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("worker.redis_connection._TRIES", 0)
+    monkeypatch.setattr("worker.store.connection._TRIES", 0)
     for hook in ("excepthook", "unraisablehook"):
         monkeypatch.setattr(sys, hook, getattr(sys, hook))
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)

@@ -15,8 +15,6 @@ from schemas.records import JobRecord
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.rig import an_account, running, services_on
-from worker.keys import Keys
-from worker.lagging import GroupSeen
 from worker.operating.explaining import explain, explain_event, problems
 from worker.operating.finding import Finder, Followed, Follower, Found
 from worker.operating.situations import lane_words, span
@@ -31,6 +29,8 @@ from worker.operating.status import (
     backlog_s,
     with_backlog,
 )
+from worker.queue.consumer_lag import GroupSeen
+from worker.store.keys import Keys
 
 NOW = 1_795_600_000_000
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from arq.connections import ArqRedis
 
-from worker.keys import Keys
 from worker.operating.job_files import Job
 from worker.operating.submitting import FamilySum, Pushed, Watch, chunks, ends_of, push, summarize
+from worker.store.keys import Keys
 
 
 def a_job(job_id: str | None = "run-1", *, account: str | None = "acme", own: bool = False, text: str = "{}") -> Job:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from worker.bounded_body import Room
+from worker.factus.bounded_body import Room
 
 MIB = 1024 * 1024
 

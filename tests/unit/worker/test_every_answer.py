@@ -21,9 +21,9 @@ from jobs.decisions import Delete, Judge, Look, Remove, Send
 from jobs.outcomes import Again, Final
 from jobs.standing import Standing
 from tests.records import NOW_MS, a_job
-from worker import answers
-from worker.answers import Answer
-from worker.token_cache import Issued
+from worker.factus import answers
+from worker.factus.answers import Answer
+from worker.factus.token_cache import Issued
 
 LIFECYCLE = Path(__file__).parents[3] / "docs" / "lifecycle.md"
 

@@ -15,15 +15,15 @@ from jobs.errors import LeaseLost
 from jobs.requests import Request
 from tests.records import a_job
 from tests.rig import an_account
-from worker import answers
-from worker import factus_client as fc
-from worker.answers import Answer
-from worker.factus_client import FactusClient
-from worker.keys import Keys
-from worker.lua import Scripts
-from worker.rate_limit import RateLimit
+from worker.factus import answers
+from worker.factus import client as fc
+from worker.factus.answers import Answer
+from worker.factus.client import FactusClient
+from worker.factus.rate_limit import RateLimit
+from worker.factus.token_cache import TokenCache
 from worker.settings import ApiLimits
-from worker.token_cache import TokenCache
+from worker.store.keys import Keys
+from worker.store.scripts import Scripts
 
 OBSERVED = Path(__file__).parents[3] / "sandbox" / "facts" / "examples" / "observed"
 BILLS = OBSERVED.parent / "bills"

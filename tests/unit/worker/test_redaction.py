@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.redaction import BLOT, Redactor
+from worker.factus.redaction import BLOT, Redactor
 
 SECRETS = ("9a1f-client-id", 'se"cre/to ñ+&\\<x>', "contador@example.com", "clave-muy-secreta-55")
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"

@@ -9,7 +9,7 @@ from redis.asyncio.connection import SSLConnection
 
 from jobs.errors import ConfigurationError
 from worker.guard import redis_word
-from worker.redis_connection import connect, words_of
+from worker.store.connection import connect, words_of
 
 QUOTED = "Command # 1 (XADD j * job Ana of pipeline caused error: Ana) of pipeline caused error: OOM too much"
 

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from worker.storage_reasons import reason
+from worker.archive.storage_errors import reason
 
 S3_REFUSAL = """The operation lacked the necessary privileges to complete for path x: Error performing PUT \
 http://127.0.0.1:1/b/x in 796.163µs - Server returned non-2xx status code: {status} Forbidden: \

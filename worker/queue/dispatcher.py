@@ -17,12 +17,12 @@ from arq.constants import job_key_prefix
 from redis.asyncio import Redis
 
 from jobs.registry import behind, width
+from worker.factus.rate_limit import window_ms
 from worker.guard import Guard, pause
-from worker.keys import Keys
-from worker.lua import Arg, Scripts
-from worker.rate_limit import window_ms
+from worker.queue.claims import Taker
 from worker.settings import Account
-from worker.taking import Taker
+from worker.store.keys import Keys
+from worker.store.scripts import Arg, Scripts
 
 log = structlog.get_logger()
 

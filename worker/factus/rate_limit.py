@@ -17,9 +17,9 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from jobs.errors import LeaseLost, LedgerUnavailable
-from worker.keys import Keys
-from worker.lua import Arg, Scripts
 from worker.settings import Account
+from worker.store.keys import Keys
+from worker.store.scripts import Arg, Scripts
 
 MARGIN_MS: Final = 500
 _MARGIN_STEP_MS: Final = 250

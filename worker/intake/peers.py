@@ -13,7 +13,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from worker.keys import Keys
+from worker.store.keys import Keys
 
 ALIVE_MS: Final = 10_000
 """How old the last heartbeat of a living worker may be."""

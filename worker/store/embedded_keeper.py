@@ -15,8 +15,8 @@ from typing import Final
 import structlog
 
 from jobs.errors import ConfigurationError, ServiceError
-from worker import embedded_redis
-from worker.embedded_redis import EmbeddedServer
+from worker.store import embedded_server
+from worker.store.embedded_server import EmbeddedServer
 
 log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ class Keeper:
         """
         while not stopping.is_set():
             try:
-                if await asyncio.to_thread(embedded_redis.has_ended, self.server):
+                if await asyncio.to_thread(embedded_server.has_ended, self.server):
                     await self._revive()
             except ConfigurationError as exc:
                 raise ServerGone(str(exc)) from exc
@@ -56,16 +56,16 @@ class Keeper:
                 continue
 
     async def _revive(self) -> None:
-        reason = embedded_redis.last_words(self.server)
+        reason = embedded_server.last_words(self.server)
         now = time.monotonic()
         self._ended_at = [at for at in self._ended_at if at > now - _SOON_S] + [now]
         log.error("redis.ended", reason=reason)
-        if trouble := embedded_redis.disk_trouble(self.server.folder):
+        if trouble := embedded_server.disk_trouble(self.server.folder):
             # It would end again at its first write, after it has loaded all of its data.
             raise ServerGone(f"The embedded server in {self.server.folder} has ended, {trouble}: {reason}")
         if len(self._ended_at) > _MOST_SOON:
             raise ServerGone(f"The embedded server in {self.server.folder} ends again and again: {reason}")
-        starting = asyncio.ensure_future(asyncio.to_thread(embedded_redis.start_again, self.server))
+        starting = asyncio.ensure_future(asyncio.to_thread(embedded_server.start_again, self.server))
         try:
             self.server = await asyncio.shield(starting)
         except asyncio.CancelledError:

@@ -27,7 +27,7 @@ class Keys:
         return self._stream("jobs", account)
 
     def intake_facts(self) -> str:
-        """Hash: what became of the intake streams, by field and stream (worker/scripts/look_at_streams.lua)."""
+        """Hash: what became of the intake streams, by field and stream (worker/store/lua/look_at_streams.lua)."""
         return f"{self.namespace}:intake:facts"
 
     def served_accounts(self) -> str:

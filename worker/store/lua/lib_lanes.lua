@@ -53,14 +53,14 @@ local function taker_of(argv, at)
   }
 end
 
--- A job that cannot be taken: worker/taking.py logs it, by this row without an arq id.
+-- A job that cannot be taken: worker/queue/claims.py logs it, by this row without an arq id.
 local function tell_unreadable(taker, account, id, why)
   taker.n_unreadable = (taker.n_unreadable or 0) + 1
   taker.taken[#taker.taken + 1] = { '', account, id, why }
 end
 
 -- Take a job up: the fence rises, so that whoever held it before can write nothing more. The reply is what
--- worker/taking.py reads: arq id, record, server ms, and how the account stands (ms each, '0': not so): the lane's
+-- worker/queue/claims.py reads: arq id, record, server ms, and how the account stands (ms each, '0': not so): the lane's
 -- conflict since, the account blocked since, the scope blocked since; the reason of the account's last hold, and of the
 -- lane's if it lasts; the account's outage since, and how many pauses it has had. The scope is a family's issuing, or the
 -- job's type in the lane of the calls (jobs/outcomes.py, Block.scope).
@@ -279,7 +279,7 @@ local function dispatch(lane, taker, now)
   end
 end
 
--- A lane: nine KEYS and nine ARGV in a row, as worker/lanes.py builds them, that begin at these places. `behind`: the
+-- A lane: nine KEYS and nine ARGV in a row, as worker/queue/dispatcher.py builds them, that begin at these places. `behind`: the
 -- account's lanes that go first (for its calls; '' for those that issue); `siblings`: what stands before their names.
 local function lane_of(keys, k, argv, a)
   return {

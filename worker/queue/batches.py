@@ -12,10 +12,10 @@ from redis.asyncio import Redis
 from jobs.batches import completed_event
 from schemas.factus import BOGOTA
 from worker.guard import Guard
-from worker.keys import Keys
-from worker.ledger import LedgerPolicy, event_values
-from worker.lua import Arg, Scripts
+from worker.queue.ledger import LedgerPolicy, event_values
 from worker.settings import Account
+from worker.store.keys import Keys
+from worker.store.scripts import Arg, Scripts
 
 
 class Batches:

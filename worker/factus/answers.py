@@ -18,7 +18,7 @@ from jobs.answer_policy import Route, Voice, meaning
 from jobs.seen import Seen
 from schemas import strict_json
 from schemas.factus import DocumentView, message_of, remarks, shortened, word_of
-from worker.token_cache import Issued
+from worker.factus.token_cache import Issued
 
 Form = Literal["json", "page", "empty", "cut"]
 

@@ -25,10 +25,10 @@ from schemas import strict_json
 from schemas.contract.event import Event
 from schemas.records import JobRecord
 from worker.guard import Guard, is_server_state
-from worker.keys import Keys
-from worker.ledger import Ledger, event_values, tally_values
-from worker.lua import Arg, Scripts
-from worker.redis_connection import command
+from worker.queue.ledger import Ledger, event_values, tally_values
+from worker.store.connection import command
+from worker.store.keys import Keys
+from worker.store.scripts import Arg, Scripts
 
 log = structlog.get_logger()
 

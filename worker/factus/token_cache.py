@@ -20,8 +20,8 @@ from jobs import seen as s
 from jobs.errors import LedgerUnavailable
 from jobs.seen import Seen
 from schemas import strict_json
-from worker.keys import Keys
-from worker.lua import Scripts
+from worker.store.keys import Keys
+from worker.store.scripts import Scripts
 
 _LOCK_MS: Final = 5000
 

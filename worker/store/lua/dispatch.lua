@@ -1,6 +1,6 @@
 -- include: lib_lanes
 -- Start what may start in one lane.
--- KEYS: 1-9 the lane. ARGV: 1-9 the lane, 10-13 the taker (worker/lanes.py).
+-- KEYS: 1-9 the lane. ARGV: 1-9 the lane, 10-13 the taker (worker/queue/dispatcher.py).
 -- Reply: {number of jobs started, jobs taken (see begin)...}
 local taker, lane = taker_of(ARGV, 10), lane_of(KEYS, 1, ARGV, 1)
 local wrong = lane_misfit(lane)

@@ -28,7 +28,7 @@ def source(name: str) -> str:
 
 
 def _parts(name: str) -> dict[str, str]:
-    text = files("worker").joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
+    text = files("worker.store").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
     found: dict[str, str] = {}
     for included in _INCLUDE.findall(text):
         found |= _parts(included)

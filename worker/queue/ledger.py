@@ -26,11 +26,11 @@ from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event, stream_fields
 from schemas.records import DocumentRecord, JobRecord
 from worker.guard import is_server_state
-from worker.keys import Keys
-from worker.lanes import LaneBook
-from worker.lua import Arg, Scripts
-from worker.redis_connection import command
-from worker.taking import Taken, Taker
+from worker.queue.claims import Taken, Taker
+from worker.queue.dispatcher import LaneBook
+from worker.store.connection import command
+from worker.store.keys import Keys
+from worker.store.scripts import Arg, Scripts
 
 _DAY_MS: Constant = 86_400_000
 _MOST_LIKE: Constant = 5_000

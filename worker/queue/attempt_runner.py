@@ -37,10 +37,10 @@ from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event
 from schemas.records import JobRecord
 from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
-from worker.ledger import Ledger, Notice, Page
-from worker.lua import Arg
+from worker.queue.claims import SetAside, Taken
+from worker.queue.ledger import Ledger, Notice, Page
 from worker.settings import Account
-from worker.taking import SetAside, Taken
+from worker.store.scripts import Arg
 
 log = structlog.get_logger()
 

@@ -16,10 +16,10 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from worker.keys import Keys
-from worker.lua import Scripts
-from worker.redis_connection import command
 from worker.settings import Account
+from worker.store.connection import command
+from worker.store.keys import Keys
+from worker.store.scripts import Scripts
 
 log = structlog.get_logger()
 

@@ -18,7 +18,7 @@ from arq.worker import RetryJob
 from jobs.standing import Standing
 from schemas.records import JobRecord
 from worker.guard import Guard
-from worker.lua import Arg
+from worker.store.scripts import Arg
 
 log = structlog.get_logger()
 

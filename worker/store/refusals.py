@@ -12,7 +12,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from worker.guard import redis_word
-from worker.redis_connection import words_of
+from worker.store.connection import words_of
 
 log = structlog.get_logger()
 

@@ -34,7 +34,7 @@ from uuid import uuid4
 
 from jobs.archiving import Stored
 from jobs.errors import ArchiveConflict, ArchiveUnavailable, ConfigurationError
-from worker.storage_reasons import reason
+from worker.archive.storage_errors import reason
 
 # obstore is imported where it is used: 34 ms that no command without an archive should wait for.
 if TYPE_CHECKING:

@@ -15,15 +15,15 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 
-from worker.batches import Batches
 from worker.guard import Guard, pause
-from worker.keys import Keys
-from worker.lagging import GroupSeen, groups_of
-from worker.lanes import LaneBook
-from worker.ledger import LedgerPolicy
-from worker.lua import Scripts
-from worker.redis_connection import command
-from worker.taking import Taker
+from worker.queue.batches import Batches
+from worker.queue.claims import Taker
+from worker.queue.consumer_lag import GroupSeen, groups_of
+from worker.queue.dispatcher import LaneBook
+from worker.queue.ledger import LedgerPolicy
+from worker.store.connection import command
+from worker.store.keys import Keys
+from worker.store.scripts import Scripts
 
 log = structlog.get_logger()
 

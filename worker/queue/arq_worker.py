@@ -21,9 +21,9 @@ from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.worker import RetryJob, Worker, func
 
 from worker.guard import Guards, pause
-from worker.keys import Keys
-from worker.lua import Arg, Scripts
-from worker.taking import LEASE_MS, SetAside, Taken, Taker
+from worker.queue.claims import LEASE_MS, SetAside, Taken, Taker
+from worker.store.keys import Keys
+from worker.store.scripts import Arg, Scripts
 
 log = structlog.get_logger()
 

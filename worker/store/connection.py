@@ -35,10 +35,10 @@ from redis.backoff import ExponentialBackoff
 from redis.connection import HiredisRespSerializer
 
 from jobs.errors import ConfigurationError
-from worker import embedded_redis
 from worker.addresses import RedisAddress, redis_address
-from worker.bounded_connection import bounded
-from worker.embedded_keeper import Keeper
+from worker.store import embedded_server
+from worker.store.bounded_connection import bounded
+from worker.store.embedded_keeper import Keeper
 
 EMBEDDED: Final = "embedded:"
 _TRIES: Final = 8
@@ -88,7 +88,7 @@ async def server(url: str) -> AsyncIterator[Server]:
         yield Server(url)
         return
     with _leaving_in_order():
-        keeper = Keeper(embedded_redis.start(Path(url.removeprefix(EMBEDDED))))
+        keeper = Keeper(embedded_server.start(Path(url.removeprefix(EMBEDDED))))
         # No signal strikes between these lines: those that are listened to wait for the loop. What cannot be listened
         # to (kill -9, or a second Ctrl-C, which Python raises on the spot) may leave the server running, here as
         # anywhere. Nothing is lost by that: it holds its lock, whoever starts next in the folder adopts it with its
@@ -96,7 +96,7 @@ async def server(url: str) -> AsyncIterator[Server]:
         try:
             yield Server(keeper.server.url(), keeper)
         finally:
-            embedded_redis.stop(keeper.server)
+            embedded_server.stop(keeper.server)
 
 
 @contextmanager

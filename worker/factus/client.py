@@ -2,8 +2,8 @@
 Factus over HTTP, for one account: the only module that knows httpx.
 
 Owns the order token, connection, permit, send; the one refresh after a 401; and how much of an answer is read, and for
-how long. What an answer says is read in ``worker/answers.py``. Decides nothing about documents, and raises for nothing
-that Factus or the network does.
+how long. What an answer says is read in ``worker/factus/answers.py``. Decides nothing about documents, and raises for
+nothing that Factus or the network does.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from jobs.requests import Request
 from jobs.seen import Seen
 from schemas import strict_json
 from schemas.records import JobRecord
-from worker import answers
-from worker.answers import Answer
-from worker.bounded_body import LARGEST_ANSWER, LARGEST_FILE, Room, read_bounded
-from worker.keys import Keys
-from worker.rate_limit import Granted, NotYet, Passed, RateLimit, SendMark
-from worker.redaction import Redactor
+from worker.factus import answers
+from worker.factus.answers import Answer
+from worker.factus.bounded_body import LARGEST_ANSWER, LARGEST_FILE, Room, read_bounded
+from worker.factus.rate_limit import Granted, NotYet, Passed, RateLimit, SendMark
+from worker.factus.redaction import Redactor
+from worker.factus.token_cache import Issued, Token, TokenCache
 from worker.settings import Account, ApiLimits
-from worker.token_cache import Issued, Token, TokenCache
+from worker.store.keys import Keys
 
 log = structlog.get_logger()
 

@@ -47,7 +47,7 @@ end
 -- document (`family/reference`, '' when it has none).
 local function tally(prefix, due, t, final_type, retention_ms)
   if t.member == '' then return end
-  -- As worker/keys.py has them.
+  -- As worker/store/keys.py has them.
   local batch, failures = prefix .. t.member, prefix .. ':failures:' .. t.member
   local documents = prefix .. ':documents:' .. t.member
   if misfit(batch, 'hash', failures, 'list', documents, 'set') then
