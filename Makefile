@@ -42,7 +42,7 @@ fmt: .venv/.ok ## format, and mend what can be mended
 	@$(RUN)/ruff format .
 
 docs: .venv/.ok ## docs/jobs.md, docs/asyncapi.json and docs/schemas, from the registry and the models
-	@$(RUN)/python -m worker.operating.contract_docs docs
+	@$(RUN)/python -m worker.cli.contract.write_docs docs
 
 lock: $(filter .tools/bin/uv,$(UV)) ## resolve again after a change of dependencies
 	@$(PLAIN_UV) lock --no-config

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.operating.contract_docs import SCHEMAS, generated, write
+from worker.cli.contract.write_docs import SCHEMAS, generated, write
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FILES = generated()

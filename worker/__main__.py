@@ -7,42 +7,8 @@ Where the ``factus-worker`` command begins.
 from __future__ import annotations
 
 import sys
-from typing import Final
 
-COMMANDS: Final = {
-    "run": "Run a worker.",
-    "sandbox": "Run a local Factus to develop against.",
-    "demo": "See everything at work, on an embedded server and the sandbox.",
-    "check": "Validate files offline.",
-    "submit": "Push files of jobs.",
-    "results": "Print the events that are there.",
-    "status": "Explain one document, or show everything at a glance.",
-    "resume": "Have an account that is held asked again now.",
-    "dead": "Look at dead letters, push them again, or drop them.",
-    "contract": "Print the contract as AsyncAPI, or its JSON Schemas.",
-}
-
-_HEAD: Final = """\
-Usage: factus-worker [OPTIONS] COMMAND [ARGS]...
-
-  Issue Colombian electronic documents through Factus: never twice, never lost,
-  never silent.
-
-  Settings are environment variables that start with FACTUS_ (then .env);
-  docs/operations.md lists them.
-
-Options:
-  --version   Show the version and exit.
-  -h, --help  Show this message and exit.
-
-Commands:
-"""
-
-
-def help_text() -> str:
-    """The help of the command without a subcommand."""
-    width = max(map(len, COMMANDS))
-    return _HEAD + "\n".join(f"  {name:{width}}  {told}" for name, told in COMMANDS.items())
+from worker.cli.commands import help_text
 
 
 def main() -> None:

@@ -12,11 +12,11 @@ from jobs import seen as s
 from tests.builders import a_bill
 from tests.fakes import FakeFactus, lost
 from tests.rig import an_account, running, services_on
-from worker.operating.dead_letters import DeadLetters, Gone, Kept, Letter, Pushed, Wanted
-from worker.operating.explaining import explain
-from worker.operating.explaining_parts import Part
-from worker.operating.finding import Finder
-from worker.operating.status import StatusReader
+from worker.cli.dead.letters import DeadLetters, Gone, Kept, Letter, Pushed, Wanted
+from worker.cli.status.explain import explain
+from worker.cli.status.explain_follow_ups import Part
+from worker.cli.status.lookup import Finder
+from worker.cli.status.reader import StatusReader
 from worker.store.scripts import Scripts
 
 MISSED = "2020-01-01"

@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from tests.rig import an_account, services_on
-from worker.operating.status import StatusReader
+from worker.cli.status.reader import StatusReader
 from worker.queue.consumer_lag import group_seen
 
 MAXLEN = 100

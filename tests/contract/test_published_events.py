@@ -12,7 +12,7 @@ from jobs import seen as s
 from schemas.contract.example_payloads import example
 from tests.fakes import FakeFactus
 from tests.rig import running, services_on
-from worker.operating.asyncapi import document
+from worker.cli.contract.asyncapi import document
 
 KEYED = {"data": {"id": 389, "is_active": 1}}
 ROWS = {"data": {"data": [{"id": 1}], "pagination": {"total": 1, "last_page": 1}}}

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 from tests.fuzz.actions import Add
 from tests.simulation.evidence import is_final
-from worker.operating.asyncapi import document
+from worker.cli.contract.asyncapi import document
 
 LOOP_BUDGET_MS: Final = 250
 """How long one step may hold the event loop, of its own processor time."""

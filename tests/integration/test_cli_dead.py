@@ -97,7 +97,7 @@ def test_retry_pushes_what_it_can_and_says_what_it_could_not(
 def test_all_asks_with_what_it_is_about_and_takes_no(
     run: Run, letters: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.cli.dead._can_ask", lambda: True)
+    monkeypatch.setattr("worker.cli.dead.command._can_ask", lambda: True)
     done = run("drop", "--all", "--account", "acme", typed="n\n")
     assert done.exit_code == 1
     assert "Drop 2 dead letters (1 payload.invalid, 1 factus.unavailable)?" in done.stdout
@@ -135,7 +135,7 @@ def test_what_may_be_done_already_is_pushed_again_only_by_name(
 
 
 def test_a_terminal_asks_before_it_is_done_twice(run: Run, email: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.cli.dead._can_ask", lambda: True)
+    monkeypatch.setattr("worker.cli.dead.command._can_ask", lambda: True)
     kept = run("retry", email, typed="n\n")
     assert "mail: the e-mail may have been sent already. Push it again?" in kept.stdout
     assert kept.exit_code == 1

@@ -16,8 +16,8 @@ import structlog
 from redis import exceptions
 
 from tests.builders import a_bill
-from worker.operating.explaining import problems
-from worker.operating.status import StatusReader
+from worker.cli.status.explain import problems
+from worker.cli.status.reader import StatusReader
 from worker.store import embedded_server
 from worker.store.connection import close, connect
 from worker.store.embedded_server import EmbeddedServer

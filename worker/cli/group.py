@@ -1,7 +1,8 @@
 """
 The ``factus-worker`` command as click knows it.
 
-Subcommands live beside this module, one each, and are imported only when called.
+Subcommands live beside this module, in a room of their own where they are more than a file (``commands.py``), and are
+imported only when called.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from importlib import import_module
 
 import click
 
-from worker.__main__ import COMMANDS, help_text
+from worker.cli.commands import COMMANDS, help_text
 from worker.cli.console import clean
 
 
@@ -24,7 +25,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"worker.cli.{cmd_name}").command
+        command: click.Command = import_module(f"worker.cli.{COMMANDS[cmd_name].module}").command
         return command
 
     def get_help(self, ctx: click.Context) -> str:
@@ -34,7 +35,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="factus-worker", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Its help is ``worker.__main__.help_text``."""
+    """Its help is ``worker.cli.commands.help_text``."""
 
 
 def run() -> None:

@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 from jobs.errors import ConfigurationError
 from jobs.registry import JOB_TYPES
 from tests.builders import a_bill
-from worker.__main__ import COMMANDS
+from worker.cli.commands import COMMANDS
 from worker.cli.console import plain_lines
+from worker.cli.demo.stage import MARK, demo_folder
 from worker.cli.group import cli
-from worker.operating.demo import MARK, demo_folder
 
 _LOADED = """
 import sys

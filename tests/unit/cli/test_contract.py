@@ -18,12 +18,12 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
 from schemas.contract.error_codes import CODES, ERROR_CODES
+from worker.cli.contract.asyncapi import document
+from worker.cli.contract.example_jobs import envelope
+from worker.cli.contract.job_descriptions import ANY_TIME, REFUSALS, note_of
+from worker.cli.contract.json_schemas import data_model, payload_model
+from worker.cli.contract.messages import event_messages, job_messages
 from worker.cli.group import cli
-from worker.operating.asyncapi import document
-from worker.operating.contract_messages import event_messages, job_messages
-from worker.operating.contract_schemas import data_model, payload_model
-from worker.operating.example_jobs import envelope
-from worker.operating.job_notes import ANY_TIME, REFUSALS, note_of
 
 ROOT = Path(__file__).resolve().parents[3]
 OFFICIAL = ROOT / "tests/vendor/asyncapi/3.0.0.json"

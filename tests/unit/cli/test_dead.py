@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from schemas.contract.envelope import JOB_ID_PATTERN
 from tests.records import a_job
 from tests.unit.cli.test_commands import _LOADED
-from worker.cli.dead_words import (
+from worker.cli.dead.letters import History, Kept, Letter, Pushed, lost_fields, repeat_of
+from worker.cli.dead.rendering import (
     head_lines,
     history_lines,
     json_line,
@@ -25,7 +26,7 @@ from worker.cli.dead_words import (
     raw_lines,
 )
 from worker.cli.group import cli
-from worker.operating.dead_letters import History, Kept, Letter, Pushed, lost_fields, parted, repeat_of, retry_id
+from worker.cli.retry_ids import parted, retry_id
 from worker.store.keys import Keys
 
 KEYS = Keys("t")

@@ -11,9 +11,9 @@ from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
 from schemas.payload.validate import examine, preflight
-from worker.operating.demo_factus import FactusSaw, agreements, differences
-from worker.operating.demo_jobs import DemoJob, generated_jobs, n_jobs_by_account, wrong_jobs
-from worker.operating.demo_story import TRACKED, Story, next_radian_code, story
+from worker.cli.demo.factus_view import FactusSaw, agreements, differences
+from worker.cli.demo.jobs import DemoJob, generated_jobs, n_jobs_by_account, wrong_jobs
+from worker.cli.demo.story import TRACKED, Story, next_radian_code, story
 
 SHARES = {"andina": 20, "caribe": 40}
 

@@ -18,7 +18,7 @@ import pytest
 
 from worker import __main__, uncaught
 from worker.cli.console import clean, escaped
-from worker.operating import job_files
+from worker.cli.submit import job_files
 
 EVIL = "x\x1b[2J\x9b31m\u202e\u200b\x7f\u2066\ufeffy"
 
@@ -237,7 +237,7 @@ def test_what_nobody_caught_is_told_by_class_and_place(body: str, told: str, sta
 def test_a_defect_of_a_command_shows_places_and_no_words(tmp_path: Path) -> None:
     program = (
         "import sys; from worker import __main__\n"
-        "import worker.operating.checking as it\n"
+        "import worker.cli.check.validation as it\n"
         "def broken(*a, **k): raise KeyError('Nombre Muy Personal')\n"
         "it.check_rows = broken\n"
         "__main__.main()\n"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from arq.connections import ArqRedis
 
-from worker.operating.reading_results import Filter, GroupReader, Published, before, line_of, since_entry, there
+from worker.cli.results.reader import Filter, GroupReader, Published, before, line_of, since_entry, there
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 

@@ -15,10 +15,9 @@ from schemas.records import JobRecord
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.rig import an_account, running, services_on
-from worker.operating.explaining import explain, explain_event, problems
-from worker.operating.finding import Finder, Followed, Follower, Found
-from worker.operating.situations import lane_words, span
-from worker.operating.status import (
+from worker.cli.status.explain import explain, explain_event, problems
+from worker.cli.status.lookup import Finder, Followed, Follower, Found
+from worker.cli.status.reader import (
     AccountSeen,
     Hold,
     IntakeSeen,
@@ -29,6 +28,8 @@ from worker.operating.status import (
     backlog_s,
     with_backlog,
 )
+from worker.cli.status.state_words import lane_words
+from worker.cli.time_words import span
 from worker.queue.consumer_lag import GroupSeen
 from worker.store.keys import Keys
 

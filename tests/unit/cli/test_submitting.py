@@ -8,8 +8,8 @@ from typing import Any
 
 from arq.connections import ArqRedis
 
-from worker.operating.job_files import Job
-from worker.operating.submitting import FamilySum, Pushed, Watch, chunks, ends_of, push, summarize
+from worker.cli.submit.job_files import Job
+from worker.cli.submit.push import FamilySum, Pushed, Watch, chunks, ends_of, push, summarize
 from worker.store.keys import Keys
 
 

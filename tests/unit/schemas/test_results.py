@@ -16,8 +16,8 @@ from schemas.contract import event_data
 from schemas.contract.event_data import Data
 from schemas.factus import DocumentView
 from schemas.records import JobRecord
-from worker.operating.contract_messages import event_messages
-from worker.operating.contract_schemas import data_model
+from worker.cli.contract.json_schemas import data_model
+from worker.cli.contract.messages import event_messages
 
 _FOLDERS = {
     "bills": "invoice",

@@ -1,0 +1,157 @@
+"""
+What is wrong with the objects of a file, found without Redis or credentials, by the intake itself.
+
+Pure. Which accounts exist is not looked at: the machine that checks need not have them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from jobs.days import window_ms
+from jobs.intake import DEFAULT_ACCOUNT, Entry, IntakeDesk, Refused
+from schemas import strict_json
+from schemas.contract.envelope import Remains
+from schemas.contract.event import ErrorDetail
+from schemas.factus import BOGOTA
+from schemas.records import JobRecord
+from worker.cli.submit.job_files import BadRow, Defaults, Row, fill, is_envelope
+
+_ENTRY: Final = "0-1"
+"""Stands for the id that Redis gives: nothing that is told depends on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One job of a file and what was found in it."""
+
+    row: Row | BadRow
+    reference: str
+    errors: tuple[ErrorDetail, ...]
+    warnings: tuple[ErrorDetail, ...] = ()
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is a payload alone, of the type that the caller named."""
+        return isinstance(self.row, Row) and not is_envelope(self.row.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many jobs are fine, have warnings only, and have errors."""
+
+    n_checked: int
+    n_fine: int
+    n_warned: int
+    n_wrong: int
+
+
+def counts_of(checked: Sequence[Checked]) -> Counts:
+    """Add up what was found, each job by the worst of it."""
+    n_wrong = sum(1 for one in checked if one.errors)
+    n_warned = sum(1 for one in checked if one.warnings and not one.errors)
+    return Counts(len(checked), len(checked) - n_wrong - n_warned, n_warned, n_wrong)
+
+
+def check_rows(rows: Sequence[Row | BadRow], job_type: str, *, now: datetime) -> list[Checked]:
+    """Everything that is wrong or doubtful, row by row. *job_type* is that of bare payloads."""
+    checker = _Checker(Defaults(type=job_type), int(now.timestamp() * 1000))
+    return [checker.check(row) for row in rows]
+
+
+def contradictions(rows: Sequence[Row], defaults: Defaults, *, now: datetime) -> list[tuple[str, str]]:
+    """
+    Ids and references that stand in several rows with different content: where, and why the intake would refuse it.
+
+    Only rows that name something twice are judged: a file of thousands costs no check of each.
+    """
+    named = [(row, names) for row in rows if (names := _names_in(fill(row.value, defaults)))]
+    often = {name for name, n in Counter(name for _, names in named for name in names).items() if n > 1}
+    checker = _Checker(defaults, int(now.timestamp() * 1000))
+    suspects = [row for row, names in named if not often.isdisjoint(names)]
+    return [
+        (row.place, error.message)
+        for row in suspects
+        for error in checker.check(row).errors
+        if error.code in ("id.conflict", "reference.conflict")
+    ]
+
+
+def _names_in(envelope: dict[str, Any]) -> set[tuple[str, str]]:
+    payload = envelope.get("payload")
+    reference = payload.get("reference_code") if isinstance(payload, dict) else None
+    found = {"id": envelope.get("id"), "reference_code": reference}
+    return {(kind, name) for kind, name in found.items() if isinstance(name, str)}
+
+
+@dataclass(slots=True)
+class _Checker:
+    """Judges rows one after the other, and remembers what the next ones must not repeat."""
+
+    defaults: Defaults
+    now_ms: int
+    _contents: dict[tuple[str, ...], tuple[str, str]] = field(default_factory=dict)
+
+    def check(self, row: Row | BadRow) -> Checked:
+        if isinstance(row, BadRow):
+            return Checked(row, "", (ErrorDetail(code="envelope.invalid", message=row.reason),))
+        envelope = fill(row.value, self.defaults)
+        remains = Remains(envelope, entry_id=_ENTRY)
+        # Whoever it is for counts as known: the desk of one account takes every job of it, named or not.
+        desk = IntakeDesk({remains.account or DEFAULT_ACCOUNT: BOGOTA}, lambda: self.now_ms)
+        found = desk.examine(Entry("", _ENTRY, strict_json.dump(envelope).encode()))
+        reference = remains.reference_code or ""
+        if isinstance(found, Refused):
+            return Checked(row, reference, found.errors, found.warnings)
+        refusals, doubts = self._repetitions(row, envelope, found.record)
+        told = strict_json.parse(found.record.warnings) if found.record.warnings else []
+        warnings = (*map(ErrorDetail.model_validate, told), *doubts)
+        return Checked(row, reference, (*self._lateness(found.record), *refusals), warnings)
+
+    def _lateness(self, record: JobRecord) -> tuple[ErrorDetail, ...]:
+        """Why a job that is taken can only fail: the time in which it may begin is over, or never comes."""
+        starts_ms, ends_ms = window_ms(record, BOGOTA)
+        if not ends_ms or max(starts_ms, self.now_ms) < ends_ms:
+            return ()
+        if ends_ms == record.expires_at:
+            text = "El trabajo vence (expires_at) antes de poder comenzar."
+            return (ErrorDetail(code="job.expired", message=text, field="envelope.expires_at"),)
+        text = f"El documento debe llevar la fecha {record.issue_on}, y ya no puede salir ese día."
+        return (ErrorDetail(code="date.missed", message=text, field="envelope.issue_on"),)
+
+    def _repetitions(
+        self, row: Row, envelope: dict[str, Any], record: JobRecord
+    ) -> tuple[list[ErrorDetail], list[ErrorDetail]]:
+        """What is wrong, and what is doubtful, with an id or a reference that stands in another row."""
+        refusals: list[ErrorDetail] = []
+        doubts: list[ErrorDetail] = []
+        account = str(envelope.get("account"))
+        own = (account, record.id)
+        if "id" in envelope:
+            if place := self._other_content(own, record.content, row):
+                text = f"El mismo id con otro contenido está en {place}: se rechaza."
+                refusals.append(ErrorDetail(code="id.conflict", message=text, field="envelope.id"))
+            elif self._repeated(own, row):
+                # The same job once more: the service drops it, as it does a push whose answer was lost.
+                return refusals, doubts
+        key = (account, record.family, record.reference_code)
+        if record.issues and (place := self._other_content(key, record.fingerprint, row)):
+            text = f"El mismo código de referencia con otro contenido está en {place}: se rechaza. Dele otro código."
+            refusals.append(ErrorDetail(code="reference.conflict", message=text, field="reference_code"))
+        elif record.issues and (place := self._repeated(key, row)):
+            text = f"El mismo documento está en {place}: de los dos sale uno solo."
+            doubts.append(ErrorDetail(code="payload.warning", message=text, field="reference_code"))
+        return refusals, doubts
+
+    def _repeated(self, key: tuple[str, ...], row: Row) -> str:
+        """Where else something stands; empty when this row is the first."""
+        _, place = self._contents[key]
+        return "" if place == row.place else place
+
+    def _other_content(self, key: tuple[str, ...], content: str, row: Row) -> str:
+        first, place = self._contents.setdefault(key, (content, row.place))
+        return "" if first == content else place

@@ -1,0 +1,188 @@
+"""
+An example of every event, made by the service's own code from the example jobs and invented answers of Factus: so an
+example cannot say what the service would not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from jobs import following, results
+from jobs import seen as s
+from jobs.archiving import Stored
+from jobs.backoff import BackoffPolicy
+from jobs.batches import completed_event
+from jobs.calls import CallDeciding, Desk, Work, run_call
+from jobs.deciding import error
+from jobs.decisions import Judge, rejection_errors
+from jobs.families import FAMILIES
+from jobs.intake import conflict_errors
+from jobs.outcomes import Attempted, Block, Ending
+from jobs.outcomes import Final as FinalEnding
+from jobs.ports import Turn
+from jobs.registry import JOB_TYPES
+from jobs.requests import Request
+from schemas import strict_json
+from schemas.contract.envelope import Remains
+from schemas.contract.event import Event
+from schemas.factus import DocumentView
+from schemas.records import JobRecord
+from worker.cli.contract import example_answers
+from worker.cli.contract.example_jobs import ACCOUNT, NOW, envelope, record
+
+_NOW_MS: Final = int(NOW.timestamp() * 1000)
+_BACKOFF: Final = BackoffPolicy(5.0, 300.0)
+_UNREPEATED: Final = ("email", "emit_event")
+_NAMES_ONE: Final = ("number", "reference_code", "numbering_range_id")
+
+
+def events_of_family(family: str) -> dict[str, Event]:
+    """Every event of the jobs that issue a family's documents, by type."""
+    job = record(envelope(f"{family}.issue", options={"archive": [*FAMILIES[family].kinds]}, metadata={"till": 7}))
+    judge = Judge(job, _BACKOFF, _no_luck)
+    validated = judge.after_create(s.DocumentSeen(_document(job)))
+    refused = DocumentView(example_answers.rejected_document(family, job.reference_code))
+    rejection = rejection_errors(refused.remarks)
+    rejected = judge.after_delete(s.Done(), rejection, has_sent=True, number=refused.number or "")
+    failed = judge.time_is_up(error("factus.unavailable", "Factus no está disponible: 503."))
+    assert isinstance(validated, FinalEnding)
+    assert isinstance(rejected, FinalEnding)
+    assert validated.data is not None
+    (follower,) = following.follow_ups(job, validated.data, seq=1)
+    ends = [results.final_event(job, end, attempts=1, now=NOW) for end in (validated, rejected, failed)]
+    pending = results.pending_event(job, attempts=1, number="", since=NOW, now=NOW)
+    archived = results.final_event(follower, _last_turn(follower, following.archive, ()), attempts=0, now=NOW)
+    return {event.type: event for event in (*ends, pending, archived)}
+
+
+def events_of_call(job_type: str) -> dict[str, Event]:
+    """The two ends of a job that does not issue, by type."""
+    job = record(envelope(job_type))
+    work = JOB_TYPES[job_type].work
+    assert work is not None
+    done = _last_turn(job, work, example_answers.answers(job_type))
+    sent = 0 if job_type == "catalog.search" else 1
+    ends = (results.final_event(job, end, attempts=sent, now=NOW) for end in (done, _failure(job)))
+    return {event.type: event for event in ends}
+
+
+def other_events() -> dict[str, Event]:
+    """What is no end of an accepted job, by type."""
+    pushed = envelope("invoice.issue", metadata={"till": 7})
+    refused = results.refused_event(
+        Remains(pushed, entry_id="1795612910512-0"), conflict_errors("reference.conflict"), job_id=pushed["id"], now=NOW
+    )
+    block = Block("invoice", error("factus.denied", "Factus negó el acceso: el producto no está habilitado"))
+    blocked = results.blocked_event(ACCOUNT, block, n_waiting=12, since=NOW)
+    resumed = results.resumed_event(ACCOUNT, "invoice", since=NOW, now=NOW)
+    return {event.type: event for event in (refused, _radian(), blocked, resumed, _batch())}
+
+
+def _radian() -> Event:
+    job = record(envelope("invoice.issue.credit", options={"track_radian": True}))
+    data = {"number": example_answers.NUMBERS["invoice"], "factus": _document(job).raw}
+    (follower,) = following.follow_ups(job, data, seq=1)
+    ending = _turn(follower, following.track, ([example_answers.RADIAN_ROW],))
+    (event,) = results.events_of(follower, ending, attempts=0, now_ms=_NOW_MS, now=NOW)
+    return event
+
+
+def _batch() -> Event:
+    failure = {
+        "job_id": "erp-invoice.issue-2",
+        "reference_code": "FV-2026-0002",
+        "type": "invoice.rejected",
+        "code": "dian.rejected",
+        "message": "El DV del NIT del adquiriente no está correctamente calculado",
+    }
+    held = {
+        "size": "2",
+        "type:invoice.validated": "1",
+        "type:invoice.rejected": "1",
+        "cents": "11900000",
+        "first_number": example_answers.NUMBERS["invoice"],
+        "last_number": example_answers.NUMBERS["invoice"],
+    }
+    return completed_event(f"{ACCOUNT}/2026-11-25", held, [strict_json.dump(failure)], now=NOW)
+
+
+# -- running a verb ----------------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class _Scripted:
+    """A Factus, an archive and a line that answer as they were told."""
+
+    job: JobRecord
+    answers: list[Any]
+
+    async def call(self, request: Request, *, marks: JobRecord | None = None) -> s.Seen:
+        if "/download-" in request.path:
+            return s.Replied({"data": example_answers.FILE})
+        data = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return s.Replied({"status": "OK", "message": "Solicitud exitosa", "data": data})
+
+    async def find(self, family: str, reference_code: str) -> s.Seen:
+        if self.job.type.endswith(".delete"):
+            return s.DocumentSeen(DocumentView(example_answers.rejected_document(family, reference_code)))
+        return s.DocumentSeen(_document(self.job))
+
+    async def turn_to_change(self, job: JobRecord, thing: str) -> Turn:
+        return "yours"
+
+    async def turn_to_remove(self, job: JobRecord, reference_code: str) -> Turn:
+        return "yours"
+
+    async def put(self, name: str, content: bytes, *, content_type: str) -> Stored:
+        return Stored(f"s3://invoices/{name}", hashlib.sha256(content).hexdigest(), len(content))
+
+
+def _turn(job: JobRecord, work: Work, answers: tuple[Any, ...]) -> Ending:
+    scripted = _Scripted(job, [*answers])
+    timed = replace(job, deadline_at=_NOW_MS + 1000)
+    desk = Desk(CallDeciding(timed, _BACKOFF, _no_luck), scripted, scripted, scripted, radian_interval_s=14_400.0)
+    return _result(run_call(work, desk, now_ms=_NOW_MS, day_ends_ms=0)).ending
+
+
+def _result(turn: Coroutine[Any, Any, Attempted]) -> Attempted:
+    """Run to the end what never waits: no event loop is needed, so one that is running is not in the way."""
+    try:
+        turn.send(None)
+    except StopIteration as done:
+        found: Attempted = done.value
+        return found
+    raise AssertionError("a scripted turn waited for something")
+
+
+def _last_turn(job: JobRecord, work: Work, answers: tuple[Any, ...]) -> FinalEnding:
+    ending = _turn(job, work, answers)
+    while not isinstance(ending, FinalEnding):
+        job = replace(job, progress=ending.progress or "")
+        ending = _turn(job, work, answers)
+    return ending
+
+
+def _failure(job: JobRecord) -> FinalEnding:
+    """How a job of this kind fails most often."""
+    payload: Mapping[str, Any] = strict_json.parse(job.payload)
+    deciding = CallDeciding(job, _BACKOFF, _no_luck)
+    verb = job.type.partition(".")[2]
+    if verb in _UNREPEATED:
+        what = "el correo salió" if verb == "email" else f"el evento {payload['event_type']} quedó registrado"
+        scripted = _Scripted(job, [])
+        return Desk(deciding, scripted, scripted, scripted).unknown_outcome(what)
+    if job.type == "catalog.search":
+        return deciding.failed(error("job.expired", "Venció (expires_at) antes de comenzar."))
+    if any(name in payload for name in _NAMES_ONE):
+        return deciding.failed(error("factus.not_found", "No se encontró ningún registro."))
+    return deciding.time_is_up(error("factus.unavailable", "Factus no está disponible: 503."))
+
+
+def _document(job: JobRecord) -> DocumentView:
+    total, party = job.total or "119000.00", job.party or "900100200"
+    return DocumentView(example_answers.document(job.family, job.reference_code, total, party))
+
+
+def _no_luck() -> float:
+    return 0.0

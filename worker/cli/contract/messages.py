@@ -1,0 +1,101 @@
+"""
+Every message of the contract: one for each type of job that can be pushed, one for each type of event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+from jobs.families import FAMILIES
+from jobs.registry import JOB_TYPES
+from schemas import strict_json
+from schemas.contract import example_payloads
+from schemas.contract.event import Event
+from worker.cli.contract import example_events
+from worker.cli.contract.example_jobs import envelope
+from worker.cli.contract.job_descriptions import note_of
+from worker.cli.contract.json_schemas import event_schema, job_schema
+
+RADIAN: Final = "radian.event"
+_SUMMARIES: Final = {
+    "validated": "DIAN validated the document. Final.",
+    "rejected": "Factus or DIAN refused the content. Final.",
+    "failed": "It was not done, for another reason than the content. Final.",
+    "completed": "It was done. Final.",
+    "pending": "Factus has the document, DIAN has not answered. Not final.",
+    "archived": "The files of a validated document were archived, or could not be. Comes after the final event.",
+    "job.refused": "We said no, before any call. Final.",
+    RADIAN: "A RADIAN event was found on a tracked invoice.",
+    "account.blocked": "Only a person can mend what stops the account, a family of it, or its jobs of one type.",
+    "account.resumed": "What blocked the account, the family, or the jobs of one type, is over.",
+    "batch.completed": "As many jobs of the batch are final as it was said to have.",
+}
+_EITHER: Final = ("archived", "batch.completed")
+"""Events that can be good or bad news under one type."""
+
+
+def job_messages() -> dict[str, dict[str, Any]]:
+    """Messages of the intake stream, by job type."""
+    return {name: _job_message(name) for name in JOB_TYPES}
+
+
+def event_messages() -> dict[str, dict[str, Any]]:
+    """Messages of the result streams, by type of event."""
+    return {event.type: _event_message(event) for event in example_event_rows()}
+
+
+def example_event_rows() -> Iterator[Event]:
+    """One event of each type, families first."""
+    for family in FAMILIES:
+        yield from example_events.events_of_family(family).values()
+    for name, row in JOB_TYPES.items():
+        if not row.issues:
+            yield from example_events.events_of_call(name).values()
+    yield from example_events.other_events().values()
+
+
+def event_summary(event_type: str) -> str:
+    """What an event means, in one sentence or two."""
+    return _SUMMARIES.get(event_type) or _SUMMARIES[event_type.rpartition(".")[2]]
+
+
+def _job_message(name: str) -> dict[str, Any]:
+    note = note_of(name)
+    names = (name, *example_payloads.MORE.get(name, ()))
+    return {
+        "name": name,
+        "title": name,
+        "summary": note.does,
+        "description": f"After an unknown outcome: {note.when_unknown}" + (f"\n\n{note.limits}" if note.limits else ""),
+        "contentType": "application/json",
+        "tags": [{"name": name.partition(".")[0]}],
+        "payload": job_schema(name),
+        "examples": [{"name": _example_name(one), "payload": envelope(one)} for one in names],
+    }
+
+
+def _event_message(event: Event) -> dict[str, Any]:
+    kind = event.type if event.type in _SUMMARIES else event.type.rpartition(".")[2]
+    success: bool | Literal["either"] = "either" if kind in _EITHER else event.success
+    fields = {"type": event.type, "account": event.account or "", "job_id": event.job_id or ""}
+    return {
+        "name": event.type,
+        "title": event.type,
+        "summary": event_summary(event.type),
+        "contentType": "application/json",
+        "tags": [{"name": event.type.partition(".")[0]}],
+        "headers": {"$ref": "#/components/schemas/EventFields"},
+        "payload": event_schema(event.type, success),
+        "examples": [
+            {
+                "name": _example_name(event.type),
+                "headers": {**fields, "reference_code": event.reference_code or ""},
+                "payload": strict_json.parse(event.to_json()),
+            }
+        ],
+    }
+
+
+def _example_name(name: str) -> str:
+    return name.replace(".", "-")

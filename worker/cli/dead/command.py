@@ -1,0 +1,247 @@
+"""``factus-worker dead``: look at dead letters, push them again, or drop them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from worker.cli.console import clean, escaped, is_terminal, open_redis, told_settings
+from worker.cli.dead.rendering import head_lines, history_lines, json_line, line_of, pushed_line, raw_lines
+
+if TYPE_CHECKING:
+    from worker.cli.dead.letters import DeadLetters, Letter, Wanted
+    from worker.settings import Settings
+
+Command = Callable[..., None]
+
+_LETTER_ID: Final = re.compile(r"\d{1,20}-\d{1,20}")
+
+
+def _ids(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    for text in value:
+        if not _LETTER_ID.fullmatch(text):
+            raise click.BadParameter(f"{text!r} is no letter's id: those look like 1795622401234-0 (dead list)")
+    return tuple(dict.fromkeys(value))
+
+
+def _id(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    return _ids(ctx, param, (value,))[0]
+
+
+@click.group("dead")
+def command() -> None:
+    """Dead letters: jobs that were refused or have failed, kept until a person has dealt with them.
+
+    \b
+    Exit status: 0 done, 1 not found or not all could be done, 2 wrong usage.
+    """
+
+
+# -- look --------------------------------------------------------------------------------------------------------------
+@command.command("list", short_help="One line for each.")
+@click.option("--account", metavar="NAME", help="Only letters of this account.")
+@click.option("--reason", metavar="GLOB", help="Only these reasons, such as 'payload.*'.")
+@click.option("--since", metavar="WHEN", help="From then on: 10m, 2026-11-30T08:00:00-05:00, or a letter's id.")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after N letters.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, without the original bytes.")
+def list_letters(account: str | None, reason: str | None, since: str | None, count: int | None, as_json: bool) -> None:
+    """Print the letters, oldest first: id, time, reason, account, reference, job id, first message."""
+    import asyncio
+    from datetime import UTC, datetime
+
+    from worker.cli.dead.letters import Wanted
+    from worker.cli.results.reader import since_entry
+
+    try:
+        start = since_entry(since, now=datetime.now(UTC)) if since else "-"
+    except ValueError as exc:
+        raise click.BadParameter(str(exc), param_hint="--since") from exc
+    asyncio.run(_list(told_settings(), Wanted(account, reason), start, count, as_json))
+
+
+async def _list(settings: Settings, wanted: Wanted, since: str, count: int | None, as_json: bool) -> None:
+    n_shown = 0
+    async with _open(settings) as dead:
+        async for letter in dead.letters(wanted, since):
+            click.echo(escaped(json_line(letter)) if as_json else line_of(letter))
+            n_shown += 1
+            if n_shown == count:
+                break
+    if not n_shown:
+        click.echo("No dead letters.", err=True)
+
+
+@command.command("show", short_help="One letter with everything that is known of it.")
+@click.argument("letter_id", metavar="ID", callback=_id)
+@click.option("--raw", "only_raw", is_flag=True, help="Write the original bytes to standard output, and nothing else.")
+def show(letter_id: str, only_raw: bool) -> None:
+    """Show the letter ID: why, every error, what became of the job before, and the original bytes."""
+    import asyncio
+
+    if not asyncio.run(_show(told_settings(), letter_id, only_raw)):
+        raise click.exceptions.Exit(1)
+
+
+async def _show(settings: Settings, letter_id: str, only_raw: bool) -> bool:
+    async with _open(settings) as dead:
+        letter = await dead.get(letter_id)
+        if letter is None:
+            click.echo(_no_such(letter_id), err=True)
+            return False
+        history = None if only_raw else await dead.history(letter)
+    if history is None:
+        sys.stdout.buffer.write(letter.raw)
+    else:
+        for line in [*head_lines(letter), *history_lines(history), *raw_lines(letter)]:
+            click.echo(line)
+    return True
+
+
+# -- act ---------------------------------------------------------------------------------------------------------------
+def _selection(verb: str) -> Callable[[Command], Command]:
+    """What ``retry`` and ``drop`` have in common: which letters are meant."""
+
+    def decorate(function: Command) -> Command:
+        for option in (
+            click.option("--yes", is_flag=True, help="Do not ask."),
+            click.option("--account", metavar="NAME", help="With --all: only letters of this account."),
+            click.option("--reason", metavar="GLOB", help="With --all: only these reasons, such as 'factus.*'."),
+            click.option("--all", "is_all", is_flag=True, help=f"{verb} every letter that is there now."),
+            click.argument("ids", nargs=-1, metavar="[ID]...", callback=_ids),
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+@command.command("retry", short_help="Push the jobs again and remove the letters.")
+@_selection("Push again")
+def retry(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str | None, yes: bool) -> None:
+    """Push the jobs of the letters again, each as a new job: the same payload, the old id and .r1, .r2 ...
+
+    A letter goes when its job is pushed. No document goes out twice by it: a reference that is open or validated joins
+    or is answered at once, any other is looked up at Factus first. The letter of a failed job does not carry priority,
+    not_before, expires_at and issue_on; its job goes without them, and the output says so.
+
+    An e-mail or a RADIAN event of unknown outcome is pushed again only when you confirm that one letter, or name it
+    with --yes: Factus cannot be asked whether it was done, and does it twice.
+    """
+    import asyncio
+
+    _check_selection(ids, is_all, reason, account, yes)
+    if not asyncio.run(_retry(told_settings(), ids, reason, account, yes)):
+        raise click.exceptions.Exit(1)
+
+
+async def _retry(settings: Settings, ids: tuple[str, ...], reason: str | None, account: str | None, yes: bool) -> bool:
+    from worker.cli.dead.letters import Gone, Kept, Pushed
+
+    n_done = 0
+    async with _open(settings) as dead:
+        chosen = ids or await _choose(dead, reason, account, "Push again", yes)
+        for letter_id in chosen:
+            letter = await dead.get(letter_id)
+            is_kept = letter and letter.may_be_done and not _goes_anyway(letter, is_named=bool(ids), yes=yes)
+            if letter and is_kept:
+                click.echo(clean(_careful_line(letter)), err=True)
+                continue
+            match await dead.retry(letter) if letter else Gone():
+                case Pushed() as pushed:
+                    click.echo(pushed_line(letter_id, pushed))
+                    n_done += 1
+                case Kept(why):
+                    click.echo(f"{letter_id}  kept: {clean(why)}", err=True)
+                case Gone():
+                    click.echo(_no_such(letter_id), err=True)
+    click.echo(f"Pushed {n_done} of {len(chosen)}. Their results: factus-worker results, or status JOB")
+    return n_done == len(chosen)
+
+
+def _goes_anyway(letter: Letter, *, is_named: bool, yes: bool) -> bool:
+    """Whether a person wants what may have been done already to be done once more. No --all wants that."""
+    if yes:
+        return is_named
+    about = letter.reference_code or letter.job_id
+    return _can_ask() and click.confirm(clean(f"{letter.id}  {about}: {letter.may_be_done}. Push it again?"))
+
+
+def _careful_line(letter: Letter) -> str:
+    return f"{letter.id}  kept: {letter.may_be_done}. Look at Factus, then: dead retry {letter.id} --yes, or dead drop"
+
+
+@command.command("drop", short_help="Delete letters for good.")
+@_selection("Drop")
+def drop(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str | None, yes: bool) -> None:
+    """Delete letters for good, their original bytes included; prints what was dropped."""
+    import asyncio
+
+    _check_selection(ids, is_all, reason, account, yes)
+    if not asyncio.run(_drop(told_settings(), ids, reason, account, yes)):
+        raise click.exceptions.Exit(1)
+
+
+async def _drop(settings: Settings, ids: tuple[str, ...], reason: str | None, account: str | None, yes: bool) -> bool:
+    n_done = 0
+    async with _open(settings) as dead:
+        chosen = ids or await _choose(dead, reason, account, "Drop", yes)
+        for letter_id in chosen:
+            letter = await dead.get(letter_id)
+            if letter and await dead.drop(letter_id):
+                click.echo(f"dropped  {line_of(letter)}")
+                n_done += 1
+            else:
+                click.echo(_no_such(letter_id), err=True)
+    click.echo(f"Dropped {n_done} of {len(chosen)}.")
+    return n_done == len(chosen)
+
+
+def _check_selection(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str | None, yes: bool) -> None:
+    if bool(ids) == is_all:
+        raise click.UsageError("Name the letters, or say --all.")
+    if ids and (reason is not None or account is not None):
+        raise click.UsageError("--reason and --account go with --all.")
+    if is_all and not yes and not _can_ask():
+        raise click.UsageError("--all asks on a terminal; elsewhere it needs --yes.")
+
+
+def _can_ask() -> bool:
+    return is_terminal() and sys.stdin.isatty()
+
+
+async def _choose(dead: DeadLetters, reason: str | None, account: str | None, verb: str, yes: bool) -> tuple[str, ...]:
+    """
+    The letters that are there now. Not those that come while they are worked on: a job that is refused again would be
+    pushed again without end.
+    """
+    from collections import Counter
+
+    from worker.cli.dead.letters import Wanted
+
+    found = [(letter.id, letter.reason) async for letter in dead.letters(Wanted(account, reason))]
+    if found and not yes:
+        counts = Counter(reason for _, reason in found).most_common()
+        told = ", ".join(f"{count} {clean(reason) or 'without a reason'}" for reason, count in counts)
+        click.confirm(f"{verb} {len(found)} dead letters ({told})?", abort=True)
+    return tuple(letter_id for letter_id, _ in found)
+
+
+@asynccontextmanager
+async def _open(settings: Settings) -> AsyncIterator[DeadLetters]:
+    from worker.cli.dead.letters import DeadLetters
+    from worker.queue.ledger import LedgerPolicy
+    from worker.store.keys import Keys
+
+    own = frozenset(name for name, account in settings.accounts().items() if account.own_streams)
+    policy = LedgerPolicy(settings.ledger_days, settings.results_maxlen)
+    async with open_redis(settings, must_exist=True) as redis:
+        yield DeadLetters(redis, Keys(settings.namespace), own, retention_ms=policy.retention_ms)
+
+
+def _no_such(letter_id: str) -> str:
+    return f"{letter_id}  is not there: it was never, or it has been pushed again or dropped (dead list)"

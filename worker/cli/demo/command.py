@@ -1,0 +1,161 @@
+"""``factus-worker demo``: everything at once on this machine, checked against what the local Factus saw."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import signal
+import sys
+from importlib.resources import files
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from worker.cli.console import open_redis
+
+if TYPE_CHECKING:
+    from worker.cli.demo.jobs import DemoJob
+    from worker.cli.demo.story import Story
+
+_N_INVOICES: Final = 58
+_LATENCY: Final = "120ms"
+_WORKERS: Final = 2
+_PATIENCE_S: Final = 120.0
+
+
+@click.command("demo")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".factus/demo"),
+    show_default=True,
+    help="Where the demo keeps its data and logs; wiped at each start.",
+)
+@click.option("--seed", type=int, default=7, show_default=True, help="Decides the generated invoices.")
+def command(folder: Path, seed: int) -> None:
+    """See everything at work: needs no Redis, no credentials and no network.
+
+    Starts an embedded Valkey, a local Factus and two workers; pushes the official examples, generated invoices, one
+    document of each family and a few wrong jobs for two accounts; archives files, watches the RADIAN events of a bill
+    on credit, makes a few calls; shows every result, and compares with what Factus saw.
+
+    \b
+    Exit status: 0 all as it must be, 1 something differs, 2 wrong usage.
+    """
+    if not asyncio.run(_until_signal(folder, seed)):
+        raise click.exceptions.Exit(1)
+
+
+async def _until_signal(folder: Path, seed: int) -> bool:
+    """SIGTERM and Ctrl-C end the demo by cancelling it, so that everything it started is stopped."""
+    task, stopping = asyncio.current_task(), asyncio.Event()
+    assert task is not None
+
+    def stop() -> None:
+        stopping.set()
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    try:
+        return await _demo(folder, seed, stopping)
+    except asyncio.CancelledError:
+        click.echo("Stopped; everything that the demo started is stopped too.", err=True)
+        raise click.Abort from None
+
+
+async def _demo(folder: Path, seed: int, stopping: asyncio.Event) -> bool:
+    from worker.cli.demo.factus_view import differences, what_factus_saw
+    from worker.cli.demo.report import progress, show
+    from worker.cli.demo.run import Run, workers_up
+    from worker.cli.demo.stage import Stage, demo_folder, worker_variables, write_accounts
+    from worker.settings import Settings
+
+    began = monotonic()
+    with demo_folder(folder) as place:
+        settings = Settings(redis_url=f"embedded:{place}")
+        async with open_redis(settings) as redis:
+            with Stage(place) as stage:
+                base_url = stage.start_sandbox(seed=seed, latency=_LATENCY)
+                accounts = write_accounts(place, base_url)
+                for number in range(1, _WORKERS + 1):
+                    stage.start_worker(number, worker_variables(place, accounts))
+                _introduce(folder, base_url)
+                await workers_up(redis, stage, _WORKERS, stopping)
+                story, jobs = _story(), _jobs(seed)
+                first = [*story.begin(), *jobs]
+                click.echo(f"Pushing {len(first)} jobs now, each with one XADD, and the rest as it becomes possible")
+                with progress([*jobs, *(step.job("") for step in story.steps)]) as tell:
+                    run = Run(redis, base_url, story, tell)
+                    await run.play(stage, first, stopping, _PATIENCE_S)
+                saw = await what_factus_saw(base_url)
+    found = [*run.surprises(), *differences(run.told(), saw)]
+    show(run, saw, found, place)
+    click.echo(f"{monotonic() - began:.1f} s in all.")
+    _show_what_is_left(folder, base_url)
+    return not found
+
+
+def _introduce(folder: Path, base_url: str) -> None:
+    click.echo(f"Valkey in {folder}, a local Factus at {base_url}, {_WORKERS} workers")
+    click.echo("Two accounts: andina sells, caribe also buys from farmers and pays wages")
+    click.echo("Limits are Factus's own (80 calls in 60 s for each account); a create takes 120 ms here")
+
+
+def _story() -> Story:
+    from datetime import datetime
+
+    from schemas.factus import BOGOTA
+    from worker.cli.demo.stage import ACCOUNTS
+    from worker.cli.demo.story import story
+
+    return story(*ACCOUNTS, datetime.now(BOGOTA).date())
+
+
+def _jobs(seed: int) -> list[DemoJob]:
+    """The official examples, generated invoices, and what is wrong on purpose."""
+    from schemas import strict_json
+    from worker.cli.demo.jobs import example_jobs, generated_jobs, is_create_body, wrong_jobs
+    from worker.cli.demo.stage import ACCOUNTS
+
+    bodies: dict[str, dict[str, Any]] = {}
+    for path in files("sandbox").joinpath("facts", "examples", "bills").iterdir():
+        if path.name.endswith(".request.json"):
+            body = strict_json.parse(path.read_bytes())
+            if is_create_body(body):
+                bodies[path.name.removesuffix(".request.json")] = body
+    # Half of the invoices for each account: with the story some 45 calls each, so that no quarter of the 80 is begun
+    # that calls of low priority leave to documents.
+    andina, caribe = ACCOUNTS
+    n_generated = _N_INVOICES - len(bodies)
+    n_andina = max(_N_INVOICES // 2 - len(bodies), 0)
+    return [
+        *example_jobs(bodies, andina),
+        *generated_jobs(n_generated, {andina: n_andina, caribe: n_generated - n_andina}, seed=seed),
+        *wrong_jobs(andina, seed=seed),
+    ]
+
+
+def _show_what_is_left(folder: Path, base_url: str) -> None:
+    """Commands that work when pasted."""
+    from worker.cli.demo.story import FIRST_REFERENCE, TRACKED
+
+    program = shlex.quote(sys.argv[0]) if Path(sys.argv[0]).name == "factus-worker" else f"{sys.executable} -m worker"
+    where = shlex.quote(str(folder))
+    port = base_url.rpartition(":")[2]
+    click.echo(f"\nEverything is stopped. The data and the logs of the processes stay in {folder}. To look at them:\n")
+    for line in (
+        f"export FACTUS_REDIS_URL=embedded:{where} FACTUS_ACCOUNTS_FILE={where}/accounts.toml",
+        f"{program} results",
+        f"{program} results --radian",
+        f"{program} status {FIRST_REFERENCE}",
+        f"{program} status {TRACKED}",
+        f"{program} status",
+        f"{program} dead list",
+    ):
+        click.echo(f"  {line}")
+    click.echo("\nTo go on working with it, in two other terminals (the second with the export above):\n")
+    click.echo(f"  {program} sandbox --port {port}")
+    click.echo(f"  {program} run")

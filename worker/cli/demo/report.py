@@ -1,0 +1,205 @@
+"""What the demo shows: how it goes on, and what came of it. Readable on 100 columns, with or without a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from worker.cli.console import clean, console, is_terminal, show_table
+
+if TYPE_CHECKING:
+    from worker.cli.demo.factus_view import FactusSaw
+    from worker.cli.demo.jobs import DemoJob
+    from worker.cli.demo.run import Run
+    from worker.cli.submit.push import Pushed
+
+_WIDTH: Final = 100
+_CODES: Final = ("cufe", "cude", "cuds", "cune")
+_SHOWN_CODE: Final = 18
+
+
+# -- while it runs -----------------------------------------------------------------------------------------------------
+@contextmanager
+def progress(jobs: list[DemoJob]) -> Iterator[Callable[[dict[str, Any], Pushed], None]]:
+    """Something to call with every event: bars on a terminal, else now and then a line."""
+    if not is_terminal():
+        yield _Lines(len(jobs))
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from worker.cli.demo.jobs import n_jobs_by_account
+
+    columns: list[Any] = [TextColumn("{task.fields[label]:<8}"), BarColumn(), MofNCompleteColumn()]
+    with Progress(*columns, TextColumn("{task.description}"), console=console()) as bars:
+        counts = {**n_jobs_by_account(jobs), "refused": sum(bool(one.expected_code) for one in jobs)}
+        tasks = {name: bars.add_task("", total=count, label=name) for name, count in counts.items()}
+
+        def tell(event: dict[str, Any], _one: Pushed) -> None:
+            name = event["account"] if event["success"] else "refused"
+            number = (event["data"] or {}).get("number")
+            told = f"{number or ''} {event['message']}"[:44]
+            bars.update(tasks[name], advance=int(_is_end(event)), description=clean(told))
+
+        yield tell
+
+
+class _Lines:
+    """Progress where nobody watches: every tenth end, and whatever is not an invoice."""
+
+    def __init__(self, n_jobs: int) -> None:
+        self._n_jobs = n_jobs
+        self._n_told = 0
+
+    def __call__(self, event: dict[str, Any], one: Pushed) -> None:
+        self._n_told += _is_end(event)
+        is_plain = event["type"] in ("invoice.validated", "job.refused")
+        if is_plain and self._n_told % 10 and self._n_told != self._n_jobs:
+            return
+        data = event["data"] or {}
+        what = data.get("number") or (event["errors"] or [{}])[0].get("code", "") or event["message"]
+        event_code = f" {data['event_code']}" if event["type"] == "radian.event" else ""
+        name = one.job.reference or str(one.job.id)
+        click.echo(clean(f"{self._n_told:>3}/{self._n_jobs}  {name:<25}{event['type']:<31}{what}{event_code}"))
+
+
+def _is_end(event: dict[str, Any]) -> bool:
+    from worker.cli.submit.push import is_final
+
+    return is_final(event["type"])
+
+
+# -- at the end --------------------------------------------------------------------------------------------------------
+def show(run: Run, saw: FactusSaw, differences: list[str], folder: Path) -> None:
+    """Everything that came of it, and whether Factus agrees."""
+    _heading("Documents that DIAN has validated, as the service tells it")
+    _show_documents(run)
+    _heading("Calls that issue nothing")
+    rows = [
+        [one.job.type, one.job.reference or str(one.job.id), one.outcome.message]
+        for one in run.pushed
+        if one.outcome and one.outcome.type.endswith(".completed")
+    ]
+    show_table(["call", "about", "answer"], rows)
+    _heading("Files archived after validation, in calls that give way to documents")
+    _show_files(run.archived, folder)
+    _heading("RADIAN events of the bill on credit, as they were found")
+    _show_radian(run.radian)
+    _heading("Refused before any call, as it must be")
+    _show_refused(run)
+    _heading("What Factus saw")
+    _show_comparison(run, saw)
+    for difference in differences:
+        click.echo(f"Differs: {clean(difference)}")
+    verdict = (
+        f"{len(differences)} differences" if differences else "Both agree on every number and total, in all families"
+    )
+    click.echo(f"{verdict}.")
+
+
+def _heading(title: str) -> None:
+    click.echo()
+    click.secho(title, bold=True)
+    click.echo("-" * len(title))
+
+
+def _show_documents(run: Run) -> None:
+    story = {step.id for step in run.story.steps}
+    rows = []
+    # One of each family first, then the many invoices.
+    for one in sorted(run.pushed, key=lambda one: one.job.id not in story):
+        family, _, ending = one.outcome.type.rpartition(".") if one.outcome else ("", "", "")
+        if one.outcome and ending == "validated":
+            rows.append(
+                [
+                    family,
+                    one.job.reference,
+                    one.outcome.number,
+                    _money(one.outcome.total),
+                    _code_of(one.outcome.event),
+                    _seconds(run, one),
+                ]
+            )
+    show_table(["family", "reference", "number", "total", "CUFE/CUDE/CUDS/CUNE", "secs"], rows, right=(3, 5))
+    click.echo("secs: from XADD to the event. The two accounts are two companies: each has its own numbers.")
+
+
+def _code_of(event: dict[str, Any] | None) -> str:
+    """The code under which DIAN knows a document: each family has its own name for it."""
+    data = (event or {}).get("data") or {}
+    code = next((str(data[name]) for name in _CODES if data.get(name)), "")
+    return f"{code[:_SHOWN_CODE]}…" if code else ""
+
+
+def _seconds(run: Run, one: Pushed) -> str:
+    """From XADD to the event, by the server's clock and the worker's, which are one here."""
+    at = run.finished.get(one.entry)
+    return f"{at.timestamp() - int(one.entry.partition('-')[0]) / 1000:.2f}" if at else ""
+
+
+def _show_files(events: list[dict[str, Any]], folder: Path) -> None:
+    base = folder.as_uri() + "/"
+    rows = [
+        [event["reference_code"], file["kind"], f"{file['bytes']:,}", file["uri"].removeprefix(base)]
+        for event in events
+        if event["success"]
+        for file in event["data"]["documents"]
+    ]
+    show_table(["document", "kind", "bytes", f"file in {folder.name}/"], rows, right=(2,))
+
+
+def _show_radian(events: list[dict[str, Any]]) -> None:
+    rows = [
+        [event["reference_code"], event["data"]["number"], event["data"]["event_code"], event["data"]["event_name"]]
+        for event in events
+    ]
+    show_table(["document", "number", "event", "name"], rows)
+
+
+def _show_refused(run: Run) -> None:
+    """Messages are long and the point of it: each on lines of its own."""
+    for one in run.pushed:
+        if one.outcome and one.outcome.type == "job.refused":
+            field = ((one.outcome.event or {}).get("errors") or [{}])[0].get("field")
+            click.echo(clean(f"{one.job.reference:<25}{one.outcome.code:<18}{field or ''}").rstrip())
+            text = click.wrap_text(clean(one.outcome.message), _WIDTH, initial_indent="    ", subsequent_indent="    ")
+            click.echo(text)
+
+
+def _show_comparison(run: Run, saw: FactusSaw) -> None:
+    from worker.cli.demo.factus_view import agreements
+
+    rows = [
+        [
+            one.family,
+            str(one.n_told),
+            str(one.n_seen),
+            _money(one.told_total),
+            _money(one.seen_total),
+            "yes" if one.agrees else "NO",
+        ]
+        for one in agreements(run.told(), saw)
+    ]
+    headers = ["family", "told", "at Factus", "total told", "total at Factus", "agree"]
+    show_table(headers, rows, right=(1, 2, 3, 4))
+    n_calls = sum(bool(one.outcome and one.outcome.type.endswith(".completed")) for one in run.pushed)
+    n_refused = sum(bool(one.outcome and one.outcome.type == "job.refused") for one in run.pushed)
+    totals = saw.totals
+    click.echo(
+        f"\nPushed {len(run.pushed)}: {len(run.told())} validated, {n_calls} calls completed, "
+        f"{n_refused} refused before any call."
+    )
+    click.echo(
+        f"Factus saw {totals['creates_posted']} creates: {totals['validated']} validated, {totals['stored']} stored, "
+        f"{totals['duplicate_references']} duplicated, {totals['refused']} refused,\n"
+        f"{totals['conflicts']} x 409, {totals['rate_limited']} x 429, {totals['tokens_issued']} tokens; "
+        f"calls of {', '.join(f'{account} {n}' for account, n in saw.n_calls.items())}, of 80 a minute each."
+    )
+
+
+def _money(amount: Decimal | None) -> str:
+    return "" if amount is None else f"{amount:,.2f}"

@@ -1,0 +1,123 @@
+"""``factus-worker results``: print events, those that are there and those that come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import click
+
+from worker.cli.console import escaped, is_terminal, open_redis, told_settings
+
+if TYPE_CHECKING:
+    from worker.cli.results.reader import Filter, Published
+    from worker.settings import Settings
+
+
+@click.command("results")
+@click.option("--follow", "-f", is_flag=True, help="Go on with the events that come, until Ctrl-C.")
+@click.option(
+    "--group", metavar="NAME", help="Read as this consumer group: each event once, acknowledged when printed."
+)
+@click.option("--radian", is_flag=True, help="The RADIAN events of tracked bills instead of the outcomes of jobs.")
+@click.option(
+    "--type", "type_glob", metavar="GLOB", help="Only these types: 'payroll*.validated', '*.failed', 'invoice.email.*'."
+)
+@click.option("--account", metavar="NAME", help="Only events of this account.")
+@click.option("--since", metavar="WHEN", help="From then on: 10m, 2026-11-30T08:00:00-05:00, or a stream entry id.")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after N events.")
+@click.option("--json", "as_json", is_flag=True, help="One event a line, exactly as published.")
+def command(
+    follow: bool,
+    group: str | None,
+    radian: bool,
+    type_glob: str | None,
+    account: str | None,
+    since: str | None,
+    count: int | None,
+    as_json: bool,
+) -> None:
+    """Print the events that are there, oldest first: time, type, reference, number or error code, message.
+
+    A group is made if it is new, from the beginning of the stream, and remembers its place from one call to the next.
+    With --group, events that --type or --account leave out are acknowledged as well.
+    """
+    import asyncio
+    from datetime import UTC, datetime
+
+    from worker.cli.results.reader import Filter, since_entry
+
+    if group is not None and since is not None:
+        raise click.UsageError("--since cannot be used with --group: a group goes on from its own place.")
+    try:
+        start = since_entry(since, now=datetime.now(UTC)) if since else "0-0"
+    except ValueError as exc:
+        raise click.BadParameter(str(exc), param_hint="--since") from exc
+    settings = told_settings()
+    streams = _streams(settings, is_radian=radian)
+    asyncio.run(_print(settings, streams, Filter(type_glob, account), start, group, follow, count, as_json))
+
+
+def _streams(settings: Settings, *, is_radian: bool) -> list[str]:
+    """The common stream, and those of the accounts that have their own."""
+    from worker.store.keys import Keys
+
+    keys = Keys(settings.namespace)
+    owners = [None, *(name for name, account in sorted(settings.accounts().items()) if account.own_streams)]
+    return [keys.radian(owner) if is_radian else keys.results(owner) for owner in owners]
+
+
+async def _print(
+    settings: Settings,
+    streams: list[str],
+    wanted: Filter,
+    start: str,
+    group: str | None,
+    follow: bool,
+    count: int | None,
+    as_json: bool,
+) -> None:
+    from worker.cli.results.reader import GroupReader, before, followed, there
+
+    async with open_redis(settings, must_exist=True) as redis:
+        if group is None:
+            places = dict.fromkeys(streams, before(start))
+            events = followed(redis, places) if follow else there(redis, streams, start)
+            n_shown = await _show(events, wanted, count, as_json)
+        else:
+            reader = GroupReader(redis, streams, group)
+            await reader.open()
+            try:
+                n_shown = await _show(reader.read(follow=follow), wanted, count, as_json, reader)
+            finally:
+                await reader.close()
+    if not n_shown:
+        click.echo("No events.", err=True)
+
+
+async def _show(
+    events: AsyncGenerator[Published, None],
+    wanted: Filter,
+    count: int | None,
+    as_json: bool,
+    reader: object = None,
+) -> int:
+    from worker.cli.results.reader import GroupReader, line_of
+
+    n_shown = 0
+    async with aclosing(events) as opened:
+        async for found in opened:
+            if wanted.takes(found):
+                click.echo(_exactly(found.raw) if as_json else line_of(found.raw))
+                n_shown += 1
+            if isinstance(reader, GroupReader):
+                await reader.ack(found)  # after it was printed: killed in between, it is printed again
+            if n_shown == count:
+                break
+    return n_shown
+
+
+def _exactly(raw: bytes) -> bytes:
+    """An event as published, for programs; what a terminal would obey or hide is escaped there, and means the same."""
+    return escaped(raw.decode(errors="backslashreplace")).encode() if is_terminal() else raw

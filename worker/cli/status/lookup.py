@@ -1,0 +1,224 @@
+"""
+One document or job, found by what a person knows of it, with what stands around it and what follows it.
+
+Reading only. What the facts mean is said by ``explaining.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from jobs.families import FAMILIES
+from jobs.following import ARCHIVE
+from schemas import strict_json
+from schemas.records import JobRecord
+from worker.cli.retry_ids import FOLLOWER_MARK, retry_id
+from worker.cli.status.reader import AccountSeen, LaneSeen, StatusReader
+from worker.store.connection import command
+from worker.store.keys import Keys
+
+_SCANNED_EVENTS: Final = 20_000
+_SCANNED_JOBS: Final = 2_000
+_PAGE: Final = 1_000
+_MOST_RETRIES: Final = 20
+_MOST_ASKERS: Final = 100
+_ARCHIVED_BY: Final = "archived_by:"
+_NO_ACCOUNT: Final = "?"
+"""Where the ledger keeps refusals of jobs whose account could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job, and what stands around it."""
+
+    job: JobRecord
+    now_ms: int
+    lane: LaneSeen | None
+    account: AccountSeen
+    rank: int | None
+    """Jobs before it in its lane."""
+    issued_by: str
+    """Id of the job that issues, or has issued, its document."""
+    n_workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """What was asked to follow a document: the service's own job for it, if there is one."""
+
+    asked: Any
+    """The option, as it was taken."""
+    found: Found | None
+    again: JobRecord | None = None
+    """The newest job that its dead letter was pushed again as."""
+    events: tuple[dict[str, Any], ...] = ()
+    """The RADIAN events that were published, oldest first."""
+    asked_by: str = ""
+    """Id of the job that asked for it, where that is another one of the same document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A job with what follows its document, whichever job of that document has asked for it; its own archive first."""
+
+    job: Found
+    archives: tuple[Follower, ...] = ()
+    track: Follower | None = None
+
+
+class Finder:
+    """Finds jobs of one namespace."""
+
+    def __init__(self, redis: Redis, keys: Keys, reader: StatusReader, own_streams: Sequence[str]) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._reader = reader
+        self._owners = (None, *own_streams)
+
+    async def find(self, wanted: str, *, account: str | None = None, family: str | None = None) -> list[Followed]:
+        """
+        Every job that has *wanted* as its document's reference or as its own id.
+
+        The service's own jobs are parts of the document that they follow: asked for by id, it is found.
+        """
+        wanted = wanted.partition(FOLLOWER_MARK)[0]
+        now_ms = await self._reader.now_ms()
+        workers = await self._reader.workers(now_ms)
+        names = [account] if account else [*(await self._reader.account_names(workers)), _NO_ACCOUNT]
+        jobs = [job for name in names for job in await self._jobs_of(wanted, name, family)]
+        return [await self._followed(job, now_ms, len(workers)) for job in jobs]
+
+    async def last_event(self, wanted: str, account: str | None = None) -> dict[str, Any] | None:
+        """The newest event of a reference or job id among the latest results: what is refused at once has no record."""
+        for owner in self._owners:
+            async for fields in self._backwards(self._keys.results(owner)):
+                named = (fields.get(b"reference_code", b"").decode(), fields.get(b"job_id", b"").decode())
+                if wanted in named and account in (None, fields.get(b"account", b"").decode()):
+                    event: dict[str, Any] = strict_json.parse(fields[b"event"])
+                    return event
+        return None
+
+    async def is_pushed(self, wanted: str) -> bool:
+        """Whether a job of that reference or id stands among the oldest that no worker has taken in."""
+        for owner in self._owners:
+            for entry, fields in await self._redis.xrange(self._keys.jobs(owner), count=_SCANNED_JOBS):
+                raw = fields.get(b"job", b"")
+                if wanted == entry.decode() or (wanted.encode() in raw and wanted in _names_of(raw)):
+                    return True
+        return False
+
+    # -- the job ---------------------------------------------------------------------------------------------------
+    async def _jobs_of(self, wanted: str, account: str, family: str | None) -> list[JobRecord]:
+        ids = [wanted]
+        for name in [family] if family else FAMILIES:
+            issuer = await command(self._redis, "HGET", self._keys.document(account, name, wanted), "job")
+            if issuer:
+                ids.append(issuer.decode())
+        jobs = [await self._job(account, job_id) for job_id in dict.fromkeys(ids)]
+        return [job for job in jobs if job and family in (None, job.family)]
+
+    async def _job(self, account: str, job_id: str) -> JobRecord | None:
+        stored = dict(await command(self._redis, "HGETALL", self._keys.job(account, job_id)))
+        return JobRecord.from_hash(stored) if stored else None
+
+    async def _around(self, job: JobRecord, now_ms: int, n_workers: int) -> Found:
+        account = await self._reader.account(job.account, now_ms)
+        issued_by = ""
+        if job.issues and job.reference_code:
+            document = self._keys.document(job.account, job.family, job.reference_code)
+            issued_by = (await command(self._redis, "HGET", document, "job") or b"").decode()
+        rank = await command(self._redis, "ZRANK", self._keys.waiting(job.lane), job.id) if job.lane else None
+        lane = (await self._reader.lanes_of(account, now_ms)).get(job.lane) if job.lane else None
+        return Found(job, now_ms, lane, account, rank, issued_by, n_workers)
+
+    # -- what follows ----------------------------------------------------------------------------------------------
+    async def _followed(self, job: JobRecord, now_ms: int, n_workers: int) -> Followed:
+        found = await self._around(job, now_ms, n_workers)
+        if not job.issues:
+            return Followed(found)
+        document = self._keys.document(job.account, job.family, job.reference_code)
+        askers = await self._askers(job, document)
+        archives = [
+            await self._archive(asker, job, now_ms, n_workers) for asker in askers if _options(asker).get("archive")
+        ]
+        wants_watch = next((asker for asker in askers if _options(asker).get("track_radian")), None)
+        return Followed(found, tuple(archives), await self._watch(job, wants_watch, document, now_ms, n_workers))
+
+    async def _askers(self, job: JobRecord, document: str) -> list[JobRecord]:
+        """A job, and the others of its document that have asked for something: they wait for it, or had its result."""
+        waiting = await command(self._redis, "LRANGE", self._keys.joined(document), 0, _MOST_ASKERS - 1)
+        names = [name.decode() for name in await command(self._redis, "HKEYS", document)]
+        archiving = [name.removeprefix(_ARCHIVED_BY) for name in names if name.startswith(_ARCHIVED_BY)]
+        issuer = (await command(self._redis, "HGET", document, "job") or b"").decode()
+        ids = [issuer, *(id_.decode() for id_ in waiting), *(id_.partition(FOLLOWER_MARK)[0] for id_ in archiving)]
+        others = [await self._job(job.account, id_) for id_ in dict.fromkeys(ids) if id_ not in ("", job.id)]
+        return [job, *(other for other in others if other)]
+
+    async def _archive(self, asker: JobRecord, job: JobRecord, now_ms: int, n_workers: int) -> Follower:
+        own = await self._job(asker.account, f"{asker.id}{FOLLOWER_MARK}{ARCHIVE}")
+        found = await self._around(own, now_ms, n_workers) if own else None
+        again = await self._pushed_again(own) if own else None
+        return Follower(_options(asker)["archive"], found, again, asked_by=asker.id if asker.id != job.id else "")
+
+    async def _watch(
+        self, job: JobRecord, asker: JobRecord | None, document: str, now_ms: int, n_workers: int
+    ) -> Follower | None:
+        """The one watch over the document's RADIAN events, or that some job of it waits to have one."""
+        held = (await command(self._redis, "HGET", document, "watched_by") or b"").decode()
+        by = held.partition(FOLLOWER_MARK)[0] or (asker.id if asker else "")
+        if not by:
+            return None
+        watch = await self._job(job.account, held) if held else None
+        found = await self._around(watch, now_ms, n_workers) if watch else None
+        events = await self._radian_events(replace(job, id=by))
+        return Follower(True, found, events=events, asked_by=by if by != job.id else "")
+
+    async def _pushed_again(self, follower: JobRecord) -> JobRecord | None:
+        newest = None
+        for n in range(1, _MOST_RETRIES + 1):
+            found = await self._job(follower.account, retry_id(follower.id, n))
+            if not found:
+                break
+            newest = found
+        return newest
+
+    async def _radian_events(self, job: JobRecord) -> tuple[dict[str, Any], ...]:
+        whose = (job.account.encode(), job.id.encode())
+        found = [
+            strict_json.parse(fields[b"event"])["data"]
+            for owner in self._owners
+            async for fields in self._backwards(self._keys.radian(owner))
+            if (fields.get(b"account"), fields.get(b"job_id")) == whose
+        ]
+        return tuple(reversed(found))
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+    async def _backwards(self, stream: str) -> AsyncIterator[dict[bytes, bytes]]:
+        """The newest entries of a stream, newest first."""
+        end = "+"
+        for _ in range(_SCANNED_EVENTS // _PAGE):
+            page = await self._redis.xrevrange(stream, max=end, count=_PAGE)
+            for _, fields in page:
+                yield fields
+            if len(page) < _PAGE:
+                return
+            end = f"({page[-1][0].decode()}"
+
+
+def _options(job: JobRecord) -> dict[str, Any]:
+    return dict(strict_json.parse(job.options))
+
+
+def _names_of(raw: bytes) -> tuple[object, object]:
+    try:
+        job = strict_json.parse(raw)
+    except strict_json.JsonRefused:
+        return (None, None)
+    payload = job.get("payload") if isinstance(job, dict) else None
+    if not isinstance(payload, dict):
+        return (job.get("id") if isinstance(job, dict) else None, None)
+    return (job.get("id"), payload.get("reference_code"))
