@@ -22,6 +22,12 @@ MAY_IMPORT = {
     "worker": {"worker", "jobs", "schemas"},
     "sandbox": {"sandbox"},
 }
+ROOMS = {
+    "worker": ("__main__", "cli", "process", "bootstrap", "intake", "queue", "factus", "store"),
+    "schemas": ("payload", "contract", "catalogs"),
+    "sandbox": ("__main__", "server", "app", "routes", "families", "files", "state", "values"),
+}
+"""From the top down: each uses those below it only. Modules that are not named here stand below all of them."""
 ADAPTERS_ONLY = {"obstore", "redis", "arq", "httpx", "starlette", "uvicorn", "click", "rich", "structlog"}
 
 
@@ -70,6 +76,22 @@ def test_arrows_point_inwards(package: str) -> None:
     assert not wrong
 
 
+@pytest.mark.parametrize("package", ROOMS)
+def test_each_room_uses_those_below_it_only(package: str) -> None:
+    floor = {room: n for n, room in enumerate(reversed(ROOMS[package]), start=1)}
+    wrong = sorted(
+        f"{importer} -> {imported}"
+        for importer, imports in arrows(package).items()
+        for imported in imports
+        if floor.get(_room(importer), 0) < floor.get(_room(imported), 0)
+    )
+    assert not wrong
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert not [sorted(circle) for circle in circles(arrows(*SERVICE, "sandbox", "tests", "benchmarks"))]
+
+
 def test_httpx_has_one_border() -> None:
     """It is quiet upstream: the day it must be replaced, one module changes."""
     users = [module.name for module in modules(*SERVICE, "sandbox") if "httpx" in module.top_level_imported()]
@@ -107,6 +129,36 @@ def test_jobs_take_the_clock_as_an_argument() -> None:
 def test_no_package_hides_code_in_init() -> None:
     """Names are imported from the module that owns them."""
     assert not [module.name for module in modules(*SERVICE, "sandbox") if _is_init(module) and module.tree.body]
+
+
+def arrows(*packages: str) -> dict[str, set[str]]:
+    """Which modules of the packages each of them imports."""
+    found = {module.name: module.imported() for module in modules(*packages)}
+    return {
+        name: {target for one in imported for target in (one, one.rpartition(".")[0]) if target in found} - {name}
+        for name, imported in found.items()
+    }
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Groups of modules of which each leads back to itself."""
+    reached = {name: _reached_from(name, graph) for name in graph}
+    knots = {frozenset(other for other in reached[name] if name in reached[other]) for name in graph}
+    return [set(knot) for knot in knots if knot]
+
+
+def _reached_from(start: str, graph: dict[str, set[str]]) -> set[str]:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for name in graph[waiting.pop()] - seen:
+            seen.add(name)
+            waiting.append(name)
+    return seen
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1]
 
 
 def _reads_environment(module: Module) -> bool:

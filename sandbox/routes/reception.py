@@ -6,6 +6,7 @@ from xml.sax.saxutils import escape
 from starlette.responses import Response
 
 from sandbox.families.families import FAMILIES
+from sandbox.families.received_bill import show_row, show_uploaded
 from sandbox.routes import responses
 from sandbox.routes.document_files import file_name, xml_of
 from sandbox.routes.middleware import Call
@@ -21,7 +22,7 @@ from sandbox.state.radian import (
     nit_has_its_digit,
     why_not,
 )
-from sandbox.state.receptions import ReceivedBill, is_cufe, is_known_to_dian, show_row, show_uploaded
+from sandbox.state.receptions import ReceivedBill, is_cufe, is_known_to_dian
 from sandbox.values.fields import Errors, from_catalog, invalid, missing, optional, record
 
 _EMITTED = frozenset({RECEIPT, CLAIM, DELIVERY, EXPRESS_ACCEPTANCE})

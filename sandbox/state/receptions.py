@@ -9,13 +9,8 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
-from sandbox.families.response_parts import money
-from sandbox.state.radian import ACCEPTANCES, CLAIM, LAST_WORDS, codes_of
-from sandbox.values import datetimes
-from sandbox.values.catalogs import code_and_name
-from sandbox.values.check_digit import check_digit
+from sandbox.state.radian import LAST_WORDS, codes_of
 from sandbox.values.seeded_random import draw
 
 _CUFE = re.compile(r"[0-9a-f]{96}", re.ASCII)
@@ -80,36 +75,3 @@ class ReceivedBills:
         )
         self._by_cufe[cufe] = bill
         return bill
-
-
-def show_row(bill: ReceivedBill) -> dict[str, Any]:
-    concept, codes = bill.claim_concept, codes_of(bill.events)
-    moment = datetimes.at(bill.issued_at)
-    return {
-        "id": bill.id,
-        "number": bill.number,
-        "issue_date": f"{moment:%Y-%m-%d}",
-        "issue_time": f"{moment:%H:%M:%S}",
-        "cufe": bill.cufe,
-        "company_nit": bill.company_nit,
-        "company_name": bill.company_name,
-        "payment_form": code_and_name("payment-forms", "2" if bill.is_on_credit else "1"),
-        "claim_concept": code_and_name("claim-concepts", concept) if concept else None,
-        "payment_due_date": f"{moment + timedelta(days=30):%Y-%m-%d}" if bill.is_on_credit else None,
-        "is_negotiable_instrument": bool(codes & ACCEPTANCES),
-        "has_claim": CLAIM in codes,
-        "total": money(bill.total),
-        "created_at": datetimes.latin_date_time(bill.created_at),
-    }
-
-
-def show_uploaded(bill: ReceivedBill) -> dict[str, Any]:
-    row = show_row(bill)
-    del row["claim_concept"]
-    return {
-        **row,
-        "company_identification_type_code": "31",
-        "dv": check_digit(bill.company_nit),
-        "payment_method": code_and_name("payment-methods", "10"),
-        "events": [],
-    }

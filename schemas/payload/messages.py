@@ -13,8 +13,8 @@ from typing import Final
 from schemas.catalogs import tables, version_1
 from schemas.money import Wrong
 from schemas.payload.fields import Absent
+from schemas.payload.findings import Fault
 from schemas.payload.known_names import MAX_KEY, advise
-from schemas.payload.rules.book import Fault
 
 _MAX_LISTED: Final = 17
 _MAX_ZEROS: Final = 6

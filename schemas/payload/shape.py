@@ -20,8 +20,7 @@ from schemas import money
 from schemas.money import EXACT, ZERO
 from schemas.payload import messages
 from schemas.payload.fields import Kind, Part, RuleIds
-from schemas.payload.paths import Place, dotted
-from schemas.payload.rules.book import Fault
+from schemas.payload.findings import Fault, Place, dotted
 
 _ABSENT: Final = object()
 

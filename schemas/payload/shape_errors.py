@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from schemas import money
 from schemas.catalogs import version_1
 from schemas.payload import messages
-from schemas.payload.rules.book import Fault
+from schemas.payload.findings import Fault
 from schemas.payload.shape import FieldShape, Shape
 
 MAX_EXPLAINED: Final = 1_000

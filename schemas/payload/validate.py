@@ -38,8 +38,9 @@ from schemas.payload.documents.bill import Bill
 from schemas.payload.documents.notes import CreditNote, DebitNote
 from schemas.payload.documents.payroll import Payroll, PayrollAdjustment
 from schemas.payload.documents.support import AdjustmentNote, SupportDocument
+from schemas.payload.findings import Fault, Level
 from schemas.payload.rules.bill import BILL_BOOKS
-from schemas.payload.rules.book import Document, Fault, Level, Node, Verdict, counted, judge
+from schemas.payload.rules.book import Document, Node, Verdict, counted, judge
 from schemas.payload.rules.customer import CUSTOMER_BOOKS, is_final_consumer
 from schemas.payload.rules.general import (
     GENERAL_BOOKS,

@@ -30,6 +30,7 @@ import jobs.decisions
 import worker.queue.arq_worker
 import worker.queue.sweep
 from schemas.factus import BOGOTA
+from tests.simulation.phases import play
 from tests.simulation.sim import Pace, Sim
 from tests.simulation.story import Story
 from tests.simulation.virtual_time import run_virtual
@@ -101,7 +102,7 @@ def play_virtual(seed: int) -> Story:
         track_tasks(asyncio.get_running_loop())
         server = FakeServer()
         sim = Sim(seed, "sim", VIRTUAL, lambda plug: (imitation(server, plug), imitation(server, plug, blocking=True)))
-        return await sim.play()
+        return await play(sim)
 
     return run_virtual(main(), start)
 
@@ -117,7 +118,7 @@ def play_real(seeds: Sequence[int], folder: Path) -> list[Story]:
         def sim(seed: int) -> Sim:
             return Sim(seed, f"sim{seed}", REAL, lambda plug: (real(url, plug), real(url, plug, blocking=True)))
 
-        return list(await asyncio.gather(*(sim(seed).play() for seed in seeds)))
+        return list(await asyncio.gather(*(play(sim(seed)) for seed in seeds)))
 
     try:
         return asyncio.run(main())

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tests.simulation.bodies import Known, is_on_credit
 from tests.simulation.calls import Call, as_push
 from tests.simulation.cargo import Cargo, Push
+from tests.simulation.sim import Sim
 from tests.simulation.verdict import numbers_told
-
-if TYPE_CHECKING:
-    from tests.simulation.sim import Sim
 
 _NOTES: Final = {"invoice": "credit_note", "support_document": "adjustment_note", "payroll": "payroll_adjustment"}
 

@@ -2,7 +2,7 @@
 One seed while it runs: the whole service and the real sandbox in one process, on any clock.
 
 Workers are killed between any two steps of theirs, hang beyond their lease, and lose connections before and after a
-script ran; what else goes wrong is in ``troubles.py``.
+script ran; what else goes wrong is in ``troubles.py``, and what happens when in ``phases.py``.
 """
 
 from __future__ import annotations
@@ -28,14 +28,11 @@ from sandbox.state.faults import read_rules
 from sandbox.state.sandbox_state import SandboxState
 from schemas.factus import BOGOTA
 from tests.rig import an_account, some_settings
-from tests.simulation.calls import a_call
 from tests.simulation.cargo import KEPT, Cargo, Push
-from tests.simulation.evidence import Evidence, expected_jobs, is_final, tracked_bills
+from tests.simulation.evidence import Evidence, expected_jobs, tracked_bills
 from tests.simulation.factus_side import InProcess
-from tests.simulation.sequel import sequel
 from tests.simulation.storage import MemoryShelf, StormyShelf, Weather
 from tests.simulation.story import Story
-from tests.simulation.troubles import Troubles
 from tests.simulation.verdict import judge, leftover_keys
 from tests.simulation.weather import quick_plan
 from tests.simulation.wires import FactusWire, Network, Plug
@@ -186,33 +183,6 @@ class Sim:
         told = " ".join(f"{name}={value}" for name, value in facts.items() if name not in ("level", "timestamp"))
         self.course.append(f"{self.elapsed_s:8.3f} {what} {told}")
 
-    async def play(self) -> Story:
-        """Everything, from the first worker to the verdict."""
-        self.began_at = asyncio.get_running_loop().time()
-        chance = self.chance
-        pushes = self.cargo(STORM_S * 0.7).make(chance.randint(12, 18), a_call)
-        self.network.cut_share = chance.choice([0.0, 0.003, 0.02])
-        self.network.refuse_share = chance.choice([0.0, 0.0, 0.05])
-        self.network.spoil_share = chance.choice([0.0, 0.02, 0.1])
-        for _ in range(chance.randint(1, 2)):
-            self.start_worker()
-        troubles = Troubles(self)
-        people = [asyncio.create_task(body) for body in (troubles.operate(), troubles.buy(), troubles.correct())]
-        storm = asyncio.create_task(troubles.disturb(STORM_S))
-        await self.push(pushes)
-        await storm
-        for one in people:
-            one.cancel()
-        self._calm(troubles)
-        is_quiet = await self._until_quiet(troubles)
-        if is_quiet:
-            later = self.cargo(0.0, prefix="again", n=1000)
-            await self.push(sequel(self, later, await self.events()))
-            is_quiet = await self._until_quiet(troubles)
-        story = await self._close(is_quiet)
-        story.virtual_s = self.elapsed_s
-        return story
-
     def cargo(self, spread_s: float, *, prefix: str = "", n: int = 0) -> Cargo:
         return Cargo(
             self.chance,
@@ -237,32 +207,6 @@ class Sim:
             await asyncio.sleep(max(push.at_s - self.elapsed_s, 0.002))
             push.entry = (await self.driver.xadd(self.keys.jobs(push.owner), {"job": push.raw})).decode()
 
-    def _calm(self, troubles: Troubles) -> None:
-        self.note("calm")
-        self.network.calm()
-        self.storage.calm()
-        self.sandbox.plan.clear()
-        self.sandbox.dian.come_up()
-        troubles.recover()
-        if not self.workers:
-            self.start_worker()
-
-    async def _until_quiet(self, troubles: Troubles) -> bool:
-        """Until each job has its final event and nothing is under way; False when that did not come in time."""
-        gives_up_at = self.elapsed_s + self.pace.quiet_s
-        while self.elapsed_s < gives_up_at:
-            await troubles.clear_up()
-            events = await self.events()
-            done = {event["job_id"] for event in events if is_final(event)}
-            # Bills that are watched get their last event: from then on nobody may watch them any more.
-            is_watched = troubles.accept_all(self.tracked(events))
-            busy = await self.driver.zcard(self.keys.arq_queue()) or await self.driver.scard(self.keys.lanes())
-            waiting = sum([await self.driver.xlen(self.keys.jobs(owner)) for owner in ("", *self.own_streams)])
-            if set(expected_jobs(self.pushes)) <= done and not (busy or waiting or is_watched):
-                return True
-            await asyncio.sleep(0.25)
-        return False
-
     def tracked(self, events: Sequence[dict[str, Any]]) -> set[tuple[str, str]]:
         """Account and reference of the bills that are valid and watched by one job at least."""
         return tracked_bills(expected_jobs(self.pushes), events)
@@ -277,7 +221,8 @@ class Sim:
         return found
 
     # -- the end ---------------------------------------------------------------------------------------------------
-    async def _close(self, is_quiet: bool) -> Story:
+    async def close(self, is_quiet: bool) -> Story:
+        """Stop everything, and judge what came of it."""
         found = await self.workers[0].built.sweep.sweep() if is_quiet else None
         while self.workers:
             await self.stop_worker(kill=False)

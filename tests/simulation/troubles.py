@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sandbox.families.families import FAMILIES
 from sandbox.state.accounts import Account
@@ -14,9 +14,7 @@ from tests.simulation import calls
 from tests.simulation.bodies import AT_FACTUS
 from tests.simulation.cargo import KEPT
 from tests.simulation.evidence import is_final, kind_of
-
-if TYPE_CHECKING:
-    from tests.simulation.sim import Sim
+from tests.simulation.sim import Sim
 
 _KINDS: Final = ("kill", "kill", "kill", "term", "hang", "server away", "revoke", "unpaid", "product", "refused")
 _OURS: Final = {name: family for family, name in AT_FACTUS.items()}

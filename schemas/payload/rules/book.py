@@ -9,31 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from schemas.payload.paths import Place, dotted
+from schemas.payload.findings import Fault, Level, Place, dotted
 from schemas.payload.totals import Amounts
 
 Node: TypeAlias = dict[str, Any]
-
-
-class Level(StrEnum):
-    """What follows from a broken rule."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
-class Fault(NamedTuple):
-    """One broken rule at one place."""
-
-    rule: str
-    field: str
-    message: str
-    level: Level = Level.ERROR
-    is_bound: bool = False
-    """It goes beyond what the service takes at all (docs/contract.md, section 1), whatever Factus would say."""
 
 
 class Said(NamedTuple):

@@ -8,7 +8,8 @@ from typing import Final
 
 from schemas.catalogs import tables
 from schemas.check_digit import check_digit
-from schemas.payload.rules.book import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
+from schemas.payload.findings import Level
+from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, Said, has_text, say
 from schemas.payload.rules.identity import (
     COLOMBIA,
     NIT,

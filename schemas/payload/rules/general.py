@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from schemas.payload import messages
-from schemas.payload.rules.book import FINE, Document, Fault, Findings, Level, Node, RuleBook, has_text, say
+from schemas.payload.findings import Fault, Level
+from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, has_text, say
 from schemas.payload.shape import Walk
 
 MAX_REFERENCE: Final = 100

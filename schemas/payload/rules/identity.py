@@ -10,7 +10,8 @@ import re
 from typing import Final
 
 from schemas.check_digit import check_digit
-from schemas.payload.rules.book import FINE, Document, Findings, Level, Node, has_text, say
+from schemas.payload.findings import Level
+from schemas.payload.rules.book import FINE, Document, Findings, Node, has_text, say
 
 NIT: Final = "31"
 COLOMBIA: Final = "CO"

@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.money import HUNDRED, ZERO, render
-from schemas.payload.rules.book import FINE, Document, Findings, Level, Node, RuleBook, Said, say
+from schemas.payload.findings import Level
+from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, Said, say
 
 IVA: Final = "01"
 INC: Final = "04"

@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from schemas.payload.rules.book import FINE, Document, Findings, Level, Node, RuleBook, say
+from schemas.payload.findings import Level
+from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, say
 from schemas.payload.rules.sums import CHARGED, ROUNDED, ROUNDING, WITHHELD, sums
 
 CREDIT_OF_BILL: Final = "20"

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from schemas.payload.findings import Level
 from schemas.payload.known_names import HEADER_DISCOUNT
-from schemas.payload.rules.book import FINE, Document, Findings, Level, Node, RuleBook, Said, say
+from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, Said, say
 
 CREDIT: Final = "2"
 

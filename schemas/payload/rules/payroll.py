@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Final
 
 from schemas.money import ZERO, render
-from schemas.payload.rules.book import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
+from schemas.payload.findings import Level
+from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, Said, has_text, say
 from schemas.payload.rules.identity import colombian_has_a_municipality, numbered_nit_is_digits
 
 _FORTNIGHT: Final = "4"

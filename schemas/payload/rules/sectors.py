@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Final
 
 from schemas import money
-from schemas.payload.rules.book import FINE, Document, Findings, Level, Node, RuleBook, Said, has_text, say
+from schemas.payload.findings import Level
+from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, Said, has_text, say
 from schemas.payload.rules.identity import NIT, nit_fault
 
 MANDATES: Final = "11"

@@ -10,7 +10,8 @@ from itertools import product
 from typing import Final, NamedTuple
 
 from schemas.money import ZERO, render
-from schemas.payload.rules.book import FINE, Document, Findings, Level, Node, RuleBook, say
+from schemas.payload.findings import Level
+from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, say
 from schemas.payload.totals import Amounts, withheld_of_net
 
 MAX_ROUNDING: Final = Decimal(500)

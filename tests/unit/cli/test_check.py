@@ -19,7 +19,7 @@ from tests.unit.schemas.documents import a_document
 from tests.unit.schemas.examples import EXAMPLES, Example
 from worker.cli.check.command import command
 from worker.cli.check.validation import Checked, Counts, _Checker, check_rows, contradictions, counts_of
-from worker.cli.submit.job_files import BadRow, Defaults, Row
+from worker.cli.files.job_files import BadRow, Defaults, Row
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=BOGOTA)
 

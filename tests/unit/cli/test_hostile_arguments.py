@@ -18,7 +18,7 @@ import pytest
 
 from worker import __main__, uncaught
 from worker.cli.console import clean, escaped
-from worker.cli.submit import job_files
+from worker.cli.files import job_files
 
 EVIL = "x\x1b[2J\x9b31m\u202e\u200b\x7f\u2066\ufeffy"
 

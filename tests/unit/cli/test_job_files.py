@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from worker.cli.submit.job_files import BadRow, Defaults, FileRefused, Row, fill, jobs_of, read_rows, sound_rows
+from worker.cli.files.job_files import BadRow, Defaults, FileRefused, Row, fill, jobs_of, read_rows, sound_rows
 
 NO_INPUT = io.BytesIO()
 

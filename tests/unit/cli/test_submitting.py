@@ -8,7 +8,7 @@ from typing import Any
 
 from arq.connections import ArqRedis
 
-from worker.cli.submit.job_files import Job
+from worker.cli.files.job_files import Job
 from worker.cli.submit.push import FamilySum, Pushed, Watch, chunks, ends_of, push, summarize
 from worker.store.keys import Keys
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.payload.rules.book import Level
+from schemas.payload.findings import Level
 from schemas.payload.rules.not_checked import NOT_CHECKED
 from schemas.payload.shape import Shape
 from schemas.payload.validate import examine

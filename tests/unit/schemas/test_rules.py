@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from schemas.payload.rules.book import Level
+from schemas.payload.findings import Level
 from schemas.payload.rules.not_checked import NOT_CHECKED
 from schemas.payload.validate import FAMILIES, preflight
 from tests.builders import changed

@@ -32,7 +32,7 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
 
     from schemas.factus import BOGOTA
     from worker.cli.check.validation import check_rows, counts_of
-    from worker.cli.submit.job_files import FileRefused, read_all
+    from worker.cli.files.job_files import FileRefused, read_all
 
     stdin = sys.stdin.buffer
     try:

@@ -19,7 +19,7 @@ from schemas.contract.envelope import Remains
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
-from worker.cli.submit.job_files import BadRow, Defaults, Row, fill, is_envelope
+from worker.cli.files.job_files import BadRow, Defaults, Row, fill, is_envelope
 
 _ENTRY: Final = "0-1"
 """Stands for the id that Redis gives: nothing that is told depends on it."""

@@ -18,7 +18,7 @@ from schemas.contract.example_payloads import example
 from schemas.payload.shape import Walk
 from schemas.payload.totals import SALE
 from schemas.payload.validate import FAMILIES
-from worker.cli.submit.job_files import Job
+from worker.cli.files.job_files import Job
 
 BATCH: Final = "demo"
 _CENTS: Final = Decimal("0.01")

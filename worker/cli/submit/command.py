@@ -18,7 +18,7 @@ from worker.cli.job_type_option import TYPES_HELP, job_type_option
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.cli.submit.job_files import Defaults, Job
+    from worker.cli.files.job_files import Defaults, Job
     from worker.cli.submit.push import FamilySum, Pushed
     from worker.settings import Settings
 
@@ -87,7 +87,7 @@ def command(
     """
     import asyncio
 
-    from worker.cli.submit.job_files import Defaults, FileRefused
+    from worker.cli.files.job_files import Defaults, FileRefused
 
     if batch is not None and not 0 < len(batch) <= 128:
         raise click.BadParameter("1 to 128 characters", param_hint="--batch")
@@ -107,7 +107,7 @@ def _read(files: tuple[str, ...], defaults: Defaults) -> list[Job]:
 
     from schemas.factus import BOGOTA
     from worker.cli.check.validation import contradictions
-    from worker.cli.submit.job_files import FileRefused, jobs_of, read_all, sound_rows
+    from worker.cli.files.job_files import FileRefused, jobs_of, read_all, sound_rows
 
     rows = sound_rows(read_all(files, sys.stdin.buffer))
     if found := contradictions(rows, defaults, now=datetime.now(BOGOTA)):

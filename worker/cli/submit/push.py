@@ -19,7 +19,7 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from jobs.errors import ServiceError
 from schemas import strict_json
-from worker.cli.submit.job_files import Job
+from worker.cli.files.job_files import Job
 from worker.store.connection import command, words_of
 from worker.store.keys import Keys
 

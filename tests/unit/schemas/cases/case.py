@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from schemas.payload.rules.book import Level
+from schemas.payload.findings import Level
 from tests.builders import REMOVE
 
 E, W = Level.ERROR, Level.WARNING
