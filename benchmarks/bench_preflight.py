@@ -23,9 +23,9 @@ from jobs.families import FAMILIES as ROWS
 from schemas.payload.rules.not_checked import NOT_CHECKED
 from schemas.payload.validate import FAMILIES, preflight
 from tests.builders import changed
-from tests.unit.schemas.documents import a_document
-from tests.unit.schemas.published_rules import PUBLISHED, REFUSED_BY_DIAN, REFUSED_BY_FACTUS
-from tests.unit.schemas.test_rules import CASES, NOTHING_TO_BREAK, families_of
+from tests.unit.schemas.payload.documents import a_document
+from tests.unit.schemas.payload.published_rules import PUBLISHED, REFUSED_BY_DIAN, REFUSED_BY_FACTUS
+from tests.unit.schemas.payload.test_rules import CASES, NOTHING_TO_BREAK, families_of
 
 ROOT: Final = Path(__file__).parents[1]
 TODAY: Final = date(2026, 11, 30)

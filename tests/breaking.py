@@ -64,7 +64,7 @@ BREAKS = (
         "worker/factus/answers.py",
         "    return s.Absent() if isinstance(found, s.NotFound) else found",
         "    return s.Absent() if answer.status == 404 else found",
-        "tests/unit/worker/test_every_answer.py::test_only_factus_s_own_404_says_that_something_is_not_there",
+        "tests/unit/worker/factus/test_every_answer.py::test_only_factus_s_own_404_says_that_something_is_not_there",
     ),
     Break(
         "G1",
@@ -72,7 +72,7 @@ BREAKS = (
         "jobs/answer_policy.py",
         '    Row(_only(408, 421, 425), _ANY, "no_token", "lost"),',
         '    Row(_only(408, 421, 425), _ANY, "no_token", "refused"),',
-        "tests/unit/worker/test_every_answer.py::test_no_verdict_about_a_document_without_a_word_of_factus",
+        "tests/unit/worker/factus/test_every_answer.py::test_no_verdict_about_a_document_without_a_word_of_factus",
     ),
     Break(
         "G1",
@@ -80,7 +80,7 @@ BREAKS = (
         "jobs/answer_policy.py",
         '    Row(_only(404), SPOKEN, "no_route", "not_there"),',
         '    Row(_only(404), SPOKEN, "not_there", "not_there"),',
-        "tests/unit/worker/test_every_answer.py::test_the_token_route_ends_no_job_costs_no_attempt_and_holds_the_account",
+        "tests/unit/worker/factus/test_every_answer.py::test_the_token_route_ends_no_job_costs_no_attempt_and_holds_the_account",
     ),
     Break(
         "G6",

@@ -13,7 +13,7 @@ from schemas.factus import BOGOTA, Remark
 from tests.builders import a_bill, changed
 from tests.fakes import FakeFactus, lost
 from tests.rig import an_account, running, services_on
-from tests.unit.schemas.documents import a_document
+from tests.unit.schemas.payload.documents import a_document
 
 
 @pytest.fixture

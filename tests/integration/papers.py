@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from tests.builders import a_bill, changed
 from tests.integration.live import Event, Hand, Tenant, new_reference
-from tests.unit.schemas.documents import a_document
+from tests.unit.schemas.payload.documents import a_document
 
 ALL_KINDS = ("pdf", "xml", "attached")
 

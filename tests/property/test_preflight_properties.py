@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from schemas import strict_json
 from schemas.payload.validate import FAMILIES, MAX_FAULTS, Preflight, preflight
 from tests.builders import REMOVE, a_bill, changed
-from tests.unit.schemas.cases.bills import BILLS
-from tests.unit.schemas.cases.case import Case
-from tests.unit.schemas.cases.payroll import FINE_PAYROLLS, PAYROLLS
-from tests.unit.schemas.documents import a_document
 from tests.unit.schemas.examples import EXAMPLES
+from tests.unit.schemas.payload.cases.bills import BILLS
+from tests.unit.schemas.payload.cases.case import Case
+from tests.unit.schemas.payload.cases.payroll import FINE_PAYROLLS, PAYROLLS
+from tests.unit.schemas.payload.documents import a_document
 
 TODAY = date(2026, 11, 30)
 DOCUMENTS = {

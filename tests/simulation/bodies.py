@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sandbox.values.check_digit import check_digit
 from tests.builders import REMOVE, a_bill, changed
-from tests.unit.schemas.documents import a_document
+from tests.unit.schemas.payload.documents import a_document
 
 AT_FACTUS: Final[Mapping[str, str]] = {
     "invoice": "bills",

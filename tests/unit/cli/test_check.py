@@ -15,8 +15,8 @@ from schemas.contract.event import ErrorDetail
 from schemas.contract.example_payloads import example
 from schemas.factus import BOGOTA
 from tests.builders import REMOVE, a_bill, changed
-from tests.unit.schemas.documents import a_document
 from tests.unit.schemas.examples import EXAMPLES, Example
+from tests.unit.schemas.payload.documents import a_document
 from worker.cli.check.command import command
 from worker.cli.check.validation import Checked, Counts, _Checker, check_rows, contradictions, counts_of
 from worker.cli.files.job_files import BadRow, Defaults, Row

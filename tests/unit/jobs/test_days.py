@@ -15,7 +15,7 @@ from schemas.factus import BOGOTA
 from schemas.payload.validate import FAMILIES
 from tests.builders import an_envelope, changed
 from tests.records import a_job
-from tests.unit.schemas.documents import a_document
+from tests.unit.schemas.payload.documents import a_document
 
 MONDAY = datetime(2026, 11, 30, 12, tzinfo=BOGOTA)
 DAY_MS = 86_400_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.builders import REMOVE
-from tests.unit.schemas.cases.case import CITIZEN, FINAL_CONSUMER, UNNAMED_CITIZEN, Case, W
+from tests.unit.schemas.payload.cases.case import CITIZEN, FINAL_CONSUMER, UNNAMED_CITIZEN, Case, W
 
 CUSTOMER = [
     Case("CUS-001", "customer.identification_document_code", {"customer.identification_document_code": "99"}),

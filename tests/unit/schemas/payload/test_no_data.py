@@ -13,8 +13,8 @@ import pytest
 from schemas.payload.shape import FieldShape, Shape
 from schemas.payload.validate import FAMILIES, Family, Preflight, examine
 from tests.builders import REMOVE, a_bill, changed
-from tests.unit.schemas.cases.calls import ROWS, a_payload
-from tests.unit.schemas.documents import a_document
+from tests.unit.schemas.payload.cases.calls import ROWS, a_payload
+from tests.unit.schemas.payload.documents import a_document
 
 TODAY = date(2026, 11, 30)
 KINDS: list[tuple[Family, str]] = [

@@ -13,8 +13,8 @@ from schemas.payload.rules.not_checked import NOT_CHECKED
 from schemas.payload.shape import Shape
 from schemas.payload.validate import examine
 from tests.builders import changed
-from tests.unit.schemas.cases.calls import CALLS, ROWS, CallCase, a_payload
-from tests.unit.schemas.published_rules import PUBLISHED_OF_CALLS
+from tests.unit.schemas.payload.cases.calls import CALLS, ROWS, CallCase, a_payload
+from tests.unit.schemas.payload.published_rules import PUBLISHED_OF_CALLS
 
 TODAY = date(2026, 11, 30)
 OURS = ("CALL-", "CUS-003")

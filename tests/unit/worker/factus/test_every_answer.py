@@ -25,7 +25,7 @@ from worker.factus import answers
 from worker.factus.answers import Answer
 from worker.factus.token_cache import Issued
 
-LIFECYCLE = Path(__file__).parents[3] / "docs" / "lifecycle.md"
+LIFECYCLE = Path(__file__).parents[4] / "docs" / "lifecycle.md"
 
 RULES = {
     "message": "El documento contiene errores de validación",

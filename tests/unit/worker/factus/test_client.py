@@ -25,7 +25,7 @@ from worker.settings import ApiLimits
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
-OBSERVED = Path(__file__).parents[3] / "sandbox" / "facts" / "examples" / "observed"
+OBSERVED = Path(__file__).parents[4] / "sandbox" / "facts" / "examples" / "observed"
 BILLS = OBSERVED.parent / "bills"
 
 

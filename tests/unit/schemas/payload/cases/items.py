@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.builders import REMOVE
-from tests.unit.schemas.cases.case import BOUGHT, ESTABLISHMENT, INVOICE, PAID, PERIOD, WITHHOLDING, Case, W
+from tests.unit.schemas.payload.cases.case import BOUGHT, ESTABLISHMENT, INVOICE, PAID, PERIOD, WITHHOLDING, Case, W
 
 ITEMS = [
     Case("EST-001", "establishment.address", {"establishment": {**ESTABLISHMENT, "address": " "}}),

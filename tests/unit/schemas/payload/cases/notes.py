@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.builders import REMOVE
-from tests.unit.schemas.cases.case import CREDIT, DEBIT, HEALTH, PERIOD, Case, W
+from tests.unit.schemas.payload.cases.case import CREDIT, DEBIT, HEALTH, PERIOD, Case, W
 
 CREDIT_ALONE = {
     "correction_concept_code": "3",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.builders import REMOVE
-from tests.unit.schemas.cases.case import ELIMINATION, PAYROLL, Case, E, W
+from tests.unit.schemas.payload.cases.case import ELIMINATION, PAYROLL, Case, E, W
 
 SPAN = {"quantity": "2", "start_date": "2026-05-04", "end_date": "2026-05-05"}
 PAID_SPAN = {**SPAN, "amount": "100000.00", "accrual_type_code": "1"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.builders import REMOVE
-from tests.unit.schemas.cases.case import CREDIT, HEALTH, PREPAYMENT, RELATED, Case, E, W
+from tests.unit.schemas.payload.cases.case import CREDIT, HEALTH, PREPAYMENT, RELATED, Case, E, W
 
 BILLS = [
     Case("BILL-001", "document", {"document": "04"}),

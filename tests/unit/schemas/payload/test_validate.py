@@ -14,7 +14,7 @@ import pytest
 from schemas import strict_json
 from schemas.payload.validate import FAMILIES, MAX_FAULTS, preflight
 from tests.builders import REMOVE, a_bill, changed
-from tests.unit.schemas.documents import a_document
+from tests.unit.schemas.payload.documents import a_document
 
 TODAY = date(2026, 11, 30)
 

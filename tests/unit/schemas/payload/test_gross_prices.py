@@ -10,8 +10,8 @@ import pytest
 
 from schemas.payload.validate import Preflight, preflight
 from tests.builders import a_bill, changed
-from tests.unit.schemas.cases.case import PREPAYMENT, SURCHARGE
-from tests.unit.schemas.documents import a_document
+from tests.unit.schemas.payload.cases.case import PREPAYMENT, SURCHARGE
+from tests.unit.schemas.payload.documents import a_document
 
 TODAY = date(2026, 11, 30)
 SENTENCE = "parece que el precio ya los incluye"

@@ -10,8 +10,8 @@ import pytest
 
 from schemas.payload.shape_errors import TELLERS
 from schemas.payload.validate import FAMILIES, Family
-from tests.unit.schemas.documents import a_document
 from tests.unit.schemas.examples import EXAMPLES
+from tests.unit.schemas.payload.documents import a_document
 
 _SAID_BY = {
     "model": {"model_type", "model_attributes_type"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.builders import REMOVE
-from tests.unit.schemas.cases.case import ADJUSTMENT, BOUGHT, ESTABLISHMENT, PERIOD, SUPPORT, Case, W
+from tests.unit.schemas.payload.cases.case import ADJUSTMENT, BOUGHT, ESTABLISHMENT, PERIOD, SUPPORT, Case, W
 
 FOREIGNER = {
     "provider.identification_document_code": "42",

@@ -11,17 +11,17 @@ from schemas.payload.findings import Level
 from schemas.payload.rules.not_checked import NOT_CHECKED
 from schemas.payload.validate import FAMILIES, preflight
 from tests.builders import changed
-from tests.unit.schemas.cases.bills import BILLS
-from tests.unit.schemas.cases.case import Case
-from tests.unit.schemas.cases.customer import CUSTOMER
-from tests.unit.schemas.cases.general import GENERAL
-from tests.unit.schemas.cases.items import ITEMS
-from tests.unit.schemas.cases.notes import CREDIT_ALONE, DEBIT_ALONE, NOTES
-from tests.unit.schemas.cases.payments import PAYMENTS
-from tests.unit.schemas.cases.payroll import FINE_PAYROLLS, PAYROLLS
-from tests.unit.schemas.cases.support import FINE_PURCHASES, PURCHASES
-from tests.unit.schemas.documents import a_document
-from tests.unit.schemas.published_rules import PUBLISHED
+from tests.unit.schemas.payload.cases.bills import BILLS
+from tests.unit.schemas.payload.cases.case import Case
+from tests.unit.schemas.payload.cases.customer import CUSTOMER
+from tests.unit.schemas.payload.cases.general import GENERAL
+from tests.unit.schemas.payload.cases.items import ITEMS
+from tests.unit.schemas.payload.cases.notes import CREDIT_ALONE, DEBIT_ALONE, NOTES
+from tests.unit.schemas.payload.cases.payments import PAYMENTS
+from tests.unit.schemas.payload.cases.payroll import FINE_PAYROLLS, PAYROLLS
+from tests.unit.schemas.payload.cases.support import FINE_PURCHASES, PURCHASES
+from tests.unit.schemas.payload.documents import a_document
+from tests.unit.schemas.payload.published_rules import PUBLISHED
 
 TODAY = date(2026, 11, 30)
 CASES = [*GENERAL, *PAYMENTS, *CUSTOMER, *ITEMS, *BILLS, *NOTES, *PURCHASES, *PAYROLLS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.builders import REMOVE
-from tests.unit.schemas.cases.case import PREPAYMENT, SURCHARGE, WITH_SURCHARGE, Case, E, W
+from tests.unit.schemas.payload.cases.case import PREPAYMENT, SURCHARGE, WITH_SURCHARGE, Case, E, W
 
 PAYMENTS = [
     Case("SUM-001", "payment_details", {"payment_details": []}),

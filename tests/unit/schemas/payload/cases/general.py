@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tests.builders import REMOVE
-from tests.unit.schemas.cases.case import (
+from tests.unit.schemas.payload.cases.case import (
     ADJUSTMENT,
     BOUGHT,
     CREDIT,

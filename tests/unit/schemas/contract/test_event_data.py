@@ -27,7 +27,7 @@ _FOLDERS = {
     "adjustment-notes": "adjustment_note",
     "payroll": "payroll",
 }
-_EXAMPLES = Path(__file__).parents[3] / "sandbox/facts/examples"
+_EXAMPLES = Path(__file__).parents[4] / "sandbox/facts/examples"
 
 
 def published() -> list[tuple[str, str, dict[str, Any]]]:

@@ -10,9 +10,9 @@ import pytest
 
 from schemas.payload.validate import FAMILIES, examine
 from tests.builders import changed
-from tests.unit.schemas.cases.calls import ROWS, a_payload
-from tests.unit.schemas.cases.case import ESTABLISHMENT
-from tests.unit.schemas.documents import a_document
+from tests.unit.schemas.payload.cases.calls import ROWS, a_payload
+from tests.unit.schemas.payload.cases.case import ESTABLISHMENT
+from tests.unit.schemas.payload.documents import a_document
 
 TODAY = date(2026, 11, 30)
 

@@ -19,11 +19,11 @@ from schemas.payload.shape import Shape
 from schemas.payload.spec import checked
 from schemas.payload.validate import FAMILIES, MAX_FAULTS, Preflight, examine, preflight
 from tests.builders import REMOVE, changed
-from tests.unit.schemas.cases.notes import CREDIT_ALONE
-from tests.unit.schemas.documents import a_document
 from tests.unit.schemas.examples import EXAMPLES, Example
+from tests.unit.schemas.payload.cases.notes import CREDIT_ALONE
+from tests.unit.schemas.payload.documents import a_document
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 TODAY = date(2026, 11, 30)
 DAY_OF_THE_EXAMPLES = date(2026, 9, 13)
 """The weekly purchase of one is of that week."""
