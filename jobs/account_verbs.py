@@ -7,29 +7,28 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
-from typing import Final as Constant
+from typing import Any, Final
 
 from jobs.calls import Desk, Stop, data_of
 from jobs.deciding import unavailable
 from jobs.families import segment
 from jobs.listing import pages, query, whole
-from jobs.outcomes import Ending, Final
+from jobs.outcomes import Ending, Finished
 from jobs.requests import Request, Upload, get
 from schemas.catalogs import search, tables
 
-_RECEPTION: Constant = "/v2/receptions"
-RANGES: Constant = {
+_RECEPTION: Final = "/v2/receptions"
+RANGES: Final = {
     "numbering_range": "/v2/numbering-ranges",
     "payroll_numbering_range": "/v2/numbering-ranges/payrolls",
 }
 """Where the ranges of a family of jobs live: those of invoicing, and those of payroll."""
 
-_MOST_ROWS: Constant = 20
+_MOST_ROWS: Final = 20
 """Rows of a table when the payload says no limit."""
 
-_RANGE_DOCUMENTS: Constant = ("numbering-range-document-types", "payroll-numbering-range-document-types")
-_ROUTING_NAMES: Constant = frozenset({"bill_id", "event_type"})
+_RANGE_DOCUMENTS: Final = ("numbering-range-document-types", "payroll-numbering-range-document-types")
+_ROUTING_NAMES: Final = frozenset({"bill_id", "event_type"})
 
 
 # -- reception ---------------------------------------------------------------------------------------------------------
@@ -215,15 +214,15 @@ async def search_catalog(desk: Desk) -> Ending:
     return searched(desk.payload)
 
 
-def searched(payload: Mapping[str, Any]) -> Final:
+def searched(payload: Mapping[str, Any]) -> Finished:
     """The end of ``catalog.search``: rows of a shipped table, best first."""
     rows = search.search(payload["catalog"], payload.get("query", ""), payload.get("limit", _MOST_ROWS))
     data = {"catalog": payload["catalog"], "items": rows}
-    return Final("completed", f"Filas encontradas: {len(rows)}.", data=data)
+    return Finished("completed", f"Filas encontradas: {len(rows)}.", data=data)
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
-_MOST_PAGES: Constant = 20
+_MOST_PAGES: Final = 20
 
 
 async def _first(

@@ -13,23 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
-from typing import Final as Constant
+from typing import Any, Final, Literal, TypeAlias
 
 from jobs import seen as s
 from jobs.deciding import ACCOUNT_PAUSE_S, Deciding, answered, error, field_errors, unavailable
 from jobs.families import FAMILIES, Family
-from jobs.outcomes import Again, Attempted, Block, Ending, Final, Sent
+from jobs.outcomes import AttemptResult, Block, Ending, Finished, Retry, Sent
 from jobs.ports import Archive, Caller, Line, Turn
 from jobs.requests import Request, get
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView
 
-_SHARED_FAILURES: Constant = 2
+_SHARED_FAILURES: Final = 2
 """Failures of one job that pause all calls of the account; after them only the job itself steps aside."""
 
-_REMOVALS: Constant = frozenset(f"{family}.delete" for family in FAMILIES)
+_REMOVALS: Final = frozenset(f"{family}.delete" for family in FAMILIES)
 
 WhenUnknown: TypeAlias = Literal["again", "look", "stop"]
 """What follows a write of unknown outcome: the same once more, a look before it, or an end. Nothing is sent again while
@@ -48,11 +47,11 @@ class Stop(Exception):
 class CallDeciding(Deciding):
     """What follows an answer to a call."""
 
-    def denied(self, kind: s.DeniedKind, reason: ErrorDetail, sent: Sent) -> Again:
+    def denied(self, kind: s.DeniedKind, reason: ErrorDetail, sent: Sent) -> Retry:
         """A product or permission that is missing stops nobody else: issuing may well be allowed."""
         if kind in ("product", "permission"):
             block = Block(self.job.family, reason, self.job.type)
-            return Again("job", min(ACCOUNT_PAUSE_S, self.backoff.max_s), reason, sent, block=block)
+            return Retry("job", min(ACCOUNT_PAUSE_S, self.backoff.max_s), reason, sent, block=block)
         return self.hold(reason, sent)
 
     def after_call(self, seen: s.Seen, *, sent: Sent = "") -> Ending:
@@ -64,7 +63,7 @@ class CallDeciding(Deciding):
                 reasons = (
                     field_errors(message, found) if found else (error("factus.validation", answered(422, message)),)
                 )
-                return Final("failed", answered(422, reasons[0].message), errors=reasons)
+                return Finished("failed", answered(422, reasons[0].message), errors=reasons)
             case s.BadRequest(status, message):
                 return self.failed(error("factus.validation", answered(status, message)))
             case s.Conflicted(message, status):
@@ -198,7 +197,7 @@ class Desk:
     def _may_be_done(seen: s.Seen, when_unknown: WhenUnknown) -> bool:
         return isinstance(seen, s.Unknown) and when_unknown != "stop"
 
-    def unknown_outcome(self, what: str) -> Final:
+    def unknown_outcome(self, what: str) -> Finished:
         """The end of a write that may have been done: it is not repeated blindly."""
         text = (
             f"No se sabe si {what}: Factus no respondió. No se repite solo; verifique y, si falta, envíe otro trabajo."
@@ -243,7 +242,7 @@ class Desk:
             raise Stop(self.not_found())
         return number
 
-    def not_found(self) -> Final:
+    def not_found(self) -> Finished:
         text = f"Factus no tiene {self.family.noun.lower()} con este código de referencia."
         return self.decide.failed(error("factus.not_found", text, "reference_code"))
 
@@ -253,14 +252,14 @@ class Desk:
         self.n_sent += s.is_taken(seen) and not is_look_up
 
     # -- ending ----------------------------------------------------------------------------------------------------
-    def completed(self, message: str, data: dict[str, Any]) -> Final:
+    def completed(self, message: str, data: dict[str, Any]) -> Finished:
         number = data.get("number")
-        return Final("completed", message, data=data, number=number if isinstance(number, str) else "")
+        return Finished("completed", message, data=data, number=number if isinstance(number, str) else "")
 
-    def more(self, progress: Mapping[str, Any], left: str) -> Again:
+    def more(self, progress: Mapping[str, Any], left: str) -> Retry:
         """The turn is over and the job goes on when its turn comes; *left* is what is told if time runs out before."""
         reason = unavailable(f"{left} cuando se agotó el tiempo")
-        return Again("lane", 0.0, reason, is_failure=False, progress=strict_json.dump(dict(progress)))
+        return Retry("lane", 0.0, reason, is_failure=False, progress=strict_json.dump(dict(progress)))
 
 
 def data_of(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,16 +269,16 @@ def data_of(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 Work: TypeAlias = Callable[[Desk], Awaitable[Ending]]
-Late: TypeAlias = Callable[[Desk, Final], Final]
+Late: TypeAlias = Callable[[Desk, Finished], Finished]
 """Makes the end of a job whose time is up, from what is known of any job."""
 
 
-def as_it_is(_desk: Desk, late: Final) -> Final:
+def as_it_is(_desk: Desk, late: Finished) -> Finished:
     """Most verbs have nothing to add to why they did not succeed."""
     return late
 
 
-async def run_call(work: Work, desk: Desk, *, now_ms: int, day_ends_ms: int, late: Late = as_it_is) -> Attempted:
+async def run_call(work: Work, desk: Desk, *, now_ms: int, day_ends_ms: int, late: Late = as_it_is) -> AttemptResult:
     """
     Run one turn.
 
@@ -288,9 +287,9 @@ async def run_call(work: Work, desk: Desk, *, now_ms: int, day_ends_ms: int, lat
     """
     over = desk.decide.too_late(now_ms, day_ends_ms)
     if over:
-        return Attempted(late(desk, over), 0)
+        return AttemptResult(late(desk, over), 0)
     try:
         ending = await work(desk)
     except Stop as stop:
         ending = stop.ending
-    return Attempted(ending, desk.n_sent, desk.n_calls, desk.status)
+    return AttemptResult(ending, desk.n_sent, desk.n_calls, desk.status)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from jobs.outcomes import Final
+from jobs.outcomes import Finished
 from schemas import strict_json
 from schemas.factus import BOGOTA
 from schemas.payload.spec import Family as Payload
@@ -40,7 +40,7 @@ def first_day(issue_on: str, start_at_ms: int, now_ms: int) -> date:
     return date.fromisoformat(issue_on) if issue_on else _day_in_bogota(max(start_at_ms, now_ms))
 
 
-def judged_again(job: JobRecord, payload: Payload, now_ms: int) -> JobRecord | Final:
+def judged_again(job: JobRecord, payload: Payload, now_ms: int) -> JobRecord | Finished:
     """
     The job as of today: with the warnings that the day adds, or refused by a rule that held on the day it was judged.
 
@@ -53,7 +53,7 @@ def judged_again(job: JobRecord, payload: Payload, now_ms: int) -> JobRecord | F
     if found.errors:
         is_untouched = not (job.attempts or job.sent or job.pending_since)
         text = f"Trabajo no enviado el {today}: {found.errors[0].message}"
-        return Final("refused", text, errors=found.errors) if is_untouched else job
+        return Finished("refused", text, errors=found.errors) if is_untouched else job
     known = strict_json.parse(job.warnings) if job.warnings else []
     told = {(warning["rule"], warning["field"]) for warning in known}
     fresh = [one.model_dump() for one in found.warnings if (one.rule, one.field) not in told]

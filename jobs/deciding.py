@@ -7,61 +7,60 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final as Constant
-from typing import assert_never
+from typing import Final, assert_never
 
 from jobs import seen as s
 from jobs.backoff import BackoffPolicy
-from jobs.outcomes import Again, Block, Final, Sent, Waits, Weather
+from jobs.outcomes import Block, Finished, Retry, Sent, Waits, Weather
 from jobs.standing import Standing
 from schemas.contract.event import ErrorDetail
 from schemas.factus import Remark
 from schemas.records import JobRecord
 
-ACCOUNT_PAUSE_S: Constant = 300.0
+ACCOUNT_PAUSE_S: Final = 300.0
 """How often an account that Factus refuses is tried again, unless the longest pause of the backoff is shorter."""
 
-LONE_FAILURES: Constant = 3
+LONE_FAILURES: Final = 3
 """Failures after which a job that Factus surely has not done steps aside for the others of its lane."""
 
-OUTAGE_PATIENCE_MS: Constant = 600_000
+OUTAGE_PATIENCE_MS: Final = 600_000
 """How long no token may come, whatever the answer, before a person is told."""
 
-MEND_ADDRESS: Constant = (
+MEND_ADDRESS: Final = (
     "Revise FACTUS_BASE_URL (base_url de la cuenta): debe ser la dirección de Factus sin ruta ni versión, por ejemplo "
     "https://api.factus.com.co; y que ningún proxy responda en su lugar. Se reanuda solo."
 )
-MEND_ISSUER: Constant = (
+MEND_ISSUER: Final = (
     "El servidor de tokens de Factus no entrega tokens: consulte su estado con Factus y revise FACTUS_BASE_URL. "
     "Se reanuda solo."
 )
 
-LEAST_SETTLE_MS: Constant = 10_000
+LEAST_SETTLE_MS: Final = 10_000
 """How long a change without an answer is waited for, however short the time-out. One that arrives late undoes what came
 after it, and a DELETE takes whatever bears the reference by then."""
 
-TURN_PAUSE_S: Constant = 2.0
+TURN_PAUSE_S: Final = 2.0
 """How often a job looks whether the one before it is done, where two may not change the same thing at once."""
 
-_UNTROUBLED: Constant = Standing()
+_UNTROUBLED: Final = Standing()
 
-_HELD: Constant = {
+_HELD: Final = {
     "factus.credentials": "Factus rechazó las credenciales de la cuenta mientras el trabajo esperaba.",
     "factus.payment_required": "Factus exigió un pago o un paquete a la cuenta mientras el trabajo esperaba.",
     "factus.denied": "Factus negó el acceso a la cuenta mientras el trabajo esperaba.",
 }
 """What holds a whole account until a person mends it, by its error code."""
 
-_LANE_HELD: Constant = {
+_LANE_HELD: Final = {
     "factus.conflict": "Otro documento sin validar bloqueaba la familia en Factus (409) mientras el trabajo esperaba.",
     "factus.denied": "Factus negó el acceso a esta familia de documentos mientras el trabajo esperaba.",
 }
 """What holds a lane and has an error code that is true of every job behind it too."""
 
-_NO_PERMIT: Constant = "Espera turno en el cupo de solicitudes."
-_NO_TURN: Constant = "Se agotó el tiempo del trabajo antes de que llegara su turno; no se envió a Factus:"
-_FULL: Constant = "el cupo de solicitudes de la cuenta y los trabajos que iban antes no le dejaron lugar."
-_KEPT_BY: Constant = {
+_NO_PERMIT: Final = "Espera turno en el cupo de solicitudes."
+_NO_TURN: Final = "Se agotó el tiempo del trabajo antes de que llegara su turno; no se envió a Factus:"
+_FULL: Final = "el cupo de solicitudes de la cuenta y los trabajos que iban antes no le dejaron lugar."
+_KEPT_BY: Final = {
     "dian.pending": "otro documento de la familia esperaba la respuesta de la DIAN.",
     "factus.unavailable": "Factus no respondía a los trabajos que iban antes.",
 }
@@ -81,7 +80,7 @@ class Deciding:
     """How long after it was sent a document may still appear at Factus: the longest wait for an answer, twice."""
 
     # -- before anything -------------------------------------------------------------------------------------------
-    def too_late(self, now_ms: int, day_ends_ms: int) -> Final | None:
+    def too_late(self, now_ms: int, day_ends_ms: int) -> Finished | None:
         """Whether the document may no longer be sent. One that Factus has already keeps its date, not its deadline."""
         job = self.job
         if not job.pending_since:
@@ -112,7 +111,7 @@ class Deciding:
         """For how long a DELETE that is sent now may still take effect."""
         return max(self.settle_ms, LEAST_SETTLE_MS)
 
-    def may_still_appear(self, last: ErrorDetail | None = None) -> Again | None:
+    def may_still_appear(self, last: ErrorDetail | None = None) -> Retry | None:
         """
         Whether time may not be called yet: what was sent a moment ago, and is not there, may be on its way.
 
@@ -128,13 +127,13 @@ class Deciding:
         reason = last or known or unavailable("el envío no tuvo respuesta y Factus aún puede guardar el documento")
         return self.again("lane", reason, "unknown")
 
-    def date_missed(self) -> Final:
+    def date_missed(self) -> Finished:
         """The day that the document must carry is over."""
         return self.failed(
             error("date.missed", f"No se pudo enviar el {self.job.issue_on}; no se envía con otra fecha.", "issue_on")
         )
 
-    def time_is_up(self, reason: ErrorDetail | None = None) -> Final:
+    def time_is_up(self, reason: ErrorDetail | None = None) -> Finished:
         """The job's deadline passed: what kept it from succeeding is the error."""
         last = reason or (ErrorDetail.model_validate_json(self.job.last_error) if self.job.last_error else None)
         if last is None or last.code == "factus.unavailable":
@@ -167,15 +166,15 @@ class Deciding:
         return error(self.standing.account_hold_reason, text) if text else None
 
     # -- parts -----------------------------------------------------------------------------------------------------
-    def turn_of_another(self, text: str, sent: Sent) -> Again:
+    def turn_of_another(self, text: str, sent: Sent) -> Retry:
         """Another job of ours changes the same thing: this one waits for it, and nobody else with it."""
         reason = error("factus.unavailable", text)
-        return Again("job", TURN_PAUSE_S, reason, sent, is_failure=False, weather="unclear")
+        return Retry("job", TURN_PAUSE_S, reason, sent, is_failure=False, weather="unclear")
 
-    def failed(self, reason: ErrorDetail, number: str = "") -> Final:
-        return Final("failed", reason.message, errors=(reason,), number=number)
+    def failed(self, reason: ErrorDetail, number: str = "") -> Finished:
+        return Finished("failed", reason.message, errors=(reason,), number=number)
 
-    def nothing_sent(self, seen: s.Seen, *, sent: Sent) -> Final | Again:
+    def nothing_sent(self, seen: s.Seen, *, sent: Sent) -> Finished | Retry:
         """Factus did not take our call, for a reason that lies with the account, the network or ourselves."""
         match seen:
             case s.CredentialsRefused(message):
@@ -195,11 +194,11 @@ class Deciding:
                 return self.denied(kind, reason, sent)
             case s.Throttled(retry_after_s):
                 reason = error("factus.unavailable", "Factus pidió esperar (429).")
-                return Again("lane", retry_after_s, reason, sent, is_failure=False, weather="unclear")
+                return Retry("lane", retry_after_s, reason, sent, is_failure=False, weather="unclear")
             case s.NoPermit():
                 # The lane looks at the allowance itself: no pause of ours.
                 reason = error("factus.unavailable", _NO_PERMIT)
-                return Again("lane", 0.0, reason, sent, is_failure=False, weather="unclear")
+                return Retry("lane", 0.0, reason, sent, is_failure=False, weather="unclear")
             case s.NotSent(why):
                 return self.hold_in_steps(None, sent, unavailable(why))
             case s.TooLate():
@@ -223,20 +222,20 @@ class Deciding:
             case _:
                 assert_never(seen)
 
-    def denied(self, kind: s.DeniedKind, reason: ErrorDetail, sent: Sent) -> Again:
+    def denied(self, kind: s.DeniedKind, reason: ErrorDetail, sent: Sent) -> Retry:
         """A product that is not contracted stops its family only; all else stops the account."""
         if kind == "product":
-            return Again("lane", self.hold_pause_s, reason, sent, block=Block(self.job.family, reason))
+            return Retry("lane", self.hold_pause_s, reason, sent, block=Block(self.job.family, reason))
         return self.hold(reason, sent)
 
-    def hold(self, reason: ErrorDetail, sent: Sent) -> Again:
-        return Again("account", self.hold_pause_s, reason, sent, block=Block(None, reason))
+    def hold(self, reason: ErrorDetail, sent: Sent) -> Retry:
+        return Retry("account", self.hold_pause_s, reason, sent, block=Block(None, reason))
 
     @property
     def hold_pause_s(self) -> float:
         return min(ACCOUNT_PAUSE_S, self.backoff.max_s)
 
-    def hold_in_steps(self, block: Block | None, sent: Sent, reason: ErrorDetail | None = None) -> Again:
+    def hold_in_steps(self, block: Block | None, sent: Sent, reason: ErrorDetail | None = None) -> Retry:
         """
         The account waits, a step longer each time, and one job of it asks again: whichever, the count is the account's.
 
@@ -247,15 +246,15 @@ class Deciding:
         assert why is not None
         n_failures = max(self.job.failures, self.standing.outage_steps) + 1
         pause_s = min(self.backoff.jittered_s(n_failures, self.draw), self.hold_pause_s)
-        return Again("account", pause_s, why, sent, weather="outage", block=block)
+        return Retry("account", pause_s, why, sent, weather="outage", block=block)
 
-    def _without_token(self, reason: ErrorDetail, sent: Sent) -> Again:
+    def _without_token(self, reason: ErrorDetail, sent: Sent) -> Retry:
         """An outage of the account; a person is told when it has lasted."""
         since_ms = self.standing.outage_since_ms
         is_long = bool(since_ms) and self.standing.now_ms - since_ms >= OUTAGE_PATIENCE_MS
         return self.hold_in_steps(Block(None, reason, mend=MEND_ISSUER) if is_long else None, sent, reason)
 
-    def _misrouted(self, status: int, sent: Sent, *, at_token: bool) -> Again:
+    def _misrouted(self, status: int, sent: Sent, *, at_token: bool) -> Retry:
         """
         Somebody else answered, or Factus has no such route: the account's matter, and nothing is said of the document.
 
@@ -282,11 +281,11 @@ class Deciding:
         number: str = "",
         weather: Weather = "fair",
         block: Block | None = None,
-    ) -> Again:
+    ) -> Retry:
         pause_s = self.backoff.jittered_s(self.job.failures + 1, self.draw)
         if waits != "job":
             pause_s = min(pause_s, self.hold_pause_s)
-        return Again(waits, pause_s, reason, sent, pending=pending, number=number, weather=weather, block=block)
+        return Retry(waits, pause_s, reason, sent, pending=pending, number=number, weather=weather, block=block)
 
 
 def answered(status: int, message: str) -> str:

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final as Constant
-from typing import Literal
+from typing import Final, Literal
 
 from jobs import seen as s
 from jobs.deciding import LONE_FAILURES, Deciding, answered, error, field_errors, unavailable
 from jobs.families import FAMILIES, Family
-from jobs.outcomes import Again, Block, Final, Sent
+from jobs.outcomes import Block, Finished, Retry, Sent
 from jobs.ports import Known
 from jobs.results import validated_data
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView, Remark
 
-TOTAL_TOLERANCE: Constant = Decimal("1.00")
+TOTAL_TOLERANCE: Final = Decimal("1.00")
 """Pesos by which Factus's total may differ from ours: its rounding is not published (business rule SUM-008)."""
 
-FOREIGN_PATIENCE_MS: Constant = 600_000
+FOREIGN_PATIENCE_MS: Final = 600_000
 """How long somebody else's pending document may block a family before a person is told."""
 
 LookReason = Literal["unknown", "unnamed", "deleting", "processed_before", "conflict"]
@@ -65,7 +64,7 @@ class Remove:
     reference_code: str
 
 
-Step = Send | Look | Delete | FindBlocker | Remove | Final | Again
+Step = Send | Look | Delete | FindBlocker | Remove | Finished | Retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +78,12 @@ class Judge(Deciding):
         return FAMILIES[self.job.family]
 
     # -- before anything -------------------------------------------------------------------------------------------
-    def waits_for_removal(self) -> Again:
+    def waits_for_removal(self) -> Retry:
         """A job of ours deletes what bears this reference at Factus: a document issued now could be taken by it."""
         sent: Sent = "deleting" if self.job.sent == "deleting" else "unknown"
         return self.turn_of_another("Otro trabajo elimina en Factus lo que tiene esta referencia.", sent)
 
-    def time_is_up(self, reason: ErrorDetail | None = None) -> Final:
+    def time_is_up(self, reason: ErrorDetail | None = None) -> Finished:
         """As any job's; but one that DIAN rejected and that could not be removed ends by DIAN's word, not by ours."""
         if not (self.job.sent == "deleting" and self.job.verdict):
             return Deciding.time_is_up(self, reason)
@@ -189,7 +188,7 @@ class Judge(Deciding):
             known: What the ledger knows of that document; None when it is not ours, or no document was named.
         """
         if known and isinstance(seen, (s.Absent, s.NotFound)):
-            return Again("lane", self.backoff.base_s, error("factus.conflict", "La familia ya no está bloqueada."))
+            return Retry("lane", self.backoff.base_s, error("factus.conflict", "La familia ya no está bloqueada."))
         if known is None or not isinstance(seen, s.DocumentSeen):
             return self._barred(seen)
         if known.is_open:
@@ -199,12 +198,12 @@ class Judge(Deciding):
             )
         return self._blocker(seen.document, known)
 
-    def after_removal(self, seen: s.Seen, reference_code: str) -> Again:
+    def after_removal(self, seen: s.Seen, reference_code: str) -> Retry:
         """What follows the removal of what barred the family; whatever came of it, the next attempt sees."""
         match seen:
             case s.Done() | s.Absent() | s.NotFound():
                 text = f"Se eliminó en Factus el documento rechazado {reference_code}, que bloqueaba la familia."
-                return Again("lane", self.backoff.base_s, error("factus.conflict", text))
+                return Retry("lane", self.backoff.base_s, error("factus.conflict", text))
             case s.Unknown(why):
                 return self.again("lane", unavailable(why), "", weather="unclear")
             case s.Conflicted() | s.BadRequest() | s.FieldsRefused() | s.RulesRefused() | s.Replied():
@@ -215,7 +214,7 @@ class Judge(Deciding):
             case _:
                 return self._open(self.nothing_sent(seen, sent=""))
 
-    def being_mended(self) -> Again:
+    def being_mended(self) -> Retry:
         """Somebody else issues or removes what bars the family."""
         text = "El documento que bloquea la familia en Factus se está corrigiendo."
         return self.again("lane", error("factus.conflict", text), "")
@@ -224,7 +223,7 @@ class Judge(Deciding):
         """A document of ours bars the family, and its job is over, whatever that ended as."""
         reference = document.reference_code or ""
         if document.is_validated:
-            return Again("lane", self.backoff.base_s, error("factus.conflict", "La familia ya no está bloqueada."))
+            return Retry("lane", self.backoff.base_s, error("factus.conflict", "La familia ya no está bloqueada."))
         is_processed = any(remark.is_processed_before for remark in document.remarks)
         if is_processed or not any(remark.is_rejection for remark in document.remarks):
             text = "Un documento de este servicio espera la respuesta de la DIAN y bloquea la familia en Factus"
@@ -253,9 +252,9 @@ class Judge(Deciding):
         is_news = is_long and not self.standing.family_blocked_since_ms
         return self.again("lane", reason, "", block=Block(self.job.family, reason) if is_news else None)
 
-    def _open(self, ending: Final | Again) -> Again:
+    def _open(self, ending: Finished | Retry) -> Retry:
         """While the family is barred nothing ends by what kept us from asking why."""
-        if isinstance(ending, Again):
+        if isinstance(ending, Retry):
             return ending
         return self.again("lane", error("factus.conflict", "No se supo qué bloquea la familia en Factus (409)."), "")
 
@@ -292,10 +291,10 @@ class Judge(Deciding):
             return "Factus tiene otro documento con este código de referencia: es de otra persona."
         return ""
 
-    def _validated(self, document: DocumentView) -> Final:
+    def _validated(self, document: DocumentView) -> Finished:
         family, data = self.family, validated_data(self.job, document)
         named = data["number"] or f"con referencia {data['reference_code']}"
-        return Final(
+        return Finished(
             "validated",
             f"{family.noun} {named} {family.said('validad')} por la DIAN",
             data=data,
@@ -314,7 +313,7 @@ class Judge(Deciding):
             text = (
                 "No se envió: el documento rechazado de un intento anterior sigue en Factus y hay que eliminarlo antes."
             )
-            return Final("rejected", text, errors=verdict, block=block)
+            return Finished("rejected", text, errors=verdict, block=block)
         return self._final_rejected(verdict, block, number)
 
     def _removed(self, verdict: tuple[ErrorDetail, ...], *, has_sent: bool, number: str = "") -> Step:
@@ -328,18 +327,20 @@ class Judge(Deciding):
             return replace(self._final_rejected(verdict, number=number), free_in_s=waits_s)
         if waits_s:
             reason = error("factus.unavailable", "Una eliminación sin respuesta aún puede llegar a Factus.")
-            return Again("job", waits_s, reason, "deleting", is_failure=False)
+            return Retry("job", waits_s, reason, "deleting", is_failure=False)
         return Send()
 
     def _is_of_an_earlier_job(self, *, has_sent: bool) -> bool:
         """What was found cannot be this job's: it has sent nothing that Factus took."""
         return not (has_sent or self.job.attempts)
 
-    def _final_rejected(self, errors: tuple[ErrorDetail, ...], block: Block | None = None, number: str = "") -> Final:
+    def _final_rejected(
+        self, errors: tuple[ErrorDetail, ...], block: Block | None = None, number: str = ""
+    ) -> Finished:
         message = f"{self.family.noun} {self.family.said('rechazad')}: {errors[0].message}"
         told = number or self.job.number
         data = {"number": told} if told else None
-        return Final("rejected", message, data=data, errors=errors, number=told, block=block)
+        return Finished("rejected", message, data=data, errors=errors, number=told, block=block)
 
     def _processed_before(self, document: DocumentView | None) -> Step:
         if document and document.is_validated:
@@ -354,7 +355,7 @@ class Judge(Deciding):
             number=(document.number or "") if document else "",
         )
 
-    def _pending(self, number: str) -> Again:
+    def _pending(self, number: str) -> Retry:
         reason = error("dian.pending", "Factus tiene el documento; la DIAN no ha respondido.")
         return self.again("lane", reason, "", pending=True, number=number)
 
@@ -366,7 +367,7 @@ class Judge(Deciding):
             "lane", error("factus.conflict", "Otro documento sin validar bloquea la familia en Factus (409)."), ""
         )
 
-    def _not_stored(self, why: str) -> Again:
+    def _not_stored(self, why: str) -> Retry:
         lone = self.job.failures + 1 >= LONE_FAILURES
         told = f" ({why})" if why else ""
         reason = unavailable(f"el envío falló y Factus no guardó el documento{told}")

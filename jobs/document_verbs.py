@@ -14,8 +14,7 @@ from jobs.calls import Desk, Stop, data_of
 from jobs.deciding import error, unavailable
 from jobs.families import Family, Kind
 from jobs.fetching import fetch_next, files_late, files_of
-from jobs.outcomes import Again, Ending
-from jobs.outcomes import Final as Done
+from jobs.outcomes import Ending, Finished, Retry
 from jobs.requests import Request, get
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView, instant
@@ -84,7 +83,7 @@ def _wait_for_the_last_delete(desk: Desk) -> None:
     waits_ms = desk.decide.removal_waits_ms
     if waits_ms > 0:
         reason = error("factus.unavailable", "La eliminación no tuvo respuesta y aún puede llegar a Factus.")
-        raise Stop(Again("job", waits_ms / 1000, reason, "unknown", is_failure=False))
+        raise Stop(Retry("job", waits_ms / 1000, reason, "unknown", is_failure=False))
 
 
 def _why_kept(family: Family, document: DocumentView) -> ErrorDetail | None:
@@ -103,7 +102,7 @@ def _kept(text: str, *, for_now: bool = False) -> ErrorDetail:
     return error("factus.conflict", text, "reference_code", retryable=for_now)
 
 
-def _deleted(desk: Desk, reference: str) -> Done:
+def _deleted(desk: Desk, reference: str) -> Finished:
     return desk.completed(f"Documento {reference} eliminado en Factus.", {"deleted": True, "reference_code": reference})
 
 
@@ -148,7 +147,7 @@ async def accept(desk: Desk) -> Ending:
     return _accepted(desk, number, body.get("data"))
 
 
-def _accepted(desk: Desk, number: str, factus: Any) -> Done:
+def _accepted(desk: Desk, number: str, factus: Any) -> Finished:
     return desk.completed(f"Factura {number}: aceptación tácita (034) registrada.", {"factus": factus})
 
 
@@ -158,7 +157,7 @@ async def download(desk: Desk) -> Ending:
     return await fetch_next(desk, files_of(progress, _wanted(desk)))
 
 
-def download_late(desk: Desk, late: Done) -> Done:
+def download_late(desk: Desk, late: Finished) -> Finished:
     """How a download ends when its time is up. Nothing has been asked of a document that was not validated yet."""
     return files_late(desk, files_of(desk.progress, _wanted(desk)), late) if desk.progress else late
 
@@ -203,7 +202,7 @@ def _why_not_stored(desk: Desk, document: DocumentView) -> Ending | None:
     return desk.decide.again("job", error("dian.pending", text), "")
 
 
-def _no_files(desk: Desk, text: str) -> Done:
+def _no_files(desk: Desk, text: str) -> Finished:
     field = "number" if desk.payload.get("number") else "reference_code"
     return desk.decide.failed(ErrorDetail(code="factus.conflict", message=text, field=field))
 

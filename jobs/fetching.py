@@ -13,20 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
-from typing import Final as Constant
+from typing import Any, Final
 
 from jobs import seen as s
 from jobs.archiving import ARCHIVE_KINDS, Stored, archive_name, decode_file
 from jobs.calls import Desk, Stop
 from jobs.errors import ArchiveConflict, ArchiveUnavailable
 from jobs.families import Kind
-from jobs.outcomes import Again, Ending, Final
+from jobs.outcomes import Ending, Finished, Retry
 from jobs.requests import get
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 
-_NOT_BEGUN: Constant = ("job.expired", "date.missed")
+_NOT_BEGUN: Final = ("job.expired", "date.missed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ async def fetch_next(desk: Desk, files: Files, *, may_come: bool = False) -> End
     return _ended(desk, files)
 
 
-def files_late(desk: Desk, files: Files, late: Final) -> Final:
+def files_late(desk: Desk, files: Files, late: Finished) -> Finished:
     """How the job ends when its time is up: what is archived stays, and each file that is missing says why."""
     if late.errors[0].code in _NOT_BEGUN:
         return late
@@ -134,7 +133,7 @@ async def _fetch(desk: Desk, files: Files, kind: Kind, *, may_come: bool) -> Fil
         content = await _download(desk, files, kind)
     except Stop as stop:
         ending = stop.ending
-        if not isinstance(ending, Final):
+        if not isinstance(ending, Finished):
             raise
         if may_come and ending.errors[0].code == "factus.not_found":
             raise Stop(desk.decide.again("job", ending.errors[0], "")) from None
@@ -160,12 +159,12 @@ async def _download(desk: Desk, files: Files, kind: Kind) -> bytes:
 
 
 def _delayed(files: Files, kind: Kind, ending: Ending) -> Ending:
-    if not isinstance(ending, Again) or not ending.is_failure:
+    if not isinstance(ending, Retry) or not ending.is_failure:
         return ending  # no place in the allowance: it says nothing of the file
     return replace(ending, progress=strict_json.dump(dict(files.delayed(kind, ending.reason).told)))
 
 
-def _ended(desk: Desk, files: Files) -> Final:
+def _ended(desk: Desk, files: Files) -> Finished:
     reasons = {kind: reason for kind in files.missing if (reason := files.why(kind))}
     if reasons:
         return _failed(desk, files, reasons)
@@ -181,7 +180,7 @@ def _why_late(desk: Desk, files: Files, kind: Kind) -> ErrorDetail:
     return desk.decide.time_is_up(why).errors[0]
 
 
-def _failed(desk: Desk, files: Files, reasons: Mapping[Kind, ErrorDetail]) -> Final:
+def _failed(desk: Desk, files: Files, reasons: Mapping[Kind, ErrorDetail]) -> Finished:
     """``data`` of a failure is null by contract: the message says what is archived, and where."""
     stored = ", ".join(f"{row['kind']} en {row['uri']}" for row in files.documents) or "ninguno"
     missing = ", ".join(reasons)
@@ -190,7 +189,7 @@ def _failed(desk: Desk, files: Files, reasons: Mapping[Kind, ErrorDetail]) -> Fi
     )
     named = files.told.get("number") or f"con referencia {desk.decide.job.reference_code}"
     message = f"{desk.family.noun} {named}, archivos sin guardar: {missing}. Guardados: {stored}."
-    return Final("failed", message, errors=errors, archived=tuple(files.documents))
+    return Finished("failed", message, errors=errors, archived=tuple(files.documents))
 
 
 def _joined(reasons: Iterable[ErrorDetail]) -> ErrorDetail:

@@ -13,29 +13,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
-from typing import Final as Constant
+from typing import Any, Final
 
 from jobs.calls import Desk, Stop
 from jobs.deciding import unavailable
 from jobs.document_verbs import day_of, radian_key, radian_rows
 from jobs.fetching import fetch_next, files_late, files_of
-from jobs.outcomes import Again, Ending, Final
+from jobs.outcomes import Ending, Finished, Retry
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA, shortened
 from schemas.records import JobRecord, score_at
 
-ARCHIVE: Constant = "archive"
-TRACK: Constant = "track"
+ARCHIVE: Final = "archive"
+TRACK: Final = "track"
 
-ENDING_EVENTS: Constant = frozenset({"031", "033", "034"})
+ENDING_EVENTS: Final = frozenset({"031", "033", "034"})
 """Claim, express and tacit acceptance: after one of them nothing more happens to a bill."""
 
-_KEEN_LOOKS: Constant = 42
+_KEEN_LOOKS: Final = 42
 """Looks at the given interval after validation, and after each event: a week at four hours. Then one in six."""
 
-_PATIENCE: Constant = 6
+_PATIENCE: Final = 6
 
 
 def follow_ups(job: JobRecord, data: Mapping[str, Any], *, seq: int) -> list[JobRecord]:
@@ -82,7 +81,7 @@ def _follow_up(job: JobRecord, verb: str, payload: Mapping[str, Any], *, seq: in
     )
 
 
-def archived_documents(job: JobRecord, final: Final) -> str:
+def archived_documents(job: JobRecord, final: Finished) -> str:
     """What the record keeps of a finished job's progress (JSON): the archived files, for whoever pushes again."""
     if job.type != f"{job.family}.{ARCHIVE}":
         return ""
@@ -101,7 +100,7 @@ async def archive(desk: Desk) -> Ending:
     return await fetch_next(desk, files_of(told, desk.payload["kinds"]), may_come=True)
 
 
-def archive_late(desk: Desk, late: Final) -> Final:
+def archive_late(desk: Desk, late: Finished) -> Finished:
     """How the archiving of a document ends when its time is up."""
     known = {"number": desk.payload["number"]} if "number" in desk.payload else {}
     return files_late(desk, files_of({"documents": [], **known, **desk.progress}, desk.payload["kinds"]), late)
@@ -134,18 +133,18 @@ async def track(desk: Desk) -> Ending:
         number = (await _named(desk, progress))["number"]
         rows = await radian_rows(desk, number)
     except Stop as stop:
-        if isinstance(stop.ending, Final):
-            return Again("job", desk.radian_interval_s, stop.ending.errors[0], is_failure=False)
+        if isinstance(stop.ending, Finished):
+            return Retry("job", desk.radian_interval_s, stop.ending.errors[0], is_failure=False)
         raise
     fresh = [row for row in rows if radian_key(row) not in seen]
     news = tuple(_news(number, row) for row in fresh)
     if any(row.get("event_code") in ENDING_EVENTS for row in rows):
-        return Final("completed", "Seguimiento terminado.", news=news)
+        return Finished("completed", "Seguimiento terminado.", news=news)
     n_looks = 0 if fresh else progress.get("n_looks", 0) + 1
     interval_s = desk.radian_interval_s * (1 if n_looks < _KEEN_LOOKS else _PATIENCE)
     reason = ErrorDetail(code="dian.pending", message="Sin aceptación ni reclamo todavía.", retryable=True)
     told = strict_json.dump({"number": number, "seen": [*seen, *map(radian_key, fresh)], "n_looks": n_looks})
-    return Again("job", interval_s, reason, is_failure=False, progress=told, news=news)
+    return Retry("job", interval_s, reason, is_failure=False, progress=told, news=news)
 
 
 def _news(number: str, row: Mapping[str, Any]) -> dict[str, Any]:

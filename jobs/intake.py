@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from jobs.days import first_day
 from jobs.families import FAMILIES
-from jobs.outcomes import Final as Completed
+from jobs.outcomes import Finished
 from jobs.registry import JOB_TYPES, JobType
 from schemas import strict_json
 from schemas.contract.envelope import (
@@ -79,7 +79,7 @@ class Accepted:
     """
 
     record: JobRecord
-    answer: Completed | None = None
+    answer: Finished | None = None
 
 
 @dataclass(frozen=True, slots=True)

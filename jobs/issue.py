@@ -7,19 +7,18 @@ that call a port; all that follows from an answer is decided by :class:`~jobs.de
 
 from __future__ import annotations
 
-from typing import Final as Constant
-from typing import assert_never
+from typing import Final, assert_never
 
 from jobs import seen as s
 from jobs.decisions import Delete, FindBlocker, Judge, Look, Remove, Send, Step
-from jobs.outcomes import Again, Attempted, Final
+from jobs.outcomes import AttemptResult, Finished, Retry
 from jobs.ports import Gateway, Journal
 
-_MOST_CALLS: Constant = 8
+_MOST_CALLS: Final = 8
 """More calls than any path through the table needs; a longer one is a defect, and stops."""
 
 
-async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int, day_ends_ms: int) -> Attempted:
+async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int, day_ends_ms: int) -> AttemptResult:
     """
     Run one attempt.
 
@@ -33,14 +32,14 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
     job = judge.job
     step = _first_step(judge)
     if isinstance(step, Look) and await journal.is_being_removed(job):
-        return Attempted(judge.waits_for_removal(), 0)
+        return AttemptResult(judge.waits_for_removal(), 0)
     has_sent, n_sent, status = False, 0, 0
     for n_calls in range(_MOST_CALLS):
         match step:
             case Send():
                 late = judge.too_late(now_ms, day_ends_ms)
                 if late:
-                    return Attempted(judge.may_still_appear() or late, n_sent, n_calls, status)
+                    return AttemptResult(judge.may_still_appear() or late, n_sent, n_calls, status)
                 # A document that Factus has already is only asked for: it keeps the date of its first sending.
                 latest_ms = 0 if job.pending_since else day_ends_ms
                 seen = await gateway.create(job, latest_ms=latest_ms)
@@ -64,13 +63,13 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
                     step = judge.after_removal(await gateway.delete(job.family, reference_code), reference_code)
                 else:
                     step = judge.being_mended()
-            case Final():
-                return Attempted(step, n_sent, n_calls, status)
-            case Again():
+            case Finished():
+                return AttemptResult(step, n_sent, n_calls, status)
+            case Retry():
                 # Waiting for our own turn says nothing of the document: what was sent is looked up before time is up.
                 is_over = now_ms >= job.deadline_at and step.is_failure
                 ending = (judge.may_still_appear(step.reason) or judge.time_is_up(step.reason)) if is_over else step
-                return Attempted(ending, n_sent, n_calls, status)
+                return AttemptResult(ending, n_sent, n_calls, status)
             case _:
                 assert_never(step)
     raise AssertionError(f"{_MOST_CALLS} calls and no ending: {step}")

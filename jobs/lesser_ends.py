@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from decimal import Decimal
-from typing import Any
-from typing import Final as Constant
+from typing import Any, Final
 
-from jobs.outcomes import Again, Ending, Final
+from jobs.outcomes import Ending, Finished, Retry
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.records import JobRecord
 
-_MOST_LETTERS: Constant = 2000
-_MOST_DIGITS: Constant = 100
-_MOST_KEYS: Constant = 200
+_MOST_LETTERS: Final = 2000
+_MOST_DIGITS: Final = 100
+_MOST_KEYS: Final = 200
 
 
 def lesser_ends(job: JobRecord, ending: Ending) -> Iterator[tuple[JobRecord, Ending]]:
@@ -32,7 +31,7 @@ def lesser_ends(job: JobRecord, ending: Ending) -> Iterator[tuple[JobRecord, End
     """
     yield job, ending
     plain_job = plain(job)
-    if isinstance(ending, Again):
+    if isinstance(ending, Retry):
         yield plain_job, _plain_again(ending)
         return
     if ending.state != "completed":
@@ -50,7 +49,7 @@ def plain(job: JobRecord) -> JobRecord:
     return replace(job, **texts)
 
 
-def defect_end(job: JobRecord, number: str = "") -> Final:
+def defect_end(job: JobRecord, number: str = "") -> Finished:
     """
     ``X.failed``, ``internal``: a defect of ours kept the job from any other end.
 
@@ -63,10 +62,10 @@ def defect_end(job: JobRecord, number: str = "") -> Final:
         text += f" Factus tiene el documento {known}: revíselo allí."
     elif job.issues and (job.sent or job.attempts):
         text += " Factus puede tener el documento: revíselo allí. Si se envía otra vez, primero se consulta."
-    return Final("failed", text, errors=(ErrorDetail(code="internal", message=text),), number=known)
+    return Finished("failed", text, errors=(ErrorDetail(code="internal", message=text),), number=known)
 
 
-def _plain_again(ending: Again) -> Again:
+def _plain_again(ending: Retry) -> Retry:
     return replace(
         ending,
         reason=_plain_error(ending.reason),
@@ -77,7 +76,7 @@ def _plain_again(ending: Again) -> Again:
     )
 
 
-def _plain_final(ending: Final) -> Final:
+def _plain_final(ending: Finished) -> Finished:
     return replace(
         ending,
         message=_text(ending.message),

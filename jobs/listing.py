@@ -8,8 +8,7 @@ Pages stay whole: one that would go beyond the limit is not asked for, so that n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-from typing import Final as Constant
+from typing import Any, Final
 
 from jobs import seen as s
 from jobs.calls import Desk, Stop
@@ -18,13 +17,13 @@ from jobs.requests import get
 from schemas import strict_json
 from schemas.factus import figure
 
-MOST_ITEMS: Constant = 1000
+MOST_ITEMS: Final = 1000
 """Rows of one result with ``all``, unless its first page alone has more."""
 
-MOST_BYTES: Constant = 1024 * 1024
+MOST_BYTES: Final = 1024 * 1024
 """At this size no further page is read: an event is read into memory by everybody who follows the stream."""
 
-_KEPT: Constant = ("total", "per_page", "current_page", "last_page", "from", "to")
+_KEPT: Final = ("total", "per_page", "current_page", "last_page", "from", "to")
 
 
 async def pages(desk: Desk, path: str) -> Ending:

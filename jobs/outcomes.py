@@ -42,7 +42,7 @@ def scope_of(family: str | None, job_type: str = "") -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Final:
+class Finished:
     """
     The job's one final result.
 
@@ -68,7 +68,7 @@ class Final:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Retry:
     """
     The job stays open.
 
@@ -93,11 +93,11 @@ class Again:
     news: tuple[dict[str, Any], ...] = ()
 
 
-Ending = Final | Again
+Ending = Finished | Retry
 
 
 @dataclass(frozen=True, slots=True)
-class Attempted:
+class AttemptResult:
     """
     One attempt, run to its end.
 
@@ -114,6 +114,6 @@ class Attempted:
     @property
     def weather(self) -> Weather:
         """An ending without a call says nothing of Factus."""
-        if isinstance(self.ending, Again):
+        if isinstance(self.ending, Retry):
             return self.ending.weather
         return "fair" if self.n_calls else "unclear"

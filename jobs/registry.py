@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-from typing import Final as Constant
+from typing import Any, Final
 
 from jobs import account_verbs, document_verbs, following
 from jobs.calls import Desk, Late, Work, as_it_is
 from jobs.families import FAMILIES, Family, Verb
 from jobs.listing import pages
-from jobs.outcomes import Ending, Final
+from jobs.outcomes import Ending, Finished
 from schemas.payload import validate
 from schemas.payload.calls import rows
 from schemas.payload.spec import Family as Payload
 
-CALLS_LANE: Constant = "calls"
-ISSUING_WIDTH: Constant = 1
+CALLS_LANE: Final = "calls"
+ISSUING_WIDTH: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class JobType:
     name: str
     payload: Payload | None
     work: Work | None = None
-    answer: Callable[[Mapping[str, Any]], Final] | None = None
+    answer: Callable[[Mapping[str, Any]], Finished] | None = None
     late: Late = as_it_is
 
     @property
@@ -60,7 +59,7 @@ async def _list_documents(desk: Desk) -> Ending:
     return await pages(desk, desk.family.collection)
 
 
-_DOCUMENT_WORK: Constant[Mapping[Verb, Work]] = {
+_DOCUMENT_WORK: Final[Mapping[Verb, Work]] = {
     "get": document_verbs.get_document,
     "list": _list_documents,
     "download": document_verbs.download,
@@ -71,7 +70,7 @@ _DOCUMENT_WORK: Constant[Mapping[Verb, Work]] = {
     "accept": document_verbs.accept,
 }
 
-_RANGE_WORK: Constant[Mapping[str, Work]] = {
+_RANGE_WORK: Final[Mapping[str, Work]] = {
     "list": account_verbs.list_ranges,
     "get": account_verbs.get_range,
     "create": account_verbs.create_range,
@@ -80,7 +79,7 @@ _RANGE_WORK: Constant[Mapping[str, Work]] = {
     "delete": account_verbs.delete_range,
 }
 
-_ACCOUNT_WORK: Constant[Mapping[str, Work]] = {
+_ACCOUNT_WORK: Final[Mapping[str, Work]] = {
     "reception.upload": account_verbs.upload_received,
     "reception.list": account_verbs.list_received,
     "reception.emit_event": account_verbs.emit_event,
@@ -95,7 +94,7 @@ _ACCOUNT_WORK: Constant[Mapping[str, Work]] = {
 }
 
 
-_ANSWERS: Constant = {"catalog.search": account_verbs.searched}
+_ANSWERS: Final = {"catalog.search": account_verbs.searched}
 
 
 def _payload(family: Family, verb: Verb) -> Payload:
@@ -129,7 +128,7 @@ def _document_types() -> list[JobType]:
     ]
 
 
-JOB_TYPES: Constant = {
+JOB_TYPES: Final = {
     row.name: row
     for row in (
         *_document_types(),
@@ -138,7 +137,7 @@ JOB_TYPES: Constant = {
 }
 """What can be pushed."""
 
-FOLLOW_UPS: Constant = {
+FOLLOW_UPS: Final = {
     f"{family}.{verb}": JobType(f"{family}.{verb}", None, work, late=late)
     for family in FAMILIES
     for verb, work, late in (

@@ -11,8 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from jobs.families import FAMILIES
-from jobs.outcomes import Block, Ending, scope_of
-from jobs.outcomes import Final as FinalEnding
+from jobs.outcomes import Block, Ending, Finished, scope_of
 from schemas import strict_json
 from schemas.contract.bounded import MOST_BYTES, bounded
 from schemas.contract.envelope import Remains
@@ -74,7 +73,7 @@ def within_bounds(data: dict[str, Any] | None) -> dict[str, Any] | None:
     return {**found, "factus_truncated": cut} if cut else data
 
 
-def final_event(job: JobRecord, final: FinalEnding, *, attempts: int, now: datetime) -> Event:
+def final_event(job: JobRecord, final: Finished, *, attempts: int, now: datetime) -> Event:
     """The one final event of a job that was accepted."""
     return _of_job(
         job,
@@ -113,7 +112,7 @@ def events_of(job: JobRecord, ending: Ending, *, attempts: int, now_ms: int, now
     """What the end of an attempt has to tell: nothing, news on the way, or the job's final event."""
     if job.is_tracking:
         return tuple(radian_event(job, data, seq=job.seq + n, now=now) for n, data in enumerate(ending.news, 1))
-    if isinstance(ending, FinalEnding):
+    if isinstance(ending, Finished):
         return (final_event(job, ending, attempts=attempts, now=now),)
     if not ending.pending or job.pending_since:
         return ()
@@ -293,7 +292,7 @@ def event_id(account: str | None, job_id: str, seq: int) -> str:
     return f"{account or '?'}/{job_id}/{seq}"
 
 
-def _final_type(job: JobRecord, final: FinalEnding) -> str:
+def _final_type(job: JobRecord, final: Finished) -> str:
     """Documents end by what became of them, other jobs by their own name."""
     if job.parent:
         return f"{job.family}.archived"

@@ -21,7 +21,7 @@ import redis as sync_redis
 from arq.connections import ArqRedis
 
 from jobs import seen as s
-from jobs.outcomes import Final
+from jobs.outcomes import Finished
 from jobs.standing import Standing
 from schemas.factus import Remark
 from tests.builders import a_bill
@@ -257,7 +257,7 @@ async def last_words(redis: ArqRedis, factus: FakeFactus) -> None:
         return await sound(taken, end, page, follow_ups)
 
     def final_of(taken):
-        return Final("validated", "ok", data={}, number="SETP1")
+        return Finished("validated", "ok", data={}, number="SETP1")
 
     taker._finish = refuse
     factus.gate.set()

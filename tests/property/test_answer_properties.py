@@ -15,14 +15,14 @@ from jobs import seen as s
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding
 from jobs.decisions import Judge
-from jobs.outcomes import Final
+from jobs.outcomes import Finished
 from jobs.results import final_event
 from jobs.standing import Standing
 from schemas import strict_json
 from schemas.contract.bounded import bounded
 from tests.records import NOW_MS, a_job
 from worker.factus import answers
-from worker.factus.answers import Answer
+from worker.factus.answers import HttpAnswer
 from worker.factus.bounded_body import Room, read_bounded
 from worker.factus.token_cache import Issued
 
@@ -43,7 +43,7 @@ RAW = st.binary(max_size=200) | BODIES.map(lambda body: json.dumps(body).encode(
 STATUSES = st.integers(0, 1100) | st.sampled_from([200, 201, 202, 400, 401, 404, 409, 422])
 
 
-def readers(answer: Answer):
+def readers(answer: HttpAnswer):
     yield answers.read_create(answer)
     yield answers.read_show(answer)
     yield answers.read_list(answer, "FV-1")
@@ -57,19 +57,19 @@ def readers(answer: Answer):
 @given(RAW, STATUSES, st.text(max_size=20), st.booleans())
 def test_whatever_comes_is_one_of_the_closed_set(raw, status, content_type, is_whole):
     body, form = answers.read_body(raw, content_type, is_whole=is_whole)
-    for seen in readers(Answer(status, body, form)):
+    for seen in readers(HttpAnswer(status, body, form)):
         assert isinstance(seen, (*SEEN, Issued))
 
 
 @given(BODIES, STATUSES)
 def test_what_ends_a_job_can_be_written_and_read_again(body, status):
     read, form = answers.read_body(json.dumps(body).encode(), "", is_whole=True)
-    answer = Answer(status, read, form)
+    answer = HttpAnswer(status, read, form)
     judge = Judge(a_job(total=""), BackoffPolicy(5.0, 300.0), lambda: 0.0, Standing(now_ms=NOW_MS))
     calls = CallDeciding(a_job(type="invoice.get"), BackoffPolicy(5.0, 300.0), lambda: 0.0, Standing(now_ms=NOW_MS))
     created, replied = answers.read_create(answer), answers.read_reply(answer)
     for ending in (judge.after_create(created), calls.after_call(replied)):
-        if isinstance(ending, Final):
+        if isinstance(ending, Finished):
             event = final_event(a_job(), ending, attempts=1, now=_NOW)
             assert json.loads(event.to_json().encode("utf-8"))["type"] == event.type
 

@@ -18,7 +18,7 @@ from jobs.calls import CallDeciding, Desk, run_call
 from jobs.decisions import Judge
 from jobs.intake import Entry, IntakeDesk, Refused
 from jobs.issue import issue
-from jobs.outcomes import Again, Block, Final
+from jobs.outcomes import Block, Finished, Retry
 from jobs.results import blocked_event, resumed_event
 from jobs.standing import Standing
 from schemas.contract.event import ErrorDetail
@@ -130,7 +130,7 @@ async def test_a_look_that_had_no_turn_is_not_the_last_word_at_the_deadline():
     )
     judge = Judge(replace(job, deadline_at=1000), BackoffPolicy(1, 2), lambda: 0.5)
     attempted = await issue(judge, FakeFactus(finds=[s.NoPermit(1.0)]), NoRemovals(), now_ms=2000, day_ends_ms=0)
-    assert isinstance(attempted.ending, Again)
+    assert isinstance(attempted.ending, Retry)
 
 
 async def test_a_token_that_another_process_fetched_may_be_dead_as_well(fake_redis, namespace):
@@ -190,9 +190,9 @@ async def test_a_write_that_may_still_arrive_is_not_sent_beside_itself():
         )
 
     early = await turn(1500)
-    assert isinstance(early.ending, Again)
+    assert isinstance(early.ending, Retry)
     assert (early.ending.sent, factus.calls[toggle]) == ("unknown", 0)
-    assert isinstance((await turn(3001)).ending, Final)
+    assert isinstance((await turn(3001)).ending, Finished)
     assert factus.calls[toggle] == 1
 
 

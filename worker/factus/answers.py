@@ -28,7 +28,7 @@ _TOKEN: Final = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """A response as read. ``body`` is None when it is not JSON (or JSON's null); ``form`` says what it is then."""
 
     status: int
@@ -63,7 +63,7 @@ def read_body(raw: bytes, content_type: str, *, is_whole: bool) -> tuple[Any, Fo
         return None, "cut" if looks_like_json else "page"
 
 
-def voice_of(answer: Answer, route: Route) -> Voice:
+def voice_of(answer: HttpAnswer, route: Route) -> Voice:
     """Who speaks."""
     if answer.form != "json":
         return answer.form
@@ -74,7 +74,7 @@ def voice_of(answer: Answer, route: Route) -> Voice:
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
-def read_refusal(answer: Answer, route: Route) -> Seen:
+def read_refusal(answer: HttpAnswer, route: Route) -> Seen:
     """A status that is no success."""
     status, voice = answer.status, voice_of(answer, route)
     message = message_of(answer.body) if voice in ("rules", "fields", "message", "oauth") else ""
@@ -109,7 +109,7 @@ def read_refusal(answer: Answer, route: Route) -> Seen:
             return s.Unknown(_unknown_words(answer), status)
 
 
-def _unknown_words(answer: Answer) -> str:
+def _unknown_words(answer: HttpAnswer) -> str:
     what = {"cut": " y su respuesta no se puede leer", "empty": " sin decir nada"}
     return f"Factus respondió {answer.status}{what.get(answer.form, '') if answer.status < 500 else ''}"
 
@@ -132,13 +132,13 @@ def _denied(voice: Voice, message: str, status: int) -> s.Denied:
     return s.Denied("permission", message or "sin permiso", status)
 
 
-def _number_of(answer: Answer) -> str:
+def _number_of(answer: HttpAnswer) -> str:
     data = answer.data
     return DocumentView(data).number or "" if isinstance(data, dict) else ""
 
 
 # -- successes ---------------------------------------------------------------------------------------------------------
-def read_create(answer: Answer) -> Seen:
+def read_create(answer: HttpAnswer) -> Seen:
     """The answer to a create."""
     if not answer.is_success:
         return read_refusal(answer, "create")
@@ -150,7 +150,7 @@ def read_create(answer: Answer) -> Seen:
     return s.Unknown(f"respuesta {answer.status} sin documento legible", answer.status)
 
 
-def read_list(answer: Answer, reference_code: str, *, must_be_whole: bool = False) -> Seen:
+def read_list(answer: HttpAnswer, reference_code: str, *, must_be_whole: bool = False) -> Seen:
     """
     A look-up by reference code. The filter is not trusted: only a row with that very reference counts.
 
@@ -177,7 +177,7 @@ def _is_only_page(data: Any) -> bool:
     return isinstance(last, int) and last <= 1
 
 
-def read_unvalidated(answer: Answer) -> Seen:
+def read_unvalidated(answer: HttpAnswer) -> Seen:
     """A list of documents that are not validated: the first that really is not."""
     if not answer.is_success:
         return read_refusal(answer, "look")
@@ -190,13 +190,13 @@ def read_unvalidated(answer: Answer) -> Seen:
     return s.Absent()
 
 
-def _rows(answer: Answer) -> list[Any] | None:
+def _rows(answer: HttpAnswer) -> list[Any] | None:
     page = answer.data
     rows = page.get("data") if isinstance(page, dict) else None
     return rows if isinstance(rows, list) else None
 
 
-def read_show(answer: Answer) -> Seen:
+def read_show(answer: HttpAnswer) -> Seen:
     """One document by its number or reference."""
     if not answer.is_success:
         return read_refusal(answer, "look")
@@ -206,7 +206,7 @@ def read_show(answer: Answer) -> Seen:
     return s.Unknown("documento ilegible", answer.status)
 
 
-def read_reply(answer: Answer) -> Seen:
+def read_reply(answer: HttpAnswer) -> Seen:
     """Any other call: the body of a success. A page with a 200 is a proxy's, and says nothing."""
     if not answer.is_success:
         return read_refusal(answer, "call")
@@ -215,7 +215,7 @@ def read_reply(answer: Answer) -> Seen:
     return s.Unknown(f"respuesta {answer.status} ilegible", answer.status)
 
 
-def read_delete(answer: Answer) -> Seen:
+def read_delete(answer: HttpAnswer) -> Seen:
     """The removal of a document that is not validated. Only Factus's own words say that there was none."""
     if answer.is_success:
         is_told = isinstance(answer.body, dict) or answer.status == 204
@@ -225,7 +225,7 @@ def read_delete(answer: Answer) -> Seen:
 
 
 # -- the token ---------------------------------------------------------------------------------------------------------
-def read_token(answer: Answer) -> Issued | Seen:
+def read_token(answer: HttpAnswer) -> Issued | Seen:
     """The answer of the token endpoint."""
     if not answer.is_success:
         return read_refusal(answer, "token")
@@ -247,14 +247,14 @@ def _life_s(told: Any) -> int:
 
 
 # -- without secrets ---------------------------------------------------------------------------------------------------
-def tokens_in(answer: Answer) -> tuple[str, ...]:
+def tokens_in(answer: HttpAnswer) -> tuple[str, ...]:
     """The tokens that a body holds under their own names: a refusal may bring them along."""
     body = answer.body if isinstance(answer.body, dict) else {}
     found = (body.get(name) for name in ("access_token", "refresh_token"))
     return tuple(one for one in found if isinstance(one, str))
 
 
-def without_secrets(answer: Answer, clean: Callable[[Any], Any]) -> Answer:
+def without_secrets(answer: HttpAnswer, clean: Callable[[Any], Any]) -> HttpAnswer:
     """The same answer with a body that may be told on."""
     if answer.body is None:
         return answer

@@ -26,7 +26,7 @@ from jobs.seen import Seen
 from schemas import strict_json
 from schemas.records import JobRecord
 from worker.factus import answers
-from worker.factus.answers import Answer
+from worker.factus.answers import HttpAnswer
 from worker.factus.bounded_body import LARGEST_ANSWER, LARGEST_FILE, Room, read_bounded
 from worker.factus.rate_limit import Granted, NotYet, Passed, RateLimit, SendMark
 from worker.factus.redaction import Redactor
@@ -93,13 +93,13 @@ class FactusClient:
     async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
         mark = SendMark(self._keys.job(job.account, job.id), job.fence, latest_ms)
         answer = await self._call("POST", FAMILIES[job.family].create, content=job.payload.encode(), mark=mark)
-        return answers.read_create(answer) if isinstance(answer, Answer) else answer
+        return answers.read_create(answer) if isinstance(answer, HttpAnswer) else answer
 
     async def find(self, family: str, reference_code: str) -> Seen:
         row = FAMILIES[family]
         if row.show_by_reference:
             answer = await self._call("GET", f"{row.show_by_reference}/{segment(reference_code)}")
-            shown = answers.read_show(answer) if isinstance(answer, Answer) else answer
+            shown = answers.read_show(answer) if isinstance(answer, HttpAnswer) else answer
             if not isinstance(shown, (s.NotFound, s.Misrouted)):
                 return shown
             # The route stands in one of two official texts only: its 404 alone does not prove that nothing is there.
@@ -112,25 +112,25 @@ class FactusClient:
         self, row: Family, reference_code: str, params: Mapping[str, str], *, must_be_whole: bool = False
     ) -> Seen:
         answer = await self._call("GET", row.collection, params=params)
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, HttpAnswer):
             return answer
         found = answers.read_list(answer, reference_code, must_be_whole=must_be_whole)
         if not isinstance(found, s.DocumentSeen) or not found.document.number:
             return found
         # Rows of a list lack DIAN's code and the links; the document itself has them.
         answer = await self._call("GET", row.show(found.document.number))
-        return answers.read_show(answer) if isinstance(answer, Answer) else answer
+        return answers.read_show(answer) if isinstance(answer, HttpAnswer) else answer
 
     async def find_unvalidated(self, family: str) -> Seen:
         row = FAMILIES[family]
         answer = await self._call(
             "GET", row.collection, params={"filter[status]": "0"} if row.has_status_filter else {}
         )
-        return answers.read_unvalidated(answer) if isinstance(answer, Answer) else answer
+        return answers.read_unvalidated(answer) if isinstance(answer, HttpAnswer) else answer
 
     async def delete(self, family: str, reference_code: str) -> Seen:
         answer = await self._call("DELETE", FAMILIES[family].delete_of(reference_code))
-        return answers.read_delete(answer) if isinstance(answer, Answer) else answer
+        return answers.read_delete(answer) if isinstance(answer, HttpAnswer) else answer
 
     async def call(self, request: Request, *, marks: JobRecord | None = None) -> Seen:
         mark = SendMark(self._keys.job(marks.account, marks.id), marks.fence, 0) if marks else None
@@ -144,7 +144,7 @@ class FactusClient:
             mark=mark,
             limit=LARGEST_FILE if "/download-" in request.path else LARGEST_ANSWER,
         )
-        return answers.read_reply(answer) if isinstance(answer, Answer) else answer
+        return answers.read_reply(answer) if isinstance(answer, HttpAnswer) else answer
 
     # -- one call --------------------------------------------------------------------------------------------------
     async def _call(
@@ -157,7 +157,7 @@ class FactusClient:
         content_type: str = _JSON,
         mark: SendMark | None = None,
         limit: int = LARGEST_ANSWER,
-    ) -> Answer | Seen:
+    ) -> HttpAnswer | Seen:
         """One call with a token, once more with a fresh one after a 401."""
         headers = {"Content-Type": content_type} if content is not None else {}
         timeout_s = self._limits.create_timeout_s if mark else self._limits.read_timeout_s
@@ -174,7 +174,7 @@ class FactusClient:
             if not isinstance(request, httpx.Request):
                 return request
             answer = await self._exchange(request, timeout_s, mark, limit)
-            if not isinstance(answer, Answer):
+            if not isinstance(answer, HttpAnswer):
                 return answer
             if answer.status != 401:
                 return self._without_secrets(answer, token.access)
@@ -211,12 +211,12 @@ class FactusClient:
         answer = await self._exchange(request, timeout_s, None, LARGEST_ANSWER)
         if isinstance(answer, s.Unknown):
             return s.NotSent(f"sin token: {answer.reason}")  # the document was not sent
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, HttpAnswer):
             return answer
         # The token itself stands in a good answer: only what refuses is cleaned.
         return answers.read_token(answer if answer.is_success else self._without_secrets(answer, self._last_access))
 
-    def _without_secrets(self, answer: Answer, token: str) -> Answer:
+    def _without_secrets(self, answer: HttpAnswer, token: str) -> HttpAnswer:
         """The answer without the account's secrets, the token in use, and any token that it brings along itself."""
         for one in (token, *answers.tokens_in(answer)):
             answer = answers.without_secrets(answer, partial(self._redactor.value, token=one))
@@ -224,7 +224,7 @@ class FactusClient:
 
     async def _exchange(
         self, request: httpx.Request, timeout_s: float, mark: SendMark | None, limit: int
-    ) -> Answer | Seen:
+    ) -> HttpAnswer | Seen:
         permit = await self._rate_limit.acquire(patience_s=_PERMIT_PATIENCE_S, mark=mark)
         match permit:
             case NotYet(wait_s):
@@ -234,11 +234,11 @@ class FactusClient:
             case Granted():
                 self.n_calls += 1
         answer = await self._transfer(request, timeout_s, limit)
-        if isinstance(answer, Answer) and answer.status == 429:
+        if isinstance(answer, HttpAnswer) and answer.status == 429:
             return s.Throttled(await self._rate_limit.throttled(answer.retry_after_s))
         return answer
 
-    async def _transfer(self, request: httpx.Request, timeout_s: float, limit: int) -> Answer | Seen:
+    async def _transfer(self, request: httpx.Request, timeout_s: float, limit: int) -> HttpAnswer | Seen:
         """
         Send, and read what comes back.
 
@@ -246,7 +246,7 @@ class FactusClient:
         """
         started = time.perf_counter()
         response: httpx.Response | None = None
-        answer: Answer | Seen
+        answer: HttpAnswer | Seen
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self._transport.handle_async_request(request)
@@ -265,7 +265,7 @@ class FactusClient:
         finally:
             if response is not None:
                 await _close(response)
-        if response is not None and not isinstance(answer, Answer):
+        if response is not None and not isinstance(answer, HttpAnswer):
             answer = _answer_of(response, b"", is_whole=False)
         status = response.status_code if response is not None else None
         log.debug("factus.called", method=request.method, status=status, duration_ms=_elapsed_ms(started))
@@ -317,10 +317,10 @@ async def _body_of(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
     )
 
 
-def _answer_of(response: httpx.Response, raw: bytes, *, is_whole: bool) -> Answer:
+def _answer_of(response: httpx.Response, raw: bytes, *, is_whole: bool) -> HttpAnswer:
     headers = response.headers
     body, form = answers.read_body(raw, headers.get("Content-Type", ""), is_whole=is_whole)
-    return Answer(response.status_code, body, form, answers.retry_after_s(headers, time.time()))
+    return HttpAnswer(response.status_code, body, form, answers.retry_after_s(headers, time.time()))
 
 
 async def _close(response: httpx.Response) -> None:

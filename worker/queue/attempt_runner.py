@@ -13,8 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
-from typing import Final as Constant
+from typing import Any, Final
 
 import structlog
 from arq.worker import RetryJob
@@ -27,7 +26,7 @@ from jobs.errors import LeaseLost, LedgerRefused, LedgerUnavailable
 from jobs.following import archived_documents, follow_ups
 from jobs.issue import issue
 from jobs.lesser_ends import defect_end, lesser_ends, plain
-from jobs.outcomes import Again, Attempted, Block, Final, scope_of
+from jobs.outcomes import AttemptResult, Block, Finished, Retry, scope_of
 from jobs.ports import Archive, Gateway
 from jobs.registry import JobType, type_of
 from jobs.requests import Request
@@ -44,10 +43,10 @@ from worker.store.scripts import Arg
 
 log = structlog.get_logger()
 
-_LEDGER_PAUSE_S: Constant = 0.5
-_UNKNOWN_ACCOUNT_PAUSE_S: Constant = 1.0
+_LEDGER_PAUSE_S: Final = 0.5
+_UNKNOWN_ACCOUNT_PAUSE_S: Final = 1.0
 
-MOST_DEFECTS: Constant = 5
+MOST_DEFECTS: Final = 5
 """Attempts in a row that may end in a defect of ours; the last of them ends the job."""
 
 
@@ -87,7 +86,7 @@ class Tried:
     one that has not. What the record says of what was sent is left as it is then: it was written before each call.
     """
 
-    attempted: Attempted
+    attempted: AttemptResult
     n_defects: int = 0
 
 
@@ -164,11 +163,11 @@ class AttemptRunner:
                 n_defects=n_defects,
             )
             if self._is_spent(taken, n_defects):
-                return Tried(Attempted(defect_end(job, gateway.number), 0), n_defects)
+                return Tried(AttemptResult(defect_end(job, gateway.number), 0), n_defects)
             reason = ErrorDetail(code="internal", message=f"Defecto interno: {type(exc).__name__}.")
             return Tried(
-                Attempted(
-                    Again(
+                AttemptResult(
+                    Retry(
                         "job",
                         self._defect_pause_s(n_defects),
                         reason,
@@ -190,15 +189,15 @@ class AttemptRunner:
     def _defect_pause_s(self, n_defects: int) -> float:
         return self.backoff.jittered_s(n_defects + 1, self.draw)
 
-    async def _work(self, taken: Taken, job_type: JobType, gateway: Gateway) -> Attempted:
+    async def _work(self, taken: Taken, job_type: JobType, gateway: Gateway) -> AttemptResult:
         job, standing = taken.job, taken.standing
         zone = self.accounts[job.account].zone
         day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
         if job_type.issues:
             assert job_type.payload is not None  # only the service's own jobs have none
             today = judged_again(job, job_type.payload, standing.now_ms)
-            if isinstance(today, Final):
-                return Attempted(today, 0)
+            if isinstance(today, Finished):
+                return AttemptResult(today, 0)
             judge = Judge(
                 today, self.backoff, self.draw, standing, self.settle_ms, delete_rejected=_deletes_rejected(job)
             )
@@ -208,7 +207,7 @@ class AttemptRunner:
         desk = Desk(deciding, gateway, self.archive, self.ledger, self.radian_interval_s)
         return await run_call(job_type.work, desk, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late)
 
-    async def _write_end(self, taken: Taken, tried: Tried) -> tuple[Attempted, int]:
+    async def _write_end(self, taken: Taken, tried: Tried) -> tuple[AttemptResult, int]:
         """
         Write the end of an attempt: as it is, or with less in it where that cannot be written.
 
@@ -220,7 +219,7 @@ class AttemptRunner:
             SetAside: It cannot be written now, whatever is in it: the job comes back later.
         """
         attempted, n_defects = tried.attempted, tried.n_defects
-        last: tuple[Taken, Attempted] = taken, attempted
+        last: tuple[Taken, AttemptResult] = taken, attempted
         for job, ending in lesser_ends(taken.job, attempted.ending):
             last = replace(taken, job=job), replace(attempted, ending=ending)
             try:
@@ -238,7 +237,7 @@ class AttemptRunner:
             return await self._last_word(*last), 0
         raise SetAside(taken, self._defect_pause_s(n_defects), n_defects)
 
-    async def _last_word(self, taken: Taken, attempted: Attempted) -> Attempted:
+    async def _last_word(self, taken: Taken, attempted: AttemptResult) -> AttemptResult:
         """
         The job's end, whatever keys beside it are broken.
 
@@ -247,7 +246,7 @@ class AttemptRunner:
             SetAside: Not even that can be written: its event has nowhere to go.
         """
         job = taken.job
-        final = attempted.ending if isinstance(attempted.ending, Final) else defect_end(plain(job))
+        final = attempted.ending if isinstance(attempted.ending, Finished) else defect_end(plain(job))
         attempted = replace(attempted, ending=final)
         try:
             await self.ledger.last_word(taken, final, self._page(taken, attempted, (), 0))
@@ -255,7 +254,7 @@ class AttemptRunner:
             raise SetAside(taken, LONGEST_REST_S, job.defects + 1) from exc
         return attempted
 
-    def _page(self, taken: Taken, attempted: Attempted, notices: tuple[Notice, ...], n_defects: int) -> Page:
+    def _page(self, taken: Taken, attempted: AttemptResult, notices: tuple[Notice, ...], n_defects: int) -> Page:
         job, ending = taken.job, attempted.ending
         now = datetime.now(self.accounts[job.account].zone)
         attempts = job.attempts + attempted.n_sent
@@ -267,29 +266,29 @@ class AttemptRunner:
             events=events,
             notices=notices,
         )
-        if isinstance(ending, Final) and ending.state in ("failed", "refused") and events:
+        if isinstance(ending, Finished) and ending.state in ("failed", "refused") and events:
             return replace(page, dead=dead_letter(job, ending, events[-1]))
         return page
 
-    async def _write(self, taken: Taken, attempted: Attempted, n_defects: int) -> int:
+    async def _write(self, taken: Taken, attempted: AttemptResult, n_defects: int) -> int:
         job, ending = taken.job, attempted.ending
         now = datetime.now(self.accounts[job.account].zone)
         page = self._page(taken, attempted, await self._notices(taken, attempted, now), n_defects)
-        if isinstance(ending, Again):
+        if isinstance(ending, Retry):
             return await self.ledger.pause(taken, ending, page)
         following: list[JobRecord] = []
         if ending.state == "validated" and ending.data is not None:
             following = follow_ups(job, ending.data, seq=job.seq + 1)
         return await self.ledger.close(taken, ending, page, following)
 
-    async def _notices(self, taken: Taken, attempted: Attempted, now: datetime) -> tuple[Notice, ...]:
+    async def _notices(self, taken: Taken, attempted: AttemptResult, now: datetime) -> tuple[Notice, ...]:
         """What the operator must be told: a new block, or that an old one is over."""
         job, standing, block = taken.job, taken.standing, attempted.ending.block
         if block:
             known_since_ms = standing.family_blocked_since_ms if block.family else standing.account_blocked_since_ms
             if known_since_ms:
                 return ()
-            is_waiting = isinstance(attempted.ending, Again)
+            is_waiting = isinstance(attempted.ending, Retry)
             event = blocked_event(
                 job.account, block, n_waiting=is_waiting + await self._n_behind(job, block), since=now
             )
@@ -329,7 +328,7 @@ def _context(job: JobRecord) -> dict[str, Any]:
     return {"account": job.account, "job_id": job.id, "reference_code": job.reference_code, "fence": job.fence, **trace}
 
 
-def dead_letter(job: JobRecord, final: Final, event: Event) -> dict[str, Arg]:
+def dead_letter(job: JobRecord, final: Finished, event: Event) -> dict[str, Arg]:
     """A failed or refused job as a person needs it: why, and an envelope that can be pushed again."""
     payload = _object(job.payload)
     type_ = job.type
@@ -370,25 +369,25 @@ def _object(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _has_worked(job: JobRecord, ending: Final | Again) -> bool:
+def _has_worked(job: JobRecord, ending: Finished | Retry) -> bool:
     """
     Whether a job that issues nothing has done all that it does: then its type is not denied (any more).
 
     One call of several that came through does not show it: the PDF may be allowed and the XML not.
     """
-    if isinstance(ending, Final):
+    if isinstance(ending, Finished):
         return ending.state == "completed"
     return job.is_tracking and ending.progress is not None  # a watch goes on after a look that found what there is
 
 
-def _is_held(ending: Final | Again) -> bool:
+def _is_held(ending: Finished | Retry) -> bool:
     """Whether a job that issues ended by what holds its family: a look-up that came through does not end that."""
-    reason = ending.errors[0].code if isinstance(ending, Final) and ending.errors else ""
+    reason = ending.errors[0].code if isinstance(ending, Finished) and ending.errors else ""
     return reason in ("factus.denied", "factus.payment_required", "factus.credentials")
 
 
-def _is_conflict(ending: Final | Again) -> bool:
-    return isinstance(ending, Again) and ending.reason.code == "factus.conflict"
+def _is_conflict(ending: Finished | Retry) -> bool:
+    return isinstance(ending, Retry) and ending.reason.code == "factus.conflict"
 
 
 def _instant(ms: int, like: datetime) -> datetime:
@@ -396,18 +395,18 @@ def _instant(ms: int, like: datetime) -> datetime:
 
 
 def _record_fields(
-    job: JobRecord, ending: Final | Again, events: Sequence[Event], attempts: int, now_ms: int, n_defects: int
+    job: JobRecord, ending: Finished | Retry, events: Sequence[Event], attempts: int, now_ms: int, n_defects: int
 ) -> dict[str, Arg]:
     """What the end of an attempt changes in the record."""
     fields: dict[str, Arg] = {"seq": events[-1].seq if events else job.seq}
     if n_defects != job.defects:
         fields["defects"] = n_defects
-    if n_defects and isinstance(ending, Again):
+    if n_defects and isinstance(ending, Retry):
         # What had been sent when the defect struck stands in the record already, and is true.
         fields |= {"number": ending.number or job.number}
         return fields | _error_field(ending.reason)
     fields["attempts"] = attempts
-    if isinstance(ending, Final):
+    if isinstance(ending, Finished):
         fields["progress"] = archived_documents(job, ending)
         fields |= {"number": ending.number or job.number}
         return fields | (_error_field(ending.errors[0]) if ending.errors else {"last_error": ""})
@@ -428,7 +427,7 @@ def _deletes_rejected(job: JobRecord) -> bool:
     return bool(strict_json.parse(job.options).get("delete_rejected", True))
 
 
-def _log_attempt(job: JobRecord, attempted: Attempted, attempts: int, began_ms: int, started: float) -> None:
+def _log_attempt(job: JobRecord, attempted: AttemptResult, attempts: int, began_ms: int, started: float) -> None:
     """The one canonical line of an attempt."""
     facts: dict[str, Any] = {
         "job_type": job.type,
@@ -438,10 +437,10 @@ def _log_attempt(job: JobRecord, attempted: Attempted, attempts: int, began_ms: 
         "queue_wait_ms": began_ms - max(job.accepted_at, job.start_at) if not job.failures else None,
     }
     match ending := attempted.ending:
-        case Final():
+        case Finished():
             code = ending.errors[0].code if ending.errors else None
             log.info("attempt.finished", outcome=ending.state, error=code, number=ending.number or None, **facts)
-        case Again():
+        case Retry():
             log.warning(
                 "attempt.finished",
                 outcome="again",

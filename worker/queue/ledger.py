@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final as Constant
-from typing import Literal
+from typing import Final, Literal
 
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from redis.asyncio import Redis
@@ -20,7 +19,7 @@ from redis.exceptions import RedisError
 from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.decisions import verdict_to_json
 from jobs.errors import LeaseLost, LedgerError, LedgerRefused, LedgerUnavailable
-from jobs.outcomes import Again, Final, Weather
+from jobs.outcomes import Finished, Retry, Weather
 from jobs.ports import Known, Turn
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event, stream_fields
@@ -32,8 +31,8 @@ from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, Scripts
 
-_DAY_MS: Constant = 86_400_000
-_MOST_LIKE: Constant = 5_000
+_DAY_MS: Final = 86_400_000
+_MOST_LIKE: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +226,7 @@ class Ledger:
         if not noted:
             raise LeaseLost(f"job {job.id} is another worker's by now")
 
-    async def pause(self, taken: Taken, ending: Again, page: Page) -> int:
+    async def pause(self, taken: Taken, ending: Retry, page: Page) -> int:
         """
         The attempt ends and the job stays open; what was started in its place is run.
 
@@ -242,7 +241,7 @@ class Ledger:
         end: list[Arg] = [ending.waits, round(ending.pause_s * 1000), ending.reason.code, ""]
         return await self._finish(taken, end, page, ())
 
-    async def close(self, taken: Taken, final: Final, page: Page, following: Sequence[JobRecord] = ()) -> int:
+    async def close(self, taken: Taken, final: Finished, page: Page, following: Sequence[JobRecord] = ()) -> int:
         """
         The job is final; what was started in its place is run. Jobs that joined its document end after it
         (``joined.py``).
@@ -256,7 +255,7 @@ class Ledger:
         end: list[Arg] = ["final", round(final.free_in_s * 1000), _left(final), final.state]
         return await self._finish(taken, end, page, following)
 
-    async def last_word(self, taken: Taken, final: Final, page: Page) -> None:
+    async def last_word(self, taken: Taken, final: Finished, page: Page) -> None:
         """
         The job is final although a key beside it keeps :meth:`close` from saying so: its event, and of the rest what
         can be done.
@@ -370,7 +369,7 @@ def _failure(exc: RedisError, what: str) -> LedgerError:
     return LedgerUnavailable(what) if is_server_state(exc) else LedgerRefused(what)
 
 
-def _left(final: Final) -> str:
+def _left(final: Finished) -> str:
     return "stays" if final.leaves_a_document else ""
 
 

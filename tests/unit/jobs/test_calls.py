@@ -10,7 +10,7 @@ import pytest
 from jobs import seen as s
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding, Desk, run_call
-from jobs.outcomes import Again, Attempted, Final
+from jobs.outcomes import AttemptResult, Finished, Retry
 from jobs.registry import FOLLOW_UPS, JOB_TYPES, type_of
 from jobs.standing import Standing
 from schemas.factus import DocumentView, Remark
@@ -77,7 +77,7 @@ class OneAnswer(FakeFactus):
         return self.seen
 
 
-async def turn(type_: str, gateway: FakeFactus, archive: MemoryArchive | None = None, **job: Any) -> Attempted:
+async def turn(type_: str, gateway: FakeFactus, archive: MemoryArchive | None = None, **job: Any) -> AttemptResult:
     family = type_.partition(".")[0]
     about = {"type": type_, "family": family, "lane": "acme/calls", "payload": json.dumps(PAYLOADS[type_])}
     record = a_job(**{**about, "progress": BEGUN.get(type_, ""), **job})
@@ -107,7 +107,7 @@ async def test_no_answer_is_an_exception(type_):
     for seen in EVERY_SEEN:
         for sent in ("", "unknown", "sending"):
             attempted = await turn(type_, OneAnswer(seen), sent=sent)
-            assert isinstance(attempted.ending, Final | Again), (seen, sent)
+            assert isinstance(attempted.ending, Finished | Retry), (seen, sent)
 
 
 @pytest.mark.parametrize("type_", NEVER_TWICE)
@@ -115,7 +115,7 @@ class TestNeverTwice:
     async def test_an_unknown_outcome_ends_the_job_and_says_so(self, type_):
         factus = OneAnswer(s.Unknown("timeout"))
         attempted = await turn(type_, factus)
-        assert isinstance(attempted.ending, Final)
+        assert isinstance(attempted.ending, Finished)
         assert (attempted.ending.state, attempted.ending.errors[0].code) == ("failed", "factus.unavailable")
         assert "No se sabe si" in attempted.ending.message
         assert attempted.ending.errors[0].retryable is False
@@ -124,14 +124,14 @@ class TestNeverTwice:
     async def test_a_crash_while_it_was_sent_ends_the_job_without_a_call(self, type_):
         factus = OneAnswer(s.Replied({}))
         attempted = await turn(type_, factus, sent="sending")
-        assert isinstance(attempted.ending, Final)
+        assert isinstance(attempted.ending, Finished)
         assert attempted.ending.state == "failed"
         assert factus.requests == []
 
     @pytest.mark.parametrize("seen", [s.NotSent("sin conexión"), s.NoPermit(1.0), s.Throttled(2.0)])
     async def test_what_was_surely_not_sent_is_sent_again(self, type_, seen):
         attempted = await turn(type_, OneAnswer(seen))
-        assert isinstance(attempted.ending, Again)
+        assert isinstance(attempted.ending, Retry)
         assert attempted.ending.sent == ""
 
 
@@ -146,7 +146,7 @@ async def test_an_unknown_outcome_is_remembered_until_a_look_settles_it(type_):
 
     factus.before_call = lose
     attempted = await turn(type_, factus)
-    assert isinstance(attempted.ending, Again)
+    assert isinstance(attempted.ending, Retry)
     assert attempted.ending.sent == "unknown"
     assert len(writes(factus)) == 1
 
@@ -155,7 +155,7 @@ async def test_an_unknown_outcome_is_remembered_until_a_look_settles_it(type_):
 @pytest.mark.parametrize("seen", [s.NoPermit(1.0), s.Unknown("timeout"), s.NotSent("sin conexión")])
 async def test_a_look_that_does_not_come_through_forgets_nothing(type_, seen):
     attempted = await turn(type_, OneAnswer(seen), sent="unknown")
-    assert isinstance(attempted.ending, Again)
+    assert isinstance(attempted.ending, Retry)
     assert attempted.ending.sent == "unknown"
 
 
@@ -164,7 +164,7 @@ async def test_a_look_that_does_not_come_through_forgets_nothing(type_, seen):
 async def test_a_success_that_says_nothing_is_looked_up(type_, body):
     """The id of what was made stands in the answer: without it the producer has nothing to go on with."""
     attempted = await turn(type_, OneAnswer(s.Replied(body)))
-    assert isinstance(attempted.ending, Again)
+    assert isinstance(attempted.ending, Retry)
     assert attempted.ending.sent == "unknown"
 
 
@@ -173,10 +173,10 @@ async def test_a_write_that_may_be_repeated_is_repeated_when_the_first_is_settle
     """One that arrives late would undo what another job has written meanwhile."""
     lost, settled = OneAnswer(s.Unknown("timeout")), OneAnswer(s.Replied({"data": {}}))
     attempted = await turn(type_, lost)
-    assert isinstance(attempted.ending, Again)
+    assert isinstance(attempted.ending, Retry)
     assert attempted.ending.sent == "unknown"
     attempted = await turn(type_, settled, sent="unknown", sending_at=NOW_MS - 100)
-    assert isinstance(attempted.ending, Again)
+    assert isinstance(attempted.ending, Retry)
     assert writes(settled) == []
     attempted = await turn(type_, settled, sent="unknown", sending_at=NOW_MS - 10_000)
     assert attempted.ending.state == "completed"
@@ -188,7 +188,7 @@ class TestLooks:
         factus = FakeFactus()
         factus.replies["GET /v2/bills/SETP1/radian/events"] = [s.Replied({"data": [{"event_code": "034"}]})]
         attempted = await turn("invoice.accept", factus, sent="unknown")
-        assert isinstance(attempted.ending, Final)
+        assert isinstance(attempted.ending, Finished)
         assert attempted.ending.state == "completed"
         assert writes(factus) == []
 
@@ -213,13 +213,13 @@ class TestLooks:
         factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "is_active": 0}})]
         factus.replies["PATCH /v2/numbering-ranges/8/toggle-status"] = [s.Replied({"data": {"is_active": 0}})]
         attempted = await turn("numbering_range.set_status", factus)
-        assert isinstance(attempted.ending, Again)
+        assert isinstance(attempted.ending, Retry)
 
     async def test_a_counter_is_written_down_before_it_is_moved(self):
         factus = FakeFactus()
         factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "current": 3}})]
         attempted = await turn("numbering_range.update", factus, progress="")
-        assert isinstance(attempted.ending, Again)
+        assert isinstance(attempted.ending, Retry)
         assert (json.loads(attempted.ending.progress or ""), writes(factus)) == ({"from": 3}, [])
 
     @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ class TestDelete:
     async def test_only_a_rejected_document_goes(self, raw, word):
         factus = FakeFactus(finds=[s.DocumentSeen(DocumentView({"number": "SETP1", **raw}))])
         attempted = await turn("invoice.delete", factus)
-        assert isinstance(attempted.ending, Final)
+        assert isinstance(attempted.ending, Finished)
         assert attempted.ending.errors[0].code == "factus.conflict"
         assert word in attempted.ending.message
         assert writes(factus) == []
@@ -314,7 +314,7 @@ class TestRefusals:
 
     async def test_a_missing_permission_stops_this_job_only_and_is_told(self):
         attempted = await turn("company.update", OneAnswer(s.Denied("permission", "sin permiso")))
-        assert isinstance(attempted.ending, Again)
+        assert isinstance(attempted.ending, Retry)
         assert attempted.ending.waits == "job"
         assert attempted.ending.block
         assert attempted.ending.block.scope == "company.update"
@@ -339,7 +339,7 @@ class TestLists:
         factus = FakeFactus()
         factus.replies["GET /v2/bills"] = [self.page(factus, 1, 2, [1, 2]), self.page(factus, 2, 2, [3])]
         first = await turn("invoice.list", factus)
-        assert isinstance(first.ending, Again)
+        assert isinstance(first.ending, Retry)
         assert (first.ending.waits, first.ending.pause_s, first.ending.is_failure) == ("lane", 0.0, False)
         second = await turn("invoice.list", factus, progress=first.ending.progress)
         assert second.ending.data["items"] == [1, 2, 3]
@@ -379,7 +379,7 @@ class TestFiles:
         payload = json.dumps({"number": "SETP1", "day": "2026-11-25", "kinds": ["pdf", "xml"]})
         archive.files["acme/2026/11/25/invoice/SETP1.pdf"] = b"other"
         first = await turn("invoice.archive", FakeFactus(), archive, payload=payload, progress=progress)
-        assert isinstance(first.ending, Again)
+        assert isinstance(first.ending, Retry)
         second = await turn("invoice.archive", FakeFactus(), archive, payload=payload, progress=first.ending.progress)
         assert [(error.code, error.message[:12]) for error in second.ending.errors] == [
             ("archive.conflict", "Archivo pdf:")
@@ -388,14 +388,14 @@ class TestFiles:
 
     async def test_a_file_that_factus_does_not_have_yet_is_asked_for_again(self):
         attempted = await turn("invoice.archive", OneAnswer(s.NotFound("no")))
-        assert isinstance(attempted.ending, Again)
+        assert isinstance(attempted.ending, Retry)
         assert (await turn("invoice.download", OneAnswer(s.NotFound("no")))).ending.state == "failed"
 
     @pytest.mark.parametrize("body", [{}, {"data": {}}, {"data": {"pdf_base_64_encoded": "%%%"}}])
     async def test_an_answer_without_a_file_is_no_file(self, body):
         archive = MemoryArchive()
         attempted = await turn("invoice.archive", OneAnswer(s.Replied(body)), archive)
-        assert isinstance(attempted.ending, Again)
+        assert isinstance(attempted.ending, Retry)
         assert archive.files == {}
 
 
@@ -416,14 +416,14 @@ class TestRadian:
     @pytest.mark.parametrize("code", ["031", "033", "034"])
     async def test_an_end_ends_it(self, code):
         attempted = await turn("invoice.track", OneAnswer(s.Replied({"data": [{**self.ROW, "event_code": code}]})))
-        assert isinstance(attempted.ending, Final)
+        assert isinstance(attempted.ending, Finished)
         assert [data["event_code"] for data in attempted.ending.news] == [code]
 
     @pytest.mark.parametrize("seen", [s.NotFound("no"), s.BadRequest(400, "mal"), s.Conflicted("409")])
     async def test_a_refusal_ends_no_watch(self, seen):
         """A follower has no final event: an end that nobody hears of would be silent."""
         attempted = await turn("invoice.track", OneAnswer(seen))
-        assert isinstance(attempted.ending, Again)
+        assert isinstance(attempted.ending, Retry)
         assert attempted.ending.pause_s == 60.0
 
     async def test_it_looks_less_often_when_nothing_happens(self):

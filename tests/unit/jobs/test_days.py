@@ -9,7 +9,7 @@ import pytest
 
 from jobs.days import first_day, judged_again
 from jobs.intake import Accepted, Entry, IntakeDesk, Refused
-from jobs.outcomes import Final
+from jobs.outcomes import Finished
 from schemas import strict_json
 from schemas.factus import BOGOTA
 from schemas.payload.validate import FAMILIES
@@ -92,7 +92,7 @@ def test_on_the_day_it_was_judged_nothing_is_judged_again():
 def test_a_day_later_the_rules_are_asked_again():
     job = a_purchase("2026-11-24", accepted_at=NOW_MS)
     found = again(job, days=1)
-    assert isinstance(found, Final)
+    assert isinstance(found, Finished)
     assert (found.state, [error.rule for error in found.errors]) == ("refused", ["DS-016"])
     assert "2026-12-01" in found.message
 

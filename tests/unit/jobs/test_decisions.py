@@ -12,7 +12,7 @@ from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding
 from jobs.deciding import ACCOUNT_PAUSE_S
 from jobs.decisions import Delete, Judge, Look, Send, verdict_to_json
-from jobs.outcomes import Again, Final
+from jobs.outcomes import Finished, Retry
 from jobs.standing import Standing
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
@@ -73,7 +73,7 @@ def test_every_kind_of_answer_is_in_the_list_above():
 @pytest.mark.parametrize("sent", ["", "unknown", "deleting"])
 def test_every_answer_has_a_step_in_every_place(seen, sent):
     """No answer of Factus may end in an exception, whatever call it answers."""
-    steps = (Send, Look, Delete, Final, Again)
+    steps = (Send, Look, Delete, Finished, Retry)
     subject = judge(sent=sent, verdict=verdict_to_json(VERDICT))
     assert isinstance(subject.after_create(seen), steps)
     for has_sent in (False, True):
@@ -91,7 +91,7 @@ def test_only_dian_s_rejection_of_our_document_deletes(seen):
 class TestValidated:
     def test_a_validated_document_is_final(self):
         step = judge().after_create(document(number="SETP7"))
-        assert isinstance(step, Final)
+        assert isinstance(step, Finished)
         assert (step.state, step.number) == ("validated", "SETP7")
         assert step.data["total"] == "119000.00"
 
@@ -185,7 +185,7 @@ class TestRejected:
 
     def test_a_lost_answer_to_the_delete_keeps_the_job_open(self):
         step = judge().after_delete(s.Unknown("timeout"), VERDICT, has_sent=True)
-        assert isinstance(step, Again)
+        assert isinstance(step, Retry)
         assert step.sent == "deleting"
 
     @pytest.mark.parametrize(("ago_ms", "free_in_s"), [(4_000, 6.0), (10_000, 0.0)])
@@ -212,13 +212,13 @@ class TestRejected:
     def test_a_document_that_takes_the_place_of_a_rejected_one_waits_for_that_itself(self):
         begun = judge(sent="deleting", verdict=verdict_to_json(VERDICT), deleting_at=NOW_MS - 4_000)
         step = begun.after_look(s.Absent(), "deleting", has_sent=False)
-        assert isinstance(step, Again)
+        assert isinstance(step, Retry)
         assert (step.waits, step.sent, step.pause_s, step.is_failure) == ("job", "deleting", 6.0, False)
 
     @pytest.mark.parametrize("seen", [s.Unknown("timeout"), s.BadRequest(400, "mal"), s.NotSent("sin conexión")])
     def test_a_removal_that_cannot_be_looked_up_goes_on_as_one(self, seen):
         step = judge(sent="deleting").after_look(seen, "deleting", has_sent=False)
-        assert isinstance(step, Again)
+        assert isinstance(step, Retry)
         assert step.sent == "deleting"
 
     def test_what_an_earlier_job_left_rejected_makes_room_for_the_new_document(self):
@@ -245,7 +245,7 @@ class TestWaitingForDian:
     )
     def test_it_is_told_once_and_asked_again_with_the_lane_waiting(self, seen):
         step = judge().after_create(seen)
-        assert isinstance(step, Again)
+        assert isinstance(step, Retry)
         assert (step.waits, step.pending, step.sent) == ("lane", True, "")
 
     def test_found_pending_it_is_sent_again_unchanged(self):
@@ -254,7 +254,7 @@ class TestWaitingForDian:
     def test_found_pending_after_the_deadline_it_is_left_alone_and_told_as_pending(self):
         late = replace(judge(sent="unknown", deadline_at=1000), standing=Standing(now_ms=1000))
         step = late.after_look(document(is_validated=False), "unknown", has_sent=False)
-        assert isinstance(step, Again)
+        assert isinstance(step, Retry)
         assert step.reason.code == "dian.pending"
 
     def test_a_time_that_is_up_in_a_held_account_is_told_by_what_holds_it(self):
@@ -284,7 +284,7 @@ class TestUnknown:
     def test_absent_after_our_send_waits_and_looks_again(self):
         """The lost create may still be under way at Factus."""
         step = judge().after_look(s.Absent(), "unknown", has_sent=True)
-        assert isinstance(step, Again)
+        assert isinstance(step, Retry)
         assert (step.sent, step.waits) == ("unknown", "lane")
 
     def test_absent_in_a_later_attempt_is_sent_again(self):
@@ -297,7 +297,7 @@ class TestUnknown:
     @pytest.mark.parametrize("seen", [s.Unknown("x"), s.NotSent("x"), s.NoPermit(1.0), s.Throttled(1.0)])
     def test_a_look_up_that_fails_leaves_it_unknown(self, seen):
         step = judge(sent="unknown").after_look(seen, "unknown", has_sent=False)
-        assert isinstance(step, Again)
+        assert isinstance(step, Retry)
         assert step.sent == "unknown"
 
 
@@ -427,7 +427,7 @@ class TestTime:
 def test_a_document_without_a_readable_number_stays_validated(odd, known, told):
     """As an earlier answer had it, or null; and no text says None."""
     ending = judge(number=known).after_create(document(number=odd))
-    assert isinstance(ending, Final)
+    assert isinstance(ending, Finished)
     assert (ending.state, ending.data["number"], ending.number) == ("validated", told, told or "")
     assert VALIDATED["cufe"].model_validate(strict_json.parse(strict_json.dump(ending.data)))
     assert "None" not in ending.message

@@ -12,7 +12,7 @@ from jobs import seen as s
 from jobs.errors import ArchiveUnavailable
 from jobs.families import FAMILIES
 from jobs.following import archived_documents
-from jobs.outcomes import Again, Final
+from jobs.outcomes import Finished, Retry
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus, MemoryArchive
@@ -52,11 +52,11 @@ class Run:
     record: dict[str, Any] = field(default_factory=dict)
     pauses: list[float] = field(default_factory=list)
 
-    async def attempt(self, **job: Any) -> Final | Again:
+    async def attempt(self, **job: Any) -> Finished | Retry:
         payload = json.dumps({"number": "SETP1", "day": "2026-11-25", "kinds": self.kinds})
         attempted = await turn(self.type_, self.factus, self.archive, payload=payload, **self.record, **job)
         ending = attempted.ending
-        if isinstance(ending, Again):
+        if isinstance(ending, Retry):
             failures = self.record.get("failures", 0)
             is_step = ending.progress is not None and not ending.is_failure
             self.record |= {
@@ -68,21 +68,21 @@ class Run:
             self.pauses.append(ending.pause_s)
         return ending
 
-    async def end(self, *, most: int = 20) -> Final:
+    async def end(self, *, most: int = 20) -> Finished:
         for _ in range(most):
             ending = await self.attempt()
-            if isinstance(ending, Final):
+            if isinstance(ending, Finished):
                 return ending
         raise AssertionError(f"no end in {most} attempts: {self.record}")
 
     async def goes_on(self, attempts: int) -> None:
         for _ in range(attempts):
-            assert isinstance(await self.attempt(), Again)
+            assert isinstance(await self.attempt(), Retry)
 
-    async def late(self) -> Final:
+    async def late(self) -> Finished:
         """Its time is up."""
         ending = await self.attempt(**BEFORE_NOW)
-        assert isinstance(ending, Final)
+        assert isinstance(ending, Finished)
         return ending
 
     @property
@@ -91,7 +91,7 @@ class Run:
         return {next(kind for end, kind in ends.items() if name.endswith(end)) for name in self.archive.files}
 
 
-def told(ending: Final) -> dict[str, str]:
+def told(ending: Finished) -> dict[str, str]:
     """The error codes of a failed job by the kind that their messages name."""
     assert ending.state == "failed"
     assert ending.data is None
@@ -106,7 +106,7 @@ class TestOnlyValidatedDocuments:
         factus = FakeFactus(replies={SHOW: [shown(is_validated=False), shown(is_validated=True)]})
         run = Run("invoice.download", factus)
         first = await run.attempt()
-        assert isinstance(first, Again)
+        assert isinstance(first, Retry)
         assert (first.reason.code, first.waits, first.is_failure, first.pending) == ("dian.pending", "job", True, False)
         assert run.archive.files == {}
         ended = await run.end()
@@ -132,7 +132,7 @@ class TestOnlyValidatedDocuments:
     async def test_one_that_dian_rejected_has_nothing_to_archive(self, remark, word):
         factus = FakeFactus(replies={SHOW: [shown(is_validated=False, errors=[remark])]})
         ended = await Run("invoice.download", factus).attempt()
-        assert isinstance(ended, Final)
+        assert isinstance(ended, Finished)
         assert (ended.state, ended.errors[0].code, ended.errors[0].field) == ("failed", "factus.conflict", "number")
         assert word in ended.message
         assert "no hay archivos que guardar" in ended.message
@@ -143,7 +143,7 @@ class TestOnlyValidatedDocuments:
         """Not even a rejection is believed then: the remarks of a document may be anything."""
         run = Run("invoice.download", FakeFactus(replies={SHOW: [shown(errors=["Regla: X, Rechazo: y"], **raw)]}))
         ending = await run.attempt()
-        assert isinstance(ending, Again)
+        assert isinstance(ending, Retry)
         assert (ending.reason.code, ending.waits) == ("factus.unavailable", "job")
         assert run.archive.files == {}
 
@@ -157,7 +157,7 @@ class TestOnlyValidatedDocuments:
         document = DocumentView({"number": "X1", "is_validated": False, "errors": [], **raw})
         factus, archive = FakeFactus(finds=[s.DocumentSeen(document)]), MemoryArchive()
         ending = (await turn(f"{family}.download", factus, archive)).ending
-        assert (ending.reason if isinstance(ending, Again) else ending.errors[0]).code == code
+        assert (ending.reason if isinstance(ending, Retry) else ending.errors[0]).code == code
         assert (archive.files, factus.requests) == ({}, [])
 
 
@@ -282,9 +282,9 @@ def test_the_record_keeps_what_was_archived_of_a_job_that_failed():
     """Whoever pushes the document again is told of it (``documents``)."""
     job = a_job(type="invoice.archive", parent="job-1")
     reason = ErrorDetail(code="factus.not_found", message="no")
-    failed = Final("failed", "no", errors=(reason,), archived=({"kind": "xml"},))
+    failed = Finished("failed", "no", errors=(reason,), archived=({"kind": "xml"},))
     assert json.loads(archived_documents(job, failed)) == {"documents": [{"kind": "xml"}]}
-    assert archived_documents(job, Final("failed", "no", errors=(reason,))) == ""
+    assert archived_documents(job, Finished("failed", "no", errors=(reason,))) == ""
 
 
 async def test_progress_of_an_earlier_version_is_understood():

@@ -9,7 +9,7 @@ import pytest
 
 from jobs import seen as s
 from jobs.following import follow_ups
-from jobs.outcomes import Again, Final
+from jobs.outcomes import Finished, Retry
 from schemas import strict_json
 from schemas.factus import DocumentView
 from tests.fakes import FakeFactus
@@ -47,7 +47,7 @@ class TestTrack:
     @pytest.mark.parametrize("odd", NO_EVENTS, ids=repr)
     async def test_a_row_that_is_no_event_is_left_out(self, odd):
         ending = (await turn("invoice.track", listed(odd, row(), odd))).ending
-        assert isinstance(ending, Again)
+        assert isinstance(ending, Retry)
         assert [data["event_code"] for data in ending.news] == ["030"]
 
     PARTS: ClassVar = ("event_name", "cude", "number", "effective_date", "effective_time")
@@ -56,7 +56,7 @@ class TestTrack:
     @pytest.mark.parametrize("value", [None, 7, True, [], {"a": [1]}, "", "x", "2026-11-05", "99:99:99"], ids=repr)
     async def test_odd_parts_are_told_as_texts_or_not_at_all(self, part, value):
         ending = (await turn("invoice.track", listed(row("033", **{part: value})))).ending
-        assert isinstance(ending, Final)
+        assert isinstance(ending, Finished)
         (data,) = ending.news
         assert data["event_code"] == "033"
         assert all(told is None or isinstance(told, str) for told in data.values())
@@ -65,7 +65,7 @@ class TestTrack:
     @pytest.mark.parametrize("data", [None, "x", 5, {}, {"data": []}, [[]], True])
     async def test_no_list_is_no_event(self, data):
         ending = (await turn("invoice.track", OneAnswer(s.Replied({"data": data})))).ending
-        assert isinstance(ending, Again)
+        assert isinstance(ending, Retry)
         assert ending.news == ()
 
 
@@ -99,20 +99,20 @@ class TestWithoutANumber:
         payload = json.dumps({**self.NAMELESS, "kinds": ["pdf", "xml"]})
         first = (await turn("invoice.archive", factus, payload=payload)).ending
         ending = (await turn("invoice.archive", factus, payload=payload, progress=first.progress)).ending
-        assert isinstance(ending, Final)
+        assert isinstance(ending, Finished)
         assert (ending.data["number"], len(ending.data["documents"]), factus.calls["find"]) == ("SETP1", 2, 1)
         assert all("/SETP1/" in request.path for request in factus.requests)
 
     async def test_archiving_goes_on_asking_while_there_is_none(self):
         factus = FakeFactus(finds=[seen_document(number=[])])
         ending = (await turn("invoice.archive", factus, payload=json.dumps({**self.NAMELESS, "kinds": ["pdf"]}))).ending
-        assert isinstance(ending, Again)
+        assert isinstance(ending, Retry)
         assert factus.requests == []
 
     async def test_archiving_that_never_learnt_it_ends_with_the_reference(self):
         payload = json.dumps({**self.NAMELESS, "kinds": ["pdf"]})
         ending = (await turn("invoice.archive", FakeFactus(), payload=payload, deadline_at=1)).ending
-        assert isinstance(ending, Final)
+        assert isinstance(ending, Finished)
         assert (ending.state, "None" in ending.message) == ("failed", False)
 
     async def test_the_watch_is_over_the_number_that_is_found(self):
@@ -127,7 +127,7 @@ class TestWithoutANumber:
     @pytest.mark.parametrize("find", [s.Absent(), s.NotFound("no"), s.Unknown("x")], ids=repr)
     async def test_the_watch_goes_on_while_there_is_none(self, find):
         ending = (await turn("invoice.track", FakeFactus(finds=[find]), payload=json.dumps(self.NAMELESS))).ending
-        assert isinstance(ending, Again)
+        assert isinstance(ending, Retry)
 
 
 def seen_document(**changes: Any) -> s.DocumentSeen:

@@ -11,7 +11,7 @@ from jobs import seen as s
 from jobs.backoff import BackoffPolicy
 from jobs.decisions import Judge
 from jobs.issue import issue
-from jobs.outcomes import Again, Final
+from jobs.outcomes import Finished, Retry
 from jobs.standing import Standing
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus, Stored, a_document, lost
@@ -82,7 +82,7 @@ async def test_what_is_surely_not_there_is_sent():
 async def test_a_lost_answer_that_is_not_found_is_not_resent_at_once():
     factus = FakeFactus(script=[s.Unknown("timeout")])
     ended = await attempt(factus)
-    assert isinstance(ended.ending, Again)
+    assert isinstance(ended.ending, Retry)
     assert (ended.ending.sent, factus.calls["create"]) == ("unknown", 1)
 
 
@@ -125,7 +125,7 @@ async def test_nothing_is_asked_or_sent_while_a_job_removes_what_bears_the_refer
     factus = FakeFactus()
     for sent, still in (("unknown", "unknown"), ("sending", "unknown"), ("deleting", "deleting")):
         ended = await attempt(factus, notes=Notes(is_being_removed=True), sent=sent)
-        assert isinstance(ended.ending, Again)
+        assert isinstance(ended.ending, Retry)
         assert (ended.ending.waits, ended.ending.sent, ended.weather) == ("job", still, "unclear")
     assert factus.calls == {}
 
@@ -143,7 +143,7 @@ async def test_found_waiting_it_is_sent_again_and_never_deleted():
     factus = FakeFactus()
     factus.documents["FV-1"] = Stored("SETP5", a_document(a_job(), is_validated=False))
     ended = await attempt(factus, sent="unknown")
-    assert isinstance(ended.ending, Again)
+    assert isinstance(ended.ending, Retry)
     assert (ended.ending.pending, factus.calls, factus.deleted) == (True, {"find": 1, "create": 1}, [])
 
 
@@ -151,7 +151,7 @@ async def test_our_own_pending_document_behind_a_409_is_asked_for_again():
     factus = FakeFactus(script=[s.Conflicted("409"), s.Acknowledged()])
     factus.finds = [s.DocumentSeen(DocumentView(a_document(a_job(), is_validated=False)))]
     ended = await attempt(factus)
-    assert isinstance(ended.ending, Again)
+    assert isinstance(ended.ending, Retry)
     assert ended.ending.pending or ended.ending.reason.code == "dian.pending"
 
 
@@ -178,7 +178,7 @@ async def test_after_the_day_an_unknown_outcome_is_still_looked_up():
 async def test_past_the_deadline_what_would_wait_is_final():
     factus = FakeFactus(finds=[s.Unknown("timeout")])
     ended = await attempt(factus, sent="unknown", now_ms=NOW_MS, deadline_at=NOW_MS)
-    assert isinstance(ended.ending, Final)
+    assert isinstance(ended.ending, Finished)
     assert (ended.ending.state, ended.ending.errors[0].code) == ("failed", "factus.unavailable")
 
 
@@ -216,7 +216,7 @@ async def test_time_is_not_called_while_a_document_may_still_appear(late):
     """Factus stores what nobody waited for: `failed` today and a validated document tomorrow would be a lie."""
     job = {**late, "sent": "unknown", "sending_at": NOW_MS - 1000, "attempts": 1}
     ended = await attempt(FakeFactus(), settle_ms=120_000, **job)
-    assert isinstance(ended.ending, Again)
+    assert isinstance(ended.ending, Retry)
     assert (ended.ending.sent, ended.n_sent) == ("unknown", 0)
     ended = await attempt(FakeFactus(), settle_ms=120_000, **{**job, "sending_at": NOW_MS - 120_000})
     assert ended.ending.state == "failed"

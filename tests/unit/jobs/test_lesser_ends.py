@@ -11,7 +11,7 @@ import pytest
 
 from jobs.batches import tally_of
 from jobs.lesser_ends import defect_end, lesser_ends, plain
-from jobs.outcomes import Again, Block, Final
+from jobs.outcomes import Block, Finished, Retry
 from jobs.results import events_of
 from schemas.contract.event import ErrorDetail, stream_fields
 from tests.records import NOW_MS, a_job
@@ -55,7 +55,7 @@ def test_a_validated_document_stays_validated(what, where):
     data = {"number": "SETP1", "total": "1.00", "factus": {"created_at": "x"}, where: UNWRITABLE[what]}
     if where == "factus":
         data["factus"] = {"created_at": "x", "odd": UNWRITABLE[what]}
-    event = best(a_job(batch="b"), Final("validated", "ok", data=data, number="SETP1"))
+    event = best(a_job(batch="b"), Finished("validated", "ok", data=data, number="SETP1"))
     assert (event["type"], event["success"], event["data"]["number"]) == ("invoice.validated", True, "SETP1")
     assert event["data"]["factus"]["created_at"] == "x"
 
@@ -64,7 +64,7 @@ def test_a_validated_document_stays_validated(what, where):
 @pytest.mark.parametrize("state", ["rejected", "failed"])
 def test_a_verdict_stays_with_its_codes(what, state):
     errors = (ErrorDetail.model_construct(code="dian.rejected", message=UNWRITABLE[what], rule="FAK1"),)
-    event = best(a_job(), Final(state, UNWRITABLE[what], errors=errors))
+    event = best(a_job(), Finished(state, UNWRITABLE[what], errors=errors))
     assert (event["type"], event["errors"][0]["code"]) == (f"invoice.{state}", "dian.rejected")
     assert event["errors"][0]["rule"] == "FAK1"
 
@@ -72,7 +72,7 @@ def test_a_verdict_stays_with_its_codes(what, state):
 @pytest.mark.parametrize("what", UNWRITABLE)
 def test_a_call_whose_answer_is_lost_has_not_completed(what):
     job = a_job(type="invoice.get", lane="acme/calls", fingerprint="")
-    event = best(job, Final("completed", "ok", data={"rows": UNWRITABLE[what]}, number="SETP1"))
+    event = best(job, Finished("completed", "ok", data={"rows": UNWRITABLE[what]}, number="SETP1"))
     if not event["success"]:
         assert event["errors"][0]["code"] == "internal"
         assert "SETP1" in event["message"]
@@ -93,7 +93,7 @@ def test_the_last_end_can_always_be_written():
     texts = ["", "x", "\udcff", "{", "\x00"]
     for id_, reference, batch, metadata in itertools.product(texts, repeat=4):
         job = a_job(id=id_, reference_code=reference, batch=batch, metadata=metadata, number=batch)
-        *_, (last, end) = lesser_ends(job, Final("completed", "ok", data={"x": object()}))
+        *_, (last, end) = lesser_ends(job, Finished("completed", "ok", data={"x": object()}))
         assert written(last, end)["errors"][0]["code"] == "internal"
 
 
@@ -106,7 +106,7 @@ def test_a_defect_says_what_factus_may_have():
 def test_an_open_job_is_kept_open_with_less():
     reason = ErrorDetail.model_construct(code="factus.unavailable", message="\ud800", field=None, rule=None)
     block = Block("invoice", reason)
-    ending = Again("lane", 1.0, reason, "unknown", pending=True, number="\ud800", block=block, progress="{}")
+    ending = Retry("lane", 1.0, reason, "unknown", pending=True, number="\ud800", block=block, progress="{}")
     *_, (_, lesser) = lesser_ends(a_job(), ending)
     assert (lesser.waits, lesser.sent, lesser.pending, lesser.progress) == ("lane", "unknown", True, None)
     assert lesser.reason.message == lesser.number == lesser.block.error.message == "?"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs import seen as s
-from jobs.outcomes import Again, Final
+from jobs.outcomes import Finished, Retry
 from schemas.contract.event_data import Listed
 from tests.fakes import FakeFactus
 from tests.unit.jobs.test_calls import OneAnswer, turn
@@ -47,7 +47,7 @@ async def read_all(book: Book, *, page: int = 1) -> dict[str, Any]:
     for _ in range(200):
         payload = f'{{"all": true, "page": {page}}}'
         ending = (await turn("invoice.list", book, payload=payload, progress=progress)).ending
-        if not isinstance(ending, Again):
+        if not isinstance(ending, Retry):
             assert ending.data is not None
             return ending.data
         progress = ending.progress or ""
@@ -134,7 +134,7 @@ async def test_a_figure_that_is_none_is_told_as_null(name: str, odd: Any) -> Non
     figures = {**dict.fromkeys(FIGURES, 1), name: odd}
     answer = OneAnswer(s.Replied({"data": {"data": [{"id": 1}], "pagination": figures}}))
     ending = (await turn("invoice.list", answer, payload="{}")).ending
-    assert isinstance(ending, Final)
+    assert isinstance(ending, Finished)
     assert ending.data is not None
     assert ending.data["pagination"] == {**figures, name: None, "next_page": None}
     assert Listed.model_validate(ending.data)
@@ -144,5 +144,5 @@ async def test_a_figure_that_is_none_is_told_as_null(name: str, odd: Any) -> Non
 async def test_pagination_has_its_shape_whatever_comes(odd: Any) -> None:
     answer = OneAnswer(s.Replied({"data": {"data": [], "pagination": odd}}))
     ending = (await turn("invoice.list", answer, payload="{}")).ending
-    assert isinstance(ending, Final)
+    assert isinstance(ending, Finished)
     assert ending.data == {"items": [], "pagination": dict.fromkeys((*FIGURES, "next_page"))}

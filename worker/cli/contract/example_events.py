@@ -20,8 +20,7 @@ from jobs.deciding import error
 from jobs.decisions import Judge, rejection_errors
 from jobs.families import FAMILIES
 from jobs.intake import conflict_errors
-from jobs.outcomes import Attempted, Block, Ending
-from jobs.outcomes import Final as FinalEnding
+from jobs.outcomes import AttemptResult, Block, Ending, Finished
 from jobs.ports import Turn
 from jobs.registry import JOB_TYPES
 from jobs.requests import Request
@@ -48,8 +47,8 @@ def events_of_family(family: str) -> dict[str, Event]:
     rejection = rejection_errors(refused.remarks)
     rejected = judge.after_delete(s.Done(), rejection, has_sent=True, number=refused.number or "")
     failed = judge.time_is_up(error("factus.unavailable", "Factus no está disponible: 503."))
-    assert isinstance(validated, FinalEnding)
-    assert isinstance(rejected, FinalEnding)
+    assert isinstance(validated, Finished)
+    assert isinstance(rejected, Finished)
     assert validated.data is not None
     (follower,) = following.follow_ups(job, validated.data, seq=1)
     ends = [results.final_event(job, end, attempts=1, now=NOW) for end in (validated, rejected, failed)]
@@ -145,25 +144,25 @@ def _turn(job: JobRecord, work: Work, answers: tuple[Any, ...]) -> Ending:
     return _result(run_call(work, desk, now_ms=_NOW_MS, day_ends_ms=0)).ending
 
 
-def _result(turn: Coroutine[Any, Any, Attempted]) -> Attempted:
+def _result(turn: Coroutine[Any, Any, AttemptResult]) -> AttemptResult:
     """Run to the end what never waits: no event loop is needed, so one that is running is not in the way."""
     try:
         turn.send(None)
     except StopIteration as done:
-        found: Attempted = done.value
+        found: AttemptResult = done.value
         return found
     raise AssertionError("a scripted turn waited for something")
 
 
-def _last_turn(job: JobRecord, work: Work, answers: tuple[Any, ...]) -> FinalEnding:
+def _last_turn(job: JobRecord, work: Work, answers: tuple[Any, ...]) -> Finished:
     ending = _turn(job, work, answers)
-    while not isinstance(ending, FinalEnding):
+    while not isinstance(ending, Finished):
         job = replace(job, progress=ending.progress or "")
         ending = _turn(job, work, answers)
     return ending
 
 
-def _failure(job: JobRecord) -> FinalEnding:
+def _failure(job: JobRecord) -> Finished:
     """How a job of this kind fails most often."""
     payload: Mapping[str, Any] = strict_json.parse(job.payload)
     deciding = CallDeciding(job, _BACKOFF, _no_luck)

@@ -17,7 +17,7 @@ from tests.records import a_job
 from tests.rig import an_account
 from worker.factus import answers
 from worker.factus import client as fc
-from worker.factus.answers import Answer
+from worker.factus.answers import HttpAnswer
 from worker.factus.client import FactusClient
 from worker.factus.rate_limit import RateLimit
 from worker.factus.token_cache import TokenCache
@@ -33,9 +33,9 @@ def observed(name: str) -> dict:
     return json.loads((OBSERVED / f"{name}.json").read_text())
 
 
-def answer(status: int, body: object = None, **changes) -> Answer:
+def answer(status: int, body: object = None, **changes) -> HttpAnswer:
     form = "json" if body is not None else "page"
-    return Answer(**{"status": status, "body": body, "form": form, **changes})
+    return HttpAnswer(**{"status": status, "body": body, "form": form, **changes})
 
 
 class TestErrorsOfHttpx:

@@ -18,11 +18,11 @@ from jobs.answer_policy import ROUTES, SPOKEN, TABLE, Route, Voice, meaning
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding
 from jobs.decisions import Delete, Judge, Look, Remove, Send
-from jobs.outcomes import Again, Final
+from jobs.outcomes import Finished, Retry
 from jobs.standing import Standing
 from tests.records import NOW_MS, a_job
 from worker.factus import answers
-from worker.factus.answers import Answer
+from worker.factus.answers import HttpAnswer
 from worker.factus.token_cache import Issued
 
 LIFECYCLE = Path(__file__).parents[4] / "docs" / "lifecycle.md"
@@ -75,7 +75,7 @@ def parsed(shape: str) -> tuple[object, answers.Form]:
 
 
 def read(route: Route, status: int, shape: str) -> Issued | s.Seen:
-    answer = Answer(status, *parsed(shape))
+    answer = HttpAnswer(status, *parsed(shape))
     match route:
         case "token":
             return answers.read_token(answer)
@@ -105,7 +105,7 @@ def spoke(shape: str) -> bool:
 def test_each_shape_has_its_voice(shape):
     raw, content_type, voice = BODIES[shape]
     body, form = answers.read_body(raw, content_type, is_whole=True)
-    assert answers.voice_of(Answer(422, body, form), "create") == voice
+    assert answers.voice_of(HttpAnswer(422, body, form), "create") == voice
 
 
 @pytest.mark.parametrize("shape", BODIES)
@@ -120,7 +120,7 @@ def test_the_token_route_ends_no_job_costs_no_attempt_and_holds_the_account(shap
         for step in (judge().after_create(seen), judge(sent="unknown").after_look(seen, "unknown", has_sent=False),
                      judge(sent="deleting", verdict="[]").after_delete(seen, (), has_sent=True),
                      calls().after_call(seen)):  # fmt: skip
-            assert isinstance(step, Again), (status, shape)
+            assert isinstance(step, Retry), (status, shape)
         step = judge().after_create(seen)
         assert step.waits == "account" or (status == 403 and spoke(shape)), (status, shape)
         if status in (404, 405, 410):
@@ -135,15 +135,15 @@ def test_no_verdict_about_a_document_without_a_word_of_factus(shape):
         if status in (401, 429):
             continue
         step = judge().after_create(seen)
-        if isinstance(step, (Final, Delete)):
+        if isinstance(step, (Finished, Delete)):
             assert spoke(shape), (status, shape, step)
             assert 400 <= status < 500
             assert status not in (408, 421, 425)
-        if isinstance(step, Final) and step.state == "rejected":
+        if isinstance(step, Finished) and step.state == "rejected":
             assert status == 422
         if isinstance(step, Delete):
             assert (status, BODIES[shape][2]) == (422, "rules")
-        if isinstance(step, Final) and step.state == "failed":
+        if isinstance(step, Finished) and step.state == "failed":
             assert str(status) in step.message
         if status in (408, 421, 425) or status >= 500 or status < 400:
             assert isinstance(step, Look), (status, shape)
@@ -168,12 +168,12 @@ def test_only_factus_s_own_404_says_that_something_is_not_there(shape):
         for reason in ("unknown", "unnamed", "deleting", "processed_before", "conflict"):
             step = judge(sent="unknown", verdict=VERDICT).after_look(found, reason, has_sent=False)
             assert not isinstance(step, (Delete, Remove))
-            if isinstance(step, (Final, Send)):
+            if isinstance(step, (Finished, Send)):
                 assert is_told, (status, shape, reason, step)
         step = judge(sent="deleting", verdict="[]").after_delete(
             deleted, (), has_sent=False
         ) if not isinstance(deleted, (s.Done, s.Absent)) else None  # fmt: skip
-        assert step is None or (isinstance(step, Again) and step.sent == "deleting"), (status, shape)
+        assert step is None or (isinstance(step, Retry) and step.sent == "deleting"), (status, shape)
 
 
 @pytest.mark.parametrize("shape", BODIES)
@@ -183,11 +183,11 @@ def test_a_call_ends_by_a_word_of_factus_or_a_success_only(shape):
         if isinstance(seen, s.Replied) or status in (401, 429):
             continue
         step = calls(type="invoice.get", lane="acme/calls").after_call(seen)
-        if isinstance(step, Final):
+        if isinstance(step, Finished):
             assert spoke(shape), (status, shape)
             assert str(status) in step.message
         if 200 <= status < 300:
-            assert isinstance(step, Again), "a proxy's page with a 200 is no success"
+            assert isinstance(step, Retry), "a proxy's page with a 200 is no success"
 
 
 def test_the_table_is_closed_and_its_rows_are_all_used():
