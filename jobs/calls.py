@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
-from jobs import seen as s
+from jobs import answers
 from jobs.deciding import ACCOUNT_PAUSE_S, Deciding, answered, error, field_errors, unavailable
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import AttemptResult, Block, Ending, Finished, Retry, Sent
@@ -47,34 +47,36 @@ class Stop(Exception):
 class CallDeciding(Deciding):
     """What follows an answer to a call."""
 
-    def denied(self, kind: s.DeniedKind, reason: ErrorDetail, sent: Sent) -> Retry:
+    def denied(self, kind: answers.DeniedKind, reason: ErrorDetail, sent: Sent) -> Retry:
         """A product or permission that is missing stops nobody else: issuing may well be allowed."""
         if kind in ("product", "permission"):
             block = Block(self.job.family, reason, self.job.type)
             return Retry("job", min(ACCOUNT_PAUSE_S, self.backoff.max_s), reason, sent, block=block)
         return self.hold(reason, sent)
 
-    def after_call(self, seen: s.Seen, *, sent: Sent = "") -> Ending:
+    def after_call(self, seen: answers.Answer, *, sent: Sent = "") -> Ending:
         """What follows an answer that is not the wanted one."""
         match seen:
-            case s.NotFound(message, status):
+            case answers.NotFound(message, status):
                 return self.failed(error("factus.not_found", answered(status, message)))
-            case s.FieldsRefused(message, found) | s.RulesRefused(found, message):
+            case answers.FieldsRefused(message, found) | answers.RulesRefused(found, message):
                 reasons = (
                     field_errors(message, found) if found else (error("factus.validation", answered(422, message)),)
                 )
                 return Finished("failed", answered(422, reasons[0].message), errors=reasons)
-            case s.BadRequest(status, message):
+            case answers.BadRequest(status, message):
                 return self.failed(error("factus.validation", answered(status, message)))
-            case s.Conflicted(message, status):
+            case answers.Conflicted(message, status):
                 # What a call runs into stays: the event is registered, the bill loaded, the range in use. Only a
                 # document that is not removed while it is under way may be removed later.
                 is_passing = self.job.type in _REMOVALS
                 return self.failed(error("factus.conflict", answered(status, message), retryable=is_passing))
-            case s.Unknown(why):
+            case answers.Unknown(why):
                 is_shared = self.job.failures < _SHARED_FAILURES
                 return self.again("lane" if is_shared else "job", unavailable(why), sent, weather="unclear")
-            case s.Replied() | s.DocumentSeen() | s.Acknowledged() | s.Absent() | s.Done():
+            case (
+                answers.Replied() | answers.DocumentSeen() | answers.Acknowledged() | answers.Absent() | answers.Done()
+            ):
                 return self.again("job", unavailable("respuesta ilegible"), sent)
             case _:
                 return self.nothing_sent(seen, sent=sent)
@@ -161,7 +163,7 @@ class Desk:
         """
         seen = await self.gateway.call(request)
         self._count(seen, is_look_up=is_look_up)
-        if isinstance(seen, s.Replied) and isinstance(seen.body, dict):
+        if isinstance(seen, answers.Replied) and isinstance(seen.body, dict):
             return seen.body
         raise Stop(self.decide.after_call(seen, sent=self._still))
 
@@ -184,18 +186,18 @@ class Desk:
             raise Stop(self.decide.again("job", reason, "unknown"))
         seen = await self.gateway.call(request, marks=self.decide.job)
         self._count(seen)
-        if isinstance(seen, s.Replied) and request.method == "POST" and when_unknown == "look" and not seen.body:
+        if isinstance(seen, answers.Replied) and request.method == "POST" and when_unknown == "look" and not seen.body:
             # A success that says nothing: what came of it, its id for one, is looked up.
-            seen = s.Unknown("la respuesta llegó vacía o ilegible")
-        if isinstance(seen, s.Replied):
+            seen = answers.Unknown("la respuesta llegó vacía o ilegible")
+        if isinstance(seen, answers.Replied):
             return seen.body if isinstance(seen.body, dict) else {}
-        if isinstance(seen, s.Unknown) and when_unknown == "stop":
+        if isinstance(seen, answers.Unknown) and when_unknown == "stop":
             raise Stop(self.unknown_outcome(unknown))
         raise Stop(self.decide.after_call(seen, sent="unknown" if self._may_be_done(seen, when_unknown) else ""))
 
     @staticmethod
-    def _may_be_done(seen: s.Seen, when_unknown: WhenUnknown) -> bool:
-        return isinstance(seen, s.Unknown) and when_unknown != "stop"
+    def _may_be_done(seen: answers.Answer, when_unknown: WhenUnknown) -> bool:
+        return isinstance(seen, answers.Unknown) and when_unknown != "stop"
 
     def unknown_outcome(self, what: str) -> Finished:
         """The end of a write that may have been done: it is not repeated blindly."""
@@ -228,9 +230,9 @@ class Desk:
         seen = await self.gateway.find(self.decide.job.family, self.payload["reference_code"])
         self._count(seen, is_look_up=is_look_up)
         match seen:
-            case s.DocumentSeen(document):
+            case answers.DocumentSeen(document):
                 return document
-            case s.Absent() | s.NotFound():
+            case answers.Absent() | answers.NotFound():
                 return None
             case _:
                 raise Stop(self.decide.after_call(seen, sent=self._still))
@@ -246,10 +248,10 @@ class Desk:
         text = f"Factus no tiene {self.family.noun.lower()} con este código de referencia."
         return self.decide.failed(error("factus.not_found", text, "reference_code"))
 
-    def _count(self, seen: s.Seen, *, is_look_up: bool = False) -> None:
+    def _count(self, seen: answers.Answer, *, is_look_up: bool = False) -> None:
         self.n_calls += 1
-        self.status = s.status_of(seen)
-        self.n_sent += s.is_taken(seen) and not is_look_up
+        self.status = answers.status_of(seen)
+        self.n_sent += answers.is_taken(seen) and not is_look_up
 
     # -- ending ----------------------------------------------------------------------------------------------------
     def completed(self, message: str, data: dict[str, Any]) -> Finished:

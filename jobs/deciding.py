@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from jobs import seen as s
+from jobs import answers
 from jobs.backoff import BackoffPolicy
 from jobs.outcomes import Block, Finished, Retry, Sent, Waits, Weather
 from jobs.standing import Standing
@@ -174,55 +174,55 @@ class Deciding:
     def failed(self, reason: ErrorDetail, number: str = "") -> Finished:
         return Finished("failed", reason.message, errors=(reason,), number=number)
 
-    def nothing_sent(self, seen: s.Seen, *, sent: Sent) -> Finished | Retry:
+    def nothing_sent(self, seen: answers.Answer, *, sent: Sent) -> Finished | Retry:
         """Factus did not take our call, for a reason that lies with the account, the network or ourselves."""
         match seen:
-            case s.CredentialsRefused(message):
+            case answers.CredentialsRefused(message):
                 reason = error("factus.credentials", f"Factus rechazó las credenciales ({seen.status}): {message}")
                 return self.hold_in_steps(Block(None, reason), sent)
-            case s.NoToken(why):
+            case answers.NoToken(why):
                 return self._without_token(unavailable(why), sent)
-            case s.Misrouted(status, at_token):
+            case answers.Misrouted(status, at_token):
                 return self._misrouted(status, sent, at_token=at_token)
-            case s.PaymentRequired(message):
+            case answers.PaymentRequired(message):
                 reason = error(
                     "factus.payment_required", f"Factus exige un pago o un paquete ({seen.status}): {message}"
                 )
                 return self.hold(reason, sent)
-            case s.Denied(kind, message):
+            case answers.Denied(kind, message):
                 reason = error("factus.denied", f"Factus negó el acceso ({seen.status}): {message}")
                 return self.denied(kind, reason, sent)
-            case s.Throttled(retry_after_s):
+            case answers.Throttled(retry_after_s):
                 reason = error("factus.unavailable", "Factus pidió esperar (429).")
                 return Retry("lane", retry_after_s, reason, sent, is_failure=False, weather="unclear")
-            case s.NoPermit():
+            case answers.NoPermit():
                 # The lane looks at the allowance itself: no pause of ours.
                 reason = error("factus.unavailable", _NO_PERMIT)
                 return Retry("lane", 0.0, reason, sent, is_failure=False, weather="unclear")
-            case s.NotSent(why):
+            case answers.NotSent(why):
                 return self.hold_in_steps(None, sent, unavailable(why))
-            case s.TooLate():
+            case answers.TooLate():
                 if not sent:
                     return self.date_missed()
                 return self.again("lane", unavailable("fuera de hora"), sent, weather="unclear")
             case (
-                s.DocumentSeen()
-                | s.Replied()
-                | s.Acknowledged()
-                | s.Absent()
-                | s.Done()
-                | s.FieldsRefused()
-                | s.RulesRefused()
-                | s.Conflicted()
-                | s.NotFound()
-                | s.BadRequest()
-                | s.Unknown()
+                answers.DocumentSeen()
+                | answers.Replied()
+                | answers.Acknowledged()
+                | answers.Absent()
+                | answers.Done()
+                | answers.FieldsRefused()
+                | answers.RulesRefused()
+                | answers.Conflicted()
+                | answers.NotFound()
+                | answers.BadRequest()
+                | answers.Unknown()
             ):
                 raise AssertionError(f"{type(seen).__name__} has a row of its own")
             case _:
                 assert_never(seen)
 
-    def denied(self, kind: s.DeniedKind, reason: ErrorDetail, sent: Sent) -> Retry:
+    def denied(self, kind: answers.DeniedKind, reason: ErrorDetail, sent: Sent) -> Retry:
         """A product that is not contracted stops its family only; all else stops the account."""
         if kind == "product":
             return Retry("lane", self.hold_pause_s, reason, sent, block=Block(self.job.family, reason))

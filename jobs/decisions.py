@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Literal
 
-from jobs import seen as s
+from jobs import answers
 from jobs.deciding import LONE_FAILURES, Deciding, answered, error, field_errors, unavailable
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import Block, Finished, Retry, Sent
@@ -92,35 +92,37 @@ class Judge(Deciding):
         return replace(ended, free_in_s=max(self.removal_waits_ms, 0) / 1000)
 
     # -- after our create ------------------------------------------------------------------------------------------
-    def after_create(self, seen: s.Seen) -> Step:
+    def after_create(self, seen: answers.Answer) -> Step:
         """What follows the answer to our create."""
         match seen:
-            case s.DocumentSeen(document):
+            case answers.DocumentSeen(document):
                 return self._document(document, has_sent=True)
-            case s.Acknowledged():
+            case answers.Acknowledged():
                 return self._pending("")
-            case s.FieldsRefused(message, ()):
+            case answers.FieldsRefused(message, ()):
                 return Look("unnamed", message)
-            case s.FieldsRefused(message, found):
+            case answers.FieldsRefused(message, found):
                 return self._final_rejected(field_errors(message, found))
-            case s.RulesRefused(found) if any(remark.is_processed_before for remark in found):
+            case answers.RulesRefused(found) if any(remark.is_processed_before for remark in found):
                 return Look("processed_before")
-            case s.RulesRefused(found) if any(remark.is_rejection for remark in found):
+            case answers.RulesRefused(found) if any(remark.is_rejection for remark in found):
                 return self._rejected(found, seen.number or self.job.number, has_sent=True)
-            case s.RulesRefused() | s.Unknown():
-                return Look("unknown", seen.reason if isinstance(seen, s.Unknown) else answered(422, seen.message))
-            case s.Conflicted():
+            case answers.RulesRefused() | answers.Unknown():
+                return Look(
+                    "unknown", seen.reason if isinstance(seen, answers.Unknown) else answered(422, seen.message)
+                )
+            case answers.Conflicted():
                 return Look("conflict")
-            case s.NotFound(message, status) | s.BadRequest(status, message):
-                code = "factus.not_found" if isinstance(seen, s.NotFound) else "factus.validation"
+            case answers.NotFound(message, status) | answers.BadRequest(status, message):
+                code = "factus.not_found" if isinstance(seen, answers.NotFound) else "factus.validation"
                 return self.failed(error(code, answered(status, message)))
-            case s.Absent() | s.Done() | s.Replied():
+            case answers.Absent() | answers.Done() | answers.Replied():
                 return Look("unknown")
             case _:
                 return self.nothing_sent(seen, sent="")
 
     # -- after a look-up -------------------------------------------------------------------------------------------
-    def after_look(self, seen: s.Seen, reason: LookReason, *, has_sent: bool, why: str = "") -> Step:
+    def after_look(self, seen: answers.Answer, reason: LookReason, *, has_sent: bool, why: str = "") -> Step:
         """
         What follows a look-up by reference code.
 
@@ -130,36 +132,44 @@ class Judge(Deciding):
         """
         still: Sent = "deleting" if reason == "deleting" else "unknown"
         match seen:
-            case s.DocumentSeen(document) if reason == "processed_before":
+            case answers.DocumentSeen(document) if reason == "processed_before":
                 return self._processed_before(document)
-            case s.DocumentSeen(document):
+            case answers.DocumentSeen(document):
                 return self._document(document, has_sent=has_sent)
-            case s.Absent() | s.NotFound() if reason == "deleting":
+            case answers.Absent() | answers.NotFound() if reason == "deleting":
                 return self._removed(self.verdict(), has_sent=has_sent)
-            case s.Absent() | s.NotFound() if reason == "processed_before":
+            case answers.Absent() | answers.NotFound() if reason == "processed_before":
                 return self._processed_before(None)
-            case s.Absent() | s.NotFound() if reason == "conflict":
+            case answers.Absent() | answers.NotFound() if reason == "conflict":
                 return self._conflict()
-            case s.Absent() | s.NotFound() if reason == "unnamed":
+            case answers.Absent() | answers.NotFound() if reason == "unnamed":
                 return self._final_rejected(field_errors(answered(422, why).rstrip("."), ()))
-            case s.Absent() | s.NotFound() if has_sent:
+            case answers.Absent() | answers.NotFound() if has_sent:
                 return self._not_stored(why)
-            case s.Absent() | s.NotFound():
+            case answers.Absent() | answers.NotFound():
                 return Send()
-            case s.BadRequest(status, message):
+            case answers.BadRequest(status, message):
                 return self.again("lane", error("factus.unavailable", answered(status, message)), still)
-            case s.Unknown(why):
+            case answers.Unknown(why):
                 # Not even a look-up comes through: this is no matter of one document.
                 return self.hold_in_steps(None, still, unavailable(why))
-            case s.Conflicted(message):
+            case answers.Conflicted(message):
                 return self.again("lane", error("factus.conflict", message), still)
-            case s.Acknowledged() | s.Done() | s.Replied() | s.FieldsRefused() | s.RulesRefused():
+            case (
+                answers.Acknowledged()
+                | answers.Done()
+                | answers.Replied()
+                | answers.FieldsRefused()
+                | answers.RulesRefused()
+            ):
                 return self.again("lane", unavailable("respuesta ilegible a la consulta"), still)
             case _:
                 return self.nothing_sent(seen, sent=still)
 
     # -- after a delete --------------------------------------------------------------------------------------------
-    def after_delete(self, seen: s.Seen, verdict: tuple[ErrorDetail, ...], *, has_sent: bool, number: str = "") -> Step:
+    def after_delete(
+        self, seen: answers.Answer, verdict: tuple[ErrorDetail, ...], *, has_sent: bool, number: str = ""
+    ) -> Step:
         """
         What follows the removal of our rejected document: gone is gone, else it is looked for and tried again.
 
@@ -168,28 +178,34 @@ class Judge(Deciding):
             number: The document's, where it had one.
         """
         match seen:
-            case s.Done() | s.Absent() | s.NotFound() | s.DocumentSeen() | s.Acknowledged():
+            case (
+                answers.Done() | answers.Absent() | answers.NotFound() | answers.DocumentSeen() | answers.Acknowledged()
+            ):
                 return self._removed(verdict, has_sent=has_sent, number=number)
-            case s.Unknown(why):
+            case answers.Unknown(why):
                 return self.again("lane", unavailable(why), "deleting", weather="unclear")
-            case s.Conflicted(message, status) | s.BadRequest(status, message) | s.FieldsRefused(message, _, status):
+            case (
+                answers.Conflicted(message, status)
+                | answers.BadRequest(status, message)
+                | answers.FieldsRefused(message, _, status)
+            ):
                 return self.again("lane", error("factus.conflict", answered(status, message)), "deleting")
-            case s.RulesRefused() | s.Replied():
+            case answers.RulesRefused() | answers.Replied():
                 return self.again("lane", error("factus.conflict", "Factus no eliminó el documento"), "deleting")
             case _:
                 return self.nothing_sent(seen, sent="deleting")
 
     # -- after a search for the blocker ----------------------------------------------------------------------------
-    def after_blocker(self, seen: s.Seen, known: Known | None) -> Step:
+    def after_blocker(self, seen: answers.Answer, known: Known | None) -> Step:
         """
         What follows the search for what bars the family.
 
         Args:
             known: What the ledger knows of that document; None when it is not ours, or no document was named.
         """
-        if known and isinstance(seen, (s.Absent, s.NotFound)):
+        if known and isinstance(seen, (answers.Absent, answers.NotFound)):
             return Retry("lane", self.backoff.base_s, error("factus.conflict", "La familia ya no está bloqueada."))
-        if known is None or not isinstance(seen, s.DocumentSeen):
+        if known is None or not isinstance(seen, answers.DocumentSeen):
             return self._barred(seen)
         if known.is_open:
             # It has a job of its own, which stands before this one in the lane, or behind it: it settles it itself.
@@ -198,18 +214,24 @@ class Judge(Deciding):
             )
         return self._blocker(seen.document, known)
 
-    def after_removal(self, seen: s.Seen, reference_code: str) -> Retry:
+    def after_removal(self, seen: answers.Answer, reference_code: str) -> Retry:
         """What follows the removal of what barred the family; whatever came of it, the next attempt sees."""
         match seen:
-            case s.Done() | s.Absent() | s.NotFound():
+            case answers.Done() | answers.Absent() | answers.NotFound():
                 text = f"Se eliminó en Factus el documento rechazado {reference_code}, que bloqueaba la familia."
                 return Retry("lane", self.backoff.base_s, error("factus.conflict", text))
-            case s.Unknown(why):
+            case answers.Unknown(why):
                 return self.again("lane", unavailable(why), "", weather="unclear")
-            case s.Conflicted() | s.BadRequest() | s.FieldsRefused() | s.RulesRefused() | s.Replied():
+            case (
+                answers.Conflicted()
+                | answers.BadRequest()
+                | answers.FieldsRefused()
+                | answers.RulesRefused()
+                | answers.Replied()
+            ):
                 text = f"Factus no eliminó el documento rechazado {reference_code}, que bloquea la familia."
                 return self.again("lane", error("factus.conflict", text), "")
-            case s.DocumentSeen() | s.Acknowledged():
+            case answers.DocumentSeen() | answers.Acknowledged():
                 return self.again("lane", unavailable("respuesta ilegible a la eliminación"), "")
             case _:
                 return self._open(self.nothing_sent(seen, sent=""))
@@ -227,22 +249,29 @@ class Judge(Deciding):
         is_processed = any(remark.is_processed_before for remark in document.remarks)
         if is_processed or not any(remark.is_rejection for remark in document.remarks):
             text = "Un documento de este servicio espera la respuesta de la DIAN y bloquea la familia en Factus"
-            return self._barred(s.DocumentSeen(document), text)
+            return self._barred(answers.DocumentSeen(document), text)
         if not known.deletes_rejected:
             text = "Un documento rechazado que se dejó en Factus (delete_rejected: false) bloquea la familia"
-            return self._barred(s.DocumentSeen(document), text)
+            return self._barred(answers.DocumentSeen(document), text)
         return Remove(reference)
 
-    def _barred(self, seen: s.Seen, text: str = "Un documento ajeno sin validar bloquea la familia en Factus") -> Step:
+    def _barred(
+        self, seen: answers.Answer, text: str = "Un documento ajeno sin validar bloquea la familia en Factus"
+    ) -> Step:
         """Nothing that we may touch bars the family: wait, and when it has lasted tell a person which it is."""
         match seen:
-            case s.DocumentSeen(document):
+            case answers.DocumentSeen(document):
                 name = f" ({document.reference_code or 'sin referencia'}, {document.number or 'sin número'})"
             case (
-                s.NoToken() | s.Misrouted() | s.CredentialsRefused() | s.PaymentRequired() | s.Denied() | s.Throttled()
+                answers.NoToken()
+                | answers.Misrouted()
+                | answers.CredentialsRefused()
+                | answers.PaymentRequired()
+                | answers.Denied()
+                | answers.Throttled()
             ):
                 return self._open(self.nothing_sent(seen, sent=""))
-            case s.NoPermit() | s.NotSent() | s.TooLate():
+            case answers.NoPermit() | answers.NotSent() | answers.TooLate():
                 return self._open(self.nothing_sent(seen, sent=""))
             case _:
                 name = ""

@@ -11,7 +11,7 @@ The exceptions of the service. They state facts; ``decisions.py`` decides what f
        ├─ ArchiveConflict      the name holds other content, which stays
        └─ ArchiveUnavailable   not stored, as far as we know: try again
 
-What Factus answers is a value (``jobs/seen.py``), not an exception: every answer, also a lost one, is expected.
+What Factus answers is a value (``jobs/answers.py``), not an exception: every answer, also a lost one, is expected.
 """
 
 from __future__ import annotations

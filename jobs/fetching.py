@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from jobs import seen as s
+from jobs import answers
 from jobs.archiving import ARCHIVE_KINDS, Stored, archive_name, decode_file
 from jobs.calls import Desk, Stop
 from jobs.errors import ArchiveConflict, ArchiveUnavailable
@@ -154,7 +154,7 @@ async def _fetch(desk: Desk, files: Files, kind: Kind, *, may_come: bool) -> Fil
 async def _download(desk: Desk, files: Files, kind: Kind) -> bytes:
     content = decode_file(await desk.read(get(desk.family.download(files.told["number"], kind))))
     if content is None:
-        raise Stop(desk.decide.after_call(s.Done()))
+        raise Stop(desk.decide.after_call(answers.Done()))
     return content
 
 

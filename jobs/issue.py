@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, assert_never
 
-from jobs import seen as s
+from jobs import answers
 from jobs.decisions import Delete, FindBlocker, Judge, Look, Remove, Send, Step
 from jobs.outcomes import AttemptResult, Finished, Retry
 from jobs.ports import Gateway, Journal
@@ -43,19 +43,19 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
                 # A document that Factus has already is only asked for: it keeps the date of its first sending.
                 latest_ms = 0 if job.pending_since else day_ends_ms
                 seen = await gateway.create(job, latest_ms=latest_ms)
-                has_sent, n_sent = True, n_sent + s.is_taken(seen)
+                has_sent, n_sent = True, n_sent + answers.is_taken(seen)
                 step = judge.after_create(seen)
-                status = s.status_of(seen)
+                status = answers.status_of(seen)
             case Look(reason, why):
                 seen = await gateway.find(job.family, job.reference_code)
                 step = judge.after_look(seen, reason, has_sent=has_sent, why=why)
-                status = s.status_of(seen) or status
+                status = answers.status_of(seen) or status
             case Delete(verdict, number):
                 # Written first: if we die after the delete, the next attempt knows that it was no accident.
                 await journal.note_rejection(job, verdict, number)
                 seen = await gateway.delete(job.family, job.reference_code)
                 step = judge.after_delete(seen, verdict, has_sent=has_sent, number=number)
-                status = s.status_of(seen) or status
+                status = answers.status_of(seen) or status
             case FindBlocker():
                 step = await _find_blocker(judge, gateway, journal)
             case Remove(reference_code):
@@ -79,7 +79,7 @@ async def _find_blocker(judge: Judge, gateway: Gateway, journal: Journal) -> Ste
     """Which document bars the family: one that the ledger knows is looked at in full before anything follows."""
     job = judge.job
     seen = await gateway.find_unvalidated(job.family)
-    reference_code = seen.document.reference_code if isinstance(seen, s.DocumentSeen) else None
+    reference_code = seen.document.reference_code if isinstance(seen, answers.DocumentSeen) else None
     known = None
     if reference_code and reference_code != job.reference_code:
         known = await journal.known(job, reference_code)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jobs import seen as s
+from jobs import answers
 from jobs.calls import Desk, Stop
 from jobs.outcomes import Ending
 from jobs.requests import get
@@ -86,7 +86,7 @@ def _page(desk: Desk, body: Mapping[str, Any]) -> tuple[list[Any], Mapping[str, 
     data = body.get("data")
     rows = data.get("data") if isinstance(data, Mapping) else None
     if not isinstance(data, Mapping) or not isinstance(rows, list):
-        raise Stop(desk.decide.after_call(s.Done()))
+        raise Stop(desk.decide.after_call(answers.Done()))
     pagination = data.get("pagination")
     return rows, pagination if isinstance(pagination, Mapping) else {}
 

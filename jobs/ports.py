@@ -7,9 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from jobs.answers import Answer
 from jobs.archiving import Stored
 from jobs.requests import Request
-from jobs.seen import Seen
 from schemas.contract.event import ErrorDetail
 from schemas.records import JobRecord
 
@@ -24,11 +24,11 @@ class Caller(Protocol):
     Every method returns what was seen; none raises for what Factus or the network does.
     """
 
-    async def find(self, family: str, reference_code: str) -> Seen:
+    async def find(self, family: str, reference_code: str) -> Answer:
         """Look a document up by its reference code: DocumentSeen in full, or Absent."""
         ...
 
-    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Seen:
+    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Answer:
         """
         Any other call: Replied with the body, or what kept it from being taken.
 
@@ -45,7 +45,7 @@ class Caller(Protocol):
 class Gateway(Caller, Protocol):
     """All of it, with what issuing needs."""
 
-    async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
+    async def create(self, job: JobRecord, *, latest_ms: int) -> Answer:
         """
         Send the job's document.
 
@@ -59,11 +59,11 @@ class Gateway(Caller, Protocol):
         """
         ...
 
-    async def find_unvalidated(self, family: str) -> Seen:
+    async def find_unvalidated(self, family: str) -> Answer:
         """Any document of the family that is not validated: DocumentSeen as a row of the list, or Absent."""
         ...
 
-    async def delete(self, family: str, reference_code: str) -> Seen:
+    async def delete(self, family: str, reference_code: str) -> Answer:
         """Remove a document that is not validated: Done, or Absent when there is none."""
         ...
 

@@ -61,7 +61,7 @@ BREAKS = (
     Break(
         "G1",
         "any 404 of a delete says that nothing is there",
-        "worker/factus/answers.py",
+        "worker/factus/http_answers.py",
         "    return s.Absent() if isinstance(found, s.NotFound) else found",
         "    return s.Absent() if answer.status == 404 else found",
         "tests/unit/worker/factus/test_every_answer.py::test_only_factus_s_own_404_says_that_something_is_not_there",

@@ -15,12 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs import seen as s
+from jobs import answers
+from jobs.answers import Answer
 from jobs.archiving import Stored as StoredFile
 from jobs.errors import ArchiveConflict
 from jobs.ports import Turn
 from jobs.requests import Request
-from jobs.seen import Seen
 from schemas import strict_json
 from schemas.factus import DocumentView
 from schemas.records import JobRecord
@@ -46,17 +46,17 @@ class FakeFactus:
     anyway.
     """
 
-    script: list[Seen | Callable[[Seen], Seen]] = field(default_factory=list)
-    finds: list[Seen] = field(default_factory=list)
-    deletes: list[Seen] = field(default_factory=list)
+    script: list[Answer | Callable[[Answer], Answer]] = field(default_factory=list)
+    finds: list[Answer] = field(default_factory=list)
+    deletes: list[Answer] = field(default_factory=list)
     documents: dict[str, Stored] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     order: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     before_create: Callable[[JobRecord], Any] | None = None
     gate: asyncio.Event | None = None
-    blocker: Seen = field(default_factory=s.Absent)
-    replies: dict[str, list[Seen]] = field(default_factory=dict)
+    blocker: Answer = field(default_factory=answers.Absent)
+    replies: dict[str, list[Answer]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     before_call: Callable[[Request], Any] | None = None
     _awaited: list[tuple[str, int, asyncio.Future[None]]] = field(default_factory=list)
@@ -75,7 +75,7 @@ class FakeFactus:
             if awaited == name and self.calls[name] >= n and not found.done():
                 found.set_result(None)
 
-    async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
+    async def create(self, job: JobRecord, *, latest_ms: int) -> Answer:
         self.order.append(job.reference_code)
         self._note("create")
         if self.before_create:
@@ -88,25 +88,25 @@ class FakeFactus:
         answer = self._store(job)
         return planned(answer) if planned else answer
 
-    async def find(self, family: str, reference_code: str) -> Seen:
+    async def find(self, family: str, reference_code: str) -> Answer:
         self._note("find")
         if self.finds:
             return self.finds.pop(0)
         found = self.documents.get(reference_code)
-        return s.DocumentSeen(DocumentView(found.raw)) if found else s.Absent()
+        return answers.DocumentSeen(DocumentView(found.raw)) if found else answers.Absent()
 
-    async def find_unvalidated(self, family: str) -> Seen:
+    async def find_unvalidated(self, family: str) -> Answer:
         self._note("find_unvalidated")
         return self.blocker
 
-    async def delete(self, family: str, reference_code: str) -> Seen:
+    async def delete(self, family: str, reference_code: str) -> Answer:
         self._note("delete")
         if self.deletes:
             return self.deletes.pop(0)
         self.deleted.append(reference_code)
-        return s.Done() if self.documents.pop(reference_code, None) else s.Absent()
+        return answers.Done() if self.documents.pop(reference_code, None) else answers.Absent()
 
-    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Seen:
+    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Answer:
         name = f"{request.method} {request.path}"
         self._note(name)
         self.requests.append(request)
@@ -117,18 +117,18 @@ class FakeFactus:
             return planned.pop(0) if len(planned) > 1 else planned[0]
         if "/download-" in request.path:
             key = "pdf_base_64_encoded" if request.path.endswith("pdf") else "xml_base_64_encoded"
-            return s.Replied({"data": {"file_name": "f", key: base64.b64encode(name.encode()).decode()}})
-        return s.NotFound("no encontrado")
+            return answers.Replied({"data": {"file_name": "f", key: base64.b64encode(name.encode()).decode()}})
+        return answers.NotFound("no encontrado")
 
-    def _store(self, job: JobRecord) -> Seen:
+    def _store(self, job: JobRecord) -> Answer:
         known = self.documents.get(job.reference_code)
         if known:
             known.n_creates += 1
-            return s.DocumentSeen(DocumentView(known.raw))
+            return answers.DocumentSeen(DocumentView(known.raw))
         number = f"SETP{990000000 + len(self.documents) + 1}"
         stored = Stored(number, a_document(job, number=number))
         self.documents[job.reference_code] = stored
-        return s.DocumentSeen(DocumentView(stored.raw))
+        return answers.DocumentSeen(DocumentView(stored.raw))
 
 
 class NoLine:
@@ -179,6 +179,6 @@ def a_document(job: JobRecord, *, number: str = "SETP1", **changes: Any) -> dict
     }
 
 
-def lost(_answer: Seen) -> Seen:
+def lost(_answer: Answer) -> Answer:
     """Factus committed, and its answer never arrived."""
-    return s.Unknown("se perdió la respuesta")
+    return answers.Unknown("se perdió la respuesta")

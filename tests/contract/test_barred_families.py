@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus, Stored
 from tests.rig import running, services_on
 
 REJECTION = "Regla: FAK24, Rechazo: No está informado el DV del NIT"
 PROCESSED = "Regla: 90, Rechazo: Documento procesado anteriormente."
-FIELDS = s.FieldsRefused("Error de validación", (Remark("mal", "customer.dv"),))
+FIELDS = answers.FieldsRefused("Error de validación", (Remark("mal", "customer.dv"),))
 
 
 class Barred(FakeFactus):
@@ -20,13 +20,13 @@ class Barred(FakeFactus):
     async def create(self, job, *, latest_ms):
         if not self.script and any(not held.raw["is_validated"] for held in self.documents.values()):
             self._note("create")
-            return s.Conflicted("Se encontró una factura pendiente por enviar a la DIAN")
+            return answers.Conflicted("Se encontró una factura pendiente por enviar a la DIAN")
         return await super().create(job, latest_ms=latest_ms)
 
     async def find_unvalidated(self, family):
         self._note("find_unvalidated")
         left = [held for held in self.documents.values() if not held.raw["is_validated"]]
-        return s.DocumentSeen(DocumentView(left[0].raw)) if left else s.Absent()
+        return answers.DocumentSeen(DocumentView(left[0].raw)) if left else answers.Absent()
 
     def leave(self, reference, *errors, is_validated=False):
         raw = {"reference_code": reference, "number": "SETP77", "is_validated": is_validated, "errors": [*errors]}
@@ -78,7 +78,10 @@ async def test_its_reference_is_not_free_while_the_delete_may_still_arrive(rig, 
     assert int(seen_at_delete[0]) > 0, "written down before the first byte of the DELETE"
 
 
-@pytest.mark.parametrize("answer", [s.Unknown("sin respuesta"), s.Conflicted("409"), s.NotSent("x"), s.Misrouted(404)])
+@pytest.mark.parametrize(
+    "answer",
+    [answers.Unknown("sin respuesta"), answers.Conflicted("409"), answers.NotSent("x"), answers.Misrouted(404)],
+)
 async def test_a_removal_that_is_not_done_is_tried_again(rig, factus, answer):
     await ended_without_us(rig, factus, "OLD")
     factus.leave("OLD", REJECTION)
@@ -126,7 +129,7 @@ async def test_a_refusal_that_cannot_be_read_is_looked_into_and_what_dian_reject
 
     def cut(_answer):
         factus.leave("A", REJECTION)
-        return s.Unknown("Factus respondió 422 y su respuesta no se puede leer", 422)
+        return answers.Unknown("Factus respondió 422 y su respuesta no se puede leer", 422)
 
     factus.script = [cut]
     await rig.push_bill("A")

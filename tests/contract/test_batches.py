@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from tests.fakes import FakeFactus
 from tests.rig import running, services_on
 
@@ -45,7 +45,7 @@ async def test_it_closes_when_the_last_of_its_jobs_is_final(rig):
 
 
 async def test_what_failed_is_named_and_counts(rig, factus):
-    factus.script = [s.FieldsRefused("Error de validación", ())]
+    factus.script = [answers.FieldsRefused("Error de validación", ())]
     await rig.push_bill("rejected", batch="b", batch_size=4, id="one")
     await rig.push_bill("good", batch="b")
     await rig.push({"type": "invoice.issue", "account": "acme", "payload": {}, "batch": "b", "id": "three"})

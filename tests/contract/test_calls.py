@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from schemas.factus import DocumentView
 from tests.contract.test_following import hangs_at, kill
 from tests.fakes import FakeFactus
@@ -25,7 +25,7 @@ BILL = "GET /v2/bills/SETP1"
 @pytest.fixture
 def factus():
     found = FakeFactus()
-    found.replies[BILL] = [s.Replied({"data": {"number": "SETP1", "is_validated": True}})]
+    found.replies[BILL] = [answers.Replied({"data": {"number": "SETP1", "is_validated": True}})]
     return found
 
 
@@ -79,7 +79,7 @@ async def test_what_is_being_issued_is_not_deleted(rig, factus):
     factus.gate = asyncio.Event()
     await rig.push_bill("A")
     await factus.called("create")
-    factus.finds = [s.DocumentSeen(DocumentView(stored))]
+    factus.finds = [answers.DocumentSeen(DocumentView(stored))]
     await rig.push({"type": "invoice.delete", "payload": {"reference_code": "A"}})
     (event,) = await rig.events(1)
     assert (event["type"], event["errors"][0]["code"]) == ("invoice.delete.failed", "factus.conflict")
@@ -139,8 +139,8 @@ async def test_a_table_is_searched_without_a_call_and_in_any_weather(rig, factus
 
 async def test_a_denied_call_is_told_once_and_stops_no_invoice(rig, factus, monkeypatch):
     monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.2)
-    denied = s.Denied("permission", "sin permiso")
-    factus.replies["GET /v2/companies"] = [denied, denied, denied, s.Replied({"data": {"nit": "1"}})]
+    denied = answers.Denied("permission", "sin permiso")
+    factus.replies["GET /v2/companies"] = [denied, denied, denied, answers.Replied({"data": {"nit": "1"}})]
     await rig.push({"type": "company.get", "payload": {}})
     (blocked,) = await rig.events(1)
     assert (blocked["type"], blocked["data"]["family"]) == ("account.blocked", "company")
@@ -157,7 +157,7 @@ MAIL = "POST /v2/bills/SETP1/send-email"
 async def test_only_the_type_of_job_that_is_denied_is_told_of_and_only_once(rig, factus, monkeypatch):
     """E-mails are denied, and nothing else: other jobs that work say nothing of it, nor do further e-mails."""
     monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.05)
-    factus.replies[MAIL] = [s.Denied("permission", "sin permiso")]
+    factus.replies[MAIL] = [answers.Denied("permission", "sin permiso")]
     mail = {"type": "invoice.email", "payload": {"number": "SETP1", "email": "a@b.co"}}
     await rig.push({"id": "m0", **mail})
     (blocked,) = await rig.events(1)
@@ -171,7 +171,7 @@ async def test_only_the_type_of_job_that_is_denied_is_told_of_and_only_once(rig,
         assert event["type"] == "invoice.get.completed"
     await factus.called(MAIL, 12)
     await rig.taken_in()
-    factus.replies[MAIL] = [s.Replied({})]
+    factus.replies[MAIL] = [answers.Replied({})]
     ending = await rig.events(5)
     assert sorted(event["type"] for event in ending) == ["account.resumed", *["invoice.email.completed"] * 4]
     resumed = next(event for event in ending if event["type"] == "account.resumed")
@@ -181,7 +181,7 @@ async def test_only_the_type_of_job_that_is_denied_is_told_of_and_only_once(rig,
 
 async def test_an_answer_that_is_no_success_does_not_say_that_a_denial_is_over(rig, factus, monkeypatch):
     monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.05)
-    factus.replies[MAIL] = [s.Denied("permission", "sin permiso")]
+    factus.replies[MAIL] = [answers.Denied("permission", "sin permiso")]
     await rig.push({"type": "invoice.email", "payload": {"number": "SETP1", "email": "a@b.co"}})
     await rig.events(1)
     await rig.push({"type": "invoice.email", "payload": {"reference_code": "NADA", "email": "a@b.co"}})
@@ -194,7 +194,7 @@ async def test_a_download_of_several_files_has_worked_when_all_are_there(rig, fa
     """The PDF is allowed and the XML is not: each new job would tell of an end and of a new beginning."""
     monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.05)
     xml = "GET /v2/bills/SETP1/download-xml"
-    factus.replies[xml] = [s.Denied("permission", "sin permiso")]
+    factus.replies[xml] = [answers.Denied("permission", "sin permiso")]
     for _ in range(2):
         await rig.push({"type": "invoice.download", "payload": {"number": "SETP1", "kinds": ["pdf", "xml"]}})
     (blocked,) = await rig.events(1)
@@ -207,7 +207,7 @@ async def test_it_is_told_how_many_jobs_of_the_type_wait(rig, factus, monkeypatc
     """All calls share one lane: those of another type do not wait for this."""
     gate = asyncio.Event()
     monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 60.0)
-    factus.replies[MAIL] = [s.Denied("permission", "sin permiso")]
+    factus.replies[MAIL] = [answers.Denied("permission", "sin permiso")]
 
     async def hold(request: Any) -> None:
         await gate.wait()
@@ -226,7 +226,7 @@ async def test_it_is_told_how_many_jobs_of_the_type_wait(rig, factus, monkeypatc
 
 async def test_reading_does_not_lift_a_block_of_payment(rig, factus, monkeypatch):
     monkeypatch.setattr("jobs.deciding.ACCOUNT_PAUSE_S", 0.05)
-    factus.script = [s.PaymentRequired("pago")] * 40
+    factus.script = [answers.PaymentRequired("pago")] * 40
     await rig.push_bill("A")
     await rig.events(1)
     await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}})
@@ -301,13 +301,15 @@ class Metered:
         self.factus = factus
         self.limit = limit
 
-    async def create(self, job: Any, *, latest_ms: int) -> s.Seen:
+    async def create(self, job: Any, *, latest_ms: int) -> answers.Answer:
         found = await self.limit.acquire(patience_s=2.0)
-        return await self.factus.create(job, latest_ms=latest_ms) if isinstance(found, Granted) else s.NoPermit(0.1)
+        return (
+            await self.factus.create(job, latest_ms=latest_ms) if isinstance(found, Granted) else answers.NoPermit(0.1)
+        )
 
-    async def call(self, request: Any, *, marks: Any = None) -> s.Seen:
+    async def call(self, request: Any, *, marks: Any = None) -> answers.Answer:
         found = await self.limit.acquire(patience_s=2.0)
-        return await self.factus.call(request, marks=marks) if isinstance(found, Granted) else s.NoPermit(0.1)
+        return await self.factus.call(request, marks=marks) if isinstance(found, Granted) else answers.NoPermit(0.1)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from jobs import seen as s
+from jobs import answers
 from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
 from sandbox.state.faults import read_rules
@@ -100,7 +100,7 @@ async def test_a_cut_at_the_final_event_starts_what_follows_once(real_redis, nam
 async def test_a_cut_in_the_housekeeping_is_made_good(real_redis, namespace, cut, name, moment):
     """A job whose time is up in a lane that is held, and the batch that it closes."""
     # Asked again every 0.2 s, it is held for longer than the job has.
-    factus = FakeFactus(script=[s.Denied("version", "Version de API no disponible")] * 100)
+    factus = FakeFactus(script=[answers.Denied("version", "Version de API no disponible")] * 100)
     n_cut = cut(name, moment)
     async with running(services_on(real_redis, namespace, gateway=factus)) as rig:
         await rig.push_bill("holds")

@@ -8,7 +8,7 @@ from datetime import UTC
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from tests.builders import a_bill
 from tests.fakes import FakeFactus, lost
 from tests.rig import an_account, running, services_on
@@ -121,7 +121,7 @@ class TestRetry:
 
         async def silent(_family: str, _reference: str):
             factus.calls["find"] += 1
-            return s.Unknown("500")
+            return answers.Unknown("500")
 
         monkeypatch.setattr(factus, "find", silent)
         factus.script = [lost]
@@ -206,7 +206,7 @@ class TestRetry:
         assert await rig.services.redis.xlen(rig.services.keys.jobs()) == 0
 
     async def test_the_number_rises_with_each_time(self, rig, dead, factus):
-        factus.script = [s.NotFound("404")] * 3
+        factus.script = [answers.NotFound("404")] * 3
         await rig.push_bill("A", id="one")
         ids = [(await rig.events(1))[0]["job_id"]]
         for _ in range(2):
@@ -294,16 +294,16 @@ class TestWhatFollows:
     async def test_a_failed_archive_is_made_good_by_a_retry(self, redis, namespace, factus):
         """Its letter holds a download; the document's status tells of the failure, then of what mended it."""
         path = "GET /v2/bills/SETP990000001/download-pdf"
-        factus.replies[path] = [s.NotFound("aún no")]
+        factus.replies[path] = [answers.NotFound("aún no")]
         async with running(services_on(redis, namespace, gateway=factus, job_deadline=0.4)) as rig:
             dead = desk_of(rig)
             await rig.push_bill("A", id="j", options={"archive": ["pdf"]})
             await rig.events(2)
             assert (await parts_of_document(rig, "A")).state == "failed"
             letter = await only(dead)
-            factus.replies[path] = [s.Replied({"data": {"pdf_base_64_encoded": "YQ=="}})]
+            factus.replies[path] = [answers.Replied({"data": {"pdf_base_64_encoded": "YQ=="}})]
             shown = {"number": "SETP990000001", "is_validated": True}
-            factus.replies["GET /v2/bills/SETP990000001"] = [s.Replied({"data": shown})]
+            factus.replies["GET /v2/bills/SETP990000001"] = [answers.Replied({"data": shown})]
             found = await dead.retry(letter)
             assert isinstance(found, Pushed)
             assert (found.job_id, found.goes_without) == ("j.archive.r1", ())
@@ -313,7 +313,7 @@ class TestWhatFollows:
             assert (part.state, "j.archive.r1" in part.why) == ("done", True)
 
     async def test_an_e_mail_of_unknown_outcome_asks_for_care_and_is_sent_again_when_told(self, rig, dead, factus):
-        factus.replies["POST /v2/bills/SETP1/send-email"] = [s.Unknown("cortado"), s.Replied({})]
+        factus.replies["POST /v2/bills/SETP1/send-email"] = [answers.Unknown("cortado"), answers.Replied({})]
         await rig.push(
             {"type": "invoice.email", "id": "m", "account": "acme", "payload": {"number": "SETP1", "email": "a@b.co"}}
         )

@@ -8,7 +8,7 @@ import json
 import pytest
 from redis import exceptions
 
-from jobs import seen as s
+from jobs import answers
 from schemas.factus import DocumentView
 from tests.fakes import FakeFactus
 from tests.rig import running, services_on
@@ -33,7 +33,7 @@ class Odd(FakeFactus):
         found = super()._store(job)
         if job.reference_code != "odd":
             return found
-        return s.DocumentSeen(DocumentView({**found.document.raw, "odd": self.odd}))
+        return answers.DocumentSeen(DocumentView({**found.document.raw, "odd": self.odd}))
 
 
 @pytest.mark.parametrize("odd", ["\ud800", {"\udfff": 1}, deep(5000), {1}], ids=["text", "key", "deep", "kind"])

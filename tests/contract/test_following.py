@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from jobs.errors import ArchiveUnavailable
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
@@ -88,9 +88,9 @@ class TestArchive:
     async def test_missing_files_and_a_failing_storage_are_tried_again(self, rig, factus):
         path = "GET /v2/bills/SETP990000001/download-pdf"
         factus.replies[path] = [
-            s.NotFound("aún no"),
-            s.Unknown("500"),
-            s.Replied({"data": {"pdf_base_64_encoded": "YQ=="}}),
+            answers.NotFound("aún no"),
+            answers.Unknown("500"),
+            answers.Replied({"data": {"pdf_base_64_encoded": "YQ=="}}),
         ]
         rig.services.runner.archive.faults = [ArchiveUnavailable("disk full")]
         await rig.push_bill("A", options={"archive": ["pdf"]})
@@ -99,7 +99,7 @@ class TestArchive:
         assert factus.calls[path] == 4
 
     async def test_what_cannot_be_archived_is_told_and_can_be_downloaded_later(self, redis, namespace, factus):
-        factus.replies["GET /v2/bills/SETP990000001/download-pdf"] = [s.NotFound("nunca")]
+        factus.replies["GET /v2/bills/SETP990000001/download-pdf"] = [answers.NotFound("nunca")]
         async with running(services_on(redis, namespace, gateway=factus, job_deadline=0.4)) as rig:
             await rig.push_bill("A", options={"archive": ["pdf"]}, batch="b", batch_size=1)
             events = await rig.events(3)
@@ -118,8 +118,8 @@ class TestArchive:
     ):
         """The event tells what is missing and where the others are; the letter and a later push go by that."""
         path = "GET /v2/bills/SETP990000001"
-        factus.replies[f"{path}/download-pdf"] = [s.Unknown("500")]
-        factus.replies[f"{path}/download-xml"] = [s.BadRequest(410, "no hay xml")]
+        factus.replies[f"{path}/download-pdf"] = [answers.Unknown("500")]
+        factus.replies[f"{path}/download-xml"] = [answers.BadRequest(410, "no hay xml")]
         job = {"options": {"archive": ["pdf", "xml", "attached"]}}
         async with running(services_on(redis, namespace, gateway=factus, job_deadline=1.0)) as rig:
             await rig.push_bill("A", **job)
@@ -142,7 +142,7 @@ class TestArchive:
     async def test_the_pauses_grow_while_a_file_fails(self, redis, namespace, factus):
         """Each failure is noted in the record, and none of the notes begins the backoff anew."""
         path = "GET /v2/bills/SETP990000001/download-pdf"
-        factus.replies[path] = [s.NotFound("aún no")]
+        factus.replies[path] = [answers.NotFound("aún no")]
         built = services_on(redis, namespace, gateway=factus, backoff_base=0.01, backoff_max=60)
         built.runner.draw = lambda: 0.0
         async with running(built) as rig:
@@ -215,11 +215,11 @@ class TestRadian:
     async def test_each_new_event_is_published_once_until_the_end(self, rig, factus):
         acknowledged, received, accepted = radian("030"), radian("032"), radian("033")
         factus.replies[EVENTS] = [
-            s.Replied({"data": []}),
-            s.Replied({"data": [acknowledged]}),
-            s.Unknown("500"),
-            s.Replied({"data": [acknowledged, received]}),
-            s.Replied({"data": [acknowledged, received, accepted]}),
+            answers.Replied({"data": []}),
+            answers.Replied({"data": [acknowledged]}),
+            answers.Unknown("500"),
+            answers.Replied({"data": [acknowledged, received]}),
+            answers.Replied({"data": [acknowledged, received, accepted]}),
         ]
         stream = rig.services.keys.radian()
         await rig.push(
@@ -246,7 +246,7 @@ class TestRadian:
 
     async def test_one_watch_serves_all_who_asked_and_a_late_push_begins_none_anew(self, rig, factus):
         """Each event is published once, whoever asked: for the job that asked first."""
-        factus.replies[EVENTS] = [s.Replied({"data": [radian("030"), radian("033")]})]
+        factus.replies[EVENTS] = [answers.Replied({"data": [radian("030"), radian("033")]})]
         factus.gate = asyncio.Event()
         job = {"type": "invoice.issue", "payload": on_credit("A"), "options": {"track_radian": True}}
         await rig.push({"id": "one", **job})
@@ -265,7 +265,7 @@ class TestRadian:
         assert await rig.services.redis.xlen(rig.services.keys.radian()) == 2
 
     async def test_a_burst_does_not_wait_for_what_may_happen_in_months(self, redis, namespace, factus):
-        factus.replies[EVENTS] = [s.Replied({"data": []})]
+        factus.replies[EVENTS] = [answers.Replied({"data": []})]
         built = services_on(redis, namespace, gateway=factus, radian_interval=0.2)
         job = {
             "type": "invoice.issue",
@@ -279,7 +279,7 @@ class TestRadian:
         assert events == ["invoice.validated", "invoice.archived"]
 
     async def test_it_ends_quietly_after_the_period(self, redis, namespace, factus, monkeypatch):
-        factus.replies[EVENTS] = [s.Replied({"data": []})]
+        factus.replies[EVENTS] = [answers.Replied({"data": []})]
         monkeypatch.setattr("worker.queue.ledger._DAY_MS", 5)
         built = services_on(redis, namespace, gateway=factus, radian_interval=0.05, ledger_days=80)
         built.runner.radian_interval_s = 0.05
@@ -301,7 +301,7 @@ class TestRadian:
             assert await redis.xlen(rig.services.keys.dead()) == 0
 
     async def test_an_account_with_own_streams_has_its_own(self, redis, namespace, factus):
-        factus.replies[EVENTS] = [s.Replied({"data": [radian("033")]})]
+        factus.replies[EVENTS] = [answers.Replied({"data": [radian("033")]})]
         built = services_on(redis, namespace, an_account(own_streams=True), gateway=factus, radian_interval=0.05)
         async with running(built) as rig:
             job = {"type": "invoice.issue", "payload": on_credit("A"), "options": {"track_radian": True}}

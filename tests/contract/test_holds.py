@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from jobs import seen as s
+from jobs import answers
 from tests.fakes import FakeFactus
 from tests.rig import an_account, running, services_on
 from worker.queue.holds import AccountHolds, mark_of
@@ -25,12 +25,12 @@ async def rig(redis, namespace, factus):
 
 
 HELD = {
-    "credentials": s.CredentialsRefused("invalid_grant"),
-    "plan": s.PaymentRequired("pago"),
-    "address": s.Misrouted(404),
-    "no token": s.NoToken("503", 503),
-    "product": s.Denied("product", "no tiene habilitada"),
-    "conflict": s.Conflicted("409"),
+    "credentials": answers.CredentialsRefused("invalid_grant"),
+    "plan": answers.PaymentRequired("pago"),
+    "address": answers.Misrouted(404),
+    "no token": answers.NoToken("503", 503),
+    "product": answers.Denied("product", "no tiene habilitada"),
+    "conflict": answers.Conflicted("409"),
 }
 
 

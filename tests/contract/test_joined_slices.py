@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from schemas.factus import Remark
 from tests.contract.test_following import kill
 from tests.fakes import FakeFactus
@@ -41,9 +41,9 @@ def ends(events):
 @pytest.mark.parametrize("outcome", ["validated", "rejected", "failed"])
 async def test_each_ends_once_after_the_owner(redis, namespace, factus, outcome):
     if outcome == "rejected":
-        factus.script = [s.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),))]
+        factus.script = [answers.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),))]
     if outcome == "failed":
-        factus.script = [s.BadRequest(400, "no")]
+        factus.script = [answers.BadRequest(400, "no")]
     async with running(services_on(redis, namespace, gateway=factus)) as rig:
         await push_joined(rig, factus, batch="b", batch_size=N + 1)
         factus.gate.set()
@@ -112,7 +112,7 @@ async def test_two_workers_at_once_end_each_job_once(redis, namespace, factus):
 
 
 async def test_a_reference_that_failed_can_be_pushed_and_joined_anew_meanwhile(redis, namespace, factus, monkeypatch):
-    factus.script = [s.BadRequest(400, "no")]
+    factus.script = [answers.BadRequest(400, "no")]
     built = services_on(redis, namespace, gateway=factus)
     gate, slices = asyncio.Event(), built.joined._slice
 

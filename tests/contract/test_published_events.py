@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from jobs import seen as s
+from jobs import answers
 from schemas.contract.example_payloads import example
 from tests.fakes import FakeFactus
 from tests.rig import running, services_on
@@ -34,10 +34,10 @@ def assert_described(event: dict[str, Any]) -> None:
 def factus() -> FakeFactus:
     return FakeFactus(
         replies={
-            "GET /v2/numbering-ranges/389": [s.Replied(KEYED)],
-            "GET /v2/receptions/bills": [s.Replied(ROWS)],
-            "PATCH /v2/receptions/bills/1207/radian/events/030": [s.Replied({"status": "OK"})],
-            "DELETE /v2/numbering-ranges/389": [s.Replied(None)],
+            "GET /v2/numbering-ranges/389": [answers.Replied(KEYED)],
+            "GET /v2/receptions/bills": [answers.Replied(ROWS)],
+            "PATCH /v2/receptions/bills/1207/radian/events/030": [answers.Replied({"status": "OK"})],
+            "DELETE /v2/numbering-ranges/389": [answers.Replied(None)],
         }
     )
 
@@ -49,7 +49,7 @@ async def rig(redis, namespace, factus):
 
 
 async def test_documents_and_their_batch(rig, factus):
-    factus.script = [s.Acknowledged()]
+    factus.script = [answers.Acknowledged()]
     for n in (1, 2):
         payload = {**example("invoice.issue"), "reference_code": f"FV-{n}"}
         if n == 2:

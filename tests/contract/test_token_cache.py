@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from worker.factus.token_cache import _TOLD, Issued, Token, TokenCache
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
@@ -88,23 +88,23 @@ async def test_one_refusal_is_everybody_s_who_waited_for_it(caches):
 
     async def refuse():
         await issuer()
-        return s.CredentialsRefused("invalid_grant")
+        return answers.CredentialsRefused("invalid_grant")
 
     (cache,) = caches(1)
     found = await asyncio.gather(*(cache.get(refuse) for _ in range(25)))
-    assert {type(seen) for seen in found} == {s.CredentialsRefused}
+    assert {type(seen) for seen in found} == {answers.CredentialsRefused}
     assert issuer.n == 1
     await cache.get(refuse)
     assert issuer.n == 2, "who comes later asks again: somebody may have mended it"
 
 
 INSTEAD_OF_A_TOKEN = [
-    s.CredentialsRefused("invalid_grant"),
-    s.NoToken("ilegible", 200),
-    s.Misrouted(404, at_token=True),
-    s.NotSent("sin conexión"),
-    s.PaymentRequired("plan"),
-    *(s.Denied(kind, "no") for kind in get_args(s.DeniedKind)),
+    answers.CredentialsRefused("invalid_grant"),
+    answers.NoToken("ilegible", 200),
+    answers.Misrouted(404, at_token=True),
+    answers.NotSent("sin conexión"),
+    answers.PaymentRequired("plan"),
+    *(answers.Denied(kind, "no") for kind in get_args(answers.DeniedKind)),
 ]
 
 
@@ -146,10 +146,10 @@ async def test_what_nobody_of_us_has_written_is_not_taken_for_an_answer(caches, 
 
 async def test_refused_credentials_reach_the_caller_and_free_the_lead(caches, redis, namespace):
     async def refuse():
-        return s.CredentialsRefused("invalid_grant")
+        return answers.CredentialsRefused("invalid_grant")
 
     (cache,) = caches(1)
-    assert await cache.get(refuse) == s.CredentialsRefused("invalid_grant")
+    assert await cache.get(refuse) == answers.CredentialsRefused("invalid_grant")
     assert isinstance(await cache.get(Issuer()), Token)
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from schemas.factus import DocumentView, Remark
 from tests.builders import a_bill
 from tests.contract.test_following import hangs, kill
@@ -61,7 +61,7 @@ def a_switch(factus: FakeFactus) -> dict[str, int]:
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.05):
                     await both.wait()
-        factus.replies[f"{request.method} {request.path}"] = [s.Replied({"data": seen})]
+        factus.replies[f"{request.method} {request.path}"] = [answers.Replied({"data": seen})]
 
     factus.before_call = answer
     return state
@@ -99,7 +99,7 @@ async def test_the_last_one_pushed_has_the_last_word(rig, factus):
 
 async def test_other_ranges_do_not_wait(rig, factus):
     gate = held_at(factus, f"GET {RANGE}")
-    factus.replies["GET /v2/numbering-ranges/9"] = [s.Replied({"data": {"is_active": 1}})]
+    factus.replies["GET /v2/numbering-ranges/9"] = [answers.Replied({"data": {"is_active": 1}})]
     factus.replies[f"GET {RANGE}"] = factus.replies["GET /v2/numbering-ranges/9"]
     for range_ in (8, 9):
         payload = {"numbering_range_id": range_, "is_active": True}
@@ -112,8 +112,8 @@ async def test_other_ranges_do_not_wait(rig, factus):
 
 async def test_a_document_is_not_issued_while_what_bears_its_reference_is_deleted(rig, factus):
     """The DELETE would take it from DIAN's hands."""
-    factus.finds = [s.DocumentSeen(DocumentView(REJECTED))]
-    factus.replies[DELETE] = [s.Replied({})]
+    factus.finds = [answers.DocumentSeen(DocumentView(REJECTED))]
+    factus.replies[DELETE] = [answers.Replied({})]
     gate = held_at(factus, DELETE)
     await rig.push({"id": "delete", "type": "invoice.delete", "payload": {"reference_code": "A"}})
     await factus.called(DELETE)
@@ -135,8 +135,8 @@ async def test_what_waits_to_be_issued_does_not_keep_a_rejected_document_at_fact
     await factus.called("create")
     await rig.push_bill("A", id="issue")
     await rig.taken_in()
-    factus.finds = [s.DocumentSeen(DocumentView(REJECTED))]
-    factus.replies[DELETE] = [s.Replied({})]
+    factus.finds = [answers.DocumentSeen(DocumentView(REJECTED))]
+    factus.replies[DELETE] = [answers.Replied({})]
     await rig.push({"type": "invoice.delete", "payload": {"reference_code": "A"}})
     (event,) = await rig.events(1)
     assert event["type"] == "invoice.delete.completed"
@@ -148,8 +148,8 @@ async def test_what_waits_to_be_issued_does_not_keep_a_rejected_document_at_fact
 async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus, monkeypatch):
     monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 400)
     rig.services.runner.settle_ms = 400
-    factus.finds = [s.DocumentSeen(DocumentView(REJECTED)), s.Absent(), s.Absent()]
-    factus.replies[DELETE] = [s.Unknown("sin respuesta")]
+    factus.finds = [answers.DocumentSeen(DocumentView(REJECTED)), answers.Absent(), answers.Absent()]
+    factus.replies[DELETE] = [answers.Unknown("sin respuesta")]
 
     async def mark(request):
         # What the permit of the real client writes with the call.
@@ -172,8 +172,8 @@ async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_mor
     """The verdict is told at once, and the correction is taken; it begins when the first DELETE is settled."""
     monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 600)
     rig.services.runner.settle_ms = 0
-    factus.script = [s.RulesRefused((Remark("Regla: FAK24, Rechazo: x", "FAK24"),))]
-    factus.deletes = [s.Unknown("sin respuesta")]
+    factus.script = [answers.RulesRefused((Remark("Regla: FAK24, Rechazo: x", "FAK24"),))]
+    factus.deletes = [answers.Unknown("sin respuesta")]
     await rig.push_bill("A")
     began = time.monotonic()
     (rejected,) = await rig.events(1)
@@ -188,8 +188,8 @@ async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_mor
 
 async def test_who_makes_room_does_not_wait_behind_those_that_have_none(rig, factus):
     """A kept document bars its family: its correction, the last in the lane, would wait for the first for ever."""
-    factus.script = [s.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),)), s.Conflicted("409")]
-    factus.finds = [s.Absent(), s.DocumentSeen(DocumentView(REJECTED))]
+    factus.script = [answers.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),)), answers.Conflicted("409")]
+    factus.finds = [answers.Absent(), answers.DocumentSeen(DocumentView(REJECTED))]
     await rig.push_bill("A", options={"delete_rejected": False})
     kept = await rig.events(2)
     assert {event["type"] for event in kept} == {"invoice.rejected", "account.blocked"}
@@ -206,7 +206,7 @@ async def test_who_makes_room_does_not_wait_behind_those_that_have_none(rig, fac
 
 async def test_a_look_that_comes_through_does_not_end_a_block(redis, namespace, factus):
     """A re-push looks at Factus first; that it may read says nothing of what it may issue."""
-    factus.script = [s.Denied("product", "sin producto")] * 20
+    factus.script = [answers.Denied("product", "sin producto")] * 20
     async with running(services_on(redis, namespace, gateway=factus, job_deadline=0.3)) as rig:
         types = []
         for _ in range(2):
@@ -223,7 +223,7 @@ async def test_a_kill_while_a_rejected_document_is_deleted_lets_its_correction_w
     """Nobody knows whether the DELETE of the dead worker is still on its way."""
     monkeypatch.setattr("worker.queue.claims.LEASE_MS", 1000)
     monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 4000)
-    factus.script = [s.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),))]
+    factus.script = [answers.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),))]
     deleting, delete = asyncio.Event(), factus.delete
     factus.delete = lambda _family, _reference: hangs(deleting)()
     dying = services_on(redis, namespace, gateway=factus)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from schemas.factus import BOGOTA, Remark
 from tests.builders import a_bill, changed
 from tests.fakes import FakeFactus, lost
@@ -158,7 +158,7 @@ class TestSameJobAgain:
         assert factus.calls == {"create": 1}
 
     async def test_after_a_rejection_the_reference_is_a_new_attempt_that_looks_first(self, rig, factus):
-        factus.script = [s.FieldsRefused("Error de validación", (Remark("El DV es malo", "customer.dv"),))]
+        factus.script = [answers.FieldsRefused("Error de validación", (Remark("El DV es malo", "customer.dv"),))]
         await rig.push_bill("A", id="one")
         (first,) = await rig.events(1)
         assert first["type"] == "invoice.rejected"
@@ -220,13 +220,13 @@ class TestTrouble:
         assert factus.documents["A"].n_creates == 1
 
     async def test_a_failing_factus_is_tried_again_until_it_answers(self, rig, factus):
-        factus.script = [s.NotSent("sin conexión"), s.Unknown("500"), s.NotSent("sin conexión")]
+        factus.script = [answers.NotSent("sin conexión"), answers.Unknown("500"), answers.NotSent("sin conexión")]
         await rig.push_bill("A")
         (event,) = await rig.events(1)
         assert (event["type"], event["attempts"]) == ("invoice.validated", 2)
 
     async def test_waiting_for_dian_is_told_once_and_then_ends(self, rig, factus):
-        factus.script = [s.Acknowledged(), s.Acknowledged(), s.Acknowledged()]
+        factus.script = [answers.Acknowledged(), answers.Acknowledged(), answers.Acknowledged()]
         await rig.push_bill("A")
         pending, final = await rig.events(2)
         assert (pending["type"], pending["seq"], pending["success"]) == ("invoice.pending", 1, True)
@@ -236,7 +236,7 @@ class TestTrouble:
     async def test_a_rejection_frees_the_lane_for_the_next(self, rig, factus):
         from schemas.factus import Remark
 
-        factus.script = [s.RulesRefused((Remark("Regla: FAK24, Rechazo: sin DV", "FAK24"),))]
+        factus.script = [answers.RulesRefused((Remark("Regla: FAK24, Rechazo: sin DV", "FAK24"),))]
         await rig.push_bill("A")
         await rig.push_bill("B")
         rejected, validated = await rig.events(2)
@@ -308,7 +308,7 @@ async def test_accounts_do_not_wait_for_each_other(redis, namespace):
         async def create(self, job, *, latest_ms):
             if job.account == "down":
                 self._note("down")
-                return s.NotSent("sin conexión")
+                return answers.NotSent("sin conexión")
             return await super().create(job, latest_ms=latest_ms)
 
     pauses = {"backoff_base": 30.0, "backoff_max": 30.0}
@@ -354,7 +354,7 @@ async def test_what_waited_past_the_day_that_it_was_judged_on_is_judged_again(ri
     """A weekly purchase of six days ago may go out today and not tomorrow: no call is spent on finding out."""
     today = datetime.now(BOGOTA).date()
     factus.gate = asyncio.Event()
-    factus.script = [s.FieldsRefused("no", ())]
+    factus.script = [answers.FieldsRefused("no", ())]
     await rig.push({"type": "support_document.issue", "payload": a_document("support_document")})
     await factus.called("create")
     await rig.push({"type": "support_document.issue", "id": "weekly", "payload": a_weekly_purchase(today, days_ago=6)})

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus
 from tests.rig import an_account, running, services_on
@@ -16,7 +16,7 @@ from tests.rig import an_account, running, services_on
 class Weather(FakeFactus):
     """Answers creates and look-ups with *storm* while there is one."""
 
-    storm: s.Seen | None = None
+    storm: answers.Answer | None = None
 
     async def create(self, job, *, latest_ms):
         if self.storm:
@@ -43,17 +43,19 @@ async def rig(redis, namespace, factus):
         yield found
 
 
-@pytest.mark.parametrize("storm", [s.NotSent("sin conexión"), s.Unknown("500")], ids=["not_sent", "unknown"])
+@pytest.mark.parametrize(
+    "storm", [answers.NotSent("sin conexión"), answers.Unknown("500")], ids=["not_sent", "unknown"]
+)
 async def test_a_backlog_burns_one_probe_per_pause_and_resumes_by_itself(rig, factus, storm):
     factus.storm = storm
     began = time.monotonic()  # before the first push: on a busy machine the first probes go out while others are pushed
     for n in range(30):
         await rig.push_bill(f"R{n}")
-    probe = "create" if isinstance(storm, s.NotSent) else "find"
+    probe = "create" if isinstance(storm, answers.NotSent) else "find"
     await factus.called(probe, 5)
     # Pauses of 0.1, 0.2, 0.4, 0.4 ... s, of which at least half is taken, whatever the machine's pace.
     n_calls = factus.calls["create"] + factus.calls["find"]
-    n_pauses = n_calls - (2 if isinstance(storm, s.Unknown) else 1)  # the first answer is looked up at once
+    n_pauses = n_calls - (2 if isinstance(storm, answers.Unknown) else 1)  # the first answer is looked up at once
     least_s = 0.05 + 0.1 + 0.2 * (n_pauses - 2)
     assert time.monotonic() - began >= least_s, "one probe a pause, and none of the other 29"
     factus.storm = None
@@ -63,7 +65,7 @@ async def test_a_backlog_burns_one_probe_per_pause_and_resumes_by_itself(rig, fa
 
 async def test_after_an_outage_every_lane_of_the_account_goes_on_at_once(rig, factus):
     """The others need not sit out the probe's time."""
-    factus.storm = s.NotSent("sin conexión")
+    factus.storm = answers.NotSent("sin conexión")
     await rig.push_bill("A")
     await factus.called("create", 2)  # the first attempt's end is written
     assert await rig.services.redis.hget(rig.services.keys.account("acme"), "outage") == b"1"
@@ -75,10 +77,10 @@ async def test_after_an_outage_every_lane_of_the_account_goes_on_at_once(rig, fa
 @pytest.mark.parametrize(
     ("seen", "code", "family"),
     [
-        (s.CredentialsRefused("invalid_grant"), "factus.credentials", None),
-        (s.PaymentRequired("pago requerido"), "factus.payment_required", None),
-        (s.Denied("version", "Version de API no disponible"), "factus.denied", None),
-        (s.Denied("product", "no tiene habilitada"), "factus.denied", "invoice"),
+        (answers.CredentialsRefused("invalid_grant"), "factus.credentials", None),
+        (answers.PaymentRequired("pago requerido"), "factus.payment_required", None),
+        (answers.Denied("version", "Version de API no disponible"), "factus.denied", None),
+        (answers.Denied("product", "no tiene habilitada"), "factus.denied", "invoice"),
     ],
 )
 async def test_a_block_is_told_once_with_its_cause_and_its_mend(rig, factus, monkeypatch, seen, code, family):
@@ -98,10 +100,10 @@ async def test_a_block_is_told_once_with_its_cause_and_its_mend(rig, factus, mon
 
 async def test_a_foreign_document_is_named_after_ten_minutes(rig, factus, monkeypatch):
     monkeypatch.setattr("jobs.decisions.FOREIGN_PATIENCE_MS", 200)
-    factus.blocker = s.DocumentSeen(
+    factus.blocker = answers.DocumentSeen(
         DocumentView({"reference_code": "AJENO-1", "number": "SETP9", "is_validated": False})
     )
-    factus.script = [s.Conflicted("409")] * 6
+    factus.script = [answers.Conflicted("409")] * 6
     await rig.push_bill("A")
     events = await rig.events(3, timeout_s=10)
     assert [event["type"] for event in events] == ["account.blocked", "invoice.validated", "account.resumed"]
@@ -111,7 +113,7 @@ async def test_a_foreign_document_is_named_after_ten_minutes(rig, factus, monkey
 
 
 async def test_a_rejected_document_that_shall_stay_is_told(rig, factus):
-    factus.script = [s.RulesRefused((Remark("Regla: FAK24, Rechazo: sin DV", "FAK24"),))]
+    factus.script = [answers.RulesRefused((Remark("Regla: FAK24, Rechazo: sin DV", "FAK24"),))]
     await rig.push_bill("A", options={"delete_rejected": False})
     rejected, blocked = await rig.events(2)
     assert (rejected["type"], blocked["type"]) == ("invoice.rejected", "account.blocked")
@@ -121,7 +123,7 @@ async def test_a_rejected_document_that_shall_stay_is_told(rig, factus):
 
 class TestTime:
     async def test_a_waiting_job_expires_on_time_though_its_lane_is_held(self, rig, factus):
-        factus.storm = s.Denied("version", "Version de API no disponible")
+        factus.storm = answers.Denied("version", "Version de API no disponible")
         await rig.push_bill("A")
         await rig.events(1)
         expires_at = datetime.now(UTC) + timedelta(seconds=1.5)
@@ -150,7 +152,7 @@ class TestTime:
         assert await rig.services.redis.zcard(rig.services.keys.later("acme/invoice")) == 1
 
     async def test_the_deadline_ends_a_job_with_what_stood_in_its_way(self, redis, namespace, factus):
-        factus.storm = s.NotSent("sin conexión")
+        factus.storm = answers.NotSent("sin conexión")
         built = services_on(redis, namespace, gateway=factus, job_deadline=1.0, backoff_base=0.1, backoff_max=30.0)
         async with running(built) as rig:
             await rig.push_bill("A")

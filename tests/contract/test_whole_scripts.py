@@ -20,7 +20,7 @@ import pytest
 import redis as sync_redis
 from arq.connections import ArqRedis
 
-from jobs import seen as s
+from jobs import answers
 from jobs.outcomes import Finished
 from jobs.standing import Standing
 from schemas.factus import Remark
@@ -164,10 +164,10 @@ class Dies(FakeFactus):
     async def create(self, job, *, latest_ms):
         if job.reference_code == "down" and self.calls["create"] < 3:
             self._note("create")
-            return s.NotSent("sin conexión")
+            return answers.NotSent("sin conexión")
         if job.reference_code == "family" and not self.calls["blocked"]:
             self._note("blocked")
-            return s.Denied("product", "no")
+            return answers.Denied("product", "no")
         return await super().create(job, latest_ms=latest_ms)
 
 
@@ -210,7 +210,7 @@ async def record() -> list[Sample]:
             await built.arq._renew()
             factus.gate.set()
             await rig.rest()
-            factus.script = [s.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),))]
+            factus.script = [answers.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),))]
             await rig.push_bill("rejected")
             await rig.push_bill("down")
             await rig.push_bill("family")
@@ -224,7 +224,7 @@ async def record() -> list[Sample]:
             return Issued("token", 3600)
 
         async def refuse():
-            return s.NoToken("ilegible")
+            return answers.NoToken("ilegible")
 
         await tokens.get(issue)
         await TokenCache(Scripts(redis), keys, "own", "w1").get(refuse)

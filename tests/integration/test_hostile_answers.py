@@ -15,7 +15,7 @@ import zlib
 import pytest
 from pydantic import SecretStr
 
-from jobs import seen as s
+from jobs import answers
 from jobs.requests import get
 from tests.hostile import Hostile, Reply, Writer, hostile, whole
 from tests.records import a_job
@@ -144,7 +144,7 @@ async def test_whatever_comes_is_an_answer_that_was_lost_in_time_and_in_little_r
     took_s = time.monotonic() - began
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert isinstance(seen, s.Unknown), seen
+    assert isinstance(seen, answers.Unknown), seen
     # The bound of the whole exchange, and the time that a busy machine takes to come back to us.
     assert took_s < TIMEOUT_S + 10
     assert peak < 64 * MIB
@@ -166,7 +166,7 @@ async def test_whatever_comes_is_an_answer_that_was_lost_in_time_and_in_little_r
 async def test_a_document_that_can_be_read_is_read_however_odd_what_stands_beside_it(server, client_of, body):
     server.replies = {CREATE: body}
     seen = await (await client_of(server)).create(a_job(), latest_ms=0)
-    assert isinstance(seen, s.DocumentSeen)
+    assert isinstance(seen, answers.DocumentSeen)
     assert seen.document.is_validated
 
 
@@ -190,7 +190,7 @@ async def test_a_document_that_can_be_read_is_read_however_odd_what_stands_besid
 async def test_what_is_no_token_is_never_sent(server, client_of, token):
     server.replies = {"POST /oauth/token": whole(200, token)}
     seen = await (await client_of(server)).create(a_job(), latest_ms=0)
-    assert isinstance(seen, s.NoToken)
+    assert isinstance(seen, answers.NoToken)
     assert server.asked[CREATE] == 0
 
 
@@ -200,7 +200,7 @@ async def test_the_life_of_a_token_is_bounded(server, client_of, fake_redis, nam
     server.replies = {"POST /oauth/token": whole(200, body), CREATE: whole(201, DOCUMENT)}
     seen = await (await client_of(server, timeout_s=30)).create(a_job(), latest_ms=0)
     left_ms = await fake_redis.pttl(Keys(namespace).token("acme"))
-    assert isinstance(seen, (s.DocumentSeen, s.NoToken)), seen
+    assert isinstance(seen, (answers.DocumentSeen, answers.NoToken)), seen
     assert left_ms <= 86_400_000
 
 
@@ -208,7 +208,7 @@ async def test_the_life_of_a_token_is_bounded(server, client_of, fake_redis, nam
 async def test_a_token_route_like_that_ends_nothing(server, client_of, name):
     server.replies = {"POST /oauth/token": ANSWERS[name]}
     seen = await (await client_of(server)).create(a_job(), latest_ms=0)
-    assert isinstance(seen, (s.NoToken, s.NotSent))
+    assert isinstance(seen, (answers.NoToken, answers.NotSent))
     assert server.asked[CREATE] == 0
 
 
@@ -221,7 +221,7 @@ async def test_what_servers_give_back_of_the_secrets_is_blotted(server, client_o
     refused = await client.create(a_job(), latest_ms=0)
     read = await client.call(get("/v2/companies"))
     told = repr(refused) + repr(read)
-    assert isinstance(read, s.Replied)
+    assert isinstance(read, answers.Replied)
     assert "[oculto]" in told
     assert not [secret for secret in (*secrets.values(), "a-token-of-ours") if secret in told]
 
@@ -236,7 +236,7 @@ async def test_large_answers_of_all_accounts_share_one_room(server, client_of):
 
     async def fetch() -> int:
         seen = await client.call(get("/v2/bills/X/download-pdf"))
-        assert isinstance(seen, s.Replied)
+        assert isinstance(seen, answers.Replied)
         held.append(len(seen.body["data"]["pdf_base_64_encoded"]))
         return held[-1]
 

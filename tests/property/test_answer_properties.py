@@ -11,7 +11,7 @@ from datetime import datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import seen as s
+from jobs import answers
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding
 from jobs.decisions import Judge
@@ -21,13 +21,13 @@ from jobs.standing import Standing
 from schemas import strict_json
 from schemas.contract.bounded import bounded
 from tests.records import NOW_MS, a_job
-from worker.factus import answers
-from worker.factus.answers import HttpAnswer
+from worker.factus import http_answers
 from worker.factus.bounded_body import Room, read_bounded
+from worker.factus.http_answers import HttpAnswer
 from worker.factus.token_cache import Issued
 
 _NOW = datetime.fromisoformat("2026-11-29T07:00:00-05:00")
-SEEN = typing.get_args(s.Seen)
+SEEN = typing.get_args(answers.Answer)
 KEYS = st.sampled_from(
     ["data", "errors", "message", "status", "is_validated", "number", "reference_code", "totals", "total", "customer",
      "identification", "pagination", "last_page", "access_token", "expires_in", "error", "links", "qr", "cufe", "code",
@@ -44,30 +44,30 @@ STATUSES = st.integers(0, 1100) | st.sampled_from([200, 201, 202, 400, 401, 404,
 
 
 def readers(answer: HttpAnswer):
-    yield answers.read_create(answer)
-    yield answers.read_show(answer)
-    yield answers.read_list(answer, "FV-1")
-    yield answers.read_list(answer, "FV-1", must_be_whole=True)
-    yield answers.read_unvalidated(answer)
-    yield answers.read_delete(answer)
-    yield answers.read_reply(answer)
-    yield answers.read_token(answer)
+    yield http_answers.read_create(answer)
+    yield http_answers.read_show(answer)
+    yield http_answers.read_list(answer, "FV-1")
+    yield http_answers.read_list(answer, "FV-1", must_be_whole=True)
+    yield http_answers.read_unvalidated(answer)
+    yield http_answers.read_delete(answer)
+    yield http_answers.read_reply(answer)
+    yield http_answers.read_token(answer)
 
 
 @given(RAW, STATUSES, st.text(max_size=20), st.booleans())
 def test_whatever_comes_is_one_of_the_closed_set(raw, status, content_type, is_whole):
-    body, form = answers.read_body(raw, content_type, is_whole=is_whole)
+    body, form = http_answers.read_body(raw, content_type, is_whole=is_whole)
     for seen in readers(HttpAnswer(status, body, form)):
         assert isinstance(seen, (*SEEN, Issued))
 
 
 @given(BODIES, STATUSES)
 def test_what_ends_a_job_can_be_written_and_read_again(body, status):
-    read, form = answers.read_body(json.dumps(body).encode(), "", is_whole=True)
+    read, form = http_answers.read_body(json.dumps(body).encode(), "", is_whole=True)
     answer = HttpAnswer(status, read, form)
     judge = Judge(a_job(total=""), BackoffPolicy(5.0, 300.0), lambda: 0.0, Standing(now_ms=NOW_MS))
     calls = CallDeciding(a_job(type="invoice.get"), BackoffPolicy(5.0, 300.0), lambda: 0.0, Standing(now_ms=NOW_MS))
-    created, replied = answers.read_create(answer), answers.read_reply(answer)
+    created, replied = http_answers.read_create(answer), http_answers.read_reply(answer)
     for ending in (judge.after_create(created), calls.after_call(replied)):
         if isinstance(ending, Finished):
             event = final_event(a_job(), ending, attempts=1, now=_NOW)

@@ -11,7 +11,7 @@ import httpx
 from fakeredis import FakeServer
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from jobs import seen as s
+from jobs import answers
 from jobs.account_verbs import set_range_status
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding, Desk, run_call
@@ -44,7 +44,7 @@ async def test_what_factus_holds_goes_before_any_priority(redis, namespace):
     A document that waits for DIAN bars its family. A job of higher priority that overtook it met 409 for ever, and the
     one that would have freed the lane was never sent again.
     """
-    factus = FakeFactus(script=[s.Acknowledged()] * 3)
+    factus = FakeFactus(script=[answers.Acknowledged()] * 3)
     built = services_on(redis, namespace, gateway=factus)
     async with running(built) as rig:
         await rig.push_bill("waits", priority="low")
@@ -129,7 +129,7 @@ async def test_a_look_that_had_no_turn_is_not_the_last_word_at_the_deadline():
         account="a", id="1", type="invoice.issue", family="invoice", lane="a/invoice", entry="1-0", sent="unknown"
     )
     judge = Judge(replace(job, deadline_at=1000), BackoffPolicy(1, 2), lambda: 0.5)
-    attempted = await issue(judge, FakeFactus(finds=[s.NoPermit(1.0)]), NoRemovals(), now_ms=2000, day_ends_ms=0)
+    attempted = await issue(judge, FakeFactus(finds=[answers.NoPermit(1.0)]), NoRemovals(), now_ms=2000, day_ends_ms=0)
     assert isinstance(attempted.ending, Retry)
 
 
@@ -154,12 +154,12 @@ async def test_a_token_that_another_process_fetched_may_be_dead_as_well(fake_red
         return FactusClient(account, ApiLimits(1, 1), limit, tokens, keys, transport=httpx.MockTransport(answer))
 
     busy, idle = a_client("busy"), a_client("idle")
-    assert isinstance(await idle.find("invoice", "A"), s.Absent)
+    assert isinstance(await idle.find("invoice", "A"), answers.Absent)
     for _ in range(2):
         dead |= set(issued)
-        assert isinstance(await busy.find("invoice", "A"), s.Absent)
+        assert isinstance(await busy.find("invoice", "A"), answers.Absent)
     dead |= set(issued)
-    assert isinstance(await idle.find("invoice", "A"), s.Absent)
+    assert isinstance(await idle.find("invoice", "A"), answers.Absent)
     assert issued == ["t1", "t2", "t3", "t4"]
     await busy.close()
     await idle.close()
@@ -167,9 +167,9 @@ async def test_a_token_that_another_process_fetched_may_be_dead_as_well(fake_red
 
 async def test_a_write_that_may_still_arrive_is_not_sent_beside_itself():
     """A toggle that Factus carried out after nobody waited for it any more was undone by its own repetition."""
-    factus = FakeFactus(replies={"GET /v2/numbering-ranges/8": [s.Replied({"data": {"is_active": 0}})]})
+    factus = FakeFactus(replies={"GET /v2/numbering-ranges/8": [answers.Replied({"data": {"is_active": 0}})]})
     toggle = "PATCH /v2/numbering-ranges/8/toggle-status"
-    factus.replies[toggle] = [s.Replied({"data": {"is_active": 1}})]
+    factus.replies[toggle] = [answers.Replied({"data": {"is_active": 1}})]
     job = JobRecord(
         account="a",
         id="1",
@@ -199,8 +199,8 @@ async def test_a_write_that_may_still_arrive_is_not_sent_beside_itself():
 async def test_an_operator_s_news_never_goes_into_the_stream_of_radian_events(redis, namespace, monkeypatch):
     """A job that watches a bill publishes to another stream than all others: so did what blocked it."""
     monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.05)
-    denied = s.Denied("permission", "sin permiso")
-    ended = s.Replied({"data": [{"number": "AP1", "cude": "c", "event_code": "033", "event_name": "Aceptación"}]})
+    denied = answers.Denied("permission", "sin permiso")
+    ended = answers.Replied({"data": [{"number": "AP1", "cude": "c", "event_code": "033", "event_name": "Aceptación"}]})
     factus = FakeFactus(replies={"GET /v2/bills/SETP990000001/radian/events": [denied, ended]})
     bill = a_bill(reference_code="A")
     bill["payment_details"][0] |= {"payment_form": "2", "due_date": "2099-12-31"}

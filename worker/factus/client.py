@@ -2,8 +2,8 @@
 Factus over HTTP, for one account: the only module that knows httpx.
 
 Owns the order token, connection, permit, send; the one refresh after a 401; and how much of an answer is read, and for
-how long. What an answer says is read in ``worker/factus/answers.py``. Decides nothing about documents, and raises for
-nothing that Factus or the network does.
+how long. What an answer says is read in ``http_answers.py``. Decides nothing about documents, and raises for nothing
+that Factus or the network does.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any, Final
 import httpx
 import structlog
 
-from jobs import seen as s
+from jobs import answers
+from jobs.answers import Answer
 from jobs.families import FAMILIES, Family, segment
 from jobs.requests import Request
-from jobs.seen import Seen
 from schemas import strict_json
 from schemas.records import JobRecord
-from worker.factus import answers
-from worker.factus.answers import HttpAnswer
+from worker.factus import http_answers
 from worker.factus.bounded_body import LARGEST_ANSWER, LARGEST_FILE, Room, read_bounded
+from worker.factus.http_answers import HttpAnswer
 from worker.factus.rate_limit import Granted, NotYet, Passed, RateLimit, SendMark
 from worker.factus.redaction import Redactor
 from worker.factus.token_cache import Issued, Token, TokenCache
@@ -90,49 +90,49 @@ class FactusClient:
         await self._transport.aclose()
 
     # -- port ------------------------------------------------------------------------------------------------------
-    async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
+    async def create(self, job: JobRecord, *, latest_ms: int) -> Answer:
         mark = SendMark(self._keys.job(job.account, job.id), job.fence, latest_ms)
         answer = await self._call("POST", FAMILIES[job.family].create, content=job.payload.encode(), mark=mark)
-        return answers.read_create(answer) if isinstance(answer, HttpAnswer) else answer
+        return http_answers.read_create(answer) if isinstance(answer, HttpAnswer) else answer
 
-    async def find(self, family: str, reference_code: str) -> Seen:
+    async def find(self, family: str, reference_code: str) -> Answer:
         row = FAMILIES[family]
         if row.show_by_reference:
             answer = await self._call("GET", f"{row.show_by_reference}/{segment(reference_code)}")
-            shown = answers.read_show(answer) if isinstance(answer, HttpAnswer) else answer
-            if not isinstance(shown, (s.NotFound, s.Misrouted)):
+            shown = http_answers.read_show(answer) if isinstance(answer, HttpAnswer) else answer
+            if not isinstance(shown, (answers.NotFound, answers.Misrouted)):
                 return shown
             # The route stands in one of two official texts only: its 404 alone does not prove that nothing is there.
             # The list has no filter: where the route itself is missing, a first page of many proves nothing either.
-            is_alone = isinstance(shown, s.Misrouted)
+            is_alone = isinstance(shown, answers.Misrouted)
             return await self._find_in_list(row, reference_code, {}, must_be_whole=is_alone)
         return await self._find_in_list(row, reference_code, {"filter[reference_code]": reference_code})
 
     async def _find_in_list(
         self, row: Family, reference_code: str, params: Mapping[str, str], *, must_be_whole: bool = False
-    ) -> Seen:
+    ) -> Answer:
         answer = await self._call("GET", row.collection, params=params)
         if not isinstance(answer, HttpAnswer):
             return answer
-        found = answers.read_list(answer, reference_code, must_be_whole=must_be_whole)
-        if not isinstance(found, s.DocumentSeen) or not found.document.number:
+        found = http_answers.read_list(answer, reference_code, must_be_whole=must_be_whole)
+        if not isinstance(found, answers.DocumentSeen) or not found.document.number:
             return found
         # Rows of a list lack DIAN's code and the links; the document itself has them.
         answer = await self._call("GET", row.show(found.document.number))
-        return answers.read_show(answer) if isinstance(answer, HttpAnswer) else answer
+        return http_answers.read_show(answer) if isinstance(answer, HttpAnswer) else answer
 
-    async def find_unvalidated(self, family: str) -> Seen:
+    async def find_unvalidated(self, family: str) -> Answer:
         row = FAMILIES[family]
         answer = await self._call(
             "GET", row.collection, params={"filter[status]": "0"} if row.has_status_filter else {}
         )
-        return answers.read_unvalidated(answer) if isinstance(answer, HttpAnswer) else answer
+        return http_answers.read_unvalidated(answer) if isinstance(answer, HttpAnswer) else answer
 
-    async def delete(self, family: str, reference_code: str) -> Seen:
+    async def delete(self, family: str, reference_code: str) -> Answer:
         answer = await self._call("DELETE", FAMILIES[family].delete_of(reference_code))
-        return answers.read_delete(answer) if isinstance(answer, HttpAnswer) else answer
+        return http_answers.read_delete(answer) if isinstance(answer, HttpAnswer) else answer
 
-    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Seen:
+    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Answer:
         mark = SendMark(self._keys.job(marks.account, marks.id), marks.fence, 0) if marks else None
         content, content_type = _encoded(request)
         answer = await self._call(
@@ -144,7 +144,7 @@ class FactusClient:
             mark=mark,
             limit=LARGEST_FILE if "/download-" in request.path else LARGEST_ANSWER,
         )
-        return answers.read_reply(answer) if isinstance(answer, HttpAnswer) else answer
+        return http_answers.read_reply(answer) if isinstance(answer, HttpAnswer) else answer
 
     # -- one call --------------------------------------------------------------------------------------------------
     async def _call(
@@ -157,7 +157,7 @@ class FactusClient:
         content_type: str = _JSON,
         mark: SendMark | None = None,
         limit: int = LARGEST_ANSWER,
-    ) -> HttpAnswer | Seen:
+    ) -> HttpAnswer | Answer:
         """One call with a token, once more with a fresh one after a 401."""
         headers = {"Content-Type": content_type} if content is not None else {}
         timeout_s = self._limits.create_timeout_s if mark else self._limits.read_timeout_s
@@ -181,9 +181,9 @@ class FactusClient:
             if refused_generation and token.is_new:
                 break
             refused_generation = token.generation
-        return s.CredentialsRefused("un token recién obtenido también fue rechazado (401)")
+        return answers.CredentialsRefused("un token recién obtenido también fue rechazado (401)")
 
-    def _request(self, method: str, path: str, timeout_s: float, **parts: Any) -> httpx.Request | s.NotSent:
+    def _request(self, method: str, path: str, timeout_s: float, **parts: Any) -> httpx.Request | answers.NotSent:
         """A request; or that none can be made of these parts, as when a path is longer than any URL may be."""
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
         headers |= parts.pop("headers", {})
@@ -192,9 +192,9 @@ class FactusClient:
             url = self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + path.encode())
             return httpx.Request(method, url, headers=headers, extensions={"timeout": timeout}, **parts)
         except (httpx.InvalidURL, ValueError) as exc:  # ValueError: a text that has no bytes
-            return s.NotSent(f"la solicitud no se pudo formar ({type(exc).__name__})")
+            return answers.NotSent(f"la solicitud no se pudo formar ({type(exc).__name__})")
 
-    async def _fetch_token(self) -> Issued | Seen:
+    async def _fetch_token(self) -> Issued | Answer:
         """The password grant, always: a refresh costs the same call and may be refused for reasons of its own."""
         account = self._account
         form = {
@@ -209,36 +209,38 @@ class FactusClient:
         if not isinstance(request, httpx.Request):
             return request
         answer = await self._exchange(request, timeout_s, None, LARGEST_ANSWER)
-        if isinstance(answer, s.Unknown):
-            return s.NotSent(f"sin token: {answer.reason}")  # the document was not sent
+        if isinstance(answer, answers.Unknown):
+            return answers.NotSent(f"sin token: {answer.reason}")  # the document was not sent
         if not isinstance(answer, HttpAnswer):
             return answer
         # The token itself stands in a good answer: only what refuses is cleaned.
-        return answers.read_token(answer if answer.is_success else self._without_secrets(answer, self._last_access))
+        return http_answers.read_token(
+            answer if answer.is_success else self._without_secrets(answer, self._last_access)
+        )
 
     def _without_secrets(self, answer: HttpAnswer, token: str) -> HttpAnswer:
         """The answer without the account's secrets, the token in use, and any token that it brings along itself."""
-        for one in (token, *answers.tokens_in(answer)):
-            answer = answers.without_secrets(answer, partial(self._redactor.value, token=one))
+        for one in (token, *http_answers.tokens_in(answer)):
+            answer = http_answers.without_secrets(answer, partial(self._redactor.value, token=one))
         return answer
 
     async def _exchange(
         self, request: httpx.Request, timeout_s: float, mark: SendMark | None, limit: int
-    ) -> HttpAnswer | Seen:
+    ) -> HttpAnswer | Answer:
         permit = await self._rate_limit.acquire(patience_s=_PERMIT_PATIENCE_S, mark=mark)
         match permit:
             case NotYet(wait_s):
-                return s.NoPermit(wait_s)
+                return answers.NoPermit(wait_s)
             case Passed():
-                return s.TooLate()
+                return answers.TooLate()
             case Granted():
                 self.n_calls += 1
         answer = await self._transfer(request, timeout_s, limit)
         if isinstance(answer, HttpAnswer) and answer.status == 429:
-            return s.Throttled(await self._rate_limit.throttled(answer.retry_after_s))
+            return answers.Throttled(await self._rate_limit.throttled(answer.retry_after_s))
         return answer
 
-    async def _transfer(self, request: httpx.Request, timeout_s: float, limit: int) -> HttpAnswer | Seen:
+    async def _transfer(self, request: httpx.Request, timeout_s: float, limit: int) -> HttpAnswer | Answer:
         """
         Send, and read what comes back.
 
@@ -246,20 +248,20 @@ class FactusClient:
         """
         started = time.perf_counter()
         response: httpx.Response | None = None
-        answer: HttpAnswer | Seen
+        answer: HttpAnswer | Answer
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self._transport.handle_async_request(request)
                 raw, is_whole = await _body_of(response, limit)
         except TimeoutError:
-            answer = s.Unknown(f"sin respuesta en {timeout_s:g} s")
+            answer = answers.Unknown(f"sin respuesta en {timeout_s:g} s")
         except httpx.HTTPError as exc:
             answer = translate(exc)
         except httpx.InvalidURL:
-            answer = s.NotSent("dirección de Factus no válida")
+            answer = answers.NotSent("dirección de Factus no válida")
         except Exception as exc:  # noqa: BLE001 - what a peer's bytes trip in a library: it was sent, no more is known
             log.warning("factus.unreadable", error=type(exc).__name__, method=request.method)
-            answer = s.Unknown(f"la respuesta no se puede leer ({type(exc).__name__})")
+            answer = answers.Unknown(f"la respuesta no se puede leer ({type(exc).__name__})")
         else:
             answer = _answer_of(response, raw, is_whole=is_whole)
         finally:
@@ -276,8 +278,8 @@ class FactusClient:
     async def _heed_headers(self, headers: httpx.Headers) -> None:
         """Correct our count when Factus has clearly counted more than we sent."""
         limit, remaining = (
-            answers.number(headers.get("X-RateLimit-Limit")),
-            answers.number(headers.get("X-RateLimit-Remaining")),
+            http_answers.number(headers.get("X-RateLimit-Limit")),
+            http_answers.number(headers.get("X-RateLimit-Remaining")),
         )
         if limit is None or remaining is None:
             return
@@ -294,15 +296,15 @@ def _encoded(request: Request) -> tuple[bytes | None, str]:
     return form.read(), form.headers["Content-Type"]
 
 
-def translate(error: httpx.HTTPError) -> s.NotSent | s.Unknown:
+def translate(error: httpx.HTTPError) -> answers.NotSent | answers.Unknown:
     """Every error of httpx as a fact: surely not sent, or unknown."""
     match error:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout() | httpx.ProxyError():
-            return s.NotSent(f"sin conexión ({type(error).__name__})")
+            return answers.NotSent(f"sin conexión ({type(error).__name__})")
         case httpx.UnsupportedProtocol() | httpx.LocalProtocolError():
-            return s.NotSent(f"la solicitud no se pudo formar ({type(error).__name__})")
+            return answers.NotSent(f"la solicitud no se pudo formar ({type(error).__name__})")
         case _:
-            return s.Unknown(f"se perdió la respuesta ({type(error).__name__})")
+            return answers.Unknown(f"se perdió la respuesta ({type(error).__name__})")
 
 
 async def _body_of(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
@@ -311,7 +313,7 @@ async def _body_of(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
     return await read_bounded(
         response.stream,
         encoding=response.headers.get("Content-Encoding", "").strip().casefold(),
-        length=answers.number(response.headers.get("Content-Length")),
+        length=http_answers.number(response.headers.get("Content-Length")),
         limit=limit,
         room=_room(),
     )
@@ -319,8 +321,8 @@ async def _body_of(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
 
 def _answer_of(response: httpx.Response, raw: bytes, *, is_whole: bool) -> HttpAnswer:
     headers = response.headers
-    body, form = answers.read_body(raw, headers.get("Content-Type", ""), is_whole=is_whole)
-    return HttpAnswer(response.status_code, body, form, answers.retry_after_s(headers, time.time()))
+    body, form = http_answers.read_body(raw, headers.get("Content-Type", ""), is_whole=is_whole)
+    return HttpAnswer(response.status_code, body, form, http_answers.retry_after_s(headers, time.time()))
 
 
 async def _close(response: httpx.Response) -> None:

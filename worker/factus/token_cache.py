@@ -16,9 +16,9 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
-from jobs import seen as s
+from jobs import answers
+from jobs.answers import Answer
 from jobs.errors import LedgerUnavailable
-from jobs.seen import Seen
 from schemas import strict_json
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
@@ -28,9 +28,16 @@ _LOCK_MS: Final = 5000
 _REFUSED_MS: Final = 500
 """For how long those who waited for a token that was refused find that out, instead of each asking again."""
 
-_TOLD: Final[Mapping[str, Callable[..., Seen]]] = {
+_TOLD: Final[Mapping[str, Callable[..., Answer]]] = {
     kind.__name__: kind
-    for kind in (s.CredentialsRefused, s.NoToken, s.Misrouted, s.NotSent, s.PaymentRequired, s.Denied)
+    for kind in (
+        answers.CredentialsRefused,
+        answers.NoToken,
+        answers.Misrouted,
+        answers.NotSent,
+        answers.PaymentRequired,
+        answers.Denied,
+    )
 }
 
 _LEAST_LIFE_MS: Final = 10_000
@@ -65,7 +72,7 @@ class Issued:
     expires_in_s: int
 
 
-Fetch = Callable[[], Awaitable[Issued | Seen]]
+Fetch = Callable[[], Awaitable[Issued | Answer]]
 
 
 class TokenCache:
@@ -78,9 +85,9 @@ class TokenCache:
         self._worker_id = worker_id
         self._held: Token | None = None
         self._asking = asyncio.Lock()
-        self._refused: tuple[float, Seen] | None = None
+        self._refused: tuple[float, Answer] | None = None
 
-    async def get(self, fetch: Fetch, *, refused_generation: int = 0) -> Token | Seen:
+    async def get(self, fetch: Fetch, *, refused_generation: int = 0) -> Token | Answer:
         """
         A token that Factus has not refused.
 
@@ -109,7 +116,7 @@ class TokenCache:
             self._refused = None if isinstance(found, Token) else (time.monotonic(), found)
             return found
 
-    async def _shared(self, fetch: Fetch, refused_generation: int) -> Token | Seen:
+    async def _shared(self, fetch: Fetch, refused_generation: int) -> Token | Answer:
         has_waited = False
         while True:
             word, *rest = await self._scripts.run(
@@ -134,7 +141,7 @@ class TokenCache:
                 case _:
                     await asyncio.sleep(min(int(rest[0]) / 1000, _LONGEST_POLL_S))
 
-    async def _lead(self, fetch: Fetch, generation: int) -> Token | Seen | None:
+    async def _lead(self, fetch: Fetch, generation: int) -> Token | Answer | None:
         keeping = asyncio.create_task(self._keep_lead())
         try:
             issued = await fetch()
@@ -177,11 +184,11 @@ class TokenCache:
         await self._scripts.run("resign", [self._keys[1]], [self._worker_id])
 
 
-def _seen_to_json(seen: Seen) -> str:
+def _seen_to_json(seen: Answer) -> str:
     return strict_json.dump([type(seen).__name__, asdict(seen)])
 
 
-def _seen_from_json(text: bytes) -> Seen | None:
+def _seen_from_json(text: bytes) -> Answer | None:
     """None for what no worker of this version has written: the token endpoint is asked anew then."""
     try:
         name, fields = strict_json.parse(text)

@@ -18,6 +18,7 @@ from typing import Any, Final
 import structlog
 from arq.worker import RetryJob
 
+from jobs.answers import Answer, DocumentSeen
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding, Desk, run_call
 from jobs.days import day_bounds_ms, judged_again
@@ -31,7 +32,6 @@ from jobs.ports import Archive, Gateway
 from jobs.registry import JobType, type_of
 from jobs.requests import Request
 from jobs.results import blocked_event, events_of, resumed_event
-from jobs.seen import DocumentSeen, Seen
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event
 from schemas.records import JobRecord
@@ -58,22 +58,22 @@ class NotingGateway:
     gateway: Gateway
     number: str = ""
 
-    async def create(self, job: JobRecord, *, latest_ms: int) -> Seen:
+    async def create(self, job: JobRecord, *, latest_ms: int) -> Answer:
         return self._noted(await self.gateway.create(job, latest_ms=latest_ms))
 
-    async def find(self, family: str, reference_code: str) -> Seen:
+    async def find(self, family: str, reference_code: str) -> Answer:
         return self._noted(await self.gateway.find(family, reference_code))
 
-    async def find_unvalidated(self, family: str) -> Seen:
+    async def find_unvalidated(self, family: str) -> Answer:
         return await self.gateway.find_unvalidated(family)
 
-    async def delete(self, family: str, reference_code: str) -> Seen:
+    async def delete(self, family: str, reference_code: str) -> Answer:
         return await self.gateway.delete(family, reference_code)
 
-    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Seen:
+    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Answer:
         return await self.gateway.call(request, marks=marks)
 
-    def _noted(self, seen: Seen) -> Seen:
+    def _noted(self, seen: Answer) -> Answer:
         if isinstance(seen, DocumentSeen):
             self.number = seen.document.number or ""
         return seen

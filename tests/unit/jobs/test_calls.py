@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding, Desk, run_call
 from jobs.outcomes import AttemptResult, Finished, Retry
@@ -65,14 +65,14 @@ BEGUN = {"numbering_range.update": json.dumps({"from": 1})}
 class OneAnswer(FakeFactus):
     """A Factus that answers everything alike."""
 
-    def __init__(self, seen: s.Seen) -> None:
+    def __init__(self, seen: answers.Answer) -> None:
         super().__init__()
         self.seen = seen
 
-    async def find(self, family: str, reference_code: str) -> s.Seen:
+    async def find(self, family: str, reference_code: str) -> answers.Answer:
         return self.seen
 
-    async def call(self, request: Any, *, marks: Any = None) -> s.Seen:
+    async def call(self, request: Any, *, marks: Any = None) -> answers.Answer:
         self.requests.append(request)
         return self.seen
 
@@ -92,9 +92,9 @@ def writes(gateway: FakeFactus) -> list[str]:
     return [f"{request.method} {request.path}" for request in gateway.requests if request.method != "GET"]
 
 
-def rejected() -> s.DocumentSeen:
+def rejected() -> answers.DocumentSeen:
     raw = {"number": "SETP1", "reference_code": "FV-1", "is_validated": False, "errors": ["Regla: FAK24, Rechazo: x"]}
-    return s.DocumentSeen(DocumentView(raw))
+    return answers.DocumentSeen(DocumentView(raw))
 
 
 def test_every_verb_has_a_payload_here():
@@ -113,7 +113,7 @@ async def test_no_answer_is_an_exception(type_):
 @pytest.mark.parametrize("type_", NEVER_TWICE)
 class TestNeverTwice:
     async def test_an_unknown_outcome_ends_the_job_and_says_so(self, type_):
-        factus = OneAnswer(s.Unknown("timeout"))
+        factus = OneAnswer(answers.Unknown("timeout"))
         attempted = await turn(type_, factus)
         assert isinstance(attempted.ending, Finished)
         assert (attempted.ending.state, attempted.ending.errors[0].code) == ("failed", "factus.unavailable")
@@ -122,13 +122,13 @@ class TestNeverTwice:
         assert len(writes(factus)) == 1
 
     async def test_a_crash_while_it_was_sent_ends_the_job_without_a_call(self, type_):
-        factus = OneAnswer(s.Replied({}))
+        factus = OneAnswer(answers.Replied({}))
         attempted = await turn(type_, factus, sent="sending")
         assert isinstance(attempted.ending, Finished)
         assert attempted.ending.state == "failed"
         assert factus.requests == []
 
-    @pytest.mark.parametrize("seen", [s.NotSent("sin conexión"), s.NoPermit(1.0), s.Throttled(2.0)])
+    @pytest.mark.parametrize("seen", [answers.NotSent("sin conexión"), answers.NoPermit(1.0), answers.Throttled(2.0)])
     async def test_what_was_surely_not_sent_is_sent_again(self, type_, seen):
         attempted = await turn(type_, OneAnswer(seen))
         assert isinstance(attempted.ending, Retry)
@@ -138,11 +138,11 @@ class TestNeverTwice:
 @pytest.mark.parametrize("type_", LOOKED_AT_FIRST)
 async def test_an_unknown_outcome_is_remembered_until_a_look_settles_it(type_):
     factus = FakeFactus(finds=[rejected()])
-    factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "is_active": 0, "current": 1}})]
+    factus.replies["GET /v2/numbering-ranges/8"] = [answers.Replied({"data": {"id": 8, "is_active": 0, "current": 1}})]
 
     async def lose(request: Any) -> None:
         if request.method != "GET":
-            factus.replies[f"{request.method} {request.path}"] = [s.Unknown("timeout")]
+            factus.replies[f"{request.method} {request.path}"] = [answers.Unknown("timeout")]
 
     factus.before_call = lose
     attempted = await turn(type_, factus)
@@ -152,7 +152,7 @@ async def test_an_unknown_outcome_is_remembered_until_a_look_settles_it(type_):
 
 
 @pytest.mark.parametrize("type_", LOOKED_AT_FIRST)
-@pytest.mark.parametrize("seen", [s.NoPermit(1.0), s.Unknown("timeout"), s.NotSent("sin conexión")])
+@pytest.mark.parametrize("seen", [answers.NoPermit(1.0), answers.Unknown("timeout"), answers.NotSent("sin conexión")])
 async def test_a_look_that_does_not_come_through_forgets_nothing(type_, seen):
     attempted = await turn(type_, OneAnswer(seen), sent="unknown")
     assert isinstance(attempted.ending, Retry)
@@ -163,7 +163,7 @@ async def test_a_look_that_does_not_come_through_forgets_nothing(type_, seen):
 @pytest.mark.parametrize("body", [None, {}])
 async def test_a_success_that_says_nothing_is_looked_up(type_, body):
     """The id of what was made stands in the answer: without it the producer has nothing to go on with."""
-    attempted = await turn(type_, OneAnswer(s.Replied(body)))
+    attempted = await turn(type_, OneAnswer(answers.Replied(body)))
     assert isinstance(attempted.ending, Retry)
     assert attempted.ending.sent == "unknown"
 
@@ -171,7 +171,7 @@ async def test_a_success_that_says_nothing_is_looked_up(type_, body):
 @pytest.mark.parametrize("type_", HARMLESS)
 async def test_a_write_that_may_be_repeated_is_repeated_when_the_first_is_settled(type_):
     """One that arrives late would undo what another job has written meanwhile."""
-    lost, settled = OneAnswer(s.Unknown("timeout")), OneAnswer(s.Replied({"data": {}}))
+    lost, settled = OneAnswer(answers.Unknown("timeout")), OneAnswer(answers.Replied({"data": {}}))
     attempted = await turn(type_, lost)
     assert isinstance(attempted.ending, Retry)
     assert attempted.ending.sent == "unknown"
@@ -186,7 +186,7 @@ async def test_a_write_that_may_be_repeated_is_repeated_when_the_first_is_settle
 class TestLooks:
     async def test_an_acceptance_that_is_there_is_not_sent_again(self):
         factus = FakeFactus()
-        factus.replies["GET /v2/bills/SETP1/radian/events"] = [s.Replied({"data": [{"event_code": "034"}]})]
+        factus.replies["GET /v2/bills/SETP1/radian/events"] = [answers.Replied({"data": [{"event_code": "034"}]})]
         attempted = await turn("invoice.accept", factus, sent="unknown")
         assert isinstance(attempted.ending, Finished)
         assert attempted.ending.state == "completed"
@@ -194,30 +194,30 @@ class TestLooks:
 
     async def test_an_acceptance_that_is_not_there_is_sent_again(self):
         factus = FakeFactus()
-        factus.replies["GET /v2/bills/SETP1/radian/events"] = [s.Replied({"data": []})]
-        factus.replies["POST /v2/bills/SETP1/radian/events/034"] = [s.Replied({"data": {"cude": "x"}})]
+        factus.replies["GET /v2/bills/SETP1/radian/events"] = [answers.Replied({"data": []})]
+        factus.replies["POST /v2/bills/SETP1/radian/events/034"] = [answers.Replied({"data": {"cude": "x"}})]
         attempted = await turn("invoice.accept", factus, sent="unknown")
         assert attempted.ending.data == {"factus": {"cude": "x"}}
 
     @pytest.mark.parametrize(("held", "n_toggles"), [(0, 1), (1, 0), (False, 1), (True, 0)])
     async def test_a_range_is_toggled_only_when_it_stands_otherwise(self, held, n_toggles):
         factus = FakeFactus()
-        factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "is_active": held}})]
-        factus.replies["PATCH /v2/numbering-ranges/8/toggle-status"] = [s.Replied({"data": {"is_active": 1}})]
+        factus.replies["GET /v2/numbering-ranges/8"] = [answers.Replied({"data": {"id": 8, "is_active": held}})]
+        factus.replies["PATCH /v2/numbering-ranges/8/toggle-status"] = [answers.Replied({"data": {"is_active": 1}})]
         attempted = await turn("numbering_range.set_status", factus, sent="unknown")
         assert attempted.ending.data["is_active"] is True
         assert len(writes(factus)) == n_toggles
 
     async def test_what_another_has_toggled_in_between_is_not_told_as_done(self):
         factus = FakeFactus()
-        factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "is_active": 0}})]
-        factus.replies["PATCH /v2/numbering-ranges/8/toggle-status"] = [s.Replied({"data": {"is_active": 0}})]
+        factus.replies["GET /v2/numbering-ranges/8"] = [answers.Replied({"data": {"id": 8, "is_active": 0}})]
+        factus.replies["PATCH /v2/numbering-ranges/8/toggle-status"] = [answers.Replied({"data": {"is_active": 0}})]
         attempted = await turn("numbering_range.set_status", factus)
         assert isinstance(attempted.ending, Retry)
 
     async def test_a_counter_is_written_down_before_it_is_moved(self):
         factus = FakeFactus()
-        factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "current": 3}})]
+        factus.replies["GET /v2/numbering-ranges/8"] = [answers.Replied({"data": {"id": 8, "current": 3}})]
         attempted = await turn("numbering_range.update", factus, progress="")
         assert isinstance(attempted.ending, Retry)
         assert (json.loads(attempted.ending.progress or ""), writes(factus)) == ({"from": 3}, [])
@@ -229,8 +229,8 @@ class TestLooks:
     async def test_a_counter_that_was_moved_is_not_moved_back(self, before, now, is_done):
         """Documents go on from the new number; the second time would take it back, and a number would be used twice."""
         factus = FakeFactus()
-        factus.replies["GET /v2/numbering-ranges/8"] = [s.Replied({"data": {"id": 8, "current": now}})]
-        factus.replies["PATCH /v2/numbering-ranges/8/current"] = [s.Replied({"data": {"id": 8, "current": 5}})]
+        factus.replies["GET /v2/numbering-ranges/8"] = [answers.Replied({"data": {"id": 8, "current": now}})]
+        factus.replies["PATCH /v2/numbering-ranges/8/current"] = [answers.Replied({"data": {"id": 8, "current": 5}})]
         attempted = await turn("numbering_range.update", factus, sent="unknown", progress=json.dumps({"from": before}))
         assert attempted.ending.state == "completed"
         assert len(writes(factus)) == (not is_done)
@@ -249,7 +249,7 @@ class TestLooks:
             {"prefix": "SETP", "document": "Factura de Venta", "id": 9, "resolution_number": "18760000001"},
         ]
         factus.replies["GET /v2/numbering-ranges"] = [
-            s.Replied({"data": {"data": rows, "pagination": {"last_page": 1}}})
+            answers.Replied({"data": {"data": rows, "pagination": {"last_page": 1}}})
         ]
         attempted = await turn("numbering_range.create", factus, sent="unknown")
         assert attempted.ending.data["factus"]["id"] == 9
@@ -257,7 +257,9 @@ class TestLooks:
 
     async def test_a_range_that_is_gone_was_deleted_by_us(self):
         factus = FakeFactus()
-        factus.replies["GET /v2/numbering-ranges"] = [s.Replied({"data": {"data": [], "pagination": {"last_page": 1}}})]
+        factus.replies["GET /v2/numbering-ranges"] = [
+            answers.Replied({"data": {"data": [], "pagination": {"last_page": 1}}})
+        ]
         attempted = await turn("numbering_range.delete", factus, sent="unknown")
         assert attempted.ending.data == {"deleted": True}
         assert writes(factus) == []
@@ -273,7 +275,7 @@ class TestDelete:
         ],
     )
     async def test_only_a_rejected_document_goes(self, raw, word):
-        factus = FakeFactus(finds=[s.DocumentSeen(DocumentView({"number": "SETP1", **raw}))])
+        factus = FakeFactus(finds=[answers.DocumentSeen(DocumentView({"number": "SETP1", **raw}))])
         attempted = await turn("invoice.delete", factus)
         assert isinstance(attempted.ending, Finished)
         assert attempted.ending.errors[0].code == "factus.conflict"
@@ -282,7 +284,7 @@ class TestDelete:
 
     async def test_a_rejected_one_is_deleted_by_its_reference(self):
         factus = FakeFactus(finds=[rejected()])
-        factus.replies["DELETE /v2/bills/destroy/reference/FV-1"] = [s.Replied({})]
+        factus.replies["DELETE /v2/bills/destroy/reference/FV-1"] = [answers.Replied({})]
         attempted = await turn("invoice.delete", factus)
         assert attempted.ending.data == {"deleted": True, "reference_code": "FV-1"}
 
@@ -293,7 +295,7 @@ class TestDelete:
 
 class TestRefusals:
     async def test_field_errors_travel_one_by_one(self):
-        refused = s.FieldsRefused("Error de validación", (Remark("mal", "email"), Remark("peor", "x")))
+        refused = answers.FieldsRefused("Error de validación", (Remark("mal", "email"), Remark("peor", "x")))
         attempted = await turn("invoice.email", OneAnswer(refused))
         assert [(e.code, e.field) for e in attempted.ending.errors] == [
             ("factus.validation", "email"),
@@ -307,33 +309,33 @@ class TestRefusals:
     )  # fmt: skip
     async def test_a_conflict_is_retryable_only_where_it_can_pass(self, type_, is_retryable):
         """An event that is registered stays so; a document that is under way may be removed later."""
-        factus = OneAnswer(s.Conflicted("ya fue registrado"))
+        factus = OneAnswer(answers.Conflicted("ya fue registrado"))
         factus.finds = [rejected()]
         (error,) = (await turn(type_, factus)).ending.errors
         assert (error.code, error.retryable) == ("factus.conflict", is_retryable)
 
     async def test_a_missing_permission_stops_this_job_only_and_is_told(self):
-        attempted = await turn("company.update", OneAnswer(s.Denied("permission", "sin permiso")))
+        attempted = await turn("company.update", OneAnswer(answers.Denied("permission", "sin permiso")))
         assert isinstance(attempted.ending, Retry)
         assert attempted.ending.waits == "job"
         assert attempted.ending.block
         assert attempted.ending.block.scope == "company.update"
 
     async def test_an_answer_of_the_edge_stops_the_account(self):
-        attempted = await turn("company.get", OneAnswer(s.Denied("edge", "403")))
+        attempted = await turn("company.get", OneAnswer(answers.Denied("edge", "403")))
         assert attempted.ending.waits == "account"
 
     async def test_a_job_that_keeps_failing_steps_aside(self):
-        first = await turn("company.get", OneAnswer(s.Unknown("500")))
-        third = await turn("company.get", OneAnswer(s.Unknown("500")), failures=2)
+        first = await turn("company.get", OneAnswer(answers.Unknown("500")))
+        third = await turn("company.get", OneAnswer(answers.Unknown("500")), failures=2)
         assert (first.ending.waits, third.ending.waits) == ("lane", "job")
         assert first.ending.weather == "unclear", "one broken route is no outage of Factus"
 
 
 class TestLists:
-    def page(self, factus: FakeFactus, n: int, last: int, rows: list[Any]) -> s.Seen:
+    def page(self, factus: FakeFactus, n: int, last: int, rows: list[Any]) -> answers.Answer:
         pagination = {"total": 9, "per_page": 10, "current_page": n, "last_page": last, "links": ["x"]}
-        return s.Replied({"data": {"data": rows, "pagination": pagination}})
+        return answers.Replied({"data": {"data": rows, "pagination": pagination}})
 
     async def test_all_pages_one_a_turn(self):
         factus = FakeFactus()
@@ -387,14 +389,14 @@ class TestFiles:
         assert "acme/2026/11/25/invoice/SETP1.xml" in archive.files
 
     async def test_a_file_that_factus_does_not_have_yet_is_asked_for_again(self):
-        attempted = await turn("invoice.archive", OneAnswer(s.NotFound("no")))
+        attempted = await turn("invoice.archive", OneAnswer(answers.NotFound("no")))
         assert isinstance(attempted.ending, Retry)
-        assert (await turn("invoice.download", OneAnswer(s.NotFound("no")))).ending.state == "failed"
+        assert (await turn("invoice.download", OneAnswer(answers.NotFound("no")))).ending.state == "failed"
 
     @pytest.mark.parametrize("body", [{}, {"data": {}}, {"data": {"pdf_base_64_encoded": "%%%"}}])
     async def test_an_answer_without_a_file_is_no_file(self, body):
         archive = MemoryArchive()
-        attempted = await turn("invoice.archive", OneAnswer(s.Replied(body)), archive)
+        attempted = await turn("invoice.archive", OneAnswer(answers.Replied(body)), archive)
         assert isinstance(attempted.ending, Retry)
         assert archive.files == {}
 
@@ -404,7 +406,7 @@ class TestRadian:
 
     async def test_each_event_is_news_once(self):
         factus = OneAnswer(
-            s.Replied({"data": [{**self.ROW, "effective_date": "2026-11-05", "effective_time": "16:36:31"}]})
+            answers.Replied({"data": [{**self.ROW, "effective_date": "2026-11-05", "effective_time": "16:36:31"}]})
         )
         first = await turn("invoice.track", factus)
         assert first.ending.news[0]["occurred_at"] == "2026-11-05T16:36:31-05:00"
@@ -415,11 +417,15 @@ class TestRadian:
 
     @pytest.mark.parametrize("code", ["031", "033", "034"])
     async def test_an_end_ends_it(self, code):
-        attempted = await turn("invoice.track", OneAnswer(s.Replied({"data": [{**self.ROW, "event_code": code}]})))
+        attempted = await turn(
+            "invoice.track", OneAnswer(answers.Replied({"data": [{**self.ROW, "event_code": code}]}))
+        )
         assert isinstance(attempted.ending, Finished)
         assert [data["event_code"] for data in attempted.ending.news] == [code]
 
-    @pytest.mark.parametrize("seen", [s.NotFound("no"), s.BadRequest(400, "mal"), s.Conflicted("409")])
+    @pytest.mark.parametrize(
+        "seen", [answers.NotFound("no"), answers.BadRequest(400, "mal"), answers.Conflicted("409")]
+    )
     async def test_a_refusal_ends_no_watch(self, seen):
         """A follower has no final event: an end that nobody hears of would be silent."""
         attempted = await turn("invoice.track", OneAnswer(seen))
@@ -428,9 +434,9 @@ class TestRadian:
 
     async def test_it_looks_less_often_when_nothing_happens(self):
         progress = json.dumps({"seen": [], "n_looks": 500})
-        attempted = await turn("invoice.track", OneAnswer(s.Replied({"data": []})), progress=progress)
+        attempted = await turn("invoice.track", OneAnswer(answers.Replied({"data": []})), progress=progress)
         assert attempted.ending.pause_s == 360.0
 
     async def test_odd_times_are_no_times(self):
-        attempted = await turn("invoice.track", OneAnswer(s.Replied({"data": [self.ROW, "x"]})))
+        attempted = await turn("invoice.track", OneAnswer(answers.Replied({"data": [self.ROW, "x"]})))
         assert attempted.ending.news[0]["occurred_at"] is None

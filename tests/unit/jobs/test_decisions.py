@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding
 from jobs.deciding import ACCOUNT_PAUSE_S
@@ -38,35 +38,35 @@ def judge(*, delete_rejected=True, **job):
 
 
 def document(**changes):
-    return s.DocumentSeen(DocumentView(a_document(a_job(), **changes)))
+    return answers.DocumentSeen(DocumentView(a_document(a_job(), **changes)))
 
 
 EVERY_SEEN = [
     document(),
-    s.Acknowledged(),
-    s.Absent(),
-    s.Done(),
-    s.Replied({}),
-    s.FieldsRefused("Error de validación", ()),
-    s.RulesRefused((REJECTION,)),
-    s.Conflicted("Se encontró una factura pendiente por enviar a la DIAN"),
-    s.NotFound("no"),
-    s.CredentialsRefused("invalid_grant"),
-    s.NoToken("el servidor de tokens respondió 503", 503),
-    s.Misrouted(404),
-    s.PaymentRequired("pago"),
-    s.Denied("version", "Version de API no disponible para esta empresa"),
-    s.BadRequest(400, "mal"),
-    s.Throttled(3.0),
-    s.NotSent("sin conexión"),
-    s.Unknown("timeout"),
-    s.NoPermit(0.5),
-    s.TooLate(),
+    answers.Acknowledged(),
+    answers.Absent(),
+    answers.Done(),
+    answers.Replied({}),
+    answers.FieldsRefused("Error de validación", ()),
+    answers.RulesRefused((REJECTION,)),
+    answers.Conflicted("Se encontró una factura pendiente por enviar a la DIAN"),
+    answers.NotFound("no"),
+    answers.CredentialsRefused("invalid_grant"),
+    answers.NoToken("el servidor de tokens respondió 503", 503),
+    answers.Misrouted(404),
+    answers.PaymentRequired("pago"),
+    answers.Denied("version", "Version de API no disponible para esta empresa"),
+    answers.BadRequest(400, "mal"),
+    answers.Throttled(3.0),
+    answers.NotSent("sin conexión"),
+    answers.Unknown("timeout"),
+    answers.NoPermit(0.5),
+    answers.TooLate(),
 ]
 
 
 def test_every_kind_of_answer_is_in_the_list_above():
-    assert {type(seen) for seen in EVERY_SEEN} == set(typing.get_args(s.Seen))
+    assert {type(seen) for seen in EVERY_SEEN} == set(typing.get_args(answers.Answer))
 
 
 @pytest.mark.parametrize("seen", EVERY_SEEN, ids=lambda seen: type(seen).__name__)
@@ -82,7 +82,7 @@ def test_every_answer_has_a_step_in_every_place(seen, sent):
         assert isinstance(subject.after_delete(seen, VERDICT, has_sent=has_sent), steps)
 
 
-@pytest.mark.parametrize("seen", [seen for seen in EVERY_SEEN if not isinstance(seen, s.RulesRefused)], ids=repr)
+@pytest.mark.parametrize("seen", [seen for seen in EVERY_SEEN if not isinstance(seen, answers.RulesRefused)], ids=repr)
 def test_only_dian_s_rejection_of_our_document_deletes(seen):
     assert not isinstance(judge().after_create(seen), Delete)
     assert not isinstance(judge().after_look(seen, "unknown", has_sent=True), Delete)
@@ -116,7 +116,7 @@ class TestRejected:
     @pytest.mark.parametrize(
         "seen",
         [
-            s.RulesRefused((REJECTION, NOTICE)),
+            answers.RulesRefused((REJECTION, NOTICE)),
             document(is_validated=False, errors={"FAK24": REJECTION.text, "RUT01": NOTICE.text}),
             document(is_validated=False, errors=[REJECTION.text, NOTICE.text]),
         ],
@@ -134,12 +134,12 @@ class TestRejected:
         assert (step.state, step.errors[0].code) == ("failed", "reference.conflict")
 
     def test_it_stays_at_factus_when_the_producer_says_so(self):
-        step = judge(delete_rejected=False).after_create(s.RulesRefused((REJECTION,)))
+        step = judge(delete_rejected=False).after_create(answers.RulesRefused((REJECTION,)))
         assert (step.state, step.errors[0].rule) == ("rejected", "FAK24")
 
     def test_field_errors_are_final_and_keep_their_paths(self):
         step = judge().after_create(
-            s.FieldsRefused("Error de validación", (Remark("El campo x es inválido.", "items.0.price"),))
+            answers.FieldsRefused("Error de validación", (Remark("El campo x es inválido.", "items.0.price"),))
         )
         assert (step.state, step.errors[0].code, step.errors[0].field) == (
             "rejected",
@@ -148,9 +148,9 @@ class TestRejected:
         )
 
     def test_a_422_that_names_nothing_is_looked_into_and_still_says_something(self):
-        look = judge().after_create(s.FieldsRefused("Error de validación", ()))
+        look = judge().after_create(answers.FieldsRefused("Error de validación", ()))
         assert look == Look("unnamed", "Error de validación")
-        step = judge().after_look(s.Absent(), look.reason, has_sent=True, why=look.why)
+        step = judge().after_look(answers.Absent(), look.reason, has_sent=True, why=look.why)
         assert "rango de numeración" in step.errors[0].message
         assert "422" in step.errors[0].message
 
@@ -162,13 +162,13 @@ class TestRejected:
     @pytest.mark.parametrize(
         "seen",
         [
-            s.RulesRefused((REJECTION,), "", "SETP7"),
+            answers.RulesRefused((REJECTION,), "", "SETP7"),
             document(number="SETP7", is_validated=False, errors=[REJECTION.text]),
         ],
     )
     def test_a_rejected_document_that_had_a_number_tells_it(self, seen):
         delete = judge().after_create(seen)
-        ended = judge().after_delete(s.Done(), delete.verdict, has_sent=True, number=delete.number)
+        ended = judge().after_delete(answers.Done(), delete.verdict, has_sent=True, number=delete.number)
         assert (ended.state, ended.data, ended.number) == ("rejected", {"number": "SETP7"}, "SETP7")
         assert [error.rule for error in ended.errors] == ["FAK24"]
         kept = judge(delete_rejected=False).after_create(seen)
@@ -176,15 +176,15 @@ class TestRejected:
 
     def test_a_number_that_was_written_down_survives_the_process(self):
         ended = judge(sent="deleting", verdict=verdict_to_json(VERDICT), number="SETP7").after_look(
-            s.Absent(), "deleting", has_sent=True
+            answers.Absent(), "deleting", has_sent=True
         )
         assert ended.data == {"number": "SETP7"}
 
     def test_one_without_a_number_has_no_data(self):
-        assert judge().after_create(s.FieldsRefused("x", (Remark("mal", "customer.dv"),))).data is None
+        assert judge().after_create(answers.FieldsRefused("x", (Remark("mal", "customer.dv"),))).data is None
 
     def test_a_lost_answer_to_the_delete_keeps_the_job_open(self):
-        step = judge().after_delete(s.Unknown("timeout"), VERDICT, has_sent=True)
+        step = judge().after_delete(answers.Unknown("timeout"), VERDICT, has_sent=True)
         assert isinstance(step, Retry)
         assert step.sent == "deleting"
 
@@ -193,8 +193,8 @@ class TestRejected:
         """It would take the corrected document, which waits for DIAN by then."""
         begun = judge(sent="deleting", attempts=1, verdict=verdict_to_json(VERDICT), deleting_at=NOW_MS - ago_ms)
         for gone in (
-            begun.after_look(s.Absent(), "deleting", has_sent=False),
-            begun.after_delete(s.Done(), VERDICT, has_sent=False),
+            begun.after_look(answers.Absent(), "deleting", has_sent=False),
+            begun.after_delete(answers.Done(), VERDICT, has_sent=False),
         ):
             assert (gone.state, gone.errors, gone.free_in_s) == ("rejected", VERDICT, free_in_s)
 
@@ -207,15 +207,17 @@ class TestRejected:
 
     def test_the_longest_wait_for_an_answer_counts_twice_where_that_is_longer(self):
         late = replace(judge(sent="deleting", attempts=1, deleting_at=NOW_MS - 30_000), settle_ms=120_000)
-        assert late.after_delete(s.Done(), VERDICT, has_sent=False).free_in_s == 90.0
+        assert late.after_delete(answers.Done(), VERDICT, has_sent=False).free_in_s == 90.0
 
     def test_a_document_that_takes_the_place_of_a_rejected_one_waits_for_that_itself(self):
         begun = judge(sent="deleting", verdict=verdict_to_json(VERDICT), deleting_at=NOW_MS - 4_000)
-        step = begun.after_look(s.Absent(), "deleting", has_sent=False)
+        step = begun.after_look(answers.Absent(), "deleting", has_sent=False)
         assert isinstance(step, Retry)
         assert (step.waits, step.sent, step.pause_s, step.is_failure) == ("job", "deleting", 6.0, False)
 
-    @pytest.mark.parametrize("seen", [s.Unknown("timeout"), s.BadRequest(400, "mal"), s.NotSent("sin conexión")])
+    @pytest.mark.parametrize(
+        "seen", [answers.Unknown("timeout"), answers.BadRequest(400, "mal"), answers.NotSent("sin conexión")]
+    )
     def test_a_removal_that_cannot_be_looked_up_goes_on_as_one(self, seen):
         step = judge(sent="deleting").after_look(seen, "deleting", has_sent=False)
         assert isinstance(step, Retry)
@@ -227,9 +229,9 @@ class TestRejected:
             document(is_validated=False, errors=[REJECTION.text]), "unknown", has_sent=False
         )
         assert isinstance(found, Delete)
-        assert judge(sent="unknown").after_delete(s.Done(), found.verdict, has_sent=False) == Send()
+        assert judge(sent="unknown").after_delete(answers.Done(), found.verdict, has_sent=False) == Send()
         begun = judge(sent="deleting", verdict=verdict_to_json(VERDICT))
-        assert begun.after_look(s.Absent(), "deleting", has_sent=False) == Send()
+        assert begun.after_look(answers.Absent(), "deleting", has_sent=False) == Send()
 
     def test_where_it_may_not_be_removed_the_new_one_is_not_sent(self):
         step = judge(sent="unknown", delete_rejected=False).after_look(
@@ -241,7 +243,8 @@ class TestRejected:
 
 class TestWaitingForDian:
     @pytest.mark.parametrize(
-        "seen", [s.Acknowledged(), document(is_validated=False), document(is_validated=False, errors=[NOTICE.text])]
+        "seen",
+        [answers.Acknowledged(), document(is_validated=False), document(is_validated=False, errors=[NOTICE.text])],
     )
     def test_it_is_told_once_and_asked_again_with_the_lane_waiting(self, seen):
         step = judge().after_create(seen)
@@ -264,14 +267,16 @@ class TestWaitingForDian:
 
 
 class TestRule90:
-    @pytest.mark.parametrize("seen", [s.RulesRefused((RULE_90,)), document(is_validated=False, errors=[RULE_90.text])])
+    @pytest.mark.parametrize(
+        "seen", [answers.RulesRefused((RULE_90,)), document(is_validated=False, errors=[RULE_90.text])]
+    )
     def test_it_is_looked_up_and_never_deleted(self, seen):
         assert judge().after_create(seen) == Look("processed_before")
 
     def test_validated_there_it_is_ours(self):
         assert judge().after_look(document(), "processed_before", has_sent=True).state == "validated"
 
-    @pytest.mark.parametrize("seen", [s.Absent(), document(is_validated=False, errors=[RULE_90.text])])
+    @pytest.mark.parametrize("seen", [answers.Absent(), document(is_validated=False, errors=[RULE_90.text])])
     def test_else_a_person_must_look(self, seen):
         step = judge().after_look(seen, "processed_before", has_sent=True)
         assert (step.state, step.errors[0].code, step.errors[0].rule) == ("failed", "dian.processed", "90")
@@ -279,22 +284,24 @@ class TestRule90:
 
 class TestUnknown:
     def test_it_is_looked_up_before_anything_is_sent_again(self):
-        assert judge().after_create(s.Unknown("timeout")) == Look("unknown", "timeout")
+        assert judge().after_create(answers.Unknown("timeout")) == Look("unknown", "timeout")
 
     def test_absent_after_our_send_waits_and_looks_again(self):
         """The lost create may still be under way at Factus."""
-        step = judge().after_look(s.Absent(), "unknown", has_sent=True)
+        step = judge().after_look(answers.Absent(), "unknown", has_sent=True)
         assert isinstance(step, Retry)
         assert (step.sent, step.waits) == ("unknown", "lane")
 
     def test_absent_in_a_later_attempt_is_sent_again(self):
-        assert judge(sent="unknown").after_look(s.Absent(), "unknown", has_sent=False) == Send()
+        assert judge(sent="unknown").after_look(answers.Absent(), "unknown", has_sent=False) == Send()
 
     def test_one_that_alone_keeps_failing_steps_aside(self):
-        step = judge(failures=2).after_look(s.Absent(), "unknown", has_sent=True)
+        step = judge(failures=2).after_look(answers.Absent(), "unknown", has_sent=True)
         assert step.waits == "job"
 
-    @pytest.mark.parametrize("seen", [s.Unknown("x"), s.NotSent("x"), s.NoPermit(1.0), s.Throttled(1.0)])
+    @pytest.mark.parametrize(
+        "seen", [answers.Unknown("x"), answers.NotSent("x"), answers.NoPermit(1.0), answers.Throttled(1.0)]
+    )
     def test_a_look_up_that_fails_leaves_it_unknown(self, seen):
         step = judge(sent="unknown").after_look(seen, "unknown", has_sent=False)
         assert isinstance(step, Retry)
@@ -305,10 +312,10 @@ class TestAccount:
     @pytest.mark.parametrize(
         ("seen", "code", "waits"),
         [
-            (s.PaymentRequired("pago"), "factus.payment_required", "account"),
-            (s.Denied("version", "v"), "factus.denied", "account"),
-            (s.Denied("edge", "html"), "factus.denied", "account"),
-            (s.Denied("product", "p"), "factus.denied", "lane"),
+            (answers.PaymentRequired("pago"), "factus.payment_required", "account"),
+            (answers.Denied("version", "v"), "factus.denied", "account"),
+            (answers.Denied("edge", "html"), "factus.denied", "account"),
+            (answers.Denied("product", "p"), "factus.denied", "lane"),
         ],
     )
     def test_a_refused_account_keeps_its_jobs(self, seen, code, waits):
@@ -319,10 +326,10 @@ class TestAccount:
     @pytest.mark.parametrize("kind", ["payment", "edge", "version", "product", "permission", "credentials", "address"])
     def test_a_hold_of_any_cause_is_asked_again_after_five_minutes_or_the_longest_backoff(self, longest, kind):
         seen = {
-            "payment": s.PaymentRequired("p"),
-            "credentials": s.CredentialsRefused("c"),
-            "address": s.Misrouted(404),
-        }.get(kind) or s.Denied(kind, "d")
+            "payment": answers.PaymentRequired("p"),
+            "credentials": answers.CredentialsRefused("c"),
+            "address": answers.Misrouted(404),
+        }.get(kind) or answers.Denied(kind, "d")
         for failures in (0, 1, 30):
             standing = Standing(now_ms=NOW_MS, account_blocked_since_ms=1, outage_steps=failures)
             subject = Judge(a_job(failures=failures), BackoffPolicy(1.0, longest), lambda: 1.0, standing)
@@ -333,13 +340,13 @@ class TestAccount:
     def test_the_pauses_of_an_account_without_a_token_grow_whichever_job_asks(self):
         def pause(steps):
             standing = Standing(now_ms=NOW_MS, outage_steps=steps)
-            return replace(judge(), standing=standing).after_create(s.CredentialsRefused("x", 401)).pause_s
+            return replace(judge(), standing=standing).after_create(answers.CredentialsRefused("x", 401)).pause_s
 
         assert [pause(steps) for steps in range(7)] == [2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 150.0]
 
     @pytest.mark.parametrize("status", [404, 405, 410])
     def test_a_token_route_that_is_not_there_is_told_at_once_with_the_address_as_the_mend(self, status):
-        step = judge().after_create(s.Misrouted(status, at_token=True))
+        step = judge().after_create(answers.Misrouted(status, at_token=True))
         assert (step.waits, step.block.family, step.weather, step.sent) == ("account", None, "outage", "")
         assert "FACTUS_BASE_URL" in step.block.mend
         assert str(status) in step.block.error.message
@@ -348,26 +355,26 @@ class TestAccount:
     def test_an_outage_of_the_token_route_is_told_after_ten_minutes(self, minutes):
         since = NOW_MS - minutes * 60_000 if minutes else 0
         subject = replace(judge(), standing=Standing(now_ms=NOW_MS, outage_since_ms=since))
-        step = subject.after_create(s.NoToken("el servidor de tokens respondió 503", 503))
+        step = subject.after_create(answers.NoToken("el servidor de tokens respondió 503", 503))
         assert (step.waits, step.weather, bool(step.block)) == ("account", "outage", minutes >= 10)
         assert "503" in step.reason.message
 
     def test_one_job_alone_at_a_wrong_address_steps_aside_and_tells_nobody_that_the_account_works(self):
         def steps(failures, blocked):
             standing = Standing(now_ms=NOW_MS, account_blocked_since_ms=blocked)
-            return replace(judge(failures=failures), standing=standing).after_create(s.Misrouted(413))
+            return replace(judge(failures=failures), standing=standing).after_create(answers.Misrouted(413))
 
         assert [steps(n, 1).waits for n in range(6)] == ["account", "account", "job", "account", "account", "account"]
         assert [steps(n, 0).waits for n in range(6)] == ["account", "account", "job", "job", "job", "job"]
         assert {steps(n, 0).weather for n in range(6)} == {"outage", "unclear"}
 
     def test_429_costs_no_failure(self):
-        step = judge().after_create(s.Throttled(3.0))
+        step = judge().after_create(answers.Throttled(3.0))
         assert (step.pause_s, step.is_failure) == (3.0, False)
 
     def test_a_conflict_is_looked_into_before_it_is_waited_for(self):
-        assert judge().after_create(s.Conflicted("409")) == Look("conflict")
-        step = judge().after_look(s.Absent(), "conflict", has_sent=True)
+        assert judge().after_create(answers.Conflicted("409")) == Look("conflict")
+        step = judge().after_look(answers.Absent(), "conflict", has_sent=True)
         assert (step.reason.code, step.waits) == ("factus.conflict", "lane")
 
 
@@ -400,7 +407,9 @@ class TestTime:
             ({"account_hold_reason": "factus.credentials"}, "factus.unavailable", "el cupo de solicitudes"),
         ],
     )
-    @pytest.mark.parametrize("last", ["", judge().nothing_sent(s.NoPermit(1.0), sent="").reason.model_dump_json()])
+    @pytest.mark.parametrize(
+        "last", ["", judge().nothing_sent(answers.NoPermit(1.0), sent="").reason.model_dump_json()]
+    )
     def test_a_job_that_only_waited_tells_what_kept_its_turn(self, standing, code, words, last):
         """It never asked, so nobody may read that Factus did not answer it."""
         late = replace(judge(deadline_at=NOW_MS, last_error=last), standing=Standing(now_ms=NOW_MS, **standing))
@@ -410,7 +419,7 @@ class TestTime:
         assert "sin respuesta" not in error.message
 
     def test_a_job_that_was_tried_before_it_waited_is_not_said_to_be_unsent(self):
-        waits = judge().nothing_sent(s.NoPermit(1.0), sent="").reason.model_dump_json()
+        waits = judge().nothing_sent(answers.NoPermit(1.0), sent="").reason.model_dump_json()
         late = judge(deadline_at=NOW_MS, last_error=waits, attempts=1, sent="unknown").too_late(NOW_MS, 0)
         assert "no volvió a llegar después del último intento" in late.message
         crashed = judge(deadline_at=NOW_MS, sent="sending", sending_at=1).too_late(NOW_MS, 0)

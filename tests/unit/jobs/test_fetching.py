@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from jobs.errors import ArchiveUnavailable
 from jobs.families import FAMILIES
 from jobs.following import archived_documents
@@ -29,12 +29,12 @@ def path(kind: str) -> str:
     return f"GET /v2/bills/SETP1/{FAMILIES['invoice'].kinds[kind]}"
 
 
-def shown(**raw: Any) -> s.Replied:
+def shown(**raw: Any) -> answers.Replied:
     known = {"number": "SETP1", "reference_code": "FV-1", "created_at": "25-11-2026 08:00:00 AM", "errors": []}
-    return s.Replied({"data": {**known, **raw}})
+    return answers.Replied({"data": {**known, **raw}})
 
 
-def a_factus(**replies: list[s.Seen]) -> FakeFactus:
+def a_factus(**replies: list[answers.Answer]) -> FakeFactus:
     """A Factus with a validated document; *replies* to the download of a kind."""
     factus = FakeFactus(replies={SHOW: [shown(is_validated=True)]})
     factus.replies |= {path(kind): seen for kind, seen in replies.items()}
@@ -155,7 +155,7 @@ class TestOnlyValidatedDocuments:
     async def test_no_family_is_an_exception(self, family, raw, code, monkeypatch):
         monkeypatch.setitem(PAYLOADS, f"{family}.download", {"reference_code": "FV-1"})
         document = DocumentView({"number": "X1", "is_validated": False, "errors": [], **raw})
-        factus, archive = FakeFactus(finds=[s.DocumentSeen(document)]), MemoryArchive()
+        factus, archive = FakeFactus(finds=[answers.DocumentSeen(document)]), MemoryArchive()
         ending = (await turn(f"{family}.download", factus, archive)).ending
         assert (ending.reason if isinstance(ending, Retry) else ending.errors[0]).code == code
         assert (archive.files, factus.requests) == ({}, [])
@@ -164,7 +164,9 @@ class TestOnlyValidatedDocuments:
 @pytest.mark.parametrize("type_", WAYS)
 class TestOneFileFails:
     @pytest.mark.parametrize("kind", ALL)
-    @pytest.mark.parametrize("seen", [s.Unknown("503"), s.Replied({"data": {}}), s.Denied("permission", "no")])
+    @pytest.mark.parametrize(
+        "seen", [answers.Unknown("503"), answers.Replied({"data": {}}), answers.Denied("permission", "no")]
+    )
     async def test_the_others_are_archived_meanwhile(self, type_, kind, seen):
         run = Run(type_, a_factus(**{kind: [seen]}))
         await run.goes_on(8)
@@ -175,7 +177,7 @@ class TestOneFileFails:
         assert {row["kind"] for row in ended.data["documents"]} == {*ALL}
 
     async def test_two_that_fail_take_turns_and_the_pauses_grow(self, type_):
-        run = Run(type_, a_factus(pdf=[s.Unknown("503")], attached=[s.Unknown("503")]))
+        run = Run(type_, a_factus(pdf=[answers.Unknown("503")], attached=[answers.Unknown("503")]))
         await run.goes_on(3)
         assert run.stored == {"xml"}
         run.pauses.clear()
@@ -189,9 +191,9 @@ class TestOneFileFails:
     @pytest.mark.parametrize(
         "seen",
         [
-            s.BadRequest(410, "no hay"),
-            s.FieldsRefused("no hay", (Remark("mal", "a"), Remark("peor", "b"))),
-            s.Conflicted("no"),
+            answers.BadRequest(410, "no hay"),
+            answers.FieldsRefused("no hay", (Remark("mal", "a"), Remark("peor", "b"))),
+            answers.Conflicted("no"),
         ],
     )
     async def test_a_refusal_is_told_at_the_end_and_the_others_go_on(self, type_, kind, seen):
@@ -205,7 +207,7 @@ class TestOneFileFails:
             assert f"{other} en memory:///acme/2026/11/25/invoice/SETP1" in ended.message
 
     async def test_one_error_for_each_that_is_missing(self, type_):
-        run = Run(type_, a_factus(xml=[s.BadRequest(400, "mal pedido")]))
+        run = Run(type_, a_factus(xml=[answers.BadRequest(400, "mal pedido")]))
         run.archive.files["acme/2026/11/25/invoice/SETP1.pdf"] = b"other"
         ended = await run.end()
         assert told(ended) == {"pdf": "archive.conflict", "xml": "factus.validation"}
@@ -214,7 +216,7 @@ class TestOneFileFails:
 
     async def test_several_faults_of_one_file_are_one_error(self, type_):
         run = Run(
-            type_, a_factus(pdf=[s.FieldsRefused("no", (Remark("mal", "a"), Remark("peor", "b")))]), kinds=["pdf"]
+            type_, a_factus(pdf=[answers.FieldsRefused("no", (Remark("mal", "a"), Remark("peor", "b")))]), kinds=["pdf"]
         )
         ended = await run.end()
         assert [(error.message, error.field) for error in ended.errors] == [("Archivo pdf: mal; peor", None)]
@@ -225,7 +227,7 @@ class TestOneFileFails:
         assert run.stored == {*ALL}
 
     async def test_what_says_nothing_of_the_file_changes_nothing(self, type_):
-        run = Run(type_, a_factus(pdf=[s.NoPermit(1.0), s.Throttled(2.0), s.Replied({"data": {}})]))
+        run = Run(type_, a_factus(pdf=[answers.NoPermit(1.0), answers.Throttled(2.0), answers.Replied({"data": {}})]))
         await run.goes_on(2)
         assert [run.factus.calls[path(kind)] for kind in ALL] == [2, 0, 0]
         assert not run.record.get("progress")
@@ -239,20 +241,20 @@ class TestOneFileFails:
 
     async def test_a_failure_forgets_no_look_up(self, type_):
         """The document is validated and stays so: it is not looked at again for a file that is late."""
-        run = Run(type_, a_factus(pdf=[s.Unknown("503")]), kinds=["pdf"])
+        run = Run(type_, a_factus(pdf=[answers.Unknown("503")]), kinds=["pdf"])
         await run.goes_on(4)
         assert run.factus.calls[SHOW] == (1 if type_ == "invoice.download" else 0)
 
 
 class TestNotThereYet:
     async def test_what_follows_a_document_waits_for_a_file_that_factus_does_not_have(self):
-        run = Run("invoice.archive", a_factus(pdf=[s.NotFound("no")]))
+        run = Run("invoice.archive", a_factus(pdf=[answers.NotFound("no")]))
         await run.goes_on(6)
         assert run.stored == {"xml", "attached"}
         assert told(await run.late()) == {"pdf": "factus.not_found"}
 
     async def test_a_download_is_told_at_once(self):
-        run = Run("invoice.download", a_factus(pdf=[s.NotFound("no")]))
+        run = Run("invoice.download", a_factus(pdf=[answers.NotFound("no")]))
         assert told(await run.end()) == {"pdf": "factus.not_found"}
         assert run.stored == {"xml", "attached"}
 
@@ -260,7 +262,7 @@ class TestNotThereYet:
 @pytest.mark.parametrize("type_", WAYS)
 class TestTimeIsUp:
     async def test_each_missing_file_says_why(self, type_):
-        run = Run(type_, a_factus(pdf=[s.Unknown("503")], xml=[s.BadRequest(400, "mal")]))
+        run = Run(type_, a_factus(pdf=[answers.Unknown("503")], xml=[answers.BadRequest(400, "mal")]))
         await run.goes_on(5)
         ended = await run.late()
         assert told(ended) == {"pdf": "factus.unavailable", "xml": "factus.validation"}
@@ -269,7 +271,7 @@ class TestTimeIsUp:
         assert [row["kind"] for row in ended.archived] == ["attached"]
 
     async def test_one_that_never_had_its_turn_has_the_job_s_last_error(self, type_):
-        run = Run(type_, a_factus(pdf=[s.Unknown("503")]))
+        run = Run(type_, a_factus(pdf=[answers.Unknown("503")]))
         await run.goes_on(1)
         assert told(await run.late()) == dict.fromkeys(ALL, "factus.unavailable")
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from jobs.following import follow_ups
 from jobs.outcomes import Finished, Retry
 from schemas import strict_json
@@ -28,7 +28,7 @@ def row(code: str = "030", **changes: Any) -> dict[str, Any]:
 
 
 def listed(*rows: Any) -> OneAnswer:
-    return OneAnswer(s.Replied({"status": "OK", "message": "", "data": [*rows]}))
+    return OneAnswer(answers.Replied({"status": "OK", "message": "", "data": [*rows]}))
 
 
 class TestTrack:
@@ -64,7 +64,7 @@ class TestTrack:
 
     @pytest.mark.parametrize("data", [None, "x", 5, {}, {"data": []}, [[]], True])
     async def test_no_list_is_no_event(self, data):
-        ending = (await turn("invoice.track", OneAnswer(s.Replied({"data": data})))).ending
+        ending = (await turn("invoice.track", OneAnswer(answers.Replied({"data": data})))).ending
         assert isinstance(ending, Retry)
         assert ending.news == ()
 
@@ -117,21 +117,21 @@ class TestWithoutANumber:
 
     async def test_the_watch_is_over_the_number_that_is_found(self):
         factus = FakeFactus(finds=[seen_document(number="SETP1")])
-        factus.replies["GET /v2/bills/SETP1/radian/events"] = [s.Replied({"data": [row()]})]
+        factus.replies["GET /v2/bills/SETP1/radian/events"] = [answers.Replied({"data": [row()]})]
         payload = json.dumps(self.NAMELESS)
         ending = (await turn("invoice.track", factus, payload=payload)).ending
         assert [data["number"] for data in ending.news] == ["SETP1"]
         again = (await turn("invoice.track", factus, payload=payload, progress=ending.progress)).ending
         assert (again.news, factus.calls["find"]) == ((), 1)
 
-    @pytest.mark.parametrize("find", [s.Absent(), s.NotFound("no"), s.Unknown("x")], ids=repr)
+    @pytest.mark.parametrize("find", [answers.Absent(), answers.NotFound("no"), answers.Unknown("x")], ids=repr)
     async def test_the_watch_goes_on_while_there_is_none(self, find):
         ending = (await turn("invoice.track", FakeFactus(finds=[find]), payload=json.dumps(self.NAMELESS))).ending
         assert isinstance(ending, Retry)
 
 
-def seen_document(**changes: Any) -> s.DocumentSeen:
-    return s.DocumentSeen(DocumentView({"reference_code": "FV-1", "is_validated": True, **changes}))
+def seen_document(**changes: Any) -> answers.DocumentSeen:
+    return answers.DocumentSeen(DocumentView({"reference_code": "FV-1", "is_validated": True, **changes}))
 
 
 async def test_news_have_an_end():

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from jobs.backoff import BackoffPolicy
 from jobs.decisions import Judge
 from jobs.issue import issue
@@ -80,14 +80,14 @@ async def test_what_is_surely_not_there_is_sent():
 
 
 async def test_a_lost_answer_that_is_not_found_is_not_resent_at_once():
-    factus = FakeFactus(script=[s.Unknown("timeout")])
+    factus = FakeFactus(script=[answers.Unknown("timeout")])
     ended = await attempt(factus)
     assert isinstance(ended.ending, Retry)
     assert (ended.ending.sent, factus.calls["create"]) == ("unknown", 1)
 
 
 async def test_a_rejection_is_noted_then_deleted_then_told():
-    factus, notes = FakeFactus(script=[s.RulesRefused((REJECTION,))]), Notes()
+    factus, notes = FakeFactus(script=[answers.RulesRefused((REJECTION,))]), Notes()
     ended = await attempt(factus, notes=notes)
     assert (ended.ending.state, ended.ending.errors[0].rule) == ("rejected", "FAK24")
     assert (factus.calls, len(notes.verdicts)) == ({"create": 1, "delete": 1}, 1)
@@ -148,15 +148,15 @@ async def test_found_waiting_it_is_sent_again_and_never_deleted():
 
 
 async def test_our_own_pending_document_behind_a_409_is_asked_for_again():
-    factus = FakeFactus(script=[s.Conflicted("409"), s.Acknowledged()])
-    factus.finds = [s.DocumentSeen(DocumentView(a_document(a_job(), is_validated=False)))]
+    factus = FakeFactus(script=[answers.Conflicted("409"), answers.Acknowledged()])
+    factus.finds = [answers.DocumentSeen(DocumentView(a_document(a_job(), is_validated=False)))]
     ended = await attempt(factus)
     assert isinstance(ended.ending, Retry)
     assert ended.ending.pending or ended.ending.reason.code == "dian.pending"
 
 
 async def test_somebody_else_s_409_waits_and_counts_no_attempt():
-    factus = FakeFactus(script=[s.Conflicted("409")])
+    factus = FakeFactus(script=[answers.Conflicted("409")])
     ended = await attempt(factus)
     assert (ended.ending.reason.code, ended.n_sent, factus.deleted) == ("factus.conflict", 0, [])
 
@@ -176,7 +176,7 @@ async def test_after_the_day_an_unknown_outcome_is_still_looked_up():
 
 
 async def test_past_the_deadline_what_would_wait_is_final():
-    factus = FakeFactus(finds=[s.Unknown("timeout")])
+    factus = FakeFactus(finds=[answers.Unknown("timeout")])
     ended = await attempt(factus, sent="unknown", now_ms=NOW_MS, deadline_at=NOW_MS)
     assert isinstance(ended.ending, Finished)
     assert (ended.ending.state, ended.ending.errors[0].code) == ("failed", "factus.unavailable")
@@ -194,10 +194,10 @@ async def test_cancellation_passes_through_every_await(call):
         await asyncio.Event().wait()
 
     if call == "note":
-        factus.script = [s.RulesRefused((REJECTION,))]
+        factus.script = [answers.RulesRefused((REJECTION,))]
         notes.note_rejection = hang
     elif call == "delete":
-        factus.script = [s.RulesRefused((REJECTION,))]
+        factus.script = [answers.RulesRefused((REJECTION,))]
         factus.delete = hang
     elif call == "find":
         factus.find = hang

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from jobs.outcomes import Finished, Retry
 from schemas.contract.event_data import Listed
 from tests.fakes import FakeFactus
@@ -27,7 +27,7 @@ class Book(FakeFactus):
     """Rows that are there more, from the request for a page on."""
     asked: list[int] = field(default_factory=list)
 
-    async def call(self, request: Any, *, marks: Any = None) -> s.Seen:
+    async def call(self, request: Any, *, marks: Any = None) -> answers.Answer:
         page = int(request.params["page"])
         self.asked.append(page)
         self.n_rows += self.grows.pop(page, 0)
@@ -39,7 +39,7 @@ class Book(FakeFactus):
             "last_page": -(-self.n_rows // self.per_page) or 1,
         }
         pagination = {name: value for name, value in told.items() if name not in self.hides}
-        return s.Replied({"data": {"data": rows, "pagination": pagination}})
+        return answers.Replied({"data": {"data": rows, "pagination": pagination}})
 
 
 async def read_all(book: Book, *, page: int = 1) -> dict[str, Any]:
@@ -113,9 +113,9 @@ async def test_jobs_that_go_on_where_the_last_one_stopped_read_the_whole_list():
 @pytest.mark.parametrize("odd", [None, "300", -1, 0, 2.5, True, [300]])
 async def test_odd_figures_are_no_exception(odd):
     class Odd(Book):
-        async def call(self, request: Any, *, marks: Any = None) -> s.Seen:
+        async def call(self, request: Any, *, marks: Any = None) -> answers.Answer:
             seen = await super().call(request, marks=marks)
-            assert isinstance(seen, s.Replied)
+            assert isinstance(seen, answers.Replied)
             seen.body["data"]["pagination"] |= {"per_page": odd, "total": odd}
             return seen
 
@@ -132,7 +132,7 @@ NO_FIGURES: list[Any] = [
 @pytest.mark.parametrize("odd", NO_FIGURES, ids=lambda value: repr(value)[:20])
 async def test_a_figure_that_is_none_is_told_as_null(name: str, odd: Any) -> None:
     figures = {**dict.fromkeys(FIGURES, 1), name: odd}
-    answer = OneAnswer(s.Replied({"data": {"data": [{"id": 1}], "pagination": figures}}))
+    answer = OneAnswer(answers.Replied({"data": {"data": [{"id": 1}], "pagination": figures}}))
     ending = (await turn("invoice.list", answer, payload="{}")).ending
     assert isinstance(ending, Finished)
     assert ending.data is not None
@@ -142,7 +142,7 @@ async def test_a_figure_that_is_none_is_told_as_null(name: str, odd: Any) -> Non
 
 @pytest.mark.parametrize("odd", [None, [], "x", 7, {"total": {}, "x": 1}], ids=repr)
 async def test_pagination_has_its_shape_whatever_comes(odd: Any) -> None:
-    answer = OneAnswer(s.Replied({"data": {"data": [], "pagination": odd}}))
+    answer = OneAnswer(answers.Replied({"data": {"data": [], "pagination": odd}}))
     ending = (await turn("invoice.list", answer, payload="{}")).ending
     assert isinstance(ending, Finished)
     assert ending.data == {"items": [], "pagination": dict.fromkeys((*FIGURES, "next_page"))}

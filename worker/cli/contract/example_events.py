@@ -10,8 +10,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from jobs import following, results
-from jobs import seen as s
+from jobs import answers, following, results
 from jobs.archiving import Stored
 from jobs.backoff import BackoffPolicy
 from jobs.batches import completed_event
@@ -42,10 +41,10 @@ def events_of_family(family: str) -> dict[str, Event]:
     """Every event of the jobs that issue a family's documents, by type."""
     job = record(envelope(f"{family}.issue", options={"archive": [*FAMILIES[family].kinds]}, metadata={"till": 7}))
     judge = Judge(job, _BACKOFF, _no_luck)
-    validated = judge.after_create(s.DocumentSeen(_document(job)))
+    validated = judge.after_create(answers.DocumentSeen(_document(job)))
     refused = DocumentView(example_answers.rejected_document(family, job.reference_code))
     rejection = rejection_errors(refused.remarks)
-    rejected = judge.after_delete(s.Done(), rejection, has_sent=True, number=refused.number or "")
+    rejected = judge.after_delete(answers.Done(), rejection, has_sent=True, number=refused.number or "")
     failed = judge.time_is_up(error("factus.unavailable", "Factus no está disponible: 503."))
     assert isinstance(validated, Finished)
     assert isinstance(rejected, Finished)
@@ -114,18 +113,18 @@ class _Scripted:
     """A Factus, an archive and a line that answer as they were told."""
 
     job: JobRecord
-    answers: list[Any]
+    answered: list[Any]
 
-    async def call(self, request: Request, *, marks: JobRecord | None = None) -> s.Seen:
+    async def call(self, request: Request, *, marks: JobRecord | None = None) -> answers.Answer:
         if "/download-" in request.path:
-            return s.Replied({"data": example_answers.FILE})
-        data = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return s.Replied({"status": "OK", "message": "Solicitud exitosa", "data": data})
+            return answers.Replied({"data": example_answers.FILE})
+        data = self.answered.pop(0) if len(self.answered) > 1 else self.answered[0]
+        return answers.Replied({"status": "OK", "message": "Solicitud exitosa", "data": data})
 
-    async def find(self, family: str, reference_code: str) -> s.Seen:
+    async def find(self, family: str, reference_code: str) -> answers.Answer:
         if self.job.type.endswith(".delete"):
-            return s.DocumentSeen(DocumentView(example_answers.rejected_document(family, reference_code)))
-        return s.DocumentSeen(_document(self.job))
+            return answers.DocumentSeen(DocumentView(example_answers.rejected_document(family, reference_code)))
+        return answers.DocumentSeen(_document(self.job))
 
     async def turn_to_change(self, job: JobRecord, thing: str) -> Turn:
         return "yours"
@@ -137,8 +136,8 @@ class _Scripted:
         return Stored(f"s3://invoices/{name}", hashlib.sha256(content).hexdigest(), len(content))
 
 
-def _turn(job: JobRecord, work: Work, answers: tuple[Any, ...]) -> Ending:
-    scripted = _Scripted(job, [*answers])
+def _turn(job: JobRecord, work: Work, answered: tuple[Any, ...]) -> Ending:
+    scripted = _Scripted(job, [*answered])
     timed = replace(job, deadline_at=_NOW_MS + 1000)
     desk = Desk(CallDeciding(timed, _BACKOFF, _no_luck), scripted, scripted, scripted, radian_interval_s=14_400.0)
     return _result(run_call(work, desk, now_ms=_NOW_MS, day_ends_ms=0)).ending
@@ -154,11 +153,11 @@ def _result(turn: Coroutine[Any, Any, AttemptResult]) -> AttemptResult:
     raise AssertionError("a scripted turn waited for something")
 
 
-def _last_turn(job: JobRecord, work: Work, answers: tuple[Any, ...]) -> Finished:
-    ending = _turn(job, work, answers)
+def _last_turn(job: JobRecord, work: Work, answered: tuple[Any, ...]) -> Finished:
+    ending = _turn(job, work, answered)
     while not isinstance(ending, Finished):
         job = replace(job, progress=ending.progress or "")
-        ending = _turn(job, work, answers)
+        ending = _turn(job, work, answered)
     return ending
 
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from jobs.errors import LeaseLost
 from jobs.requests import Request
 from tests.records import a_job
 from tests.rig import an_account
-from worker.factus import answers
 from worker.factus import client as fc
-from worker.factus.answers import HttpAnswer
+from worker.factus import http_answers
 from worker.factus.client import FactusClient
+from worker.factus.http_answers import HttpAnswer
 from worker.factus.rate_limit import RateLimit
 from worker.factus.token_cache import TokenCache
 from worker.settings import ApiLimits
@@ -51,7 +51,7 @@ class TestErrorsOfHttpx:
             made = error("x", request=httpx.Request("GET", "http://x"), response=httpx.Response(500))
         else:
             made = error("x")
-        assert isinstance(fc.translate(made), (s.NotSent, s.Unknown))
+        assert isinstance(fc.translate(made), (answers.NotSent, answers.Unknown))
 
     @pytest.mark.parametrize(
         "error",
@@ -65,55 +65,57 @@ class TestErrorsOfHttpx:
         ],
     )
     def test_what_may_have_arrived_is_unknown(self, error):
-        assert isinstance(fc.translate(error("x")), s.Unknown)
+        assert isinstance(fc.translate(error("x")), answers.Unknown)
 
     @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
     def test_what_cannot_have_arrived_was_not_sent(self, error):
-        assert isinstance(fc.translate(error("x")), s.NotSent)
+        assert isinstance(fc.translate(error("x")), answers.NotSent)
 
 
 class TestAnswersToACreate:
     def test_a_document_decides_by_is_validated_only(self):
-        seen = answers.read_create(answer(201, observed("bill-validate-v2-created-head")))
+        seen = http_answers.read_create(answer(201, observed("bill-validate-v2-created-head")))
         assert seen.document.is_validated
         assert [remark.is_rejection for remark in seen.document.remarks] == [False]
 
     def test_accepted_without_data_is_an_acknowledgement(self):
-        assert answers.read_create(answer(202, observed("bill-validate-v2-accepted-async"))) == s.Acknowledged()
+        assert (
+            http_answers.read_create(answer(202, observed("bill-validate-v2-accepted-async"))) == answers.Acknowledged()
+        )
 
     @pytest.mark.parametrize(
         "body", [None, {}, [], {"data": {}}, {"data": {"number": "X"}}, {"status": "Created", "data": None}]
     )
     def test_an_unreadable_success_is_unknown(self, body):
-        assert isinstance(answers.read_create(answer(200, body)), s.Unknown)
+        assert isinstance(http_answers.read_create(answer(200, body)), answers.Unknown)
 
     @pytest.mark.parametrize(
         ("status", "name", "expected"),
         [
-            (409, "error-409-pending-bill", s.Conflicted),
-            (409, "error-409-legacy-errors-array", s.Conflicted),
-            (422, "error-422-payload-validation", s.FieldsRefused),
-            (422, "error-422-no-field-detail", s.FieldsRefused),
-            (422, "error-422-dian-rule-map", s.RulesRefused),
-            (422, "error-422-dian-rule-90-array", s.RulesRefused),
-            (403, "error-403-api-version", s.Denied),
-            (403, "error-403-product-not-enabled", s.Denied),
-            (403, "error-403-sandbox-permission", s.Denied),
-            (404, "error-404-delete-unknown-reference", s.NotFound),
-            (500, "error-500-unexpected", s.Unknown),
+            (409, "error-409-pending-bill", answers.Conflicted),
+            (409, "error-409-legacy-errors-array", answers.Conflicted),
+            (422, "error-422-payload-validation", answers.FieldsRefused),
+            (422, "error-422-no-field-detail", answers.FieldsRefused),
+            (422, "error-422-dian-rule-map", answers.RulesRefused),
+            (422, "error-422-dian-rule-90-array", answers.RulesRefused),
+            (403, "error-403-api-version", answers.Denied),
+            (403, "error-403-product-not-enabled", answers.Denied),
+            (403, "error-403-sandbox-permission", answers.Denied),
+            (404, "error-404-delete-unknown-reference", answers.NotFound),
+            (500, "error-500-unexpected", answers.Unknown),
         ],
     )
     def test_every_recorded_error_is_told_apart(self, status, name, expected):
-        assert isinstance(answers.read_create(answer(status, observed(name))), expected)
+        assert isinstance(http_answers.read_create(answer(status, observed(name))), expected)
 
     def test_field_errors_keep_their_paths_and_texts(self):
-        seen = answers.read_create(answer(422, observed("error-422-payload-validation")))
+        seen = http_answers.read_create(answer(422, observed("error-422-payload-validation")))
         assert ("numbering_range_id", "El campo id rango de numeración es inválido.") in [
             (remark.key, remark.text) for remark in seen.remarks
         ]
 
     def test_rule_90_is_seen_in_a_list(self):
-        seen = answers.read_create(answer(422, observed("error-422-dian-rule-90-array")))
+        seen = http_answers.read_create(answer(422, observed("error-422-dian-rule-90-array")))
         assert seen.remarks[0].is_processed_before
 
     @pytest.mark.parametrize(
@@ -126,30 +128,30 @@ class TestAnswersToACreate:
         ],
     )
     def test_the_four_kinds_of_403(self, body, kind):
-        assert answers.read_create(answer(403, body)).kind == kind
+        assert http_answers.read_create(answer(403, body)).kind == kind
 
 
 class TestLookUps:
     def test_an_unknown_reference_is_absent_and_no_error(self):
-        assert answers.read_list(answer(200, observed("bill-list-empty")), "X") == s.Absent()
+        assert http_answers.read_list(answer(200, observed("bill-list-empty")), "X") == answers.Absent()
 
     def test_only_the_very_reference_counts(self):
         """The filter was seen to match in part for numbers; it is not trusted."""
         body = json.loads((BILLS / "listar.response.json").read_text())
-        assert isinstance(answers.read_list(answer(200, body), "FACT-2026-0124"), s.DocumentSeen)
-        assert answers.read_list(answer(200, body), "FACT-2026-012") == s.Absent()
+        assert isinstance(http_answers.read_list(answer(200, body), "FACT-2026-0124"), answers.DocumentSeen)
+        assert http_answers.read_list(answer(200, body), "FACT-2026-012") == answers.Absent()
 
     def test_a_404_on_delete_is_absent(self):
-        assert answers.read_delete(answer(404, observed("error-404-delete-unknown-reference"))) == s.Absent()
+        assert http_answers.read_delete(answer(404, observed("error-404-delete-unknown-reference"))) == answers.Absent()
 
     @pytest.mark.parametrize("body", [None, {"data": None}, {"data": {"data": "x"}}])
     def test_an_unreadable_list_is_unknown(self, body):
-        assert isinstance(answers.read_list(answer(200, body), "X"), s.Unknown)
+        assert isinstance(http_answers.read_list(answer(200, body), "X"), answers.Unknown)
 
 
 class TestTokens:
     def test_the_recorded_token_is_read(self):
-        assert answers.read_token(answer(200, observed("token"))).expires_in_s == 3600
+        assert http_answers.read_token(answer(200, observed("token"))).expires_in_s == 3600
 
     @pytest.mark.parametrize(
         ("status", "name"),
@@ -160,7 +162,7 @@ class TestTokens:
         ],
     )
     def test_refused_credentials_are_told(self, status, name):
-        assert isinstance(answers.read_token(answer(status, observed(name))), s.CredentialsRefused)
+        assert isinstance(http_answers.read_token(answer(status, observed(name))), answers.CredentialsRefused)
 
 
 # -- the client as a whole, on a transport of ours -----------------------------------------------------------------
@@ -215,7 +217,7 @@ async def stored_job(fake_redis, namespace):
 
 async def test_a_create_sends_the_stored_bytes_with_our_agent_and_token(client_of, stored_job):
     client, wire = client_of(lambda _: httpx.Response(201, json=observed("bill-validate-v2-created-head")))
-    assert isinstance(await client.create(stored_job, latest_ms=0), s.DocumentSeen)
+    assert isinstance(await client.create(stored_job, latest_ms=0), answers.DocumentSeen)
     sent = wire.requests[-1]
     assert sent.content.decode() == stored_job.payload
     assert sent.headers["user-agent"].startswith("factus-worker/")
@@ -253,41 +255,41 @@ async def test_a_stale_owner_sends_nothing(client_of, stored_job, fake_redis, na
 
 async def test_nothing_is_sent_past_the_latest_instant(client_of, stored_job):
     client, wire = client_of(lambda _: httpx.Response(201, json={}))
-    assert await client.create(stored_job, latest_ms=1) == s.TooLate()
+    assert await client.create(stored_job, latest_ms=1) == answers.TooLate()
     assert wire.paths == ["/oauth/token"]
 
 
 async def test_a_401_causes_one_refresh_and_one_repetition(client_of, stored_job):
-    answers = iter(
+    replies = iter(
         [
             httpx.Response(401, json=observed("error-401-unauthenticated")),
             httpx.Response(202, json={"status": "Accepted"}),
         ]
     )
-    client, wire = client_of(lambda _: next(answers))
-    assert await client.create(stored_job, latest_ms=0) == s.Acknowledged()
+    client, wire = client_of(lambda _: next(replies))
+    assert await client.create(stored_job, latest_ms=0) == answers.Acknowledged()
     assert wire.paths == ["/oauth/token", "/v2/bills/validate"] * 2
 
 
 async def test_a_second_401_is_about_the_credentials(client_of, stored_job):
     client, wire = client_of(lambda _: httpx.Response(401, json={"message": "Unauthenticated."}))
-    assert isinstance(await client.create(stored_job, latest_ms=0), s.CredentialsRefused)
+    assert isinstance(await client.create(stored_job, latest_ms=0), answers.CredentialsRefused)
     assert len(wire.paths) == 4
 
 
 async def test_a_429_holds_the_account_for_everybody(client_of, stored_job, fake_redis, namespace):
     client, wire = client_of(lambda _: httpx.Response(429, headers={"Retry-After": "7"}, json={}))
     seen = await client.create(stored_job, latest_ms=0)
-    assert isinstance(seen, s.Throttled)
+    assert isinstance(seen, answers.Throttled)
     assert 7.0 <= seen.retry_after_s <= 8.0
     assert await fake_redis.hget(Keys(namespace).account("acme"), "hold_until")
-    assert isinstance(await client.find("invoice", "X"), s.NoPermit), "no call while the hold lasts"
+    assert isinstance(await client.find("invoice", "X"), answers.NoPermit), "no call while the hold lasts"
     assert wire.paths[-1] == "/v2/bills/validate"
 
 
 async def test_a_reference_with_slashes_is_one_segment_of_the_path(client_of):
     client, wire = client_of(lambda _: httpx.Response(200, json=observed("bill-delete-ok")))
-    assert await client.delete("invoice", "FV/2026/0001") == s.Done()
+    assert await client.delete("invoice", "FV/2026/0001") == answers.Done()
     assert wire.paths[-1] == "/v2/bills/destroy/reference/FV%2F2026%2F0001"
 
 
@@ -303,15 +305,15 @@ UNMAKEABLE = [
 @pytest.mark.parametrize("request_", UNMAKEABLE, ids=range(len(UNMAKEABLE)))
 async def test_what_cannot_be_made_into_a_request_was_not_sent(client_of, request_):
     client, wire = client_of(lambda _: httpx.Response(200, json={}))
-    assert isinstance(await client.call(request_), s.NotSent)
+    assert isinstance(await client.call(request_), answers.NotSent)
     assert not [path for path in wire.paths if path != "/oauth/token"]
 
 
 @pytest.mark.parametrize("family", ["invoice", "support_document", "payroll"])
 async def test_a_reference_longer_than_any_url_was_not_sent(client_of, family):
     client, _ = client_of(lambda _: httpx.Response(200, json={}))
-    assert isinstance(await client.delete(family, LONG), s.NotSent)
-    assert isinstance(await client.find(family, LONG), s.NotSent)
+    assert isinstance(await client.delete(family, LONG), answers.NotSent)
+    assert isinstance(await client.find(family, LONG), answers.NotSent)
 
 
 async def test_a_look_up_reads_the_document_itself_by_its_number(client_of):
@@ -339,7 +341,7 @@ async def test_a_token_server_out_of_reach_means_that_nothing_was_sent(fake_redi
         keys,
         transport=httpx.MockTransport(respond),
     )
-    assert isinstance(await client.create(stored_job, latest_ms=0), s.NotSent)
+    assert isinstance(await client.create(stored_job, latest_ms=0), answers.NotSent)
     assert not await fake_redis.exists(keys.token_lock("acme")), "the lead is given back"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import seen as s
+from jobs import answers
 from jobs.answer_policy import ROUTES, SPOKEN, TABLE, Route, Voice, meaning
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallDeciding
@@ -21,8 +21,8 @@ from jobs.decisions import Delete, Judge, Look, Remove, Send
 from jobs.outcomes import Finished, Retry
 from jobs.standing import Standing
 from tests.records import NOW_MS, a_job
-from worker.factus import answers
-from worker.factus.answers import HttpAnswer
+from worker.factus import http_answers
+from worker.factus.http_answers import HttpAnswer
 from worker.factus.token_cache import Issued
 
 LIFECYCLE = Path(__file__).parents[4] / "docs" / "lifecycle.md"
@@ -69,24 +69,24 @@ VERDICT = '[{"code":"dian.rejected","message":"x"}]'
 
 
 @cache
-def parsed(shape: str) -> tuple[object, answers.Form]:
+def parsed(shape: str) -> tuple[object, http_answers.Form]:
     raw, content_type, _ = BODIES[shape]
-    return answers.read_body(raw, content_type, is_whole=True)
+    return http_answers.read_body(raw, content_type, is_whole=True)
 
 
-def read(route: Route, status: int, shape: str) -> Issued | s.Seen:
+def read(route: Route, status: int, shape: str) -> Issued | answers.Answer:
     answer = HttpAnswer(status, *parsed(shape))
     match route:
         case "token":
-            return answers.read_token(answer)
+            return http_answers.read_token(answer)
         case "create":
-            return answers.read_create(answer)
+            return http_answers.read_create(answer)
         case "look":
-            return answers.read_show(answer)
+            return http_answers.read_show(answer)
         case "delete":
-            return answers.read_delete(answer)
+            return http_answers.read_delete(answer)
         case _:
-            return answers.read_reply(answer)
+            return http_answers.read_reply(answer)
 
 
 def judge(**changes):
@@ -104,8 +104,8 @@ def spoke(shape: str) -> bool:
 @pytest.mark.parametrize("shape", BODIES)
 def test_each_shape_has_its_voice(shape):
     raw, content_type, voice = BODIES[shape]
-    body, form = answers.read_body(raw, content_type, is_whole=True)
-    assert answers.voice_of(HttpAnswer(422, body, form), "create") == voice
+    body, form = http_answers.read_body(raw, content_type, is_whole=True)
+    assert http_answers.voice_of(HttpAnswer(422, body, form), "create") == voice
 
 
 @pytest.mark.parametrize("shape", BODIES)
@@ -115,8 +115,11 @@ def test_the_token_route_ends_no_job_costs_no_attempt_and_holds_the_account(shap
         if status == 429:
             continue  # the client has held the account by then
         assert not isinstance(seen, Issued), (status, shape)
-        assert isinstance(seen, (s.CredentialsRefused, s.Misrouted, s.NoToken, s.PaymentRequired, s.Denied)), status
-        assert not s.is_taken(seen) or status in (402, 403)
+        assert isinstance(
+            seen,
+            (answers.CredentialsRefused, answers.Misrouted, answers.NoToken, answers.PaymentRequired, answers.Denied),
+        ), status
+        assert not answers.is_taken(seen) or status in (402, 403)
         for step in (judge().after_create(seen), judge(sent="unknown").after_look(seen, "unknown", has_sent=False),
                      judge(sent="deleting", verdict="[]").after_delete(seen, (), has_sent=True),
                      calls().after_call(seen)):  # fmt: skip
@@ -159,10 +162,10 @@ def test_only_factus_s_own_404_says_that_something_is_not_there(shape):
         found = read("look", status, shape)
         deleted = read("delete", status, shape)
         is_told = status == 404 and spoke(shape)
-        assert isinstance(found, s.NotFound) == is_told, (status, shape)
-        assert isinstance(deleted, s.Absent) == is_told, (status, shape)
+        assert isinstance(found, answers.NotFound) == is_told, (status, shape)
+        assert isinstance(deleted, answers.Absent) == is_told, (status, shape)
         is_success = status < 300 and status >= 200 and BODIES[shape][0][:1] == b"{" and BODIES[shape][2] != "cut"
-        assert isinstance(deleted, s.Done) == (is_success or status == 204), (status, shape)
+        assert isinstance(deleted, answers.Done) == (is_success or status == 204), (status, shape)
         if status in (401, 429):
             continue
         for reason in ("unknown", "unnamed", "deleting", "processed_before", "conflict"):
@@ -172,7 +175,7 @@ def test_only_factus_s_own_404_says_that_something_is_not_there(shape):
                 assert is_told, (status, shape, reason, step)
         step = judge(sent="deleting", verdict="[]").after_delete(
             deleted, (), has_sent=False
-        ) if not isinstance(deleted, (s.Done, s.Absent)) else None  # fmt: skip
+        ) if not isinstance(deleted, (answers.Done, answers.Absent)) else None  # fmt: skip
         assert step is None or (isinstance(step, Retry) and step.sent == "deleting"), (status, shape)
 
 
@@ -180,7 +183,7 @@ def test_only_factus_s_own_404_says_that_something_is_not_there(shape):
 def test_a_call_ends_by_a_word_of_factus_or_a_success_only(shape):
     for status in STATUSES:
         seen = read("call", status, shape)
-        if isinstance(seen, s.Replied) or status in (401, 429):
+        if isinstance(seen, answers.Replied) or status in (401, 429):
             continue
         step = calls(type="invoice.get", lane="acme/calls").after_call(seen)
         if isinstance(step, Finished):

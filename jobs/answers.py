@@ -169,7 +169,7 @@ class TooLate:
     """The latest instant for sending passed before the permit came; nothing was sent."""
 
 
-Seen = (
+Answer = (
     DocumentSeen
     | Acknowledged
     | Absent
@@ -195,12 +195,12 @@ Seen = (
 _NOT_TAKEN = (NotSent, NoPermit, TooLate, Throttled, Conflicted, CredentialsRefused, NoToken, Misrouted)
 
 
-def is_taken(seen: Seen) -> bool:
+def is_taken(seen: Answer) -> bool:
     """Whether a call counts as an attempt (docs/contract.md): it went out, and was not turned away for our state."""
     return not isinstance(seen, _NOT_TAKEN)
 
 
-def status_of(seen: Seen) -> int:
+def status_of(seen: Answer) -> int:
     """The HTTP status that was seen, where it matters to a person; 0 for a success, and where there was none."""
     status: int = getattr(seen, "status", 0)
     return status

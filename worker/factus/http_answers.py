@@ -1,5 +1,5 @@
 """
-Answers of Factus as read: from status, headers and bytes to what we have seen (``jobs/seen.py``). Knows no network.
+Answers of Factus as read: from status, headers and bytes to what we have seen (``jobs/answers.py``). Knows no network.
 
 Nothing here raises, whatever the bytes are: what cannot be read is an answer whose body says nothing. What a status and
 a voice mean on a route is :mod:`jobs.answer_policy`'s word.
@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-from jobs import seen as s
+from jobs import answers
 from jobs.answer_policy import Route, Voice, meaning
-from jobs.seen import Seen
+from jobs.answers import Answer
 from schemas import strict_json
 from schemas.factus import DocumentView, message_of, remarks, shortened, word_of
 from worker.factus.token_cache import Issued
@@ -74,39 +74,41 @@ def voice_of(answer: HttpAnswer, route: Route) -> Voice:
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
-def read_refusal(answer: HttpAnswer, route: Route) -> Seen:
+def read_refusal(answer: HttpAnswer, route: Route) -> Answer:
     """A status that is no success."""
     status, voice = answer.status, voice_of(answer, route)
     message = message_of(answer.body) if voice in ("rules", "fields", "message", "oauth") else ""
     match meaning(route, status, voice):
         case "credentials":
-            return s.CredentialsRefused(_oauth_words(answer.body) or message or f"Factus respondió {status}", status)
+            return answers.CredentialsRefused(
+                _oauth_words(answer.body) or message or f"Factus respondió {status}", status
+            )
         case "expired":
-            return s.CredentialsRefused("un token recién obtenido también fue rechazado (401)", status)
+            return answers.CredentialsRefused("un token recién obtenido también fue rechazado (401)", status)
         case "no_route":
-            return s.Misrouted(status, at_token=route == "token")
+            return answers.Misrouted(status, at_token=route == "token")
         case "no_token":
-            return s.NoToken(f"el servidor de tokens respondió {status} sin dar un token", status)
+            return answers.NoToken(f"el servidor de tokens respondió {status} sin dar un token", status)
         case "throttled":
-            return s.Throttled(answer.retry_after_s or 0.0)
+            return answers.Throttled(answer.retry_after_s or 0.0)
         case "payment":
-            return s.PaymentRequired(message or "pago requerido (402)", status)
+            return answers.PaymentRequired(message or "pago requerido (402)", status)
         case "denied":
             return _denied(voice, message, status)
         case "not_there":
-            return s.NotFound(message, status)
+            return answers.NotFound(message, status)
         case "conflict":
-            return s.Conflicted(message, status)
+            return answers.Conflicted(message, status)
         case "rules":
-            return s.RulesRefused(remarks(answer.body), message, _number_of(answer), status)
+            return answers.RulesRefused(remarks(answer.body), message, _number_of(answer), status)
         case "fields":
-            return s.FieldsRefused(message, remarks(answer.body), status)
+            return answers.FieldsRefused(message, remarks(answer.body), status)
         case "unnamed":
-            return s.FieldsRefused(message, (), status)
+            return answers.FieldsRefused(message, (), status)
         case "refused":
-            return s.BadRequest(status, message)
+            return answers.BadRequest(status, message)
         case _:
-            return s.Unknown(_unknown_words(answer), status)
+            return answers.Unknown(_unknown_words(answer), status)
 
 
 def _unknown_words(answer: HttpAnswer) -> str:
@@ -121,15 +123,15 @@ def _oauth_words(body: Any) -> str:
     return shortened(": ".join(dict.fromkeys(text for text in told if isinstance(text, str) and text.strip())))
 
 
-def _denied(voice: Voice, message: str, status: int) -> s.Denied:
+def _denied(voice: Voice, message: str, status: int) -> answers.Denied:
     if voice in ("page", "empty", "cut"):
-        return s.Denied("edge", "el borde de Factus respondió una página (403)", status)
+        return answers.Denied("edge", "el borde de Factus respondió una página (403)", status)
     lowered = message.casefold()
     if "version de api" in lowered or "versión de api" in lowered:
-        return s.Denied("version", message, status)
+        return answers.Denied("version", message, status)
     if "no tiene habilitada" in lowered:
-        return s.Denied("product", message, status)
-    return s.Denied("permission", message or "sin permiso", status)
+        return answers.Denied("product", message, status)
+    return answers.Denied("permission", message or "sin permiso", status)
 
 
 def _number_of(answer: HttpAnswer) -> str:
@@ -138,19 +140,19 @@ def _number_of(answer: HttpAnswer) -> str:
 
 
 # -- successes ---------------------------------------------------------------------------------------------------------
-def read_create(answer: HttpAnswer) -> Seen:
+def read_create(answer: HttpAnswer) -> Answer:
     """The answer to a create."""
     if not answer.is_success:
         return read_refusal(answer, "create")
     data = answer.data
     if isinstance(data, dict) and isinstance(data.get("is_validated"), bool):
-        return s.DocumentSeen(DocumentView(data))
+        return answers.DocumentSeen(DocumentView(data))
     if isinstance(answer.body, dict) and not data and answer.body.get("status") == "Accepted":
-        return s.Acknowledged()
-    return s.Unknown(f"respuesta {answer.status} sin documento legible", answer.status)
+        return answers.Acknowledged()
+    return answers.Unknown(f"respuesta {answer.status} sin documento legible", answer.status)
 
 
-def read_list(answer: HttpAnswer, reference_code: str, *, must_be_whole: bool = False) -> Seen:
+def read_list(answer: HttpAnswer, reference_code: str, *, must_be_whole: bool = False) -> Answer:
     """
     A look-up by reference code. The filter is not trusted: only a row with that very reference counts.
 
@@ -162,13 +164,13 @@ def read_list(answer: HttpAnswer, reference_code: str, *, must_be_whole: bool = 
         return read_refusal(answer, "look")
     rows = _rows(answer)
     if rows is None:
-        return s.Unknown("lista ilegible", answer.status)
+        return answers.Unknown("lista ilegible", answer.status)
     for row in rows:
         if isinstance(row, dict) and row.get("reference_code") == reference_code:
-            return s.DocumentSeen(DocumentView(row))
+            return answers.DocumentSeen(DocumentView(row))
     if must_be_whole and not _is_only_page(answer.data):
-        return s.Unknown("la lista no dice si el documento está", answer.status)
-    return s.Absent()
+        return answers.Unknown("la lista no dice si el documento está", answer.status)
+    return answers.Absent()
 
 
 def _is_only_page(data: Any) -> bool:
@@ -177,17 +179,17 @@ def _is_only_page(data: Any) -> bool:
     return isinstance(last, int) and last <= 1
 
 
-def read_unvalidated(answer: HttpAnswer) -> Seen:
+def read_unvalidated(answer: HttpAnswer) -> Answer:
     """A list of documents that are not validated: the first that really is not."""
     if not answer.is_success:
         return read_refusal(answer, "look")
     rows = _rows(answer)
     if rows is None:
-        return s.Unknown("lista ilegible", answer.status)
+        return answers.Unknown("lista ilegible", answer.status)
     for row in rows:
         if isinstance(row, dict) and row.get("is_validated") is False:
-            return s.DocumentSeen(DocumentView(row))
-    return s.Absent()
+            return answers.DocumentSeen(DocumentView(row))
+    return answers.Absent()
 
 
 def _rows(answer: HttpAnswer) -> list[Any] | None:
@@ -196,36 +198,36 @@ def _rows(answer: HttpAnswer) -> list[Any] | None:
     return rows if isinstance(rows, list) else None
 
 
-def read_show(answer: HttpAnswer) -> Seen:
+def read_show(answer: HttpAnswer) -> Answer:
     """One document by its number or reference."""
     if not answer.is_success:
         return read_refusal(answer, "look")
     data = answer.data
     if isinstance(data, dict) and isinstance(data.get("is_validated"), bool):
-        return s.DocumentSeen(DocumentView(data))
-    return s.Unknown("documento ilegible", answer.status)
+        return answers.DocumentSeen(DocumentView(data))
+    return answers.Unknown("documento ilegible", answer.status)
 
 
-def read_reply(answer: HttpAnswer) -> Seen:
+def read_reply(answer: HttpAnswer) -> Answer:
     """Any other call: the body of a success. A page with a 200 is a proxy's, and says nothing."""
     if not answer.is_success:
         return read_refusal(answer, "call")
     if isinstance(answer.body, dict) or answer.form == "empty":
-        return s.Replied(answer.body)
-    return s.Unknown(f"respuesta {answer.status} ilegible", answer.status)
+        return answers.Replied(answer.body)
+    return answers.Unknown(f"respuesta {answer.status} ilegible", answer.status)
 
 
-def read_delete(answer: HttpAnswer) -> Seen:
+def read_delete(answer: HttpAnswer) -> Answer:
     """The removal of a document that is not validated. Only Factus's own words say that there was none."""
     if answer.is_success:
         is_told = isinstance(answer.body, dict) or answer.status == 204
-        return s.Done() if is_told else s.Unknown(f"respuesta {answer.status} ilegible", answer.status)
+        return answers.Done() if is_told else answers.Unknown(f"respuesta {answer.status} ilegible", answer.status)
     found = read_refusal(answer, "delete")
-    return s.Absent() if isinstance(found, s.NotFound) else found
+    return answers.Absent() if isinstance(found, answers.NotFound) else found
 
 
 # -- the token ---------------------------------------------------------------------------------------------------------
-def read_token(answer: HttpAnswer) -> Issued | Seen:
+def read_token(answer: HttpAnswer) -> Issued | Answer:
     """The answer of the token endpoint."""
     if not answer.is_success:
         return read_refusal(answer, "token")
@@ -234,7 +236,7 @@ def read_token(answer: HttpAnswer) -> Issued | Seen:
     # What is no header would end every call in an error of the HTTP library.
     if isinstance(access, str) and len(access) <= _LONGEST_TOKEN and _TOKEN.fullmatch(access) and life_s:
         return Issued(access, life_s)
-    return s.NoToken(f"el servidor de tokens respondió {answer.status} con algo ilegible", answer.status)
+    return answers.NoToken(f"el servidor de tokens respondió {answer.status} con algo ilegible", answer.status)
 
 
 def _life_s(told: Any) -> int:
