@@ -9,12 +9,12 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jobs.calls import Desk, Stop, data_of
-from jobs.deciding import unavailable
+from jobs.attempt_policy import unavailable
+from jobs.calls import CallContext, Stop, data_of
+from jobs.factus_requests import Request, Upload, get
 from jobs.families import segment
-from jobs.listing import pages, query, whole
 from jobs.outcomes import Ending, Finished
-from jobs.requests import Request, Upload, get
+from jobs.pagination import pages, query, whole
 from schemas.catalogs import search, tables
 
 _RECEPTION: Final = "/v2/receptions"
@@ -32,74 +32,74 @@ _ROUTING_NAMES: Final = frozenset({"bill_id", "event_type"})
 
 
 # -- reception ---------------------------------------------------------------------------------------------------------
-async def upload_received(desk: Desk) -> Ending:
+async def upload_received(context: CallContext) -> Ending:
     """Load a supplier's bill by its CUFE, which is also how a load of unknown outcome is found again."""
-    track_id = desk.payload["track_id"]
-    if desk.is_uncertain:
-        known = await _first(desk, f"{_RECEPTION}/bills", {"cufe": track_id})
+    track_id = context.payload["track_id"]
+    if context.is_uncertain:
+        known = await _first(context, f"{_RECEPTION}/bills", {"cufe": track_id})
         if known:
-            return desk.completed("Factura recibida: ya estaba cargada.", {"factus": known})
+            return context.completed("Factura recibida: ya estaba cargada.", {"factus": known})
     request = Request("POST", f"{_RECEPTION}/upload", body={"track_id": track_id})
-    body = await desk.write(request, when_unknown="look")
-    return desk.completed("Factura recibida cargada.", {"factus": data_of(body)})
+    body = await context.write(request, when_unknown="look")
+    return context.completed("Factura recibida cargada.", {"factus": data_of(body)})
 
 
-async def list_received(desk: Desk) -> Ending:
-    return await pages(desk, f"{_RECEPTION}/bills")
+async def list_received(context: CallContext) -> Ending:
+    return await pages(context, f"{_RECEPTION}/bills")
 
 
-async def emit_event(desk: Desk) -> Ending:
+async def emit_event(context: CallContext) -> Ending:
     """Register 030-033 on a received bill. Factus lists no events of one, so an unknown outcome ends the job."""
-    bill, code = desk.payload["bill_id"], desk.payload["event_type"]
-    if desk.is_uncertain:
-        return desk.unknown_outcome(f"el evento {code} quedó registrado")
-    body = {name: value for name, value in desk.payload.items() if name not in _ROUTING_NAMES}
+    bill, code = context.payload["bill_id"], context.payload["event_type"]
+    if context.is_uncertain:
+        return context.unknown_outcome(f"el evento {code} quedó registrado")
+    body = {name: value for name, value in context.payload.items() if name not in _ROUTING_NAMES}
     path = f"{_RECEPTION}/bills/{segment(str(bill))}/radian/events/{segment(code)}"
-    reply = await desk.write(
+    reply = await context.write(
         Request("PATCH", path, body=body), when_unknown="stop", unknown=f"el evento {code} quedó registrado"
     )
-    return desk.completed(f"Evento {code} registrado.", {"factus": reply.get("data")})
+    return context.completed(f"Evento {code} registrado.", {"factus": reply.get("data")})
 
 
 # -- numbering ranges --------------------------------------------------------------------------------------------------
-async def list_ranges(desk: Desk) -> Ending:
-    return await pages(desk, _ranges(desk))
+async def list_ranges(context: CallContext) -> Ending:
+    return await pages(context, _ranges(context))
 
 
-async def get_range(desk: Desk) -> Ending:
-    return desk.completed("Rango de numeración leído.", {"factus": await _range(desk)})
+async def get_range(context: CallContext) -> Ending:
+    return context.completed("Rango de numeración leído.", {"factus": await _range(context)})
 
 
-async def create_range(desk: Desk) -> Ending:
+async def create_range(context: CallContext) -> Ending:
     """Create a range. After an unknown outcome the list says whether one of that document and prefix is there."""
-    wanted = dict(desk.payload)
-    if desk.is_uncertain:
-        known = await _first(desk, _ranges(desk), {}, lambda row: _is_range(row, wanted))
+    wanted = dict(context.payload)
+    if context.is_uncertain:
+        known = await _first(context, _ranges(context), {}, lambda row: _is_range(row, wanted))
         if known:
-            return desk.completed(f"Rango {wanted['prefix']} creado.", {"factus": known})
-    body = await desk.write(Request("POST", _ranges(desk), body=wanted), when_unknown="look")
-    return desk.completed(f"Rango {wanted['prefix']} creado.", {"factus": data_of(body)})
+            return context.completed(f"Rango {wanted['prefix']} creado.", {"factus": known})
+    body = await context.write(Request("POST", _ranges(context), body=wanted), when_unknown="look")
+    return context.completed(f"Rango {wanted['prefix']} creado.", {"factus": data_of(body)})
 
 
-async def update_range(desk: Desk) -> Ending:
+async def update_range(context: CallContext) -> Ending:
     """
     Set the next number of a range.
 
     Documents move it on from there, so repeating it would move it back: what it was is written down first, and after
     an unknown outcome what it is says whether it was done.
     """
-    await desk.turn_to_change(_range_thing(desk))
-    wanted = int(desk.payload["current"])
-    if "from" not in desk.progress:
-        held = await _range(desk, is_look_up=True)
-        return desk.more({"from": _current_of(held)}, "Faltaba cambiar el consecutivo")
-    if desk.is_uncertain:
-        held = await _range(desk, is_look_up=True)
-        if _is_moved(_current_of(held), wanted, desk.progress["from"]):
-            return desk.completed("Consecutivo del rango actualizado.", {"factus": held})
-    request = Request("PATCH", f"{_range_path(desk)}/current", body={"current": desk.payload["current"]})
-    body = await desk.write(request, when_unknown="look")
-    return desk.completed("Consecutivo del rango actualizado.", {"factus": data_of(body)})
+    await context.turn_to_change(_range_thing(context))
+    wanted = int(context.payload["current"])
+    if "from" not in context.progress:
+        held = await _range(context, is_look_up=True)
+        return context.more({"from": _current_of(held)}, "Faltaba cambiar el consecutivo")
+    if context.is_uncertain:
+        held = await _range(context, is_look_up=True)
+        if _is_moved(_current_of(held), wanted, context.progress["from"]):
+            return context.completed("Consecutivo del rango actualizado.", {"factus": held})
+    request = Request("PATCH", f"{_range_path(context)}/current", body={"current": context.payload["current"]})
+    body = await context.write(request, when_unknown="look")
+    return context.completed("Consecutivo del rango actualizado.", {"factus": data_of(body)})
 
 
 def _current_of(held: Mapping[str, Any]) -> int | None:
@@ -115,35 +115,37 @@ def _is_moved(now: int | None, wanted: int, before: int | None) -> bool:
     return now >= wanted if wanted >= before else wanted <= now < before
 
 
-async def set_range_status(desk: Desk) -> Ending:
+async def set_range_status(context: CallContext) -> Ending:
     """
     Switch a range on or off.
 
     Factus has a toggle, which repeated undoes itself; so the range is read, and toggled only when it stands otherwise.
     """
-    await desk.turn_to_change(_range_thing(desk))
-    wanted: bool = desk.payload["is_active"]
-    held = await _range(desk, is_look_up=True)
+    await context.turn_to_change(_range_thing(context))
+    wanted: bool = context.payload["is_active"]
+    held = await _range(context, is_look_up=True)
     if bool(held.get("is_active")) != wanted:
-        held = data_of(await desk.write(Request("PATCH", f"{_range_path(desk)}/toggle-status"), when_unknown="look"))
+        held = data_of(
+            await context.write(Request("PATCH", f"{_range_path(context)}/toggle-status"), when_unknown="look")
+        )
     is_active = bool(held.get("is_active", wanted))
     if is_active != wanted:
         # Somebody else has toggled it between our look and our call.
-        raise Stop(desk.decide.again("job", unavailable("otro cambió el estado del rango al mismo tiempo"), ""))
+        raise Stop(context.decide.again("job", unavailable("otro cambió el estado del rango al mismo tiempo"), ""))
     word = "activo" if wanted else "inactivo"
-    return desk.completed(f"El rango de numeración está {word}.", {"is_active": is_active, "factus": dict(held)})
+    return context.completed(f"El rango de numeración está {word}.", {"is_active": is_active, "factus": dict(held)})
 
 
-async def delete_range(desk: Desk) -> Ending:
-    await desk.turn_to_change(_range_thing(desk))
-    if desk.is_uncertain and not await _is_there(desk):
-        return desk.completed("Rango de numeración eliminado.", {"deleted": True})
-    await desk.write(Request("DELETE", _range_path(desk)), when_unknown="look")
-    return desk.completed("Rango de numeración eliminado.", {"deleted": True})
+async def delete_range(context: CallContext) -> Ending:
+    await context.turn_to_change(_range_thing(context))
+    if context.is_uncertain and not await _is_there(context):
+        return context.completed("Rango de numeración eliminado.", {"deleted": True})
+    await context.write(Request("DELETE", _range_path(context)), when_unknown="look")
+    return context.completed("Rango de numeración eliminado.", {"deleted": True})
 
 
-async def list_software_ranges(desk: Desk) -> Ending:
-    return await whole(desk, f"{_ranges(desk)}/dian")
+async def list_software_ranges(context: CallContext) -> Ending:
+    return await whole(context, f"{_ranges(context)}/dian")
 
 
 def _is_range(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -157,61 +159,63 @@ def _is_range(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return row.get("prefix") == wanted["prefix"] and row.get("document") in names and is_resolution and is_new
 
 
-def _ranges(desk: Desk) -> str:
-    return RANGES[desk.decide.job.family]
+def _ranges(context: CallContext) -> str:
+    return RANGES[context.decide.job.family]
 
 
-def _range_path(desk: Desk) -> str:
-    return f"{_ranges(desk)}/{segment(str(desk.payload['numbering_range_id']))}"
+def _range_path(context: CallContext) -> str:
+    return f"{_ranges(context)}/{segment(str(context.payload['numbering_range_id']))}"
 
 
-def _range_thing(desk: Desk) -> str:
-    return f"{desk.decide.job.family}/{desk.payload['numbering_range_id']}"
+def _range_thing(context: CallContext) -> str:
+    return f"{context.decide.job.family}/{context.payload['numbering_range_id']}"
 
 
-async def _range(desk: Desk, *, is_look_up: bool = False) -> dict[str, Any]:
-    return data_of(await desk.read(get(_range_path(desk)), is_look_up=is_look_up))
+async def _range(context: CallContext, *, is_look_up: bool = False) -> dict[str, Any]:
+    return data_of(await context.read(get(_range_path(context)), is_look_up=is_look_up))
 
 
-async def _is_there(desk: Desk) -> bool:
-    wanted = str(desk.payload["numbering_range_id"])
-    found = await _first(desk, _ranges(desk), {}, lambda row: str(row.get("id")) == wanted)
+async def _is_there(context: CallContext) -> bool:
+    wanted = str(context.payload["numbering_range_id"])
+    found = await _first(context, _ranges(context), {}, lambda row: str(row.get("id")) == wanted)
     return found is not None
 
 
 # -- company, subscriptions, acquirers ---------------------------------------------------------------------------------
-async def get_company(desk: Desk) -> Ending:
-    return desk.completed("Datos de la empresa leídos.", {"factus": data_of(await desk.read(get("/v2/companies")))})
+async def get_company(context: CallContext) -> Ending:
+    return context.completed(
+        "Datos de la empresa leídos.", {"factus": data_of(await context.read(get("/v2/companies")))}
+    )
 
 
-async def update_company(desk: Desk) -> Ending:
-    await desk.turn_to_change("company")
-    body = await desk.write(Request("PUT", "/v2/companies", body=dict(desk.payload)), when_unknown="again")
-    return desk.completed("Datos de la empresa actualizados.", {"factus": data_of(body)})
+async def update_company(context: CallContext) -> Ending:
+    await context.turn_to_change("company")
+    body = await context.write(Request("PUT", "/v2/companies", body=dict(context.payload)), when_unknown="again")
+    return context.completed("Datos de la empresa actualizados.", {"factus": data_of(body)})
 
 
-async def update_logo(desk: Desk) -> Ending:
-    await desk.turn_to_change("logo")
-    content = base64.b64decode(desk.payload["image_base_64_encoded"])
+async def update_logo(context: CallContext) -> Ending:
+    await context.turn_to_change("logo")
+    content = base64.b64decode(context.payload["image_base_64_encoded"])
     kind = "png" if content.startswith(b"\x89PNG") else "jpeg"
     upload = Upload("image", f"logo.{kind}", content, f"image/{kind}")
-    body = await desk.write(Request("POST", "/v2/companies/logo", upload=upload), when_unknown="again")
-    return desk.completed("Logo de la empresa actualizado.", {"factus": data_of(body)})
+    body = await context.write(Request("POST", "/v2/companies/logo", upload=upload), when_unknown="again")
+    return context.completed("Logo de la empresa actualizado.", {"factus": data_of(body)})
 
 
-async def list_subscriptions(desk: Desk) -> Ending:
-    return await whole(desk, "/v2/subscriptions")
+async def list_subscriptions(context: CallContext) -> Ending:
+    return await whole(context, "/v2/subscriptions")
 
 
-async def get_acquirer(desk: Desk) -> Ending:
-    body = await desk.read(get("/v2/dian/acquirer", {name: str(value) for name, value in desk.payload.items()}))
-    return desk.completed("Datos del adquiriente leídos.", {"factus": data_of(body)})
+async def get_acquirer(context: CallContext) -> Ending:
+    body = await context.read(get("/v2/dian/acquirer", {name: str(value) for name, value in context.payload.items()}))
+    return context.completed("Datos del adquiriente leídos.", {"factus": data_of(body)})
 
 
 # -- shipped tables ----------------------------------------------------------------------------------------------------
-async def search_catalog(desk: Desk) -> Ending:
+async def search_catalog(context: CallContext) -> Ending:
     """Answered from the tables; only a job that had to wait for its time comes here."""
-    return searched(desk.payload)
+    return searched(context.payload)
 
 
 def searched(payload: Mapping[str, Any]) -> Finished:
@@ -226,11 +230,11 @@ _MOST_PAGES: Final = 20
 
 
 async def _first(
-    desk: Desk, path: str, filters: Mapping[str, Any], wanted: Any = lambda row: True
+    context: CallContext, path: str, filters: Mapping[str, Any], wanted: Any = lambda row: True
 ) -> dict[str, Any] | None:
     """The first row of a list that is wanted, over its pages."""
     for page in range(1, _MOST_PAGES + 1):
-        body = await desk.read(get(path, {**query(filters), "page": str(page)}), is_look_up=True)
+        body = await context.read(get(path, {**query(filters), "page": str(page)}), is_look_up=True)
         data = data_of(body)
         rows = data.get("data")
         for row in rows if isinstance(rows, list) else ():

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from jobs.results import operator_event
+from jobs.events import operator_event
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import amount

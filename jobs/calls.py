@@ -1,8 +1,8 @@
 """
 One turn of a job that does not issue: what its verb may ask of Factus, and what follows from each answer.
 
-A verb is a few lines that read and write through a :class:`Desk`; whatever ends the turn early (no permit, a refusal,
-an outage) leaves it as :class:`Stop`. A job of several calls makes one or two of them a turn and goes back into its
+A verb is a few lines that read and write through a :class:`CallContext`; whatever ends the turn early (no permit, a
+refusal, an outage) leaves it as :class:`Stop`. A job of several calls makes one or two of them a turn and goes back into its
 lane, so that it holds no place while others wait, and after a crash goes on where it was.
 
 A write whose repetition would do harm is marked in the ledger before its first byte. When its outcome is unknown it is
@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from jobs import answers
-from jobs.deciding import ACCOUNT_PAUSE_S, Deciding, answered, error, field_errors, unavailable
+from jobs.attempt_policy import ACCOUNT_PAUSE_S, AttemptPolicy, answered, error, field_errors, unavailable
+from jobs.factus_requests import Request, get
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import AttemptResult, Block, Ending, Finished, Retry, Sent
 from jobs.ports import Archive, Caller, Line, Turn
-from jobs.requests import Request, get
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView
@@ -44,7 +44,7 @@ class Stop(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class CallDeciding(Deciding):
+class CallPolicy(AttemptPolicy):
     """What follows an answer to a call."""
 
     def denied(self, kind: answers.DeniedKind, reason: ErrorDetail, sent: Sent) -> Retry:
@@ -73,20 +73,20 @@ class CallDeciding(Deciding):
                 return self.failed(error("factus.conflict", answered(status, message), retryable=is_passing))
             case answers.Unknown(why):
                 is_shared = self.job.failures < _SHARED_FAILURES
-                return self.again("lane" if is_shared else "job", unavailable(why), sent, weather="unclear")
+                return self.again("lane" if is_shared else "job", unavailable(why), sent, health="unknown")
             case (
                 answers.Replied() | answers.DocumentSeen() | answers.Acknowledged() | answers.Absent() | answers.Done()
             ):
                 return self.again("job", unavailable("respuesta ilegible"), sent)
             case _:
-                return self.nothing_sent(seen, sent=sent)
+                return self.call_not_accepted(seen, sent=sent)
 
 
 @dataclass(slots=True)
-class Desk:
+class CallContext:
     """What a verb works with: the job, and the world."""
 
-    decide: CallDeciding
+    decide: CallPolicy
     gateway: Caller
     archive: Archive
     line: Line
@@ -270,28 +270,30 @@ def data_of(body: Mapping[str, Any]) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-Work: TypeAlias = Callable[[Desk], Awaitable[Ending]]
-Late: TypeAlias = Callable[[Desk, Finished], Finished]
+Work: TypeAlias = Callable[[CallContext], Awaitable[Ending]]
+Late: TypeAlias = Callable[[CallContext, Finished], Finished]
 """Makes the end of a job whose time is up, from what is known of any job."""
 
 
-def as_it_is(_desk: Desk, late: Finished) -> Finished:
+def as_it_is(_desk: CallContext, late: Finished) -> Finished:
     """Most verbs have nothing to add to why they did not succeed."""
     return late
 
 
-async def run_call(work: Work, desk: Desk, *, now_ms: int, day_ends_ms: int, late: Late = as_it_is) -> AttemptResult:
+async def run_call(
+    work: Work, context: CallContext, *, now_ms: int, day_ends_ms: int, late: Late = as_it_is
+) -> AttemptResult:
     """
     Run one turn.
 
     Raises:
         LeaseLost: Another worker has the job; nothing more may be done.
     """
-    over = desk.decide.too_late(now_ms, day_ends_ms)
+    over = context.decide.too_late(now_ms, day_ends_ms)
     if over:
-        return AttemptResult(late(desk, over), 0)
+        return AttemptResult(late(context, over), 0)
     try:
-        ending = await work(desk)
+        ending = await work(context)
     except Stop as stop:
         ending = stop.ending
-    return AttemptResult(ending, desk.n_sent, desk.n_calls, desk.status)
+    return AttemptResult(ending, context.n_sent, context.n_calls, context.status)

@@ -16,7 +16,7 @@ What Factus answers is a value (``jobs/answers.py``), not an exception: every an
 
 from __future__ import annotations
 
-from jobs.archiving import Stored
+from jobs.archive_names import Stored
 
 
 class ServiceError(Exception):

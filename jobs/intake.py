@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from jobs.days import first_day
 from jobs.families import FAMILIES
+from jobs.fiscal_day import first_day
 from jobs.outcomes import Finished
 from jobs.registry import JOB_TYPES, JobType
 from schemas import strict_json
@@ -94,7 +94,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class IntakeDesk:
+class EntryValidator:
     """Examines entries against the accounts that this service has."""
 
     zones: Mapping[str, ZoneInfo]

@@ -2,7 +2,7 @@
 One attempt to issue a document, any family.
 
 Nothing is sent while the outcome of an earlier send is unknown: the attempt looks first. I/O happens in the four lines
-that call a port; all that follows from an answer is decided by :class:`~jobs.decisions.Judge`.
+that call a port; all that follows from an answer is decided by :class:`~jobs.issue_policy.Judge`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from jobs import answers
-from jobs.decisions import Delete, FindBlocker, Judge, Look, Remove, Send, Step
+from jobs.issue_policy import Delete, FindBlocker, IssuePolicy, Look, Remove, Send, Step
 from jobs.outcomes import AttemptResult, Finished, Retry
 from jobs.ports import Gateway, Journal
 
@@ -18,7 +18,9 @@ _MOST_CALLS: Final = 8
 """More calls than any path through the table needs; a longer one is a defect, and stops."""
 
 
-async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int, day_ends_ms: int) -> AttemptResult:
+async def issue(
+    judge: IssuePolicy, gateway: Gateway, journal: Journal, *, now_ms: int, day_ends_ms: int
+) -> AttemptResult:
     """
     Run one attempt.
 
@@ -75,7 +77,7 @@ async def issue(judge: Judge, gateway: Gateway, journal: Journal, *, now_ms: int
     raise AssertionError(f"{_MOST_CALLS} calls and no ending: {step}")
 
 
-async def _find_blocker(judge: Judge, gateway: Gateway, journal: Journal) -> Step:
+async def _find_blocker(judge: IssuePolicy, gateway: Gateway, journal: Journal) -> Step:
     """Which document bars the family: one that the ledger knows is looked at in full before anything follows."""
     job = judge.job
     seen = await gateway.find_unvalidated(job.family)
@@ -88,7 +90,7 @@ async def _find_blocker(judge: Judge, gateway: Gateway, journal: Journal) -> Ste
     return judge.after_blocker(seen, known)
 
 
-def _first_step(judge: Judge) -> Step:
+def _first_step(judge: IssuePolicy) -> Step:
     match judge.job.sent:
         case "sending" | "unknown":
             return Look("unknown")

@@ -13,7 +13,7 @@ State = Literal["validated", "rejected", "refused", "failed", "completed"]
 Sent = Literal["", "unknown", "deleting"]
 Waits = Literal["job", "lane", "account"]
 
-Weather = Literal["fair", "outage", "unclear"]
+FactusHealth = Literal["up", "down", "unknown"]
 """What an attempt learnt of Factus: it answers, it does not, or neither (no call came through to it)."""
 
 
@@ -87,7 +87,7 @@ class Retry:
     is_failure: bool = True
     pending: bool = False
     number: str = ""
-    weather: Weather = "fair"
+    health: FactusHealth = "up"
     block: Block | None = None
     progress: str | None = None
     news: tuple[dict[str, Any], ...] = ()
@@ -112,8 +112,28 @@ class AttemptResult:
     status: int = 0
 
     @property
-    def weather(self) -> Weather:
+    def health(self) -> FactusHealth:
         """An ending without a call says nothing of Factus."""
         if isinstance(self.ending, Retry):
-            return self.ending.weather
-        return "fair" if self.n_calls else "unclear"
+            return self.ending.health
+        return "up" if self.n_calls else "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """Instants are server ms; 0 means "not so"."""
+
+    now_ms: int = 0
+    conflict_since_ms: int = 0
+    """Since when every create of the lane is answered with 409."""
+    account_blocked_since_ms: int = 0
+    family_blocked_since_ms: int = 0
+    """The family's issuing for a job that issues, all jobs of its type for one that does not."""
+    account_hold_reason: str = ""
+    """Error code of the account's last hold, over or not."""
+    lane_hold_reason: str = ""
+    """Error code of what holds the lane just now."""
+    outage_since_ms: int = 0
+    """Since when nothing that was asked of the account came through."""
+    outage_steps: int = 0
+    """How often the account has been asked since, and has paused."""

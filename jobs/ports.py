@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 from jobs.answers import Answer
-from jobs.archiving import Stored
-from jobs.requests import Request
+from jobs.archive_names import Stored
+from jobs.factus_requests import Request
 from schemas.contract.event import ErrorDetail
 from schemas.records import JobRecord
 

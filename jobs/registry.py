@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jobs import account_verbs, document_verbs, following
-from jobs.calls import Desk, Late, Work, as_it_is
+from jobs import account_verbs, document_verbs, follow_ups
+from jobs.calls import CallContext, Late, Work, as_it_is
 from jobs.families import FAMILIES, Family, Verb
-from jobs.listing import pages
 from jobs.outcomes import Ending, Finished
+from jobs.pagination import pages
 from schemas.payload import validate
 from schemas.payload.calls import rows
 from schemas.payload.spec import Family as Payload
@@ -55,8 +55,8 @@ class JobType:
         return f"{account}/{self.family if self.issues else CALLS_LANE}"
 
 
-async def _list_documents(desk: Desk) -> Ending:
-    return await pages(desk, desk.family.collection)
+async def _list_documents(context: CallContext) -> Ending:
+    return await pages(context, context.family.collection)
 
 
 _DOCUMENT_WORK: Final[Mapping[Verb, Work]] = {
@@ -141,8 +141,8 @@ FOLLOW_UPS: Final = {
     f"{family}.{verb}": JobType(f"{family}.{verb}", None, work, late=late)
     for family in FAMILIES
     for verb, work, late in (
-        (following.ARCHIVE, following.archive, following.archive_late),
-        (following.TRACK, following.track, as_it_is),
+        (follow_ups.ARCHIVE, follow_ups.archive, follow_ups.archive_late),
+        (follow_ups.TRACK, follow_ups.track, as_it_is),
     )
 }
 """What the service starts itself after a document is validated."""

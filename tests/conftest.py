@@ -88,5 +88,5 @@ def redis(request: pytest.FixtureRequest) -> ArqRedis:
 def _quick_to_settle() -> Iterator[None]:
     """Ten seconds are waited for a change that had no answer, however short the time-out; here a fraction of one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jobs.deciding.LEAST_SETTLE_MS", 300)
+        patch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 300)
         yield

@@ -17,10 +17,10 @@ from typing import Any
 
 from jobs import answers
 from jobs.answers import Answer
-from jobs.archiving import Stored as StoredFile
+from jobs.archive_names import Stored as StoredFile
 from jobs.errors import ArchiveConflict
+from jobs.factus_requests import Request
 from jobs.ports import Turn
-from jobs.requests import Request
 from schemas import strict_json
 from schemas.factus import DocumentView
 from schemas.records import JobRecord

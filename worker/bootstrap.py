@@ -19,7 +19,7 @@ from typing import Final
 from arq.connections import ArqRedis
 
 from jobs.errors import ConfigurationError
-from jobs.intake import IntakeDesk
+from jobs.intake import EntryValidator
 from worker.archive.archive import open_archive
 from worker.factus.client import FactusClient, tls_context
 from worker.factus.rate_limit import RateLimit
@@ -145,7 +145,7 @@ def build(
     batches = Batches(redis, scripts, keys, accounts, policy, guards.of("batches"))
     joined = Joined(redis, scripts, keys, ledger, guards.of("joined"))
     ledger.on_joined = joined.kick
-    desk = IntakeDesk(
+    validator = EntryValidator(
         {name: account.zone for name, account in accounts.items()},
         _now_ms,
         own_streams=frozenset(name for name, account in accounts.items() if account.own_streams),
@@ -156,7 +156,7 @@ def build(
         blocking,
         scripts,
         keys,
-        desk,
+        validator,
         accounts,
         policy,
         book,

@@ -19,7 +19,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs.errors import ServiceError
-from jobs.following import TRACK
+from jobs.follow_ups import TRACK
 from worker.addresses import shown
 from worker.bootstrap import Services, services
 from worker.guard import log_unavailable, pause

@@ -20,7 +20,7 @@ from uuid import uuid4
 import pytest
 from obstore.store import MemoryStore
 
-from jobs.archiving import Stored, archive_name
+from jobs.archive_names import Stored, archive_name
 from jobs.errors import ArchiveConflict, ArchiveUnavailable, ConfigurationError
 from worker.archive.archive import Archive, Bucket, Folder, open_archive
 

@@ -93,7 +93,7 @@ async def test_a_removal_that_is_not_done_is_tried_again(rig, factus, answer):
 
 
 async def test_one_that_was_to_stay_stays(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.decisions.FOREIGN_PATIENCE_MS", 100)
+    monkeypatch.setattr("jobs.issue_policy.FOREIGN_PATIENCE_MS", 100)
     await ended_without_us(rig, factus, "OLD", options={"delete_rejected": False})
     factus.leave("OLD", REJECTION)
     await rig.push_bill("NEW")
@@ -104,7 +104,7 @@ async def test_one_that_was_to_stay_stays(rig, factus, monkeypatch):
 
 @pytest.mark.parametrize("errors", [(), ("Regla: RUT01, Notificación: x",), (PROCESSED,)])
 async def test_one_that_waits_for_dian_or_that_dian_has_is_never_removed(rig, factus, monkeypatch, errors):
-    monkeypatch.setattr("jobs.decisions.FOREIGN_PATIENCE_MS", 100)
+    monkeypatch.setattr("jobs.issue_policy.FOREIGN_PATIENCE_MS", 100)
     await ended_without_us(rig, factus, "OLD")
     factus.leave("OLD", *errors)
     await rig.push_bill("NEW")
@@ -116,7 +116,7 @@ async def test_one_that_waits_for_dian_or_that_dian_has_is_never_removed(rig, fa
 
 
 async def test_somebody_else_s_is_never_removed(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.decisions.FOREIGN_PATIENCE_MS", 100)
+    monkeypatch.setattr("jobs.issue_policy.FOREIGN_PATIENCE_MS", 100)
     factus.leave("AJENO", REJECTION)
     await rig.push_bill("NEW")
     (event,) = await rig.events(1)

@@ -225,7 +225,7 @@ async def test_it_is_told_how_many_jobs_of_the_type_wait(rig, factus, monkeypatc
 
 
 async def test_reading_does_not_lift_a_block_of_payment(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.deciding.ACCOUNT_PAUSE_S", 0.05)
+    monkeypatch.setattr("jobs.attempt_policy.ACCOUNT_PAUSE_S", 0.05)
     factus.script = [answers.PaymentRequired("pago")] * 40
     await rig.push_bill("A")
     await rig.events(1)

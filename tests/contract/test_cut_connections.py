@@ -48,7 +48,7 @@ def cut(monkeypatch):
 async def test_a_cut_connection_loses_nothing_and_repeats_nothing(
     real_redis, namespace, cut, name, moment, monkeypatch
 ):
-    monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 500)
+    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 500)
     rejected = {"on": "create", "reference": "rejected", "effect": "reject"}
     waits = {"on": "create", "reference": "waits", "attempt": 1, "effect": {"kind": "pending", "polls": 1}}
     faults = read_rules({"rules": [rejected, waits]})

@@ -97,7 +97,7 @@ async def test_a_defect_after_the_deadline_ends_the_job_at_once(redis, namespace
 
 async def test_a_defect_keeps_the_number_and_what_was_sent(redis, namespace, monkeypatch):
     """Factus has shown the document, and we stumble over it: who reads the event can find it there."""
-    monkeypatch.setattr("jobs.decisions.Judge._document", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("jobs.issue_policy.Judge._document", lambda *_, **__: 1 / 0)
     factus = FakeFactus()
     async with running(services_on(redis, namespace, gateway=factus)) as rig:
         await rig.push_bill("A", id="j")

@@ -342,10 +342,10 @@ class TestWhatTripsUs:
 
     @pytest.mark.parametrize("trap", ["examine", "arguments"])
     async def test_a_defect_keeps_what_can_be_read(self, redis, namespace, factus, monkeypatch, trap):
-        from jobs.intake import IntakeDesk
+        from jobs.intake import EntryValidator
         from worker.intake.script_arguments import IntakeArguments
 
-        kind, name = (IntakeDesk, "examine") if trap == "examine" else (IntakeArguments, "prepare")
+        kind, name = (EntryValidator, "examine") if trap == "examine" else (IntakeArguments, "prepare")
         whole = getattr(kind, name)
 
         def trip(self, one):

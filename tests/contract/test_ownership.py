@@ -8,7 +8,7 @@ import json
 import pytest
 from arq.constants import in_progress_key_prefix, job_key_prefix
 
-from jobs.intake import Entry, IntakeDesk
+from jobs.intake import Entry, EntryValidator
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.rig import running, services_on
@@ -68,14 +68,14 @@ async def test_what_a_dead_leader_had_read_is_taken_over_in_order(redis, namespa
 
 async def test_an_entry_that_trips_a_defect_is_refused_and_the_next_goes_on(redis, namespace, factus, monkeypatch):
     built = services_on(redis, namespace, gateway=factus)
-    examine = IntakeDesk.examine
+    examine = EntryValidator.examine
 
     def trip(self, entry):
         if b"tripwire" in (entry.raw or b""):
             raise KeyError("defect")
         return examine(self, entry)
 
-    monkeypatch.setattr(IntakeDesk, "examine", trip)
+    monkeypatch.setattr(EntryValidator, "examine", trip)
     async with running(built) as rig:
         await rig.push(b"tripwire")
         await rig.push_bill("A")

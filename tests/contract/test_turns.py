@@ -29,7 +29,7 @@ def factus():
 
 @pytest.fixture
 async def rig(redis, namespace, factus, monkeypatch):
-    monkeypatch.setattr("jobs.deciding.TURN_PAUSE_S", 0.05)
+    monkeypatch.setattr("jobs.attempt_policy.TURN_PAUSE_S", 0.05)
     async with running(services_on(redis, namespace, gateway=factus)) as found:
         yield found
 
@@ -146,7 +146,7 @@ async def test_what_waits_to_be_issued_does_not_keep_a_rejected_document_at_fact
 
 
 async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 400)
+    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 400)
     rig.services.runner.settle_ms = 400
     factus.finds = [answers.DocumentSeen(DocumentView(REJECTED)), answers.Absent(), answers.Absent()]
     factus.replies[DELETE] = [answers.Unknown("sin respuesta")]
@@ -170,7 +170,7 @@ async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus, monkeypatc
 
 async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_more(rig, factus, monkeypatch):
     """The verdict is told at once, and the correction is taken; it begins when the first DELETE is settled."""
-    monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 600)
+    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 600)
     rig.services.runner.settle_ms = 0
     factus.script = [answers.RulesRefused((Remark("Regla: FAK24, Rechazo: x", "FAK24"),))]
     factus.deletes = [answers.Unknown("sin respuesta")]
@@ -222,7 +222,7 @@ async def test_a_kill_while_a_rejected_document_is_deleted_lets_its_correction_w
 ):
     """Nobody knows whether the DELETE of the dead worker is still on its way."""
     monkeypatch.setattr("worker.queue.claims.LEASE_MS", 1000)
-    monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 4000)
+    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 4000)
     factus.script = [answers.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),))]
     deleting, delete = asyncio.Event(), factus.delete
     factus.delete = lambda _family, _reference: hangs(deleting)()

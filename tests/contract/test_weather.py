@@ -84,7 +84,7 @@ async def test_after_an_outage_every_lane_of_the_account_goes_on_at_once(rig, fa
     ],
 )
 async def test_a_block_is_told_once_with_its_cause_and_its_mend(rig, factus, monkeypatch, seen, code, family):
-    monkeypatch.setattr("jobs.deciding.ACCOUNT_PAUSE_S", 0.05)
+    monkeypatch.setattr("jobs.attempt_policy.ACCOUNT_PAUSE_S", 0.05)
     factus.script = [seen, seen, seen]
     await rig.push_bill("A")
     await rig.push_bill("B")
@@ -99,7 +99,7 @@ async def test_a_block_is_told_once_with_its_cause_and_its_mend(rig, factus, mon
 
 
 async def test_a_foreign_document_is_named_after_ten_minutes(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.decisions.FOREIGN_PATIENCE_MS", 200)
+    monkeypatch.setattr("jobs.issue_policy.FOREIGN_PATIENCE_MS", 200)
     factus.blocker = answers.DocumentSeen(
         DocumentView({"reference_code": "AJENO-1", "number": "SETP9", "is_validated": False})
     )

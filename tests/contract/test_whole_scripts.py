@@ -21,8 +21,7 @@ import redis as sync_redis
 from arq.connections import ArqRedis
 
 from jobs import answers
-from jobs.outcomes import Finished
-from jobs.standing import Standing
+from jobs.outcomes import AccountState, Finished
 from schemas.factus import Remark
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
@@ -184,7 +183,7 @@ async def record() -> list[Sample]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scripts, "run", noting)
-        patch.setattr("jobs.deciding.ACCOUNT_PAUSE_S", 0.05)
+        patch.setattr("jobs.attempt_policy.ACCOUNT_PAUSE_S", 0.05)
         factus = Dies(gate=asyncio.Event())
         built = services_on(redis, NAMESPACE, an_account(), an_account("own", own_streams=True), gateway=factus)
         keys = built.keys
@@ -205,7 +204,7 @@ async def record() -> list[Sample]:
             await built.sweep.end_overdue()  # while the lane is full: it would be started in its turn
             arq_id = f"{NAMESPACE}:acme:one:1"
             record = await built.ledger.job("acme", "one")
-            await built.arq._release(arq_id, SetAside(Taken(arq_id, record, Standing()), 0.0, 1))
+            await built.arq._release(arq_id, SetAside(Taken(arq_id, record, AccountState()), 0.0, 1))
             await built.arq._release(arq_id)
             await built.arq._renew()
             factus.gate.set()

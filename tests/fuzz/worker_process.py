@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import jobs.attempt_policy
 import jobs.calls
-import jobs.deciding
-import jobs.decisions
+import jobs.issue_policy
 import worker.queue.arq_worker
 import worker.queue.sweep
 from worker import bootstrap
@@ -33,9 +33,9 @@ _PROJECT: Final = Path(__file__).parents[2]
 _ABOVE: Final = (Path(__file__).parent, _PROJECT / "worker" / "cli", _PROJECT / "worker" / "__main__.py")
 """What stands above every task says nothing of any."""
 _SHORTER: Final = (
-    (jobs.deciding, "ACCOUNT_PAUSE_S", 1.0),
+    (jobs.attempt_policy, "ACCOUNT_PAUSE_S", 1.0),
     (jobs.calls, "ACCOUNT_PAUSE_S", 1.0),
-    (jobs.decisions, "FOREIGN_PATIENCE_MS", 2000),
+    (jobs.issue_policy, "FOREIGN_PATIENCE_MS", 2000),
     (worker.queue.arq_worker, "_DEFECT_PAUSE_S", 0.5),
     (worker.queue.sweep, "EVERY_S", 2.0),
     (worker.queue.sweep, "DEADLINES_EVERY_S", 0.5),

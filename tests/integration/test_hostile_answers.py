@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from jobs import answers
-from jobs.requests import get
+from jobs.factus_requests import get
 from tests.hostile import Hostile, Reply, Writer, hostile, whole
 from tests.records import a_job
 from tests.rig import an_account

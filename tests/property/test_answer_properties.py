@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from jobs import answers
 from jobs.backoff import BackoffPolicy
-from jobs.calls import CallDeciding
-from jobs.decisions import Judge
-from jobs.outcomes import Finished
-from jobs.results import final_event
-from jobs.standing import Standing
+from jobs.calls import CallPolicy
+from jobs.events import final_event
+from jobs.issue_policy import IssuePolicy
+from jobs.outcomes import AccountState, Finished
 from schemas import strict_json
 from schemas.contract.bounded import bounded
 from tests.records import NOW_MS, a_job
@@ -65,8 +64,8 @@ def test_whatever_comes_is_one_of_the_closed_set(raw, status, content_type, is_w
 def test_what_ends_a_job_can_be_written_and_read_again(body, status):
     read, form = http_answers.read_body(json.dumps(body).encode(), "", is_whole=True)
     answer = HttpAnswer(status, read, form)
-    judge = Judge(a_job(total=""), BackoffPolicy(5.0, 300.0), lambda: 0.0, Standing(now_ms=NOW_MS))
-    calls = CallDeciding(a_job(type="invoice.get"), BackoffPolicy(5.0, 300.0), lambda: 0.0, Standing(now_ms=NOW_MS))
+    judge = IssuePolicy(a_job(total=""), BackoffPolicy(5.0, 300.0), lambda: 0.0, AccountState(now_ms=NOW_MS))
+    calls = CallPolicy(a_job(type="invoice.get"), BackoffPolicy(5.0, 300.0), lambda: 0.0, AccountState(now_ms=NOW_MS))
     created, replied = http_answers.read_create(answer), http_answers.read_reply(answer)
     for ending in (judge.after_create(created), calls.after_call(replied)):
         if isinstance(ending, Finished):

@@ -24,9 +24,9 @@ from unittest import mock
 import structlog
 from fakeredis import FakeServer
 
+import jobs.attempt_policy
 import jobs.calls
-import jobs.deciding
-import jobs.decisions
+import jobs.issue_policy
 import worker.queue.arq_worker
 import worker.queue.sweep
 from schemas.factus import BOGOTA
@@ -44,9 +44,9 @@ _QUIET_S: Final = 240.0
 _SIDE_BY_SIDE: Final = 16
 
 _SHORT_PAUSES: Final = (
-    (jobs.deciding, "ACCOUNT_PAUSE_S", 2.0),
+    (jobs.attempt_policy, "ACCOUNT_PAUSE_S", 2.0),
     (jobs.calls, "ACCOUNT_PAUSE_S", 2.0),
-    (jobs.decisions, "FOREIGN_PATIENCE_MS", 2000),
+    (jobs.issue_policy, "FOREIGN_PATIENCE_MS", 2000),
 )
 # Threads have no virtual time: large entries are examined on the loop.
 VIRTUAL: Final = Pace(_SHORT_PAUSES, quiet_s=_QUIET_S, after_s=61.0, intake=IntakePolicy(apart_bytes=10**9))

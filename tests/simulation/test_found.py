@@ -14,13 +14,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from jobs import answers
 from jobs.account_verbs import set_range_status
 from jobs.backoff import BackoffPolicy
-from jobs.calls import CallDeciding, Desk, run_call
-from jobs.decisions import Judge
-from jobs.intake import Entry, IntakeDesk, Refused
+from jobs.calls import CallContext, CallPolicy, run_call
+from jobs.events import blocked_event, resumed_event
+from jobs.intake import Entry, EntryValidator, Refused
 from jobs.issue import issue
-from jobs.outcomes import Block, Finished, Retry
-from jobs.results import blocked_event, resumed_event
-from jobs.standing import Standing
+from jobs.issue_policy import IssuePolicy
+from jobs.outcomes import AccountState, Block, Finished, Retry
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
@@ -128,7 +127,7 @@ async def test_a_look_that_had_no_turn_is_not_the_last_word_at_the_deadline():
     job = JobRecord(
         account="a", id="1", type="invoice.issue", family="invoice", lane="a/invoice", entry="1-0", sent="unknown"
     )
-    judge = Judge(replace(job, deadline_at=1000), BackoffPolicy(1, 2), lambda: 0.5)
+    judge = IssuePolicy(replace(job, deadline_at=1000), BackoffPolicy(1, 2), lambda: 0.5)
     attempted = await issue(judge, FakeFactus(finds=[answers.NoPermit(1.0)]), NoRemovals(), now_ms=2000, day_ends_ms=0)
     assert isinstance(attempted.ending, Retry)
 
@@ -184,9 +183,9 @@ async def test_a_write_that_may_still_arrive_is_not_sent_beside_itself():
     )
 
     async def turn(now_ms: int):
-        deciding = CallDeciding(job, BackoffPolicy(1, 2), lambda: 0.5, Standing(now_ms=now_ms), settle_ms=2000)
+        deciding = CallPolicy(job, BackoffPolicy(1, 2), lambda: 0.5, AccountState(now_ms=now_ms), settle_ms=2000)
         return await run_call(
-            set_range_status, Desk(deciding, factus, MemoryArchive(), NoLine()), now_ms=now_ms, day_ends_ms=0
+            set_range_status, CallContext(deciding, factus, MemoryArchive(), NoLine()), now_ms=now_ms, day_ends_ms=0
         )
 
     early = await turn(1500)
@@ -228,9 +227,9 @@ def test_a_family_s_issuing_and_its_calls_are_told_under_two_ids():
 
 def test_what_cannot_be_read_belongs_to_the_owner_of_its_stream():
     """Two streams may give one entry id: refusals of both had the same id, under no account."""
-    desk = IntakeDesk({"a": an_account("a").zone}, lambda: 0)
+    validator = EntryValidator({"a": an_account("a").zone}, lambda: 0)
     for raw in (b"not json", None, b"\xff"):
-        own, common = (desk.examine(Entry("s", "1-0", raw, owner=owner)) for owner in ("a", ""))
+        own, common = (validator.examine(Entry("s", "1-0", raw, owner=owner)) for owner in ("a", ""))
         assert isinstance(own, Refused)
         assert isinstance(common, Refused)
         assert (own.remains.account, common.remains.account) == ("a", None)

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jobs.intake import Entry, IntakeDesk, Refused
+from jobs.intake import Entry, EntryValidator, Refused
 from tests.simulation.hostile import SpoilingProxy, a_named_entry, a_nameless_entry, spoil
 
-DESK = IntakeDesk({"acme": ZoneInfo("America/Bogota")}, lambda: round(time.time() * 1000))
+DESK = EntryValidator({"acme": ZoneInfo("America/Bogota")}, lambda: round(time.time() * 1000))
 BODY = b'{"status":"Created","data":{"number":"SETP1","is_validated":true}}'
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import jobs.attempt_policy
 import jobs.calls
-import jobs.deciding
 from tests.simulation.storage import StormyShelf, Weather
 from worker import bootstrap
 from worker.__main__ import main
@@ -38,7 +38,7 @@ def run() -> None:
     open_archive = bootstrap.open_archive
     # No seed: which worker stores what, and when, is the machine's chance anyway.
     weather = WeatherOfFile(random.Random(), fail_share=0.05, slow_s=0.05, sign=sign)
-    for module in (jobs.deciding, jobs.calls):
+    for module in (jobs.attempt_policy, jobs.calls):
         module.ACCOUNT_PAUSE_S = ACCOUNT_PAUSE_S  # a constant of the service, shorter here
     bootstrap.open_archive = lambda url: Archive(StormyShelf(open_archive(url)._shelf, weather))
     main()

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import unquote
 from uuid import uuid4
 
-from jobs.archiving import Stored
+from jobs.archive_names import Stored
 from jobs.errors import ArchiveConflict, ArchiveUnavailable, ConfigurationError
 from worker.archive.storage_errors import reason
 
@@ -78,7 +78,7 @@ class Archive:
         Store a file, or find it stored already.
 
         Args:
-            name: From :func:`jobs.archiving.archive_name`.
+            name: From :func:`jobs.archive_names.archive_name`.
             content_type: Kept by S3 as the object's ``Content-Type``; a folder has no place for it.
 
         Raises:

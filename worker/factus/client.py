@@ -21,8 +21,8 @@ import structlog
 
 from jobs import answers
 from jobs.answers import Answer
+from jobs.factus_requests import Request
 from jobs.families import FAMILIES, Family, segment
-from jobs.requests import Request
 from schemas import strict_json
 from schemas.records import JobRecord
 from worker.factus import http_answers

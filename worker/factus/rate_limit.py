@@ -27,7 +27,7 @@ _LARGEST_MARGIN_MS: Final = 3000
 LONGEST_HOLD_S: Final = 120.0
 
 
-def window_ms(account: Account) -> int:
+def limit_window_ms(account: Account) -> int:
     """The window in which grants are counted: the account's, and the margin."""
     return round(account.rate_window * 1000) + MARGIN_MS
 
@@ -92,7 +92,7 @@ class RateLimit:
 
     async def _try(self, mark: SendMark | None) -> Granted | NotYet | Passed:
         keys = [self._grants, self._state, *([mark.job_key] if mark else [])]
-        args: list[Arg] = [self._account.rate_limit, window_ms(self._account)]
+        args: list[Arg] = [self._account.rate_limit, limit_window_ms(self._account)]
         if mark:
             args += [mark.fence, mark.latest_ms]
         try:
@@ -128,7 +128,7 @@ class RateLimit:
 
     async def correct(self, n_used_by_factus: int) -> int:
         """Enter the calls that somebody else made with this account; returns how many (none when Redis is silent)."""
-        args: list[Arg] = [self._account.rate_limit, window_ms(self._account), n_used_by_factus]
+        args: list[Arg] = [self._account.rate_limit, limit_window_ms(self._account), n_used_by_factus]
         try:
             return int(await self._scripts.run("correct", [self._grants, self._state], args))
         except RedisError:

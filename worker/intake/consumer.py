@@ -18,7 +18,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from jobs.intake import Entry, IntakeDesk
+from jobs.intake import Entry, EntryValidator
 from worker.guard import Guard, pause
 from worker.intake.items import IntakeItems, is_of_unknown_account, log_refusal
 from worker.intake.peers import Peers
@@ -49,7 +49,7 @@ class Intake:
         blocking: Redis,
         scripts: Scripts,
         keys: Keys,
-        desk: IntakeDesk,
+        validator: EntryValidator,
         accounts: Mapping[str, Account],
         policy: LedgerPolicy,
         book: LaneBook,
@@ -69,7 +69,7 @@ class Intake:
         self._guard = guard
         self._reader = EntryReader(blocking, self._owners, self._worker_id, bounds, guard)
         self._watch = StreamWatch(scripts, keys, list(self._owners), bounds)
-        items = IntakeItems(keys, desk, accounts, bounds.letter_bytes)
+        items = IntakeItems(keys, validator, accounts, bounds.letter_bytes)
         arguments = IntakeArguments(keys, accounts, policy, book, taker, group=GROUP, lease_ms=bounds.lease_ms)
         self._writer = EntryWriter(redis, scripts, keys, items, arguments, taker, self._guard)
         self._started_at = time.monotonic()

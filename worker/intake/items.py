@@ -15,9 +15,9 @@ from typing import Any, Final
 import structlog
 
 from jobs.batches import NO_TALLY, Tally, tally_of
-from jobs.following import follow_ups
-from jobs.intake import NO_ACCOUNT, Accepted, Entry, IntakeDesk, Refused, conflict_errors, remains_of
-from jobs.results import event_id, final_event, refused_event, replayed_event
+from jobs.events import event_id, final_event, refused_event, replayed_event
+from jobs.follow_ups import follow_ups
+from jobs.intake import NO_ACCOUNT, Accepted, Entry, EntryValidator, Refused, conflict_errors, remains_of
 from schemas import strict_json
 from schemas.contract.envelope import MAX_JOB_BYTES, Remains
 from schemas.contract.event import ErrorDetail, Event
@@ -58,9 +58,11 @@ class Item:
 class IntakeItems:
     """Makes the items of one process."""
 
-    def __init__(self, keys: Keys, desk: IntakeDesk, accounts: Mapping[str, Account], letter_bytes: int) -> None:
+    def __init__(
+        self, keys: Keys, validator: EntryValidator, accounts: Mapping[str, Account], letter_bytes: int
+    ) -> None:
         self._keys = keys
-        self._desk = desk
+        self._validator = validator
         self._accounts = accounts
         self._letter_bytes = letter_bytes
 
@@ -71,7 +73,7 @@ class IntakeItems:
         Raises:
             Exception: A defect of ours; the entry then becomes what :meth:`defect` says.
         """
-        match self._desk.examine(entry):
+        match self._validator.examine(entry):
             case Accepted(record, answer) if answer is None:
                 document = (
                     self._keys.document(record.account, record.family, record.reference_code) if record.issues else ""
@@ -87,7 +89,7 @@ class IntakeItems:
 
     def defect(self, entry: Entry, error: Exception) -> Item:
         """An entry that tripped us: refused as ``internal``, with what can be read of it."""
-        found = self._desk.refused_unread(entry, _internal(error))
+        found = self._validator.refused_unread(entry, _internal(error))
         return self._refusal(entry, found.remains, found.errors, job_id=found.remains.id, content=found.content)
 
     def bare_defect(self, entry: Entry, error: Exception) -> Item:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from jobs.days import window_ms
+from jobs.fiscal_day import start_window_ms
 from worker.intake.items import Item
 from worker.queue.claims import Taker
 from worker.queue.dispatcher import LaneBook
@@ -106,7 +106,7 @@ class IntakeArguments:
         fields: dict[str, Arg] = {}
         if record:
             if item.kind == "accept":
-                start_at, end_at = window_ms(record, self._accounts[record.account].zone)
+                start_at, end_at = start_window_ms(record, self._accounts[record.account].zone)
                 deadline_ms = self._policy.deadline_ms
             if record.parent:
                 delay_ms, deadline_ms = self._policy.follow_up_ms(record)

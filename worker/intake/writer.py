@@ -14,7 +14,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from jobs.following import archive_job
+from jobs.follow_ups import archive_job
 from jobs.intake import Entry
 from schemas import strict_json
 from worker.guard import Guard, is_server_state

@@ -20,18 +20,18 @@ from arq.worker import RetryJob
 
 from jobs.answers import Answer, DocumentSeen
 from jobs.backoff import BackoffPolicy
-from jobs.calls import CallDeciding, Desk, run_call
-from jobs.days import day_bounds_ms, judged_again
-from jobs.decisions import Judge
+from jobs.calls import CallContext, CallPolicy, run_call
 from jobs.errors import LeaseLost, LedgerRefused, LedgerUnavailable
-from jobs.following import archived_documents, follow_ups
+from jobs.events import blocked_event, events_of, resumed_event
+from jobs.factus_requests import Request
+from jobs.fiscal_day import day_bounds_ms, revalidate_for_today
+from jobs.follow_ups import archived_documents, follow_ups
 from jobs.issue import issue
+from jobs.issue_policy import IssuePolicy
 from jobs.lesser_ends import defect_end, lesser_ends, plain
 from jobs.outcomes import AttemptResult, Block, Finished, Retry, scope_of
 from jobs.ports import Archive, Gateway
 from jobs.registry import JobType, type_of
-from jobs.requests import Request
-from jobs.results import blocked_event, events_of, resumed_event
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event
 from schemas.records import JobRecord
@@ -173,7 +173,7 @@ class AttemptRunner:
                         reason,
                         is_failure=False,
                         number=gateway.number,
-                        weather="unclear",
+                        health="unknown",
                     ),
                     0,
                 ),
@@ -195,17 +195,19 @@ class AttemptRunner:
         day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
         if job_type.issues:
             assert job_type.payload is not None  # only the service's own jobs have none
-            today = judged_again(job, job_type.payload, standing.now_ms)
+            today = revalidate_for_today(job, job_type.payload, standing.now_ms)
             if isinstance(today, Finished):
                 return AttemptResult(today, 0)
-            judge = Judge(
+            judge = IssuePolicy(
                 today, self.backoff, self.draw, standing, self.settle_ms, delete_rejected=_deletes_rejected(job)
             )
             return await issue(judge, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
         assert job_type.work is not None
-        deciding = CallDeciding(job, self.backoff, self.draw, standing, self.settle_ms)
-        desk = Desk(deciding, gateway, self.archive, self.ledger, self.radian_interval_s)
-        return await run_call(job_type.work, desk, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late)
+        deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms)
+        context = CallContext(deciding, gateway, self.archive, self.ledger, self.radian_interval_s)
+        return await run_call(
+            job_type.work, context, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late
+        )
 
     async def _write_end(self, taken: Taken, tried: Tried) -> tuple[AttemptResult, int]:
         """
@@ -261,7 +263,7 @@ class AttemptRunner:
         events = events_of(job, ending, attempts=attempts, now_ms=taken.standing.now_ms, now=now)
         page = Page(
             fields=_record_fields(job, ending, events, attempts, taken.standing.now_ms, n_defects),
-            weather=attempted.weather,
+            health=attempted.health,
             goes_on=not self.draining.is_set(),
             events=events,
             notices=notices,
@@ -293,7 +295,7 @@ class AttemptRunner:
                 job.account, block, n_waiting=is_waiting + await self._n_behind(job, block), since=now
             )
             return (Notice("blocked", block.scope, event),)
-        if attempted.weather != "fair" or _is_conflict(attempted.ending):
+        if attempted.health != "up" or _is_conflict(attempted.ending):
             return ()
         job_type = "" if type_of(job.type).issues else job.type
         # Reading is free of charge: that it works says nothing of a plan that is used up.

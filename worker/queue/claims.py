@@ -15,7 +15,7 @@ import structlog
 from arq.constants import in_progress_key_prefix
 from arq.worker import RetryJob
 
-from jobs.standing import Standing
+from jobs.outcomes import AccountState
 from schemas.records import JobRecord
 from worker.guard import Guard
 from worker.store.scripts import Arg
@@ -32,7 +32,7 @@ class Taken:
 
     arq_id: str
     job: JobRecord
-    standing: Standing
+    standing: AccountState
 
 
 class SetAside(RetryJob):
@@ -104,7 +104,7 @@ def _read(row: Sequence[Any]) -> Taken:
         log.error("record.damaged", account=record.account, job_id=record.id, variables=damaged)
     blocked = (int(now), int(conflict), int(account), int(scope))
     reasons = (_word(hold_reason), _word(lane_hold_reason))
-    standing = Standing(*blocked, *reasons, int(outage_since), int(outage_steps))
+    standing = AccountState(*blocked, *reasons, int(outage_since), int(outage_steps))
     return Taken(arq_id.decode(), record, standing)
 
 

@@ -17,7 +17,7 @@ from arq.constants import job_key_prefix
 from redis.asyncio import Redis
 
 from jobs.registry import behind, width
-from worker.factus.rate_limit import window_ms
+from worker.factus.rate_limit import limit_window_ms
 from worker.guard import Guard, pause
 from worker.queue.claims import Taker
 from worker.settings import Account
@@ -70,7 +70,7 @@ class LaneBook:
             job_key_prefix,
             width(lane, account.concurrency),
             account.rate_limit,
-            window_ms(account),
+            limit_window_ms(account),
             behind(lane),
         ]
         return keys, args

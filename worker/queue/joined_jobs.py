@@ -18,9 +18,9 @@ import structlog
 from redis.asyncio import Redis
 
 from jobs.batches import tally_of
-from jobs.following import follow_ups
+from jobs.events import joined_event
+from jobs.follow_ups import follow_ups
 from jobs.lesser_ends import plain
-from jobs.results import joined_event
 from schemas import strict_json
 from schemas.contract.event import Event
 from schemas.records import JobRecord

@@ -17,9 +17,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from jobs.batches import NO_TALLY, Tally, tally_of
-from jobs.decisions import verdict_to_json
 from jobs.errors import LeaseLost, LedgerError, LedgerRefused, LedgerUnavailable
-from jobs.outcomes import Finished, Retry, Weather
+from jobs.issue_policy import verdict_to_json
+from jobs.outcomes import FactusHealth, Finished, Retry
 from jobs.ports import Known, Turn
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event, stream_fields
@@ -47,10 +47,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the end of an attempt writes beside its ending: fields of the record, events, a dead letter, the weather."""
+    """What the end of an attempt writes beside its ending: fields of the record, events, a letter, Factus's health."""
 
     fields: dict[str, Arg]
-    weather: Weather
+    health: FactusHealth
     goes_on: bool
     events: tuple[Event, ...] = ()
     dead: dict[str, Arg] = field(default_factory=dict)
@@ -290,7 +290,7 @@ class Ledger:
         keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due(), *self._document_keys(job)]
         keys += [key for row in follow_ups for key in self.follow_up_keys(row)]
         args += [*self._taker.arguments(), job.id, taken.arq_id, job.fence, *end]
-        args += [self._policy.retention_ms, self._policy.results_maxlen, int(page.goes_on), page.weather]
+        args += [self._policy.retention_ms, self._policy.results_maxlen, int(page.goes_on), page.health]
         args += [len(page.events), len(page.fields), len(page.dead), len(page.notices), len(follow_ups)]
         args.append(self._keys.batch(""))
         args += [part for pair in (*page.fields.items(), *page.dead.items()) for part in pair]

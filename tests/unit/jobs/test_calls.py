@@ -9,14 +9,13 @@ import pytest
 
 from jobs import answers
 from jobs.backoff import BackoffPolicy
-from jobs.calls import CallDeciding, Desk, run_call
-from jobs.outcomes import AttemptResult, Finished, Retry
+from jobs.calls import CallContext, CallPolicy, run_call
+from jobs.outcomes import AccountState, AttemptResult, Finished, Retry
 from jobs.registry import FOLLOW_UPS, JOB_TYPES, type_of
-from jobs.standing import Standing
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus, MemoryArchive, NoLine
 from tests.records import NOW_MS, a_job
-from tests.unit.jobs.test_decisions import EVERY_SEEN
+from tests.unit.jobs.test_issue_policy import EVERY_SEEN
 
 PERSON = {"identification_document_code": "13", "identification": "1", "first_name": "A", "last_name": "B"}
 PAYLOADS: dict[str, dict[str, Any]] = {
@@ -81,11 +80,11 @@ async def turn(type_: str, gateway: FakeFactus, archive: MemoryArchive | None = 
     family = type_.partition(".")[0]
     about = {"type": type_, "family": family, "lane": "acme/calls", "payload": json.dumps(PAYLOADS[type_])}
     record = a_job(**{**about, "progress": BEGUN.get(type_, ""), **job})
-    deciding = CallDeciding(record, BackoffPolicy(5.0, 300.0), lambda: 0.0, Standing(now_ms=NOW_MS))
+    deciding = CallPolicy(record, BackoffPolicy(5.0, 300.0), lambda: 0.0, AccountState(now_ms=NOW_MS))
     work = type_of(type_).work
     assert work
-    desk = Desk(deciding, gateway, archive or MemoryArchive(), NoLine(), radian_interval_s=60.0)
-    return await run_call(work, desk, now_ms=NOW_MS, day_ends_ms=0, late=type_of(type_).late)
+    context = CallContext(deciding, gateway, archive or MemoryArchive(), NoLine(), radian_interval_s=60.0)
+    return await run_call(work, context, now_ms=NOW_MS, day_ends_ms=0, late=type_of(type_).late)
 
 
 def writes(gateway: FakeFactus) -> list[str]:
@@ -329,7 +328,7 @@ class TestRefusals:
         first = await turn("company.get", OneAnswer(answers.Unknown("500")))
         third = await turn("company.get", OneAnswer(answers.Unknown("500")), failures=2)
         assert (first.ending.waits, third.ending.waits) == ("lane", "job")
-        assert first.ending.weather == "unclear", "one broken route is no outage of Factus"
+        assert first.ending.health == "unknown", "one broken route is no outage of Factus"
 
 
 class TestLists:
@@ -359,7 +358,7 @@ class TestLists:
         assert [row["number"] for row in second.ending.data["items"]] == ["A", "B", "C"]
 
     async def test_the_limit_says_where_to_go_on(self, monkeypatch):
-        monkeypatch.setattr("jobs.listing.MOST_ITEMS", 2)
+        monkeypatch.setattr("jobs.pagination.MOST_ITEMS", 2)
         factus = FakeFactus()
         factus.replies["GET /v2/bills"] = [self.page(factus, 1, 5, [1, 2])]
         attempted = await turn("invoice.list", factus)

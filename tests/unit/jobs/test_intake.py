@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.intake import Accepted, Entry, IntakeDesk, Refused
+from jobs.intake import Accepted, Entry, EntryValidator, Refused
 from schemas import strict_json
 from schemas.contract.envelope import Envelope
 from schemas.factus import BOGOTA
@@ -17,8 +17,8 @@ OPTIONAL = sorted(name for name, field in Envelope.model_fields.items() if not f
 
 
 def examined(pushed: dict[str, Any], entry_id: str = "7-0") -> Accepted | Refused:
-    desk = IntakeDesk({"acme": BOGOTA}, lambda: NOW_MS)
-    return desk.examine(Entry("", entry_id, strict_json.dump(pushed).encode()))
+    validator = EntryValidator({"acme": BOGOTA}, lambda: NOW_MS)
+    return validator.examine(Entry("", entry_id, strict_json.dump(pushed).encode()))
 
 
 def a_push(**fields: Any) -> dict[str, Any]:

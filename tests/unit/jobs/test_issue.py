@@ -9,10 +9,9 @@ import pytest
 
 from jobs import answers
 from jobs.backoff import BackoffPolicy
-from jobs.decisions import Judge
 from jobs.issue import issue
-from jobs.outcomes import Finished, Retry
-from jobs.standing import Standing
+from jobs.issue_policy import IssuePolicy
+from jobs.outcomes import AccountState, Finished, Retry
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus, Stored, a_document, lost
 from tests.records import NOW_MS, a_job
@@ -43,8 +42,8 @@ class Notes:
 
 
 async def attempt(factus, *, now_ms=NOW_MS, day_ends_ms=0, notes=None, settle_ms=0, **job):
-    policy, standing = BackoffPolicy(5.0, 300.0), Standing(now_ms)
-    judge = Judge(a_job(**job), policy, lambda: 0.0, standing, settle_ms)
+    policy, standing = BackoffPolicy(5.0, 300.0), AccountState(now_ms)
+    judge = IssuePolicy(a_job(**job), policy, lambda: 0.0, standing, settle_ms)
     return await issue(judge, factus, notes or Notes(), now_ms=now_ms, day_ends_ms=day_ends_ms)
 
 
@@ -126,7 +125,7 @@ async def test_nothing_is_asked_or_sent_while_a_job_removes_what_bears_the_refer
     for sent, still in (("unknown", "unknown"), ("sending", "unknown"), ("deleting", "deleting")):
         ended = await attempt(factus, notes=Notes(is_being_removed=True), sent=sent)
         assert isinstance(ended.ending, Retry)
-        assert (ended.ending.waits, ended.ending.sent, ended.weather) == ("job", still, "unclear")
+        assert (ended.ending.waits, ended.ending.sent, ended.health) == ("job", still, "unknown")
     assert factus.calls == {}
 
 

@@ -10,9 +10,9 @@ from decimal import Decimal
 import pytest
 
 from jobs.batches import tally_of
+from jobs.events import events_of
 from jobs.lesser_ends import defect_end, lesser_ends, plain
 from jobs.outcomes import Block, Finished, Retry
-from jobs.results import events_of
 from schemas.contract.event import ErrorDetail, stream_fields
 from tests.records import NOW_MS, a_job
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from jobs.days import window_ms
-from jobs.intake import DEFAULT_ACCOUNT, Entry, IntakeDesk, Refused
+from jobs.fiscal_day import start_window_ms
+from jobs.intake import DEFAULT_ACCOUNT, Entry, EntryValidator, Refused
 from schemas import strict_json
 from schemas.contract.envelope import Remains
 from schemas.contract.event import ErrorDetail
@@ -102,8 +102,8 @@ class _Checker:
         envelope = fill(row.value, self.defaults)
         remains = Remains(envelope, entry_id=_ENTRY)
         # Whoever it is for counts as known: the desk of one account takes every job of it, named or not.
-        desk = IntakeDesk({remains.account or DEFAULT_ACCOUNT: BOGOTA}, lambda: self.now_ms)
-        found = desk.examine(Entry("", _ENTRY, strict_json.dump(envelope).encode()))
+        validator = EntryValidator({remains.account or DEFAULT_ACCOUNT: BOGOTA}, lambda: self.now_ms)
+        found = validator.examine(Entry("", _ENTRY, strict_json.dump(envelope).encode()))
         reference = remains.reference_code or ""
         if isinstance(found, Refused):
             return Checked(row, reference, found.errors, found.warnings)
@@ -114,7 +114,7 @@ class _Checker:
 
     def _lateness(self, record: JobRecord) -> tuple[ErrorDetail, ...]:
         """Why a job that is taken can only fail: the time in which it may begin is over, or never comes."""
-        starts_ms, ends_ms = window_ms(record, BOGOTA)
+        starts_ms, ends_ms = start_window_ms(record, BOGOTA)
         if not ends_ms or max(starts_ms, self.now_ms) < ends_ms:
             return ()
         if ends_ms == record.expires_at:

@@ -10,19 +10,19 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from jobs import answers, following, results
-from jobs.archiving import Stored
+from jobs import answers, events, follow_ups
+from jobs.archive_names import Stored
+from jobs.attempt_policy import error
 from jobs.backoff import BackoffPolicy
 from jobs.batches import completed_event
-from jobs.calls import CallDeciding, Desk, Work, run_call
-from jobs.deciding import error
-from jobs.decisions import Judge, rejection_errors
+from jobs.calls import CallContext, CallPolicy, Work, run_call
+from jobs.factus_requests import Request
 from jobs.families import FAMILIES
 from jobs.intake import conflict_errors
+from jobs.issue_policy import IssuePolicy, rejection_errors
 from jobs.outcomes import AttemptResult, Block, Ending, Finished
 from jobs.ports import Turn
 from jobs.registry import JOB_TYPES
-from jobs.requests import Request
 from schemas import strict_json
 from schemas.contract.envelope import Remains
 from schemas.contract.event import Event
@@ -40,7 +40,7 @@ _NAMES_ONE: Final = ("number", "reference_code", "numbering_range_id")
 def events_of_family(family: str) -> dict[str, Event]:
     """Every event of the jobs that issue a family's documents, by type."""
     job = record(envelope(f"{family}.issue", options={"archive": [*FAMILIES[family].kinds]}, metadata={"till": 7}))
-    judge = Judge(job, _BACKOFF, _no_luck)
+    judge = IssuePolicy(job, _BACKOFF, _no_luck)
     validated = judge.after_create(answers.DocumentSeen(_document(job)))
     refused = DocumentView(example_answers.rejected_document(family, job.reference_code))
     rejection = rejection_errors(refused.remarks)
@@ -49,10 +49,10 @@ def events_of_family(family: str) -> dict[str, Event]:
     assert isinstance(validated, Finished)
     assert isinstance(rejected, Finished)
     assert validated.data is not None
-    (follower,) = following.follow_ups(job, validated.data, seq=1)
-    ends = [results.final_event(job, end, attempts=1, now=NOW) for end in (validated, rejected, failed)]
-    pending = results.pending_event(job, attempts=1, number="", since=NOW, now=NOW)
-    archived = results.final_event(follower, _last_turn(follower, following.archive, ()), attempts=0, now=NOW)
+    (follower,) = follow_ups.follow_ups(job, validated.data, seq=1)
+    ends = [events.final_event(job, end, attempts=1, now=NOW) for end in (validated, rejected, failed)]
+    pending = events.pending_event(job, attempts=1, number="", since=NOW, now=NOW)
+    archived = events.final_event(follower, _last_turn(follower, follow_ups.archive, ()), attempts=0, now=NOW)
     return {event.type: event for event in (*ends, pending, archived)}
 
 
@@ -63,28 +63,28 @@ def events_of_call(job_type: str) -> dict[str, Event]:
     assert work is not None
     done = _last_turn(job, work, example_answers.answers(job_type))
     sent = 0 if job_type == "catalog.search" else 1
-    ends = (results.final_event(job, end, attempts=sent, now=NOW) for end in (done, _failure(job)))
+    ends = (events.final_event(job, end, attempts=sent, now=NOW) for end in (done, _failure(job)))
     return {event.type: event for event in ends}
 
 
 def other_events() -> dict[str, Event]:
     """What is no end of an accepted job, by type."""
     pushed = envelope("invoice.issue", metadata={"till": 7})
-    refused = results.refused_event(
+    refused = events.refused_event(
         Remains(pushed, entry_id="1795612910512-0"), conflict_errors("reference.conflict"), job_id=pushed["id"], now=NOW
     )
     block = Block("invoice", error("factus.denied", "Factus negó el acceso: el producto no está habilitado"))
-    blocked = results.blocked_event(ACCOUNT, block, n_waiting=12, since=NOW)
-    resumed = results.resumed_event(ACCOUNT, "invoice", since=NOW, now=NOW)
+    blocked = events.blocked_event(ACCOUNT, block, n_waiting=12, since=NOW)
+    resumed = events.resumed_event(ACCOUNT, "invoice", since=NOW, now=NOW)
     return {event.type: event for event in (refused, _radian(), blocked, resumed, _batch())}
 
 
 def _radian() -> Event:
     job = record(envelope("invoice.issue.credit", options={"track_radian": True}))
     data = {"number": example_answers.NUMBERS["invoice"], "factus": _document(job).raw}
-    (follower,) = following.follow_ups(job, data, seq=1)
-    ending = _turn(follower, following.track, ([example_answers.RADIAN_ROW],))
-    (event,) = results.events_of(follower, ending, attempts=0, now_ms=_NOW_MS, now=NOW)
+    (follower,) = follow_ups.follow_ups(job, data, seq=1)
+    ending = _turn(follower, follow_ups.track, ([example_answers.RADIAN_ROW],))
+    (event,) = events.events_of(follower, ending, attempts=0, now_ms=_NOW_MS, now=NOW)
     return event
 
 
@@ -139,8 +139,10 @@ class _Scripted:
 def _turn(job: JobRecord, work: Work, answered: tuple[Any, ...]) -> Ending:
     scripted = _Scripted(job, [*answered])
     timed = replace(job, deadline_at=_NOW_MS + 1000)
-    desk = Desk(CallDeciding(timed, _BACKOFF, _no_luck), scripted, scripted, scripted, radian_interval_s=14_400.0)
-    return _result(run_call(work, desk, now_ms=_NOW_MS, day_ends_ms=0)).ending
+    context = CallContext(
+        CallPolicy(timed, _BACKOFF, _no_luck), scripted, scripted, scripted, radian_interval_s=14_400.0
+    )
+    return _result(run_call(work, context, now_ms=_NOW_MS, day_ends_ms=0)).ending
 
 
 def _result(turn: Coroutine[Any, Any, AttemptResult]) -> AttemptResult:
@@ -164,12 +166,12 @@ def _last_turn(job: JobRecord, work: Work, answered: tuple[Any, ...]) -> Finishe
 def _failure(job: JobRecord) -> Finished:
     """How a job of this kind fails most often."""
     payload: Mapping[str, Any] = strict_json.parse(job.payload)
-    deciding = CallDeciding(job, _BACKOFF, _no_luck)
+    deciding = CallPolicy(job, _BACKOFF, _no_luck)
     verb = job.type.partition(".")[2]
     if verb in _UNREPEATED:
         what = "el correo salió" if verb == "email" else f"el evento {payload['event_type']} quedó registrado"
         scripted = _Scripted(job, [])
-        return Desk(deciding, scripted, scripted, scripted).unknown_outcome(what)
+        return CallContext(deciding, scripted, scripted, scripted).unknown_outcome(what)
     if job.type == "catalog.search":
         return deciding.failed(error("job.expired", "Venció (expires_at) antes de comenzar."))
     if any(name in payload for name in _NAMES_ONE):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from jobs.intake import Accepted, Entry, IntakeDesk
+from jobs.intake import Accepted, Entry, EntryValidator
 from schemas import strict_json
 from schemas.contract import example_payloads
 from schemas.factus import BOGOTA
@@ -38,7 +38,7 @@ def envelope(name: str, **more: Any) -> dict[str, Any]:
 
 def record(pushed: dict[str, Any]) -> JobRecord:
     """A job as the intake writes it down."""
-    desk = IntakeDesk({ACCOUNT: BOGOTA}, lambda: int(NOW.timestamp() * 1000))
-    found = desk.examine(Entry("factus:jobs", _ENTRY, strict_json.dump(pushed).encode()))
+    validator = EntryValidator({ACCOUNT: BOGOTA}, lambda: int(NOW.timestamp() * 1000))
+    found = validator.examine(Entry("factus:jobs", _ENTRY, strict_json.dump(pushed).encode()))
     assert isinstance(found, Accepted), found
     return found.record

@@ -13,7 +13,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from jobs.families import FAMILIES
-from jobs.following import ARCHIVE
+from jobs.follow_ups import ARCHIVE
 from schemas import strict_json
 from schemas.records import JobRecord
 from worker.cli.retry_ids import FOLLOWER_MARK, retry_id

@@ -16,9 +16,9 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
-from jobs.following import TRACK
+from jobs.follow_ups import TRACK
 from jobs.registry import CALLS_LANE
-from worker.factus.rate_limit import window_ms
+from worker.factus.rate_limit import limit_window_ms
 from worker.guard import redis_word
 from worker.intake.reader import GROUP
 from worker.queue.consumer_lag import GroupSeen, groups_of
@@ -262,7 +262,7 @@ class StatusReader:
         limit = known.rate_limit if known else self._default_limit
         window_s = known.rate_window if known else self._default_window_s
         state = await self._text_hash(self._keys.account(name))
-        counted_ms = (window_ms(known) if known else round(window_s * 1000)) + _whole(state.get("margin_ms"))
+        counted_ms = (limit_window_ms(known) if known else round(window_s * 1000)) + _whole(state.get("margin_ms"))
         grants = [_whole(at) for at in await self._ask("LRANGE", self._keys.grants(name), 0, limit - 1) or ()]
         used = [at for at in grants if at > now_ms - counted_ms]
         generation, expires_at = await self._token(name)

@@ -7,7 +7,7 @@
 -- ARGV: 1-9 the lane, 10-13 the taker, then in order: job id, arq id, fence, ending (`final`, or who waits: `lane`,
 --   `account`, `job`), pause ms (final: of the reference), reason of the pause
 --   (final: `stays` when an unvalidated document is left at Factus), document state (final), retention ms (final), largest length of the stream,
---   1 to start the lane's next job, weather (`fair`, `outage`, `unclear`),
+--   1 to start the lane's next job, health (`up`, `down`, `unknown`),
 --   numbers of own events, record fields, dead letter fields, notices, jobs that follow; what stands before
 --   a batch's key;
 --   then the record fields (name, value), the dead letter (name, value), for a final one its tally, the own events (five
@@ -21,7 +21,7 @@ local document = KEYS[16] ~= job and KEYS[16] or nil
 local id, arq_id, fence, ending = ARGV[14], ARGV[15], ARGV[16], ARGV[17]
 local is_final = ending == 'final'
 local pause_ms, reason, document_state = tonumber(ARGV[18]), ARGV[19], ARGV[20]
-local retention_ms, maxlen, goes_on, weather = ARGV[21], ARGV[22], ARGV[23] == '1', ARGV[24]
+local retention_ms, maxlen, goes_on, health = ARGV[21], ARGV[22], ARGV[23] == '1', ARGV[24]
 local n_events, n_fields, n_dead = tonumber(ARGV[25]), tonumber(ARGV[26]), tonumber(ARGV[27])
 local n_notices, n_following, batch_prefix = tonumber(ARGV[28]), tonumber(ARGV[29]), ARGV[30]
 
@@ -93,13 +93,13 @@ end
 
 if reason == 'factus.conflict' and not is_final then
   redis.call('HSETNX', lane.hash, 'conflict_since', text(now))
-elseif weather == 'fair' then
+elseif health == 'up' then
   redis.call('HDEL', lane.hash, 'conflict_since')
 end
-if weather == 'fair' then
+if health == 'up' then
   end_outage(lane, now)
 else
-  if weather == 'outage' then
+  if health == 'down' then
     redis.call('HSET', lane.account, 'outage', '1')
     redis.call('HSETNX', lane.account, 'outage_since', text(now))
     bump(lane.account, 'outage_steps', 1, '1')

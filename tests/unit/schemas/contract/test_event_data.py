@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from jobs.events import validated_data
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
-from jobs.results import validated_data
 from schemas import strict_json
 from schemas.contract import event_data
 from schemas.contract.event_data import Data

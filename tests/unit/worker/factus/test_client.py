@@ -12,7 +12,7 @@ import pytest
 
 from jobs import answers
 from jobs.errors import LeaseLost
-from jobs.requests import Request
+from jobs.factus_requests import Request
 from tests.records import a_job
 from tests.rig import an_account
 from worker.factus import client as fc

@@ -16,10 +16,9 @@ import pytest
 from jobs import answers
 from jobs.answer_policy import ROUTES, SPOKEN, TABLE, Route, Voice, meaning
 from jobs.backoff import BackoffPolicy
-from jobs.calls import CallDeciding
-from jobs.decisions import Delete, Judge, Look, Remove, Send
-from jobs.outcomes import Finished, Retry
-from jobs.standing import Standing
+from jobs.calls import CallPolicy
+from jobs.issue_policy import Delete, IssuePolicy, Look, Remove, Send
+from jobs.outcomes import AccountState, Finished, Retry
 from tests.records import NOW_MS, a_job
 from worker.factus import http_answers
 from worker.factus.http_answers import HttpAnswer
@@ -90,11 +89,11 @@ def read(route: Route, status: int, shape: str) -> Issued | answers.Answer:
 
 
 def judge(**changes):
-    return Judge(a_job(**changes), BackoffPolicy(5.0, 300.0), lambda: 1.0, Standing(now_ms=NOW_MS))
+    return IssuePolicy(a_job(**changes), BackoffPolicy(5.0, 300.0), lambda: 1.0, AccountState(now_ms=NOW_MS))
 
 
 def calls(**changes):
-    return CallDeciding(a_job(**changes), BackoffPolicy(5.0, 300.0), lambda: 1.0, Standing(now_ms=NOW_MS))
+    return CallPolicy(a_job(**changes), BackoffPolicy(5.0, 300.0), lambda: 1.0, AccountState(now_ms=NOW_MS))
 
 
 def spoke(shape: str) -> bool:

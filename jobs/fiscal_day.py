@@ -26,7 +26,7 @@ def day_bounds_ms(day: str, zone: ZoneInfo) -> tuple[int, int]:
     return int(midnight.timestamp() * 1000), int(following.timestamp() * 1000)
 
 
-def window_ms(record: JobRecord, zone: ZoneInfo) -> tuple[int, int]:
+def start_window_ms(record: JobRecord, zone: ZoneInfo) -> tuple[int, int]:
     """The first instant at which a job may be begun, and the first at which it no longer may; 0 for unbounded."""
     if not record.issue_on:
         return record.start_at, record.expires_at
@@ -40,7 +40,7 @@ def first_day(issue_on: str, start_at_ms: int, now_ms: int) -> date:
     return date.fromisoformat(issue_on) if issue_on else _day_in_bogota(max(start_at_ms, now_ms))
 
 
-def judged_again(job: JobRecord, payload: Payload, now_ms: int) -> JobRecord | Finished:
+def revalidate_for_today(job: JobRecord, payload: Payload, now_ms: int) -> JobRecord | Finished:
     """
     The job as of today: with the warnings that the day adds, or refused by a rule that held on the day it was judged.
 

@@ -22,7 +22,7 @@ from schemas.records import JobRecord
 _LONGEST_CODE: Final = 2000
 
 MOST_LIST_BYTES: Final = 1024 * 1024
-"""Of the rows of a list, in one event: pages are read until there is as much (``jobs/listing.py``)."""
+"""Of the rows of a list, in one event: pages are read until there is as much (``jobs/pagination.py``)."""
 
 
 def validated_data(job: JobRecord, document: DocumentView) -> dict[str, Any]:

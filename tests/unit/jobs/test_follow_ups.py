@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from jobs import answers
-from jobs.following import follow_ups
+from jobs.follow_ups import follow_ups
 from jobs.outcomes import Finished, Retry
 from schemas import strict_json
 from schemas.factus import DocumentView

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from jobs.calls import Desk, Stop
-from jobs.deciding import unavailable
+from jobs.archive_files import fetch_next, files_late, files_of
+from jobs.attempt_policy import unavailable
+from jobs.calls import CallContext, Stop
 from jobs.document_verbs import day_of, radian_key, radian_rows
-from jobs.fetching import fetch_next, files_late, files_of
 from jobs.outcomes import Ending, Finished, Retry
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
@@ -94,19 +94,19 @@ def archive_job(job_id: str) -> str:
     return f"{job_id}~{ARCHIVE}"  # no producer can write a tilde: it meets no other job's id
 
 
-async def archive(desk: Desk) -> Ending:
+async def archive(context: CallContext) -> Ending:
     """Archive one file a turn. A file that is not there yet is asked for again: the document is valid without it."""
-    told = await _named(desk, {"documents": [], "day": desk.payload["day"], **desk.progress})
-    return await fetch_next(desk, files_of(told, desk.payload["kinds"]), may_come=True)
+    told = await _named(context, {"documents": [], "day": context.payload["day"], **context.progress})
+    return await fetch_next(context, files_of(told, context.payload["kinds"]), may_come=True)
 
 
-def archive_late(desk: Desk, late: Finished) -> Finished:
+def archive_late(context: CallContext, late: Finished) -> Finished:
     """How the archiving of a document ends when its time is up."""
-    known = {"number": desk.payload["number"]} if "number" in desk.payload else {}
-    return files_late(desk, files_of({"documents": [], **known, **desk.progress}, desk.payload["kinds"]), late)
+    known = {"number": context.payload["number"]} if "number" in context.payload else {}
+    return files_late(context, files_of({"documents": [], **known, **context.progress}, context.payload["kinds"]), late)
 
 
-async def _named(desk: Desk, progress: Mapping[str, Any]) -> dict[str, Any]:
+async def _named(context: CallContext, progress: Mapping[str, Any]) -> dict[str, Any]:
     """
     What is known, with the document's number: the answer that told of its validation may have had none.
 
@@ -115,33 +115,33 @@ async def _named(desk: Desk, progress: Mapping[str, Any]) -> dict[str, Any]:
     """
     if "number" in progress:
         return dict(progress)
-    number = desk.payload.get("number") or (await desk.document()).number
+    number = context.payload.get("number") or (await context.document()).number
     if not number:
-        raise Stop(desk.decide.again("job", unavailable("no dice el número del documento"), ""))
+        raise Stop(context.decide.again("job", unavailable("no dice el número del documento"), ""))
     return {**progress, "number": number}
 
 
-async def track(desk: Desk) -> Ending:
+async def track(context: CallContext) -> Ending:
     """
     Look for RADIAN events that are new; stop when the bill has been accepted or claimed.
 
     A refusal ends no watch: nobody would hear of it, and the bill goes on without us.
     """
-    progress = desk.progress
+    progress = context.progress
     seen: list[str] = progress.get("seen", [])
     try:
-        number = (await _named(desk, progress))["number"]
-        rows = await radian_rows(desk, number)
+        number = (await _named(context, progress))["number"]
+        rows = await radian_rows(context, number)
     except Stop as stop:
         if isinstance(stop.ending, Finished):
-            return Retry("job", desk.radian_interval_s, stop.ending.errors[0], is_failure=False)
+            return Retry("job", context.radian_interval_s, stop.ending.errors[0], is_failure=False)
         raise
     fresh = [row for row in rows if radian_key(row) not in seen]
     news = tuple(_news(number, row) for row in fresh)
     if any(row.get("event_code") in ENDING_EVENTS for row in rows):
         return Finished("completed", "Seguimiento terminado.", news=news)
     n_looks = 0 if fresh else progress.get("n_looks", 0) + 1
-    interval_s = desk.radian_interval_s * (1 if n_looks < _KEEN_LOOKS else _PATIENCE)
+    interval_s = context.radian_interval_s * (1 if n_looks < _KEEN_LOOKS else _PATIENCE)
     reason = ErrorDetail(code="dian.pending", message="Sin aceptación ni reclamo todavía.", retryable=True)
     told = strict_json.dump({"number": number, "seen": [*seen, *map(radian_key, fresh)], "n_looks": n_looks})
     return Retry("job", interval_s, reason, is_failure=False, progress=told, news=news)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobs.archiving import ARCHIVE_KINDS, ArchiveKind, archive_name, decode_file
+from jobs.archive_names import ARCHIVE_KINDS, ArchiveKind, archive_name, decode_file
 
 DAY = date(2026, 11, 25)
 Parts = tuple[str, date, str, str, ArchiveKind]

@@ -8,12 +8,11 @@ from dataclasses import replace
 import pytest
 
 from jobs import answers
+from jobs.attempt_policy import ACCOUNT_PAUSE_S
 from jobs.backoff import BackoffPolicy
-from jobs.calls import CallDeciding
-from jobs.deciding import ACCOUNT_PAUSE_S
-from jobs.decisions import Delete, Judge, Look, Send, verdict_to_json
-from jobs.outcomes import Finished, Retry
-from jobs.standing import Standing
+from jobs.calls import CallPolicy
+from jobs.issue_policy import Delete, IssuePolicy, Look, Send, verdict_to_json
+from jobs.outcomes import AccountState, Finished, Retry
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.contract.event_data import VALIDATED
@@ -29,12 +28,12 @@ RULE_90 = Remark("Regla: 90, Rechazo: Documento procesado anteriormente.")
 
 @pytest.fixture(autouse=True)
 def ten_seconds(monkeypatch):
-    monkeypatch.setattr("jobs.deciding.LEAST_SETTLE_MS", 10_000)
+    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 10_000)
 
 
 def judge(*, delete_rejected=True, **job):
-    standing = Standing(now_ms=NOW_MS)
-    return Judge(a_job(**job), BackoffPolicy(5.0, 300.0), lambda: 0.0, standing, delete_rejected=delete_rejected)
+    standing = AccountState(now_ms=NOW_MS)
+    return IssuePolicy(a_job(**job), BackoffPolicy(5.0, 300.0), lambda: 0.0, standing, delete_rejected=delete_rejected)
 
 
 def document(**changes):
@@ -255,13 +254,13 @@ class TestWaitingForDian:
         assert judge(sent="unknown").after_look(document(is_validated=False), "unknown", has_sent=False) == Send()
 
     def test_found_pending_after_the_deadline_it_is_left_alone_and_told_as_pending(self):
-        late = replace(judge(sent="unknown", deadline_at=1000), standing=Standing(now_ms=1000))
+        late = replace(judge(sent="unknown", deadline_at=1000), standing=AccountState(now_ms=1000))
         step = late.after_look(document(is_validated=False), "unknown", has_sent=False)
         assert isinstance(step, Retry)
         assert step.reason.code == "dian.pending"
 
     def test_a_time_that_is_up_in_a_held_account_is_told_by_what_holds_it(self):
-        held = Standing(now_ms=1000, account_blocked_since_ms=1, account_hold_reason="factus.credentials")
+        held = AccountState(now_ms=1000, account_blocked_since_ms=1, account_hold_reason="factus.credentials")
         late = replace(judge(deadline_at=1000), standing=held)
         assert late.too_late(1000, 0).errors[0].code == "factus.credentials"
 
@@ -331,15 +330,15 @@ class TestAccount:
             "address": answers.Misrouted(404),
         }.get(kind) or answers.Denied(kind, "d")
         for failures in (0, 1, 30):
-            standing = Standing(now_ms=NOW_MS, account_blocked_since_ms=1, outage_steps=failures)
-            subject = Judge(a_job(failures=failures), BackoffPolicy(1.0, longest), lambda: 1.0, standing)
-            call = CallDeciding(a_job(failures=failures), BackoffPolicy(1.0, longest), lambda: 1.0, standing)
+            standing = AccountState(now_ms=NOW_MS, account_blocked_since_ms=1, outage_steps=failures)
+            subject = IssuePolicy(a_job(failures=failures), BackoffPolicy(1.0, longest), lambda: 1.0, standing)
+            call = CallPolicy(a_job(failures=failures), BackoffPolicy(1.0, longest), lambda: 1.0, standing)
             assert subject.after_create(seen).pause_s <= min(300.0, longest)
             assert call.after_call(seen).pause_s <= min(300.0, longest)
 
     def test_the_pauses_of_an_account_without_a_token_grow_whichever_job_asks(self):
         def pause(steps):
-            standing = Standing(now_ms=NOW_MS, outage_steps=steps)
+            standing = AccountState(now_ms=NOW_MS, outage_steps=steps)
             return replace(judge(), standing=standing).after_create(answers.CredentialsRefused("x", 401)).pause_s
 
         assert [pause(steps) for steps in range(7)] == [2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 150.0]
@@ -347,26 +346,26 @@ class TestAccount:
     @pytest.mark.parametrize("status", [404, 405, 410])
     def test_a_token_route_that_is_not_there_is_told_at_once_with_the_address_as_the_mend(self, status):
         step = judge().after_create(answers.Misrouted(status, at_token=True))
-        assert (step.waits, step.block.family, step.weather, step.sent) == ("account", None, "outage", "")
+        assert (step.waits, step.block.family, step.health, step.sent) == ("account", None, "down", "")
         assert "FACTUS_BASE_URL" in step.block.mend
         assert str(status) in step.block.error.message
 
     @pytest.mark.parametrize("minutes", [0, 9, 10, 600])
     def test_an_outage_of_the_token_route_is_told_after_ten_minutes(self, minutes):
         since = NOW_MS - minutes * 60_000 if minutes else 0
-        subject = replace(judge(), standing=Standing(now_ms=NOW_MS, outage_since_ms=since))
+        subject = replace(judge(), standing=AccountState(now_ms=NOW_MS, outage_since_ms=since))
         step = subject.after_create(answers.NoToken("el servidor de tokens respondió 503", 503))
-        assert (step.waits, step.weather, bool(step.block)) == ("account", "outage", minutes >= 10)
+        assert (step.waits, step.health, bool(step.block)) == ("account", "down", minutes >= 10)
         assert "503" in step.reason.message
 
     def test_one_job_alone_at_a_wrong_address_steps_aside_and_tells_nobody_that_the_account_works(self):
         def steps(failures, blocked):
-            standing = Standing(now_ms=NOW_MS, account_blocked_since_ms=blocked)
+            standing = AccountState(now_ms=NOW_MS, account_blocked_since_ms=blocked)
             return replace(judge(failures=failures), standing=standing).after_create(answers.Misrouted(413))
 
         assert [steps(n, 1).waits for n in range(6)] == ["account", "account", "job", "account", "account", "account"]
         assert [steps(n, 0).waits for n in range(6)] == ["account", "account", "job", "job", "job", "job"]
-        assert {steps(n, 0).weather for n in range(6)} == {"outage", "unclear"}
+        assert {steps(n, 0).health for n in range(6)} == {"down", "unknown"}
 
     def test_429_costs_no_failure(self):
         step = judge().after_create(answers.Throttled(3.0))
@@ -408,18 +407,18 @@ class TestTime:
         ],
     )
     @pytest.mark.parametrize(
-        "last", ["", judge().nothing_sent(answers.NoPermit(1.0), sent="").reason.model_dump_json()]
+        "last", ["", judge().call_not_accepted(answers.NoPermit(1.0), sent="").reason.model_dump_json()]
     )
     def test_a_job_that_only_waited_tells_what_kept_its_turn(self, standing, code, words, last):
         """It never asked, so nobody may read that Factus did not answer it."""
-        late = replace(judge(deadline_at=NOW_MS, last_error=last), standing=Standing(now_ms=NOW_MS, **standing))
+        late = replace(judge(deadline_at=NOW_MS, last_error=last), standing=AccountState(now_ms=NOW_MS, **standing))
         (error,) = late.too_late(NOW_MS, 0).errors
         assert error.code == code
         assert words in error.message
         assert "sin respuesta" not in error.message
 
     def test_a_job_that_was_tried_before_it_waited_is_not_said_to_be_unsent(self):
-        waits = judge().nothing_sent(answers.NoPermit(1.0), sent="").reason.model_dump_json()
+        waits = judge().call_not_accepted(answers.NoPermit(1.0), sent="").reason.model_dump_json()
         late = judge(deadline_at=NOW_MS, last_error=waits, attempts=1, sent="unknown").too_late(NOW_MS, 0)
         assert "no volvió a llegar después del último intento" in late.message
         crashed = judge(deadline_at=NOW_MS, sent="sending", sending_at=1).too_late(NOW_MS, 0)

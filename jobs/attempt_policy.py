@@ -11,8 +11,7 @@ from typing import Final, assert_never
 
 from jobs import answers
 from jobs.backoff import BackoffPolicy
-from jobs.outcomes import Block, Finished, Retry, Sent, Waits, Weather
-from jobs.standing import Standing
+from jobs.outcomes import AccountState, Block, FactusHealth, Finished, Retry, Sent, Waits
 from schemas.contract.event import ErrorDetail
 from schemas.factus import Remark
 from schemas.records import JobRecord
@@ -42,7 +41,7 @@ after it, and a DELETE takes whatever bears the reference by then."""
 TURN_PAUSE_S: Final = 2.0
 """How often a job looks whether the one before it is done, where two may not change the same thing at once."""
 
-_UNTROUBLED: Final = Standing()
+_UNTROUBLED: Final = AccountState()
 
 _HELD: Final = {
     "factus.credentials": "Factus rechazó las credenciales de la cuenta mientras el trabajo esperaba.",
@@ -69,13 +68,13 @@ _KEPT_BY: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Deciding:
+class AttemptPolicy:
     """The decisions for one job, any kind of it."""
 
     job: JobRecord
     backoff: BackoffPolicy
     draw: Callable[[], float]
-    standing: Standing = _UNTROUBLED
+    standing: AccountState = _UNTROUBLED
     settle_ms: int = 0
     """How long after it was sent a document may still appear at Factus: the longest wait for an answer, twice."""
 
@@ -169,12 +168,12 @@ class Deciding:
     def turn_of_another(self, text: str, sent: Sent) -> Retry:
         """Another job of ours changes the same thing: this one waits for it, and nobody else with it."""
         reason = error("factus.unavailable", text)
-        return Retry("job", TURN_PAUSE_S, reason, sent, is_failure=False, weather="unclear")
+        return Retry("job", TURN_PAUSE_S, reason, sent, is_failure=False, health="unknown")
 
     def failed(self, reason: ErrorDetail, number: str = "") -> Finished:
         return Finished("failed", reason.message, errors=(reason,), number=number)
 
-    def nothing_sent(self, seen: answers.Answer, *, sent: Sent) -> Finished | Retry:
+    def call_not_accepted(self, seen: answers.Answer, *, sent: Sent) -> Finished | Retry:
         """Factus did not take our call, for a reason that lies with the account, the network or ourselves."""
         match seen:
             case answers.CredentialsRefused(message):
@@ -194,17 +193,17 @@ class Deciding:
                 return self.denied(kind, reason, sent)
             case answers.Throttled(retry_after_s):
                 reason = error("factus.unavailable", "Factus pidió esperar (429).")
-                return Retry("lane", retry_after_s, reason, sent, is_failure=False, weather="unclear")
+                return Retry("lane", retry_after_s, reason, sent, is_failure=False, health="unknown")
             case answers.NoPermit():
                 # The lane looks at the allowance itself: no pause of ours.
                 reason = error("factus.unavailable", _NO_PERMIT)
-                return Retry("lane", 0.0, reason, sent, is_failure=False, weather="unclear")
+                return Retry("lane", 0.0, reason, sent, is_failure=False, health="unknown")
             case answers.NotSent(why):
                 return self.hold_in_steps(None, sent, unavailable(why))
             case answers.TooLate():
                 if not sent:
                     return self.date_missed()
-                return self.again("lane", unavailable("fuera de hora"), sent, weather="unclear")
+                return self.again("lane", unavailable("fuera de hora"), sent, health="unknown")
             case (
                 answers.DocumentSeen()
                 | answers.Replied()
@@ -246,7 +245,7 @@ class Deciding:
         assert why is not None
         n_failures = max(self.job.failures, self.standing.outage_steps) + 1
         pause_s = min(self.backoff.jittered_s(n_failures, self.draw), self.hold_pause_s)
-        return Retry("account", pause_s, why, sent, weather="outage", block=block)
+        return Retry("account", pause_s, why, sent, health="down", block=block)
 
     def _without_token(self, reason: ErrorDetail, sent: Sent) -> Retry:
         """An outage of the account; a person is told when it has lasted."""
@@ -268,7 +267,7 @@ class Deciding:
             n_failures > LONE_FAILURES and not self.standing.account_blocked_since_ms
         )
         if is_alone and not at_token:
-            return self.again("job", reason, sent, weather="unclear")
+            return self.again("job", reason, sent, health="unknown")
         return self.hold_in_steps(Block(None, reason, mend=MEND_ADDRESS), sent)
 
     def again(
@@ -279,13 +278,13 @@ class Deciding:
         *,
         pending: bool = False,
         number: str = "",
-        weather: Weather = "fair",
+        health: FactusHealth = "up",
         block: Block | None = None,
     ) -> Retry:
         pause_s = self.backoff.jittered_s(self.job.failures + 1, self.draw)
         if waits != "job":
             pause_s = min(pause_s, self.hold_pause_s)
-        return Retry(waits, pause_s, reason, sent, pending=pending, number=number, weather=weather, block=block)
+        return Retry(waits, pause_s, reason, sent, pending=pending, number=number, health=health, block=block)
 
 
 def answered(status: int, message: str) -> str:

@@ -12,11 +12,11 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from jobs import answers
-from jobs.deciding import LONE_FAILURES, Deciding, answered, error, field_errors, unavailable
+from jobs.attempt_policy import LONE_FAILURES, AttemptPolicy, answered, error, field_errors, unavailable
+from jobs.events import validated_data
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import Block, Finished, Retry, Sent
 from jobs.ports import Known
-from jobs.results import validated_data
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView, Remark
@@ -68,7 +68,7 @@ Step = Send | Look | Delete | FindBlocker | Remove | Finished | Retry
 
 
 @dataclass(frozen=True, slots=True)
-class Judge(Deciding):
+class IssuePolicy(AttemptPolicy):
     """The decisions for one job that issues a document, any family."""
 
     delete_rejected: bool = True
@@ -86,7 +86,7 @@ class Judge(Deciding):
     def time_is_up(self, reason: ErrorDetail | None = None) -> Finished:
         """As any job's; but one that DIAN rejected and that could not be removed ends by DIAN's word, not by ours."""
         if not (self.job.sent == "deleting" and self.job.verdict):
-            return Deciding.time_is_up(self, reason)
+            return AttemptPolicy.time_is_up(self, reason)
         stays = error("dian.rejected", "El documento rechazado no se pudo eliminar en Factus: bloquea la familia.")
         ended = self._final_rejected(self.verdict(), Block(self.job.family, stays))
         return replace(ended, free_in_s=max(self.removal_waits_ms, 0) / 1000)
@@ -107,10 +107,10 @@ class Judge(Deciding):
                 return Look("processed_before")
             case answers.RulesRefused(found) if any(remark.is_rejection for remark in found):
                 return self._rejected(found, seen.number or self.job.number, has_sent=True)
-            case answers.RulesRefused() | answers.Unknown():
-                return Look(
-                    "unknown", seen.reason if isinstance(seen, answers.Unknown) else answered(422, seen.message)
-                )
+            case answers.RulesRefused(_, message):
+                return Look("unknown", answered(422, message))
+            case answers.Unknown(reason):
+                return Look("unknown", reason)
             case answers.Conflicted():
                 return Look("conflict")
             case answers.NotFound(message, status) | answers.BadRequest(status, message):
@@ -119,7 +119,7 @@ class Judge(Deciding):
             case answers.Absent() | answers.Done() | answers.Replied():
                 return Look("unknown")
             case _:
-                return self.nothing_sent(seen, sent="")
+                return self.call_not_accepted(seen, sent="")
 
     # -- after a look-up -------------------------------------------------------------------------------------------
     def after_look(self, seen: answers.Answer, reason: LookReason, *, has_sent: bool, why: str = "") -> Step:
@@ -164,7 +164,7 @@ class Judge(Deciding):
             ):
                 return self.again("lane", unavailable("respuesta ilegible a la consulta"), still)
             case _:
-                return self.nothing_sent(seen, sent=still)
+                return self.call_not_accepted(seen, sent=still)
 
     # -- after a delete --------------------------------------------------------------------------------------------
     def after_delete(
@@ -183,7 +183,7 @@ class Judge(Deciding):
             ):
                 return self._removed(verdict, has_sent=has_sent, number=number)
             case answers.Unknown(why):
-                return self.again("lane", unavailable(why), "deleting", weather="unclear")
+                return self.again("lane", unavailable(why), "deleting", health="unknown")
             case (
                 answers.Conflicted(message, status)
                 | answers.BadRequest(status, message)
@@ -193,7 +193,7 @@ class Judge(Deciding):
             case answers.RulesRefused() | answers.Replied():
                 return self.again("lane", error("factus.conflict", "Factus no eliminó el documento"), "deleting")
             case _:
-                return self.nothing_sent(seen, sent="deleting")
+                return self.call_not_accepted(seen, sent="deleting")
 
     # -- after a search for the blocker ----------------------------------------------------------------------------
     def after_blocker(self, seen: answers.Answer, known: Known | None) -> Step:
@@ -221,7 +221,7 @@ class Judge(Deciding):
                 text = f"Se eliminó en Factus el documento rechazado {reference_code}, que bloqueaba la familia."
                 return Retry("lane", self.backoff.base_s, error("factus.conflict", text))
             case answers.Unknown(why):
-                return self.again("lane", unavailable(why), "", weather="unclear")
+                return self.again("lane", unavailable(why), "", health="unknown")
             case (
                 answers.Conflicted()
                 | answers.BadRequest()
@@ -234,7 +234,7 @@ class Judge(Deciding):
             case answers.DocumentSeen() | answers.Acknowledged():
                 return self.again("lane", unavailable("respuesta ilegible a la eliminación"), "")
             case _:
-                return self._open(self.nothing_sent(seen, sent=""))
+                return self._open(self.call_not_accepted(seen, sent=""))
 
     def being_mended(self) -> Retry:
         """Somebody else issues or removes what bars the family."""
@@ -270,9 +270,9 @@ class Judge(Deciding):
                 | answers.Denied()
                 | answers.Throttled()
             ):
-                return self._open(self.nothing_sent(seen, sent=""))
+                return self._open(self.call_not_accepted(seen, sent=""))
             case answers.NoPermit() | answers.NotSent() | answers.TooLate():
-                return self._open(self.nothing_sent(seen, sent=""))
+                return self._open(self.call_not_accepted(seen, sent=""))
             case _:
                 name = ""
         reason = error("factus.conflict", f"{text}{name}.")

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from jobs.days import first_day, judged_again
-from jobs.intake import Accepted, Entry, IntakeDesk, Refused
+from jobs.fiscal_day import first_day, revalidate_for_today
+from jobs.intake import Accepted, Entry, EntryValidator, Refused
 from jobs.outcomes import Finished
 from schemas import strict_json
 from schemas.factus import BOGOTA
@@ -30,8 +30,8 @@ def weekly(start_date: str, **more):
 def judged_at_intake(payload, **fields):
     """What the intake of Monday noon makes of a purchase."""
     job = an_envelope(payload, type="support_document.issue", **fields)
-    desk = IntakeDesk({"acme": BOGOTA}, lambda: NOW_MS)
-    return desk.examine(Entry("factus:jobs", f"{NOW_MS}-0", json.dumps(job).encode()))
+    validator = EntryValidator({"acme": BOGOTA}, lambda: NOW_MS)
+    return validator.examine(Entry("factus:jobs", f"{NOW_MS}-0", json.dumps(job).encode()))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def a_purchase(start_date, **fields):
 
 
 def again(job, *, days=0):
-    return judged_again(job, FAMILIES["support_document"], NOW_MS + days * DAY_MS)
+    return revalidate_for_today(job, FAMILIES["support_document"], NOW_MS + days * DAY_MS)
 
 
 def test_on_the_day_it_was_judged_nothing_is_judged_again():

@@ -16,12 +16,12 @@ from datetime import date
 from typing import Any, Final
 
 from jobs import answers
-from jobs.archiving import ARCHIVE_KINDS, Stored, archive_name, decode_file
-from jobs.calls import Desk, Stop
+from jobs.archive_names import ARCHIVE_KINDS, Stored, archive_name, decode_file
+from jobs.calls import CallContext, Stop
 from jobs.errors import ArchiveConflict, ArchiveUnavailable
+from jobs.factus_requests import get
 from jobs.families import Kind
 from jobs.outcomes import Ending, Finished, Retry
-from jobs.requests import get
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 
@@ -98,7 +98,7 @@ def files_of(progress: Mapping[str, Any], kinds: Iterable[Kind]) -> Files:
     return Files(tuple(dict.fromkeys(kinds)), progress)
 
 
-async def fetch_next(desk: Desk, files: Files, *, may_come: bool = False) -> Ending:
+async def fetch_next(context: CallContext, files: Files, *, may_come: bool = False) -> Ending:
     """
     Fetch one file that is not archived yet, and archive it.
 
@@ -108,53 +108,53 @@ async def fetch_next(desk: Desk, files: Files, *, may_come: bool = False) -> End
     left = files.left
     if left:
         try:
-            files = await _fetch(desk, files, left[0], may_come=may_come)
+            files = await _fetch(context, files, left[0], may_come=may_come)
         except Stop as stop:
             return _delayed(files, left[0], stop.ending)
     if files.left:
-        return desk.more(files.told, "Faltaban archivos por descargar")
-    return _ended(desk, files)
+        return context.more(files.told, "Faltaban archivos por descargar")
+    return _ended(context, files)
 
 
-def files_late(desk: Desk, files: Files, late: Finished) -> Finished:
+def files_late(context: CallContext, files: Files, late: Finished) -> Finished:
     """How the job ends when its time is up: what is archived stays, and each file that is missing says why."""
     if late.errors[0].code in _NOT_BEGUN:
         return late
-    reasons = {kind: _why_late(desk, files, kind) for kind in files.missing}
-    return _failed(desk, files, reasons) if reasons else late
+    reasons = {kind: _why_late(context, files, kind) for kind in files.missing}
+    return _failed(context, files, reasons) if reasons else late
 
 
-async def _fetch(desk: Desk, files: Files, kind: Kind, *, may_come: bool) -> Files:
+async def _fetch(context: CallContext, files: Files, kind: Kind, *, may_come: bool) -> Files:
     """
     Raises:
         Stop: The file cannot be had now.
     """
     try:
-        content = await _download(desk, files, kind)
+        content = await _download(context, files, kind)
     except Stop as stop:
         ending = stop.ending
         if not isinstance(ending, Finished):
             raise
         if may_come and ending.errors[0].code == "factus.not_found":
-            raise Stop(desk.decide.again("job", ending.errors[0], "")) from None
+            raise Stop(context.decide.again("job", ending.errors[0], "")) from None
         return files.refused(kind, ending.errors)
     told = files.told
     name = archive_name(
-        desk.decide.job.account, date.fromisoformat(told["day"]), desk.decide.job.family, told["number"], kind
+        context.decide.job.account, date.fromisoformat(told["day"]), context.decide.job.family, told["number"], kind
     )
     try:
-        return files.archived(kind, await desk.archive.put(name, content, content_type=ARCHIVE_KINDS[kind]))
+        return files.archived(kind, await context.archive.put(name, content, content_type=ARCHIVE_KINDS[kind]))
     except ArchiveConflict as exc:
         return files.taken(kind, exc.held.uri)
     except ArchiveUnavailable as exc:
         reason = ErrorDetail(code="archive.unavailable", message=str(exc), retryable=True)
-        raise Stop(desk.decide.again("job", reason, "")) from None
+        raise Stop(context.decide.again("job", reason, "")) from None
 
 
-async def _download(desk: Desk, files: Files, kind: Kind) -> bytes:
-    content = decode_file(await desk.read(get(desk.family.download(files.told["number"], kind))))
+async def _download(context: CallContext, files: Files, kind: Kind) -> bytes:
+    content = decode_file(await context.read(get(context.family.download(files.told["number"], kind))))
     if content is None:
-        raise Stop(desk.decide.after_call(answers.Done()))
+        raise Stop(context.decide.after_call(answers.Done()))
     return content
 
 
@@ -164,31 +164,31 @@ def _delayed(files: Files, kind: Kind, ending: Ending) -> Ending:
     return replace(ending, progress=strict_json.dump(dict(files.delayed(kind, ending.reason).told)))
 
 
-def _ended(desk: Desk, files: Files) -> Finished:
+def _ended(context: CallContext, files: Files) -> Finished:
     reasons = {kind: reason for kind in files.missing if (reason := files.why(kind))}
     if reasons:
-        return _failed(desk, files, reasons)
+        return _failed(context, files, reasons)
     number, documents = files.told["number"], files.documents
-    message = f"{desk.family.noun} {number}, archivos guardados: {len(documents)}."
-    return desk.completed(message, {"number": number, "documents": documents})
+    message = f"{context.family.noun} {number}, archivos guardados: {len(documents)}."
+    return context.completed(message, {"number": number, "documents": documents})
 
 
-def _why_late(desk: Desk, files: Files, kind: Kind) -> ErrorDetail:
+def _why_late(context: CallContext, files: Files, kind: Kind) -> ErrorDetail:
     why = files.why(kind)
     if why and files.is_settled(kind):
         return why
-    return desk.decide.time_is_up(why).errors[0]
+    return context.decide.time_is_up(why).errors[0]
 
 
-def _failed(desk: Desk, files: Files, reasons: Mapping[Kind, ErrorDetail]) -> Finished:
+def _failed(context: CallContext, files: Files, reasons: Mapping[Kind, ErrorDetail]) -> Finished:
     """``data`` of a failure is null by contract: the message says what is archived, and where."""
     stored = ", ".join(f"{row['kind']} en {row['uri']}" for row in files.documents) or "ninguno"
     missing = ", ".join(reasons)
     errors = tuple(
         reason.model_copy(update={"message": f"Archivo {kind}: {reason.message}"}) for kind, reason in reasons.items()
     )
-    named = files.told.get("number") or f"con referencia {desk.decide.job.reference_code}"
-    message = f"{desk.family.noun} {named}, archivos sin guardar: {missing}. Guardados: {stored}."
+    named = files.told.get("number") or f"con referencia {context.decide.job.reference_code}"
+    message = f"{context.family.noun} {named}, archivos sin guardar: {missing}. Guardados: {stored}."
     return Finished("failed", message, errors=errors, archived=tuple(files.documents))
 
 

@@ -11,7 +11,7 @@ import pytest
 from jobs import answers
 from jobs.errors import ArchiveUnavailable
 from jobs.families import FAMILIES
-from jobs.following import archived_documents
+from jobs.follow_ups import archived_documents
 from jobs.outcomes import Finished, Retry
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView, Remark

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from jobs import answers
-from jobs.calls import Desk, Stop
+from jobs.calls import CallContext, Stop
+from jobs.factus_requests import get
 from jobs.outcomes import Ending
-from jobs.requests import get
 from schemas import strict_json
 from schemas.factus import figure
 
@@ -26,13 +26,13 @@ MOST_BYTES: Final = 1024 * 1024
 _KEPT: Final = ("total", "per_page", "current_page", "last_page", "from", "to")
 
 
-async def pages(desk: Desk, path: str) -> Ending:
+async def pages(context: CallContext, path: str) -> Ending:
     """The items of a list under the payload's filters."""
-    progress = desk.progress
+    progress = context.progress
     items: list[Any] = progress.get("items", [])
-    page = progress.get("next_page") or desk.payload.get("page") or 1
-    params = {**query(desk.payload.get("filters") or {}), "page": str(page)}
-    rows, pagination = _page(desk, await desk.read(get(path, params)))
+    page = progress.get("next_page") or context.payload.get("page") or 1
+    params = {**query(context.payload.get("filters") or {}), "page": str(page)}
+    rows, pagination = _page(context, await context.read(get(path, params)))
     known = {key for row in items if (key := _key(row))}
     # A row that moved to the next page while others came in is told once.
     new = [row for row in rows if _key(row) not in known]
@@ -43,21 +43,21 @@ async def pages(desk: Desk, path: str) -> Ending:
         next_page, is_last = page, False
     else:
         items = [*items, *new]
-        if desk.payload.get("all") and next_page and _has_room(items, page, rows, pagination):
+        if context.payload.get("all") and next_page and _has_room(items, page, rows, pagination):
             so_far = {"items": items, "next_page": next_page}
-            return desk.more(so_far, f"Faltaban páginas por leer (desde la {next_page})")
+            return context.more(so_far, f"Faltaban páginas por leer (desde la {next_page})")
     told = {name: figure(pagination.get(name)) for name in _KEPT}
     more = "" if is_last else f"; hay más desde la página {next_page}"
     message = f"Filas leídas: {len(items)}{more}."
-    return desk.completed(message, {"items": items, "pagination": {**told, "next_page": next_page}})
+    return context.completed(message, {"items": items, "pagination": {**told, "next_page": next_page}})
 
 
-async def whole(desk: Desk, path: str) -> Ending:
+async def whole(context: CallContext, path: str) -> Ending:
     """A list that Factus gives in one piece."""
-    body = await desk.read(get(path))
+    body = await context.read(get(path))
     rows = body.get("data")
     items = rows if isinstance(rows, list) else []
-    return desk.completed(f"Filas leídas: {len(items)}.", {"items": items, "pagination": None})
+    return context.completed(f"Filas leídas: {len(items)}.", {"items": items, "pagination": None})
 
 
 def query(filters: Mapping[str, Any]) -> dict[str, str]:
@@ -82,11 +82,11 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _page(desk: Desk, body: Mapping[str, Any]) -> tuple[list[Any], Mapping[str, Any]]:
+def _page(context: CallContext, body: Mapping[str, Any]) -> tuple[list[Any], Mapping[str, Any]]:
     data = body.get("data")
     rows = data.get("data") if isinstance(data, Mapping) else None
     if not isinstance(data, Mapping) or not isinstance(rows, list):
-        raise Stop(desk.decide.after_call(answers.Done()))
+        raise Stop(context.decide.after_call(answers.Done()))
     pagination = data.get("pagination")
     return rows, pagination if isinstance(pagination, Mapping) else {}
 
