@@ -88,7 +88,7 @@ async def update_range(context: CallContext) -> Ending:
     Documents move it on from there, so repeating it would move it back: what it was is written down first, and after
     an unknown outcome what it is says whether it was done.
     """
-    await context.turn_to_change(_range_thing(context))
+    await context.acquire_change_lock(_range_thing(context))
     wanted = int(context.payload["current"])
     if "from" not in context.progress:
         held = await _range(context, is_look_up=True)
@@ -121,7 +121,7 @@ async def set_range_status(context: CallContext) -> Ending:
 
     Factus has a toggle, which repeated undoes itself; so the range is read, and toggled only when it stands otherwise.
     """
-    await context.turn_to_change(_range_thing(context))
+    await context.acquire_change_lock(_range_thing(context))
     wanted: bool = context.payload["is_active"]
     held = await _range(context, is_look_up=True)
     if bool(held.get("is_active")) != wanted:
@@ -137,7 +137,7 @@ async def set_range_status(context: CallContext) -> Ending:
 
 
 async def delete_range(context: CallContext) -> Ending:
-    await context.turn_to_change(_range_thing(context))
+    await context.acquire_change_lock(_range_thing(context))
     if context.is_uncertain and not await _is_there(context):
         return context.completed("Rango de numeración eliminado.", {"deleted": True})
     await context.write(Request("DELETE", _range_path(context)), when_unknown="look")
@@ -189,13 +189,13 @@ async def get_company(context: CallContext) -> Ending:
 
 
 async def update_company(context: CallContext) -> Ending:
-    await context.turn_to_change("company")
+    await context.acquire_change_lock("company")
     body = await context.write(Request("PUT", "/v2/companies", body=dict(context.payload)), when_unknown="again")
     return context.completed("Datos de la empresa actualizados.", {"factus": data_of(body)})
 
 
 async def update_logo(context: CallContext) -> Ending:
-    await context.turn_to_change("logo")
+    await context.acquire_change_lock("logo")
     content = base64.b64decode(context.payload["image_base_64_encoded"])
     kind = "png" if content.startswith(b"\x89PNG") else "jpeg"
     upload = Upload("image", f"logo.{kind}", content, f"image/{kind}")

@@ -2,8 +2,8 @@
 One turn of a job that does not issue: what its verb may ask of Factus, and what follows from each answer.
 
 A verb is a few lines that read and write through a :class:`CallContext`; whatever ends the turn early (no permit, a
-refusal, an outage) leaves it as :class:`Stop`. A job of several calls makes one or two of them a turn and goes back into its
-lane, so that it holds no place while others wait, and after a crash goes on where it was.
+refusal, an outage) leaves it as :class:`Stop`. A job of several calls makes one or two of them a turn and goes back to
+its lane: it holds no place while others wait, and after a crash goes on where it was.
 
 A write whose repetition would do harm is marked in the ledger before its first byte. When its outcome is unknown it is
 looked up where Factus can be asked; where it cannot, the job ends as failed and says so: a person decides, not a retry.
@@ -20,7 +20,7 @@ from jobs.attempt_policy import ACCOUNT_PAUSE_S, AttemptPolicy, answered, error,
 from jobs.factus_requests import Request, get
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import AttemptResult, Block, Ending, Finished, Retry, Sent
-from jobs.ports import Archive, Caller, Line, Turn
+from jobs.ports import Archive, Caller, ChangeLock, LockState
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView
@@ -89,7 +89,7 @@ class CallContext:
     decide: CallPolicy
     gateway: Caller
     archive: Archive
-    line: Line
+    change_lock: ChangeLock
     radian_interval_s: float = 0.0
     n_sent: int = field(default=0, init=False)
     n_calls: int = field(default=0, init=False)
@@ -122,7 +122,7 @@ class CallContext:
         return dict(strict_json.parse_trusted(text.encode(), most_values=len(text))) if text else {}
 
     # -- turns -----------------------------------------------------------------------------------------------------
-    async def turn_to_change(self, thing: str) -> None:
+    async def acquire_change_lock(self, thing: str) -> None:
         """
         Wait for the jobs that came before to change the same thing of the account: the last one pushed has the last
         word, also when an earlier one has to be repeated.
@@ -130,11 +130,11 @@ class CallContext:
         Raises:
             Stop: It is not this job's turn.
         """
-        self._wait_unless_ours(await self.line.turn_to_change(self.decide.job, thing))
+        self._wait_unless_held(await self.change_lock.acquire_change_lock(self.decide.job, thing))
 
-    async def turn_to_remove(self, reference_code: str) -> bool:
+    async def acquire_removal_lock(self, reference_code: str) -> bool:
         """
-        As :meth:`turn_to_change`, for what bears a reference code.
+        As :meth:`acquire_change_lock`, for what bears a reference code.
 
         Returns:
             False when an attempt to issue that document is under way.
@@ -142,12 +142,12 @@ class CallContext:
         Raises:
             Stop: As there.
         """
-        turn = await self.line.turn_to_remove(self.decide.job, reference_code)
-        self._wait_unless_ours(turn)
-        return turn == "yours"
+        state = await self.change_lock.acquire_removal_lock(self.decide.job, reference_code)
+        self._wait_unless_held(state)
+        return state == "held"
 
-    def _wait_unless_ours(self, turn: Turn) -> None:
-        if turn == "wait":
+    def _wait_unless_held(self, state: LockState) -> None:
+        if state == "queued":
             raise Stop(self.decide.turn_of_another("Otro trabajo cambia lo mismo en Factus.", self._still))
 
     # -- asking ----------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ async def delete(context: CallContext) -> Ending:
     one is a legal document.
     """
     reference = context.payload["reference_code"]
-    is_free = await context.turn_to_remove(reference)
+    is_free = await context.acquire_removal_lock(reference)
     found = await context.find()
     if found is None:
         _wait_for_the_last_delete(context)

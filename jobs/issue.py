@@ -54,7 +54,7 @@ async def issue(
                 status = answers.status_of(seen) or status
             case Delete(verdict, number):
                 # Written first: if we die after the delete, the next attempt knows that it was no accident.
-                await journal.note_rejection(job, verdict, number)
+                await journal.record_rejection(job, verdict, number)
                 seen = await gateway.delete(job.family, job.reference_code)
                 step = judge.after_delete(seen, verdict, has_sent=has_sent, number=number)
                 status = answers.status_of(seen) or status

@@ -13,7 +13,7 @@ from jobs.factus_requests import Request
 from schemas.contract.event import ErrorDetail
 from schemas.records import JobRecord
 
-Turn: TypeAlias = Literal["yours", "wait", "issuing"]
+LockState: TypeAlias = Literal["held", "queued", "issuing"]
 """Whether a job may change something at Factus now, waits for another, or would remove what is being issued."""
 
 
@@ -117,7 +117,7 @@ class Journal(Protocol):
         """Whether an open job of ours deletes, at Factus, what bears the job's reference code."""
         ...
 
-    async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...], number: str) -> None:
+    async def record_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...], number: str) -> None:
         """
         Record that DIAN rejected the document (its number, where it has one) and that its removal begins.
 
@@ -127,13 +127,13 @@ class Journal(Protocol):
         ...
 
 
-class Line(Protocol):
+class ChangeLock(Protocol):
     """Where the jobs that may not change the same thing at once stand one behind the other."""
 
-    async def turn_to_change(self, job: JobRecord, thing: str) -> Turn:
+    async def acquire_change_lock(self, job: JobRecord, thing: str) -> LockState:
         """Whether it is the job's turn to change a thing of its account."""
         ...
 
-    async def turn_to_remove(self, job: JobRecord, reference_code: str) -> Turn:
+    async def acquire_removal_lock(self, job: JobRecord, reference_code: str) -> LockState:
         """Whether it is the job's turn to remove what bears a reference code; ``issuing`` is no."""
         ...

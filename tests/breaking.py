@@ -125,7 +125,7 @@ BREAKS = (
     Break(
         "G2",
         "a stale owner may write",
-        "worker/store/lua/finish.lua",
+        "worker/store/lua/end_attempt.lua",
         "if held[1] ~= 'inflight' or held[2] ~= fence then return {'lost'} end",
         "",
         "tests/contract/test_ownership.py::test_a_stale_owner_notices_and_writes_nothing",
@@ -133,7 +133,7 @@ BREAKS = (
     Break(
         "G2",
         "who joined a document hears nothing",
-        "worker/store/lua/drain.lua",
+        "worker/store/lua/end_joined.lua",
         "  publish(results, ARGV[4], one.event)\n",
         "",
         "tests/contract/test_way_of_a_job.py::TestSameJobAgain::test_an_open_document_is_joined_and_each_job_gets_its_result",
@@ -141,7 +141,7 @@ BREAKS = (
     Break(
         "G2",
         "a slice of joined jobs is ended twice",
-        "worker/store/lua/drain.lua",
+        "worker/store/lua/end_joined.lua",
         "  if first[n] ~= jobs[n].id then return -1 end\n",
         "",
         "tests/contract/test_joined_slices.py::test_a_slice_that_another_worker_has_ended_is_not_ended_again",
@@ -191,7 +191,7 @@ BREAKS = (
         "G3",
         "what a dead worker had in hand is not run by another",
         "worker/queue/arq_worker.py",
-        "        self.run_taken(self._taker.read(rows))\n",
+        "        self.run_claimed(self._claimer.read(rows))\n",
         "",
         "tests/contract/test_ownership.py::test_a_mark_that_outlives_its_score_is_looked_at_when_it_ends",
     ),
@@ -319,7 +319,7 @@ BREAKS = (
         BEYOND,
         "two jobs change one range at once",
         "jobs/calls.py",
-        '        if turn == "wait":\n',
+        '        if state == "queued":\n',
         "        if not turn:\n",
         "tests/contract/test_turns.py::test_two_jobs_that_want_the_same_toggle_once",
     ),
@@ -367,7 +367,7 @@ BREAKS = (
     Break(
         BEYOND,
         "an operator's news goes into the stream of RADIAN events",
-        "worker/store/lua/finish.lua",
+        "worker/store/lua/end_attempt.lua",
         "  if is_news then publish(notices, maxlen, notice.event) end\n",
         "  if is_news then publish(results, maxlen, notice.event) end\n",
         "tests/simulation/test_found.py::test_an_operator_s_news_never_goes_into_the_stream_of_radian_events",

@@ -20,7 +20,7 @@ from jobs.answers import Answer
 from jobs.archive_names import Stored as StoredFile
 from jobs.errors import ArchiveConflict
 from jobs.factus_requests import Request
-from jobs.ports import Turn
+from jobs.ports import LockState
 from schemas import strict_json
 from schemas.factus import DocumentView
 from schemas.records import JobRecord
@@ -131,14 +131,14 @@ class FakeFactus:
         return answers.DocumentSeen(DocumentView(stored.raw))
 
 
-class NoLine:
-    """The port ``Line`` with nobody else in it."""
+class FreeChangeLock:
+    """The port ``ChangeLock`` with nobody else in it."""
 
-    async def turn_to_change(self, job: JobRecord, thing: str) -> Turn:
-        return "yours"
+    async def acquire_change_lock(self, job: JobRecord, thing: str) -> LockState:
+        return "held"
 
-    async def turn_to_remove(self, job: JobRecord, reference_code: str) -> Turn:
-        return "yours"
+    async def acquire_removal_lock(self, job: JobRecord, reference_code: str) -> LockState:
+        return "held"
 
 
 @dataclass

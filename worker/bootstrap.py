@@ -31,8 +31,8 @@ from worker.intake.policy import IntakePolicy
 from worker.queue.arq_worker import LeaseWorker
 from worker.queue.attempt_runner import AttemptRunner
 from worker.queue.batches import Batches
-from worker.queue.claims import Taker
-from worker.queue.dispatcher import Dispatcher, LaneBook
+from worker.queue.claims import Claimer
+from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
 from worker.queue.joined_jobs import Joined
 from worker.queue.ledger import Ledger, LedgerPolicy
 from worker.queue.sweep import Sweep
@@ -63,7 +63,7 @@ class Services:
     intake: Intake
     dispatcher: Dispatcher
     arq: LeaseWorker
-    taker: Taker
+    claimer: Claimer
     runner: AttemptRunner
     sweep: Sweep
     joined: Joined
@@ -118,7 +118,7 @@ def build(
     worker_id = new_worker_id()
     keys = Keys(settings.namespace)
     scripts = Scripts(redis)
-    book = LaneBook(keys, accounts)
+    book = LaneScriptArguments(keys, accounts)
     policy = LedgerPolicy(
         settings.ledger_days,
         settings.results_maxlen,
@@ -126,8 +126,8 @@ def build(
         radian_interval_ms=round(settings.radian_interval * 1000),
     )
     guards = Guards()
-    taker = Taker(worker_id, guard=guards.of("take"))
-    ledger = Ledger(redis, scripts, keys, book, policy, taker)
+    claimer = Claimer(worker_id, guard=guards.of("take"))
+    ledger = Ledger(redis, scripts, keys, book, policy, claimer)
     clients = {name: _client(account, settings, scripts, keys, worker_id) for name, account in accounts.items()}
     draining = asyncio.Event()
     settle_ms = round(2000 * settings.api_limits.create_timeout_s)
@@ -144,7 +144,7 @@ def build(
     peers = Peers(redis, keys, worker_id, frozenset(accounts))
     batches = Batches(redis, scripts, keys, accounts, policy, guards.of("batches"))
     joined = Joined(redis, scripts, keys, ledger, guards.of("joined"))
-    ledger.on_joined = joined.kick
+    ledger.on_joined = joined.wake
     validator = EntryValidator(
         {name: account.zone for name, account in accounts.items()},
         _now_ms,
@@ -160,7 +160,7 @@ def build(
         accounts,
         policy,
         book,
-        taker,
+        claimer,
         peers,
         intake_policy,
         guards.of("intake"),
@@ -174,11 +174,11 @@ def build(
         clients=clients,
         ledger=ledger,
         intake=intake,
-        dispatcher=Dispatcher(redis, scripts, book, taker, guards.of("dispatch")),
-        arq=LeaseWorker(runner.run_job, redis, scripts, keys, taker, guards, max_jobs=MAX_JOBS),
-        taker=taker,
+        dispatcher=Dispatcher(redis, scripts, book, claimer, guards.of("dispatch")),
+        arq=LeaseWorker(runner.run_job, redis, scripts, keys, claimer, guards, max_jobs=MAX_JOBS),
+        claimer=claimer,
         runner=runner,
-        sweep=Sweep(redis, scripts, keys, book, policy, taker, batches, guards.of("sweep")),
+        sweep=Sweep(redis, scripts, keys, book, policy, claimer, batches, guards.of("sweep")),
         joined=joined,
         guards=guards,
         draining=draining,

@@ -83,11 +83,11 @@ async def run_tasks(
     Args:
         holds: How long the loop was held, for the heartbeat.
     """
-    built.taker.call_others = _caller(built)
+    built.claimer.wake_other_workers = _caller(built)
     # A lane whose next job could not start yet has said when to look: the dispatcher has to hear of it.
-    built.runner.on_end = built.dispatcher.kick
+    built.runner.on_end = built.dispatcher.wake
     tasks = [
-        _named("intake", built.intake.run(built.dispatcher.kick, stopping)),
+        _named("intake", built.intake.run(built.dispatcher.wake, stopping)),
         _named("dispatch", built.dispatcher.run(stopping)),
         _named("arq", built.arq.serve(stopping)),
         _named("sweep", built.sweep.run(stopping)),
@@ -131,13 +131,13 @@ def _caller(built: Services) -> Callable[[], None]:
     """More was started than this process could take: the others shall look, and we when a place is free."""
     pending: set[asyncio.Task[None]] = set()
 
-    def call_others() -> None:
+    def wake_other_workers() -> None:
         built.arq.wake()
         task = asyncio.create_task(_publish_wake(built))
         pending.add(task)
         task.add_done_callback(pending.discard)
 
-    return call_others
+    return wake_other_workers
 
 
 async def _publish_wake(built: Services) -> None:
@@ -223,10 +223,10 @@ async def _is_idle(built: Services) -> bool:
     seconds, _ = await built.redis.time()
     horizon_ms = (int(seconds) + built.settings.backoff_max) * 1000
     due = await built.redis.zrangebyscore(built.keys.lanes_due(), "-inf", horizon_ms)
-    return all([await _only_watches(built, lane) for lane in due])
+    return all([await _only_radian_tracking(built, lane) for lane in due])
 
 
-async def _only_watches(built: Services, raw: bytes) -> bool:
+async def _only_radian_tracking(built: Services, raw: bytes) -> bool:
     """Whether nothing is left in a lane but watches over RADIAN events, which go on for months."""
     lane = raw.decode(errors="replace")
     if await built.redis.zcard(built.keys.waiting(lane)):

@@ -122,7 +122,7 @@ async def test_the_end_of_a_document_whose_answer_is_lost_is_not_paid_twice(rig,
     run = scripts.run
 
     async def twice(name, keys, args):
-        if name == "finish":
+        if name == "end_attempt":
             await run(name, keys, args)
         return await run(name, keys, args)
 

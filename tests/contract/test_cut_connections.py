@@ -20,7 +20,17 @@ from worker.store.scripts import Scripts
 
 pytestmark = pytest.mark.timeout(90)
 
-SCRIPTS = ["intake", "lead", "dispatch", "take", "permit", "finish", "token_get", "token_put", "note"]
+SCRIPTS = [
+    "intake",
+    "acquire_leadership",
+    "dispatch",
+    "claim_jobs",
+    "permit",
+    "end_attempt",
+    "token_get",
+    "token_put",
+    "mark_deleting",
+]
 
 
 @pytest.fixture
@@ -82,7 +92,7 @@ async def test_a_cut_connection_loses_nothing_and_repeats_nothing(
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_a_cut_at_the_final_event_starts_what_follows_once(real_redis, namespace, cut, moment):
     """The followers are written with the event: both are there, or neither, whoever hears of it."""
-    n_cut = cut("finish", moment)
+    n_cut = cut("end_attempt", moment)
     factus = FakeFactus()
     async with running(services_on(real_redis, namespace, gateway=factus)) as rig:
         await rig.push_bill("A", options={"archive": ["pdf"]})
@@ -91,12 +101,12 @@ async def test_a_cut_at_the_final_event_starts_what_follows_once(real_redis, nam
         assert await real_redis.xlen(rig.services.keys.results()) == 2
     assert [(event["type"], event["seq"]) for event in events] == [("invoice.validated", 1), ("invoice.archived", 2)]
     assert factus.calls["GET /v2/bills/SETP990000001/download-pdf"] == 1
-    assert n_cut["finish"] == 1
+    assert n_cut["end_attempt"] == 1
     assert len(factus.documents) == 1
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("name", ["overdue", "close_batch"])
+@pytest.mark.parametrize("name", ["expire_job", "close_batch"])
 async def test_a_cut_in_the_housekeeping_is_made_good(real_redis, namespace, cut, name, moment):
     """A job whose time is up in a lane that is held, and the batch that it closes."""
     # Asked again every 0.2 s, it is held for longer than the job has.
@@ -108,7 +118,7 @@ async def test_a_cut_in_the_housekeeping_is_made_good(real_redis, namespace, cut
         soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
         await rig.push_bill("late", expires_at=soon, batch="b", batch_size=1)
         events = await rig.events(2, timeout_s=10)
-        await rig.services.sweep.tend()
+        await rig.services.sweep.end_expired_and_close_batches()
         factus.script.clear()  # the account answers again, and the first document is issued
         await rig.events(2)
         await rig.rest()
@@ -122,7 +132,7 @@ async def test_a_cut_in_the_allowance_costs_no_document(real_redis, namespace, c
     """Factus says 429 once, and the hold cannot be written: the document is issued once all the same."""
     throttled = {"on": "create", "times": 1, "effect": {"kind": "rate_limited", "retry_after": 1}}
     async with serve(SandboxConfig(faults=read_rules({"rules": [throttled]}))) as url:
-        n_cut = cut("throttled", moment)
+        n_cut = cut("hold_account", moment)
         built = services_on(real_redis, namespace, an_account(base_url=url))
         built.runner.gateways = built.clients
         async with running(built) as rig:
@@ -131,7 +141,7 @@ async def test_a_cut_in_the_allowance_costs_no_document(real_redis, namespace, c
         for client in built.clients.values():
             await client.close()
         documents = await asyncio.to_thread(get_json, f"{url}/_sandbox/documents")
-    assert (event["type"], len(documents), n_cut["throttled"]) == ("invoice.validated", 1, 1)
+    assert (event["type"], len(documents), n_cut["hold_account"]) == ("invoice.validated", 1, 1)
 
 
 async def _finals(rig, n):

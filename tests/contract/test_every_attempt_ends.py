@@ -143,7 +143,7 @@ async def test_a_key_that_holds_what_it_must_not_keeps_no_job_open_for_ever(redi
         assert [event["type"] for event in events] == ["invoice.validated"]
         assert await redis.hget(built.keys.job("acme", "j"), "state") == b"final"
         await redis.delete(key)
-        built.dispatcher.kick()
+        built.dispatcher.wake()
     assert len(factus.documents) == 1
 
 
@@ -172,7 +172,7 @@ async def test_what_redis_cannot_take_just_now_is_no_defect_of_the_job(redis, na
     run, failures = built.ledger._scripts.run, iter(range(2))
 
     async def full(name, keys, args):
-        if name == "finish" and next(failures, None) is not None:
+        if name == "end_attempt" and next(failures, None) is not None:
             raise exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
         return await run(name, keys, args)
 

@@ -294,7 +294,7 @@ class TestRadian:
             await redis.hset(record, "deadline_at", 1)  # the period is over
             await redis.zadd(rig.services.keys.deadlines(), {member: 1})
             while await self.n_open(rig):
-                await rig.services.sweep.tend()
+                await rig.services.sweep.end_expired_and_close_batches()
                 await asyncio.gather(*rig.services.arq.tasks.values())
             assert await redis.hget(record, "state") == b"final"
             assert await redis.xlen(rig.services.keys.radian()) == 0

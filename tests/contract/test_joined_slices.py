@@ -104,7 +104,7 @@ async def test_two_workers_at_once_end_each_job_once(redis, namespace, factus):
         while not await redis.exists(built.keys.ended_due()):
             await asyncio.sleep(0)
         for one in (other, built):
-            one.joined.kick("acme/owner")
+            one.joined.wake("acme/owner")
         events = await rig.events(N + 1, timeout_s=20)
         await rig.rest()
         assert await redis.xlen(built.keys.results()) == N + 1
@@ -142,7 +142,7 @@ async def test_a_slice_that_another_worker_has_ended_is_not_ended_again(redis, n
     run = built.joined._scripts.run
 
     async def twice(name, keys, args):
-        if name == "drain":
+        if name == "end_joined":
             await run(name, keys, args)
         return await run(name, keys, args)
 
@@ -152,7 +152,7 @@ async def test_a_slice_that_another_worker_has_ended_is_not_ended_again(redis, n
         factus.gate.set()
         events = await rig.events(51, timeout_s=20)
         while await redis.exists(built.keys.ended_due()):
-            built.joined.kick("acme/owner")
+            built.joined.wake("acme/owner")
             await asyncio.sleep(0.01)
         events += await rig.events(N + 1 - 51, timeout_s=20)
         await rig.rest()

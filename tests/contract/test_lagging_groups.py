@@ -29,7 +29,7 @@ async def read(built, group: str, n: int, *, stream: str = "") -> None:
 
 async def looked(built) -> list[dict[str, object]]:
     with structlog.testing.capture_logs() as lines:
-        await built.sweep.look_at_groups()
+        await built.sweep.report_consumer_lag()
     return lines
 
 

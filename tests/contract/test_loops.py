@@ -76,8 +76,8 @@ async def test_a_batch_that_cannot_be_closed_rests_and_the_others_are_closed(bui
         await rig.push_bill("A", batch="b", batch_size=1)
         events = await rig.events(2)
         n_failed = built.guards.failed["batches"]
-        await built.sweep.tend()
-        await built.sweep.tend()
+        await built.sweep.end_expired_and_close_batches()
+        await built.sweep.end_expired_and_close_batches()
     assert {event["type"] for event in events} == {"invoice.validated", "batch.completed"}
     assert 1 <= n_failed <= built.guards.failed["batches"] <= 6
 

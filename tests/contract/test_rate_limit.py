@@ -9,7 +9,7 @@ import pytest
 from jobs.errors import LeaseLost
 from tests.records import a_job
 from tests.rig import an_account
-from worker.factus.rate_limit import Granted, NotYet, Passed, RateLimit, SendMark
+from worker.factus.rate_limit import DeadlinePassed, Granted, NoPermitYet, RateLimit, SendMark
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
@@ -27,7 +27,7 @@ def limit_of(redis, namespace):
 async def test_the_limit_is_granted_and_not_one_more(limit_of):
     limit = limit_of()
     found = [await limit.acquire(patience_s=0) for _ in range(6)]
-    assert [type(one) for one in found] == [Granted] * 5 + [NotYet]
+    assert [type(one) for one in found] == [Granted] * 5 + [NoPermitYet]
     assert 0 < found[-1].wait_s <= 1.0
 
 
@@ -59,7 +59,7 @@ async def test_a_hold_stops_everybody_and_widens_the_window(limit_of, redis, nam
     limit = limit_of()
     held_s = await limit.throttled(2.0)
     found = await limit_of().acquire(patience_s=0)
-    assert isinstance(found, NotYet)
+    assert isinstance(found, NoPermitYet)
     assert found.wait_s == pytest.approx(held_s, abs=0.2)
     assert await redis.hget(Keys(namespace).account("acme"), "margin_ms") == b"250"
 
@@ -77,16 +77,16 @@ async def test_no_hold_is_longer_than_the_longest_pause_of_the_settings(redis, n
 async def test_calls_of_others_are_entered_and_ours_wait(limit_of):
     limit = limit_of()
     await limit.acquire(patience_s=0)
-    assert await limit.correct(4) == 3
+    assert await limit.adopt_remote_usage(4) == 3
     assert isinstance(await limit.acquire(patience_s=0), Granted)
-    assert isinstance(await limit.acquire(patience_s=0), NotYet)
+    assert isinstance(await limit.acquire(patience_s=0), NoPermitYet)
 
 
 async def test_our_own_calls_are_not_taken_for_others(limit_of):
     limit = limit_of()
     for _ in range(4):
         await limit.acquire(patience_s=0)
-    assert await limit.correct(4) == 0
+    assert await limit.adopt_remote_usage(4) == 0
 
 
 class TestWithAJob:
@@ -104,7 +104,7 @@ class TestWithAJob:
     async def test_without_a_permit_nothing_is_marked(self, limit_of, mark, redis):
         limit = limit_of(rate_limit=1)
         await limit.acquire(patience_s=0)
-        assert isinstance(await limit.acquire(patience_s=0, mark=mark), NotYet)
+        assert isinstance(await limit.acquire(patience_s=0, mark=mark), NoPermitYet)
         assert await redis.hget(mark.job_key, "sent") is None
 
     async def test_a_stale_owner_gets_none_and_uses_none(self, limit_of, mark, redis, namespace):
@@ -113,4 +113,4 @@ class TestWithAJob:
         assert await redis.llen(Keys(namespace).grants("acme")) == 0
 
     async def test_past_the_latest_instant_there_is_none(self, limit_of, mark):
-        assert await limit_of().acquire(patience_s=0, mark=SendMark(mark.job_key, 3, 1)) == Passed()
+        assert await limit_of().acquire(patience_s=0, mark=SendMark(mark.job_key, 3, 1)) == DeadlinePassed()

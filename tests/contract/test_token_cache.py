@@ -189,7 +189,10 @@ async def test_a_slow_request_keeps_its_lead(redis, namespace, monkeypatch):
     """The lock is short for the sake of killed leaders; a living one renews it."""
     monkeypatch.setattr("worker.factus.token_cache._LOCK_MS", 300)
     gate = asyncio.Event()
-    issuer, scripts = Issuer(gate=gate), Opening(redis, "lead", 5, gate)  # renewed five times: longer than the lock
+    issuer, scripts = (
+        Issuer(gate=gate),
+        Opening(redis, "acquire_leadership", 5, gate),
+    )  # renewed five times: longer than the lock
     one, two = (TokenCache(scripts, Keys(namespace), "acme", name) for name in ("w1", "w2"))
     found = await asyncio.gather(one.get(issuer), two.get(issuer))
     assert ([token.access for token in found], issuer.n) == (["token-1", "token-1"], 1)

@@ -33,7 +33,7 @@ from worker.guard import Guard, redis_key, redis_word
 from worker.intake.policy import IntakePolicy
 from worker.intake.reader import GROUP, EntryReader
 from worker.process import run_tasks
-from worker.queue.claims import SetAside, Taken
+from worker.queue.claims import ClaimedJob, SetAside
 from worker.queue.holds import AccountHolds
 from worker.store.scripts import Scripts, source
 
@@ -43,7 +43,16 @@ EVERY = sorted(
     for path in files("worker.store").joinpath("lua").iterdir()
     if path.name.endswith(".lua") and not path.name.startswith("lib_")
 )
-PLAIN = {"claim_pending", "entry_part", "hand_over", "lead", "note", "read_claimed", "resign", "token_refused"}
+PLAIN = {
+    "claim_pending",
+    "entry_part",
+    "hand_over",
+    "acquire_leadership",
+    "mark_deleting",
+    "read_claimed",
+    "release_leadership",
+    "token_refused",
+}
 """They touch one key, or write nothing before they have read it: Redis's own error, which names no key, will do."""
 
 GARBAGE = (b"abc", b"1e+99", b"99999999999999999999", b"1.5", b"nan")
@@ -142,9 +151,9 @@ class Recorder:
 
     def note(self, name: str, keys: list[Any], args: list[Any]) -> None:
         shape: tuple = (name,)
-        if name == "finish":
+        if name == "end_attempt":
             shape = (name, args[16], *(min(int(n), 1) for n in args[24:29]), len(keys) > 20)
-        if name in ("drain", "release", "permit", "turn", "token_get", "last_word", "resume"):
+        if name in ("end_joined", "requeue_job", "permit", "acquire_change_lock", "token_get", "last_word", "resume"):
             shape = (name, len(keys))
         if name == "intake":
             said = {arg.decode() for arg in args if isinstance(arg, bytes)}
@@ -153,7 +162,7 @@ class Recorder:
             shape = (name, *(self.client.xlen(key) > 0 for key in keys if "jobs" in key))
         # The last one of a shape: by then there is the most to be broken.
         self.samples[shape] = Sample(name, [*keys], [*args], dump(self.client))
-        if {sample.name for sample in self.samples.values()} >= {"close_batch", "trim_letters", "turn"}:
+        if {sample.name for sample in self.samples.values()} >= {"close_batch", "trim_letters", "acquire_change_lock"}:
             self.has_late_ones.set()
 
 
@@ -197,14 +206,14 @@ async def record() -> list[Sample]:
             limit = RateLimit(built.ledger._scripts, keys, an_account())
             await limit.acquire(patience_s=0, mark=mark)
             await limit.acquire(patience_s=0)
-            await limit.correct(5)
+            await limit.adopt_remote_usage(5)
             await limit.throttled(0.01)
             patch.setattr("worker.queue.sweep.LOST_AFTER_MS", 0)
             await built.sweep.sweep()
             await built.sweep.end_overdue()  # while the lane is full: it would be started in its turn
             arq_id = f"{NAMESPACE}:acme:one:1"
             record = await built.ledger.job("acme", "one")
-            await built.arq._release(arq_id, SetAside(Taken(arq_id, record, AccountState()), 0.0, 1))
+            await built.arq._release(arq_id, SetAside(ClaimedJob(arq_id, record, AccountState()), 0.0, 1))
             await built.arq._release(arq_id)
             await built.arq._renew()
             factus.gate.set()
@@ -234,9 +243,9 @@ async def record() -> list[Sample]:
 
 
 async def last_words(redis: ArqRedis, factus: FakeFactus) -> None:
-    """An end that finish.lua refuses, and a dead letter that is pushed again."""
+    """An end that end_attempt.lua refuses, and a dead letter that is pushed again."""
     built = services_on(redis, NAMESPACE, gateway=factus)
-    taker = built.ledger
+    claimer = built.ledger
     stopping = asyncio.Event()
     factus.gate = asyncio.Event()
     task = asyncio.create_task(run_tasks(built, stopping))
@@ -249,16 +258,16 @@ async def last_words(redis: ArqRedis, factus: FakeFactus) -> None:
         await asyncio.sleep(0)
     sound = built.runner.ledger._finish
 
-    async def refuse(taken, end, page, follow_ups):
-        if end[0] == "final" and taken.job.id == "last":
-            await taker.last_word(taken, final_of(taken), page)
+    async def refuse(claimed, end, page, follow_ups):
+        if end[0] == "final" and claimed.job.id == "last":
+            await claimer.last_word(claimed, final_of(claimed), page)
             return 0
-        return await sound(taken, end, page, follow_ups)
+        return await sound(claimed, end, page, follow_ups)
 
-    def final_of(taken):
+    def final_of(claimed):
         return Finished("validated", "ok", data={}, number="SETP1")
 
-    taker._finish = refuse
+    claimer._finish = refuse
     factus.gate.set()
     while await redis.zcard(built.keys.ended_due()) or not await redis.exists(built.keys.dead()):
         await asyncio.sleep(0)

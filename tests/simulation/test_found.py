@@ -24,7 +24,7 @@ from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 from tests.builders import a_bill
-from tests.fakes import FakeFactus, MemoryArchive, NoLine
+from tests.fakes import FakeFactus, FreeChangeLock, MemoryArchive
 from tests.rig import an_account, running, services_on, some_settings
 from tests.simulation.wires import Network, Plug, imitation
 from worker.bootstrap import build
@@ -185,7 +185,10 @@ async def test_a_write_that_may_still_arrive_is_not_sent_beside_itself():
     async def turn(now_ms: int):
         deciding = CallPolicy(job, BackoffPolicy(1, 2), lambda: 0.5, AccountState(now_ms=now_ms), settle_ms=2000)
         return await run_call(
-            set_range_status, CallContext(deciding, factus, MemoryArchive(), NoLine()), now_ms=now_ms, day_ends_ms=0
+            set_range_status,
+            CallContext(deciding, factus, MemoryArchive(), FreeChangeLock()),
+            now_ms=now_ms,
+            day_ends_ms=0,
         )
 
     early = await turn(1500)

@@ -28,7 +28,7 @@ from schemas.records import JobRecord
 from worker.factus import http_answers
 from worker.factus.bounded_body import LARGEST_ANSWER, LARGEST_FILE, Room, read_bounded
 from worker.factus.http_answers import HttpAnswer
-from worker.factus.rate_limit import Granted, NotYet, Passed, RateLimit, SendMark
+from worker.factus.rate_limit import DeadlinePassed, Granted, NoPermitYet, RateLimit, SendMark
 from worker.factus.redaction import Redactor
 from worker.factus.token_cache import Issued, Token, TokenCache
 from worker.settings import Account, ApiLimits
@@ -229,9 +229,9 @@ class FactusClient:
     ) -> HttpAnswer | Answer:
         permit = await self._rate_limit.acquire(patience_s=_PERMIT_PATIENCE_S, mark=mark)
         match permit:
-            case NotYet(wait_s):
+            case NoPermitYet(wait_s):
                 return answers.NoPermit(wait_s)
-            case Passed():
+            case DeadlinePassed():
                 return answers.TooLate()
             case Granted():
                 self.n_calls += 1
@@ -272,10 +272,10 @@ class FactusClient:
         status = response.status_code if response is not None else None
         log.debug("factus.called", method=request.method, status=status, duration_ms=_elapsed_ms(started))
         if response is not None and status != 429:  # there "none left" is all it says, and Retry-After until when
-            await self._heed_headers(response.headers)
+            await self._apply_rate_limit_headers(response.headers)
         return answer
 
-    async def _heed_headers(self, headers: httpx.Headers) -> None:
+    async def _apply_rate_limit_headers(self, headers: httpx.Headers) -> None:
         """Correct our count when Factus has clearly counted more than we sent."""
         limit, remaining = (
             http_answers.number(headers.get("X-RateLimit-Limit")),
@@ -284,7 +284,7 @@ class FactusClient:
         if limit is None or remaining is None:
             return
         if remaining == 0 and limit > 1:
-            await self._rate_limit.correct(self._account.rate_limit)
+            await self._rate_limit.adopt_remote_usage(self._account.rate_limit)
 
 
 def _encoded(request: Request) -> tuple[bytes | None, str]:

@@ -41,14 +41,14 @@ class Granted:
 
 
 @dataclass(frozen=True, slots=True)
-class NotYet:
+class NoPermitYet:
     """No place in the allowance for another *wait_s* seconds."""
 
     wait_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class DeadlinePassed:
     """The latest instant for sending is over."""
 
 
@@ -73,7 +73,9 @@ class RateLimit:
         self._grants = keys.grants(account.name)
         self._state = keys.account(account.name)
 
-    async def acquire(self, *, patience_s: float, mark: SendMark | None = None) -> Granted | NotYet | Passed:
+    async def acquire(
+        self, *, patience_s: float, mark: SendMark | None = None
+    ) -> Granted | NoPermitYet | DeadlinePassed:
         """
         Take a permit, waiting at most *patience_s* for one.
 
@@ -86,11 +88,11 @@ class RateLimit:
         gives_up_at = time.monotonic() + patience_s
         while True:
             found = await self._try(mark)
-            if not isinstance(found, NotYet) or time.monotonic() + found.wait_s > gives_up_at:
+            if not isinstance(found, NoPermitYet) or time.monotonic() + found.wait_s > gives_up_at:
                 return found
             await asyncio.sleep(found.wait_s)
 
-    async def _try(self, mark: SendMark | None) -> Granted | NotYet | Passed:
+    async def _try(self, mark: SendMark | None) -> Granted | NoPermitYet | DeadlinePassed:
         keys = [self._grants, self._state, *([mark.job_key] if mark else [])]
         args: list[Arg] = [self._account.rate_limit, limit_window_ms(self._account)]
         if mark:
@@ -103,9 +105,9 @@ class RateLimit:
             case b"granted":
                 return Granted(int(numbers[0]), int(numbers[1]))
             case b"wait":
-                return NotYet(max(float(numbers[0]), 1.0) / 1000)
+                return NoPermitYet(max(float(numbers[0]), 1.0) / 1000)
             case b"late":
-                return Passed()
+                return DeadlinePassed()
             case _:
                 raise LeaseLost("another worker took the job over before it was sent")
 
@@ -121,15 +123,15 @@ class RateLimit:
         hold_s = min(max(asked_s, 0.5), self._longest_hold_s) + random.uniform(0.05, 0.5)
         args: list[Arg] = [round(hold_s * 1000), _MARGIN_STEP_MS, _LARGEST_MARGIN_MS]
         try:
-            await self._scripts.run("throttled", [self._state], args)
+            await self._scripts.run("hold_account", [self._state], args)
         except RedisError as exc:
             raise LedgerUnavailable("a hold could not be written") from exc
         return hold_s
 
-    async def correct(self, n_used_by_factus: int) -> int:
+    async def adopt_remote_usage(self, n_used_by_factus: int) -> int:
         """Enter the calls that somebody else made with this account; returns how many (none when Redis is silent)."""
         args: list[Arg] = [self._account.rate_limit, limit_window_ms(self._account), n_used_by_factus]
         try:
-            return int(await self._scripts.run("correct", [self._grants, self._state], args))
+            return int(await self._scripts.run("adopt_remote_usage", [self._grants, self._state], args))
         except RedisError:
             return 0  # the answer in hand is worth more than the count

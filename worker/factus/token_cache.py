@@ -176,12 +176,12 @@ class TokenCache:
         while True:
             await asyncio.sleep(_LOCK_MS / 3000)
             try:
-                await self._scripts.run("lead", [self._keys[1]], [self._worker_id, _LOCK_MS])
+                await self._scripts.run("acquire_leadership", [self._keys[1]], [self._worker_id, _LOCK_MS])
             except RedisError:
                 continue  # the put is fenced: whoever leads by then has its own
 
     async def _resign(self) -> None:
-        await self._scripts.run("resign", [self._keys[1]], [self._worker_id])
+        await self._scripts.run("release_leadership", [self._keys[1]], [self._worker_id])
 
 
 def _seen_to_json(seen: Answer) -> str:

@@ -27,8 +27,8 @@ from worker.intake.reader import GROUP, EntryReader
 from worker.intake.script_arguments import IntakeArguments, Prepared
 from worker.intake.watch import StreamWatch
 from worker.intake.writer import EntryWriter, LeadLost
-from worker.queue.claims import Taker
-from worker.queue.dispatcher import LaneBook
+from worker.queue.claims import Claimer
+from worker.queue.dispatcher import LaneScriptArguments
 from worker.queue.ledger import LedgerPolicy
 from worker.settings import Account
 from worker.store.keys import Keys
@@ -52,8 +52,8 @@ class Intake:
         validator: EntryValidator,
         accounts: Mapping[str, Account],
         policy: LedgerPolicy,
-        book: LaneBook,
-        taker: Taker,
+        book: LaneScriptArguments,
+        claimer: Claimer,
         peers: Peers,
         bounds: IntakePolicy,
         guard: Guard,
@@ -62,7 +62,7 @@ class Intake:
         self._keys = keys
         self._bounds = bounds
         self._peers = peers
-        self._worker_id = taker.worker_id
+        self._worker_id = claimer.worker_id
         self._owners = {keys.jobs(): ""} | {
             keys.jobs(name): name for name, account in accounts.items() if account.own_streams
         }
@@ -70,8 +70,8 @@ class Intake:
         self._reader = EntryReader(blocking, self._owners, self._worker_id, bounds, guard)
         self._watch = StreamWatch(scripts, keys, list(self._owners), bounds)
         items = IntakeItems(keys, validator, accounts, bounds.letter_bytes)
-        arguments = IntakeArguments(keys, accounts, policy, book, taker, group=GROUP, lease_ms=bounds.lease_ms)
-        self._writer = EntryWriter(redis, scripts, keys, items, arguments, taker, self._guard)
+        arguments = IntakeArguments(keys, accounts, policy, book, claimer, group=GROUP, lease_ms=bounds.lease_ms)
+        self._writer = EntryWriter(redis, scripts, keys, items, arguments, claimer, self._guard)
         self._started_at = time.monotonic()
         self._left: dict[str, float] = {}
         self._clock = _Clock()
@@ -125,7 +125,7 @@ class Intake:
     async def _keep_lead(self) -> int:
         """0: another worker's, 1: still ours, 2: newly ours."""
         args: list[Arg] = [self._worker_id, self._bounds.lease_ms]
-        found = int(await self._scripts.run("lead", [self._keys.leader("intake")], args))
+        found = int(await self._scripts.run("acquire_leadership", [self._keys.leader("intake")], args))
         self._clock.mark("lead")
         return found
 
@@ -148,7 +148,7 @@ class Intake:
 
     async def _resign(self) -> None:
         try:
-            await self._scripts.run("resign", [self._keys.leader("intake")], [self._worker_id])
+            await self._scripts.run("release_leadership", [self._keys.leader("intake")], [self._worker_id])
         except RedisError as exc:
             log.info("intake.not_resigned", error=type(exc).__name__)  # the lease ends by itself
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from jobs.fiscal_day import start_window_ms
 from worker.intake.items import Item
-from worker.queue.claims import Taker
-from worker.queue.dispatcher import LaneBook
+from worker.queue.claims import Claimer
+from worker.queue.dispatcher import LaneScriptArguments
 from worker.queue.ledger import LedgerPolicy
 from worker.settings import Account
 from worker.store.keys import Keys
@@ -37,8 +37,8 @@ class IntakeArguments:
         keys: Keys,
         accounts: Mapping[str, Account],
         policy: LedgerPolicy,
-        book: LaneBook,
-        taker: Taker,
+        book: LaneScriptArguments,
+        claimer: Claimer,
         *,
         group: str,
         lease_ms: int,
@@ -47,7 +47,7 @@ class IntakeArguments:
         self._accounts = accounts
         self._policy = policy
         self._book = book
-        self._taker = taker
+        self._claimer = claimer
         self._group = group
         self._lease_ms = lease_ms
 
@@ -69,14 +69,14 @@ class IntakeArguments:
         keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due(), self._keys.intake_facts()]
         args: list[Arg] = [
             self._group,
-            self._taker.worker_id,
+            self._claimer.worker_id,
             self._lease_ms,
             self._policy.results_maxlen,
             self._policy.retention_ms,
             len(prepared),
         ]
         lanes = [self._book.arguments(lane) for lane in {one.item.lane for one in prepared if one.item.kind != "close"}]
-        args += [len(lanes), *self._taker.arguments(), self._keys.batch("")]
+        args += [len(lanes), *self._claimer.arguments(), self._keys.batch("")]
         for one in prepared:
             keys += one.keys
         for lane_keys, lane_args in lanes:

@@ -20,7 +20,7 @@ from schemas import strict_json
 from worker.guard import Guard, is_server_state
 from worker.intake.items import IntakeItems, Item, log_refusal
 from worker.intake.script_arguments import IntakeArguments, Prepared
-from worker.queue.claims import Taker
+from worker.queue.claims import Claimer
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
@@ -42,7 +42,7 @@ class EntryWriter:
         keys: Keys,
         items: IntakeItems,
         arguments: IntakeArguments,
-        taker: Taker,
+        claimer: Claimer,
         guard: Guard,
     ) -> None:
         self._redis = redis
@@ -50,7 +50,7 @@ class EntryWriter:
         self._keys = keys
         self._items = items
         self._arguments = arguments
-        self._taker = taker
+        self._claimer = claimer
         self._guard = guard
         self.n_taken = 0
 
@@ -72,7 +72,7 @@ class EntryWriter:
         items = list(slice_)
         while items:
             try:
-                n_done, code, extra, n_started, *taken = await self._scripts.run("intake", *self._arguments.of(items))
+                n_done, code, extra, n_started, *claimed = await self._scripts.run("intake", *self._arguments.of(items))
             except RedisError as exc:
                 if is_server_state(exc):
                     raise
@@ -80,7 +80,7 @@ class EntryWriter:
                 return
             self.n_taken += n_done
             items = items[n_done:]
-            self._taker.receive(n_started, taken)
+            self._claimer.receive(n_started, claimed)
             match code:
                 case b"done":
                     return

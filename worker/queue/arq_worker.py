@@ -21,7 +21,7 @@ from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.worker import RetryJob, Worker, func
 
 from worker.guard import Guards, pause
-from worker.queue.claims import LEASE_MS, SetAside, Taken, Taker
+from worker.queue.claims import LEASE_MS, ClaimedJob, Claimer, SetAside
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, Scripts
 
@@ -36,7 +36,7 @@ _DEFECT_PAUSE_S: Final = 30.0
 
 _NEVER: Final = 10**9
 
-RunJob = Callable[[dict[Any, Any], Taken], Awaitable[None]]
+RunJob = Callable[[dict[Any, Any], ClaimedJob], Awaitable[None]]
 
 
 class LeaseWorker(Worker):
@@ -48,7 +48,7 @@ class LeaseWorker(Worker):
         pool: ArqRedis,
         scripts: Scripts,
         keys: Keys,
-        taker: Taker,
+        claimer: Claimer,
         guards: Guards,
         *,
         max_jobs: int,
@@ -70,16 +70,16 @@ class LeaseWorker(Worker):
         )
         self._scripts = scripts
         self._keys = keys
-        self._taker = taker
+        self._claimer = claimer
         self._woken = asyncio.Event()
         self._is_backlogged = False
         self._renewing: asyncio.Task[None] | None = None
         self._releasing: set[asyncio.Task[None]] = set()
         self._guard = guards.of("take")
         self._renewals = guards.of("renew")
-        taker.room = lambda: self.room
-        taker.run = self.run_taken
-        taker.set_aside = self._set_aside
+        claimer.room = lambda: self.room
+        claimer.run = self.run_claimed
+        claimer.set_aside = self._set_aside
 
     # -- waking ----------------------------------------------------------------------------------------------------
     def wake(self) -> None:
@@ -126,32 +126,36 @@ class LeaseWorker(Worker):
             return
         keys = self._keys
         prefixes = [f"{keys.namespace}:", job_key_prefix, keys.job_prefix(), keys.account(""), keys.lane("")]
-        rows = await self._scripts.run("take", [self.queue_name], [*self._taker.arguments(room=room), *prefixes])
+        rows = await self._scripts.run(
+            "claim_jobs", [self.queue_name], [*self._claimer.arguments(room=room), *prefixes]
+        )
         self._is_backlogged = len(rows) == room
-        self.run_taken(self._taker.read(rows))
+        self.run_claimed(self._claimer.read(rows))
 
     # -- running ---------------------------------------------------------------------------------------------------
-    def run_taken(self, taken: Sequence[Taken]) -> None:
+    def run_claimed(self, claimed: Sequence[ClaimedJob]) -> None:
         """Run what was put into our hands, each as a task of its own."""
-        for one in taken:
+        for one in claimed:
             self.job_counter += 1
             task = self.loop.create_task(self._run(one))
             self.tasks[one.arq_id] = task
             task.add_done_callback(lambda _: self._ended())
 
-    async def _run(self, taken: Taken) -> None:
+    async def _run(self, claimed: ClaimedJob) -> None:
         """One run, and its end in arq's books; the ledger's end of an attempt has written both already."""
         try:
-            await self.functions["run_job"].coroutine(self.ctx, taken)
+            await self.functions["run_job"].coroutine(self.ctx, claimed)
         except (RetryJob, asyncio.CancelledError) as exc:
             self.jobs_retried += 1
-            await asyncio.shield(self._release(taken.arq_id, exc if isinstance(exc, SetAside) else None))
+            await asyncio.shield(self._release(claimed.arq_id, exc if isinstance(exc, SetAside) else None))
             if isinstance(exc, asyncio.CancelledError):
                 raise
         except Exception as exc:  # a defect of ours, in whatever line: the job is counted, set aside and tried again
-            log.exception("arq.run_failed", error=type(exc).__name__, arq_id=taken.arq_id)
+            log.exception("arq.run_failed", error=type(exc).__name__, arq_id=claimed.arq_id)
             self._guard.failed["run"] += 1
-            await asyncio.shield(self._release(taken.arq_id, SetAside(taken, _DEFECT_PAUSE_S, taken.job.defects + 1)))
+            await asyncio.shield(
+                self._release(claimed.arq_id, SetAside(claimed, _DEFECT_PAUSE_S, claimed.job.defects + 1))
+            )
         else:
             self.jobs_complete += 1
 
@@ -179,8 +183,8 @@ class LeaseWorker(Worker):
         running = [arq_id for arq_id, task in self.tasks.items() if not task.done()]
         if not running:
             return
-        args: list[Arg] = [self._taker.worker_id, LEASE_MS, in_progress_key_prefix, *running]
-        for raw in await self._scripts.run("renew", [self.queue_name], args):
+        args: list[Arg] = [self._claimer.worker_id, LEASE_MS, in_progress_key_prefix, *running]
+        for raw in await self._scripts.run("renew_leases", [self.queue_name], args):
             arq_id = raw.decode(errors="replace")
             if (task := self.tasks.get(arq_id)) and not task.done():
                 # The run goes on: its answer is worth having in the log, and the fence keeps it from writing.
@@ -194,18 +198,18 @@ class LeaseWorker(Worker):
     async def _put_back(self, arq_id: bytes, pause_s: float) -> None:
         keys: list[str | bytes] = [self.queue_name, in_progress_key_prefix.encode() + arq_id]
         with self._renewals.turn():
-            await self._scripts.run("release", keys, [self._taker.worker_id, arq_id, round(pause_s * 1000)])
+            await self._scripts.run("requeue_job", keys, [self._claimer.worker_id, arq_id, round(pause_s * 1000)])
 
     async def _release(self, arq_id: str, aside: SetAside | None = None) -> None:
         keys: list[str | bytes] = [self.queue_name, in_progress_key_prefix + arq_id]
-        args: list[Arg] = [self._taker.worker_id, arq_id, 0]
+        args: list[Arg] = [self._claimer.worker_id, arq_id, 0]
         if aside:
-            job = aside.taken.job
+            job = aside.claimed.job
             keys.append(self._keys.job(job.account, job.id))
-            args = [self._taker.worker_id, arq_id, round(aside.pause_s * 1000), job.fence, aside.n_defects]
+            args = [self._claimer.worker_id, arq_id, round(aside.pause_s * 1000), job.fence, aside.n_defects]
         # Where it fails the lease ends by itself, and the next run finds in the ledger what is left to do.
         with self._renewals.turn():
-            await self._scripts.run("release", keys, args)
+            await self._scripts.run("requeue_job", keys, args)
 
     # -- stopping --------------------------------------------------------------------------------------------------
     async def drain(self, grace_s: float) -> int:

@@ -36,8 +36,8 @@ from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event
 from schemas.records import JobRecord
 from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
-from worker.queue.claims import SetAside, Taken
-from worker.queue.ledger import Ledger, Notice, Page
+from worker.queue.claims import ClaimedJob, SetAside
+from worker.queue.ledger import AttemptWrite, Ledger, Notice
 from worker.settings import Account
 from worker.store.scripts import Arg
 
@@ -107,7 +107,7 @@ class AttemptRunner:
     draw: Callable[[], float] = random.random
     n_run: int = field(default=0, init=False)
 
-    async def run_job(self, _ctx: dict[Any, Any], taken: Taken) -> None:
+    async def run_job(self, _ctx: dict[Any, Any], claimed: ClaimedJob) -> None:
         """
         arq's job: run what is in our hands.
 
@@ -115,7 +115,7 @@ class AttemptRunner:
             RetryJob: Redis fell silent; the job stays in arq's queue.
         """
         started = time.perf_counter()
-        job = taken.job
+        job = claimed.job
         with structlog.contextvars.bound_contextvars(**_context(job)):
             if job.account not in self.gateways:
                 # Another worker's configuration has it: back into the queue, without a hurry.
@@ -123,7 +123,7 @@ class AttemptRunner:
                 await asyncio.sleep(_UNKNOWN_ACCOUNT_PAUSE_S)
                 raise RetryJob
             try:
-                await self._run(taken, started)
+                await self._run(claimed, started)
             except LeaseLost:
                 log.warning("lease.lost")
             except LedgerUnavailable as exc:
@@ -132,23 +132,23 @@ class AttemptRunner:
                 await asyncio.sleep(_LEDGER_PAUSE_S)
                 raise RetryJob from exc
 
-    async def _run(self, taken: Taken, started: float) -> None:
-        tried = await self._attempt(taken)
-        attempted, n_started = await self._write_end(taken, tried)
+    async def _run(self, claimed: ClaimedJob, started: float) -> None:
+        tried = await self._attempt(claimed)
+        attempted, n_started = await self._write_end(claimed, tried)
         self.n_run += 1
         if n_started:
             # The lane's next document is in our hands: it goes out first, and is waited for while this one is told.
             await asyncio.sleep(0)
         else:
             self.on_end()
-        attempts = taken.job.attempts + attempted.n_sent
-        _log_attempt(taken.job, attempted, attempts, taken.standing.now_ms, started)
+        attempts = claimed.job.attempts + attempted.n_sent
+        _log_attempt(claimed.job, attempted, attempts, claimed.standing.now_ms, started)
 
-    async def _attempt(self, taken: Taken) -> Tried:
-        job = taken.job
+    async def _attempt(self, claimed: ClaimedJob) -> Tried:
+        job = claimed.job
         gateway = NotingGateway(self.gateways[job.account])
         try:
-            return Tried(await self._work(taken, type_of(job.type), gateway))
+            return Tried(await self._work(claimed, type_of(job.type), gateway))
         except LeaseLost:
             raise
         except Exception as exc:  # a defect of ours must not lose the job, nor run it hot
@@ -162,7 +162,7 @@ class AttemptRunner:
                 key=redis_key(exc.__cause__ or exc),
                 n_defects=n_defects,
             )
-            if self._is_spent(taken, n_defects):
+            if self._is_spent(claimed, n_defects):
                 return Tried(AttemptResult(defect_end(job, gateway.number), 0), n_defects)
             reason = ErrorDetail(code="internal", message=f"Defecto interno: {type(exc).__name__}.")
             return Tried(
@@ -180,17 +180,17 @@ class AttemptRunner:
                 n_defects,
             )
 
-    def _is_spent(self, taken: Taken, n_defects: int) -> bool:
+    def _is_spent(self, claimed: ClaimedJob, n_defects: int) -> bool:
         """Whether a job that ends in defects ends for good: by the deadline, or sooner when it goes on like that."""
         # A watch over RADIAN events has no final event: to end it would be silent.
-        is_often = n_defects >= MOST_DEFECTS and not taken.job.is_tracking
-        return is_often or taken.standing.now_ms >= taken.job.deadline_at
+        is_often = n_defects >= MOST_DEFECTS and not claimed.job.is_tracking
+        return is_often or claimed.standing.now_ms >= claimed.job.deadline_at
 
     def _defect_pause_s(self, n_defects: int) -> float:
         return self.backoff.jittered_s(n_defects + 1, self.draw)
 
-    async def _work(self, taken: Taken, job_type: JobType, gateway: Gateway) -> AttemptResult:
-        job, standing = taken.job, taken.standing
+    async def _work(self, claimed: ClaimedJob, job_type: JobType, gateway: Gateway) -> AttemptResult:
+        job, standing = claimed.job, claimed.standing
         zone = self.accounts[job.account].zone
         day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
         if job_type.issues:
@@ -209,7 +209,7 @@ class AttemptRunner:
             job_type.work, context, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late
         )
 
-    async def _write_end(self, taken: Taken, tried: Tried) -> tuple[AttemptResult, int]:
+    async def _write_end(self, claimed: ClaimedJob, tried: Tried) -> tuple[AttemptResult, int]:
         """
         Write the end of an attempt: as it is, or with less in it where that cannot be written.
 
@@ -221,9 +221,9 @@ class AttemptRunner:
             SetAside: It cannot be written now, whatever is in it: the job comes back later.
         """
         attempted, n_defects = tried.attempted, tried.n_defects
-        last: tuple[Taken, AttemptResult] = taken, attempted
-        for job, ending in lesser_ends(taken.job, attempted.ending):
-            last = replace(taken, job=job), replace(attempted, ending=ending)
+        last: tuple[ClaimedJob, AttemptResult] = claimed, attempted
+        for job, ending in lesser_ends(claimed.job, attempted.ending):
+            last = replace(claimed, job=job), replace(attempted, ending=ending)
             try:
                 return last[1], await self._write(*last, n_defects)
             except (LeaseLost, LedgerUnavailable):
@@ -234,12 +234,12 @@ class AttemptRunner:
                 break
             except Exception as exc:  # what an answer held cannot be written: an end without it can
                 log.exception("attempt.end_unwritable", error=type(exc).__name__)
-        n_defects = taken.job.defects + 1
-        if self._is_spent(taken, n_defects):
+        n_defects = claimed.job.defects + 1
+        if self._is_spent(claimed, n_defects):
             return await self._last_word(*last), 0
-        raise SetAside(taken, self._defect_pause_s(n_defects), n_defects)
+        raise SetAside(claimed, self._defect_pause_s(n_defects), n_defects)
 
-    async def _last_word(self, taken: Taken, attempted: AttemptResult) -> AttemptResult:
+    async def _last_word(self, claimed: ClaimedJob, attempted: AttemptResult) -> AttemptResult:
         """
         The job's end, whatever keys beside it are broken.
 
@@ -247,22 +247,24 @@ class AttemptRunner:
             LeaseLost, LedgerUnavailable: As the ledger.
             SetAside: Not even that can be written: its event has nowhere to go.
         """
-        job = taken.job
+        job = claimed.job
         final = attempted.ending if isinstance(attempted.ending, Finished) else defect_end(plain(job))
         attempted = replace(attempted, ending=final)
         try:
-            await self.ledger.last_word(taken, final, self._page(taken, attempted, (), 0))
+            await self.ledger.last_word(claimed, final, self._page(claimed, attempted, (), 0))
         except LedgerRefused as exc:
-            raise SetAside(taken, LONGEST_REST_S, job.defects + 1) from exc
+            raise SetAside(claimed, LONGEST_REST_S, job.defects + 1) from exc
         return attempted
 
-    def _page(self, taken: Taken, attempted: AttemptResult, notices: tuple[Notice, ...], n_defects: int) -> Page:
-        job, ending = taken.job, attempted.ending
+    def _page(
+        self, claimed: ClaimedJob, attempted: AttemptResult, notices: tuple[Notice, ...], n_defects: int
+    ) -> AttemptWrite:
+        job, ending = claimed.job, attempted.ending
         now = datetime.now(self.accounts[job.account].zone)
         attempts = job.attempts + attempted.n_sent
-        events = events_of(job, ending, attempts=attempts, now_ms=taken.standing.now_ms, now=now)
-        page = Page(
-            fields=_record_fields(job, ending, events, attempts, taken.standing.now_ms, n_defects),
+        events = events_of(job, ending, attempts=attempts, now_ms=claimed.standing.now_ms, now=now)
+        page = AttemptWrite(
+            fields=_record_fields(job, ending, events, attempts, claimed.standing.now_ms, n_defects),
             health=attempted.health,
             goes_on=not self.draining.is_set(),
             events=events,
@@ -272,20 +274,20 @@ class AttemptRunner:
             return replace(page, dead=dead_letter(job, ending, events[-1]))
         return page
 
-    async def _write(self, taken: Taken, attempted: AttemptResult, n_defects: int) -> int:
-        job, ending = taken.job, attempted.ending
+    async def _write(self, claimed: ClaimedJob, attempted: AttemptResult, n_defects: int) -> int:
+        job, ending = claimed.job, attempted.ending
         now = datetime.now(self.accounts[job.account].zone)
-        page = self._page(taken, attempted, await self._notices(taken, attempted, now), n_defects)
+        page = self._page(claimed, attempted, await self._notices(claimed, attempted, now), n_defects)
         if isinstance(ending, Retry):
-            return await self.ledger.pause(taken, ending, page)
+            return await self.ledger.pause(claimed, ending, page)
         following: list[JobRecord] = []
         if ending.state == "validated" and ending.data is not None:
             following = follow_ups(job, ending.data, seq=job.seq + 1)
-        return await self.ledger.close(taken, ending, page, following)
+        return await self.ledger.close(claimed, ending, page, following)
 
-    async def _notices(self, taken: Taken, attempted: AttemptResult, now: datetime) -> tuple[Notice, ...]:
+    async def _notices(self, claimed: ClaimedJob, attempted: AttemptResult, now: datetime) -> tuple[Notice, ...]:
         """What the operator must be told: a new block, or that an old one is over."""
-        job, standing, block = taken.job, taken.standing, attempted.ending.block
+        job, standing, block = claimed.job, claimed.standing, attempted.ending.block
         if block:
             known_since_ms = standing.family_blocked_since_ms if block.family else standing.account_blocked_since_ms
             if known_since_ms:

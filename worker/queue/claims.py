@@ -27,7 +27,7 @@ LEASE_MS: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ClaimedJob:
     """One job in our hands. Its record carries our fence; every write of an earlier owner is refused from here."""
 
     arq_id: str
@@ -38,23 +38,23 @@ class Taken:
 class SetAside(RetryJob):
     """The run of a job ends without an end of its own: it comes back after a pause, and its record counts a defect."""
 
-    def __init__(self, taken: Taken, pause_s: float, n_defects: int) -> None:
+    def __init__(self, claimed: ClaimedJob, pause_s: float, n_defects: int) -> None:
         super().__init__()
-        self.taken = taken
+        self.claimed = claimed
         self.pause_s = pause_s
         self.n_defects = n_defects
 
 
 @dataclass(slots=True)
-class Taker:
+class Claimer:
     """This process as the scripts know it. The arq worker says what room it has and runs what was taken."""
 
     worker_id: str
     room: Callable[[], int] = field(default=lambda: 0)
-    run: Callable[[Sequence[Taken]], None] = field(default=lambda taken: None)
+    run: Callable[[Sequence[ClaimedJob]], None] = field(default=lambda claimed: None)
     set_aside: Callable[[bytes, float], None] = field(default=lambda arq_id, pause_s: None)
     """What cannot be read goes back into arq's queue, for later."""
-    call_others: Callable[[], None] = field(default=lambda: None)
+    wake_other_workers: Callable[[], None] = field(default=lambda: None)
     """More was started than we could take: the other processes should look into arq's queue."""
 
     def arguments(self, *, room: int | None = None) -> list[Arg]:
@@ -68,14 +68,14 @@ class Taker:
         if rows:
             self.run(self.read(rows))
         if n_started > sum(1 for row in rows if row[0]):
-            self.call_others()
+            self.wake_other_workers()
 
-    def read(self, rows: Sequence[Any]) -> list[Taken]:
+    def read(self, rows: Sequence[Any]) -> list[ClaimedJob]:
         """
         The jobs in rows that a script gave (``begin``, lib_lanes.lua). What cannot be read is logged, counted and set
         aside for a pause that grows: for a worker of the version that wrote it, or until it is mended.
         """
-        found: list[Taken] = []
+        found: list[ClaimedJob] = []
         for row in rows:
             if not row[0]:
                 _, account, job_id, why = row
@@ -88,7 +88,7 @@ class Taker:
         return found
 
 
-def _read(row: Sequence[Any]) -> Taken:
+def _read(row: Sequence[Any]) -> ClaimedJob:
     """
     One row that ``begin`` (lib_lanes.lua) made.
 
@@ -105,7 +105,7 @@ def _read(row: Sequence[Any]) -> Taken:
     blocked = (int(now), int(conflict), int(account), int(scope))
     reasons = (_word(hold_reason), _word(lane_hold_reason))
     standing = AccountState(*blocked, *reasons, int(outage_since), int(outage_steps))
-    return Taken(arq_id.decode(), record, standing)
+    return ClaimedJob(arq_id.decode(), record, standing)
 
 
 def _word(stored: bytes) -> str:

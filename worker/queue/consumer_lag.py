@@ -24,7 +24,7 @@ _NONE: Final[EntryId] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class GroupSeen:
+class GroupLag:
     """
     One consumer group of a result stream.
 
@@ -47,9 +47,9 @@ class GroupSeen:
         return self.n_trimmed != 0
 
 
-async def groups_of(redis: Redis, streams: Iterable[str], maxlen: int) -> tuple[GroupSeen, ...]:
+async def groups_of(redis: Redis, streams: Iterable[str], maxlen: int) -> tuple[GroupLag, ...]:
     """The groups of the streams that exist. A few cheap commands for each stream, no entries are read."""
-    found: list[GroupSeen] = []
+    found: list[GroupLag] = []
     for stream in streams:
         try:
             groups = await redis.xinfo_groups(stream)
@@ -60,14 +60,14 @@ async def groups_of(redis: Redis, streams: Iterable[str], maxlen: int) -> tuple[
             continue
         for group in groups:
             seen = group_seen(stream, info, group, maxlen)
-            n_abandoned = await _n_abandoned(redis, stream, info, group)
+            n_abandoned = await _n_trimmed_pending(redis, stream, info, group)
             if n_abandoned and seen.n_trimmed is not None:
                 seen = replace(seen, n_trimmed=seen.n_trimmed + n_abandoned)
             found.append(seen)
     return tuple(found)
 
 
-async def _n_abandoned(redis: Redis, stream: str, info: Mapping[str, Any], group: Mapping[str, Any]) -> int:
+async def _n_trimmed_pending(redis: Redis, stream: str, info: Mapping[str, Any], group: Mapping[str, Any]) -> int:
     """Entries that were given to the group, never acknowledged, and are gone: the first hundred of them."""
     if not group["pending"] or not info["length"]:
         return int(group["pending"])
@@ -76,7 +76,7 @@ async def _n_abandoned(redis: Redis, stream: str, info: Mapping[str, Any], group
     return len(reply)
 
 
-def group_seen(stream: str, info: Mapping[str, Any], group: Mapping[str, Any], maxlen: int) -> GroupSeen:
+def group_seen(stream: str, info: Mapping[str, Any], group: Mapping[str, Any], maxlen: int) -> GroupLag:
     """
     Where a group stands.
 
@@ -87,12 +87,12 @@ def group_seen(stream: str, info: Mapping[str, Any], group: Mapping[str, Any], m
     name = group["name"].decode(errors="replace")
     delivered = _entry_id(group["last-delivered-id"])
     if delivered >= _entry_id(info["last-generated-id"]):
-        return GroupSeen(stream, name, 0, 0, maxlen)
+        return GroupLag(stream, name, 0, 0, maxlen)
     first = _entry_id(info["first-entry"][0]) if info["length"] else None
     if first is None or delivered < first:
-        return GroupSeen(stream, name, info["length"], _n_trimmed(delivered, info, group, maxlen), maxlen)
+        return GroupLag(stream, name, info["length"], _n_trimmed(delivered, info, group, maxlen), maxlen)
     lag = group.get("lag")
-    return GroupSeen(stream, name, _about(delivered, first, info) if lag is None else lag, 0, maxlen)
+    return GroupLag(stream, name, _about(delivered, first, info) if lag is None else lag, 0, maxlen)
 
 
 def _n_trimmed(delivered: EntryId, info: Mapping[str, Any], group: Mapping[str, Any], maxlen: int) -> int | None:

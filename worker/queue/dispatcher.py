@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from jobs.registry import behind, width
 from worker.factus.rate_limit import limit_window_ms
 from worker.guard import Guard, pause
-from worker.queue.claims import Taker
+from worker.queue.claims import Claimer
 from worker.settings import Account
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, Scripts
@@ -33,7 +33,7 @@ _MOST_LANES_A_LOOK: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class LaneBook:
+class LaneScriptArguments:
     """Builds the head of KEYS and ARGV that ``lib_lanes.lua`` expects."""
 
     keys: Keys
@@ -79,31 +79,33 @@ class LaneBook:
 class Dispatcher:
     """The loop that starts what is due. Every worker runs one; a look is one script, so they cannot collide."""
 
-    def __init__(self, redis: Redis, scripts: Scripts, book: LaneBook, taker: Taker, guard: Guard) -> None:
+    def __init__(
+        self, redis: Redis, scripts: Scripts, book: LaneScriptArguments, claimer: Claimer, guard: Guard
+    ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._book = book
-        self._taker = taker
+        self._claimer = claimer
         self._guard = guard
-        self._kicked = asyncio.Event()
+        self._woken = asyncio.Event()
 
-    def kick(self) -> None:
+    def wake(self) -> None:
         """Look now: work has come in."""
-        self._kicked.set()
+        self._woken.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Look at due lanes until *stopping* is set."""
         while not stopping.is_set():
-            self._kicked.clear()  # before the look: a kick during it is kept
+            self._woken.clear()  # before the poll: a wake during it is kept
             wait_s = 0.0
             with self._guard.turn() as turn:
-                wait_s = await self.look()
+                wait_s = await self.poll_due_lanes()
             if turn.pause_s is not None:
                 await pause(stopping, turn.pause_s)
             elif wait_s > 0:
-                await _first_of(self._kicked, stopping, timeout_s=wait_s)
+                await _first_of(self._woken, stopping, timeout_s=wait_s)
 
-    async def look(self) -> float:
+    async def poll_due_lanes(self) -> float:
         """Start what is due now; seconds until the next look."""
         seconds, micros = await self._redis.time()
         now_ms = int(seconds) * 1000 + int(micros) // 1000
@@ -129,8 +131,8 @@ class Dispatcher:
             log.warning("lane.account_unknown", lane=lane)
             return
         keys, args = self._book.arguments(lane)
-        n_started, *taken = await self._scripts.run("dispatch", keys, [*args, *self._taker.arguments()])
-        self._taker.receive(n_started, taken)
+        n_started, *claimed = await self._scripts.run("dispatch", keys, [*args, *self._claimer.arguments()])
+        self._claimer.receive(n_started, claimed)
 
 
 def _in_ms(time: tuple[int, int], delay_ms: int) -> int:

@@ -1,10 +1,10 @@
 """
 The jobs that joined a document: they end after the one that issued it, a few at a time.
 
-The script that ends the owner (finish.lua) puts their ids aside in a list of their own, with the owner's final event,
-and names the list in a set. From there any worker goes on: at once the one that wrote the owner's end, and when its
-lease in the set is over (it was killed) whoever looks next. A slice is one script that first checks that its ids still
-stand at the head of the list, so that two workers never end one job twice.
+The script that ends the owner (end_attempt.lua) puts their ids aside in a list of their own, with the owner's final
+event, and names the list in a set. From there any worker goes on: at once the one that wrote the owner's end, and when
+its lease in the set is over (it was killed) whoever looks next. A slice is one script that first checks that its ids
+still stand at the head of the list, so that two workers never end one job twice.
 """
 
 from __future__ import annotations
@@ -71,12 +71,12 @@ class Joined:
         self._ledger = ledger
         self._guard = guard
         self._wanted: dict[str, None] = {}
-        self._kicked = asyncio.Event()
+        self._woken = asyncio.Event()
 
-    def kick(self, member: str) -> None:
+    def wake(self, member: str) -> None:
         """The owner ``account/job id`` has ended, and others joined it."""
         self._wanted[member] = None
-        self._kicked.set()
+        self._woken.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """End those that joined until *stopping*."""
@@ -86,8 +86,8 @@ class Joined:
             if turn.pause_s is not None:
                 await _first_of(stopping, timeout_s=turn.pause_s)
             elif not self._wanted:
-                await _first_of(stopping, self._kicked, timeout_s=LOOK_EVERY_S)
-            self._kicked.clear()
+                await _first_of(stopping, self._woken, timeout_s=LOOK_EVERY_S)
+            self._woken.clear()
 
     async def rest(self, within_s: float) -> None:
         """End what is left in our hands before the process stops; what does not fit is another worker's."""
@@ -171,7 +171,7 @@ class Joined:
             self._end(owner, raw, stored) for raw, stored in zip(ids, await self._records(owner, ids), strict=True)
         ]
         keys, args = self._arguments(owner, ids, ended)
-        n_left = int(await self._scripts.run("drain", keys, args))
+        n_left = int(await self._scripts.run("end_joined", keys, args))
         return (0, 0) if n_left < 0 else (len(ids), n_left)
 
     async def _records(self, owner: _Owner, ids: list[bytes]) -> list[Mapping[bytes, bytes]]:

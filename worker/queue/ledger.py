@@ -20,13 +20,13 @@ from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.errors import LeaseLost, LedgerError, LedgerRefused, LedgerUnavailable
 from jobs.issue_policy import verdict_to_json
 from jobs.outcomes import FactusHealth, Finished, Retry
-from jobs.ports import Known, Turn
+from jobs.ports import Known, LockState
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event, stream_fields
 from schemas.records import DocumentRecord, JobRecord
 from worker.guard import is_server_state
-from worker.queue.claims import Taken, Taker
-from worker.queue.dispatcher import LaneBook
+from worker.queue.claims import ClaimedJob, Claimer
+from worker.queue.dispatcher import LaneScriptArguments
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, Scripts
@@ -46,7 +46,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class AttemptWrite:
     """What the end of an attempt writes beside its ending: fields of the record, events, a letter, Factus's health."""
 
     fields: dict[str, Arg]
@@ -83,14 +83,20 @@ class Ledger:
     """Reads and writes of the records of jobs and documents."""
 
     def __init__(
-        self, redis: Redis, scripts: Scripts, keys: Keys, book: LaneBook, policy: LedgerPolicy, taker: Taker
+        self,
+        redis: Redis,
+        scripts: Scripts,
+        keys: Keys,
+        book: LaneScriptArguments,
+        policy: LedgerPolicy,
+        claimer: Claimer,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
         self._book = book
         self._policy = policy
-        self._taker = taker
+        self._claimer = claimer
         self.on_joined: Callable[[str], None] = lambda member: None
         """Called with ``account/job id`` of a job that has ended and that others had joined."""
 
@@ -108,41 +114,41 @@ class Ledger:
         stored = await self._hash(self._keys.document(account, family, reference_code))
         return DocumentRecord.from_hash(stored) if stored else None
 
-    async def turn_to_change(self, job: JobRecord, thing: str) -> Turn:
+    async def acquire_change_lock(self, job: JobRecord, thing: str) -> LockState:
         """
         Whether a job may change something of its account at Factus now: once those that came before it are final.
 
         Raises:
             LeaseLost: The job is another worker's by now.
         """
-        return await self._turn(job, [self._keys.changes(job.account, thing)], [])
+        return await self._acquire(job, [self._keys.changes(job.account, thing)], [])
 
-    async def turn_to_remove(self, job: JobRecord, reference_code: str) -> Turn:
+    async def acquire_removal_lock(self, job: JobRecord, reference_code: str) -> LockState:
         """
         The same for what bears a reference code; ``issuing`` while an attempt to issue that document is under way.
 
         A job that waits to issue it looks at Factus before it sends, and waits until the removal is over.
 
         Raises:
-            LeaseLost: As :meth:`turn_to_change`.
+            LeaseLost: As :meth:`acquire_change_lock`.
         """
         document = self._keys.document(job.account, job.family, reference_code)
-        return await self._turn(job, [self._keys.removals(document)], [document])
+        return await self._acquire(job, [self._keys.removals(document)], [document])
 
-    async def _turn(self, job: JobRecord, line: list[str], document: list[str]) -> Turn:
-        keys = [*line, self._keys.job(job.account, job.id), *document]
+    async def _acquire(self, job: JobRecord, lock: list[str], document: list[str]) -> LockState:
+        keys = [*lock, self._keys.job(job.account, job.id), *document]
         args: list[Arg] = [job.fence, job.id, self._keys.job(job.account, ""), self._policy.deadline_ms + _DAY_MS]
         try:
-            word = await self._scripts.run("turn", keys, args)
+            word = await self._scripts.run("acquire_change_lock", keys, args)
         except RedisError as exc:
-            raise _failure(exc, "a job could not stand in line") from exc
+            raise _failure(exc, "a job could not acquire a change lock") from exc
         match word:
-            case b"yours":
-                return "yours"
+            case b"held":
+                return "held"
             case b"issuing":
                 return "issuing"
-            case b"wait":
-                return "wait"
+            case b"queued":
+                return "queued"
             case _:
                 raise LeaseLost(f"job {job.id} is another worker's by now")
 
@@ -214,19 +220,19 @@ class Ledger:
             raise LedgerUnavailable("a removal could not be claimed") from exc
         if word == b"lost":
             raise LeaseLost(f"job {job.id} is another worker's by now")
-        return bool(word == b"yours")
+        return bool(word == b"held")
 
-    async def note_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...], number: str) -> None:
+    async def record_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...], number: str) -> None:
         """See :class:`jobs.ports.Journal`."""
         key = self._keys.job(job.account, job.id)
         try:
-            noted = await self._scripts.run("note", [key], [job.fence, verdict_to_json(verdict), number])
+            noted = await self._scripts.run("mark_deleting", [key], [job.fence, verdict_to_json(verdict), number])
         except RedisError as exc:
             raise _failure(exc, "a rejection could not be noted") from exc
         if not noted:
             raise LeaseLost(f"job {job.id} is another worker's by now")
 
-    async def pause(self, taken: Taken, ending: Retry, page: Page) -> int:
+    async def pause(self, claimed: ClaimedJob, ending: Retry, page: AttemptWrite) -> int:
         """
         The attempt ends and the job stays open; what was started in its place is run.
 
@@ -239,9 +245,11 @@ class Ledger:
             LedgerRefused: It cannot be written; nothing was.
         """
         end: list[Arg] = [ending.waits, round(ending.pause_s * 1000), ending.reason.code, ""]
-        return await self._finish(taken, end, page, ())
+        return await self._finish(claimed, end, page, ())
 
-    async def close(self, taken: Taken, final: Finished, page: Page, following: Sequence[JobRecord] = ()) -> int:
+    async def close(
+        self, claimed: ClaimedJob, final: Finished, page: AttemptWrite, following: Sequence[JobRecord] = ()
+    ) -> int:
         """
         The job is final; what was started in its place is run. Jobs that joined its document end after it
         (``joined.py``).
@@ -253,9 +261,9 @@ class Ledger:
             As :meth:`pause`.
         """
         end: list[Arg] = ["final", round(final.free_in_s * 1000), _left(final), final.state]
-        return await self._finish(taken, end, page, following)
+        return await self._finish(claimed, end, page, following)
 
-    async def last_word(self, taken: Taken, final: Finished, page: Page) -> None:
+    async def last_word(self, claimed: ClaimedJob, final: Finished, page: AttemptWrite) -> None:
         """
         The job is final although a key beside it keeps :meth:`close` from saying so: its event, and of the rest what
         can be done.
@@ -263,12 +271,12 @@ class Ledger:
         Raises:
             As :meth:`pause`.
         """
-        job = taken.job
+        job = claimed.job
         keys = [self._keys.job(job.account, job.id), self.results_stream(job), self._keys.dead()]
         keys += [self._keys.deadlines(), self._keys.batches_due(), self._keys.flight(job.lane), self._keys.arq_queue()]
         keys += [self._keys.lanes_due(), *self._document_keys(job)]
         member = f"{job.account}/{job.id}"
-        args: list[Arg] = [job.id, taken.arq_id, job.fence, final.state, self._policy.retention_ms]
+        args: list[Arg] = [job.id, claimed.arq_id, job.fence, final.state, self._policy.retention_ms]
         args += [self._policy.results_maxlen, self._keys.batch(""), job_key_prefix, in_progress_key_prefix, job.lane]
         args += [final.number, page.fields.get("last_error", ""), member, len(page.events), len(page.dead)]
         args += self._own_tally(job, page)
@@ -283,13 +291,15 @@ class Ledger:
         if rest[0]:
             self.on_joined(member)
 
-    async def _finish(self, taken: Taken, end: list[Arg], page: Page, follow_ups: Sequence[JobRecord]) -> int:
-        job = taken.job
+    async def _finish(
+        self, claimed: ClaimedJob, end: list[Arg], page: AttemptWrite, follow_ups: Sequence[JobRecord]
+    ) -> int:
+        job = claimed.job
         keys, args = self._book.arguments(job.lane)
         keys += [self._keys.job(job.account, job.id), self.results_stream(job), self._keys.results(self._owner(job))]
         keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due(), *self._document_keys(job)]
         keys += [key for row in follow_ups for key in self.follow_up_keys(row)]
-        args += [*self._taker.arguments(), job.id, taken.arq_id, job.fence, *end]
+        args += [*self._claimer.arguments(), job.id, claimed.arq_id, job.fence, *end]
         args += [self._policy.retention_ms, self._policy.results_maxlen, int(page.goes_on), page.health]
         args += [len(page.events), len(page.fields), len(page.dead), len(page.notices), len(follow_ups)]
         args.append(self._keys.batch(""))
@@ -301,7 +311,7 @@ class Ledger:
             args += [notice.kind, notice.scope, *event_values(notice.event)]
         args += [value for row in follow_ups for value in self.follow_up_values(row)]
         try:
-            word, *rest = await self._scripts.run("finish", keys, args)
+            word, *rest = await self._scripts.run("end_attempt", keys, args)
         except RedisError as exc:
             raise _failure(exc, "the end of an attempt could not be written") from exc
         if word == b"lost":
@@ -309,10 +319,10 @@ class Ledger:
         n_joined, n_started, *rows = rest
         if n_joined:
             self.on_joined(f"{job.account}/{job.id}")
-        self._taker.receive(n_started, rows)
+        self._claimer.receive(n_started, rows)
         return int(n_started)
 
-    def _own_tally(self, job: JobRecord, page: Page) -> list[Arg]:
+    def _own_tally(self, job: JobRecord, page: AttemptWrite) -> list[Arg]:
         # A job that follows another is no member of its batch: that one has been counted.
         return tally_values(NO_TALLY if job.parent or not page.events else tally_of(page.events[-1]))
 

@@ -17,9 +17,9 @@ from redis.asyncio import Redis
 
 from worker.guard import Guard, pause
 from worker.queue.batches import Batches
-from worker.queue.claims import Taker
-from worker.queue.consumer_lag import GroupSeen, groups_of
-from worker.queue.dispatcher import LaneBook
+from worker.queue.claims import Claimer
+from worker.queue.consumer_lag import GroupLag, groups_of
+from worker.queue.dispatcher import LaneScriptArguments
 from worker.queue.ledger import LedgerPolicy
 from worker.store.connection import command
 from worker.store.keys import Keys
@@ -55,9 +55,9 @@ class Sweep:
         redis: Redis,
         scripts: Scripts,
         keys: Keys,
-        book: LaneBook,
+        book: LaneScriptArguments,
         policy: LedgerPolicy,
-        taker: Taker,
+        claimer: Claimer,
         batches: Batches,
         guard: Guard,
     ) -> None:
@@ -66,7 +66,7 @@ class Sweep:
         self._keys = keys
         self._book = book
         self._policy = policy
-        self._taker = taker
+        self._claimer = claimer
         self._batches = batches
         self._guard = guard
 
@@ -75,15 +75,17 @@ class Sweep:
         n_turns = 0
         while not stopping.is_set():
             with self._guard.turn() as turn:
-                if await self._scripts.run("lead", [self._keys.leader("sweep")], [self._taker.worker_id, _LEASE_MS]):
-                    await self.tend()
+                if await self._scripts.run(
+                    "acquire_leadership", [self._keys.leader("sweep")], [self._claimer.worker_id, _LEASE_MS]
+                ):
+                    await self.end_expired_and_close_batches()
                     if n_turns % round(EVERY_S / DEADLINES_EVERY_S) == 0:
                         await self._part(self.sweep)
-                        await self._part(self.look_at_groups)
+                        await self._part(self.report_consumer_lag)
             n_turns += 1
             await pause(stopping, max(turn.pause_s or 0.0, DEADLINES_EVERY_S))
 
-    async def tend(self) -> None:
+    async def end_expired_and_close_batches(self) -> None:
         """One round: jobs whose time is up end, batches that are complete are closed."""
         await self._part(self.end_overdue)
         await self._part(self._batches.close_complete)
@@ -127,9 +129,9 @@ class Sweep:
             return None
         keys, args = self._book.arguments(lane.decode())
         keys += [self._keys.job(account, job_id), self._keys.deadlines()]
-        args += [*self._taker.arguments(), job_id, member]
-        n_started, *taken = await self._scripts.run("overdue", keys, args)
-        self._taker.receive(n_started, taken)
+        args += [*self._claimer.arguments(), job_id, member]
+        n_started, *claimed = await self._scripts.run("expire_job", keys, args)
+        self._claimer.receive(n_started, claimed)
         return int(n_started)
 
     async def sweep(self) -> Repairs:
@@ -144,7 +146,7 @@ class Sweep:
                 if not self._book.knows(lane):
                     continue
                 keys, args = self._book.arguments(lane)
-                again, freed, woken = await self._scripts.run("sweep", keys, [*args, LOST_AFTER_MS])
+                again, freed, woken = await self._scripts.run("repair_lane", keys, [*args, LOST_AFTER_MS])
                 total = Repairs(total.n_requeued + again, total.n_freed + freed, total.n_woken + woken)
         if total:
             log.warning("sweep.repaired", n_requeued=total.n_requeued, n_freed=total.n_freed, n_woken=total.n_woken)
@@ -152,7 +154,7 @@ class Sweep:
             log.debug("sweep.finished", n_lanes=len(lanes))
         return total
 
-    async def look_at_groups(self) -> tuple[GroupSeen, ...]:
+    async def report_consumer_lag(self) -> tuple[GroupLag, ...]:
         """Tell which consumer groups may soon lose results to the trimming of their stream, and which have."""
         own = [name for name, account in self._book.accounts.items() if account.own_streams]
         groups = await groups_of(self._redis, self._keys.outcomes(own), self._policy.results_maxlen)

@@ -30,7 +30,7 @@ from worker.cli.status.reader import (
 )
 from worker.cli.status.state_words import lane_words
 from worker.cli.time_words import span
-from worker.queue.consumer_lag import GroupSeen
+from worker.queue.consumer_lag import GroupLag
 from worker.store.keys import Keys
 
 NOW = 1_795_600_000_000
@@ -169,7 +169,7 @@ def overview(**changes: Any) -> Overview:
 def test_calm_weather_is_no_problem() -> None:
     assert problems(overview()) == []
     assert problems(overview(workers=(), lanes=())) == []
-    assert problems(overview(groups=(GroupSeen("factus:results", "erp", 800_000, 0, 1_000_000),))) == []
+    assert problems(overview(groups=(GroupLag("factus:results", "erp", 800_000, 0, 1_000_000),))) == []
 
 
 def test_what_needs_a_person_is_a_problem() -> None:
@@ -177,7 +177,7 @@ def test_what_needs_a_person_is_a_problem() -> None:
     assert "dead letters" in problems(overview(n_dead=1))[0]
     held = replace(ACCOUNT, hold=Hold("factus.payment_required", NOW + 1))
     assert "402" in problems(overview(accounts=(held,)))[0]
-    lagging = GroupSeen("factus:results", "erp", 900_000, 0, 1_000_000)
+    lagging = GroupLag("factus:results", "erp", 900_000, 0, 1_000_000)
     assert "900,000 entries wait" in problems(overview(groups=(lagging,)))[0]
     assert "1,234 entries were trimmed" in problems(overview(groups=(replace(lagging, n_trimmed=1234),)))[0]
     assert "entries were trimmed" in problems(overview(groups=(replace(lagging, n_trimmed=None),)))[0]

@@ -13,7 +13,7 @@ from jobs.calls import CallContext, CallPolicy, run_call
 from jobs.outcomes import AccountState, AttemptResult, Finished, Retry
 from jobs.registry import FOLLOW_UPS, JOB_TYPES, type_of
 from schemas.factus import DocumentView, Remark
-from tests.fakes import FakeFactus, MemoryArchive, NoLine
+from tests.fakes import FakeFactus, FreeChangeLock, MemoryArchive
 from tests.records import NOW_MS, a_job
 from tests.unit.jobs.test_issue_policy import EVERY_SEEN
 
@@ -83,7 +83,7 @@ async def turn(type_: str, gateway: FakeFactus, archive: MemoryArchive | None = 
     deciding = CallPolicy(record, BackoffPolicy(5.0, 300.0), lambda: 0.0, AccountState(now_ms=NOW_MS))
     work = type_of(type_).work
     assert work
-    context = CallContext(deciding, gateway, archive or MemoryArchive(), NoLine(), radian_interval_s=60.0)
+    context = CallContext(deciding, gateway, archive or MemoryArchive(), FreeChangeLock(), radian_interval_s=60.0)
     return await run_call(work, context, now_ms=NOW_MS, day_ends_ms=0, late=type_of(type_).late)
 
 

@@ -30,7 +30,7 @@ class Notes:
     async def is_being_removed(self, job):
         return self._is_being_removed
 
-    async def note_rejection(self, job, verdict, number):
+    async def record_rejection(self, job, verdict, number):
         self.verdicts.append(verdict)
 
     async def known(self, job, reference_code):
@@ -194,7 +194,7 @@ async def test_cancellation_passes_through_every_await(call):
 
     if call == "note":
         factus.script = [answers.RulesRefused((REJECTION,))]
-        notes.note_rejection = hang
+        notes.record_rejection = hang
     elif call == "delete":
         factus.script = [answers.RulesRefused((REJECTION,))]
         factus.delete = hang

@@ -21,7 +21,7 @@ from jobs.families import FAMILIES
 from jobs.intake import conflict_errors
 from jobs.issue_policy import IssuePolicy, rejection_errors
 from jobs.outcomes import AttemptResult, Block, Ending, Finished
-from jobs.ports import Turn
+from jobs.ports import LockState
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
 from schemas.contract.envelope import Remains
@@ -126,11 +126,11 @@ class _Scripted:
             return answers.DocumentSeen(DocumentView(example_answers.rejected_document(family, reference_code)))
         return answers.DocumentSeen(_document(self.job))
 
-    async def turn_to_change(self, job: JobRecord, thing: str) -> Turn:
-        return "yours"
+    async def acquire_change_lock(self, job: JobRecord, thing: str) -> LockState:
+        return "held"
 
-    async def turn_to_remove(self, job: JobRecord, reference_code: str) -> Turn:
-        return "yours"
+    async def acquire_removal_lock(self, job: JobRecord, reference_code: str) -> LockState:
+        return "held"
 
     async def put(self, name: str, content: bytes, *, content_type: str) -> Stored:
         return Stored(f"s3://invoices/{name}", hashlib.sha256(content).hexdigest(), len(content))

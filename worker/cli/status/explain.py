@@ -18,7 +18,7 @@ from worker.cli.status.lookup import Followed
 from worker.cli.status.reader import Overview
 from worker.cli.status.state_words import AFTER, NEEDS_A_PERSON, reason_words, situation
 from worker.cli.time_words import iso, span
-from worker.queue.consumer_lag import GroupSeen
+from worker.queue.consumer_lag import GroupLag
 
 _GOOD: Final = (".validated", ".completed")
 
@@ -174,7 +174,7 @@ def _intake_problems(seen: Overview) -> Iterator[str]:
             yield f"worker {worker.id}: failures in its loops since it started ({worker.failed}): see its log"
 
 
-def _group_problem(group: GroupSeen) -> str:
+def _group_problem(group: GroupLag) -> str:
     place = f"consumer group {group.name} of {group.stream}"
     if group.has_lost:
         lost = "entries" if group.n_trimmed is None else f"{group.n_trimmed:,} entries"

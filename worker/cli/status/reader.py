@@ -21,7 +21,7 @@ from jobs.registry import CALLS_LANE
 from worker.factus.rate_limit import limit_window_ms
 from worker.guard import redis_word
 from worker.intake.reader import GROUP
-from worker.queue.consumer_lag import GroupSeen, groups_of
+from worker.queue.consumer_lag import GroupLag, groups_of
 from worker.settings import Account
 from worker.store.connection import command, words_of
 from worker.store.keys import Keys
@@ -129,7 +129,7 @@ class Overview:
     lanes: tuple[LaneSeen, ...]
     accounts: tuple[AccountSeen, ...]
     n_dead: int
-    groups: tuple[GroupSeen, ...]
+    groups: tuple[GroupLag, ...]
     writes_refused: str | None = None
     """Redis's words, and what mends it, where it takes no writes."""
     damaged: tuple[str, ...] = ()
@@ -195,9 +195,9 @@ class StatusReader:
             return f"{words_of(exc)}; {mend_of(redis_word(exc))}"
         return None
 
-    async def _groups(self) -> tuple[GroupSeen, ...]:
+    async def _groups(self) -> tuple[GroupLag, ...]:
         streams = self._keys.outcomes(self._own())
-        found: list[GroupSeen] = []
+        found: list[GroupLag] = []
         for stream in streams:
             if await self._ask("XLEN", stream) is not None:
                 found += await groups_of(self._redis, [stream], self._results_maxlen)

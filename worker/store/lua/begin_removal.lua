@@ -3,7 +3,7 @@
 -- left at Factus. The DELETE may arrive late: nothing is issued under the reference before that is settled.
 -- KEYS: 1 job, 2 document, 3 line of those that remove it. ARGV: 1 fence, 2 ms for which the reference is not free, 3 what
 --   stands before an id in the key of a record.
--- Reply: 'yours' | 'taken' (somebody issues or removes it) | 'lost'
+-- Reply: 'held' | 'taken' (somebody issues or removes it) | 'lost'
 local wrong = misfit(KEYS[1], 'hash', KEYS[2], 'hash', KEYS[3], 'list')
 if wrong then return wrong end
 local held = redis.call('HMGET', KEYS[1], 'state', 'fence')
@@ -16,4 +16,4 @@ for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do
 end
 local free_at = math.max(now_ms() + tonumber(ARGV[2]), number(redis.call('HGET', KEYS[2], 'free_at')))
 redis.call('HSET', KEYS[2], 'free_at', text(free_at))
-return 'yours'
+return 'held'

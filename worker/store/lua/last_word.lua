@@ -1,5 +1,5 @@
 -- include: lib_ends
--- The end of a job that finish.lua cannot write, because a key beside it holds what it must not: its final event all the
+-- The end of a job that end_attempt.lua cannot write, because a key beside it holds what it must not: its final event all the
 -- same, and of everything else what can be done. Nothing starts in its place; the lane looks again by itself.
 -- KEYS: 1 job, 2 stream of its events, 3 dead letters, 4 deadlines, 5 batches due, 6 flight of the lane, 7 arq's queue,
 --   8 lanes due, 9 document, 10 joined jobs of the document, 11 and 12 where these stand when it has ended: ids and the

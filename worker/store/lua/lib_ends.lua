@@ -59,7 +59,7 @@ local function follow(followers, document, lanes, due, deadlines, now)
   end
 end
 
--- The jobs that joined a document end after its owner, in slices (drain.lua): under a name of their own, so that the
+-- The jobs that joined a document end after its owner, in slices (end_joined.lua): under a name of their own, so that the
 -- reference can be joined anew. `ended`: their ids, the owner's event, the set of what is to be drained.
 local DRAIN_LEASE_MS = 5000 -- after it another worker goes on with them
 local function leave_joined(joined, ended, member, event, now)

@@ -45,7 +45,7 @@ end
 
 -- The worker that runs this script takes what it starts, as far as it has room: claimed, begun and in its hands with the
 -- reply, where otherwise two more round trips would lie between two documents of a lane. What is beyond its room stays
--- in arq's queue for anybody (take.lua).
+-- in arq's queue for anybody (claim_jobs.lua).
 local function taker_of(argv, at)
   return {
     worker = argv[at], lease_ms = tonumber(argv[at + 1]), room = tonumber(argv[at + 2]), mark_prefix = argv[at + 3],

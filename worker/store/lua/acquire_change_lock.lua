@@ -4,7 +4,7 @@
 -- keeps its turn. Nobody has to give it back: a final job's turn is over.
 -- KEYS: 1 line, 2 job, 3 document that is to be removed (absent for anything else).
 -- ARGV: 1 fence of the job, 2 its id, 3 what stands before an id in the key of a record, 4 ms for which a line is kept.
--- Reply: 'yours' | 'wait' | 'issuing' (an attempt to issue the document is under way) | 'lost'
+-- Reply: 'held' | 'queued' | 'issuing' (an attempt to issue the document is under way) | 'lost'
 local wrong = misfit(KEYS[1], 'list', KEYS[2], 'hash', KEYS[3] or false, 'hash')
 if wrong then return wrong end
 local held = redis.call('HMGET', KEYS[2], 'state', 'fence')
@@ -16,7 +16,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[4])
 local first = redis.call('LINDEX', KEYS[1], 0)
 while first ~= ARGV[2] do
   local before = fields_of(ARGV[3] .. first, 'state') or {} -- what is no record has no turn
-  if before[1] and before[1] ~= 'final' then return 'wait' end
+  if before[1] and before[1] ~= 'final' then return 'queued' end
   redis.call('LPOP', KEYS[1])
   first = redis.call('LINDEX', KEYS[1], 0)
 end
@@ -30,4 +30,4 @@ if KEYS[3] then
     if found[3] and (found[2] or '') == '' then redis.call('HSET', issuing, 'sent', 'unknown') end
   end
 end
-return 'yours'
+return 'held'
