@@ -18,7 +18,7 @@ import lab
 from jobs.intake import Accepted, Entry
 from schemas import strict_json
 from schemas.factus import BOGOTA
-from schemas.payload.validate import FAMILIES, examine
+from schemas.payload.validate import DOCUMENT_SPECS, validate
 from worker.bootstrap import Services, build
 from worker.logs import configure_logging
 from worker.settings import Account, Settings
@@ -79,10 +79,10 @@ def show_parts(built: Services, jobs: list[str], whole_us: float) -> None:
     payloads = [strict_json.parse(text)["payload"] for text in jobs]
     parse_us = timed(strict_json.parse, jobs)
     today = datetime.now(BOGOTA).date()
-    check_us = timed(lambda payload: examine(FAMILIES["invoice"], payload, today=today), payloads)
+    check_us = timed(lambda payload: validate(DOCUMENT_SPECS["invoice"], payload, today=today), payloads)
     writer = built.intake._writer
-    desk_us = timed(writer._items._desk.examine, entries)
-    if not isinstance(writer._items._desk.examine(entries[0]), Accepted):
+    desk_us = timed(writer._items._validator.validate, entries)
+    if not isinstance(writer._items._validator.validate(entries[0]), Accepted):
         raise SystemExit("the benchmark's bill is refused")
     prepared = [writer.prepare(entry)[0] for entry in entries]
     slices = [prepared[start : start + 25] for start in range(0, len(prepared), 25)]

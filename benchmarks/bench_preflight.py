@@ -21,7 +21,7 @@ import lab
 
 from jobs.families import FAMILIES as ROWS
 from schemas.payload.rules.not_checked import NOT_CHECKED
-from schemas.payload.validate import FAMILIES, preflight
+from schemas.payload.validate import DOCUMENT_SPECS, validate_document
 from tests.builders import changed
 from tests.unit.schemas.payload.documents import a_document
 from tests.unit.schemas.payload.published_rules import PUBLISHED, REFUSED_BY_DIAN, REFUSED_BY_FACTUS
@@ -54,7 +54,7 @@ def _told() -> dict[tuple[str, str], str]:
     for case in CASES:
         for family in families_of(case):
             payload = changed(a_document(family, case.operation), case.changes)
-            verdict = preflight(family, payload, today=TODAY)
+            verdict = validate_document(family, payload, today=TODAY)
             key = (case.rule, family)
             if any(error.rule == case.rule for error in verdict.errors):
                 found[key] = "error"
@@ -103,21 +103,21 @@ def _show_missed(told: dict[tuple[str, str], str]) -> None:
 def _show_cost(n_rounds: int) -> None:
     for n_lines in _LINES:
         payload = lab.bill("B-1", n_lines)
-        assert not preflight("invoice", payload, today=TODAY).errors
+        assert not validate_document("invoice", payload, today=TODAY).errors
         times = []
         for _ in range(n_rounds if n_lines < 100 else max(n_rounds // 20, 10)):
             began = time.perf_counter()
-            preflight("invoice", payload, today=TODAY)
+            validate_document("invoice", payload, today=TODAY)
             times.append((time.perf_counter() - began) * 1e6)
         median = statistics.median(times)
         lab.show(f"invoice of {n_lines} lines", f"{median:,.0f} us, p99 {lab.quantile(times, 0.99):,.0f} us")
-    for family in FAMILIES:
+    for family in DOCUMENT_SPECS:
         if family != "invoice":
             payload = a_document(family)
             times = []
             for _ in range(n_rounds):
                 began = time.perf_counter()
-                preflight(family, payload, today=TODAY)
+                validate_document(family, payload, today=TODAY)
                 times.append((time.perf_counter() - began) * 1e6)
             lab.show(f"{family}, smallest", f"{statistics.median(times):,.0f} us")
 

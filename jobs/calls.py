@@ -275,13 +275,13 @@ Late: TypeAlias = Callable[[CallContext, Finished], Finished]
 """Makes the end of a job whose time is up, from what is known of any job."""
 
 
-def as_it_is(_desk: CallContext, late: Finished) -> Finished:
+def unchanged(_context: CallContext, late: Finished) -> Finished:
     """Most verbs have nothing to add to why they did not succeed."""
     return late
 
 
 async def run_call(
-    work: Work, context: CallContext, *, now_ms: int, day_ends_ms: int, late: Late = as_it_is
+    work: Work, context: CallContext, *, now_ms: int, day_ends_ms: int, late: Late = unchanged
 ) -> AttemptResult:
     """
     Run one turn.

@@ -14,7 +14,7 @@ from jobs.families import FAMILIES
 from jobs.outcomes import Block, Ending, Finished, scope_of
 from schemas import strict_json
 from schemas.contract.bounded import MOST_BYTES, bounded
-from schemas.contract.envelope import Remains
+from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import DocumentView, amount, instant
 from schemas.records import JobRecord
@@ -175,7 +175,7 @@ def _how_many_more(errors: Sequence[ErrorDetail]) -> str:
     return "" if not n_more else f" (y {n_more} error más)" if n_more == 1 else f" (y {n_more} errores más)"
 
 
-def refused_event(remains: Remains, errors: tuple[ErrorDetail, ...], *, job_id: str, now: datetime) -> Event:
+def refused_event(remains: PartialEnvelope, errors: tuple[ErrorDetail, ...], *, job_id: str, now: datetime) -> Event:
     """We said no, before any call."""
     return Event(
         id=event_id(remains.account, job_id, 1),

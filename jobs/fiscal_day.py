@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from jobs.outcomes import Finished
 from schemas import strict_json
 from schemas.factus import BOGOTA
-from schemas.payload.spec import Family as Payload
-from schemas.payload.validate import examine
+from schemas.payload.spec import PayloadSpec
+from schemas.payload.validate import validate
 from schemas.records import JobRecord
 
 
@@ -40,7 +40,7 @@ def first_day(issue_on: str, start_at_ms: int, now_ms: int) -> date:
     return date.fromisoformat(issue_on) if issue_on else _day_in_bogota(max(start_at_ms, now_ms))
 
 
-def revalidate_for_today(job: JobRecord, payload: Payload, now_ms: int) -> JobRecord | Finished:
+def revalidate_for_today(job: JobRecord, payload: PayloadSpec, now_ms: int) -> JobRecord | Finished:
     """
     The job as of today: with the warnings that the day adds, or refused by a rule that held on the day it was judged.
 
@@ -49,7 +49,7 @@ def revalidate_for_today(job: JobRecord, payload: Payload, now_ms: int) -> JobRe
     today = _day_in_bogota(now_ms)
     if not job.accepted_at or today == first_day(job.issue_on, job.start_at, job.accepted_at):
         return job
-    found = examine(payload, strict_json.parse(job.payload), today=today)
+    found = validate(payload, strict_json.parse(job.payload), today=today)
     if found.errors:
         is_untouched = not (job.attempts or job.sent or job.pending_since)
         text = f"Trabajo no enviado el {today}: {found.errors[0].message}"

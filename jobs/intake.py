@@ -25,7 +25,7 @@ from schemas.contract.envelope import (
     MAX_JOB_BYTES,
     Envelope,
     Options,
-    Remains,
+    PartialEnvelope,
     envelope_errors,
     invalid_envelope,
     too_many_fields,
@@ -33,7 +33,7 @@ from schemas.contract.envelope import (
 )
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
-from schemas.payload.validate import Preflight, examine
+from schemas.payload.validate import ValidatedPayload, validate
 from schemas.records import JobRecord, queue_score
 
 DEFAULT_ACCOUNT: Final = "default"
@@ -86,7 +86,7 @@ class Accepted:
 class Refused:
     """A ``job.refused``. ``content`` is empty when no id of the producer's could be read."""
 
-    remains: Remains
+    remains: PartialEnvelope
     errors: tuple[ErrorDetail, ...]
     content: str = ""
     warnings: tuple[ErrorDetail, ...] = ()
@@ -105,7 +105,7 @@ class EntryValidator:
     elsewhere: Callable[[], frozenset[str]] = frozenset
     """Accounts that other living workers serve and this one does not."""
 
-    def examine(self, entry: Entry) -> Accepted | Refused:
+    def validate(self, entry: Entry) -> Accepted | Refused:
         """Decide one entry. Never raises for what a producer wrote."""
         unreadable = _unreadable(entry)
         if unreadable is not None:
@@ -125,7 +125,7 @@ class EntryValidator:
 
         Its id is used up as by any other refusal, so that no job ends twice.
         """
-        remains = Remains(strict_json.top_level(entry.raw or b""), entry_id=entry.id)
+        remains = PartialEnvelope(strict_json.top_level(entry.raw or b""), entry_id=entry.id)
         remains.account = remains.account or entry.owner or None
         fault = self._trespass(entry, remains.account) or refusal
         content = hashlib.sha256(entry.raw or b"").hexdigest() if remains.has_own_id else ""
@@ -134,7 +134,7 @@ class EntryValidator:
     def _examine_parsed(self, entry: Entry, parsed: object) -> Accepted | Refused:
         if isinstance(parsed, dict):
             parsed = without_nothing(parsed)
-        remains = Remains(parsed, entry_id=entry.id)
+        remains = PartialEnvelope(parsed, entry_id=entry.id)
         if isinstance(parsed, dict) and "account" not in parsed:
             remains.account = entry.owner or self._default_account()
         # Before anything else is said of it: who may not act for an account learns nothing, and uses up no id of it.
@@ -157,7 +157,7 @@ class EntryValidator:
             return _refuse(remains, parsed, (fault,))
         assert account is not None  # _account_fault refuses a missing one
         assert job_type.payload is not None  # only the service's own jobs have none
-        found = examine(job_type.payload, envelope.payload, today=self._first_day(envelope))
+        found = validate(job_type.payload, envelope.payload, today=self._first_day(envelope))
         if found.errors:
             return _refuse(remains, parsed, found.errors, found.warnings)
         record = _record(entry, envelope, job_type, account, found, self.now_ms())
@@ -254,20 +254,20 @@ def conflict_errors(code: str) -> tuple[ErrorDetail, ...]:
     return (ErrorDetail(code=code, message=text, field=field),)
 
 
-def remains_of(record: JobRecord, raw: bytes) -> Remains:
+def remains_of(record: JobRecord, raw: bytes) -> PartialEnvelope:
     """What a refusal of an accepted entry gives back (a conflict found in the ledger)."""
     try:
         parsed = strict_json.parse(raw)
     except strict_json.JsonRefused:
         parsed = strict_json.top_level(raw)
-    remains = Remains(parsed, entry_id=record.entry)
+    remains = PartialEnvelope(parsed, entry_id=record.entry)
     remains.account = record.account if record.account != NO_ACCOUNT else None
     return remains
 
 
-def _nothing_read(entry: Entry) -> Remains:
+def _nothing_read(entry: Entry) -> PartialEnvelope:
     """What is known of an entry that cannot be read: whose stream it came in, which tells equal entry ids apart."""
-    remains = Remains(None, entry_id=entry.id)
+    remains = PartialEnvelope(None, entry_id=entry.id)
     remains.account = entry.owner or None
     return remains
 
@@ -284,7 +284,7 @@ def _unreadable(entry: Entry) -> ErrorDetail | None:
 
 
 def _refuse(
-    remains: Remains, parsed: object, errors: tuple[ErrorDetail, ...], warnings: tuple[ErrorDetail, ...] = ()
+    remains: PartialEnvelope, parsed: object, errors: tuple[ErrorDetail, ...], warnings: tuple[ErrorDetail, ...] = ()
 ) -> Refused:
     return Refused(remains, errors, _refused_content(parsed) if remains.has_own_id else "", warnings)
 
@@ -354,7 +354,7 @@ def _unavailable_option(name: str, why: str) -> ErrorDetail:
 
 
 def _record(
-    entry: Entry, envelope: Envelope, job_type: JobType, account: str, found: Preflight, now_ms: int
+    entry: Entry, envelope: Envelope, job_type: JobType, account: str, found: ValidatedPayload, now_ms: int
 ) -> JobRecord:
     options, unserved = _served(envelope, job_type)
     warnings = [warning.model_dump() for warning in (*found.warnings, *unserved)]

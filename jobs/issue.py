@@ -19,7 +19,7 @@ _MOST_CALLS: Final = 8
 
 
 async def issue(
-    judge: IssuePolicy, gateway: Gateway, journal: Journal, *, now_ms: int, day_ends_ms: int
+    policy: IssuePolicy, gateway: Gateway, journal: Journal, *, now_ms: int, day_ends_ms: int
 ) -> AttemptResult:
     """
     Run one attempt.
@@ -31,55 +31,55 @@ async def issue(
     Raises:
         LeaseLost: Another worker has the job; nothing more may be done.
     """
-    job = judge.job
-    step = _first_step(judge)
+    job = policy.job
+    step = _first_step(policy)
     if isinstance(step, Look) and await journal.is_being_removed(job):
-        return AttemptResult(judge.waits_for_removal(), 0)
+        return AttemptResult(policy.waits_for_removal(), 0)
     has_sent, n_sent, status = False, 0, 0
     for n_calls in range(_MOST_CALLS):
         match step:
             case Send():
-                late = judge.too_late(now_ms, day_ends_ms)
+                late = policy.too_late(now_ms, day_ends_ms)
                 if late:
-                    return AttemptResult(judge.may_still_appear() or late, n_sent, n_calls, status)
+                    return AttemptResult(policy.may_still_appear() or late, n_sent, n_calls, status)
                 # A document that Factus has already is only asked for: it keeps the date of its first sending.
                 latest_ms = 0 if job.pending_since else day_ends_ms
                 seen = await gateway.create(job, latest_ms=latest_ms)
                 has_sent, n_sent = True, n_sent + answers.is_taken(seen)
-                step = judge.after_create(seen)
+                step = policy.after_create(seen)
                 status = answers.status_of(seen)
             case Look(reason, why):
                 seen = await gateway.find(job.family, job.reference_code)
-                step = judge.after_look(seen, reason, has_sent=has_sent, why=why)
+                step = policy.after_look(seen, reason, has_sent=has_sent, why=why)
                 status = answers.status_of(seen) or status
             case Delete(verdict, number):
                 # Written first: if we die after the delete, the next attempt knows that it was no accident.
                 await journal.record_rejection(job, verdict, number)
                 seen = await gateway.delete(job.family, job.reference_code)
-                step = judge.after_delete(seen, verdict, has_sent=has_sent, number=number)
+                step = policy.after_delete(seen, verdict, has_sent=has_sent, number=number)
                 status = answers.status_of(seen) or status
             case FindBlocker():
-                step = await _find_blocker(judge, gateway, journal)
+                step = await _find_blocker(policy, gateway, journal)
             case Remove(reference_code):
-                if await journal.begin_removal(job, reference_code, settle_ms=judge.removal_settles_ms):
-                    step = judge.after_removal(await gateway.delete(job.family, reference_code), reference_code)
+                if await journal.begin_removal(job, reference_code, settle_ms=policy.removal_settles_ms):
+                    step = policy.after_removal(await gateway.delete(job.family, reference_code), reference_code)
                 else:
-                    step = judge.being_mended()
+                    step = policy.being_mended()
             case Finished():
                 return AttemptResult(step, n_sent, n_calls, status)
             case Retry():
                 # Waiting for our own turn says nothing of the document: what was sent is looked up before time is up.
                 is_over = now_ms >= job.deadline_at and step.is_failure
-                ending = (judge.may_still_appear(step.reason) or judge.time_is_up(step.reason)) if is_over else step
+                ending = (policy.may_still_appear(step.reason) or policy.time_is_up(step.reason)) if is_over else step
                 return AttemptResult(ending, n_sent, n_calls, status)
             case _:
                 assert_never(step)
     raise AssertionError(f"{_MOST_CALLS} calls and no ending: {step}")
 
 
-async def _find_blocker(judge: IssuePolicy, gateway: Gateway, journal: Journal) -> Step:
+async def _find_blocker(policy: IssuePolicy, gateway: Gateway, journal: Journal) -> Step:
     """Which document bars the family: one that the ledger knows is looked at in full before anything follows."""
-    job = judge.job
+    job = policy.job
     seen = await gateway.find_unvalidated(job.family)
     reference_code = seen.document.reference_code if isinstance(seen, answers.DocumentSeen) else None
     known = None
@@ -87,11 +87,11 @@ async def _find_blocker(judge: IssuePolicy, gateway: Gateway, journal: Journal) 
         known = await journal.known(job, reference_code)
         if known and not known.is_open:
             seen = await gateway.find(job.family, reference_code)
-    return judge.after_blocker(seen, known)
+    return policy.after_blocker(seen, known)
 
 
-def _first_step(judge: IssuePolicy) -> Step:
-    match judge.job.sent:
+def _first_step(policy: IssuePolicy) -> Step:
+    match policy.job.sent:
         case "sending" | "unknown":
             return Look("unknown")
         case "deleting":

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jobs import account_verbs, document_verbs, follow_ups
-from jobs.calls import CallContext, Late, Work, as_it_is
+from jobs.calls import CallContext, Late, Work, unchanged
 from jobs.families import FAMILIES, Family, Verb
 from jobs.outcomes import Ending, Finished
 from jobs.pagination import pages
 from schemas.payload import validate
 from schemas.payload.calls import rows
-from schemas.payload.spec import Family as Payload
+from schemas.payload.spec import PayloadSpec
 
 CALLS_LANE: Final = "calls"
 ISSUING_WIDTH: Final = 1
@@ -34,10 +34,10 @@ class JobType:
     """
 
     name: str
-    payload: Payload | None
+    payload: PayloadSpec | None
     work: Work | None = None
     answer: Callable[[Mapping[str, Any]], Finished] | None = None
-    late: Late = as_it_is
+    late: Late = unchanged
 
     @property
     def family(self) -> str:
@@ -97,10 +97,10 @@ _ACCOUNT_WORK: Final[Mapping[str, Work]] = {
 _ANSWERS: Final = {"catalog.search": account_verbs.searched}
 
 
-def _payload(family: Family, verb: Verb) -> Payload:
+def _payload(family: Family, verb: Verb) -> PayloadSpec:
     match verb:
         case "issue":
-            return validate.FAMILIES[family.name]
+            return validate.DOCUMENT_SPECS[family.name]
         case "list":
             return rows.DOCUMENT_LIST if family.has_status_filter else rows.PAYROLL_LIST
         case "download":
@@ -121,7 +121,7 @@ def _document_types() -> list[JobType]:
             f"{family.name}.{verb}",
             _payload(family, verb),
             _DOCUMENT_WORK.get(verb),
-            late=document_verbs.download_late if verb == "download" else as_it_is,
+            late=document_verbs.download_late if verb == "download" else unchanged,
         )
         for family in FAMILIES.values()
         for verb in sorted(family.verbs)
@@ -142,7 +142,7 @@ FOLLOW_UPS: Final = {
     for family in FAMILIES
     for verb, work, late in (
         (follow_ups.ARCHIVE, follow_ups.archive, follow_ups.archive_late),
-        (follow_ups.TRACK, follow_ups.track, as_it_is),
+        (follow_ups.TRACK, follow_ups.track, unchanged),
     )
 }
 """What the service starts itself after a document is validated."""
@@ -158,11 +158,11 @@ def type_of(name: str) -> JobType:
     return JOB_TYPES.get(name) or FOLLOW_UPS[name]
 
 
-def behind(lane: str) -> str:
+def lanes_with_precedence(lane: str) -> str:
     """The families, with commas between, whose issuing goes before the jobs of a lane; empty for one that issues."""
     return ",".join(FAMILIES) if lane.endswith(f"/{CALLS_LANE}") else ""
 
 
-def width(lane: str, concurrency: int) -> int:
+def max_in_flight(lane: str, concurrency: int) -> int:
     """How many jobs of a lane may be under way at once."""
     return concurrency if lane.endswith(f"/{CALLS_LANE}") else ISSUING_WIDTH

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.payload.validate import preflight
+from schemas.payload.validate import validate_document
 from worker.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,7 +86,7 @@ def test_first_job_of_the_readme_is_valid() -> None:
     (pushed,) = re.findall(r"XADD factus:jobs '\*' job '(\{.*?\n\})'", readme(), re.DOTALL)
     job = json.loads(pushed)
     assert job["type"] == "invoice.issue"
-    judged = preflight("invoice", job["payload"], today=date(2026, 11, 30))
+    judged = validate_document("invoice", job["payload"], today=date(2026, 11, 30))
     assert (judged.errors, judged.total) == ((), "11900.00")
 
 

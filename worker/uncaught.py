@@ -30,13 +30,18 @@ def places_of(error: BaseException) -> list[str]:
             continue
         seen.add(id(one))
         frames = traceback.extract_tb(one.__traceback__)[-_MOST_FRAMES:]
-        found += [type(one).__name__, *(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames)]
+        found += [type(one).__name__, *map(place_of, frames)]
         if isinstance(one, BaseExceptionGroup):
             waiting += one.exceptions
         cause = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
         if cause is not None:
             waiting.append(cause)
     return found
+
+
+def place_of(frame: traceback.FrameSummary) -> str:
+    """``check/command.py:44 command``: the file with its folder, for a name like ``command.py`` is many files'."""
+    return f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno} {frame.name}"
 
 
 def install() -> None:

@@ -13,11 +13,12 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Final, Self
 
 import structlog
+
+from worker.uncaught import place_of
 
 log = structlog.get_logger()
 
@@ -95,4 +96,4 @@ class Watchdog:
 def _places(frame: FrameType | None) -> list[str]:
     """Files, lines and functions of a stack, the innermost last; no values."""
     stack = traceback.extract_stack(frame) if frame else []
-    return [f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in stack[-_MOST_PLACES:]]
+    return [place_of(one) for one in stack[-_MOST_PLACES:]]

@@ -20,7 +20,7 @@ from sandbox.state.accounts import Account
 from sandbox.state.faults import Effects
 from sandbox.state.limits import UNLIMITED
 from sandbox.state.sandbox_state import SandboxState
-from sandbox.state.store import Shelf
+from sandbox.state.store import FamilyStore
 from sandbox.state.tokens import Bearer
 
 # Default agents of libraries, as the edge (Cloudflare, error 1010) refuses them. curl is let pass: people try by hand.
@@ -79,7 +79,7 @@ class Call:
         return self.route.family
 
     @property
-    def shelf(self) -> Shelf:
+    def shelf(self) -> FamilyStore:
         return self.account.shelf(self.family.name)
 
 

@@ -11,7 +11,7 @@ from sandbox.families.families import FAMILIES, Family
 from sandbox.families.response_parts import money
 from sandbox.state.accounts import Account
 from sandbox.state.sandbox_state import SandboxState
-from sandbox.state.store import Document, Shelf, State
+from sandbox.state.store import Document, FamilyStore, State
 
 _SHOWN_CONTENTS = 20
 _ACCOUNT_COUNTS = ("tokens_issued", "unauthorized", "rate_limited", "dropped")
@@ -80,7 +80,7 @@ def _family(account: Account, family: Family) -> dict[str, Any]:
     }
 
 
-def _duplicates(shelf: Shelf) -> dict[str, Any]:
+def _duplicates(shelf: FamilyStore) -> dict[str, Any]:
     """References validated more than once, and groups of references with the same party, total and deed."""
     contents = [references for references in shelf.validated_contents.values() if len(references) > 1]
     return {

@@ -13,7 +13,7 @@ from sandbox.state.company import Company
 from sandbox.state.limits import BusiestWindow, FixedWindow
 from sandbox.state.numbering import RangeBook
 from sandbox.state.receptions import ReceivedBills
-from sandbox.state.store import Document, Shelf
+from sandbox.state.store import Document, FamilyStore
 
 
 @dataclass(slots=True)
@@ -49,13 +49,13 @@ class Account:
     changes: dict[str, Counter[str]] = field(default_factory=dict)
     creates: dict[str, Counter[str]] = field(default_factory=dict)
     deletes: dict[str, Counter[str]] = field(default_factory=dict)
-    shelves: dict[str, Shelf] = field(default_factory=dict)
+    shelves: dict[str, FamilyStore] = field(default_factory=dict)
 
-    def shelf(self, family: str) -> Shelf:
+    def shelf(self, family: str) -> FamilyStore:
         """The documents of a family, by its name."""
         shelf = self.shelves.get(family)
         if shelf is None:
-            shelf = self.shelves[family] = Shelf()
+            shelf = self.shelves[family] = FamilyStore()
         return shelf
 
     def find_code(self, code: str) -> Document | None:

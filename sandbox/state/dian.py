@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from sandbox.state.faults import Effect, Effects
-from sandbox.state.store import Document, Shelf, State, Wait
+from sandbox.state.store import Document, FamilyStore, State, Wait
 from sandbox.values.check_digit import check_digit
 from sandbox.values.seeded_random import draw
 
@@ -38,7 +38,7 @@ class Dian:
     def is_up(self, now: float) -> bool:
         return now >= self._down_until
 
-    def judge(self, document: Document, shelf: Shelf, effects: Effects, now: float) -> None:
+    def judge(self, document: Document, shelf: FamilyStore, effects: Effects, now: float) -> None:
         """DIAN's first word on a document that was just stored."""
         if found := effects.get("rule_90"):
             self._processed_before(document, shelf, found, now)
@@ -53,7 +53,7 @@ class Dian:
         else:
             self._validate(document, shelf, now)
 
-    def ask_again(self, document: Document, shelf: Shelf, now: float) -> None:
+    def ask_again(self, document: Document, shelf: FamilyStore, now: float) -> None:
         """Somebody asks about a pending document; each question counts."""
         wait = document.wait
         if document.state is not State.PENDING or wait is None or not self.is_up(now):
@@ -64,36 +64,36 @@ class Dian:
         if is_over or self._has_ended(wait, now):
             self._conclude(document, shelf, wait, now)
 
-    def look_up(self, document: Document | None, shelf: Shelf, now: float) -> None:
+    def look_up(self, document: Document | None, shelf: FamilyStore, now: float) -> None:
         """Somebody looks a document up by its reference: the only way to ask about one that was just acknowledged."""
         if document is not None and document.wait is not None and document.wait.acknowledged_with is not None:
             self.ask_again(document, shelf, now)
 
-    def settle(self, document: Document, shelf: Shelf, now: float) -> None:
+    def settle(self, document: Document, shelf: FamilyStore, now: float) -> None:
         """DIAN's answer that came by itself, with time."""
         wait = document.wait
         if document.state is State.PENDING and wait is not None and self._has_ended(wait, now):
             self._conclude(document, shelf, wait, now)
 
-    def settle_all(self, shelf: Shelf, now: float) -> None:
+    def settle_all(self, shelf: FamilyStore, now: float) -> None:
         for document in shelf.unvalidated():
             self.settle(document, shelf, now)
 
     def _has_ended(self, wait: Wait, now: float) -> bool:
         return wait.ends_at is not None and now >= wait.ends_at and self.is_up(now)
 
-    def _conclude(self, document: Document, shelf: Shelf, wait: Wait, now: float) -> None:
+    def _conclude(self, document: Document, shelf: FamilyStore, wait: Wait, now: float) -> None:
         if rules := wait.rules or self._wrong_digit(document):
             shelf.mark_rejected(document, rules, "map")
         else:
             self._validate(document, shelf, now)
 
-    def _validate(self, document: Document, shelf: Shelf, now: float) -> None:
+    def _validate(self, document: Document, shelf: FamilyStore, now: float) -> None:
         if draw(self._seed, "notice", document.reference) < self._notice_share:
             document.errors = NOTICE
         shelf.mark_validated(document, now)
 
-    def _processed_before(self, document: Document, shelf: Shelf, effect: Effect, now: float) -> None:
+    def _processed_before(self, document: Document, shelf: FamilyStore, effect: Effect, now: float) -> None:
         if effect["found"] == "validated":
             self._validate(document, shelf, now)
         else:

@@ -111,7 +111,7 @@ class Document:
         return [note for note in self.notes if note.family == family and note.is_validated]
 
 
-class Shelf:
+class FamilyStore:
     """All documents of one account and family, in the order of their numbers."""
 
     def __init__(self) -> None:

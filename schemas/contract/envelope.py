@@ -229,7 +229,7 @@ def invalid_envelope(message: str, *, field: str | None = None) -> ErrorDetail:
     return ErrorDetail(code="envelope.invalid", message=message[:500], field=named)
 
 
-class Remains:
+class PartialEnvelope:
     """What can still be read of an envelope that was refused, so that its producer finds the answer."""
 
     __slots__ = ("account", "batch", "batch_size", "has_own_id", "id", "job_type", "metadata", "reference_code")

@@ -198,7 +198,7 @@ def part(
         optional: May be left out; null says the same, and so do {} and [] where an object or a list stands.
         bad: The rule that a value of the wrong form or outside its table breaks; by its kind when not given.
         missing: The rule that its absence breaks.
-        may_stand_alone: Of a list: its one element is taken without the list around it (``Family.alone``).
+        may_stand_alone: Of a list: its one element is taken without the list around it (``Family.wrap_in_list``).
         constraints: Passed on to pydantic's ``Field``.
     """
 

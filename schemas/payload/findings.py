@@ -15,7 +15,7 @@ class Level(StrEnum):
     WARNING = "warning"
 
 
-class Fault(NamedTuple):
+class Violation(NamedTuple):
     """One broken rule at one place."""
 
     rule: str

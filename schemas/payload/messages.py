@@ -13,7 +13,7 @@ from typing import Final
 from schemas.catalogs import tables, version_1
 from schemas.money import Wrong
 from schemas.payload.fields import Absent
-from schemas.payload.findings import Fault
+from schemas.payload.findings import Violation
 from schemas.payload.known_names import MAX_KEY, advise
 
 _MAX_LISTED: Final = 17
@@ -36,79 +36,81 @@ def short(key: str) -> str:
     return key if len(key) <= MAX_KEY else f"{key[:MAX_KEY]}…"
 
 
-def not_an_object() -> Fault:
-    return Fault("GEN-001", "", "El contenido del documento debe ser un objeto JSON con los campos de Factus.")
+def not_an_object() -> Violation:
+    return Violation("GEN-001", "", "El contenido del documento debe ser un objeto JSON con los campos de Factus.")
 
 
-def missing(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"Falta un dato obligatorio: {named(label, key)}. Agréguelo.")
+def missing(rule: str, key: str, label: str, at: str) -> Violation:
+    return Violation(rule, at, f"Falta un dato obligatorio: {named(label, key)}. Agréguelo.")
 
 
-def null_for_required(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"Falta un dato obligatorio: {named(label, key)} llegó como null. Escriba su valor.")
+def null_for_required(rule: str, key: str, label: str, at: str) -> Violation:
+    return Violation(rule, at, f"Falta un dato obligatorio: {named(label, key)} llegó como null. Escriba su valor.")
 
 
-def null_in_list(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"Un elemento de {named(label, key)} llegó como null. Quítelo de la lista.")
+def null_in_list(rule: str, key: str, label: str, at: str) -> Violation:
+    return Violation(rule, at, f"Un elemento de {named(label, key)} llegó como null. Quítelo de la lista.")
 
 
-def too_few(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"La lista {named(label, key)} debe tener al menos un elemento.")
+def too_few(rule: str, key: str, label: str, at: str) -> Violation:
+    return Violation(rule, at, f"La lista {named(label, key)} debe tener al menos un elemento.")
 
 
-def too_many(rule: str, key: str, label: str, at: str, limit: int) -> Fault:
-    return Fault(rule, at, f"La lista {named(label, key)} tiene más de {limit} elementos. Divida el documento.")
+def too_many(rule: str, key: str, label: str, at: str, limit: int) -> Violation:
+    return Violation(rule, at, f"La lista {named(label, key)} tiene más de {limit} elementos. Divida el documento.")
 
 
-def too_long(rule: str, key: str, label: str, at: str, limit: int) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} admite como máximo {limit} caracteres. Acorte el texto.")
+def too_long(rule: str, key: str, label: str, at: str, limit: int) -> Violation:
+    return Violation(rule, at, f"{subject(label, key)} admite como máximo {limit} caracteres. Acorte el texto.")
 
 
-def too_short(rule: str, key: str, label: str, at: str, least: int) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} necesita al menos {least} caracteres. Complete el texto.")
+def too_short(rule: str, key: str, label: str, at: str, least: int) -> Violation:
+    return Violation(rule, at, f"{subject(label, key)} necesita al menos {least} caracteres. Complete el texto.")
 
 
-def blank(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} está en blanco. Escriba su valor.")
+def blank(rule: str, key: str, label: str, at: str) -> Violation:
+    return Violation(rule, at, f"{subject(label, key)} está en blanco. Escriba su valor.")
 
 
-def not_text(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} debe ser un texto entre comillas.")
+def not_text(rule: str, key: str, label: str, at: str) -> Violation:
+    return Violation(rule, at, f"{subject(label, key)} debe ser un texto entre comillas.")
 
 
-def not_integer(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} debe ser un número entero mayor que cero, sin comillas.")
+def not_integer(rule: str, key: str, label: str, at: str) -> Violation:
+    return Violation(rule, at, f"{subject(label, key)} debe ser un número entero mayor que cero, sin comillas.")
 
 
-def not_flag(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} debe ser true o false, sin comillas; no 0, 1 ni textos.")
+def not_flag(rule: str, key: str, label: str, at: str) -> Violation:
+    return Violation(rule, at, f"{subject(label, key)} debe ser true o false, sin comillas; no 0, 1 ni textos.")
 
 
-def not_list(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} debe ser una lista [ ... ].")
+def not_list(rule: str, key: str, label: str, at: str) -> Violation:
+    return Violation(rule, at, f"{subject(label, key)} debe ser una lista [ ... ].")
 
 
-def not_part(rule: str, key: str, label: str, at: str) -> Fault:
+def not_part(rule: str, key: str, label: str, at: str) -> Violation:
     one = f"Cada elemento de {named(label, key)}" if at[-1].isdigit() else subject(label, key)
-    return Fault(rule, at, f"{one} debe ser un objeto {{ ... }}.")
+    return Violation(rule, at, f"{one} debe ser un objeto {{ ... }}.")
 
 
-def unreadable(key: str, label: str, at: str) -> Fault:
-    return Fault("GEN-014", at, f"{subject(label, key)} tiene caracteres que no se pueden enviar. Escríbalo de nuevo.")
+def unreadable(key: str, label: str, at: str) -> Violation:
+    return Violation(
+        "GEN-014", at, f"{subject(label, key)} tiene caracteres que no se pueden enviar. Escríbalo de nuevo."
+    )
 
 
-def bad_date(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(
+def bad_date(rule: str, key: str, label: str, at: str) -> Violation:
+    return Violation(
         rule, at, f"{subject(label, key)} debe ser una fecha real con la forma AAAA-MM-DD, por ejemplo 2026-11-30."
     )
 
 
-def bad_time(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(rule, at, f"{subject(label, key)} debe ser una hora HH:MM:SS de 24 horas, por ejemplo 17:05:00.")
+def bad_time(rule: str, key: str, label: str, at: str) -> Violation:
+    return Violation(rule, at, f"{subject(label, key)} debe ser una hora HH:MM:SS de 24 horas, por ejemplo 17:05:00.")
 
 
-def bad_moment(rule: str, key: str, label: str, at: str) -> Fault:
-    return Fault(
+def bad_moment(rule: str, key: str, label: str, at: str) -> Violation:
+    return Violation(
         rule,
         at,
         f"{subject(label, key)} debe ser una fecha real con su hora, AAAA-MM-DDTHH:MM:SS, por ejemplo "
@@ -116,31 +118,31 @@ def bad_moment(rule: str, key: str, label: str, at: str) -> Fault:
     )
 
 
-def bad_whole(rule: str, key: str, label: str, at: str, least: int, most: int) -> Fault:
+def bad_whole(rule: str, key: str, label: str, at: str, least: int, most: int) -> Violation:
     span = f"{least}" if least == most else f"un número entero de {least} a {most}"
-    return Fault(rule, at, f"{subject(label, key)} debe ser {span}.")
+    return Violation(rule, at, f"{subject(label, key)} debe ser {span}.")
 
 
 _BEYOND: Final = "llega a mil billones (10^15) o más. Revise el valor."
 
 
-def total_beyond(at: str) -> Fault:
-    return Fault("GEN-007", at, f"El total del documento {_BEYOND}", is_bound=True)
+def total_beyond(at: str) -> Violation:
+    return Violation("GEN-007", at, f"El total del documento {_BEYOND}", is_bound=True)
 
 
-def bad_decimal(key: str, label: str, at: str, wrong: Wrong) -> Fault:
+def bad_decimal(key: str, label: str, at: str, wrong: Wrong) -> Violation:
     match wrong:
         case Wrong.PLACES:
-            return Fault(
+            return Violation(
                 "GEN-008",
                 at,
                 f"{subject(label, key)} tiene demasiados decimales: Factus admite dos. Redondee el valor, o use una "
                 "unidad de medida menor.",
             )
         case Wrong.SIZE:
-            return Fault("GEN-007", at, f"{subject(label, key)} {_BEYOND}", is_bound=True)
+            return Violation("GEN-007", at, f"{subject(label, key)} {_BEYOND}", is_bound=True)
         case Wrong.FORM:
-            return Fault(
+            return Violation(
                 "GEN-007",
                 at,
                 f'{subject(label, key)} debe ser un número con punto decimal, por ejemplo "1500.50": sin separador de '
@@ -148,8 +150,8 @@ def bad_decimal(key: str, label: str, at: str, wrong: Wrong) -> Fault:
             )
 
 
-def negative(key: str, label: str, at: str) -> Fault:
-    return Fault("GEN-007", at, f"{subject(label, key)} no puede ser negativo. Revise el signo.")
+def negative(key: str, label: str, at: str) -> Violation:
+    return Violation("GEN-007", at, f"{subject(label, key)} no puede ser negativo. Revise el signo.")
 
 
 _MISNOMERS: Final = {
@@ -166,19 +168,19 @@ _MISNOMERS: Final = {
 }
 
 
-def bad_code(rule: str, key: str, label: str, at: str, value: str, table: str) -> Fault:
+def bad_code(rule: str, key: str, label: str, at: str, value: str, table: str) -> Violation:
     if (table, value) in _MISNOMERS:
         other_rule, message = _MISNOMERS[table, value]
-        return Fault(other_rule, at, f"{subject(label, key)}: {message}")
+        return Violation(other_rule, at, f"{subject(label, key)}: {message}")
     if table == "unit-measures" and not _padded(value, table) and version_1.code_of(table, value):
         rule = "ITM-007"
-    return Fault(rule, at, f"{subject(label, key)} no es un código de la tabla de Factus. {_hint(value, table)}")
+    return Violation(rule, at, f"{subject(label, key)} no es un código de la tabla de Factus. {_hint(value, table)}")
 
 
-def unquoted_code(rule: str, key: str, label: str, at: str, value: int, table: str) -> Fault:
+def unquoted_code(rule: str, key: str, label: str, at: str, value: int, table: str) -> Violation:
     """A code that came as a number: the code itself, or the id that version 1 had for it."""
     if str(value) in tables.codes(table):
-        return Fault(rule, at, f'{subject(label, key)} debe ser un texto entre comillas: "{value}".')
+        return Violation(rule, at, f'{subject(label, key)} debe ser un texto entre comillas: "{value}".')
     return bad_code(rule, key, label, at, str(value), table)
 
 
@@ -210,20 +212,24 @@ def _padded(value: str, table: str) -> str:
     return next((value.zfill(width) for width in (2, 3, 5) if value not in known and value.zfill(width) in known), "")
 
 
-def absent_key(absent: Absent, key: str, at: str) -> Fault:
+def absent_key(absent: Absent, key: str, at: str) -> Violation:
     """A key of a sister document, where this one has none."""
-    return Fault(absent.rule, at, f'La clave "{key}" no existe aquí en Factus; se ignoraría en silencio. {absent.mend}')
+    return Violation(
+        absent.rule, at, f'La clave "{key}" no existe aquí en Factus; se ignoraría en silencio. {absent.mend}'
+    )
 
 
-def unknown_key(key: str, value: object, at: str, known: Collection[str], *, is_root: bool) -> Fault:
+def unknown_key(key: str, value: object, at: str, known: Collection[str], *, is_root: bool) -> Violation:
     """A key that Factus would drop without a word: the silent way in which taxes change."""
     found = advise(key, value, known, is_root=is_root)
-    return Fault(found.rule, at, f'La clave "{short(key)}" no existe en Factus; se ignoraría en silencio. {found.mend}')
+    return Violation(
+        found.rule, at, f'La clave "{short(key)}" no existe en Factus; se ignoraría en silencio. {found.mend}'
+    )
 
 
-def is_of_version_1() -> Fault:
+def is_of_version_1() -> Violation:
     """Told once, before the keys one by one: mended by names alone, such a document bills its taxes twice."""
-    return Fault(
+    return Violation(
         "GEN-003",
         "",
         "El documento está escrito para la versión 1 de Factus, y el servicio usa la 2. Cambie claves y códigos como "

@@ -20,7 +20,7 @@ from schemas import money
 from schemas.money import EXACT, ZERO
 from schemas.payload import messages
 from schemas.payload.fields import Kind, Part, RuleIds
-from schemas.payload.findings import Fault, Place, dotted
+from schemas.payload.findings import Place, Violation, dotted
 
 _ABSENT: Final = object()
 
@@ -29,11 +29,11 @@ _ABSENT: Final = object()
 class Walk:
     """What one walk over a payload brings to light."""
 
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[Violation] = field(default_factory=list)
     n_respelled: int = 0
     """Values that are sent in another form than they came in."""
     first_decimal_number: str = ""
-    negative: list[Fault] = field(default_factory=list)
+    negative: list[Violation] = field(default_factory=list)
     """Amounts below zero where there can be none: told unless a rule about the field has its own word for it."""
 
 

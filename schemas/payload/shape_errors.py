@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from schemas import money
 from schemas.catalogs import version_1
 from schemas.payload import messages
-from schemas.payload.findings import Fault
+from schemas.payload.findings import Violation
 from schemas.payload.shape import FieldShape, Shape
 
 MAX_EXPLAINED: Final = 1_000
@@ -30,13 +30,13 @@ _CUT_ELEMENTS: Final = 20
 _CUT_KEYS: Final = 100
 
 Location: TypeAlias = tuple[int | str, ...]
-Teller: TypeAlias = Callable[[FieldShape, str, Mapping[str, Any]], Fault]
+Teller: TypeAlias = Callable[[FieldShape, str, Mapping[str, Any]], Violation]
 
 
 class Explained(NamedTuple):
     """A validation error in our words."""
 
-    faults: list[Fault]
+    faults: list[Violation]
     sound: dict[str, Any]
     """A copy of the payload without the refused values, in which elements of lists are replaced by None so that
     positions stay true."""
@@ -55,7 +55,7 @@ def explain(error: ValidationError, shape: Shape, payload: dict[str, Any]) -> Ex
     details = error.errors(include_url=False)[:MAX_EXPLAINED]
     old_names, spoken_for = _of_version_1(details, shape)
     sound = _copy(payload)
-    faults: dict[Fault, None] = {}
+    faults: dict[Violation, None] = {}
     if len(old_names) >= _NAMES_OF_VERSION_1:
         faults[messages.is_of_version_1()] = None
     for found in details:
@@ -96,7 +96,7 @@ def _smaller(shape: Shape, payload: dict[str, Any], error: ValidationError) -> t
     return payload, error
 
 
-def _tell(shape: Shape, location: Location, found: Mapping[str, Any]) -> Fault:
+def _tell(shape: Shape, location: Location, found: Mapping[str, Any]) -> Violation:
     at = ".".join([messages.short(step) if isinstance(step, str) else str(step) for step in location])
     if not location:
         return messages.not_an_object()
@@ -132,7 +132,7 @@ def _shape_at(shape: Shape, location: Location) -> Shape:
     return found
 
 
-def _tell_by_kind(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
+def _tell_by_kind(it: FieldShape, at: str, found: Mapping[str, Any]) -> Violation:
     """By what the field holds: the right words for a wrong JSON type or form, whatever pydantic calls it."""
     kind = it.kind.name if it.kind else "text"
     match kind:
@@ -163,14 +163,14 @@ def _tell_by_kind(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
             return messages.not_text(it.bad, it.key, it.label, at)
 
 
-def _tell_pattern(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
+def _tell_pattern(it: FieldShape, at: str, found: Mapping[str, Any]) -> Violation:
     kind = it.kind.name if it.kind else "text"
     if kind != "text":
         return _tell_by_kind(it, at, found)
     return _tell_blank(it, at)
 
 
-def _tell_blank(it: FieldShape, at: str) -> Fault:
+def _tell_blank(it: FieldShape, at: str) -> Violation:
     return messages.blank("GEN-005" if it.bad == "GEN-010" else it.bad, it.key, it.label, at)
 
 
@@ -178,15 +178,15 @@ def _is_longer(value: object, longest: int) -> bool:
     return isinstance(value, str) and len(value) > longest
 
 
-def _tell_list(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
+def _tell_list(it: FieldShape, at: str, found: Mapping[str, Any]) -> Violation:
     return messages.not_list(it.bad, it.key, it.label, at)
 
 
-def _tell_part(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
+def _tell_part(it: FieldShape, at: str, found: Mapping[str, Any]) -> Violation:
     return messages.not_part(it.bad, it.key, it.label, at)
 
 
-def _tell_too_short(it: FieldShape, at: str, found: Mapping[str, Any]) -> Fault:
+def _tell_too_short(it: FieldShape, at: str, found: Mapping[str, Any]) -> Violation:
     return messages.too_few(it.bad, it.key, it.label, at)
 
 

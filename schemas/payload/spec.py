@@ -1,5 +1,5 @@
 """
-What preflight knows of one kind of payload: its model, its rules, and where its total and its other party come from.
+What validation knows of one kind of payload: its model, its rules, and where its total and its other party stand.
 
 A row of data for each kind; nothing that differs between kinds is written anywhere else.
 """
@@ -12,7 +12,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from schemas.payload.fields import Part
-from schemas.payload.rules.book import Node, Plan, Rule, RuleBook
+from schemas.payload.rules.book import CheckTree, Node, Rule, RuleBook
 from schemas.payload.shape import Shape, shape_of
 from schemas.payload.totals import Arithmetic
 
@@ -25,7 +25,7 @@ class Operation(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class PayloadSpec:
     """A kind of payload: a document to issue, or what another call takes."""
 
     name: str
@@ -36,9 +36,9 @@ class Family:
     party: tuple[str, ...] = ()
     """Keys from the root to the other party's identification; empty when the payload names none."""
     operation: Operation | None = None
-    alone: tuple[str, ...] = ()
+    wrap_in_list: tuple[str, ...] = ()
     """Keys from the root to a list whose one element may stand without it; empty when there is none."""
-    _plans: dict[str | None, Plan] = field(default_factory=dict)
+    _plans: dict[str | None, CheckTree] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -49,19 +49,19 @@ class Family:
         arithmetic: Arithmetic | None = None,
         party: tuple[str, ...] = (),
         operation: Operation | None = None,
-        alone: tuple[str, ...] = (),
-    ) -> Family:
+        wrap_in_list: tuple[str, ...] = (),
+    ) -> PayloadSpec:
         rules = tuple(chain.from_iterable(books))
-        return cls(name, shape_of(model), rules, arithmetic, party, operation, alone)
+        return cls(name, shape_of(model), rules, arithmetic, party, operation, wrap_in_list)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
         return tuple(rule for book in self.books for rule in book.rules)
 
-    def plan(self, operation: str | None) -> Plan:
+    def plan(self, operation: str | None) -> CheckTree:
         """What to check for an operation type (a code of the table, or None); made once for each."""
         if operation not in self._plans:
-            self._plans[operation] = Plan.of(self.books, operation)
+            self._plans[operation] = CheckTree.of(self.books, operation)
         return self._plans[operation]
 
     def operation_of(self, payload: Node, typed: Node) -> str | None:
@@ -78,11 +78,11 @@ class Family:
         return found if isinstance(found, str) else ""
 
 
-def checked(name: str, model: type[Part], *books: RuleBook) -> Family:
+def checked(name: str, model: type[Part], *books: RuleBook) -> PayloadSpec:
     """
     The row of a payload that is no document: only its shape is checked.
 
     Args:
         books: Where given, what ties its keys together: ``number`` or ``reference_code``, not both.
     """
-    return Family.of(name, model, books)
+    return PayloadSpec.of(name, model, books)

@@ -16,7 +16,7 @@ To add a family of documents:
 4. Give its rules a case each in the tests, which count them.
 
 The payload of a job that issues nothing is a row as well, made by :func:`schemas.payload.spec.checked` from a model and
-books about its root; those rows stand in ``calls/rows.py`` and are handed to :func:`examine`.
+books about its root; those rows stand in ``calls/rows.py`` and are handed to :func:`validate`.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from schemas.payload.documents.bill import Bill
 from schemas.payload.documents.notes import CreditNote, DebitNote
 from schemas.payload.documents.payroll import Payroll, PayrollAdjustment
 from schemas.payload.documents.support import AdjustmentNote, SupportDocument
-from schemas.payload.findings import Fault, Level
+from schemas.payload.findings import Level, Violation
 from schemas.payload.rules.bill import BILL_BOOKS
-from schemas.payload.rules.book import Document, Node, Verdict, counted, judge
+from schemas.payload.rules.book import Document, FindingCollector, Node, counted, run_checks
 from schemas.payload.rules.customer import CUSTOMER_BOOKS, is_final_consumer
 from schemas.payload.rules.general import (
     GENERAL_BOOKS,
@@ -64,7 +64,7 @@ from schemas.payload.rules.sums import OF_SUMS, SUM_BOOKS
 from schemas.payload.rules.support import ADJUSTMENT_NOTE_BOOKS, PURCHASE_BOOKS, SUPPORT_DOCUMENT_BOOKS
 from schemas.payload.shape import Walk
 from schemas.payload.shape_errors import explain
-from schemas.payload.spec import Family, Operation
+from schemas.payload.spec import Operation, PayloadSpec
 from schemas.payload.totals import PAYROLL, SALE
 
 MAX_FAULTS: Final = 100
@@ -72,7 +72,7 @@ MAX_FAULTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Preflight:
+class ValidatedPayload:
     """What is known of a payload before any call."""
 
     errors: tuple[ErrorDetail, ...]
@@ -105,10 +105,10 @@ _SOLD: Final = (
 _CUSTOMER: Final = ("customer", "identification")
 _PROVIDER: Final = ("provider", "identification")
 
-FAMILIES: Final[Mapping[str, Family]] = {
+DOCUMENT_SPECS: Final[Mapping[str, PayloadSpec]] = {
     family.name: family
     for family in (
-        Family.of(
+        PayloadSpec.of(
             "invoice",
             Bill,
             _SOLD,
@@ -121,7 +121,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
             party=_CUSTOMER,
             operation=Operation("operation_type", "10"),
         ),
-        Family.of(
+        PayloadSpec.of(
             "credit_note",
             CreditNote,
             _SOLD,
@@ -133,7 +133,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
             party=_CUSTOMER,
             operation=Operation("customization_id", "20"),
         ),
-        Family.of(
+        PayloadSpec.of(
             "debit_note",
             DebitNote,
             _SOLD,
@@ -144,7 +144,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
             party=_CUSTOMER,
             operation=Operation("customization_id", "30"),
         ),
-        Family.of(
+        PayloadSpec.of(
             "support_document",
             SupportDocument,
             _PAID,
@@ -156,7 +156,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
             arithmetic=SALE,
             party=_PROVIDER,
         ),
-        Family.of(
+        PayloadSpec.of(
             "adjustment_note",
             AdjustmentNote,
             _PAID,
@@ -167,7 +167,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
             arithmetic=SALE,
             party=_PROVIDER,
         ),
-        Family.of(
+        PayloadSpec.of(
             "payroll",
             Payroll,
             GENERAL_BOOKS,
@@ -176,9 +176,9 @@ FAMILIES: Final[Mapping[str, Family]] = {
             arithmetic=PAYROLL,
             party=("worker", "identification_number"),
             # Its table calls the fund an object; integrators were told that it has to be a list (PAY-028).
-            alone=("deductions", "dedu"),
+            wrap_in_list=("deductions", "dedu"),
         ),
-        Family.of(
+        PayloadSpec.of(
             "payroll_adjustment",
             PayrollAdjustment,
             GENERAL_BOOKS,
@@ -191,17 +191,17 @@ FAMILIES: Final[Mapping[str, Family]] = {
 """The documents that can be issued."""
 
 
-def preflight(family: str, payload: object, *, today: date) -> Preflight:
+def validate_document(family: str, payload: object, *, today: date) -> ValidatedPayload:
     """
     Judge the payload of a document by the name of its family.
 
     Raises:
         KeyError: No such family.
     """
-    return examine(FAMILIES[family], payload, today=today)
+    return validate(DOCUMENT_SPECS[family], payload, today=today)
 
 
-def examine(family: Family, payload: object, *, today: date) -> Preflight:
+def validate(family: PayloadSpec, payload: object, *, today: date) -> ValidatedPayload:
     """
     Judge a payload and prepare it for sending.
 
@@ -214,8 +214,8 @@ def examine(family: Family, payload: object, *, today: date) -> Preflight:
     """
     if type(payload) is not dict:
         return _refused([messages.not_an_object()], "")
-    if family.alone and (listed := _with_list(payload, family.alone)):
-        return _as_written(_examine(family, listed, today), ".".join(family.alone))
+    if family.wrap_in_list and (listed := _with_list(payload, family.wrap_in_list)):
+        return _as_written(_examine(family, listed, today), ".".join(family.wrap_in_list))
     return _examine(family, payload, today)
 
 
@@ -229,7 +229,7 @@ def _with_list(payload: Node, path: tuple[str, ...]) -> Node | None:
     return {**payload, key: found} if found else None
 
 
-def _as_written(found: Preflight, at: str) -> Preflight:
+def _as_written(found: ValidatedPayload, at: str) -> ValidatedPayload:
     """What was found, told of the object that the producer wrote and not of the list that we put around it."""
 
     def renamed(details: tuple[ErrorDetail, ...]) -> tuple[ErrorDetail, ...]:
@@ -243,7 +243,7 @@ def _as_written(found: Preflight, at: str) -> Preflight:
     return replace(found, errors=renamed(found.errors), warnings=renamed(found.warnings))
 
 
-def _examine(family: Family, payload: Node, today: date) -> Preflight:
+def _examine(family: PayloadSpec, payload: Node, today: date) -> ValidatedPayload:
     reference = readable_reference(payload.get("reference_code"))
     error = _refusal(family, payload)
     if error is not None:
@@ -262,14 +262,14 @@ def _examine(family: Family, payload: Node, today: date) -> Preflight:
         return _refused([*faults, *_garbled(payload, _write(payload))], reference)
     wire = _write(family.shape.wire(payload) if walk.n_respelled else payload)
     if not _is_plain(wire):
-        found: list[Fault] = []
+        found: list[Violation] = []
         bad_characters(payload, "", found, MAX_FAULTS)
         if found:
             return _refused(found + faults, reference)
     faults += _garbled(payload, wire)
     # Whatever leaves the sums unknown is an error, so here they are known where there are any.
     assert document.amounts is not None or family.arithmetic is None
-    return Preflight(
+    return ValidatedPayload(
         errors=(),
         warnings=_details(faults, Level.WARNING) if faults else (),
         wire=wire,
@@ -281,7 +281,7 @@ def _examine(family: Family, payload: Node, today: date) -> Preflight:
     )
 
 
-def _refusal(family: Family, payload: Node) -> ValidationError | None:
+def _refusal(family: PayloadSpec, payload: Node) -> ValidationError | None:
     try:
         family.shape.model.__pydantic_validator__.validate_python(payload)
     except ValidationError as error:
@@ -290,13 +290,13 @@ def _refusal(family: Family, payload: Node) -> ValidationError | None:
 
 
 def _judge(
-    family: Family,
+    family: PayloadSpec,
     payload: Node,
     typed: Node,
-    refused: list[Fault],
+    refused: list[Violation],
     today: date,
     spoken_for: frozenset[str] = frozenset(),
-) -> tuple[Document, list[Fault]]:
+) -> tuple[Document, list[Violation]]:
     """Run the rules on what the shape stage has left; its own faults come first."""
     taken_out = spoken_for.union([fault.field for fault in refused if fault.level is Level.ERROR])
     with localcontext(money.EXACT):
@@ -307,8 +307,8 @@ def _judge(
             amounts=family.arithmetic.amounts_of(typed, taken_out) if family.arithmetic else None,
             is_final_consumer=is_final_consumer(typed.get("customer") or {}),
         )
-        verdict = Verdict(list(refused), MAX_FAULTS + 1, taken_out)
-        judge(family.plan(document.operation), typed, document, verdict)
+        verdict = FindingCollector(list(refused), MAX_FAULTS + 1, taken_out)
+        run_checks(family.plan(document.operation), typed, document, verdict)
     faults = verdict.told()
     if document.amounts is not None and abs(document.amounts.total) >= money.BEYOND:
         faults.append(messages.total_beyond("items" if "items" in typed else ""))
@@ -316,8 +316,8 @@ def _judge(
 
 
 def _explain_refusal(
-    family: Family, payload: dict[str, Any], error: ValidationError, today: date, reference: str
-) -> Preflight:
+    family: PayloadSpec, payload: dict[str, Any], error: ValidationError, today: date, reference: str
+) -> ValidatedPayload:
     found = explain(error, family.shape, payload)
     faults = found.faults
     if found.is_whole:
@@ -330,7 +330,7 @@ def _explain_refusal(
     return _refused(faults, reference, is_whole=found.is_whole)
 
 
-def _garbled(payload: Node, wire: str) -> list[Fault]:
+def _garbled(payload: Node, wire: str) -> list[Violation]:
     """One warning for all texts whose encoding looks damaged; *wire* tells quickly that none does."""
     if not may_be_garbled(wire):
         return []
@@ -338,7 +338,7 @@ def _garbled(payload: Node, wire: str) -> list[Fault]:
     return counted(found[:1], {(found[0].rule, found[0].message): len(found)}) if found else found
 
 
-def _unnoticed(negative: list[Fault], faults: list[Fault]) -> list[Fault]:
+def _unnoticed(negative: list[Violation], faults: list[Violation]) -> list[Violation]:
     """Negative amounts of which no rule of their own field has spoken."""
     if not negative:
         return []
@@ -364,8 +364,8 @@ def _is_plain(wire: str) -> bool:
     return "\\" not in wire or not ("\\u" in wire or "\\b" in wire or "\\f" in wire)
 
 
-def _refused(faults: list[Fault], reference: str, *, is_whole: bool = True) -> Preflight:
-    return Preflight(
+def _refused(faults: list[Violation], reference: str, *, is_whole: bool = True) -> ValidatedPayload:
+    return ValidatedPayload(
         errors=_details(faults, Level.ERROR, is_whole=is_whole),
         warnings=_details(faults, Level.WARNING),
         wire="",
@@ -376,11 +376,11 @@ def _refused(faults: list[Fault], reference: str, *, is_whole: bool = True) -> P
     )
 
 
-def _is_of_sums(fault: Fault) -> bool:
+def _is_of_sums(fault: Violation) -> bool:
     return fault.rule in OF_SUMS
 
 
-def _details(faults: Sequence[Fault], level: Level, *, is_whole: bool = True) -> tuple[ErrorDetail, ...]:
+def _details(faults: Sequence[Violation], level: Level, *, is_whole: bool = True) -> tuple[ErrorDetail, ...]:
     code = "payload.invalid" if level is Level.ERROR else "payload.warning"
     # What a wrong figure does to the sums is told behind the figure: results and summaries show the first error.
     meant = sorted([fault for fault in faults if fault.level is level], key=_is_of_sums)

@@ -86,7 +86,7 @@ async def test_a_cut_connection_loses_nothing_and_repeats_nothing(
     ]
     assert sorted(document["reference_code"] for document in documents) == ["A", "waits"]
     assert report["totals"]["forbidden_deletes"] == 0
-    assert await real_redis.zcard(built.keys.flight("acme/invoice")) == 0
+    assert await real_redis.zcard(built.keys.in_flight("acme/invoice")) == 0
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -15,7 +15,7 @@ from tests.rig import an_account, running, services_on
 from worker.cli.dead.letters import DeadLetters, Gone, Kept, Letter, Pushed, Wanted
 from worker.cli.status.explain import explain
 from worker.cli.status.explain_follow_ups import Part
-from worker.cli.status.lookup import Finder
+from worker.cli.status.lookup import JobLookup
 from worker.cli.status.reader import StatusReader
 from worker.store.scripts import Scripts
 
@@ -328,6 +328,6 @@ class TestWhatFollows:
 async def parts_of_document(rig, reference: str) -> Part:
     built = rig.services
     reader = StatusReader(built.redis, built.keys, built.accounts, limit=80, window_s=60.0, results_maxlen=1000)
-    (found,) = await Finder(built.redis, built.keys, reader, []).find(reference)
+    (found,) = await JobLookup(built.redis, built.keys, reader, []).find(reference)
     (part,) = explain(found, UTC).follows
     return part

@@ -234,7 +234,7 @@ async def test_a_job_without_a_record_that_can_be_read_is_told_and_keeps_nobody_
             await rig.look("acme/invoice")
             while not built.guards.failed["take"]:
                 await asyncio.sleep(0.01)
-            await redis.zrem(built.keys.flight("acme/invoice"), "ghost")
+            await redis.zrem(built.keys.in_flight("acme/invoice"), "ghost")
         await rig.push_bill("next", id="k")
         (event,) = await rig.events(1)
     assert event["type"] == "invoice.validated"

@@ -68,12 +68,12 @@ async def test_what_a_dead_leader_had_read_is_taken_over_in_order(redis, namespa
 
 async def test_an_entry_that_trips_a_defect_is_refused_and_the_next_goes_on(redis, namespace, factus, monkeypatch):
     built = services_on(redis, namespace, gateway=factus)
-    examine = EntryValidator.examine
+    validate = EntryValidator.validate
 
     def trip(self, entry):
         if b"tripwire" in (entry.raw or b""):
             raise KeyError("defect")
-        return examine(self, entry)
+        return validate(self, entry)
 
     monkeypatch.setattr(EntryValidator, "examine", trip)
     async with running(built) as rig:
@@ -134,11 +134,11 @@ class TestSweep:
     async def test_a_place_that_no_job_holds_is_freed(self, held, redis, factus, monkeypatch):
         monkeypatch.setattr("worker.queue.sweep.LOST_AFTER_MS", 0)
         built = held.services
-        await redis.zadd(built.keys.flight("acme/invoice"), {"ghost": 1})
+        await redis.zadd(built.keys.in_flight("acme/invoice"), {"ghost": 1})
         repairs = await built.sweep.sweep()
         assert repairs.n_freed == 1
-        assert await redis.zscore(built.keys.flight("acme/invoice"), "ghost") is None
-        assert await redis.zscore(built.keys.flight("acme/invoice"), "one") is not None, (
+        assert await redis.zscore(built.keys.in_flight("acme/invoice"), "ghost") is None
+        assert await redis.zscore(built.keys.in_flight("acme/invoice"), "one") is not None, (
             "the living one keeps its place"
         )
 
@@ -157,7 +157,7 @@ class TestSweep:
 
 
 async def _in_flight(built):
-    return await built.redis.zcard(built.keys.flight("acme/invoice")) == 1
+    return await built.redis.zcard(built.keys.in_flight("acme/invoice")) == 1
 
 
 def _job(reference):

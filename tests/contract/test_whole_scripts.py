@@ -296,9 +296,9 @@ async def by_hand(redis: ArqRedis, built: Services) -> None:
     job, document = keys.job("acme", "remover"), keys.document("acme", "invoice", "A")
     await redis.hset(job, mapping={"v": "1", "state": "inflight", "fence": "1"})
     await redis.hset(document, mapping={"state": "rejected", "free_at": "1"})
-    await redis.rpush(keys.removals(document), "remover", "other")
+    await redis.rpush(keys.pending_deletes(document), "remover", "other")
     prefix = keys.job("acme", "")
-    await scripts.run("begin_removal", [job, document, keys.removals(document)], ["1", 1000, prefix])
+    await scripts.run("begin_removal", [job, document, keys.pending_deletes(document)], ["1", 1000, prefix])
 
     await redis.hset(keys.account("acme"), mapping={"hold_until": "99999999999999", "hold_reason": "factus.denied"})
     await redis.sadd(keys.lanes(), "acme/invoice")

@@ -59,15 +59,15 @@ class PureIntake:
         size = 0 if raw is None or is_whole else len(raw)
         stream = self._keys.jobs(add.owner or None)
         entry = Entry(stream, "1795000000000-0", kept, add.owner, len(raws), size, "0" * 64 if size else "")
-        return self.examine(entry, add.size // add.times)
+        return self.validate(entry, add.size // add.times)
 
-    def examine(self, entry: Entry, size: int) -> list[Violation]:
+    def validate(self, entry: Entry, size: int) -> list[Violation]:
         self.n_entries += 1
         self.n_bytes += size
         began = time.thread_time()
         try:
             # As the writer prepares it, without the guard around: what that would catch is a defect all the same.
-            item = self._writer._items.examine(entry)
+            item = self._writer._items.validate(entry)
             arguments = self._writer._arguments
             prepared = arguments.prepare(item)
         except Exception as exc:  # noqa: BLE001 - that nothing raises is what is tried here

@@ -64,10 +64,10 @@ def test_whatever_comes_is_one_of_the_closed_set(raw, status, content_type, is_w
 def test_what_ends_a_job_can_be_written_and_read_again(body, status):
     read, form = http_answers.read_body(json.dumps(body).encode(), "", is_whole=True)
     answer = HttpAnswer(status, read, form)
-    judge = IssuePolicy(a_job(total=""), BackoffPolicy(5.0, 300.0), lambda: 0.0, AccountState(now_ms=NOW_MS))
+    policy = IssuePolicy(a_job(total=""), BackoffPolicy(5.0, 300.0), lambda: 0.0, AccountState(now_ms=NOW_MS))
     calls = CallPolicy(a_job(type="invoice.get"), BackoffPolicy(5.0, 300.0), lambda: 0.0, AccountState(now_ms=NOW_MS))
     created, replied = http_answers.read_create(answer), http_answers.read_reply(answer)
-    for ending in (judge.after_create(created), calls.after_call(replied)):
+    for ending in (policy.after_create(created), calls.after_call(replied)):
         if isinstance(ending, Finished):
             event = final_event(a_job(), ending, attempts=1, now=_NOW)
             assert json.loads(event.to_json().encode("utf-8"))["type"] == event.type

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas import strict_json
-from schemas.payload.validate import FAMILIES, MAX_FAULTS, Preflight, preflight
+from schemas.payload.validate import DOCUMENT_SPECS, MAX_FAULTS, ValidatedPayload, validate_document
 from tests.builders import REMOVE, a_bill, changed
 from tests.unit.schemas.examples import EXAMPLES
 from tests.unit.schemas.payload.cases.bills import BILLS
@@ -23,7 +23,7 @@ from tests.unit.schemas.payload.documents import a_document
 TODAY = date(2026, 11, 30)
 DOCUMENTS = {
     family: [a_document(family), *(example.payload for example in EXAMPLES if example.family == family)]
-    for family in FAMILIES
+    for family in DOCUMENT_SPECS
 }
 DOCUMENTS["invoice"] += [a_bill(kind) for kind in ("11", "12", "SS-CUFE", "SS-Recaudo")]
 DOCUMENTS["payroll"] += [
@@ -57,7 +57,7 @@ _keys = st.sampled_from(sorted(_all_keys(list(DOCUMENTS.values())))) | st.text(m
 _trees = st.recursive(
     _scalars, lambda below: st.lists(below, max_size=4) | st.dictionaries(_keys, below, max_size=5), max_leaves=20
 )
-_families = st.sampled_from(sorted(FAMILIES))
+_families = st.sampled_from(sorted(DOCUMENT_SPECS))
 
 
 def _paths(node: Any, at: str = "") -> list[str]:
@@ -95,9 +95,9 @@ def _is_nothing(value: Any) -> bool:
     return value is None or value == []
 
 
-def _check(family: str, payload: object) -> Preflight:
-    found = preflight(family, payload, today=TODAY)
-    assert isinstance(found, Preflight)
+def _check(family: str, payload: object) -> ValidatedPayload:
+    found = validate_document(family, payload, today=TODAY)
+    assert isinstance(found, ValidatedPayload)
     assert len(found.errors) <= MAX_FAULTS + 1
     for detail in (*found.errors, *found.warnings):
         assert detail.message
@@ -110,7 +110,7 @@ def _check(family: str, payload: object) -> Preflight:
         assert isinstance(payload, dict)
         found.wire.encode()
         assert list(json.loads(found.wire)) == [key for key, value in payload.items() if not _is_nothing(value)]
-        assert bool(found.total) == (FAMILIES[family].arithmetic is not None)
+        assert bool(found.total) == (DOCUMENT_SPECS[family].arithmetic is not None)
     return found
 
 
@@ -137,7 +137,7 @@ def test_wire_means_what_was_pushed(bent: tuple[str, dict[str, Any]]) -> None:
         assert (again.fingerprint, again.wire, again.total) == (found.fingerprint, found.wire, found.total)
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("family", sorted(DOCUMENT_SPECS))
 @given(st.data(), st.randoms(use_true_random=False))
 @settings(max_examples=15, deadline=None)
 def test_key_order_never_counts(family: str, data: st.DataObject, random: Any) -> None:

@@ -7,7 +7,7 @@ import errno
 import random
 from dataclasses import dataclass, field
 
-from worker.archive.archive import Shelf
+from worker.archive.archive import ArchiveBackend
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Weather:
 
 @dataclass
 class MemoryShelf:
-    """Files in memory, as :class:`worker.archive.archive.Shelf` wants them."""
+    """Files in memory, as :class:`worker.archive.archive.ArchiveBackend` wants them."""
 
     files: dict[str, bytes] = field(default_factory=dict)
 
@@ -48,7 +48,7 @@ class MemoryShelf:
 class StormyShelf:
     """Another shelf, in the weather. It takes its time before and after it has stored: there workers are killed."""
 
-    inner: Shelf
+    inner: ArchiveBackend
     weather: Weather
 
     def uri(self, name: str) -> str:

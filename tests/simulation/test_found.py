@@ -127,8 +127,8 @@ async def test_a_look_that_had_no_turn_is_not_the_last_word_at_the_deadline():
     job = JobRecord(
         account="a", id="1", type="invoice.issue", family="invoice", lane="a/invoice", entry="1-0", sent="unknown"
     )
-    judge = IssuePolicy(replace(job, deadline_at=1000), BackoffPolicy(1, 2), lambda: 0.5)
-    attempted = await issue(judge, FakeFactus(finds=[answers.NoPermit(1.0)]), NoRemovals(), now_ms=2000, day_ends_ms=0)
+    policy = IssuePolicy(replace(job, deadline_at=1000), BackoffPolicy(1, 2), lambda: 0.5)
+    attempted = await issue(policy, FakeFactus(finds=[answers.NoPermit(1.0)]), NoRemovals(), now_ms=2000, day_ends_ms=0)
     assert isinstance(attempted.ending, Retry)
 
 
@@ -232,7 +232,7 @@ def test_what_cannot_be_read_belongs_to_the_owner_of_its_stream():
     """Two streams may give one entry id: refusals of both had the same id, under no account."""
     validator = EntryValidator({"a": an_account("a").zone}, lambda: 0)
     for raw in (b"not json", None, b"\xff"):
-        own, common = (validator.examine(Entry("s", "1-0", raw, owner=owner)) for owner in ("a", ""))
+        own, common = (validator.validate(Entry("s", "1-0", raw, owner=owner)) for owner in ("a", ""))
         assert isinstance(own, Refused)
         assert isinstance(common, Refused)
         assert (own.remains.account, common.remains.account) == ("a", None)

@@ -24,7 +24,7 @@ BODY = b'{"status":"Created","data":{"number":"SETP1","is_validated":true}}'
 @pytest.mark.parametrize("seed", range(60))
 def test_an_entry_with_a_name_is_refused_under_it(seed):
     raw = json.dumps(a_named_entry("bad-1", "acme", random.Random(seed))).encode()
-    found = DESK.examine(Entry("s", "1-0", raw))
+    found = DESK.validate(Entry("s", "1-0", raw))
     assert isinstance(found, Refused)
     assert found.remains.id == "bad-1"
     assert found.errors[0].code in ("envelope.invalid", "payload.invalid")
@@ -32,7 +32,7 @@ def test_an_entry_with_a_name_is_refused_under_it(seed):
 
 @pytest.mark.parametrize("seed", range(30))
 def test_one_without_is_refused_under_its_entry_s(seed):
-    found = DESK.examine(Entry("s", "1-0", a_nameless_entry(random.Random(seed))))
+    found = DESK.validate(Entry("s", "1-0", a_nameless_entry(random.Random(seed))))
     assert isinstance(found, Refused)
     assert found.remains.id == "1-0"
 

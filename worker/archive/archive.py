@@ -51,7 +51,7 @@ _MOST_BYTES: Final = 64 * 1024 * 1024
 _TIMEOUT: Final = timedelta(seconds=20)
 
 
-class Shelf(Protocol):
+class ArchiveBackend(Protocol):
     """One kind of storage. Its methods raise whatever the storage raises; :class:`Archive` translates."""
 
     def uri(self, name: str) -> str:
@@ -70,7 +70,7 @@ class Shelf(Protocol):
 class Archive:
     """Files that are written once. Any number of workers may share the storage behind it."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: ArchiveBackend) -> None:
         self._shelf = shelf
 
     async def put(self, name: str, content: bytes, *, content_type: str) -> Stored:

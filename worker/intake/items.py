@@ -19,7 +19,7 @@ from jobs.events import event_id, final_event, refused_event, replayed_event
 from jobs.follow_ups import follow_ups
 from jobs.intake import NO_ACCOUNT, Accepted, Entry, EntryValidator, Refused, conflict_errors, remains_of
 from schemas import strict_json
-from schemas.contract.envelope import MAX_JOB_BYTES, Remains
+from schemas.contract.envelope import MAX_JOB_BYTES, PartialEnvelope
 from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
@@ -66,14 +66,14 @@ class IntakeItems:
         self._accounts = accounts
         self._letter_bytes = letter_bytes
 
-    def examine(self, entry: Entry) -> Item:
+    def validate(self, entry: Entry) -> Item:
         """
         What becomes of an entry, as far as it can be known without the ledger.
 
         Raises:
             Exception: A defect of ours; the entry then becomes what :meth:`defect` says.
         """
-        match self._validator.examine(entry):
+        match self._validator.validate(entry):
             case Accepted(record, answer) if answer is None:
                 document = (
                     self._keys.document(record.account, record.family, record.reference_code) if record.issues else ""
@@ -94,7 +94,7 @@ class IntakeItems:
 
     def bare_defect(self, entry: Entry, error: Exception) -> Item:
         """The same where even that cannot be written: nothing of the entry's own words goes along but its bytes."""
-        remains = Remains(None, entry_id=entry.id)
+        remains = PartialEnvelope(None, entry_id=entry.id)
         remains.account = entry.owner or None
         return self._refusal(entry, remains, (_internal(error),), job_id=entry.id, content="")
 
@@ -132,7 +132,7 @@ class IntakeItems:
         )
 
     def _refusal(
-        self, entry: Entry, remains: Remains, errors: tuple[ErrorDetail, ...], *, job_id: str, content: str
+        self, entry: Entry, remains: PartialEnvelope, errors: tuple[ErrorDetail, ...], *, job_id: str, content: str
     ) -> Item:
         event = refused_event(remains, errors, job_id=job_id, now=self._now(remains.account))
         is_denied = errors[0].code == "auth.denied"
@@ -162,7 +162,7 @@ class IntakeItems:
             results_owner=entry.owner,
         )
 
-    def _letter(self, entry: Entry, remains: Remains, event: Event, job_id: str) -> list[Arg]:
+    def _letter(self, entry: Entry, remains: PartialEnvelope, event: Event, job_id: str) -> list[Arg]:
         assert event.errors is not None
         raw = without_token(entry.raw or b"")
         letter: list[Arg] = ["reason", event.errors[0].code, "errors", event.to_json()]
@@ -177,7 +177,7 @@ class IntakeItems:
     def conflict(self, item: Item, code: str) -> Item:
         """What becomes of an entry that was fine by itself and met another of its id or reference."""
         entry = item.entry
-        remains = remains_of(item.record, entry.raw or b"") if item.record else Remains(None, entry_id=entry.id)
+        remains = remains_of(item.record, entry.raw or b"") if item.record else PartialEnvelope(None, entry_id=entry.id)
         if item.errors and item.errors[0].code == "auth.denied":
             # Denied before under this id, with another content: denied again, and nothing is told of what is known.
             return self._refusal(entry, remains, item.errors, job_id=entry.id, content="")
@@ -258,7 +258,7 @@ def without_token(raw: bytes) -> bytes:
     return raw
 
 
-def _place_of_id(entry: Entry, remains: Remains, *, is_denied: bool) -> tuple[str, str]:
+def _place_of_id(entry: Entry, remains: PartialEnvelope, *, is_denied: bool) -> tuple[str, str]:
     """
     Account and id under which the record of a refused job stands, so that the same push has one answer.
 
@@ -272,7 +272,9 @@ def _internal(error: Exception) -> ErrorDetail:
     return ErrorDetail(code="internal", message=f"Defecto interno al revisar el trabajo: {type(error).__name__}.")
 
 
-def _closed_record(remains: Remains, entry: Entry, content: str, final_type: str, error: ErrorDetail) -> JobRecord:
+def _closed_record(
+    remains: PartialEnvelope, entry: Entry, content: str, final_type: str, error: ErrorDetail
+) -> JobRecord:
     return JobRecord(
         account=remains.account or NO_ACCOUNT,
         id=remains.id,

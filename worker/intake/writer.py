@@ -57,7 +57,7 @@ class EntryWriter:
     def prepare(self, entry: Entry) -> list[Prepared]:
         """What becomes of an entry, laid out for the script, whatever it does to us; empty when nothing can be."""
         try:
-            return [self._arguments.prepare(self._items.examine(entry))]
+            return [self._arguments.prepare(self._items.validate(entry))]
         except Exception as exc:  # noqa: BLE001  # whatever a producer found to trip us, those behind it go on
             return self._refused(entry, exc)
 

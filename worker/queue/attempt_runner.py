@@ -198,10 +198,10 @@ class AttemptRunner:
             today = revalidate_for_today(job, job_type.payload, standing.now_ms)
             if isinstance(today, Finished):
                 return AttemptResult(today, 0)
-            judge = IssuePolicy(
+            policy = IssuePolicy(
                 today, self.backoff, self.draw, standing, self.settle_ms, delete_rejected=_deletes_rejected(job)
             )
-            return await issue(judge, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
+            return await issue(policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
         assert job_type.work is not None
         deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms)
         context = CallContext(deciding, gateway, self.archive, self.ledger, self.radian_interval_s)

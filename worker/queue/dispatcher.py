@@ -16,7 +16,7 @@ import structlog
 from arq.constants import job_key_prefix
 from redis.asyncio import Redis
 
-from jobs.registry import behind, width
+from jobs.registry import lanes_with_precedence, max_in_flight
 from worker.factus.rate_limit import limit_window_ms
 from worker.guard import Guard, pause
 from worker.queue.claims import Claimer
@@ -57,7 +57,7 @@ class LaneScriptArguments:
             self.keys.lane(lane),
             self.keys.waiting(lane),
             self.keys.later(lane),
-            self.keys.flight(lane),
+            self.keys.in_flight(lane),
             self.keys.account(name),
             self.keys.grants(name),
             self.keys.arq_queue(),
@@ -68,10 +68,10 @@ class LaneScriptArguments:
             self.keys.job(name, ""),
             f"{self.keys.namespace}:{name}:",
             job_key_prefix,
-            width(lane, account.concurrency),
+            max_in_flight(lane, account.concurrency),
             account.rate_limit,
             limit_window_ms(account),
-            behind(lane),
+            lanes_with_precedence(lane),
         ]
         return keys, args
 

@@ -133,7 +133,7 @@ class Ledger:
             LeaseLost: As :meth:`acquire_change_lock`.
         """
         document = self._keys.document(job.account, job.family, reference_code)
-        return await self._acquire(job, [self._keys.removals(document)], [document])
+        return await self._acquire(job, [self._keys.pending_deletes(document)], [document])
 
     async def _acquire(self, job: JobRecord, lock: list[str], document: list[str]) -> LockState:
         keys = [*lock, self._keys.job(job.account, job.id), *document]
@@ -154,7 +154,7 @@ class Ledger:
 
     async def is_being_removed(self, job: JobRecord) -> bool:
         """See :class:`jobs.ports.Journal`."""
-        line = self._keys.removals(self._keys.document(job.account, job.family, job.reference_code))
+        line = self._keys.pending_deletes(self._keys.document(job.account, job.family, job.reference_code))
         try:
             ids = await command(self._redis, "LRANGE", line, 0, -1)
             states = [
@@ -212,7 +212,7 @@ class Ledger:
     async def begin_removal(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> bool:
         """See :class:`jobs.ports.Journal`."""
         document = self._keys.document(job.account, job.family, reference_code)
-        keys = [self._keys.job(job.account, job.id), document, self._keys.removals(document)]
+        keys = [self._keys.job(job.account, job.id), document, self._keys.pending_deletes(document)]
         args: list[Arg] = [job.fence, settle_ms, self._keys.job(job.account, "")]
         try:
             word = await self._scripts.run("begin_removal", keys, args)
@@ -273,7 +273,12 @@ class Ledger:
         """
         job = claimed.job
         keys = [self._keys.job(job.account, job.id), self.results_stream(job), self._keys.dead()]
-        keys += [self._keys.deadlines(), self._keys.batches_due(), self._keys.flight(job.lane), self._keys.arq_queue()]
+        keys += [
+            self._keys.deadlines(),
+            self._keys.batches_due(),
+            self._keys.in_flight(job.lane),
+            self._keys.arq_queue(),
+        ]
         keys += [self._keys.lanes_due(), *self._document_keys(job)]
         member = f"{job.account}/{job.id}"
         args: list[Arg] = [job.id, claimed.arq_id, job.fence, final.state, self._policy.retention_ms]

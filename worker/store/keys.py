@@ -71,7 +71,7 @@ class Keys:
         """List: jobs that wait for the document of that key, issued by another job."""
         return f"{document}:joined"
 
-    def removals(self, document: str) -> str:
+    def pending_deletes(self, document: str) -> str:
         """List: jobs that delete, at Factus, what bears the reference of the document of that key."""
         return f"{document}:removals"
 
@@ -116,7 +116,7 @@ class Keys:
         """Sorted set: job id -> ms before which it must not run."""
         return f"{self.namespace}:lane:{lane}:later"
 
-    def flight(self, lane: str) -> str:
+    def in_flight(self, lane: str) -> str:
         """Sorted set: job id -> ms at which it was dispatched."""
         return f"{self.namespace}:lane:{lane}:flight"
 

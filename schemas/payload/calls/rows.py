@@ -1,5 +1,5 @@
 """
-How the payloads of the jobs that do not issue are checked: one row each, as ``preflight.FAMILIES`` has for documents.
+How the payloads of the jobs that do not issue are checked: one row each, as ``DOCUMENT_SPECS`` has for documents.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ from schemas.payload.rules.calls import (
     RESOLUTION,
     kinds_book,
 )
-from schemas.payload.spec import Family, checked
+from schemas.payload.spec import PayloadSpec, checked
 
 
-def download(name: str, kinds: Collection[str]) -> Family:
+def download(name: str, kinds: Collection[str]) -> PayloadSpec:
     """The row of a family's download: which files there are differs."""
     return checked(name, Download, NAMED, kinds_book(kinds))
 
@@ -64,7 +64,7 @@ ACCEPT: Final = checked("accept", Accept, PERSON)
 DOCUMENT_LIST: Final = checked("document_list", DocumentList, FILTERS)
 PAYROLL_LIST: Final = checked("payroll_list", PayrollList)
 
-ACCOUNT_PAYLOADS: Final[Mapping[str, Family]] = {
+ACCOUNT_PAYLOADS: Final[Mapping[str, PayloadSpec]] = {
     row.name: row
     for row in (
         checked("reception.upload", UploadReceived, RECEIVED),

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from schemas.payload.findings import Fault, Level, Place, dotted
+from schemas.payload.findings import Level, Place, Violation, dotted
 from schemas.payload.totals import Amounts
 
 Node: TypeAlias = dict[str, Any]
 
 
-class Said(NamedTuple):
+class Finding(NamedTuple):
     """What a check found: a place below its node ("" for the node itself), and a message."""
 
     field: str
@@ -42,9 +42,9 @@ class Document:
     is_final_consumer: bool = False
 
 
-Findings: TypeAlias = Sequence[Said]
+Findings: TypeAlias = Sequence[Finding]
 Check: TypeAlias = Callable[[Node, Document], Findings]
-FINE: Final[Findings] = ()
+NO_FINDINGS: Final[Findings] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,9 @@ class RuleBook:
         return add
 
 
-def say(place: str, message: str, level: Level | None = None, *, rests_on: str = "") -> Findings:
+def finding(place: str, message: str, level: Level | None = None, *, rests_on: str = "") -> Findings:
     """The one finding of a check."""
-    return (Said(place, message, level, rests_on),)
+    return (Finding(place, message, level, rests_on),)
 
 
 def has_text(node: Node, key: str) -> bool:
@@ -122,14 +122,14 @@ def _below(above: str, place: str) -> str:
 
 
 @dataclass(slots=True)
-class Verdict:
+class FindingCollector:
     """
     Collects faults, and leaves alone the fields that the shape stage has refused.
 
     Errors end the examination at the limit. Warnings never do: an error behind many of them must still be found.
     """
 
-    faults: list[Fault]
+    faults: list[Violation]
     limit: int
     refused: frozenset[str] = frozenset()
     n_errors: int = 0
@@ -143,9 +143,9 @@ class Verdict:
             path = _below(above, place)
             # A value that was taken out is absent for the checks; it must not be called missing as well.
             if path not in self.refused and not (rests_on and _below(above, rests_on) in self.refused):
-                self._keep(Fault(rule.id, path, message, level or rule.level))
+                self._keep(Violation(rule.id, path, message, level or rule.level))
 
-    def _keep(self, fault: Fault) -> None:
+    def _keep(self, fault: Violation) -> None:
         if fault.level is Level.ERROR:
             self.n_errors += 1
             self.is_full = self.n_errors >= self.limit
@@ -158,12 +158,12 @@ class Verdict:
         if not n_before and len(self.warned) <= self.limit:
             self.faults.append(fault)
 
-    def told(self) -> list[Fault]:
+    def told(self) -> list[Violation]:
         """What was found, each warning once and with the number of its places."""
         return counted(self.faults, self.warned) if self.warned else self.faults
 
 
-def counted(faults: Iterable[Fault], warned: Mapping[tuple[str, str], int]) -> list[Fault]:
+def counted(faults: Iterable[Violation], warned: Mapping[tuple[str, str], int]) -> list[Violation]:
     """The same faults; warnings that were given more than once say so."""
     return [
         fault._replace(message=f"{fault.message} (En {n} lugares; este es el primero.)")
@@ -174,14 +174,14 @@ def counted(faults: Iterable[Fault], warned: Mapping[tuple[str, str], int]) -> l
 
 
 @dataclass(slots=True)
-class Plan:
+class CheckTree:
     """All that is to be checked of one kind of node and of the nodes below it, so that each is visited once."""
 
     checks: list[tuple[Rule, Check]] = field(default_factory=list)
-    below: dict[str, Plan] = field(default_factory=dict)
+    below: dict[str, CheckTree] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, books: Iterable[RuleBook], operation: str | None) -> Plan:
+    def of(cls, books: Iterable[RuleBook], operation: str | None) -> CheckTree:
         """Lay the books that are for an operation type one over the other."""
         root = cls()
         for book in books:
@@ -193,12 +193,12 @@ class Plan:
         return root
 
 
-def judge(plan: Plan, node: Any, document: Document, verdict: Verdict, at: Place = None) -> None:
+def run_checks(plan: CheckTree, node: Any, document: Document, verdict: FindingCollector, at: Place = None) -> None:
     """Run every check on every node it is about, until the verdict is full."""
     if type(node) is list:
         every = plan.below["*"]
         for position, element in enumerate(node):
-            judge(every, element, document, verdict, (at, position))
+            run_checks(every, element, document, verdict, (at, position))
         return
     # An element that is no object was refused before; None keeps its place.
     if type(node) is not dict or verdict.is_full:
@@ -209,4 +209,4 @@ def judge(plan: Plan, node: Any, document: Document, verdict: Verdict, at: Place
     for step, below in plan.below.items():
         child = node.get(step)
         if child:
-            judge(below, child, document, verdict, (at, step))
+            run_checks(below, child, document, verdict, (at, step))

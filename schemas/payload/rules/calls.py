@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Final
 
 from schemas.catalogs import search
-from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, Said, has_text, say
+from schemas.payload.rules.book import NO_FINDINGS, Document, Finding, Findings, Node, RuleBook, finding, has_text
 from schemas.payload.rules.identity import (
     NIT,
     check_digit_is_right,
@@ -60,12 +60,12 @@ ISSUER_FILTERS = RuleBook.about("filters")
 def names_one_document(root: Node, document: Document) -> Findings:
     named = [key for key in ("number", "reference_code") if key in root]
     if len(named) == 1:
-        return FINE
+        return NO_FINDINGS
     if not named:
-        return say(
+        return finding(
             "number", 'Falta decir qué documento: escriba "number" o "reference_code".', rests_on="reference_code"
         )
-    return say("reference_code", 'Llegaron "number" y "reference_code": deje solo uno de los dos.')
+    return finding("reference_code", 'Llegaron "number" y "reference_code": deje solo uno de los dos.')
 
 
 @MAIL.error("CALL-002", _OURS)
@@ -81,36 +81,36 @@ COMPANY.error("CALL-002", _OURS)(mail_address_is_sure)
 def own_pdf_is_base64(root: Node, document: Document) -> Findings:
     text = root.get("pdf_base_64_encoded")
     if text is None or _decoded(text):
-        return FINE
-    return say("pdf_base_64_encoded", 'El PDF ("pdf_base_64_encoded") no es base64. Codifique el archivo completo.')
+        return NO_FINDINGS
+    return finding("pdf_base_64_encoded", 'El PDF ("pdf_base_64_encoded") no es base64. Codifique el archivo completo.')
 
 
 @PERSON.error("EVT-006", "D")
 def nit_has_its_digit(root: Node, document: Document) -> Findings:
     if root.get("identification_document_code") != NIT or has_text(root, "dv"):
-        return FINE
-    return say("dv", 'Con NIT falta el dígito de verificación ("dv"). Agréguelo.')
+        return NO_FINDINGS
+    return finding("dv", 'Con NIT falta el dígito de verificación ("dv"). Agréguelo.')
 
 
 @EVENT.error("EVT-002", "D")
 def event_is_a_receivers(root: Node, document: Document) -> Findings:
     if root.get("event_type", _CLAIM) in _EVENTS:
-        return FINE
-    return say("event_type", f'El evento ("event_type") debe ser uno de {", ".join(_EVENTS)}.')
+        return NO_FINDINGS
+    return finding("event_type", f'El evento ("event_type") debe ser uno de {", ".join(_EVENTS)}.')
 
 
 @EVENT.error("EVT-004", "D")
 def claim_has_its_concept(root: Node, document: Document) -> Findings:
     if root.get("event_type") != _CLAIM or "claim_concept_code" in root:
-        return FINE
-    return say("claim_concept_code", 'El reclamo (031) necesita su concepto ("claim_concept_code": 01 a 04).')
+        return NO_FINDINGS
+    return finding("claim_concept_code", 'El reclamo (031) necesita su concepto ("claim_concept_code": 01 a 04).')
 
 
 @RECEIVED.error("EVT-001", "I")
 def track_id_is_a_cufe(root: Node, document: Document) -> Findings:
     if _CUFE.fullmatch(root.get("track_id", "0" * 96)):
-        return FINE
-    return say("track_id", 'El CUFE ("track_id") tiene 96 dígitos hexadecimales. Cópielo completo de la factura.')
+        return NO_FINDINGS
+    return finding("track_id", 'El CUFE ("track_id") tiene 96 dígitos hexadecimales. Cópielo completo de la factura.')
 
 
 @RECORD.error("CALL-013", "D")
@@ -119,36 +119,36 @@ def id_is_of_a_record(root: Node, document: Document) -> Findings:
     for key in ("numbering_range_id", "bill_id"):
         found = root.get(key)
         if found is not None and not _RECORD.fullmatch(found):
-            return say(key, f'El id ("{key}") es el de su fila en la lista: un número, o letras y dígitos.')
-    return FINE
+            return finding(key, f'El id ("{key}") es el de su fila en la lista: un número, o letras y dígitos.')
+    return NO_FINDINGS
 
 
 @RESOLUTION.error("CALL-007", "D")
 def range_has_its_resolution(root: Node, document: Document) -> Findings:
     if root.get("document") not in _WITH_RESOLUTION or has_text(root, "resolution_number"):
-        return FINE
-    return say("resolution_number", 'Para este documento falta la resolución de la DIAN ("resolution_number").')
+        return NO_FINDINGS
+    return finding("resolution_number", 'Para este documento falta la resolución de la DIAN ("resolution_number").')
 
 
 @RANGE.error("CALL-008", "D")
 def prefix_is_plain(root: Node, document: Document) -> Findings:
     prefix = root.get("prefix", "A")
     if prefix.isascii() and prefix.isalnum():
-        return FINE
-    return say("prefix", 'El prefijo ("prefix") admite de 1 a 4 letras o dígitos, sin espacios ni signos.')
+        return NO_FINDINGS
+    return finding("prefix", 'El prefijo ("prefix") admite de 1 a 4 letras o dígitos, sin espacios ni signos.')
 
 
 @CONSECUTIVE.error("CALL-014", "D")
 def consecutive_is_a_number(root: Node, document: Document) -> Findings:
     if _CONSECUTIVE.fullmatch(root.get("current", "1")):
-        return FINE
-    return say("current", 'El consecutivo ("current") es un número entero, sin prefijo ni separadores.')
+        return NO_FINDINGS
+    return finding("current", 'El consecutivo ("current") es un número entero, sin prefijo ni separadores.')
 
 
 @FILTERS.error("CALL-015", "D")
 def switches_are_on_or_off(filters: Node, document: Document) -> Findings:
     return [
-        Said(key, f'El filtro "{key}" es {off} o {on}.')
+        Finding(key, f'El filtro "{key}" es {off} o {on}.')
         for key, (off, on) in _SWITCHES.items()
         if filters.get(key, on) not in (off, on)
     ]
@@ -156,31 +156,31 @@ def switches_are_on_or_off(filters: Node, document: Document) -> Findings:
 
 @ISSUER_FILTERS.error("CUS-003", "D")
 def issuer_is_a_nit(filters: Node, document: Document) -> Findings:
-    return nit_fault("company_nit", filters["company_nit"]) if "company_nit" in filters else FINE
+    return nit_fault("company_nit", filters["company_nit"]) if "company_nit" in filters else NO_FINDINGS
 
 
 @COMPANY.error("CALL-009", "D")
 def company_has_its_name(root: Node, document: Document) -> Findings:
     wanted = {"1": ("company",), "2": ("names", "surnames")}.get(root.get("legal_organization_code", ""), ())
-    return [Said(key, f'Falta "{key}" para este tipo de organización.') for key in wanted if not has_text(root, key)]
+    return [Finding(key, f'Falta "{key}" para este tipo de organización.') for key in wanted if not has_text(root, key)]
 
 
 @LOGO.error("CALL-010", "D")
 def logo_is_an_image(root: Node, document: Document) -> Findings:
     content = _decoded(root.get("image_base_64_encoded", ""))
     if content.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or "image_base_64_encoded" not in root:
-        return FINE
-    return say("image_base_64_encoded", "La imagen debe ser PNG o JPEG, codificada en base64.")
+        return NO_FINDINGS
+    return finding("image_base_64_encoded", "La imagen debe ser PNG o JPEG, codificada en base64.")
 
 
 @CATALOG.error("CALL-011", _OURS)
 def catalog_exists(root: Node, document: Document) -> Findings:
     name = root.get("catalog")
     if name is None or search.exists(name):
-        return FINE
+        return NO_FINDINGS
     close = search.nearest(name)
     mend = f'¿Quiso decir "{close}"?' if close else f"Tablas: {', '.join(search.catalogs())}."
-    return say("catalog", f'La tabla ("catalog") no existe. {mend}')
+    return finding("catalog", f'La tabla ("catalog") no existe. {mend}')
 
 
 def kinds_book(kinds: Collection[str]) -> RuleBook:
@@ -190,8 +190,8 @@ def kinds_book(kinds: Collection[str]) -> RuleBook:
     def kinds_exist(root: Node, document: Document) -> Findings:
         for position, kind in enumerate(root.get("kinds", ())):
             if kind not in kinds:
-                return say(f"kinds.{position}", f"Este documento solo tiene los archivos {', '.join(kinds)}.")
-        return FINE
+                return finding(f"kinds.{position}", f"Este documento solo tiene los archivos {', '.join(kinds)}.")
+        return NO_FINDINGS
 
     return book
 

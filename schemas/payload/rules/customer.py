@@ -9,7 +9,7 @@ from typing import Final
 from schemas.catalogs import tables
 from schemas.check_digit import check_digit
 from schemas.payload.findings import Level
-from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, Said, has_text, say
+from schemas.payload.rules.book import NO_FINDINGS, Document, Finding, Findings, Node, RuleBook, finding, has_text
 from schemas.payload.rules.identity import (
     COLOMBIA,
     NIT,
@@ -53,17 +53,17 @@ def is_final_consumer(customer: Node) -> bool:
 def nit_has_a_usual_length(customer: Node, document: Document) -> Findings:
     number = customer.get("identification", "")
     if customer.get("identification_document_code") != NIT or not is_digits(number):
-        return FINE
+        return NO_FINDINGS
     carries_its_digit = len(number) == 10 and check_digit(number[:9]) == number[9]
     if carries_its_digit and customer.get("dv") != check_digit(number):
-        return say(
+        return finding(
             "identification",
             f"El NIT {number} parece llevar al final su dígito de verificación. Si es así, envíe {number[:9]} y el "
             f'dígito {number[9]} en "dv".',
         )
     if 6 <= len(number) <= 10:
-        return FINE
-    return say("identification", f"Un NIT tiene de 6 a 10 dígitos; este tiene {len(number)}. Revíselo.")
+        return NO_FINDINGS
+    return finding("identification", f"Un NIT tiene de 6 a 10 dígitos; este tiene {len(number)}. Revíselo.")
 
 
 @CUSTOMER.warning("CUS-005", "P")
@@ -71,21 +71,21 @@ def card_is_digits(customer: Node, document: Document) -> Findings:
     if customer.get("identification_document_code") not in _DIGITS_ONLY or is_digits(
         customer.get("identification", "0")
     ):
-        return FINE
-    return say("identification", 'La identificación del cliente ("identification") debería llevar solo dígitos.')
+        return NO_FINDINGS
+    return finding("identification", 'La identificación del cliente ("identification") debería llevar solo dígitos.')
 
 
 @CUSTOMER.error("CUS-009", "D")
 def organization_is_told(customer: Node, document: Document) -> Findings:
     if "legal_organization_code" in customer:
-        return FINE
+        return NO_FINDINGS
     if document.is_final_consumer:
-        return say(
+        return finding(
             "legal_organization_code",
             'Para el consumidor final envíe "legal_organization_code": "2" (persona natural).',
             Level.WARNING,
         )
-    return say(
+    return finding(
         "legal_organization_code",
         'Falta el tipo de organización del cliente ("legal_organization_code"): "1" persona jurídica, "2" natural.',
     )
@@ -94,22 +94,22 @@ def organization_is_told(customer: Node, document: Document) -> Findings:
 @CUSTOMER.error("CUS-010", "D")
 def company_has_a_name(customer: Node, document: Document) -> Findings:
     if customer.get("legal_organization_code") != _COMPANY or has_text(customer, "company"):
-        return FINE
-    return say("company", 'Falta la razón social ("company"): es obligatoria para una persona jurídica.')
+        return NO_FINDINGS
+    return finding("company", 'Falta la razón social ("company"): es obligatoria para una persona jurídica.')
 
 
 @CUSTOMER.error("CUS-011", "D")
 def person_has_a_name(customer: Node, document: Document) -> Findings:
     if customer.get("legal_organization_code") != _PERSON or has_text(customer, "names"):
-        return FINE
-    return say("names", 'Faltan los nombres ("names"): son obligatorios para una persona natural.')
+        return NO_FINDINGS
+    return finding("names", 'Faltan los nombres ("names"): son obligatorios para una persona natural.')
 
 
 @CUSTOMER.warning("CUS-012", "R")
 def one_kind_of_name(customer: Node, document: Document) -> Findings:
     if not (has_text(customer, "company") and has_text(customer, "names")):
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "names", 'Llegaron razón social ("company") y nombres ("names"): el nombre impreso puede cambiar. Deje uno.'
     )
 
@@ -117,34 +117,34 @@ def one_kind_of_name(customer: Node, document: Document) -> Findings:
 @CUSTOMER.warning("CUS-013", "P")
 def citizen_is_a_person(customer: Node, document: Document) -> Findings:
     if customer.get("identification_document_code") != _CITIZEN_CARD or document.is_final_consumer:
-        return FINE
+        return NO_FINDINGS
     if customer.get("legal_organization_code") != _COMPANY:
-        return FINE
-    return say("legal_organization_code", 'Una cédula (13) corresponde a una persona natural: use "2".')
+        return NO_FINDINGS
+    return finding("legal_organization_code", 'Una cédula (13) corresponde a una persona natural: use "2".')
 
 
 @CUSTOMER.error("CUS-015", "D")
 def responsibilities_exist(customer: Node, document: Document) -> Findings:
     codes = customer.get("responsibilities")
     if not codes:
-        return FINE
+        return NO_FINDINGS
     known = tables.codes("fiscal-responsibilities")
     seen: set[str] = set()
-    found: list[Said] = []
+    found: list[Finding] = []
     for position, code in enumerate(codes):
         if code is None:
             continue
         if code not in known:
             options = ", ".join(sorted(known))
             found.append(
-                Said(
+                Finding(
                     f"responsibilities.{position}",
                     f"La responsabilidad fiscal no existe. Use {options} (letra O, no cero).",
                 )
             )
         elif code in seen:
             found.append(
-                Said(f"responsibilities.{position}", f"La responsabilidad fiscal {code} está repetida. Deje una.")
+                Finding(f"responsibilities.{position}", f"La responsabilidad fiscal {code} está repetida. Deje una.")
             )
         seen.add(code)
     return found
@@ -154,8 +154,8 @@ def responsibilities_exist(customer: Node, document: Document) -> Findings:
 def no_responsibility_stands_alone(customer: Node, document: Document) -> Findings:
     codes = customer.get("responsibilities", ())
     if len(codes) < 2 or _NO_RESPONSIBILITY not in codes:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "responsibilities", f"{_NO_RESPONSIBILITY} (no aplica) no va con otras responsabilidades. Deje una u otras."
     )
 
@@ -163,16 +163,16 @@ def no_responsibility_stands_alone(customer: Node, document: Document) -> Findin
 @CUSTOMER.warning("CUS-020", "X")
 def colombian_has_an_address(customer: Node, document: Document) -> Findings:
     if document.is_final_consumer or customer.get("country_code", COLOMBIA) != COLOMBIA:
-        return FINE
+        return NO_FINDINGS
     if not has_text(customer, "address"):
-        return say(
+        return finding(
             "address",
             'Falta la dirección del cliente ("address"); la DIAN puede dejar una notificación.',
             rests_on="country_code",
         )
     if "municipality_code" in customer:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "municipality_code",
         'Falta el municipio del cliente ("municipality_code"); la DIAN puede dejar una notificación.',
         rests_on="country_code",
@@ -185,34 +185,36 @@ def mail_address_has_the_form(customer: Node, document: Document) -> Findings:
         return email_fault("email", customer["email"])
     if document.root.get("send_email", True):
         # With mail asked for, GEN-019 says the same.
-        return FINE
-    return say("email", 'El cliente no tiene correo ("email"); la DIAN puede dejar una notificación.', Level.WARNING)
+        return NO_FINDINGS
+    return finding(
+        "email", 'El cliente no tiene correo ("email"); la DIAN puede dejar una notificación.', Level.WARNING
+    )
 
 
 @CUSTOMER.warning("CUS-022", "D, uncertain")
 def final_consumer_is_written_as_agreed(customer: Node, document: Document) -> Findings:
     if not document.is_final_consumer:
-        return FINE
-    found: list[Said] = []
+        return NO_FINDINGS
+    found: list[Finding] = []
     if customer["identification"] != _FINAL_CONSUMER:
         n_digits = len(customer["identification"])
         found.append(
-            Said(
+            Finding(
                 "identification", f"El consumidor final se escribe con doce dígitos 2; llegaron {n_digits}. Corríjalo."
             )
         )
     if customer.get("identification_document_code", _CITIZEN_CARD) != _CITIZEN_CARD:
-        found.append(Said("identification_document_code", "El consumidor final va con cédula de ciudadanía (13)."))
+        found.append(Finding("identification_document_code", "El consumidor final va con cédula de ciudadanía (13)."))
     if customer.get("legal_organization_code", _PERSON) != _PERSON:
-        found.append(Said("legal_organization_code", 'El consumidor final va como persona natural ("2").'))
+        found.append(Finding("legal_organization_code", 'El consumidor final va como persona natural ("2").'))
     return found
 
 
 @CUSTOMER_PAYMENT.warning("CUS-023", "P")
 def final_consumer_pays_at_once(payment: Node, document: Document) -> Findings:
     if not document.is_final_consumer or payment.get("payment_form") != CREDIT:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "payment_form", "Una venta a crédito a consumidor final no es usual. Revise el cliente o la forma de pago."
     )
 

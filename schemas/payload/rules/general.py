@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from schemas.payload import messages
-from schemas.payload.findings import Fault, Level
-from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, has_text, say
+from schemas.payload.findings import Level, Violation
+from schemas.payload.rules.book import NO_FINDINGS, Document, Findings, Node, RuleBook, finding, has_text
 from schemas.payload.shape import Walk
 
 MAX_REFERENCE: Final = 100
@@ -52,8 +52,8 @@ PAYROLL_RANGE = RuleBook.about("")
 @PAID.warning("GEN-017", "D")
 def observation_fits_the_old_limit(root: Node, document: Document) -> Findings:
     if len(root.get("observation", "")) <= MAX_OLD_OBSERVATION:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "observation",
         f'La observación ("observation") pasa de {MAX_OLD_OBSERVATION} caracteres; parte de la documentación de Factus '
         "aún da ese límite. Acórtela si Factus la rechaza.",
@@ -64,8 +64,8 @@ def observation_fits_the_old_limit(root: Node, document: Document) -> Findings:
 def mail_has_an_address(root: Node, document: Document) -> Findings:
     customer = root.get("customer")
     if customer is None or root.get("send_email", True) is False or has_text(customer, "email"):
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "send_email",
         'Factus no enviará el documento por correo: el cliente no tiene correo ("customer.email"). Agréguelo, o envíe '
         '"send_email": false.',
@@ -77,9 +77,9 @@ def mail_has_an_address(root: Node, document: Document) -> Findings:
 def payroll_range_is_an_ulid(root: Node, document: Document) -> Findings:
     found = root.get("numbering_range_id")
     if found is None or _ULID.fullmatch(found):
-        return FINE
+        return NO_FINDINGS
     # The table of payrolls calls it an integer, so a number may pass as well.
-    return say(
+    return finding(
         "numbering_range_id",
         'El rango de nómina ("numbering_range_id") es un código de 26 letras y dígitos, como lo da Factus al consultar '
         "los rangos de nómina.",
@@ -91,8 +91,8 @@ def payroll_range_is_an_ulid(root: Node, document: Document) -> Findings:
 def reference_is_usable(root: Node, document: Document) -> Findings:
     reference = root.get("reference_code")
     if reference is None or readable_reference(reference):
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "reference_code",
         f'El código de referencia ("reference_code") debe tener de 1 a {MAX_REFERENCE} caracteres visibles, sin '
         "espacios al inicio ni al final.",
@@ -103,8 +103,8 @@ def reference_is_usable(root: Node, document: Document) -> Findings:
 def reference_is_plain(root: Node, document: Document) -> Findings:
     reference = root.get("reference_code")
     if reference is None or not readable_reference(reference) or _SAFE_REFERENCE.fullmatch(reference):
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "reference_code",
         'El código de referencia ("reference_code") lleva signos distintos de letras, dígitos, "-", "_", "." y "/"; '
         "consultar o borrar por referencia podría fallar en Factus.",
@@ -118,7 +118,7 @@ def readable_reference(reference: object) -> str:
     return reference if reference.isprintable() and reference.strip() == reference else ""
 
 
-def number_warnings(walk: Walk) -> list[Fault]:
+def number_warnings(walk: Walk) -> list[Violation]:
     """GEN-009, once per document: a producer that sends numbers sends all of them so."""
     if not walk.first_decimal_number:
         return []
@@ -126,10 +126,10 @@ def number_warnings(walk: Walk) -> list[Fault]:
         "Hay valores escritos como números JSON (este es el primero); Factus los documenta como textos con comillas, "
         'por ejemplo "1500.50". Se enviarán así.'
     )
-    return [Fault("GEN-009", walk.first_decimal_number, message, Level.WARNING)]
+    return [Violation("GEN-009", walk.first_decimal_number, message, Level.WARNING)]
 
 
-def bad_characters(node: Any, at: str, faults: list[Fault], limit: int) -> None:
+def bad_characters(node: Any, at: str, faults: list[Violation], limit: int) -> None:
     """GEN-014: find the texts with characters that XML does not allow. Slow; called when there is a suspicion."""
     if len(faults) >= limit:
         return
@@ -147,11 +147,11 @@ def may_be_garbled(wire: str) -> bool:
     return not wire.isascii() and any(sign in wire for sign in _SIGNS_OF_DAMAGE)
 
 
-def garbled_texts(node: Any, at: str = "") -> Iterator[Fault]:
+def garbled_texts(node: Any, at: str = "") -> Iterator[Violation]:
     """GEN-014 as a warning: texts whose UTF-8 somebody took for another encoding (``JosÃ©``), or lost letters of."""
     if isinstance(node, str):
         if not node.isascii() and ("\ufffd" in node or any(_letter(found) for found in _GARBLED.findall(node))):
-            yield Fault("GEN-014", at, _DAMAGED, Level.WARNING)
+            yield Violation("GEN-014", at, _DAMAGED, Level.WARNING)
     elif isinstance(node, (dict, list)):
         for key, item in node.items() if isinstance(node, dict) else enumerate(node):
             step = messages.short(key) if isinstance(key, str) else key
@@ -168,8 +168,8 @@ def _letter(garbled: str) -> str:
     return ""
 
 
-def _bad_character(at: str) -> Fault:
-    return Fault("GEN-014", at, f'"{at}" tiene caracteres de control que la DIAN no admite. Escríbalo de nuevo.')
+def _bad_character(at: str) -> Violation:
+    return Violation("GEN-014", at, f'"{at}" tiene caracteres de control que la DIAN no admite. Escríbalo de nuevo.')
 
 
 GENERAL_BOOKS: Final = (ROOT,)

@@ -8,7 +8,7 @@ from typing import Final
 
 from schemas.money import HUNDRED, ZERO, render
 from schemas.payload.findings import Level
-from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, Said, say
+from schemas.payload.rules.book import NO_FINDINGS, Document, Finding, Findings, Node, RuleBook, finding
 
 IVA: Final = "01"
 INC: Final = "04"
@@ -34,21 +34,25 @@ WITHHOLDING = RuleBook.about("items.*.withholding_taxes.*")
 
 @ITEM.error("ITM-003", "D, sign I")
 def quantity_is_above_zero(item: Node, document: Document) -> Findings:
-    return FINE if item.get("quantity", 1) > 0 else say("quantity", 'La cantidad ("quantity") debe ser mayor que cero.')
+    return (
+        NO_FINDINGS
+        if item.get("quantity", 1) > 0
+        else finding("quantity", 'La cantidad ("quantity") debe ser mayor que cero.')
+    )
 
 
 @PRICE.error("ITM-004", "P")
 def price_is_not_negative(item: Node, document: Document) -> Findings:
     if item.get("price", 0) >= 0:
-        return FINE
-    return say("price", 'El precio unitario ("price") no puede ser negativo.')
+        return NO_FINDINGS
+    return finding("price", 'El precio unitario ("price") no puede ser negativo.')
 
 
 @ITEM.error("ITM-004", "P")
 def price_is_not_zero(item: Node, document: Document) -> Findings:
     if item.get("price", 1):
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "price",
         'El precio unitario ("price") es cero: la DIAN pide un precio de referencia que Factus no recibe.',
         Level.WARNING,
@@ -59,8 +63,8 @@ def price_is_not_zero(item: Node, document: Document) -> Findings:
 def unit_is_the_proven_one(item: Node, document: Document) -> Findings:
     unit = item.get("unit_measure_code", UNIT)
     if unit == UNIT or unit in _GLOSSARY_UNITS:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "unit_measure_code", f'Factus ha rechazado algunas unidades de su tabla; "{UNIT}" (unidad) siempre pasa.'
     )
 
@@ -70,8 +74,8 @@ def unit_is_the_one_meant(item: Node, document: Document) -> Findings:
     # The ids of version 1 are refused by the shape stage: the table does not have them.
     meant = _GLOSSARY_UNITS.get(item.get("unit_measure_code", ""))
     if meant is None:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "unit_measure_code",
         f'El código "{item["unit_measure_code"]}" es otra unidad en la tabla de Factus. Quizá quiso decir "{meant}".',
         Level.WARNING,
@@ -83,14 +87,14 @@ def product_code_follows_its_standard(item: Node, document: Document) -> Finding
     code = item.get("code_reference")
     standard = item.get("standard_code", "999")
     if standard == "999" or code is None:
-        return FINE
+        return NO_FINDINGS
     lengths, name = {"001": ((8,), "UNSPSC"), "010": ((8, 12, 13, 14), "GTIN"), "020": ((10,), "partida arancelaria")}[
         standard
     ]
     if code.isascii() and code.isdigit() and len(code) in lengths:
-        return FINE
+        return NO_FINDINGS
     expected = " o ".join(map(str, lengths))
-    return say(
+    return finding(
         "code_reference", f"Con el estándar {standard} ({name}) el código del producto tiene {expected} dígitos."
     )
 
@@ -98,24 +102,24 @@ def product_code_follows_its_standard(item: Node, document: Document) -> Finding
 @TAX.error("ITM-014", "R (v1)")
 def only_iva_is_excluded(tax: Node, document: Document) -> Findings:
     if not tax.get("is_excluded") or tax.get("code", IVA) == IVA:
-        return FINE
-    return say("is_excluded", 'El impuesto excluido solo puede ser IVA: quite "code", o use "01".')
+        return NO_FINDINGS
+    return finding("is_excluded", 'El impuesto excluido solo puede ser IVA: quite "code", o use "01".')
 
 
 @TAX.error("ITM-015", "P")
 def excluded_tax_has_no_rate(tax: Node, document: Document) -> Findings:
     if not tax.get("is_excluded") or tax.get("rate", ZERO) <= 0:
-        return FINE
-    return say("rate", 'Un impuesto excluido no lleva tarifa: quite "rate".')
+        return NO_FINDINGS
+    return finding("rate", 'Un impuesto excluido no lleva tarifa: quite "rate".')
 
 
 @ITEM.error("ITM-015", "P")
 def excluded_line_has_no_iva(item: Node, document: Document) -> Findings:
     taxes = item.get("taxes", ())
     if len(taxes) < 2 or not any(tax.get("is_excluded") for _, tax in _taxes(item)):
-        return FINE
+        return NO_FINDINGS
     return [
-        Said(f"taxes.{position}.code", "La línea está excluida de IVA y además lleva IVA. Deje uno.")
+        Finding(f"taxes.{position}.code", "La línea está excluida de IVA y además lleva IVA. Deje uno.")
         for position, tax in _taxes(item)
         if not tax.get("is_excluded") and tax.get("code") == IVA
     ]
@@ -125,7 +129,7 @@ def excluded_line_has_no_iva(item: Node, document: Document) -> Findings:
 def no_tax_comes_twice(item: Node, document: Document) -> Findings:
     taxes = item.get("taxes", ())
     if len(taxes) < 2:
-        return FINE
+        return NO_FINDINGS
     # An excluded IVA beside a charged one is told by ITM-015.
     told = [(position, _tax_identity(tax)) for position, tax in _taxes(item)]
     return _repeated("taxes", told, "El impuesto está repetido en la línea. Deje uno.")
@@ -139,15 +143,15 @@ def _tax_identity(tax: Node) -> object:
 def not_both_iva_and_inc(item: Node, document: Document) -> Findings:
     taxes = item.get("taxes", ())
     if len(taxes) < 2 or not {IVA, INC} <= {tax.get("code") for _, tax in _taxes(item)}:
-        return FINE
-    return say("taxes", "La línea lleva IVA e impuesto al consumo (INC) a la vez, lo que no es usual. Revísela.")
+        return NO_FINDINGS
+    return finding("taxes", "La línea lleva IVA e impuesto al consumo (INC) a la vez, lo que no es usual. Revísela.")
 
 
 @DISCOUNT.error("ITM-020", "D")
 def one_kind_of_discount(item: Node, document: Document) -> Findings:
     if not (item.get("discount_amount") and item.get("discount_rate")):
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "discount_amount", 'Use el porcentaje ("discount_rate") o el valor ("discount_amount") del descuento, no ambos.'
     )
 
@@ -156,11 +160,11 @@ def one_kind_of_discount(item: Node, document: Document) -> Findings:
 def discount_fits_the_line(item: Node, document: Document) -> Findings:
     discount = item.get("discount_amount")
     if not discount or "quantity" not in item or "price" not in item:
-        return FINE
+        return NO_FINDINGS
     full = item["quantity"] * item["price"]
     if 0 <= discount <= full or full < 0:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "discount_amount",
         f'El descuento ("discount_amount") debe estar entre 0 y el valor de la línea, {render(full)}.',
     )
@@ -169,15 +173,15 @@ def discount_fits_the_line(item: Node, document: Document) -> Findings:
 @ITEM.error("ITM-022", "D")
 def discount_rate_is_a_percentage(item: Node, document: Document) -> Findings:
     if 0 <= item.get("discount_rate", 0) <= HUNDRED:
-        return FINE
-    return say("discount_rate", 'El porcentaje de descuento ("discount_rate") debe estar entre 0 y 100.')
+        return NO_FINDINGS
+    return finding("discount_rate", 'El porcentaje de descuento ("discount_rate") debe estar entre 0 y 100.')
 
 
 @SALE_TAX.error("ITM-011", "D")
 def tax_has_a_code(tax: Node, document: Document) -> Findings:
     if "code" in tax or tax.get("is_excluded"):
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "code",
         'Falta el impuesto ("code"): "01" IVA, "04" INC o "35"; o envíe "is_excluded": true.',
         rests_on="is_excluded",
@@ -188,15 +192,15 @@ def tax_has_a_code(tax: Node, document: Document) -> Findings:
 def tax_has_a_rate(tax: Node, document: Document) -> Findings:
     if "rate" not in tax:
         if tax.get("is_excluded"):
-            return FINE
-        return say(
+            return NO_FINDINGS
+        return finding(
             "rate",
             'Falta la tarifa del impuesto ("rate"), por ejemplo "19.00"; "0.00" si es exento.',
             rests_on="is_excluded",
         )
     if 0 <= tax["rate"] <= HUNDRED:
-        return FINE
-    return say("rate", 'La tarifa del impuesto ("rate") debe estar entre 0 y 100.')
+        return NO_FINDINGS
+    return finding("rate", 'La tarifa del impuesto ("rate") debe estar entre 0 y 100.')
 
 
 @SALE_TAX.warning("ITM-018", "P (tax law)")
@@ -204,23 +208,23 @@ def tax_rate_is_usual(tax: Node, document: Document) -> Findings:
     usual = _USUAL_RATES.get(tax.get("code", ""))
     rate = tax.get("rate")
     if usual is None or rate is None or tax.get("is_excluded") or rate in usual:
-        return FINE
+        return NO_FINDINGS
     options = ", ".join(map(str, usual))
-    return say("rate", f"La tarifa no es una de las usuales de este impuesto ({options}). Revísela.")
+    return finding("rate", f"La tarifa no es una de las usuales de este impuesto ({options}). Revísela.")
 
 
 @WITHHOLDING.error("ITM-025", "D, repeats P")
 def withholding_rate_is_a_percentage(withholding: Node, document: Document) -> Findings:
     if 0 <= withholding.get("rate", 0) <= HUNDRED:
-        return FINE
-    return say("rate", 'La tarifa de la retención ("rate") debe estar entre 0 y 100.')
+        return NO_FINDINGS
+    return finding("rate", 'La tarifa de la retención ("rate") debe estar entre 0 y 100.')
 
 
 @ITEM.error("ITM-025", "D, repeats P")
 def no_withholding_comes_twice(item: Node, document: Document) -> Findings:
     withholdings = item.get("withholding_taxes", ())
     if len(withholdings) < 2:
-        return FINE
+        return NO_FINDINGS
     told = [(position, one.get("code")) for position, one in enumerate(withholdings) if one]
     return _repeated("withholding_taxes", told, "La retención está repetida en la línea. Deje una.")
 
@@ -229,9 +233,9 @@ def no_withholding_comes_twice(item: Node, document: Document) -> Findings:
 def rete_iva_needs_iva(item: Node, document: Document) -> Findings:
     withholdings = item.get("withholding_taxes")
     if not withholdings or any(tax.get("code") == IVA and tax.get("rate", ZERO) > 0 for _, tax in _taxes(item)):
-        return FINE
+        return NO_FINDINGS
     return [
-        Said(
+        Finding(
             f"withholding_taxes.{position}.code",
             "ReteIVA (05) sin IVA en la línea da una retención de 0.00. Quítela.",
             rests_on="taxes",
@@ -247,10 +251,10 @@ def _taxes(item: Node) -> list[tuple[int, Node]]:
 
 def _repeated(key: str, told: list[tuple[int, object]], message: str) -> Findings:
     seen: set[object] = set()
-    found: list[Said] = []
+    found: list[Finding] = []
     for position, code in told:
         if code is not None and code in seen:
-            found.append(Said(f"{key}.{position}.code", message))
+            found.append(Finding(f"{key}.{position}.code", message))
         seen.add(code)
     return found
 

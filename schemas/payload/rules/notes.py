@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from schemas.payload.findings import Level
-from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, say
+from schemas.payload.rules.book import NO_FINDINGS, Document, Findings, Node, RuleBook, finding
 from schemas.payload.rules.sums import CHARGED, ROUNDED, ROUNDING, WITHHELD, sums
 
 CREDIT_OF_BILL: Final = "20"
@@ -41,8 +41,8 @@ DEBIT_SUMS: Final = sums("SUM-008", WITHHELD, CHARGED, spare=ROUNDED)
 @OF_BILL.error("NOTE-005", "D")
 def note_names_its_bill(root: Node, document: Document) -> Findings:
     if "bill_number" in root:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "bill_number",
         'Falta el número de la factura ("bill_number"): es obligatorio cuando la nota corrige una factura. Si no '
         'corrige ninguna, envíe "customization_id": "22" en una nota crédito o "32" en una nota débito.',
@@ -52,8 +52,8 @@ def note_names_its_bill(root: Node, document: Document) -> Findings:
 @ALONE.warning("NOTE-006", "X, uncertain")
 def note_without_bill_names_none(root: Node, document: Document) -> Findings:
     if "bill_number" not in root:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "bill_number",
         f'Una nota de tipo {document.operation} no hace referencia a una factura. Quite "bill_number", o cambie el '
         'tipo ("customization_id").',
@@ -64,12 +64,12 @@ def note_without_bill_names_none(root: Node, document: Document) -> Findings:
 def bill_number_is_a_number(root: Node, document: Document) -> Findings:
     number = root.get("bill_number", "0")
     if _UNIQUE_CODE.fullmatch(number):
-        return say(
+        return finding(
             "bill_number", 'Llegó un CUFE. Envíe el número de la factura ("bill_number"): prefijo y consecutivo.'
         )
     if _NUMBER.fullmatch(number):
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "bill_number",
         'El número de la factura ("bill_number") es el que dio Factus, prefijo y consecutivo sin separadores; no es '
         "el código de referencia. Revíselo.",
@@ -80,8 +80,8 @@ def bill_number_is_a_number(root: Node, document: Document) -> Findings:
 @ALONE.error("NOTE-009", "D")
 def note_without_bill_has_a_period(root: Node, document: Document) -> Findings:
     if "billing_period" in root:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "billing_period",
         f'Falta el período ("billing_period") con sus dos fechas y sus dos horas: es obligatorio en el tipo '
         f"{document.operation}, sin factura.",
@@ -91,22 +91,22 @@ def note_without_bill_has_a_period(root: Node, document: Document) -> Findings:
 @ALONE.error("NOTE-010", "I")
 def note_without_bill_has_a_customer(root: Node, document: Document) -> Findings:
     if "customer" in root:
-        return FINE
-    return say("customer", 'Falta el cliente ("customer"): sin factura de referencia no hay de dónde copiarlo.')
+        return NO_FINDINGS
+    return finding("customer", 'Falta el cliente ("customer"): sin factura de referencia no hay de dónde copiarlo.')
 
 
 @OF_BILL.warning("NOTE-011", "D against R")
 def customer_is_sent_all_the_same(root: Node, document: Document) -> Findings:
     customer = root.get("customer")
     if customer is None:
-        return say(
+        return finding(
             "customer",
             'Envíe el cliente ("customer"), como está en la factura: la documentación lo da por opcional, pero Factus '
             "lo ha exigido.",
         )
     if "responsibilities" in customer:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "customer.responsibilities",
         'Envíe las responsabilidades fiscales del cliente ("responsibilities", por ejemplo ["R-99-PN"]): Factus las '
         "ha exigido en notas.",
@@ -116,8 +116,8 @@ def customer_is_sent_all_the_same(root: Node, document: Document) -> Findings:
 @CREDIT_NOTE.error("NOTE-013", "X")
 def cancellation_is_of_a_bill(root: Node, document: Document) -> Findings:
     if root.get("correction_concept_code") != _CANCELLATION or document.operation != CREDIT_ALONE:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "correction_concept_code",
         'Una anulación (2) se hace sobre una factura: envíe "customization_id": "20" y el número de la factura.',
     )
@@ -126,8 +126,8 @@ def cancellation_is_of_a_bill(root: Node, document: Document) -> Findings:
 @ITEM.error("NOTE-024", "I")
 def note_has_no_negative_price(item: Node, document: Document) -> Findings:
     if item.get("price", 0) >= 0:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "price",
         "Los valores de una nota son positivos: la nota crédito ya resta del valor de la factura y la débito ya suma.",
     )

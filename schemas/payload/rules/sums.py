@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from schemas.money import ZERO, render
 from schemas.payload.findings import Level
-from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, say
+from schemas.payload.rules.book import NO_FINDINGS, Document, Findings, Node, RuleBook, finding
 from schemas.payload.totals import Amounts, withheld_of_net
 
 MAX_ROUNDING: Final = Decimal(500)
@@ -82,7 +82,7 @@ def sums(rule: str, *causes: Cause, spare: str = "") -> RuleBook:
     def payments_make_the_total(root: Node, document: Document) -> Findings:
         amounts = document.amounts
         if amounts is None or not amounts.off or _is_wrong_rounding(root, amounts) or _cause(root, amounts, causes):
-            return FINE
+            return NO_FINDINGS
         return _difference(root, amounts, spare)
 
     for cause in causes:
@@ -97,9 +97,11 @@ def _difference(root: Node, amounts: Amounts, spare: str) -> Findings:
     )
     if abs(amounts.off) > amounts.tolerance:
         # The hint of SUM-017 as well: a warning beside an error reaches nobody who reads results.
-        return say("payment_details", f"{figures} {_gross_mend(root, amounts) or 'Corrija los pagos o las líneas.'}")
+        return finding(
+            "payment_details", f"{figures} {_gross_mend(root, amounts) or 'Corrija los pagos o las líneas.'}"
+        )
     mend = f'póngala en "{spare}"' if spare else "corrija los pagos"
-    return say(
+    return finding(
         "payment_details",
         f"{figures} La diferencia de {render(amounts.off)} puede ser de redondeo: {mend}.",
         Level.WARNING,
@@ -123,10 +125,10 @@ def _explained(cause: Cause, causes: tuple[Cause, ...]) -> Callable[[Node, Docum
     def check(root: Node, document: Document) -> Findings:
         amounts = document.amounts
         if amounts is None or not amounts.off or _cause(root, amounts, causes) is not cause:
-            return FINE
+            return NO_FINDINGS
         figures = f"Los pagos suman {render(amounts.paid)} y deben sumar {render(amounts.expected)}."
         # A tip as high as the tax explains the same difference: both readings are told.
-        return say(cause.field, f"{cause.message} {figures} {_gross_mend(root, amounts)}".rstrip())
+        return finding(cause.field, f"{cause.message} {figures} {_gross_mend(root, amounts)}".rstrip())
 
     return check
 
@@ -134,17 +136,17 @@ def _explained(cause: Cause, causes: tuple[Cause, ...]) -> Callable[[Node, Docum
 @ROUNDING.error("SUM-010", "D, R")
 def rounding_is_small(root: Node, document: Document) -> Findings:
     if abs(root.get("cash_rounding_amount", ZERO)) <= MAX_ROUNDING:
-        return FINE
-    return say("cash_rounding_amount", 'El redondeo ("cash_rounding_amount") debe estar entre -500.00 y 500.00.')
+        return NO_FINDINGS
+    return finding("cash_rounding_amount", 'El redondeo ("cash_rounding_amount") debe estar entre -500.00 y 500.00.')
 
 
 @ROUNDING.error("SUM-011", "D (example)")
 def rounding_is_the_difference(root: Node, document: Document) -> Findings:
     amounts = document.amounts
     if amounts is None or not amounts.off or not _is_wrong_rounding(root, amounts):
-        return FINE
+        return NO_FINDINGS
     right = render(amounts.paid - amounts.total)
-    return say(
+    return finding(
         "cash_rounding_amount",
         f'El redondeo ("cash_rounding_amount") debe ser los pagos menos el total: {render(amounts.paid)} - '
         f"{render(amounts.total)} = {right}, no {render(amounts.rounding)}.",
@@ -163,15 +165,15 @@ def _is_wrong_rounding(root: Node, amounts: Amounts) -> bool:
 @TOTALS.warning("SUM-016", "P")
 def total_is_above_zero(root: Node, document: Document) -> Findings:
     if document.amounts is None or document.amounts.total > 0:
-        return FINE
-    return say("", f"El total del documento es {render(document.amounts.total)}; debería ser mayor que cero.")
+        return NO_FINDINGS
+    return finding("", f"El total del documento es {render(document.amounts.total)}; debería ser mayor que cero.")
 
 
 @TOTALS.warning("SUM-017", "R+")
 def prices_are_net(root: Node, document: Document) -> Findings:
     if document.amounts is None or not _are_prices_gross(root, document.amounts):
-        return FINE
-    return say("items.0.price", f"{_GROSS_PRICES} {_NET_WANTED}.")
+        return NO_FINDINGS
+    return finding("items.0.price", f"{_GROSS_PRICES} {_NET_WANTED}.")
 
 
 def _are_prices_gross(root: Node, amounts: Amounts) -> bool:

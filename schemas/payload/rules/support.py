@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
-from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, say
+from schemas.payload.rules.book import NO_FINDINGS, Document, Findings, Node, RuleBook, finding
 from schemas.payload.rules.identity import (
     COLOMBIA,
     check_digit_is_right,
@@ -53,8 +53,8 @@ ADJUSTMENT.by_shape("DS-020 DS-021")
 @PROVIDER.warning("DS-010", "P")
 def foreign_nit_is_foreign(provider: Node, document: Document) -> Findings:
     if provider.get("identification_document_code") != _FOREIGN_NIT or provider.get("country_code") != COLOMBIA:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "country_code", "Un NIT de otro país (50) no va con Colombia (CO). Revise el país o el tipo de documento."
     )
 
@@ -63,8 +63,8 @@ def foreign_nit_is_foreign(provider: Node, document: Document) -> Findings:
 def tax_is_iva(tax: Node, document: Document) -> Findings:
     # Of an excluded line ITM-014 says the same.
     if tax.get("code") == IVA or tax.get("is_excluded"):
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "code",
         'El impuesto ("code") de un documento soporte es "01" (IVA); otros no se admiten.',
         rests_on="is_excluded",
@@ -74,18 +74,18 @@ def tax_is_iva(tax: Node, document: Document) -> Findings:
 @PERIOD.error("DS-015", "D9")
 def weekly_purchase_has_its_day(period: Node, document: Document) -> Findings:
     if period.get("generation_mode") != _WEEKLY or "start_date" in period:
-        return FINE
-    return say("start_date", 'Falta la fecha de compra ("start_date"): es obligatoria en el acumulado semanal (2).')
+        return NO_FINDINGS
+    return finding("start_date", 'Falta la fecha de compra ("start_date"): es obligatoria en el acumulado semanal (2).')
 
 
 @PERIOD.error("DS-016", "D9")
 def weekly_purchase_is_of_this_week(period: Node, document: Document) -> Findings:
     if period.get("generation_mode") != _WEEKLY or "start_date" not in period:
-        return FINE
+        return NO_FINDINGS
     first = (date.fromisoformat(document.today) - _DAYS_BACK).isoformat()
     if first <= period["start_date"] <= document.today:
-        return FINE
-    return say(
+        return NO_FINDINGS
+    return finding(
         "start_date",
         f'La fecha de compra ("start_date") del acumulado semanal debe estar entre {first} y el día del envío.',
     )
@@ -94,8 +94,8 @@ def weekly_purchase_is_of_this_week(period: Node, document: Document) -> Finding
 @PERIOD.warning("DS-017", "D9")
 def purchase_of_the_day_has_no_date(period: Node, document: Document) -> Findings:
     if period.get("generation_mode", _WEEKLY) == _WEEKLY or "start_date" not in period:
-        return FINE
-    return say("start_date", 'Con la forma 1 Factus usa la fecha de hoy e ignora "start_date". Quite la clave.')
+        return NO_FINDINGS
+    return finding("start_date", 'Con la forma 1 Factus usa la fecha de hoy e ignora "start_date". Quite la clave.')
 
 
 PURCHASE_BOOKS: Final = (PROVIDER, PURCHASE, PURCHASE_TAX, PURCHASE_SUMS, ROUNDING)

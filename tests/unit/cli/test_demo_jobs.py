@@ -10,7 +10,7 @@ import pytest
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
-from schemas.payload.validate import examine, preflight
+from schemas.payload.validate import validate, validate_document
 from worker.cli.demo.factus_view import FactusSaw, agreements, differences
 from worker.cli.demo.jobs import DemoJob, generated_jobs, n_jobs_by_account, wrong_jobs
 from worker.cli.demo.story import TRACKED, Story, next_radian_code, story
@@ -21,7 +21,7 @@ SHARES = {"andina": 20, "caribe": 40}
 @pytest.mark.parametrize("seed", [1, 7, 99])
 def test_generated_invoices_are_valid_without_a_warning(seed: int) -> None:
     for one in generated_jobs(60, SHARES, seed=seed):
-        found = preflight("invoice", strict_json.parse(one.job.text)["payload"], today=date(2026, 11, 30))
+        found = validate_document("invoice", strict_json.parse(one.job.text)["payload"], today=date(2026, 11, 30))
         assert (found.errors, found.warnings) == ((), ())
 
 
@@ -37,7 +37,7 @@ def test_wrong_payloads_have_one_error_each(seed: int) -> None:
     payloads = [one for one in wrong_jobs("andina", seed=seed) if one.expected_code == "payload.invalid"]
     for one in payloads:
         job = strict_json.parse(one.job.text)
-        found = preflight(JOB_TYPES[job["type"]].family, job["payload"], today=date(2026, 11, 30))
+        found = validate_document(JOB_TYPES[job["type"]].family, job["payload"], today=date(2026, 11, 30))
         assert len(found.errors) == 1
     assert len(payloads) == 4
 
@@ -68,7 +68,7 @@ def test_the_story_is_valid_in_any_year_and_shows_every_family(year: int) -> Non
     for job in jobs:
         payload = JOB_TYPES[job["type"]].payload
         assert payload is not None
-        assert examine(payload, job["payload"], today=today).errors == (), job
+        assert validate(payload, job["payload"], today=today).errors == (), job
 
 
 def test_what_speaks_of_a_document_has_its_number() -> None:

@@ -248,7 +248,7 @@ def test_a_defect_of_a_command_shows_places_and_no_words(tmp_path: Path) -> None
     )
     assert done.returncode == 1
     assert "KeyError" in done.stderr
-    assert "check.py" in done.stderr
+    assert "check/command.py:" in done.stderr
     assert "Personal" not in done.stderr + done.stdout
 
 

@@ -16,7 +16,7 @@ from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.rig import an_account, running, services_on
 from worker.cli.status.explain import explain, explain_event, problems
-from worker.cli.status.lookup import Finder, Followed, Follower, Found
+from worker.cli.status.lookup import Follower, JobLookup, JobSnapshot, JobWithFollowUps
 from worker.cli.status.reader import (
     AccountSeen,
     Hold,
@@ -45,8 +45,8 @@ CALL = replace(JOB, id="c-1", type="invoice.email", lane="acme/calls", reference
 CALLS = LaneSeen("acme/calls", "acme", 5, 0, 1, None, 0)
 
 
-def found(job: JobRecord = JOB, **changes: Any) -> Found:
-    base = Found(job, NOW, LANE, ACCOUNT, 2, "j-1", 1)
+def found(job: JobRecord = JOB, **changes: Any) -> JobSnapshot:
+    base = JobSnapshot(job, NOW, LANE, ACCOUNT, 2, "j-1", 1)
     return replace(base, **changes)
 
 
@@ -130,8 +130,8 @@ def found(job: JobRecord = JOB, **changes: Any) -> Found:
         ),
     ],
 )
-def test_every_state_says_where_why_and_what_next(seen: Found, where: str, why: str, following: str) -> None:
-    told = explain(Followed(seen), UTC)
+def test_every_state_says_where_why_and_what_next(seen: JobSnapshot, where: str, why: str, following: str) -> None:
+    told = explain(JobWithFollowUps(seen), UTC)
     assert where in told.where
     assert why in told.why
     assert following in told.next
@@ -227,7 +227,7 @@ EVENT = {"event_code": "030", "event_name": "Acuse", "occurred_at": "t", "number
 
 def archive_of(job: JobRecord | None, again: JobRecord | None = None, document: JobRecord = DONE) -> Any:
     follower = Follower(["pdf", "xml"], found(job, lane=CALLS, rank=None) if job else None, again)
-    (part,) = explain(Followed(found(document), (follower,)), UTC).follows
+    (part,) = explain(JobWithFollowUps(found(document), (follower,)), UTC).follows
     return part
 
 
@@ -262,7 +262,7 @@ def test_a_failed_archive_says_what_to_do_and_what_its_retry_came_to() -> None:
 
 def track_of(job: JobRecord, *events: dict[str, Any]) -> Any:
     follower = Follower(True, found(job, lane=CALLS, rank=None), events=events)
-    (part,) = explain(Followed(found(DONE), track=follower), UTC).follows
+    (part,) = explain(JobWithFollowUps(found(DONE), track=follower), UTC).follows
     return part
 
 
@@ -280,13 +280,15 @@ def test_a_watch_says_until_when_and_what_was_seen() -> None:
 
 def test_a_document_that_failed_is_followed_by_nothing() -> None:
     rejected = replace(JOB, state="final", final_type="invoice.rejected", last_error=NOT_FOUND)
-    assert explain(Followed(found(rejected), (Follower(["pdf"], None),)), UTC).follows == ()
+    assert explain(JobWithFollowUps(found(rejected), (Follower(["pdf"], None),)), UTC).follows == ()
 
 
 def test_a_call_s_answer_is_in_its_event() -> None:
-    assert explain(Followed(found(replace(CALL, state="final", final_type="invoice.get.completed"))), UTC).needs_event
-    assert not explain(Followed(found(DONE)), UTC).needs_event
-    assert not explain(Followed(found()), UTC).needs_event
+    assert explain(
+        JobWithFollowUps(found(replace(CALL, state="final", final_type="invoice.get.completed"))), UTC
+    ).needs_event
+    assert not explain(JobWithFollowUps(found(DONE)), UTC).needs_event
+    assert not explain(JobWithFollowUps(found()), UTC).needs_event
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -306,7 +308,7 @@ async def test_followers_are_parts_of_their_document(fake_redis: ArqRedis) -> No
     for job_id in ("j-1", "j-2"):
         event = json.dumps({"data": EVENT | {"number": job_id}})
         await fake_redis.xadd(keys.radian(), {"event": event, "account": "acme", "job_id": job_id})
-    finder = Finder(fake_redis, keys, a_reader(fake_redis, keys, an_account()), [])
+    finder = JobLookup(fake_redis, keys, a_reader(fake_redis, keys, an_account()), [])
     for wanted in ("R-1", "j-1", "j-1~archive", "j-1~track"):
         (told,) = await finder.find(wanted)
         assert told.job.job.id == "j-1"
@@ -334,7 +336,7 @@ async def test_what_another_job_of_the_document_asked_for_follows_it_too(redis: 
         await rig.push({"id": "j-2", **push, "options": {"track_radian": True, "archive": ["xml"]}})
         await rig.taken_in()
         keys = rig.services.keys
-        finder = Finder(redis, keys, a_reader(redis, keys, an_account()), [])
+        finder = JobLookup(redis, keys, a_reader(redis, keys, an_account()), [])
         for wanted, by in (("R-1", "; asked for by job j-2"), ("j-2", "")):
             (early,) = [explain(one, UTC) for one in await finder.find(wanted)]
             assert [(part.name, part.state) for part in early.follows] == [("archive", "later"), ("radian", "later")]
@@ -380,7 +382,7 @@ async def test_reader_sees_lanes_holds_and_never_the_token(fake_redis: ArqRedis)
     assert (seen.accounts[0].n_used, seen.accounts[0].token_generation) == (2, 4)
     assert seen.accounts[0].hold == Hold("factus.denied", now + 60_000)
     assert (seen.lanes[0].n_waiting, round(seen.lanes[0].backlog_s)) == (2, 60 + 20)
-    finder = Finder(fake_redis, keys, reader, [])
+    finder = JobLookup(fake_redis, keys, reader, [])
     for wanted in ("R-1", "j-1"):
         jobs = [one.job for one in await finder.find(wanted)]
         assert [(one.job.id, one.rank, one.issued_by) for one in jobs] == [("j-1", 1, "j-1")]
@@ -390,7 +392,7 @@ async def test_reader_sees_lanes_holds_and_never_the_token(fake_redis: ArqRedis)
 
 async def test_job_that_nobody_has_taken_in_is_seen(fake_redis: ArqRedis) -> None:
     keys = Keys("t")
-    finder = Finder(fake_redis, keys, a_reader(fake_redis, keys), [])
+    finder = JobLookup(fake_redis, keys, a_reader(fake_redis, keys), [])
     for raw in ("broken", '{"id": "j-9", "payload": {"reference_code": "R-9"}}'):
         await fake_redis.xadd(keys.jobs(), {"job": raw})
     assert await finder.is_pushed("R-9")

@@ -12,7 +12,7 @@ from jobs.intake import Accepted, Entry, EntryValidator, Refused
 from jobs.outcomes import Finished
 from schemas import strict_json
 from schemas.factus import BOGOTA
-from schemas.payload.validate import FAMILIES
+from schemas.payload.validate import DOCUMENT_SPECS
 from tests.builders import an_envelope, changed
 from tests.records import a_job
 from tests.unit.schemas.payload.documents import a_document
@@ -31,7 +31,7 @@ def judged_at_intake(payload, **fields):
     """What the intake of Monday noon makes of a purchase."""
     job = an_envelope(payload, type="support_document.issue", **fields)
     validator = EntryValidator({"acme": BOGOTA}, lambda: NOW_MS)
-    return validator.examine(Entry("factus:jobs", f"{NOW_MS}-0", json.dumps(job).encode()))
+    return validator.validate(Entry("factus:jobs", f"{NOW_MS}-0", json.dumps(job).encode()))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def a_purchase(start_date, **fields):
 
 
 def again(job, *, days=0):
-    return revalidate_for_today(job, FAMILIES["support_document"], NOW_MS + days * DAY_MS)
+    return revalidate_for_today(job, DOCUMENT_SPECS["support_document"], NOW_MS + days * DAY_MS)
 
 
 def test_on_the_day_it_was_judged_nothing_is_judged_again():

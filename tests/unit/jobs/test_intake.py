@@ -18,7 +18,7 @@ OPTIONAL = sorted(name for name, field in Envelope.model_fields.items() if not f
 
 def examined(pushed: dict[str, Any], entry_id: str = "7-0") -> Accepted | Refused:
     validator = EntryValidator({"acme": BOGOTA}, lambda: NOW_MS)
-    return validator.examine(Entry("", entry_id, strict_json.dump(pushed).encode()))
+    return validator.validate(Entry("", entry_id, strict_json.dump(pushed).encode()))
 
 
 def a_push(**fields: Any) -> dict[str, Any]:

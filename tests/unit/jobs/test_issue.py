@@ -43,8 +43,8 @@ class Notes:
 
 async def attempt(factus, *, now_ms=NOW_MS, day_ends_ms=0, notes=None, settle_ms=0, **job):
     policy, standing = BackoffPolicy(5.0, 300.0), AccountState(now_ms)
-    judge = IssuePolicy(a_job(**job), policy, lambda: 0.0, standing, settle_ms)
-    return await issue(judge, factus, notes or Notes(), now_ms=now_ms, day_ends_ms=day_ends_ms)
+    policy = IssuePolicy(a_job(**job), policy, lambda: 0.0, standing, settle_ms)
+    return await issue(policy, factus, notes or Notes(), now_ms=now_ms, day_ends_ms=day_ends_ms)
 
 
 async def test_a_calm_day_costs_one_call():

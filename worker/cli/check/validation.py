@@ -15,7 +15,7 @@ from typing import Any, Final
 from jobs.fiscal_day import start_window_ms
 from jobs.intake import DEFAULT_ACCOUNT, Entry, EntryValidator, Refused
 from schemas import strict_json
-from schemas.contract.envelope import Remains
+from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
@@ -100,10 +100,10 @@ class _Checker:
         if isinstance(row, BadRow):
             return Checked(row, "", (ErrorDetail(code="envelope.invalid", message=row.reason),))
         envelope = fill(row.value, self.defaults)
-        remains = Remains(envelope, entry_id=_ENTRY)
+        remains = PartialEnvelope(envelope, entry_id=_ENTRY)
         # Whoever it is for counts as known: the desk of one account takes every job of it, named or not.
         validator = EntryValidator({remains.account or DEFAULT_ACCOUNT: BOGOTA}, lambda: self.now_ms)
-        found = validator.examine(Entry("", _ENTRY, strict_json.dump(envelope).encode()))
+        found = validator.validate(Entry("", _ENTRY, strict_json.dump(envelope).encode()))
         reference = remains.reference_code or ""
         if isinstance(found, Refused):
             return Checked(row, reference, found.errors, found.warnings)

@@ -24,7 +24,7 @@ from jobs.outcomes import AttemptResult, Block, Ending, Finished
 from jobs.ports import LockState
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
-from schemas.contract.envelope import Remains
+from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import Event
 from schemas.factus import DocumentView
 from schemas.records import JobRecord
@@ -40,12 +40,12 @@ _NAMES_ONE: Final = ("number", "reference_code", "numbering_range_id")
 def events_of_family(family: str) -> dict[str, Event]:
     """Every event of the jobs that issue a family's documents, by type."""
     job = record(envelope(f"{family}.issue", options={"archive": [*FAMILIES[family].kinds]}, metadata={"till": 7}))
-    judge = IssuePolicy(job, _BACKOFF, _no_luck)
-    validated = judge.after_create(answers.DocumentSeen(_document(job)))
+    policy = IssuePolicy(job, _BACKOFF, _no_luck)
+    validated = policy.after_create(answers.DocumentSeen(_document(job)))
     refused = DocumentView(example_answers.rejected_document(family, job.reference_code))
     rejection = rejection_errors(refused.remarks)
-    rejected = judge.after_delete(answers.Done(), rejection, has_sent=True, number=refused.number or "")
-    failed = judge.time_is_up(error("factus.unavailable", "Factus no está disponible: 503."))
+    rejected = policy.after_delete(answers.Done(), rejection, has_sent=True, number=refused.number or "")
+    failed = policy.time_is_up(error("factus.unavailable", "Factus no está disponible: 503."))
     assert isinstance(validated, Finished)
     assert isinstance(rejected, Finished)
     assert validated.data is not None
@@ -71,7 +71,10 @@ def other_events() -> dict[str, Event]:
     """What is no end of an accepted job, by type."""
     pushed = envelope("invoice.issue", metadata={"till": 7})
     refused = events.refused_event(
-        Remains(pushed, entry_id="1795612910512-0"), conflict_errors("reference.conflict"), job_id=pushed["id"], now=NOW
+        PartialEnvelope(pushed, entry_id="1795612910512-0"),
+        conflict_errors("reference.conflict"),
+        job_id=pushed["id"],
+        now=NOW,
     )
     block = Block("invoice", error("factus.denied", "Factus negó el acceso: el producto no está habilitado"))
     blocked = events.blocked_event(ACCOUNT, block, n_waiting=12, since=NOW)

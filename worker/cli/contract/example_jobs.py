@@ -39,6 +39,6 @@ def envelope(name: str, **more: Any) -> dict[str, Any]:
 def record(pushed: dict[str, Any]) -> JobRecord:
     """A job as the intake writes it down."""
     validator = EntryValidator({ACCOUNT: BOGOTA}, lambda: int(NOW.timestamp() * 1000))
-    found = validator.examine(Entry("factus:jobs", _ENTRY, strict_json.dump(pushed).encode()))
+    found = validator.validate(Entry("factus:jobs", _ENTRY, strict_json.dump(pushed).encode()))
     assert isinstance(found, Accepted), found
     return found.record

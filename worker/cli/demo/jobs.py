@@ -17,7 +17,7 @@ from schemas.check_digit import check_digit
 from schemas.contract.example_payloads import example
 from schemas.payload.shape import Walk
 from schemas.payload.totals import SALE
-from schemas.payload.validate import FAMILIES
+from schemas.payload.validate import DOCUMENT_SPECS
 from worker.cli.files.job_files import Job
 
 BATCH: Final = "demo"
@@ -211,6 +211,6 @@ def _item(product: tuple[str, str, str, str, str], draw: random.Random) -> dict[
 
 def _total(invoice: dict[str, Any]) -> str:
     with localcontext(money.EXACT):
-        amounts = SALE.amounts_of(FAMILIES["invoice"].shape.typed(invoice, None, Walk()))
+        amounts = SALE.amounts_of(DOCUMENT_SPECS["invoice"].shape.typed(invoice, None, Walk()))
         assert amounts is not None
         return money.render(amounts.expected)

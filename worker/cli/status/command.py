@@ -143,13 +143,13 @@ async def _explain(settings: Settings, reference: str, account: str | None, fami
 
     from schemas.factus import BOGOTA
     from worker.cli.status.explain import explain, explain_event
-    from worker.cli.status.lookup import Finder
+    from worker.cli.status.lookup import JobLookup
     from worker.store.keys import Keys
 
     accounts = settings.accounts()
     own = [name for name, known in sorted(accounts.items()) if known.own_streams]
     async with open_redis(settings, must_exist=True) as redis:
-        finder = Finder(redis, Keys(settings.namespace), _reader(settings, redis), own)
+        finder = JobLookup(redis, Keys(settings.namespace), _reader(settings, redis), own)
         told = []
         for found in await finder.find(reference, account=account, family=family):
             job = found.job.job

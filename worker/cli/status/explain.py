@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from schemas import strict_json
 from worker.cli.status.explain_follow_ups import Part, parts_of
-from worker.cli.status.lookup import Followed
+from worker.cli.status.lookup import JobWithFollowUps
 from worker.cli.status.reader import Overview
 from worker.cli.status.state_words import AFTER, NEEDS_A_PERSON, reason_words, situation
 from worker.cli.time_words import iso, span
@@ -55,7 +55,7 @@ class Explanation:
         return self.outcome.endswith(".completed") or (not self.outcome.endswith(_GOOD) and self.last_error is None)
 
 
-def explain(followed: Followed, zone: tzinfo) -> Explanation:
+def explain(followed: JobWithFollowUps, zone: tzinfo) -> Explanation:
     """Say what stands in the ledger."""
     found = followed.job
     job = found.job

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from schemas import strict_json
 from schemas.records import JobRecord
-from worker.cli.status.lookup import Followed, Follower, Found
+from worker.cli.status.lookup import Follower, JobSnapshot, JobWithFollowUps
 from worker.cli.status.state_words import situation
 from worker.cli.time_words import clock, iso
 
@@ -35,7 +35,7 @@ class Part:
     events: tuple[dict[str, Any], ...] = ()
 
 
-def parts_of(followed: Followed, zone: tzinfo) -> tuple[Part, ...]:
+def parts_of(followed: JobWithFollowUps, zone: tzinfo) -> tuple[Part, ...]:
     """What follows a job; nothing when nothing was asked for, or its document has failed."""
     job = followed.job.job
     parts = [(one, _early("archive", job) or _archive(one, zone)) for one in followed.archives]
@@ -103,7 +103,7 @@ def _track(follower: Follower, zone: tzinfo) -> Part:
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
-def _open(found: Found, zone: tzinfo) -> tuple[str, str, int]:
+def _open(found: JobSnapshot, zone: tzinfo) -> tuple[str, str, int]:
     where, why, following, next_ms = situation(found, zone)
     return f"{where}, {why}" if where else why, following, next_ms
 

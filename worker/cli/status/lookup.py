@@ -32,7 +32,7 @@ _NO_ACCOUNT: Final = "?"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class JobSnapshot:
     """A job, and what stands around it."""
 
     job: JobRecord
@@ -52,7 +52,7 @@ class Follower:
 
     asked: Any
     """The option, as it was taken."""
-    found: Found | None
+    found: JobSnapshot | None
     again: JobRecord | None = None
     """The newest job that its dead letter was pushed again as."""
     events: tuple[dict[str, Any], ...] = ()
@@ -62,15 +62,15 @@ class Follower:
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class JobWithFollowUps:
     """A job with what follows its document, whichever job of that document has asked for it; its own archive first."""
 
-    job: Found
+    job: JobSnapshot
     archives: tuple[Follower, ...] = ()
     track: Follower | None = None
 
 
-class Finder:
+class JobLookup:
     """Finds jobs of one namespace."""
 
     def __init__(self, redis: Redis, keys: Keys, reader: StatusReader, own_streams: Sequence[str]) -> None:
@@ -79,7 +79,9 @@ class Finder:
         self._reader = reader
         self._owners = (None, *own_streams)
 
-    async def find(self, wanted: str, *, account: str | None = None, family: str | None = None) -> list[Followed]:
+    async def find(
+        self, wanted: str, *, account: str | None = None, family: str | None = None
+    ) -> list[JobWithFollowUps]:
         """
         Every job that has *wanted* as its document's reference or as its own id.
 
@@ -125,7 +127,7 @@ class Finder:
         stored = dict(await command(self._redis, "HGETALL", self._keys.job(account, job_id)))
         return JobRecord.from_hash(stored) if stored else None
 
-    async def _around(self, job: JobRecord, now_ms: int, n_workers: int) -> Found:
+    async def _around(self, job: JobRecord, now_ms: int, n_workers: int) -> JobSnapshot:
         account = await self._reader.account(job.account, now_ms)
         issued_by = ""
         if job.issues and job.reference_code:
@@ -133,20 +135,22 @@ class Finder:
             issued_by = (await command(self._redis, "HGET", document, "job") or b"").decode()
         rank = await command(self._redis, "ZRANK", self._keys.waiting(job.lane), job.id) if job.lane else None
         lane = (await self._reader.lanes_of(account, now_ms)).get(job.lane) if job.lane else None
-        return Found(job, now_ms, lane, account, rank, issued_by, n_workers)
+        return JobSnapshot(job, now_ms, lane, account, rank, issued_by, n_workers)
 
     # -- what follows ----------------------------------------------------------------------------------------------
-    async def _followed(self, job: JobRecord, now_ms: int, n_workers: int) -> Followed:
+    async def _followed(self, job: JobRecord, now_ms: int, n_workers: int) -> JobWithFollowUps:
         found = await self._around(job, now_ms, n_workers)
         if not job.issues:
-            return Followed(found)
+            return JobWithFollowUps(found)
         document = self._keys.document(job.account, job.family, job.reference_code)
         askers = await self._askers(job, document)
         archives = [
             await self._archive(asker, job, now_ms, n_workers) for asker in askers if _options(asker).get("archive")
         ]
         wants_watch = next((asker for asker in askers if _options(asker).get("track_radian")), None)
-        return Followed(found, tuple(archives), await self._watch(job, wants_watch, document, now_ms, n_workers))
+        return JobWithFollowUps(
+            found, tuple(archives), await self._watch(job, wants_watch, document, now_ms, n_workers)
+        )
 
     async def _askers(self, job: JobRecord, document: str) -> list[JobRecord]:
         """A job, and the others of its document that have asked for something: they wait for it, or had its result."""

@@ -305,7 +305,7 @@ class StatusReader:
             account=name.partition("/")[0],
             n_waiting=await self._ask("ZCARD", self._keys.waiting(name)) or 0,
             n_later=await self._ask("ZCARD", self._keys.later(name)) or 0,
-            n_in_flight=await self._ask("ZCARD", self._keys.flight(name)) or 0,
+            n_in_flight=await self._ask("ZCARD", self._keys.in_flight(name)) or 0,
             hold=_hold(await self._text_hash(self._keys.lane(name)), now_ms),
             next_look_ms=_whole(await self._ask("ZSCORE", self._keys.lanes_due(), name)),
         )

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from schemas import strict_json
 from schemas.records import JobRecord
-from worker.cli.status.lookup import Found
+from worker.cli.status.lookup import JobSnapshot
 from worker.cli.status.reader import AccountSeen, Hold, LaneSeen
 from worker.cli.time_words import clock
 
@@ -48,7 +48,7 @@ Situation: TypeAlias = tuple[str, str, str, int]
 """Where, why, what next, and when that is (ms, 0 when no instant is known)."""
 
 
-def situation(found: Found, zone: tzinfo) -> Situation:
+def situation(found: JobSnapshot, zone: tzinfo) -> Situation:
     """Say where a job stands."""
     job = found.job
     match job.state:
@@ -86,7 +86,7 @@ def _in_flight(job: JobRecord) -> Situation:
             return "being worked on", "it is its turn", following, 0
 
 
-def _waiting(found: Found, zone: tzinfo) -> Situation:
+def _waiting(found: JobSnapshot, zone: tzinfo) -> Situation:
     job = found.job
     if job.start_at > found.now_ms:
         why = f"it must carry the date {job.issue_on}" if job.issue_on else "not_before has not come"
@@ -99,7 +99,7 @@ def _waiting(found: Found, zone: tzinfo) -> Situation:
     return where, *_obstacle(found, zone)
 
 
-def _obstacle(found: Found, zone: tzinfo) -> tuple[str, str, int]:
+def _obstacle(found: JobSnapshot, zone: tzinfo) -> tuple[str, str, int]:
     lane, account = found.lane, found.account
     if account.hold:
         return f"account {account.name} is on hold: {reason_words(account.hold)}", *_after_hold(account.hold, zone)
@@ -122,11 +122,11 @@ def _after_hold(hold: Hold, zone: tzinfo) -> tuple[str, int]:
     return f"tried again at {clock(hold.until_ms, zone)}{mend}", hold.until_ms
 
 
-def _turn(found: Found) -> str:
+def _turn(found: JobSnapshot) -> str:
     return f"starts after the {found.rank} before it" if found.rank else "starts next"
 
 
-def _place(found: Found) -> str:
+def _place(found: JobSnapshot) -> str:
     if found.lane is None or found.rank is None:
         return "waits"
     return f"waits in lane {found.lane.name}, number {found.rank + 1} of {found.lane.n_waiting}"

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.registry import JOB_TYPES
 from schemas.contract.example_payloads import MORE, example
-from schemas.payload.validate import examine
+from schemas.payload.validate import validate
 
 TODAY = date(2026, 11, 30)
 NAMES = [*JOB_TYPES, *(name for names in MORE.values() for name in names)]
@@ -23,7 +23,7 @@ def payload_of(name: str):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_passes_without_a_warning(name: str) -> None:
-    found = examine(payload_of(name), example(name), today=TODAY)
+    found = validate(payload_of(name), example(name), today=TODAY)
     assert (found.errors, found.warnings) == ((), ())
 
 

@@ -11,7 +11,7 @@ import pytest
 from schemas.payload.findings import Level
 from schemas.payload.rules.not_checked import NOT_CHECKED
 from schemas.payload.shape import Shape
-from schemas.payload.validate import examine
+from schemas.payload.validate import validate
 from tests.builders import changed
 from tests.unit.schemas.payload.cases.calls import CALLS, ROWS, CallCase, a_payload
 from tests.unit.schemas.payload.published_rules import PUBLISHED_OF_CALLS
@@ -27,7 +27,7 @@ each_case = pytest.mark.parametrize(
 
 
 def _refusals(row: str, changes: dict[str, Any]) -> list[tuple[str | None, str | None]]:
-    found = examine(ROWS[row], changed(a_payload(row), changes), today=TODAY)
+    found = validate(ROWS[row], changed(a_payload(row), changes), today=TODAY)
     assert found.warnings == ()
     assert bool(found.wire) is not bool(found.errors)
     return [(error.rule, error.field) for error in found.errors]
@@ -86,7 +86,7 @@ def test_one_fault_is_one_error(row: str, changes: dict[str, Any], refusal: tupl
 
 
 def test_number_above_its_range_is_told_the_range() -> None:
-    (error,) = examine(ROWS["catalog.search"], {**a_payload("catalog.search"), "limit": 101}, today=TODAY).errors
+    (error,) = validate(ROWS["catalog.search"], {**a_payload("catalog.search"), "limit": 101}, today=TODAY).errors
 
     assert "1 a 100" in error.message
 
@@ -113,7 +113,7 @@ def test_no_text_of_a_call_is_longer_than_a_path_or_query_can_hold(row: str, pat
     """Most go into the URL of a request, and one of more than 65,536 characters cannot be made."""
     for n in (251, 100_000):
         value: Any = [letter * n] if at != path else letter * n
-        found = examine(ROWS[row], _with(a_payload(row), path, value), today=TODAY)
+        found = validate(ROWS[row], _with(a_payload(row), path, value), today=TODAY)
         assert at in [error.field for error in found.errors], n
         assert all(error.code == "payload.invalid" and len(error.message) < 600 for error in found.errors)
 

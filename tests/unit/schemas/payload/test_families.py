@@ -14,10 +14,10 @@ import pytest
 
 from schemas.payload.calls.rows import ACCOUNT_PAYLOADS
 from schemas.payload.fields import Filled, Part, part
-from schemas.payload.rules.book import FINE, Document, Findings, Node, RuleBook, say
+from schemas.payload.rules.book import NO_FINDINGS, Document, Findings, Node, RuleBook, finding
 from schemas.payload.shape import Shape
 from schemas.payload.spec import checked
-from schemas.payload.validate import FAMILIES, MAX_FAULTS, Preflight, examine, preflight
+from schemas.payload.validate import DOCUMENT_SPECS, MAX_FAULTS, ValidatedPayload, validate, validate_document
 from tests.builders import REMOVE, changed
 from tests.unit.schemas.examples import EXAMPLES, Example
 from tests.unit.schemas.payload.cases.notes import CREDIT_ALONE
@@ -29,19 +29,19 @@ DAY_OF_THE_EXAMPLES = date(2026, 9, 13)
 """The weekly purchase of one is of that week."""
 
 
-def verdict(family: str, changes: dict[str, Any] | None = None) -> Preflight:
-    return preflight(family, changed(a_document(family), changes or {}), today=TODAY)
+def verdict(family: str, changes: dict[str, Any] | None = None) -> ValidatedPayload:
+    return validate_document(family, changed(a_document(family), changes or {}), today=TODAY)
 
 
 def test_there_are_examples_of_every_family() -> None:
-    assert {example.family for example in EXAMPLES} == set(FAMILIES)
+    assert {example.family for example in EXAMPLES} == set(DOCUMENT_SPECS)
     assert len(EXAMPLES) >= 29
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_published_example_passes(example: Example) -> None:
     """Whatever its quirks: numbers for texts, eleven twos, empty optional texts."""
-    found = preflight(example.family, example.payload, today=DAY_OF_THE_EXAMPLES)
+    found = validate_document(example.family, example.payload, today=DAY_OF_THE_EXAMPLES)
 
     assert [error.rule for error in found.errors] == ([] if example.is_balanced else ["SUM-008"])
     assert found.reference_code == example.payload["reference_code"]
@@ -61,9 +61,9 @@ def amounts_in(shape: Shape, node: dict[str, Any], above: str = "") -> Iterator[
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_no_amount_of_a_published_example_may_be_negative(example: Example) -> None:
-    family = FAMILIES[example.family]
+    family = DOCUMENT_SPECS[example.family]
     for path in amounts_in(family.shape, example.payload):
-        found = examine(family, changed(example.payload, {path: "-1.00"}), today=DAY_OF_THE_EXAMPLES)
+        found = validate(family, changed(example.payload, {path: "-1.00"}), today=DAY_OF_THE_EXAMPLES)
         assert path in {error.field for error in found.errors}, path
 
 
@@ -104,7 +104,7 @@ def test_a_rounding_that_hides_a_gross_price_is_warned_of() -> None:
 def test_total_and_party_are_the_published_ones(name: str, total: str, party: str) -> None:
     """Totals as the reference works them out."""
     example = next(example for example in EXAMPLES if example.name == name)
-    found = preflight(example.family, example.payload, today=DAY_OF_THE_EXAMPLES)
+    found = validate_document(example.family, example.payload, today=DAY_OF_THE_EXAMPLES)
 
     assert (found.total, found.party) == (total, party)
 
@@ -237,7 +237,7 @@ def test_nothing_is_slow(family: str, changes: dict[str, Any]) -> None:
     """One payload must not hold up the intake of all others. In processor time: a busy machine is no fault of it."""
     document = changed(a_document(family), changes)
     began = time.process_time()
-    found = preflight(family, document, today=TODAY)
+    found = validate_document(family, document, today=TODAY)
 
     assert time.process_time() - began < 2.0
     assert 0 < len(found.errors) <= MAX_FAULTS + 1
@@ -254,7 +254,9 @@ _TIES = RuleBook.about("")
 
 @_TIES.error("CALL-001", "contract")
 def _number_or_reference(root: Node, document: Document) -> Findings:
-    return FINE if ("number" in root) != ("reference_code" in root) else say("number", "Envíe uno de los dos.")
+    return (
+        NO_FINDINGS if ("number" in root) != ("reference_code" in root) else finding("number", "Envíe uno de los dos.")
+    )
 
 
 _ROW = checked("get", _OneDocument, _TIES)
@@ -262,7 +264,7 @@ _ROW = checked("get", _OneDocument, _TIES)
 
 @pytest.mark.parametrize("payload", [{"number": "SETP1"}, {"reference_code": "A-1"}])
 def test_payload_of_a_call_is_checked_and_written(payload: dict[str, Any]) -> None:
-    found = examine(_ROW, payload, today=TODAY)
+    found = validate(_ROW, payload, today=TODAY)
 
     assert found.errors == ()
     assert json.loads(found.wire) == payload
@@ -284,11 +286,11 @@ def test_payload_of_a_call_is_checked_and_written(payload: dict[str, Any]) -> No
     ids=repr,
 )
 def test_bad_payload_of_a_call_is_refused(payload: object, rule: str) -> None:
-    assert [error.rule for error in examine(_ROW, payload, today=TODAY).errors] == [rule]
+    assert [error.rule for error in validate(_ROW, payload, today=TODAY).errors] == [rule]
 
 
 def test_a_call_needs_no_rules_at_all() -> None:
-    assert examine(checked("any", _OneDocument), {}, today=TODAY).wire == "{}"
+    assert validate(checked("any", _OneDocument), {}, today=TODAY).wire == "{}"
 
 
 _FINGERPRINTS = {
@@ -310,7 +312,7 @@ def test_fingerprints_outlive_a_release(family: str, fingerprint: str) -> None:
 @pytest.mark.parametrize("value", ["..", ".", "payrolls", "dian", "a/b", ""])
 def test_id_that_would_name_another_place_is_refused(value: str) -> None:
     row = ACCOUNT_PAYLOADS["numbering_range.delete"]
-    assert [error.field for error in examine(row, {"numbering_range_id": value}, today=TODAY).errors] == [
+    assert [error.field for error in validate(row, {"numbering_range_id": value}, today=TODAY).errors] == [
         "numbering_range_id"
     ]
 
@@ -318,12 +320,12 @@ def test_id_that_would_name_another_place_is_refused(value: str) -> None:
 @pytest.mark.parametrize("value", [8, "9", "01kpdv25zj3f7sd5sedemgbnx9"])
 def test_id_of_a_record_passes(value: object) -> None:
     row = ACCOUNT_PAYLOADS["payroll_numbering_range.get"]
-    assert examine(row, {"numbering_range_id": value}, today=TODAY).errors == ()
+    assert validate(row, {"numbering_range_id": value}, today=TODAY).errors == ()
 
 
 def test_official_update_of_the_company_passes_with_its_nulls() -> None:
     path = ROOT / "sandbox/facts/examples/company-and-account/company-update.request.json"
-    found = examine(ACCOUNT_PAYLOADS["company.update"], json.loads(path.read_text()), today=TODAY)
+    found = validate(ACCOUNT_PAYLOADS["company.update"], json.loads(path.read_text()), today=TODAY)
     assert found.errors == ()
     assert "null" not in found.wire
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.payload.validate import Preflight, preflight
+from schemas.payload.validate import ValidatedPayload, validate_document
 from tests.builders import a_bill, changed
 from tests.unit.schemas.payload.cases.case import PREPAYMENT, SURCHARGE
 from tests.unit.schemas.payload.documents import a_document
@@ -24,8 +24,8 @@ def a_sale(paid: str, *items: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return a_bill(items=[{**ITEM, **item} for item in items or ({},)], payment_details=[payment], **fields)
 
 
-def judged(bill: dict[str, Any]) -> Preflight:
-    return preflight("invoice", bill, today=TODAY)
+def judged(bill: dict[str, Any]) -> ValidatedPayload:
+    return validate_document("invoice", bill, today=TODAY)
 
 
 FIVE = {"taxes": [{"code": "01", "rate": "5.00"}]}
@@ -102,10 +102,10 @@ def test_every_family_with_lines_says_it(family: str) -> None:
     lines = sum(Decimal(item["quantity"]) * Decimal(item["price"]) for item in document["items"])
 
     assert lines == 70000
-    assert SENTENCE in preflight(family, document, today=TODAY).errors[0].message
+    assert SENTENCE in validate_document(family, document, today=TODAY).errors[0].message
 
 
-def of_lines(n_lines: int, off: str, taxes: list[dict[str, Any]]) -> Preflight:
+def of_lines(n_lines: int, off: str, taxes: list[dict[str, Any]]) -> ValidatedPayload:
     """A bill of so many lines of 11.50 and their taxes, with payments that are off by so much."""
     bill = a_sale("1", *[{"price": "11.50", "taxes": taxes}] * n_lines)
     total = judged(bill).errors[0].message.split("deben sumar ")[1].split(" ")[0]

@@ -12,7 +12,7 @@ import pytest
 from schemas.catalogs import version_1
 from schemas.payload.known_names import advise
 from schemas.payload.shape import Shape
-from schemas.payload.validate import FAMILIES, preflight
+from schemas.payload.validate import DOCUMENT_SPECS, validate_document
 from tests.builders import a_bill, changed
 
 TODAY = date(2026, 11, 30)
@@ -27,7 +27,7 @@ def shapes_of(shape: Shape) -> Iterator[Shape]:
 
 EVERY_SHAPE = {
     (family.name, shape.model.__name__): (shape, shape is family.shape)
-    for family in FAMILIES.values()
+    for family in DOCUMENT_SPECS.values()
     for shape in shapes_of(family.shape)
 }
 each_shape = pytest.mark.parametrize("name", EVERY_SHAPE, ids=" ".join)
@@ -176,7 +176,7 @@ def every_name() -> list[str]:
 
 @pytest.mark.parametrize("key", ["facturas", "invoices", "documents", "data"])
 def test_documents_wrapped_in_an_object_are_told_to_be_unwrapped(key: str) -> None:
-    told = [one.message for one in preflight("invoice", {key: [a_bill(), a_bill()]}, today=TODAY).errors]
+    told = [one.message for one in validate_document("invoice", {key: [a_bill(), a_bill()]}, today=TODAY).errors]
 
     assert any("lista de documentos" in one for one in told)
 
@@ -221,7 +221,7 @@ HEAD = "El documento está escrito para la versión 1 de Factus"
 
 
 def faults(payload: dict[str, Any]) -> list[Any]:
-    return [*preflight("invoice", payload, today=TODAY).errors]
+    return [*validate_document("invoice", payload, today=TODAY).errors]
 
 
 def test_a_document_of_version_1_is_called_so_first() -> None:

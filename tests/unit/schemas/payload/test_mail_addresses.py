@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.payload.validate import FAMILIES, examine
+from schemas.payload.validate import DOCUMENT_SPECS, validate
 from tests.builders import changed
 from tests.unit.schemas.payload.cases.calls import ROWS, a_payload
 from tests.unit.schemas.payload.cases.case import ESTABLISHMENT
@@ -80,9 +80,9 @@ each_place = pytest.mark.parametrize(("row", "path", "changes"), PLACES, ids=lam
 
 
 def refused(row: str, path: str, changes: dict[str, Any], address: str) -> list[str | None]:
-    family = FAMILIES.get(row) or ROWS[row]
-    payload = a_document(row) if row in FAMILIES else a_payload(row)
-    return [one.field for one in examine(family, changed(payload, {**changes, path: address}), today=TODAY).errors]
+    family = DOCUMENT_SPECS.get(row) or ROWS[row]
+    payload = a_document(row) if row in DOCUMENT_SPECS else a_payload(row)
+    return [one.field for one in validate(family, changed(payload, {**changes, path: address}), today=TODAY).errors]
 
 
 @each_place

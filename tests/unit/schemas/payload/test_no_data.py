@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from schemas.payload.shape import FieldShape, Shape
-from schemas.payload.validate import FAMILIES, Family, Preflight, examine
+from schemas.payload.validate import DOCUMENT_SPECS, PayloadSpec, ValidatedPayload, validate
 from tests.builders import REMOVE, a_bill, changed
 from tests.unit.schemas.payload.cases.calls import ROWS, a_payload
 from tests.unit.schemas.payload.documents import a_document
 
 TODAY = date(2026, 11, 30)
-KINDS: list[tuple[Family, str]] = [
-    *((FAMILIES["invoice"], operation) for operation in ("10", "11", "12", "SS-CUFE", "SS-Recaudo")),
-    *((family, "") for family in FAMILIES.values() if family.name != "invoice"),
+KINDS: list[tuple[PayloadSpec, str]] = [
+    *((DOCUMENT_SPECS["invoice"], operation) for operation in ("10", "11", "12", "SS-CUFE", "SS-Recaudo")),
+    *((family, "") for family in DOCUMENT_SPECS.values() if family.name != "invoice"),
     *((family, "call") for family in ROWS.values()),
 ]
 each_kind = pytest.mark.parametrize(
@@ -27,7 +27,7 @@ each_kind = pytest.mark.parametrize(
 )
 
 
-def sound(family: Family, operation: str) -> dict[str, Any]:
+def sound(family: PayloadSpec, operation: str) -> dict[str, Any]:
     return a_payload(family.name) if operation == "call" else a_document(family.name, operation)
 
 
@@ -47,31 +47,31 @@ def without(payload: dict[str, Any], *paths: str) -> dict[str, Any]:
     return changed(changed(payload, dict.fromkeys(paths, "")), dict.fromkeys(paths, REMOVE))
 
 
-def told(found: Preflight) -> tuple[Any, ...]:
+def told(found: ValidatedPayload) -> tuple[Any, ...]:
     """All of a verdict; of what is sent the meaning, since a key may have been moved to the end on the way here."""
     return (found.errors, found.warnings, json.loads(found.wire or "null"), found.fingerprint, found.total)
 
 
 @each_kind
-def test_no_data_is_no_key(family: Family, operation: str) -> None:
+def test_no_data_is_no_key(family: PayloadSpec, operation: str) -> None:
     """Each optional key of each object, with each way to say nothing: one verdict, one text, one fingerprint."""
     payload = sound(family, operation)
     for it, path in places(family.shape, payload):
         if it.is_required:
             continue
-        left_out = told(examine(family, without(payload, path), today=TODAY))
+        left_out = told(validate(family, without(payload, path), today=TODAY))
         has_form = it.is_list or it.part is not None
         for nothing in (None, {}, []) if has_form else (None,):
-            assert told(examine(family, changed(payload, {path: nothing}), today=TODAY)) == left_out, (path, nothing)
+            assert told(validate(family, changed(payload, {path: nothing}), today=TODAY)) == left_out, (path, nothing)
 
 
 @each_kind
-def test_a_required_key_is_still_required(family: Family, operation: str) -> None:
+def test_a_required_key_is_still_required(family: PayloadSpec, operation: str) -> None:
     payload = sound(family, operation)
     for it, path in places(family.shape, payload):
         if it.is_required:
             for nothing in (None, {}, []) if it.is_list or it.part is not None else (None,):
-                found = examine(family, changed(payload, {path: nothing}), today=TODAY)
+                found = validate(family, changed(payload, {path: nothing}), today=TODAY)
                 assert any((error.field or "").startswith(path) for error in found.errors), (path, nothing)
 
 
@@ -79,7 +79,7 @@ def test_a_required_key_is_still_required(family: Family, operation: str) -> Non
 @pytest.mark.parametrize("key", ["color", "municipality_id"])
 def test_an_unknown_key_is_refused_without_data_too(key: str, nothing: object) -> None:
     """Whoever wrote it meant something that this service does not know."""
-    found = examine(FAMILIES["invoice"], changed(a_bill(), {key: nothing}), today=TODAY)
+    found = validate(DOCUMENT_SPECS["invoice"], changed(a_bill(), {key: nothing}), today=TODAY)
 
     assert [error.field for error in found.errors] == [key]
 
@@ -96,8 +96,8 @@ def test_an_unknown_key_is_refused_without_data_too(key: str, nothing: object) -
     ids=repr,
 )
 def test_what_php_and_java_write_for_nothing_is_taken(written: dict[str, Any]) -> None:
-    with_nothing = examine(FAMILIES["invoice"], changed(a_bill(), written), today=TODAY)
-    left_out = examine(FAMILIES["invoice"], without(a_bill(), *written), today=TODAY)
+    with_nothing = validate(DOCUMENT_SPECS["invoice"], changed(a_bill(), written), today=TODAY)
+    left_out = validate(DOCUMENT_SPECS["invoice"], without(a_bill(), *written), today=TODAY)
 
     assert with_nothing.errors == ()
     assert with_nothing == left_out
@@ -107,32 +107,32 @@ def test_objects_emptied_of_null_are_empty() -> None:
     """Filters that a program always writes out, all without a value."""
     filters = {"number": None, "created_at": {"start_date": None, "end_date": None}}
 
-    assert examine(ROWS["document_list"], {"page": 1, "filters": filters}, today=TODAY).wire == '{"page":1}'
+    assert validate(ROWS["document_list"], {"page": 1, "filters": filters}, today=TODAY).wire == '{"page":1}'
 
 
 def test_null_as_an_element_is_no_absence() -> None:
     """Whether a line or a code is missing there, nobody knows."""
     for path, at in (("items.1", "items.1"), ("customer.responsibilities", "customer.responsibilities.0")):
         value = None if path == at else [None]
-        found = examine(FAMILIES["invoice"], changed(a_bill(), {path: value}), today=TODAY)
+        found = validate(DOCUMENT_SPECS["invoice"], changed(a_bill(), {path: value}), today=TODAY)
         assert at in [error.field for error in found.errors]
 
 
 @each_kind
-def test_zeros_beyond_the_decimals_change_nothing(family: Family, operation: str) -> None:
+def test_zeros_beyond_the_decimals_change_nothing(family: PayloadSpec, operation: str) -> None:
     """As text and as number: 1.000 is 1.00."""
     payload = sound(family, operation)
-    fine = examine(family, payload, today=TODAY)
+    fine = validate(family, payload, today=TODAY)
     for it, path in places(family.shape, payload):
         value = _value_at(payload, path)
         if it.kind is None or it.kind.name != "decimal" or not isinstance(value, str):
             continue
         full = f"{Decimal(value):.{it.kind.places}f}"
         for text in (f"{full}0", f"{full}00", f"{full}{'0' * 70}"):
-            found = examine(family, changed(payload, {path: text}), today=TODAY)
+            found = validate(family, changed(payload, {path: text}), today=TODAY)
             assert (found.errors, found.fingerprint) == ((), fine.fingerprint), (path, text)
             assert _value_at(json.loads(found.wire), path) == full
-            number = examine(family, changed(payload, {path: Decimal(text)}), today=TODAY)
+            number = validate(family, changed(payload, {path: Decimal(text)}), today=TODAY)
             assert (number.errors, number.fingerprint) == ((), fine.fingerprint), (path, text)
 
 
@@ -140,7 +140,7 @@ def test_zeros_beyond_the_decimals_change_nothing(family: Family, operation: str
     "text", ["1.001", "1.0010", "1.00 ", "1.00a", "1.a00", "1..000", ".000", "1.", "1.00-0", "1,000"]
 )
 def test_other_digits_are_refused(text: str) -> None:
-    found = examine(FAMILIES["invoice"], changed(a_bill(), {"items.0.quantity": text}), today=TODAY)
+    found = validate(DOCUMENT_SPECS["invoice"], changed(a_bill(), {"items.0.quantity": text}), today=TODAY)
 
     assert {error.rule for error in found.errors} <= {"GEN-007", "GEN-008"}
     assert found.errors

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.payload.findings import Level
 from schemas.payload.rules.not_checked import NOT_CHECKED
-from schemas.payload.validate import FAMILIES, preflight
+from schemas.payload.validate import DOCUMENT_SPECS, validate_document
 from tests.builders import changed
 from tests.unit.schemas.payload.cases.bills import BILLS
 from tests.unit.schemas.payload.cases.case import Case
@@ -25,7 +25,7 @@ from tests.unit.schemas.payload.published_rules import PUBLISHED
 
 TODAY = date(2026, 11, 30)
 CASES = [*GENERAL, *PAYMENTS, *CUSTOMER, *ITEMS, *BILLS, *NOTES, *PURCHASES, *PAYROLLS]
-FAMILY_NAMES = sorted(FAMILIES)
+FAMILY_NAMES = sorted(DOCUMENT_SPECS)
 
 ANY_PAYLOAD = {"GEN-001"}
 """Told of what is no object: tried with every family elsewhere."""
@@ -84,7 +84,7 @@ def families_of(case: Case) -> frozenset[str]:
 )
 def test_broken_rule_is_reported_where_it_is(family: str, case: Case) -> None:
     """Only that rule, at that place, at that level: a producer mends one thing at a time."""
-    found = preflight(family, changed(a_document(family, case.operation or "10"), case.changes), today=TODAY)
+    found = validate_document(family, changed(a_document(family, case.operation or "10"), case.changes), today=TODAY)
     at_level = found.errors if case.level is Level.ERROR else found.warnings
 
     assert (case.rule, case.field) in [(detail.rule, detail.field) for detail in at_level]
@@ -101,7 +101,7 @@ def test_broken_rule_is_reported_where_it_is(family: str, case: Case) -> None:
     [(family, changes, operation) for families, changes, operation in FINE for family in families],
 )
 def test_fine_document_has_neither_errors_nor_warnings(family: str, changes: dict[str, Any], operation: str) -> None:
-    found = preflight(family, changed(a_document(family, operation), changes), today=TODAY)
+    found = validate_document(family, changed(a_document(family, operation), changes), today=TODAY)
 
     assert found.errors == ()
     assert found.warnings == ()
@@ -111,7 +111,7 @@ def test_fine_document_has_neither_errors_nor_warnings(family: str, changes: dic
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_what_is_no_object_is_refused(family: str) -> None:
     for payload in (None, True, 1, "texto", [], [a_document(family)]):
-        assert [(error.rule, error.field) for error in preflight(family, payload, today=TODAY).errors] == [
+        assert [(error.rule, error.field) for error in validate_document(family, payload, today=TODAY).errors] == [
             ("GEN-001", None)
         ]
 
@@ -122,7 +122,7 @@ def test_every_rule_is_exercised(family: str) -> None:
     seen = {case.rule for case in CASES if family in families_of(case)}
     nothing_to_break = NOTHING_TO_BREAK.get(family, set())
 
-    assert {rule.id for rule in FAMILIES[family].rules} == seen | ANY_PAYLOAD | nothing_to_break
+    assert {rule.id for rule in DOCUMENT_SPECS[family].rules} == seen | ANY_PAYLOAD | nothing_to_break
     assert not seen & nothing_to_break
 
 
@@ -132,13 +132,13 @@ def test_every_published_rule_is_checked_or_explained(family: str) -> None:
     published = {rule_id for rule_id, row in PUBLISHED.items() if family in row.families}
     explained = {rule_id for rule_id, row in NOT_CHECKED.items() if family in row.families}
 
-    assert {rule.id for rule in FAMILIES[family].rules} | explained == published
+    assert {rule.id for rule in DOCUMENT_SPECS[family].rules} | explained == published
 
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_levels_are_the_published_ones(family: str) -> None:
     letters = {Level.ERROR: "E", Level.WARNING: "W"}
-    for rule in FAMILIES[family].rules:
+    for rule in DOCUMENT_SPECS[family].rules:
         assert letters[rule.level] == PUBLISHED[rule.id].level, rule.id
 
 
@@ -146,7 +146,7 @@ def test_levels_are_the_published_ones(family: str) -> None:
 def test_levels_of_the_registry_are_the_ones_reported(family: str) -> None:
     """A rule that the registry calls an error is seen as one, and a warning never refuses."""
     unseen = ANY_PAYLOAD | NOTHING_TO_BREAK.get(family, set())
-    for rule in FAMILIES[family].rules:
+    for rule in DOCUMENT_SPECS[family].rules:
         names = {rule.id, TOLD_AS.get(rule.id)}
         seen = {case.level for case in CASES if case.rule in names and family in families_of(case)}
         assert rule.id in unseen or rule.level in seen, rule.id

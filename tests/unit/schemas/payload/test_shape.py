@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from schemas.payload.shape_errors import TELLERS
-from schemas.payload.validate import FAMILIES, Family
+from schemas.payload.validate import DOCUMENT_SPECS, PayloadSpec
 from tests.unit.schemas.examples import EXAMPLES
 from tests.unit.schemas.payload.documents import a_document
 
@@ -51,8 +51,8 @@ def _schemas(node: Any) -> Iterator[dict[str, Any]]:
             yield from _schemas(value)
 
 
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
-def test_every_error_type_has_words(family: Family) -> None:
+@pytest.mark.parametrize("family", DOCUMENT_SPECS.values(), ids=lambda family: family.name)
+def test_every_error_type_has_words(family: PayloadSpec) -> None:
     """A new kind of field with a new kind of pydantic error must not surface in English."""
     possible: set[str] = set()
     for schema in _schemas(family.shape.model.__pydantic_core_schema__):
@@ -65,8 +65,8 @@ def test_every_error_type_has_words(family: Family) -> None:
     assert possible - set(TELLERS) == {"extra_forbidden"}, "told by its own branch"
 
 
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
-def test_rules_that_fields_name_exist(family: Family) -> None:
+@pytest.mark.parametrize("family", DOCUMENT_SPECS.values(), ids=lambda family: family.name)
+def test_rules_that_fields_name_exist(family: PayloadSpec) -> None:
     known = {rule.id for rule in family.rules}
     shapes = [family.shape]
     for shape in shapes:
@@ -78,7 +78,7 @@ def test_rules_that_fields_name_exist(family: Family) -> None:
 
 def test_json_schema_helps_a_producer() -> None:
     """Titles, descriptions, tables and rule ids are in it, and it is closed."""
-    schema = FAMILIES["invoice"].shape.model.model_json_schema()
+    schema = DOCUMENT_SPECS["invoice"].shape.model.model_json_schema()
     item = schema["$defs"]["Item"]
 
     assert schema["additionalProperties"] is False
@@ -89,8 +89,8 @@ def test_json_schema_helps_a_producer() -> None:
     assert "default" not in schema["properties"]["observation"]
 
 
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
-def test_json_schema_takes_the_published_examples(family: Family) -> None:
+@pytest.mark.parametrize("family", DOCUMENT_SPECS.values(), ids=lambda family: family.name)
+def test_json_schema_takes_the_published_examples(family: PayloadSpec) -> None:
     """Somebody who validates with the schema alone is not told that Factus's own documents are wrong."""
     validator = jsonschema.Draft202012Validator(family.shape.model.model_json_schema())
     for example in EXAMPLES:
@@ -99,8 +99,8 @@ def test_json_schema_takes_the_published_examples(family: Family) -> None:
     assert not validator.is_valid({**a_document(family.name), "color": "azul"})
 
 
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
-def test_every_field_is_described(family: Family) -> None:
+@pytest.mark.parametrize("family", DOCUMENT_SPECS.values(), ids=lambda family: family.name)
+def test_every_field_is_described(family: PayloadSpec) -> None:
     schema = family.shape.model.model_json_schema()
     for definition in (schema, *schema.get("$defs", {}).values()):
         for name, field in definition["properties"].items():

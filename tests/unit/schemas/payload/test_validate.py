@@ -1,4 +1,4 @@
-"""What preflight gives back: verdicts on any JSON, the text for Factus, and the meaning of a payload."""
+"""What a validation gives back: verdicts on any JSON, the text for Factus, and the meaning of a payload."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from schemas import strict_json
-from schemas.payload.validate import FAMILIES, MAX_FAULTS, preflight
+from schemas.payload.validate import DOCUMENT_SPECS, MAX_FAULTS, validate_document
 from tests.builders import REMOVE, a_bill, changed
 from tests.unit.schemas.payload.documents import a_document
 
@@ -20,7 +20,7 @@ TODAY = date(2026, 11, 30)
 
 
 def verdict(payload: object) -> Any:
-    return preflight("invoice", payload, today=TODAY)
+    return validate_document("invoice", payload, today=TODAY)
 
 
 def rules_of(payload: object) -> list[tuple[str | None, str | None]]:
@@ -29,7 +29,7 @@ def rules_of(payload: object) -> list[tuple[str | None, str | None]]:
 
 def test_unknown_family_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(KeyError):
-        preflight("pedido", a_bill(), today=TODAY)
+        validate_document("pedido", a_bill(), today=TODAY)
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -183,13 +183,13 @@ def test_sum_message_has_both_figures() -> None:
     assert "83300.00" in message
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", DOCUMENT_SPECS)
 def test_no_message_repeats_personal_data(family: str) -> None:
     """A name may stand in any field by mistake, and messages travel into logs and screens."""
     secret = "Fulana de Tal"
     texts = [path for path, value in _leaves(a_document(family)) if isinstance(value, str)]
     for path in texts:
-        found = preflight(family, changed(a_document(family), {path: secret}), today=TODAY)
+        found = validate_document(family, changed(a_document(family), {path: secret}), today=TODAY)
         assert not any(secret in detail.message for detail in (*found.errors, *found.warnings)), path
 
 
@@ -200,14 +200,14 @@ def _leaves(node: Any, at: str = "") -> list[tuple[str, Any]]:
     return [(at, node)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", DOCUMENT_SPECS)
 def test_no_message_is_in_english(family: str) -> None:
     """pydantic's own texts never come through."""
     anything: list[Any] = [None, True, [], {}, 7, Decimal("1.234"), "", "\ud800", "x" * 6000]
     english = re.compile(r"\b(should|must|input|valid|field|string|Extra|required)\b")
     for path, _ in _leaves(a_document(family)):
         for bad in anything:
-            for detail in preflight(family, changed(a_document(family), {path: bad}), today=TODAY).errors:
+            for detail in validate_document(family, changed(a_document(family), {path: bad}), today=TODAY).errors:
                 assert not english.search(detail.message), detail
 
 
@@ -342,6 +342,6 @@ BEYOND_A_BOUND = {
 
 @pytest.mark.parametrize("change", BEYOND_A_BOUND.values(), ids=BEYOND_A_BOUND)
 def test_an_amount_or_total_of_ten_to_the_fifteenth_is_beyond_what_is_taken(change: dict[str, Any]) -> None:
-    found = preflight("invoice", changed(a_bill(), change), today=TODAY)
+    found = validate_document("invoice", changed(a_bill(), change), today=TODAY)
     codes = {error.code: error.field for error in found.errors}
     assert codes["envelope.invalid"].startswith("items")

@@ -88,7 +88,7 @@ def read(route: Route, status: int, shape: str) -> Issued | answers.Answer:
             return http_answers.read_reply(answer)
 
 
-def judge(**changes):
+def policy(**changes):
     return IssuePolicy(a_job(**changes), BackoffPolicy(5.0, 300.0), lambda: 1.0, AccountState(now_ms=NOW_MS))
 
 
@@ -119,11 +119,11 @@ def test_the_token_route_ends_no_job_costs_no_attempt_and_holds_the_account(shap
             (answers.CredentialsRefused, answers.Misrouted, answers.NoToken, answers.PaymentRequired, answers.Denied),
         ), status
         assert not answers.is_taken(seen) or status in (402, 403)
-        for step in (judge().after_create(seen), judge(sent="unknown").after_look(seen, "unknown", has_sent=False),
-                     judge(sent="deleting", verdict="[]").after_delete(seen, (), has_sent=True),
+        for step in (policy().after_create(seen), policy(sent="unknown").after_look(seen, "unknown", has_sent=False),
+                     policy(sent="deleting", verdict="[]").after_delete(seen, (), has_sent=True),
                      calls().after_call(seen)):  # fmt: skip
             assert isinstance(step, Retry), (status, shape)
-        step = judge().after_create(seen)
+        step = policy().after_create(seen)
         assert step.waits == "account" or (status == 403 and spoke(shape)), (status, shape)
         if status in (404, 405, 410):
             assert step.block is not None
@@ -136,7 +136,7 @@ def test_no_verdict_about_a_document_without_a_word_of_factus(shape):
         seen = read("create", status, shape)
         if status in (401, 429):
             continue
-        step = judge().after_create(seen)
+        step = policy().after_create(seen)
         if isinstance(step, (Finished, Delete)):
             assert spoke(shape), (status, shape, step)
             assert 400 <= status < 500
@@ -168,11 +168,11 @@ def test_only_factus_s_own_404_says_that_something_is_not_there(shape):
         if status in (401, 429):
             continue
         for reason in ("unknown", "unnamed", "deleting", "processed_before", "conflict"):
-            step = judge(sent="unknown", verdict=VERDICT).after_look(found, reason, has_sent=False)
+            step = policy(sent="unknown", verdict=VERDICT).after_look(found, reason, has_sent=False)
             assert not isinstance(step, (Delete, Remove))
             if isinstance(step, (Finished, Send)):
                 assert is_told, (status, shape, reason, step)
-        step = judge(sent="deleting", verdict="[]").after_delete(
+        step = policy(sent="deleting", verdict="[]").after_delete(
             deleted, (), has_sent=False
         ) if not isinstance(deleted, (answers.Done, answers.Absent)) else None  # fmt: skip
         assert step is None or (isinstance(step, Retry) and step.sent == "deleting"), (status, shape)

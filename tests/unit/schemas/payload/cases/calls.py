@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from schemas.contract.example_payloads import example
 from schemas.payload.calls import rows
-from schemas.payload.spec import Family
+from schemas.payload.spec import PayloadSpec
 from tests.builders import REMOVE
 
 
@@ -24,10 +24,10 @@ class CallCase(NamedTuple):
 
 KINDS: Final = ("pdf", "xml")
 DOWNLOAD: Final = rows.download("download", KINDS)
-ROWS: Final[dict[str, Family]] = {
+ROWS: Final[dict[str, PayloadSpec]] = {
     row.name: row
     for row in (
-        *(found for found in vars(rows).values() if isinstance(found, Family)),
+        *(found for found in vars(rows).values() if isinstance(found, PayloadSpec)),
         DOWNLOAD,
         *rows.ACCOUNT_PAYLOADS.values(),
     )
