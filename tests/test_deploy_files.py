@@ -13,7 +13,7 @@ import pytest
 import redis
 import yaml
 
-from tests.processes import until
+from tests.service_processes import until
 from worker.store import embedded_server
 
 ROOT = Path(__file__).resolve().parent.parent

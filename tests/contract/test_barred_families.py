@@ -7,7 +7,7 @@ import pytest
 from jobs import answers
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus, Stored
-from tests.rig import running, services_on
+from tests.service_in_process import running, services_on
 
 REJECTION = "Regla: FAK24, Rechazo: No está informado el DV del NIT"
 PROCESSED = "Regla: 90, Rechazo: Documento procesado anteriormente."

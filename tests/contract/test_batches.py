@@ -8,7 +8,7 @@ import pytest
 
 from jobs import answers
 from tests.fakes import FakeFactus
-from tests.rig import running, services_on
+from tests.service_in_process import running, services_on
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pytest
 
 from jobs import answers
 from schemas.factus import DocumentView
-from tests.contract.test_following import hangs_at, kill
+from tests.contract.test_follow_ups import hangs_at, kill
 from tests.fakes import FakeFactus
-from tests.rig import Rig, an_account, running, services_on
+from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from worker.factus.rate_limit import Granted, RateLimit
 from worker.process import run_tasks
 from worker.store.scripts import Scripts
@@ -313,7 +313,7 @@ class Metered:
 
 
 @asynccontextmanager
-async def metered(redis: Any, namespace: str, factus: FakeFactus, **account: Any) -> AsyncIterator[Rig]:
+async def metered(redis: Any, namespace: str, factus: FakeFactus, **account: Any) -> AsyncIterator[ServiceInProcess]:
     acme = an_account(**account)
     built = services_on(redis, namespace, acme)
     built.runner.gateways = {"acme": Metered(factus, RateLimit(Scripts(redis), built.keys, acme))}

@@ -14,8 +14,8 @@ from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
 from sandbox.state.faults import read_rules
 from tests.fakes import FakeFactus
-from tests.processes import get_json
-from tests.rig import an_account, running, services_on
+from tests.service_in_process import an_account, running, services_on
+from tests.service_processes import get_json
 from worker.store.scripts import Scripts
 
 pytestmark = pytest.mark.timeout(90)

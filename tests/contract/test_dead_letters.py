@@ -11,7 +11,7 @@ import pytest
 from jobs import answers
 from tests.builders import a_bill
 from tests.fakes import FakeFactus, lost
-from tests.rig import an_account, running, services_on
+from tests.service_in_process import an_account, running, services_on
 from worker.cli.dead.letters import DeadLetters, Gone, Kept, Letter, Pushed, Wanted
 from worker.cli.status.explain import explain
 from worker.cli.status.explain_follow_ups import Part

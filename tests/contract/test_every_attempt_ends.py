@@ -11,7 +11,7 @@ from redis import exceptions
 from jobs import answers
 from schemas.factus import DocumentView
 from tests.fakes import FakeFactus
-from tests.rig import running, services_on
+from tests.service_in_process import running, services_on
 from worker.queue.attempt_runner import MOST_DEFECTS
 
 

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from jobs import answers
 from tests.fakes import FakeFactus
-from tests.rig import an_account, running, services_on
+from tests.service_in_process import an_account, running, services_on
 from worker.queue.holds import AccountHolds, mark_of
 
 LONG = {"backoff_base": 200.0, "backoff_max": 300.0}

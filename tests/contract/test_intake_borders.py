@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.rig import an_account, running, services_on
+from tests.service_in_process import an_account, running, services_on
 from worker.intake.items import without_token
 from worker.intake.policy import IntakePolicy
 from worker.store.bounded_connection import LARGEST_REPLY

@@ -10,9 +10,9 @@ import pytest
 
 from jobs import answers
 from schemas.factus import Remark
-from tests.contract.test_following import kill
+from tests.contract.test_follow_ups import kill
 from tests.fakes import FakeFactus
-from tests.rig import Rig, running, services_on
+from tests.service_in_process import ServiceInProcess, running, services_on
 from worker.process import run_tasks
 
 N = 120
@@ -82,7 +82,7 @@ async def test_a_kill_between_two_slices_loses_and_doubles_nothing(redis, namesp
     monkeypatch.setattr(dying.joined, "_slice", dies)
     monkeypatch.setattr("worker.process._JOINED_S", 0.0)
     stopping = asyncio.Event()
-    rig = Rig(dying, stopping, asyncio.create_task(run_tasks(dying, stopping)))
+    rig = ServiceInProcess(dying, stopping, asyncio.create_task(run_tasks(dying, stopping)))
     await push_joined(rig, factus)
     factus.gate.set()
     await died.wait()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.rig import Rig, an_account, running, services_on
+from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ async def test_a_stream_whose_key_is_broken_keeps_no_other_from_being_read(redis
     broken, sound = ("own", "common") if is_own else ("common", "own")
     owner = {"common": "", "own": "own"}  # of a stream
 
-    async def issued(rig: Rig, account: str) -> str:
+    async def issued(rig: ServiceInProcess, account: str) -> str:
         rig._last = "0-0"
         job = {"type": "invoice.issue", "account": account, "payload": a_bill(reference_code=account)}
         await rig.push(job, stream=keys.jobs(owner[account]))

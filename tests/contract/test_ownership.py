@@ -11,7 +11,7 @@ from arq.constants import in_progress_key_prefix, job_key_prefix
 from jobs.intake import Entry, EntryValidator
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.rig import running, services_on
+from tests.service_in_process import running, services_on
 from worker.intake.writer import LeadLost
 
 

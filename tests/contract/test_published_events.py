@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jobs import answers
 from schemas.contract.example_payloads import example
 from tests.fakes import FakeFactus
-from tests.rig import running, services_on
+from tests.service_in_process import running, services_on
 from worker.cli.contract.asyncapi import document
 
 KEYED = {"data": {"id": 389, "is_active": 1}}

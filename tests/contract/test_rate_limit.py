@@ -8,7 +8,7 @@ import pytest
 
 from jobs.errors import LeaseLost
 from tests.records import a_job
-from tests.rig import an_account
+from tests.service_in_process import an_account
 from worker.factus.rate_limit import DeadlinePassed, Granted, NoPermitYet, RateLimit, SendMark
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts

@@ -12,7 +12,7 @@ from jobs import answers
 from schemas.factus import BOGOTA, Remark
 from tests.builders import a_bill, changed
 from tests.fakes import FakeFactus, lost
-from tests.rig import an_account, running, services_on
+from tests.service_in_process import an_account, running, services_on
 from tests.unit.schemas.payload.documents import a_document
 
 

@@ -25,7 +25,7 @@ from jobs.outcomes import AccountState, Finished
 from schemas.factus import Remark
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.rig import an_account, running, services_on
+from tests.service_in_process import an_account, running, services_on
 from worker.bootstrap import Services
 from worker.factus.rate_limit import RateLimit, SendMark
 from worker.factus.token_cache import Issued, TokenCache

@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 from jsonschema import Draft202012Validator
 
 from tests.fuzz.actions import Add
-from tests.simulation.evidence import is_final
+from tests.simulation.history import is_final
 from worker.cli.contract.asyncapi import document
 
 LOOP_BUDGET_MS: Final = 250

@@ -23,7 +23,7 @@ from schemas.contract.envelope import MAX_JOB_BYTES
 from tests.fuzz.actions import Add
 from tests.fuzz.entries import CALM, OWN, WILD
 from tests.fuzz.promises import LOOP_BUDGET_MS, Violation
-from tests.rig import an_account, some_settings
+from tests.service_in_process import an_account, some_settings
 from worker.bootstrap import build
 from worker.intake.policy import IntakePolicy
 

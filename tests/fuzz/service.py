@@ -19,7 +19,7 @@ import redis
 from tests.fuzz.actions import Answer
 from tests.fuzz.entries import CALM, WILD
 from tests.fuzz.factus_side import FactusSide
-from tests.processes import ROOT
+from tests.service_processes import ROOT
 from worker.settings import environment_for_child
 from worker.store import embedded_server
 from worker.store.keys import Keys

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tests.integration.live import Tenant, new_reference
-from tests.integration.papers import PAPERS, Paper, a_credit_bill
+from tests.integration.families import FAMILY_CASES, FamilyCase, a_credit_bill
+from tests.integration.service import TestedAccount, new_reference
 
 WhenLost = Literal["read", "once", "again", "stop"]
 """Harmless; found by a look; repeated to the same effect; not repeated: the job fails, and a person decides."""
@@ -41,7 +41,7 @@ class Call:
 
     job: str
     area: str
-    prepare: Callable[[Tenant], Payload]
+    prepare: Callable[[TestedAccount], Payload]
     keys: frozenset[str]
     bad: tuple[Payload, str, str]
     changes: str = ""
@@ -51,13 +51,13 @@ class Call:
         return self.job
 
 
-def _of(paper: Paper, **more: Any) -> Callable[[Tenant], Payload]:
+def _of(paper: FamilyCase, **more: Any) -> Callable[[TestedAccount], Payload]:
     return lambda tenant: {"number": paper.number(tenant), **more}
 
 
-def an_acceptable_bill(tenant: Tenant) -> str:
+def an_acceptable_bill(tenant: TestedAccount) -> str:
     """A validated bill on credit whose goods were received (030, 032); its number."""
-    number = str(PAPERS["invoice"].at_factus(tenant, a_credit_bill())["number"])
+    number = str(FAMILY_CASES["invoice"].at_factus(tenant, a_credit_bill())["number"])
     for code in ("030", "032"):
         tenant.control("events", number=number, event_code=code)
     return number
@@ -68,7 +68,7 @@ _SHOWN, _LISTED = frozenset({"factus"}), frozenset({"items", "pagination"})
 _NO_FILTER = ({"filters": {"color": "azul"}}, "filters.color", "GEN-002")
 
 
-def _of_family(paper: Paper) -> Iterator[Call]:
+def _of_family(paper: FamilyCase) -> Iterator[Call]:
     name, area = paper.name, paper.area
     yield Call(f"{name}.get", area, _of(paper), _SHOWN, _ONE)
     yield Call(f"{name}.list", area, lambda tenant: {"page": 1} if paper.number(tenant) else {}, _LISTED, _NO_FILTER)
@@ -105,34 +105,34 @@ def a_cufe() -> str:
     return hashlib.sha384(new_reference("cufe").encode()).hexdigest()
 
 
-def a_received_bill(tenant: Tenant) -> str:
+def a_received_bill(tenant: TestedAccount) -> str:
     """The id of a supplier's bill that has been loaded."""
     answer = tenant.ask("POST", "/v2/receptions/upload", json={"track_id": a_cufe()})
     return str(answer.json()["data"]["id"])
 
 
-def _nothing(tenant: Tenant) -> Payload:
+def _nothing(tenant: TestedAccount) -> Payload:
     return {}
 
 
-def _received(tenant: Tenant) -> Payload:
+def _received(tenant: TestedAccount) -> Payload:
     return {"filters": {"id": a_received_bill(tenant)}}
 
 
-def _uploaded(tenant: Tenant) -> Payload:
+def _uploaded(tenant: TestedAccount) -> Payload:
     return {"track_id": a_cufe()}
 
 
-def _event(tenant: Tenant) -> Payload:
+def _event(tenant: TestedAccount) -> Payload:
     return {"bill_id": a_received_bill(tenant), "event_type": "030", **PERSON}
 
 
-def _accepted(tenant: Tenant) -> Payload:
+def _accepted(tenant: TestedAccount) -> Payload:
     return {"number": an_acceptable_bill(tenant), **PERSON}
 
 
 _MORE_OF_INVOICE = (
-    Call("invoice.events", "bills", _of(PAPERS["invoice"]), frozenset({"number", "events"}), _ONE),
+    Call("invoice.events", "bills", _of(FAMILY_CASES["invoice"]), frozenset({"number", "events"}), _ONE),
     Call(
         "invoice.accept",
         "bills",
@@ -159,14 +159,14 @@ class Ranges:
         """A range that is not there yet."""
         return {**self.document, "prefix": f"{next(_prefixes):04d}"[-4:], "current": "1"}
 
-    def make(self, tenant: Tenant, *, is_active: bool = False) -> str:
+    def make(self, tenant: TestedAccount, *, is_active: bool = False) -> str:
         """One more range; its id."""
         found = str(tenant.ask("POST", self.path, json=self.wanted()).json()["data"]["id"])
         if is_active:
             assert tenant.ask("PATCH", f"{self.path}/{found}/toggle-status").status_code == 200
         return found
 
-    def shown(self, tenant: Tenant, key: str) -> Any:
+    def shown(self, tenant: TestedAccount, key: str) -> Any:
         return tenant.data_at_factus(f"{self.path}/{key}")
 
 
@@ -187,10 +187,10 @@ RANGES = (
 
 
 def _of_ranges(kind: Ranges) -> Iterator[Call]:
-    def that(**more: Any) -> Callable[[Tenant], Payload]:
+    def that(**more: Any) -> Callable[[TestedAccount], Payload]:
         return lambda tenant: {"numbering_range_id": kind.make(tenant), **more}
 
-    def switched_off(tenant: Tenant) -> Payload:
+    def switched_off(tenant: TestedAccount) -> Payload:
         return {"numbering_range_id": kind.make(tenant, is_active=True), "is_active": False}
 
     family, area, no_id = kind.family, kind.area, ({"id": "1"}, "id", "GEN-002")
@@ -291,6 +291,6 @@ _OTHERS = (
     ),
 )
 
-_documents = (one for paper in PAPERS.values() for one in _of_family(paper))
+_documents = (one for paper in FAMILY_CASES.values() for one in _of_family(paper))
 _ranged = (one for kind in RANGES for one in _of_ranges(kind))
 CALLS: Mapping[str, Call] = {one.job: one for one in (*_documents, *_MORE_OF_INVOICE, *_ranged, *_OTHERS)}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.live import Live, Tenant
-from tests.integration.live import live as running
+from tests.integration.service import Live, TestedAccount
+from tests.integration.service import live as running
 
 _namespaces = itertools.count(1)
 _HERE = Path(__file__).parent
@@ -23,7 +23,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[
 
 
 @pytest.fixture
-def tenant(live: Live) -> Tenant:
+def tenant(live: Live) -> TestedAccount:
     """An account of the test's own."""
     return live.account()
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.integration.call_cases import COMPANY, PERSON, PNG, RANGES, Ranges, a_cufe, a_received_bill
-from tests.integration.live import Event, Tenant
-from tests.integration.papers import PAPERS
+from tests.integration.families import FAMILY_CASES
+from tests.integration.service import Event, TestedAccount
 
 
 def refusal(event: Event) -> tuple[str, str, str | None]:
@@ -18,11 +18,11 @@ def refusal(event: Event) -> tuple[str, str, str | None]:
 
 
 # -- reception ---------------------------------------------------------------------------------------------------------
-def emit(tenant: Tenant, bill: str, code: str, **more: Any) -> Event:
+def emit(tenant: TestedAccount, bill: str, code: str, **more: Any) -> Event:
     return tenant.run("reception.emit_event", {"bill_id": bill, "event_type": code, **PERSON, **more})
 
 
-def received(tenant: Tenant, bill: str) -> Any:
+def received(tenant: TestedAccount, bill: str) -> Any:
     (row,) = tenant.data_at_factus(f"/v2/receptions/bills?filter[id]={bill}")["data"]
     return row
 
@@ -181,7 +181,7 @@ def test_ranges_of_the_software_are_listed_whole(tenant):
 
 
 def test_without_an_active_range_a_bill_is_rejected_without_a_field_and_later_passes(tenant):
-    paper = PAPERS["invoice"]
+    paper = FAMILY_CASES["invoice"]
     body = paper.body(tenant)
     tenant.run("numbering_range.set_status", {"numbering_range_id": "389", "is_active": False})
     assert refusal(paper.issue(tenant, body)) == ("invoice.rejected", "factus.validation", None)

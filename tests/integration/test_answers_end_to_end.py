@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from tests.builders import a_bill
 from tests.hostile import TOKEN, Hostile, hostile, page, whole
-from tests.rig import Rig, an_account, running, services_on
+from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 
 CREATE, TOKEN_ROUTE = "POST /v2/bills/validate", "POST /oauth/token"
 NO_ROUTE = {"message": "The route v2/bills/validate could not be found."}
@@ -46,7 +46,7 @@ def validated(reference="A"):
     return whole(201, {"status": "Created", "data": data})
 
 
-async def push(rig: Rig, *references: str):
+async def push(rig: ServiceInProcess, *references: str):
     for reference in references:
         await rig.push_bill(reference)
 

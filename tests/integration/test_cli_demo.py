@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jobs.families import FAMILIES
-from tests.processes import until
+from tests.service_processes import until
 
 pytestmark = pytest.mark.timeout(180)
 

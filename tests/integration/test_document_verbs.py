@@ -11,22 +11,24 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from tests.integration.call_cases import PERSON, PNG, an_acceptable_bill
-from tests.integration.live import Event, Live, Tenant
-from tests.integration.papers import PAPERS, Paper, a_credit_bill, hold_file
+from tests.integration.families import FAMILY_CASES, FamilyCase, a_credit_bill, hold_file
+from tests.integration.service import Event, Live, TestedAccount
 
 N_DOCUMENTS = 23
 """Two full pages and a part of a third."""
 
 _FILES = {"pdf": "download-pdf", "xml": "download-xml", "attached": "download-attached-document-xml"}
-_MAILED = [paper for paper in PAPERS.values() if paper.is_mailed]
+_MAILED = [paper for paper in FAMILY_CASES.values() if paper.is_mailed]
 
 
 @pytest.fixture(scope="module")
-def library(live: Live) -> Tenant:
+def library(live: Live) -> TestedAccount:
     """An account with pages of documents of every family."""
     found = live.account()
-    for paper in PAPERS.values():
-        about = PAPERS[paper.about[1]].number(found) if paper.about and paper.name != "payroll_adjustment" else None
+    for paper in FAMILY_CASES.values():
+        about = (
+            FAMILY_CASES[paper.about[1]].number(found) if paper.about and paper.name != "payroll_adjustment" else None
+        )
         paper.number(found)
         for _ in range(N_DOCUMENTS - len(found.documents(paper.area))):
             paper.at_factus(found, paper.body_about(about) if about else None)
@@ -34,14 +36,14 @@ def library(live: Live) -> Tenant:
 
 
 @pytest.fixture
-def tenant(live: Live, library: Tenant) -> Iterator[Tenant]:
+def tenant(live: Live, library: TestedAccount) -> Iterator[TestedAccount]:
     """A fresh account beside the library, without the faults of the test before."""
     live.control("faults", method="DELETE")
     return live.account(keeps_others=True)
 
 
-@pytest.fixture(params=PAPERS.values(), ids=str)
-def paper(request: pytest.FixtureRequest) -> Paper:
+@pytest.fixture(params=FAMILY_CASES.values(), ids=str)
+def paper(request: pytest.FixtureRequest) -> FamilyCase:
     return request.param
 
 
@@ -116,7 +118,7 @@ def test_every_file_of_the_family_lies_in_the_archive(paper, tenant, live, key):
     assert xml in event["data"]["documents"], "the same file under the same name"
 
 
-@pytest.mark.parametrize("paper", [PAPERS["invoice"], PAPERS["payroll"]], ids=str)
+@pytest.mark.parametrize("paper", [FAMILY_CASES["invoice"], FAMILY_CASES["payroll"]], ids=str)
 def test_file_that_is_there_with_other_content_is_never_replaced(paper, tenant):
     number = paper.number(tenant)
     event = tenant.run(f"{paper.name}.download", {"number": number, "kinds": ["xml"]})
@@ -154,7 +156,7 @@ def test_files_of_a_document_that_dian_rejected_are_not_archived(paper, tenant, 
 
 
 def test_a_download_before_the_end_spoils_no_archive_after_it(tenant):
-    paper = PAPERS["invoice"]
+    paper = FAMILY_CASES["invoice"]
     body = paper.body(tenant)
     tenant.fault({"kind": "pending", "polls": 4}, on="create", reference=body["reference_code"])
     issued = tenant.push("invoice.issue", body, options={"archive": ["pdf"]})
@@ -166,7 +168,7 @@ def test_a_download_before_the_end_spoils_no_archive_after_it(tenant):
 
 
 def test_a_file_that_is_refused_keeps_no_other_from_the_archive(tenant, live):
-    number = PAPERS["invoice"].number(tenant)
+    number = FAMILY_CASES["invoice"].number(tenant)
     refused = {"kind": "garbage", "status": 422, "text": '{"message":"no hay pdf"}'}
     tenant.fault(refused, on="download")
     event = tenant.run("invoice.download", {"number": number})
@@ -189,8 +191,8 @@ def test_mail_goes_out_once_with_a_pdf_of_ones_own_and_by_reference(paper, tenan
     ("paper", "effect", "n_mails"),
     [
         *((paper, "drop_after", 1) for paper in _MAILED),
-        (PAPERS["invoice"], "error_after", 1),
-        (PAPERS["invoice"], "drop_before", 0),
+        (FAMILY_CASES["invoice"], "error_after", 1),
+        (FAMILY_CASES["invoice"], "drop_before", 0),
     ],
     ids=str,
 )
@@ -250,7 +252,7 @@ def test_only_what_dian_rejected_is_deleted(paper, tenant):
     }
 
 
-@pytest.mark.parametrize("paper", [PAPERS["invoice"], PAPERS["payroll"]], ids=str)
+@pytest.mark.parametrize("paper", [FAMILY_CASES["invoice"], FAMILY_CASES["payroll"]], ids=str)
 def test_document_of_rule_90_is_left_for_a_person(paper, tenant):
     body = paper.body(tenant)
     tenant.fault({"kind": "rule_90", "found": "rejected"}, on="create", reference=body["reference_code"])
@@ -276,14 +278,14 @@ def test_bill_is_accepted_tacitly_and_only_once(tenant):
     assert refusal(again) == ("invoice.accept.failed", "factus.validation", "event_type")
     rows = tenant.data_at_factus(f"/v2/bills/{number}/radian/events")
     assert [row["event_code"] for row in rows] == ["030", "032", "034"]
-    note = PAPERS["credit_note"].body_about(number)
-    assert refusal(PAPERS["credit_note"].issue(tenant, note))[:2] == ("credit_note.rejected", "factus.validation")
+    note = FAMILY_CASES["credit_note"].body_about(number)
+    assert refusal(FAMILY_CASES["credit_note"].issue(tenant, note))[:2] == ("credit_note.rejected", "factus.validation")
 
 
 @pytest.mark.parametrize("kind", ["cash", "not yet received", "unknown"])
 def test_what_cannot_be_accepted_fails_and_says_why(tenant, kind):
     body: Any = a_credit_bill() if kind == "not yet received" else None
-    number = "NADA1" if kind == "unknown" else PAPERS["invoice"].at_factus(tenant, body)["number"]
+    number = "NADA1" if kind == "unknown" else FAMILY_CASES["invoice"].at_factus(tenant, body)["number"]
     event = tenant.run("invoice.accept", {"number": number, **PERSON})
     wanted = ("factus.not_found", None) if kind == "unknown" else ("factus.validation", "event_type")
     assert refusal(event) == ("invoice.accept.failed", *wanted)

@@ -17,7 +17,7 @@ import structlog
 
 from jobs.errors import ConfigurationError
 from tests.builders import a_bill
-from tests.processes import Plant, plant, until
+from tests.service_processes import Plant, plant, until
 from worker.store import embedded_keeper, embedded_server
 from worker.store.embedded_keeper import Keeper, ServerGone
 from worker.store.embedded_server import EmbeddedServer

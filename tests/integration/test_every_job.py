@@ -18,11 +18,11 @@ import pytest
 
 from jobs.registry import JOB_TYPES
 from tests.integration.call_cases import CALLS, Call
-from tests.integration.live import AGENT, Event, Hand, Live, Tenant, live
-from tests.integration.papers import PAPERS
-from tests.processes import SECRETS, plant
+from tests.integration.families import FAMILY_CASES
+from tests.integration.service import AGENT, Event, FactusUser, Live, TestedAccount, live
+from tests.service_processes import SECRETS, plant
 
-ISSUED = {f"{name}.issue" for name in PAPERS}
+ISSUED = {f"{name}.issue" for name in FAMILY_CASES}
 ASKING = {job: call for job, call in CALLS.items() if call.area}
 
 
@@ -36,12 +36,12 @@ def test_every_job_type_has_its_cases():
 
 
 @pytest.fixture(scope="module")
-def office(live: Live) -> Tenant:
+def office(live: Live) -> TestedAccount:
     return live.account()
 
 
 @pytest.fixture
-def tenant(office: Tenant) -> Tenant:
+def tenant(office: TestedAccount) -> TestedAccount:
     """One account for all jobs, as at home; without the faults of the test before."""
     office.live.control("faults", method="DELETE")
     return office
@@ -52,7 +52,7 @@ def ended(event: Event) -> tuple[str, str | None]:
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=str)
-def test_job_completes_with_the_data_of_its_type(call: Call, tenant: Tenant):
+def test_job_completes_with_the_data_of_its_type(call: Call, tenant: TestedAccount):
     payload = call.prepare(tenant)
     n_changes = tenant.n_changes(call.changes) if call.changes else 0
     event = tenant.run(call.job, payload, metadata={"x": 1}, batch="b")
@@ -79,7 +79,7 @@ def test_bad_payloads_are_refused_by_rule_and_field_before_any_call(live: Live):
 class Moment:
     """A job in an account of its own, with one fault in its way."""
 
-    tenant: Tenant
+    tenant: TestedAccount
     job_id: str
     event: Event = field(default_factory=dict)
     n_changes: int = 0
@@ -135,11 +135,11 @@ def hurried(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterat
         yield found
 
 
-def ends_of_all(hurried: Live, spoil: Callable[[Tenant], None]) -> dict[str, tuple[str, str | None]]:
+def ends_of_all(hurried: Live, spoil: Callable[[TestedAccount], None]) -> dict[str, tuple[str, str | None]]:
     """How each job that asks Factus ends in an account that has been spoilt after all was prepared."""
     tenant = hurried.account()
     payloads = {job: call.prepare(tenant) for job, call in ASKING.items() if not job.endswith(".delete")}
-    payloads |= {f"{paper.name}.issue": paper.body(tenant) for paper in PAPERS.values()}
+    payloads |= {f"{paper.name}.issue": paper.body(tenant) for paper in FAMILY_CASES.values()}
     # A rejected document bars its family: made last.
     payloads |= {job: call.prepare(tenant) for job, call in ASKING.items() if job.endswith(".delete")}
     spoil(tenant)
@@ -148,7 +148,7 @@ def ends_of_all(hurried: Live, spoil: Callable[[Tenant], None]) -> dict[str, tup
 
 
 def failed_with(code: str) -> dict[str, tuple[str, str]]:
-    issued = {f"{name}.issue": (f"{name}.failed", code) for name in PAPERS}
+    issued = {f"{name}.issue": (f"{name}.failed", code) for name in FAMILY_CASES}
     return {**{job: (f"{job}.failed", code) for job in ASKING}, **issued}
 
 
@@ -158,8 +158,8 @@ def test_what_an_account_may_not_do_fails_by_name_when_its_time_is_up(hurried: L
 
 
 def test_what_never_answers_fails_by_name_when_its_time_is_up(hurried: Live):
-    def spoil(tenant: Tenant) -> None:
-        for area in {*(call.area for call in ASKING.values()), *(paper.area for paper in PAPERS.values())}:
+    def spoil(tenant: TestedAccount) -> None:
+        for area in {*(call.area for call in ASKING.values()), *(paper.area for paper in FAMILY_CASES.values())}:
             tenant.fault({"kind": "error_before", "status": 503}, family=area, times=None)
 
     assert ends_of_all(hurried, spoil) == failed_with("factus.unavailable")
@@ -184,10 +184,12 @@ def test_what_only_a_person_can_mend_is_told_at_once_with_its_scope(hurried: Liv
 def test_unpaid_plan_and_pending_documents_fail_by_name_and_are_left_alone(hurried: Live):
     unpaid = hurried.account()
     waiting, barred = (hurried.account(keeps_others=True) for _ in range(2))
-    bodies = {one.name: {name: paper.body(one) for name, paper in PAPERS.items()} for one in (unpaid, waiting, barred)}
+    bodies = {
+        one.name: {name: paper.body(one) for name, paper in FAMILY_CASES.items()} for one in (unpaid, waiting, barred)
+    }
     unpaid.change_account(paid=False)
     waiting.fault({"kind": "pending", "polls": 100_000}, on="create", times=None)
-    for paper in PAPERS.values():
+    for paper in FAMILY_CASES.values():
         barred.control("documents/foreign", family=paper.area)
     jobs = {
         one.name: {name: one.push(f"{name}.issue", body) for name, body in bodies[one.name].items()}
@@ -195,8 +197,8 @@ def test_unpaid_plan_and_pending_documents_fail_by_name_and_are_left_alone(hurri
     }
     for tenant, code in ((unpaid, "factus.payment_required"), (waiting, "dian.pending"), (barred, "factus.conflict")):
         ends = {name: ended(tenant.end_of(job)) for name, job in jobs[tenant.name].items()}
-        assert ends == {name: (f"{name}.failed", code) for name in PAPERS}
-    for paper in PAPERS.values():
+        assert ends == {name: (f"{name}.failed", code) for name in FAMILY_CASES}
+    for paper in FAMILY_CASES.values():
         assert waiting.documents(paper.area)[-1]["state"] == "pending"
         assert waiting.story_of(jobs[waiting.name][paper.name]) == [f"{paper.name}.pending", f"{paper.name}.failed"]
         for tenant in (waiting, barred):
@@ -209,8 +211,8 @@ def test_file_with_a_document_of_each_family_is_submitted_and_waited_for(tmp_pat
     """The real command on a real worker process: every family in one file, and one job that is refused."""
     with plant(tmp_path) as works, httpx.Client(base_url=works.sandbox_url, headers=AGENT) as http:
         works.start_worker()
-        other_hand = Hand(SECRETS["FACTUS_USERNAME"], http)
-        jobs = [{"type": f"{name}.issue", "payload": paper.body(other_hand)} for name, paper in PAPERS.items()]
+        other_hand = FactusUser(SECRETS["FACTUS_USERNAME"], http)
+        jobs = [{"type": f"{name}.issue", "payload": paper.body(other_hand)} for name, paper in FAMILY_CASES.items()]
         n_before = works.report()["totals"]["validated"]
         file = tmp_path / "all.jsonl"
         file.write_text("\n".join(map(json.dumps, [*jobs, {"type": "invoice.get", "payload": {}}])), encoding="utf-8")
@@ -219,5 +221,5 @@ def test_file_with_a_document_of_each_family_is_submitted_and_waited_for(tmp_pat
         assert done.returncode == 1, done.stdout + done.stderr
         assert "payload.invalid" in done.stdout
         types = sorted(event["type"] for event in works.events())
-        assert types == sorted([*(f"{name}.validated" for name in PAPERS), "job.refused"])
+        assert types == sorted([*(f"{name}.validated" for name in FAMILY_CASES), "job.refused"])
         assert works.report()["totals"]["validated"] == n_before + 7

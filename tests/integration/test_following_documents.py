@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.papers import PAPERS, Paper, a_credit_bill, hold_file
+from tests.integration.families import FAMILY_CASES, FamilyCase, a_credit_bill, hold_file
 
 
-@pytest.fixture(params=PAPERS.values(), ids=str)
-def paper(request: pytest.FixtureRequest) -> Paper:
+@pytest.fixture(params=FAMILY_CASES.values(), ids=str)
+def paper(request: pytest.FixtureRequest) -> FamilyCase:
     return request.param
 
 

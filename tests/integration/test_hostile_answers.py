@@ -19,7 +19,7 @@ from jobs import answers
 from jobs.factus_requests import get
 from tests.hostile import Hostile, Reply, Writer, hostile, whole
 from tests.records import a_job
-from tests.rig import an_account
+from tests.service_in_process import an_account
 from worker.factus.bounded_body import LARGEST_ANSWER
 from worker.factus.client import FactusClient
 from worker.factus.rate_limit import RateLimit

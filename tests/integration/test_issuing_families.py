@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.builders import changed
-from tests.integration.live import Event, Tenant, new_reference
-from tests.integration.papers import PAPERS, Paper
+from tests.integration.families import FAMILY_CASES, FamilyCase
+from tests.integration.service import Event, TestedAccount, new_reference
 
 _DATA = {
     *("number", "reference_code", "qr", "public_url", "issued_at", "validated_at", "total", "tax_amount"),
@@ -18,31 +18,31 @@ _DATA = {
 
 def each_with(first: str, **others: str) -> Any:
     """Every family with *first*; a named one with another value too, where all families are treated alike."""
-    pairs = [*((name, first) for name in PAPERS), *((name, value) for value, name in others.items())]
-    return [pytest.param(PAPERS[name], value, id=f"{name}-{value}") for name, value in pairs]
+    pairs = [*((name, first) for name in FAMILY_CASES), *((name, value) for value, name in others.items())]
+    return [pytest.param(FAMILY_CASES[name], value, id=f"{name}-{value}") for name, value in pairs]
 
 
 SOME = pytest.mark.parametrize(
-    "paper", [PAPERS[name] for name in ("invoice", "adjustment_note", "payroll_adjustment")], ids=str
+    "paper", [FAMILY_CASES[name] for name in ("invoice", "adjustment_note", "payroll_adjustment")], ids=str
 )
 """A family of each way of looking up, for what is no matter of families."""
 
 
-@pytest.fixture(params=PAPERS.values(), ids=str)
-def paper(request: pytest.FixtureRequest) -> Paper:
+@pytest.fixture(params=FAMILY_CASES.values(), ids=str)
+def paper(request: pytest.FixtureRequest) -> FamilyCase:
     return request.param
 
 
 @pytest.fixture
-def body(paper: Paper, tenant: Tenant) -> dict[str, Any]:
+def body(paper: FamilyCase, tenant: TestedAccount) -> dict[str, Any]:
     return paper.body(tenant)
 
 
-def counts(tenant: Tenant, paper: Paper) -> dict[str, Any]:
+def counts(tenant: TestedAccount, paper: FamilyCase) -> dict[str, Any]:
     return tenant.seen()["families"][paper.area]
 
 
-def hold_one_document(tenant: Tenant, paper: Paper, event: Event) -> None:
+def hold_one_document(tenant: TestedAccount, paper: FamilyCase, event: Event) -> None:
     """It is validated, and Factus has exactly this one."""
     assert (event["type"], event["success"]) == (f"{paper.name}.validated", True), event
     (document,) = tenant.documents(paper.area)
@@ -250,7 +250,7 @@ def test_bad_payload_is_refused_with_rule_and_field_before_any_call(paper, live)
 
 def test_somebody_else_s_pending_document_blocks_its_family_only(paper, tenant, body):
     tenant.control("documents/foreign", family=paper.area, reference="AJENO")
-    others = [one for one in PAPERS.values() if one is not paper and (one.about or ("", ""))[1] != paper.name]
+    others = [one for one in FAMILY_CASES.values() if one is not paper and (one.about or ("", ""))[1] != paper.name]
     held = tenant.push(f"{paper.name}.issue", body)
     tenant.wait(lambda: counts(tenant, paper)["conflicts"] >= 2, "conflicts")
     jobs = {one.name: tenant.push(f"{one.name}.issue", one.body(tenant)) for one in others if one.about is None}

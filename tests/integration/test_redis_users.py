@@ -16,8 +16,8 @@ import pytest
 import redis
 
 from tests.builders import a_bill
-from tests.processes import until
-from tests.rig import running, services_on
+from tests.service_in_process import running, services_on
+from tests.service_processes import until
 from worker.settings import environment_for_child
 from worker.store import connection, embedded_server
 

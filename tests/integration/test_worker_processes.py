@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from tests.builders import a_bill, changed
-from tests.processes import SECRETS, plant, until
+from tests.service_processes import SECRETS, plant, until
 from worker.store import embedded_server
 
 pytestmark = pytest.mark.timeout(120)

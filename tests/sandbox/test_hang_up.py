@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from sandbox.routes import middleware
 from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
-from tests.processes import get_json
+from tests.service_processes import get_json
 
 
 async def test_a_client_that_hangs_up_in_its_body_leaves_nothing_behind(capfd, monkeypatch):

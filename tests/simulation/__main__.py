@@ -18,8 +18,8 @@ from collections.abc import Sequence
 
 from tests.simulation import full, quick
 from tests.simulation.bodies import AT_FACTUS
-from tests.simulation.evidence import FORBIDDEN
-from tests.simulation.story import Story
+from tests.simulation.history import FORBIDDEN
+from tests.simulation.report import Story
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

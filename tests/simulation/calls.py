@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.simulation.bodies import AT_FACTUS, KINDS
-from tests.simulation.cargo import Cargo, Push
+from tests.simulation.workload import Push, Workload
 
 _MAILED: Final = ("invoice", "invoice", "credit_note", "debit_note")
 _STOCKED: Final = ("invoice", "invoice", "support_document", "payroll")
@@ -29,7 +29,7 @@ MAY_BE_UNSURE: Final = frozenset({"email", "emit_event"})
 
 @dataclass(frozen=True)
 class Call:
-    """What a job asks for; ``target`` as :class:`~tests.simulation.cargo.Push` has it."""
+    """What a job asks for; ``target`` as :class:`~tests.simulation.workload.Push` has it."""
 
     type: str
     payload: Mapping[str, Any]
@@ -38,14 +38,14 @@ class Call:
     archives: frozenset[str] = frozenset()
 
 
-def a_call(cargo: Cargo, at_s: float) -> Push:
+def a_call(cargo: Workload, at_s: float) -> Push:
     """A call of any kind, about what stood at Factus before or about what this run pushes."""
     make = cargo.chance.choice(_MAKERS)
     account = cargo.account()
     return as_push(cargo, at_s, account, make(cargo, account))
 
 
-def as_push(cargo: Cargo, at_s: float, account: str, call: Call) -> Push:
+def as_push(cargo: Workload, at_s: float, account: str, call: Call) -> Push:
     envelope: dict[str, Any] = {
         "id": f"{cargo.prefix}call-{cargo.next_n()}",
         "type": call.type,
@@ -73,19 +73,19 @@ def delete(family: str, reference: str) -> Call:
     return Call(f"{family}.delete", {"reference_code": reference}, reference=reference)
 
 
-def _get(cargo: Cargo, account: str) -> Call:
+def _get(cargo: Workload, account: str) -> Call:
     family = cargo.chance.choice(_STOCKED)
     return Call(f"{family}.get", {"number": cargo.known(account, family).number})
 
 
-def _get_pushed(cargo: Cargo, account: str) -> Call:
+def _get_pushed(cargo: Workload, account: str) -> Call:
     pushed = _pushed(cargo, account)
     if pushed is None:
         return _get(cargo, account)
     return Call(f"{pushed.family}.get", {"reference_code": pushed.reference}, reference=pushed.reference)
 
 
-def _list(cargo: Cargo, account: str) -> Call:
+def _list(cargo: Workload, account: str) -> Call:
     family = cargo.chance.choice(list(AT_FACTUS))
     payload: dict[str, Any] = {"all": cargo.chance.random() < 0.7}
     if not family.startswith("payroll"):
@@ -93,14 +93,14 @@ def _list(cargo: Cargo, account: str) -> Call:
     return Call(f"{family}.list", payload)
 
 
-def _email(cargo: Cargo, account: str) -> Call:
+def _email(cargo: Workload, account: str) -> Call:
     family = cargo.chance.choice(_MAILED)
     known = cargo.known(account, family)
     named = {"number": known.number} if cargo.chance.random() < 0.6 else {"reference_code": known.reference}
     return Call(f"{family}.email", {**named, "email": "compras@empresa.example"}, target=known.number)
 
 
-def _download(cargo: Cargo, account: str) -> Call:
+def _download(cargo: Workload, account: str) -> Call:
     family = cargo.chance.choice(_STOCKED)
     known = cargo.known(account, family)
     kinds = cargo.chance.sample(sorted(KINDS[family]), cargo.chance.randint(1, 2))
@@ -109,7 +109,7 @@ def _download(cargo: Cargo, account: str) -> Call:
     )
 
 
-def _delete(cargo: Cargo, account: str) -> Call:
+def _delete(cargo: Workload, account: str) -> Call:
     """Of a valid document, or of one that is under way: neither may go by it."""
     pushed = _pushed(cargo, account)
     if pushed is not None and cargo.chance.random() < 0.7:
@@ -117,20 +117,20 @@ def _delete(cargo: Cargo, account: str) -> Call:
     return delete("invoice", cargo.known(account, "invoice").reference)
 
 
-def _accept(cargo: Cargo, account: str) -> Call:
+def _accept(cargo: Workload, account: str) -> Call:
     known = cargo.known(account, "invoice", on_credit=True)
     cargo.side.event(account, known.reference, "030")
     cargo.side.event(account, known.reference, "032")
     return Call("invoice.accept", {"number": known.number, **_PERSON}, target=f"{known.number}/034")
 
 
-def _emit(cargo: Cargo, account: str) -> Call:
+def _emit(cargo: Workload, account: str) -> Call:
     cufe = random.Random(cargo.next_n()).randbytes(48).hex()
     bill = cargo.side.receive(account, cufe)
     return Call("reception.emit_event", {"bill_id": str(bill), "event_type": "030", **_PERSON}, target=f"{bill}/030")
 
 
-def _set_status(cargo: Cargo, account: str) -> Call:
+def _set_status(cargo: Workload, account: str) -> Call:
     found = cargo.side.add_range(account, _prefix(cargo.next_n()))
     return Call("numbering_range.set_status", {"numbering_range_id": str(found), "is_active": True}, target=str(found))
 
@@ -140,16 +140,16 @@ def _prefix(n: int) -> str:
     return "Z" + "".join(_DIGITS[n // 36**place % 36] for place in (2, 1, 0))
 
 
-def _search(cargo: Cargo, account: str) -> Call:
+def _search(cargo: Workload, account: str) -> Call:
     return Call("catalog.search", {"catalog": "municipalities", "query": "bogota"})
 
 
-def _pushed(cargo: Cargo, account: str) -> Push | None:
+def _pushed(cargo: Workload, account: str) -> Push | None:
     mine = [push for push in cargo.made[-50:] if push.what == "document" and push.account == account]
     return cargo.chance.choice(mine) if mine else None
 
 
-_MAKERS: Final[tuple[Callable[[Cargo, str], Call], ...]] = (
+_MAKERS: Final[tuple[Callable[[Workload, str], Call], ...]] = (
     *(_get, _get_pushed, _list, _list, _email, _email, _email, _download, _download),
     *(_delete, _accept, _accept, _emit, _emit, _set_status, _set_status, _search),
 )

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from schemas.factus import BOGOTA
-from tests.processes import SECRETS, plant, post_json, until
+from tests.service_processes import SECRETS, plant, post_json, until
 from tests.simulation.calls import a_call
-from tests.simulation.cargo import KEPT, Cargo
-from tests.simulation.evidence import Evidence, Verdict, kind_of
+from tests.simulation.checker import judge, leftover_keys
 from tests.simulation.factus_side import OverHttp
-from tests.simulation.figures import Figures, waits_in
+from tests.simulation.fault_plan import full_plan
 from tests.simulation.full_run import ACCOUNTS, OWN_STREAMS, Run
+from tests.simulation.history import Evidence, Verdict, kind_of
 from tests.simulation.hostile import SpoilingProxy
-from tests.simulation.verdict import judge, leftover_keys
-from tests.simulation.weather import full_plan
+from tests.simulation.metrics_table import Figures, waits_in
+from tests.simulation.workload import KEPT, Workload
 
 TIMEOUT_S = 2.0
 WINDOW_S = 10.0
@@ -65,7 +65,7 @@ def run_full(
         proxy = SpoilingProxy(works.sandbox_url, seed, _SPOIL_SHARE)
         works.env["FACTUS_BASE_URL"] = proxy.url
         side = OverHttp(works.sandbox_url, rate_limit, WINDOW_S)
-        cargo = Cargo(chance, ACCOUNTS, datetime.now(BOGOTA), 0.0, side, has_times=False, keep_share=_KEEP_SHARE)
+        cargo = Workload(chance, ACCOUNTS, datetime.now(BOGOTA), 0.0, side, has_times=False, keep_share=_KEEP_SHARE)
         cargo.own_streams = OWN_STREAMS
         pushes = cargo.make(n_jobs, a_call)
         say(f"{len(side.stocked)} documents are there before")

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from schemas.factus import BOGOTA
-from tests.processes import Plant, post_json
+from tests.service_processes import Plant, post_json
+from tests.simulation.actors import People
 from tests.simulation.bodies import AT_FACTUS
-from tests.simulation.cargo import Cargo, Push
-from tests.simulation.evidence import expected_jobs, is_final, tracked_bills
 from tests.simulation.factus_side import OverHttp
-from tests.simulation.full_people import People
+from tests.simulation.history import expected_jobs, is_final, tracked_bills
 from tests.simulation.hostile import SpoilingProxy
+from tests.simulation.workload import Push, Workload
 from worker.store.keys import Keys
 
 ACCOUNTS = ("norte", "centro", "sur")
@@ -88,7 +88,9 @@ class Run:
         self._n_wanted = len(wanted)
         self._tracking = {job_id: entry for job_id, entry in wanted.items() if entry[0].tracks and entry[0].id}
         url = self.works.sandbox_url
-        cargo = Cargo(self.chance, ACCOUNTS, datetime.now(BOGOTA), 0.0, self.side, own_streams=OWN_STREAMS, prefix="op")
+        cargo = Workload(
+            self.chance, ACCOUNTS, datetime.now(BOGOTA), 0.0, self.side, own_streams=OWN_STREAMS, prefix="op"
+        )
         self.people = People(url, self.side, self.chance, ACCOUNTS, cargo, self._push_extra, self.facts)
         self._server_kills = sorted(self.chance.uniform(0.1, 0.9) for _ in range(self.chance.randint(2, 3)))
 
@@ -254,7 +256,7 @@ class Run:
         now = time.monotonic()
         for account in ACCOUNTS:
             for lane in _LANES:
-                for raw in self.redis.zrange(self.keys.flight(f"{account}/{lane}"), 0, -1):
+                for raw in self.redis.zrange(self.keys.in_flight(f"{account}/{lane}"), 0, -1):
                     key = self.keys.job(account, raw.decode())
                     worker, fence, state = self.redis.hmget(key, "worker", "fence", "state")
                     if worker and f"-{pid}-" in worker.decode() and state == b"inflight":

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.simulation.after_storm_workload import sequel
 from tests.simulation.calls import a_call
-from tests.simulation.evidence import expected_jobs, is_final
-from tests.simulation.sequel import sequel
+from tests.simulation.history import expected_jobs, is_final
+from tests.simulation.nemesis import Nemesis
+from tests.simulation.report import Story
 from tests.simulation.sim import STORM_S, Sim
-from tests.simulation.story import Story
-from tests.simulation.troubles import Troubles
 
 
 async def play(sim: Sim) -> Story:
@@ -25,7 +25,7 @@ async def play(sim: Sim) -> Story:
     sim.network.spoil_share = chance.choice([0.0, 0.02, 0.1])
     for _ in range(chance.randint(1, 2)):
         sim.start_worker()
-    troubles = Troubles(sim)
+    troubles = Nemesis(sim)
     people = [asyncio.create_task(body) for body in (troubles.operate(), troubles.buy(), troubles.correct())]
     storm = asyncio.create_task(troubles.disturb(STORM_S))
     await sim.push(pushes)
@@ -43,7 +43,7 @@ async def play(sim: Sim) -> Story:
     return story
 
 
-def _calm(sim: Sim, troubles: Troubles) -> None:
+def _calm(sim: Sim, troubles: Nemesis) -> None:
     sim.note("calm")
     sim.network.calm()
     sim.storage.calm()
@@ -54,7 +54,7 @@ def _calm(sim: Sim, troubles: Troubles) -> None:
         sim.start_worker()
 
 
-async def _until_quiet(sim: Sim, troubles: Troubles) -> bool:
+async def _until_quiet(sim: Sim, troubles: Nemesis) -> bool:
     """Until each job has its final event and nothing is under way; False when that did not come in time."""
     gives_up_at = sim.elapsed_s + sim.pace.quiet_s
     while sim.elapsed_s < gives_up_at:

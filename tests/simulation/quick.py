@@ -30,11 +30,11 @@ import jobs.issue_policy
 import worker.queue.arq_worker
 import worker.queue.sweep
 from schemas.factus import BOGOTA
+from tests.simulation.network import current_owner, imitation, real, track_tasks
 from tests.simulation.phases import play
+from tests.simulation.report import Story
 from tests.simulation.sim import Pace, Sim
-from tests.simulation.story import Story
 from tests.simulation.virtual_time import run_virtual
-from tests.simulation.wires import current_owner, imitation, real, track_tasks
 from worker.intake.policy import IntakePolicy
 from worker.store import embedded_server
 

@@ -27,15 +27,15 @@ from sandbox.state.config import SandboxConfig
 from sandbox.state.faults import read_rules
 from sandbox.state.sandbox_state import SandboxState
 from schemas.factus import BOGOTA
-from tests.rig import an_account, some_settings
-from tests.simulation.cargo import KEPT, Cargo, Push
-from tests.simulation.evidence import Evidence, expected_jobs, tracked_bills
+from tests.service_in_process import an_account, some_settings
+from tests.simulation.checker import judge, leftover_keys
 from tests.simulation.factus_side import InProcess
+from tests.simulation.fault_plan import quick_plan
+from tests.simulation.history import Evidence, expected_jobs, tracked_bills
+from tests.simulation.network import FactusWire, Network, Plug
+from tests.simulation.report import Story
 from tests.simulation.storage import MemoryShelf, StormyShelf, Weather
-from tests.simulation.story import Story
-from tests.simulation.verdict import judge, leftover_keys
-from tests.simulation.weather import quick_plan
-from tests.simulation.wires import FactusWire, Network, Plug
+from tests.simulation.workload import KEPT, Push, Workload
 from worker import bootstrap
 from worker.archive.archive import Archive
 from worker.bootstrap import Services
@@ -183,8 +183,8 @@ class Sim:
         told = " ".join(f"{name}={value}" for name, value in facts.items() if name not in ("level", "timestamp"))
         self.course.append(f"{self.elapsed_s:8.3f} {what} {told}")
 
-    def cargo(self, spread_s: float, *, prefix: str = "", n: int = 0) -> Cargo:
-        return Cargo(
+    def cargo(self, spread_s: float, *, prefix: str = "", n: int = 0) -> Workload:
+        return Workload(
             self.chance,
             self.names,
             datetime.now(BOGOTA),

@@ -25,8 +25,8 @@ from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 from tests.builders import a_bill
 from tests.fakes import FakeFactus, FreeChangeLock, MemoryArchive
-from tests.rig import an_account, running, services_on, some_settings
-from tests.simulation.wires import Network, Plug, imitation
+from tests.service_in_process import an_account, running, services_on, some_settings
+from tests.simulation.network import Network, Plug, imitation
 from worker.bootstrap import build
 from worker.factus.client import FactusClient
 from worker.factus.rate_limit import RateLimit

@@ -7,9 +7,9 @@ import hashlib
 import pytest
 
 from tests.simulation import quick
-from tests.simulation.cargo import Push
-from tests.simulation.evidence import Evidence
-from tests.simulation.verdict import judge
+from tests.simulation.checker import judge
+from tests.simulation.history import Evidence
+from tests.simulation.workload import Push
 
 
 def test_storms_lose_double_and_forge_nothing():

@@ -14,7 +14,7 @@ from arq.connections import ArqRedis
 from schemas.records import JobRecord
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.rig import an_account, running, services_on
+from tests.service_in_process import an_account, running, services_on
 from worker.cli.status.explain import explain, explain_event, problems
 from worker.cli.status.lookup import Follower, JobLookup, JobSnapshot, JobWithFollowUps
 from worker.cli.status.reader import (

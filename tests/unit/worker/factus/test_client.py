@@ -14,7 +14,7 @@ from jobs import answers
 from jobs.errors import LeaseLost
 from jobs.factus_requests import Request
 from tests.records import a_job
-from tests.rig import an_account
+from tests.service_in_process import an_account
 from worker.factus import client as fc
 from worker.factus import http_answers
 from worker.factus.client import FactusClient

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.simulation.cargo import Push
-from tests.simulation.evidence import Verdict
+from tests.simulation.history import Verdict
+from tests.simulation.workload import Push
 
 
 @dataclass

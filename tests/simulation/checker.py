@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tests.simulation.bodies import AT_FACTUS
-from tests.simulation.cargo import Push
-from tests.simulation.evidence import Evidence, Finals, Jobs, Verdict, codes_of, expected_jobs, is_final, kind_of
-from tests.simulation.verdict_beyond import judge_calls, judge_files, judge_radian
+from tests.simulation.checker_beyond import judge_calls, judge_files, judge_radian
+from tests.simulation.history import Evidence, Finals, Jobs, Verdict, codes_of, expected_jobs, is_final, kind_of
+from tests.simulation.workload import Push
 
 
 def judge(evidence: Evidence) -> Verdict:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.processes import get_json, post_json
+from tests.service_processes import get_json, post_json
 from tests.simulation import calls
 from tests.simulation.bodies import AT_FACTUS
-from tests.simulation.cargo import KEPT, Cargo, Push
 from tests.simulation.factus_side import OverHttp
+from tests.simulation.workload import KEPT, Push, Workload
 
 _STEPS: Final = (("030",), ("032",), ("033", "031", "030"))
 _LAST: Final = frozenset({"031", "033"})
@@ -27,7 +27,7 @@ class People:
     side: OverHttp
     chance: random.Random
     accounts: Sequence[str]
-    cargo: Cargo
+    cargo: Workload
     push: Callable[[Push], None]
     facts: Counter[str]
     _steps: dict[tuple[str, str], int] = field(default_factory=dict)

@@ -12,9 +12,9 @@ from sandbox.state.accounts import Account
 from sandbox.state.store import Document
 from tests.simulation import calls
 from tests.simulation.bodies import AT_FACTUS
-from tests.simulation.cargo import KEPT
-from tests.simulation.evidence import is_final, kind_of
+from tests.simulation.history import is_final, kind_of
 from tests.simulation.sim import Sim
+from tests.simulation.workload import KEPT
 
 _KINDS: Final = ("kill", "kill", "kill", "term", "hang", "server away", "revoke", "unpaid", "product", "refused")
 _OURS: Final = {name: family for family, name in AT_FACTUS.items()}
@@ -22,7 +22,7 @@ _STEPS: Final = (("030",), ("032",), ("033", "031", "030"))
 """What buyers do, one after the other; the last may come twice."""
 
 
-class Troubles:
+class Nemesis:
     """Kills, stops, hangs and outages at instants of the seed's choosing; accounts that Factus shuts for a while."""
 
     def __init__(self, sim: Sim) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.simulation.bodies import AT_FACTUS
-from tests.simulation.evidence import Verdict
+from tests.simulation.history import Verdict
 
 _SLACK_S: Final = 0.05
 """Clocks of several processes, and the time between a log line and what it tells of."""

@@ -14,14 +14,14 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tests.builders import a_bill, changed
-from tests.integration.live import Event, Hand, Tenant, new_reference
+from tests.integration.service import Event, FactusUser, TestedAccount, new_reference
 from tests.unit.schemas.payload.documents import a_document
 
 ALL_KINDS = ("pdf", "xml", "attached")
 
 
 @dataclass(frozen=True)
-class Paper:
+class FamilyCase:
     """
     One family of documents.
 
@@ -55,11 +55,11 @@ class Paper:
     def create_path(self) -> str:
         return f"/v2/{self.area}" if self.is_payroll else f"/v2/{self.area}/validate"
 
-    def body(self, tenant: Hand, reference: str | None = None, **changes: Any) -> dict[str, Any]:
+    def body(self, tenant: FactusUser, reference: str | None = None, **changes: Any) -> dict[str, Any]:
         """A valid body under a reference of its own, about a document that Factus has."""
         if self.about is None or self.about[0] in changes:
             return self.body_about(None, reference, **changes)
-        return self.body_about(PAPERS[self.about[1]].at_factus(tenant)["number"], reference, **changes)
+        return self.body_about(FAMILY_CASES[self.about[1]].at_factus(tenant)["number"], reference, **changes)
 
     def body_about(self, number: str | None, reference: str | None = None, **changes: Any) -> dict[str, Any]:
         """A valid body, about the document of that number."""
@@ -69,32 +69,32 @@ class Paper:
             found[self.about[0]] = number
         return found | changes
 
-    def other_than(self, tenant: Hand, body: Mapping[str, Any]) -> dict[str, Any]:
+    def other_than(self, tenant: FactusUser, body: Mapping[str, Any]) -> dict[str, Any]:
         """A valid body of another document under the same reference."""
         if not self.other:  # it says nothing but whom it eliminates
             return self.body(tenant, body["reference_code"])
         return changed(dict(body), dict(self.other))
 
-    def at_factus(self, tenant: Hand, body: Mapping[str, Any] | None = None) -> Any:
+    def at_factus(self, tenant: FactusUser, body: Mapping[str, Any] | None = None) -> Any:
         """Issue a document by somebody else's hand; what Factus shows of it."""
         answer = tenant.ask("POST", self.create_path, json=body or self.body(tenant))
         assert answer.status_code == 201, answer.text
         return answer.json()["data"]
 
-    def number(self, tenant: Hand) -> str:
+    def number(self, tenant: FactusUser) -> str:
         """The number of some validated document, always the same."""
         if self.name not in tenant.numbers:
             tenant.numbers[self.name] = str(self.at_factus(tenant)["number"])
         return tenant.numbers[self.name]
 
-    def rejected_at_factus(self, tenant: Hand) -> str:
+    def rejected_at_factus(self, tenant: FactusUser) -> str:
         """A document that DIAN rejected and nobody deleted; its reference."""
-        body = self.body_about(PAPERS[self.about[1]].number(tenant) if self.about else None)
+        body = self.body_about(FAMILY_CASES[self.about[1]].number(tenant) if self.about else None)
         tenant.fault("reject", on="create", family=self.area, reference=body["reference_code"])
         assert tenant.ask("POST", self.create_path, json=body).status_code == 422
         return str(body["reference_code"])
 
-    def pending_at_factus(self, tenant: Hand) -> str:
+    def pending_at_factus(self, tenant: FactusUser) -> str:
         """A document that waits for DIAN for ever; its reference."""
         body = self.body(tenant)
         effect = {"kind": "pending", "polls": 100_000}
@@ -102,10 +102,10 @@ class Paper:
         assert tenant.ask("POST", self.create_path, json=body).status_code == 201
         return str(body["reference_code"])
 
-    def shown_at_factus(self, tenant: Hand, number: str) -> Any:
+    def shown_at_factus(self, tenant: FactusUser, number: str) -> Any:
         return tenant.data_at_factus(f"/v2/{self.area}/{number}")
 
-    def issue(self, tenant: Tenant, body: Mapping[str, Any], **envelope: Any) -> Event:
+    def issue(self, tenant: TestedAccount, body: Mapping[str, Any], **envelope: Any) -> Event:
         return tenant.run(f"{self.name}.issue", body, **envelope)
 
 
@@ -113,7 +113,7 @@ _SALE_TOTAL = "83300.00"
 _OTHER_SALE = {"items.0.price": "20000.00", "payment_details.0.amount": "95200.00"}
 
 _ROWS = (
-    Paper(
+    FamilyCase(
         name="invoice",
         area="bills",
         code="cufe",
@@ -124,7 +124,7 @@ _ROWS = (
         unknown=("numbering_range_id", 999_999),
         is_mailed=True,
     ),
-    Paper(
+    FamilyCase(
         name="credit_note",
         area="credit-notes",
         code="cude",
@@ -136,7 +136,7 @@ _ROWS = (
         about=("bill_number", "invoice"),
         is_mailed=True,
     ),
-    Paper(
+    FamilyCase(
         name="debit_note",
         area="debit-notes",
         code="cude",
@@ -148,7 +148,7 @@ _ROWS = (
         about=("bill_number", "invoice"),
         is_mailed=True,
     ),
-    Paper(
+    FamilyCase(
         name="support_document",
         area="support-documents",
         code="cuds",
@@ -158,7 +158,7 @@ _ROWS = (
         bad=("provider.dv", "9", "DS-003"),
         unknown=("numbering_range_id", 999_999),
     ),
-    Paper(
+    FamilyCase(
         name="adjustment_note",
         area="adjustment-notes",
         code="cuds",
@@ -169,7 +169,7 @@ _ROWS = (
         unknown=("support_document_number", "SEDS1"),
         about=("support_document_number", "support_document"),
     ),
-    Paper(
+    FamilyCase(
         name="payroll",
         area="payrolls",
         code="cune",
@@ -180,7 +180,7 @@ _ROWS = (
         unknown=("numbering_range_id", "01kpdv25zepw0vzn39th90h1zz"),
         is_payroll=True,
     ),
-    Paper(
+    FamilyCase(
         name="payroll_adjustment",
         area="adjustment-payrolls",
         code="cune",
@@ -193,7 +193,7 @@ _ROWS = (
         is_payroll=True,
     ),
 )
-PAPERS = {row.name: row for row in _ROWS}
+FAMILY_CASES = {row.name: row for row in _ROWS}
 
 
 def a_credit_bill(reference: str | None = None) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import pytest
 from jobs import answers
 from schemas.factus import DocumentView, Remark
 from tests.builders import a_bill
-from tests.contract.test_following import hangs, kill
+from tests.contract.test_follow_ups import hangs, kill
 from tests.fakes import FakeFactus
-from tests.rig import running, services_on
+from tests.service_in_process import running, services_on
 from worker.process import run_tasks
 
 RANGE = "/v2/numbering-ranges/8"

@@ -9,8 +9,8 @@ from typing import Any
 
 from tests.simulation.bodies import AT_FACTUS
 from tests.simulation.calls import ALWAYS_COMPLETED, MAY_BE_UNSURE
-from tests.simulation.cargo import Push
-from tests.simulation.evidence import Evidence, Finals, Jobs, Verdict, codes_of, kind_of
+from tests.simulation.history import Evidence, Finals, Jobs, Verdict, codes_of, kind_of
+from tests.simulation.workload import Push
 
 ONCE = {
     **{f"{family}.email": f"{name}.email" for family, name in AT_FACTUS.items()},

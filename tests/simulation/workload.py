@@ -82,7 +82,7 @@ class Push:
 
 
 @dataclass
-class Cargo:
+class Workload:
     """Makes the pushes of one run."""
 
     chance: random.Random
@@ -100,7 +100,7 @@ class Cargo:
     n: int = 0
     _bills: dict[tuple[str, str], Known] = field(default_factory=dict)
 
-    def make(self, n_jobs: int, a_call: Callable[[Cargo, float], Push]) -> list[Push]:
+    def make(self, n_jobs: int, a_call: Callable[[Workload, float], Push]) -> list[Push]:
         """*n_jobs* pushes, in the order in which they are pushed."""
         for n in range(n_jobs):
             at_s = self.spread_s * n / n_jobs

@@ -10,7 +10,7 @@ import pytest
 from jobs import answers
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus
-from tests.rig import an_account, running, services_on
+from tests.service_in_process import an_account, running, services_on
 
 
 class Weather(FakeFactus):

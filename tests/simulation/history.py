@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.simulation.cargo import Push
+from tests.simulation.workload import Push
 
 FORBIDDEN: Final = (
     "lost",

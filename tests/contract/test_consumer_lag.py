@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import structlog
 
-from tests.rig import an_account, services_on
+from tests.service_in_process import an_account, services_on
 from worker.cli.status.reader import StatusReader
 from worker.queue.consumer_lag import group_seen
 

@@ -1,7 +1,7 @@
 """
 Each guarantee, broken on purpose: one line of the product is spoilt, and a test has to notice.
 
-``python -m tests.breaking`` does it in a copy of the checkout and prints a table; ``docs/guarantees.md`` tells the same
+``python -m tests.mutations`` does it in a copy of the checkout and prints a table; ``docs/guarantees.md`` says it
 in words. A test that stays green over a spoilt line proves nothing, and this says so with exit status 1.
 """
 
@@ -233,7 +233,7 @@ BREAKS = (
         "jobs/issue_policy.py",
         "            return replace(self._final_rejected(verdict, number=number), free_in_s=waits_s)\n",
         "            return self._final_rejected(verdict)\n",
-        "tests/contract/test_turns.py::test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_more",
+        "tests/contract/test_change_lock.py::test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_more",
     ),
     Break(
         "G7",
@@ -241,7 +241,7 @@ BREAKS = (
         "jobs/issue.py",
         "    if isinstance(step, Look) and await journal.is_being_removed(job):\n",
         "    if isinstance(step, str):\n",
-        "tests/contract/test_turns.py::test_a_document_is_not_issued_while_what_bears_its_reference_is_deleted",
+        "tests/contract/test_change_lock.py::test_a_document_is_not_issued_while_what_bears_its_reference_is_deleted",
     ),
     Break(
         "G8",
@@ -321,7 +321,7 @@ BREAKS = (
         "jobs/calls.py",
         '        if state == "queued":\n',
         "        if not turn:\n",
-        "tests/contract/test_turns.py::test_two_jobs_that_want_the_same_toggle_once",
+        "tests/contract/test_change_lock.py::test_two_jobs_that_want_the_same_toggle_once",
     ),
     Break(
         BEYOND,
@@ -337,7 +337,7 @@ BREAKS = (
         "worker/queue/joined_jobs.py",
         "    return follow_ups(one.job, one.event.data, seq=one.event.seq)\n",
         "    return []\n",
-        "tests/contract/test_following.py::TestArchive::test_everybody_who_asked_hears_of_it",
+        "tests/contract/test_follow_ups.py::TestArchive::test_everybody_who_asked_hears_of_it",
     ),
     Break(
         BEYOND,
@@ -353,7 +353,7 @@ BREAKS = (
         "jobs/archive_files.py",
         "        return sorted(left, key=lambda kind: delayed.index(kind) if kind in delayed else -1)\n",
         "        return left\n",
-        "tests/contract/test_following.py::TestArchive::"
+        "tests/contract/test_follow_ups.py::TestArchive::"
         "test_a_file_that_fails_keeps_no_other_out_and_is_all_that_is_asked_for_again",
     ),
     Break(
@@ -362,7 +362,7 @@ BREAKS = (
         "jobs/follow_ups.py",
         "    fresh = [row for row in rows if radian_key(row) not in seen]\n",
         "    fresh = list(rows)\n",
-        "tests/contract/test_following.py::TestRadian::test_each_new_event_is_published_once_until_the_end",
+        "tests/contract/test_follow_ups.py::TestRadian::test_each_new_event_is_published_once_until_the_end",
     ),
     Break(
         BEYOND,

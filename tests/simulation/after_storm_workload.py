@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from tests.simulation.bodies import Known, is_on_credit
 from tests.simulation.calls import Call, as_push
-from tests.simulation.cargo import Cargo, Push
+from tests.simulation.checker import numbers_told
 from tests.simulation.sim import Sim
-from tests.simulation.verdict import numbers_told
+from tests.simulation.workload import Push, Workload
 
 _NOTES: Final = {"invoice": "credit_note", "support_document": "adjustment_note", "payroll": "payroll_adjustment"}
 
 
-def sequel(sim: Sim, cargo: Cargo, events: Sequence[dict[str, Any]]) -> list[Push]:
+def sequel(sim: Sim, cargo: Workload, events: Sequence[dict[str, Any]]) -> list[Push]:
     """Documents pushed again, notes about documents of this run, calls about them, and three in order."""
     chance = sim.chance
     documents = [push for push in sim.pushes if push.what == "document"]
@@ -23,7 +23,7 @@ def sequel(sim: Sim, cargo: Cargo, events: Sequence[dict[str, Any]]) -> list[Pus
     return [*again, *_about_the_issued(sim, cargo, documents, numbers_told(events)), *_in_order(sim, cargo)]
 
 
-def _about_the_issued(sim: Sim, cargo: Cargo, documents: Sequence[Push], numbers: dict[str, str]) -> list[Push]:
+def _about_the_issued(sim: Sim, cargo: Workload, documents: Sequence[Push], numbers: dict[str, str]) -> list[Push]:
     issued = [push for push in documents if push.job_id in numbers]
     found: list[Push] = []
     for push in sim.chance.sample(issued, min(3, len(issued))):
@@ -49,6 +49,6 @@ def _about_the_issued(sim: Sim, cargo: Cargo, documents: Sequence[Push], numbers
     return found
 
 
-def _in_order(sim: Sim, cargo: Cargo) -> list[Push]:
+def _in_order(sim: Sim, cargo: Workload) -> list[Push]:
     account, family = sim.chance.choice(sim.names), sim.chance.choice(["invoice", "invoice", "payroll", "debit_note"])
     return [cargo.document(0.0, account=account, family=family, what="in order", is_plain=True) for _ in range(3)]

@@ -73,7 +73,7 @@ def services_on(
 
 
 @dataclass
-class Rig:
+class ServiceInProcess:
     """A running service and the two ends of it: push, and read."""
 
     services: Services
@@ -135,10 +135,10 @@ class Rig:
 
 
 @asynccontextmanager
-async def running(built: Services) -> AsyncIterator[Rig]:
+async def running(built: Services) -> AsyncIterator[ServiceInProcess]:
     """Run the tasks of a worker process while the block lasts."""
     stopping = asyncio.Event()
-    rig = Rig(built, stopping, asyncio.create_task(run_tasks(built, stopping)))
+    rig = ServiceInProcess(built, stopping, asyncio.create_task(run_tasks(built, stopping)))
     try:
         yield rig
     finally:

@@ -104,11 +104,11 @@ class Live:
         self._thread.join(20)
         self.redis.close()
 
-    def account(self, *, keeps_others: bool = False) -> Tenant:
+    def account(self, *, keeps_others: bool = False) -> TestedAccount:
         """A fresh account, at a Factus that knows no other and has no faults; or one beside the others."""
         if not keeps_others:
             self.control("reset")
-        return Tenant(next(self._names), self.http, live=self)
+        return TestedAccount(next(self._names), self.http, live=self)
 
     def control(self, path: str, body: Any = None, method: str = "POST") -> Any:
         answer = self.http.request(method, f"/_sandbox/{path}", json=body)
@@ -145,7 +145,7 @@ class Live:
 
 
 @dataclass
-class Hand:
+class FactusUser:
     """Somebody else who works with the same account at Factus."""
 
     name: str
@@ -198,7 +198,7 @@ class Hand:
 
 
 @dataclass
-class Tenant(Hand):
+class TestedAccount(FactusUser):
     """One account: its jobs and events here, its documents at Factus."""
 
     live: Live = field(kw_only=True)

@@ -11,7 +11,7 @@ from jobs import answers
 from jobs.errors import ArchiveUnavailable
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.rig import an_account, running, services_on
+from tests.service_in_process import an_account, running, services_on
 from worker.process import run_tasks
 
 EVENTS = "GET /v2/bills/SETP990000001/radian/events"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.breaking import BEYOND, BREAKS, ROOT
+from tests.mutations import BEYOND, BREAKS, ROOT
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: f"{broken.guarantee}-{broken.what}")
