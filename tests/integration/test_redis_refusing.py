@@ -208,7 +208,8 @@ def test_keys_of_the_wrong_type_are_named_and_the_rest_is_shown(server: Embedded
     root.zadd(keys.workers(), {"w": 1})
     names = [
         keys.jobs(), keys.results(), keys.radian(), keys.dead(), keys.leader("intake"), keys.lanes_due(),
-        keys.waiting("acme/invoice"), keys.later("acme/calls"), keys.in_flight("acme/invoice"), keys.lane("acme/invoice"),
+        keys.waiting("acme/invoice"), keys.later("acme/calls"), keys.in_flight("acme/invoice"),
+        keys.lane("acme/invoice"),
         keys.account("acme"), keys.grants("acme"), keys.token("acme"), keys.worker("w"), keys.workers(), keys.lanes(),
     ]  # fmt: skip
     for name in names:
