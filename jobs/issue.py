@@ -55,14 +55,16 @@ async def issue(
             case Delete(verdict, number):
                 # Written first: if we die after the delete, the next attempt knows that it was no accident.
                 await journal.record_rejection(job, verdict, number)
-                seen = await gateway.delete(job.family, job.reference_code)
+                seen = await gateway.delete(job, job.reference_code, settle_ms=policy.removal_settles_ms)
                 step = policy.after_delete(seen, verdict, has_sent=has_sent, number=number)
                 status = answers.status_of(seen) or status
             case FindBlocker():
                 step = await _find_blocker(policy, gateway, journal)
             case Remove(reference_code):
-                if await journal.begin_removal(job, reference_code, settle_ms=policy.removal_settles_ms):
-                    step = policy.after_removal(await gateway.delete(job.family, reference_code), reference_code)
+                settle_ms = policy.removal_settles_ms
+                if await journal.begin_removal(job, reference_code, settle_ms=settle_ms):
+                    seen = await gateway.delete(job, reference_code, settle_ms=settle_ms)
+                    step = policy.after_removal(seen, reference_code)
                 else:
                     step = policy.being_mended()
             case Finished():

@@ -63,8 +63,16 @@ class Gateway(Caller, Protocol):
         """Any document of the family that is not validated: DocumentSeen as a row of the list, or Absent."""
         ...
 
-    async def delete(self, family: str, reference_code: str) -> Answer:
-        """Remove a document that is not validated: Done, or Absent when there is none."""
+    async def delete(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> Answer:
+        """
+        Remove a document of the job's family that is not validated: Done, or Absent when there is none.
+
+        From the moment of sending it may take what bears the reference: the record of the job has that instant, and
+        where the document is another job's its reference is not free for *settle_ms*.
+
+        Raises:
+            LeaseLost: The job is another worker's by now; nothing was sent.
+        """
         ...
 
 

@@ -99,7 +99,7 @@ class FakeFactus:
         self._note("find_unvalidated")
         return self.blocker
 
-    async def delete(self, family: str, reference_code: str) -> Answer:
+    async def delete(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> Answer:
         self._note("delete")
         if self.deletes:
             return self.deletes.pop(0)

@@ -83,6 +83,14 @@ BREAKS = (
         "tests/unit/worker/factus/test_every_answer.py::test_the_token_route_ends_no_job_costs_no_attempt_and_holds_the_account",
     ),
     Break(
+        "G7",
+        "a worker that has lost the job removes what bears the reference",
+        "worker/factus/client.py",
+        "FAMILIES[job.family].delete_of(reference_code), mark=mark)",
+        "FAMILIES[job.family].delete_of(reference_code))",
+        "tests/unit/worker/factus/test_client.py::TestRemovals::test_one_of_a_job_that_another_worker_has_is_not_sent",
+    ),
+    Break(
         "G6",
         "what bars a family is waited for, although it is ours",
         "jobs/issue_policy.py",

@@ -67,9 +67,9 @@ async def test_its_reference_is_not_free_while_the_delete_may_still_arrive(rig, 
     seen_at_delete = []
     delete = factus.delete
 
-    async def watched(family, reference):
+    async def watched(job, reference, *, settle_ms):
         seen_at_delete.append(await redis.hget(keys.document("acme", "invoice", "OLD"), "free_at"))
-        return await delete(family, reference)
+        return await delete(job, reference, settle_ms=settle_ms)
 
     factus.delete = watched
     await rig.push_bill("NEW")

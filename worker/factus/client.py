@@ -44,6 +44,10 @@ _CONNECT_TIMEOUT_S: Final = 10.0
 _PERMIT_PATIENCE_S: Final = 2.0
 """How long a call that is at the front waits for its permit, before it gives its place back."""
 
+_STALE_PERMIT_S: Final = 5.0
+"""After how long a permit that names a job is not used: a process that stood still has lost the job meanwhile, and its
+DELETE would take what bears the reference by then."""
+
 
 @cache
 def tls_context() -> ssl.SSLContext:
@@ -128,8 +132,12 @@ class FactusClient:
         )
         return http_answers.read_unvalidated(answer) if isinstance(answer, HttpAnswer) else answer
 
-    async def delete(self, family: str, reference_code: str) -> Answer:
-        answer = await self._call("DELETE", FAMILIES[family].delete_of(reference_code))
+    async def delete(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> Answer:
+        is_own = reference_code == job.reference_code
+        document_key = "" if is_own else self._keys.document(job.account, job.family, reference_code)
+        job_key = self._keys.job(job.account, job.id)
+        mark = SendMark(job_key, job.fence, what="deleting", document_key=document_key, settle_ms=settle_ms)
+        answer = await self._call("DELETE", FAMILIES[job.family].delete_of(reference_code), mark=mark)
         return http_answers.read_delete(answer) if isinstance(answer, HttpAnswer) else answer
 
     async def call(self, request: Request, *, marks: JobRecord | None = None) -> Answer:
@@ -160,7 +168,8 @@ class FactusClient:
     ) -> HttpAnswer | Answer:
         """One call with a token, once more with a fresh one after a 401."""
         headers = {"Content-Type": content_type} if content is not None else {}
-        timeout_s = self._limits.create_timeout_s if mark else self._limits.read_timeout_s
+        is_write = mark is not None and mark.what == "sending"
+        timeout_s = self._limits.create_timeout_s if is_write else self._limits.read_timeout_s
         refused_generation = 0
         # Three times, because the token that another process fetched meanwhile may have been revoked as well.
         for _ in range(3):
@@ -234,6 +243,8 @@ class FactusClient:
             case DeadlinePassed():
                 return answers.TooLate()
             case Granted():
+                if mark and time.monotonic() - permit.asked_at > _STALE_PERMIT_S:
+                    return answers.NotSent("el proceso estuvo detenido entre el permiso y el envío")
                 self.n_calls += 1
         answer = await self._transfer(request, timeout_s, limit)
         if isinstance(answer, HttpAnswer) and answer.status == 429:

@@ -12,7 +12,7 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from redis.exceptions import RedisError
 
@@ -34,10 +34,14 @@ def limit_window_ms(account: Account) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A permit. ``n_used`` is the number of grants in the ring, this one included."""
+    """
+    A permit. ``n_used`` is the number of grants in the ring, this one included; ``asked_at`` is this process's
+    monotonic clock before Redis was asked.
+    """
 
     at_ms: int
     n_used: int
+    asked_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,28 @@ class DeadlinePassed:
 
 @dataclass(frozen=True, slots=True)
 class SendMark:
-    """The job whose record becomes ``sending`` with the permit. ``latest_ms`` 0 means any time."""
+    """
+    The job that the permit is for: its record becomes ``sending`` with it, and without the job there is none.
+
+    ``latest_ms`` 0 means any time. ``what`` is ``deleting`` for the removal of a document: the record then has the
+    instant from which on the DELETE may take what bears the reference. Where the document is another job's,
+    ``document_key`` names it, and its reference is not free for ``settle_ms``.
+    """
 
     job_key: str
     fence: int
-    latest_ms: int
+    latest_ms: int = 0
+    what: Literal["sending", "deleting"] = "sending"
+    document_key: str = ""
+    settle_ms: int = 0
+
+    @property
+    def keys(self) -> list[str]:
+        return [self.job_key, *([self.document_key] if self.document_key else [])]
+
+    @property
+    def arguments(self) -> list[Arg]:
+        return [self.fence, self.latest_ms, self.what, self.settle_ms]
 
 
 class RateLimit:
@@ -93,17 +114,17 @@ class RateLimit:
             await asyncio.sleep(found.wait_s)
 
     async def _try(self, mark: SendMark | None) -> Granted | NoPermitYet | DeadlinePassed:
-        keys = [self._grants, self._state, *([mark.job_key] if mark else [])]
+        keys = [self._grants, self._state, *(mark.keys if mark else [])]
         args: list[Arg] = [self._account.rate_limit, limit_window_ms(self._account)]
-        if mark:
-            args += [mark.fence, mark.latest_ms]
+        args += mark.arguments if mark else []
+        asked_at = time.monotonic()
         try:
             word, *numbers = await self._scripts.run("permit", keys, args)
         except RedisError as exc:
             raise LedgerUnavailable("no permit: Redis does not answer") from exc
         match word:
             case b"granted":
-                return Granted(int(numbers[0]), int(numbers[1]))
+                return Granted(int(numbers[0]), int(numbers[1]), asked_at)
             case b"wait":
                 return NoPermitYet(max(float(numbers[0]), 1.0) / 1000)
             case b"late":

@@ -67,8 +67,8 @@ class NotingGateway:
     async def find_unvalidated(self, family: str) -> Answer:
         return await self.gateway.find_unvalidated(family)
 
-    async def delete(self, family: str, reference_code: str) -> Answer:
-        return await self.gateway.delete(family, reference_code)
+    async def delete(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> Answer:
+        return await self.gateway.delete(job, reference_code, settle_ms=settle_ms)
 
     async def call(self, request: Request, *, marks: JobRecord | None = None) -> Answer:
         return await self.gateway.call(request, marks=marks)

@@ -1,10 +1,12 @@
 -- include: lib_lanes
 -- One permit of the account's allowance, taken at the moment of sending. With a job it is also the ledger's
 -- transition to `sending`: no byte of a document leaves unrecorded, and none is recorded as sent without a permit.
--- KEYS: 1 grants, 2 account, 3 job (absent for look-ups and tokens).
--- ARGV: 1 limit, 2 window ms, 3 fence of the job, 4 latest ms at which the job may be sent (0: any).
+-- For a DELETE it is the instant from which on it may take what bears the reference: who has lost the job sends none.
+-- KEYS: 1 grants, 2 account, 3 job (absent for look-ups and tokens), 4 document that is removed (where it is another's).
+-- ARGV: 1 limit, 2 window ms, 3 fence of the job, 4 latest ms at which the job may be sent (0: any),
+--   5 what is sent: `sending` | `deleting`, 6 ms for which the reference of KEYS[4] is not free.
 -- Reply: {'granted', ms, used} | {'wait', ms until a place is free} | {'late'} | {'lost'}
-local wrong = misfit(KEYS[1], 'list', KEYS[2], 'hash', KEYS[3] or false, 'hash')
+local wrong = misfit(KEYS[1], 'list', KEYS[2], 'hash', KEYS[3] or false, 'hash', KEYS[4] or false, 'hash')
 if wrong then return wrong end
 local now = now_ms()
 if KEYS[3] then
@@ -21,7 +23,12 @@ if free_at > now then return {'wait', text(free_at - now)} end
 redis.call('LPUSH', KEYS[1], text(now))
 redis.call('LTRIM', KEYS[1], 0, limit - 1)
 redis.call('PEXPIRE', KEYS[1], text(window_ms))
-if KEYS[3] then
+if KEYS[4] then
+  local free_at = math.max(now + tonumber(ARGV[6]), number(redis.call('HGET', KEYS[4], 'free_at')))
+  redis.call('HSET', KEYS[4], 'free_at', text(free_at))
+elseif KEYS[3] and ARGV[5] == 'deleting' then
+  redis.call('HSET', KEYS[3], 'deleting_at', text(now))
+elseif KEYS[3] then
   redis.call('HSET', KEYS[3], 'sent', 'sending', 'sending_at', text(now))
   bump(KEYS[3], 'attempts', 1, '1')
 end

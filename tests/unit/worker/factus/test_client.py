@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -287,10 +288,60 @@ async def test_a_429_holds_the_account_for_everybody(client_of, stored_job, fake
     assert wire.paths[-1] == "/v2/bills/validate"
 
 
-async def test_a_reference_with_slashes_is_one_segment_of_the_path(client_of):
+async def test_a_reference_with_slashes_is_one_segment_of_the_path(client_of, stored_job):
     client, wire = client_of(lambda _: httpx.Response(200, json=observed("bill-delete-ok")))
-    assert await client.delete("invoice", "FV/2026/0001") == answers.Done()
+    assert await client.delete(stored_job, "FV/2026/0001", settle_ms=1) == answers.Done()
     assert wire.paths[-1] == "/v2/bills/destroy/reference/FV%2F2026%2F0001"
+
+
+class TestRemovals:
+    """A DELETE takes whatever bears the reference when it arrives: who has lost the job must not send one."""
+
+    async def test_one_of_a_job_that_another_worker_has_is_not_sent(self, client_of, stored_job):
+        client, wire = client_of(lambda _: httpx.Response(200, json=observed("bill-delete-ok")))
+        for reference in (stored_job.reference_code, "OTHER"):
+            with pytest.raises(LeaseLost):
+                await client.delete(replace(stored_job, fence=stored_job.fence - 1), reference, settle_ms=1)
+        assert not [path for path in wire.paths if "destroy" in path]
+
+    async def test_the_record_has_the_instant_of_sending_and_no_attempt_more(
+        self, client_of, stored_job, fake_redis, namespace
+    ):
+        client, _ = client_of(lambda _: httpx.Response(200, json=observed("bill-delete-ok")))
+        await client.delete(stored_job, stored_job.reference_code, settle_ms=1)
+        key = Keys(namespace).job(stored_job.account, stored_job.id)
+        deleting_at, attempts, sent = await fake_redis.hmget(key, "deleting_at", "attempts", "sent")
+        assert int(deleting_at) > 0
+        assert (attempts, sent) == (None, None)
+
+    async def test_the_reference_of_another_document_is_not_free_for_a_while(
+        self, client_of, stored_job, fake_redis, namespace
+    ):
+        client, _ = client_of(lambda _: httpx.Response(200, json=observed("bill-delete-ok")))
+        await client.delete(stored_job, "OTHER", settle_ms=60_000)
+        seconds, _ = await fake_redis.time()
+        free_at = await fake_redis.hget(
+            Keys(namespace).document(stored_job.account, stored_job.family, "OTHER"), "free_at"
+        )
+        assert 50_000 < int(free_at) - seconds * 1000 <= 61_000
+
+    @pytest.mark.parametrize("call", ["create", "delete"])
+    async def test_after_a_standstill_nothing_is_sent_on_an_old_permit(self, client_of, stored_job, monkeypatch, call):
+        """SIGSTOP, a suspended machine: the permit is in hand, and the job another worker's meanwhile."""
+        client, wire = client_of(lambda _: httpx.Response(200, json=observed("bill-delete-ok")))
+        granted = client._rate_limit.acquire
+
+        async def slow(**about):
+            permit = await granted(**about)
+            return replace(permit, asked_at=permit.asked_at - 6.0) if about["mark"] else permit
+
+        monkeypatch.setattr(client._rate_limit, "acquire", slow)
+        if call == "create":
+            seen = await client.create(stored_job, latest_ms=0)
+        else:
+            seen = await client.delete(stored_job, stored_job.reference_code, settle_ms=1)
+        assert isinstance(seen, answers.NotSent)
+        assert wire.paths == ["/oauth/token"]
 
 
 LONG = "ñ" * 100_000
@@ -310,9 +361,9 @@ async def test_what_cannot_be_made_into_a_request_was_not_sent(client_of, reques
 
 
 @pytest.mark.parametrize("family", ["invoice", "support_document", "payroll"])
-async def test_a_reference_longer_than_any_url_was_not_sent(client_of, family):
+async def test_a_reference_longer_than_any_url_was_not_sent(client_of, stored_job, family):
     client, _ = client_of(lambda _: httpx.Response(200, json={}))
-    assert isinstance(await client.delete(family, LONG), answers.NotSent)
+    assert isinstance(await client.delete(replace(stored_job, family=family), LONG, settle_ms=1), answers.NotSent)
     assert isinstance(await client.find(family, LONG), answers.NotSent)
 
 
