@@ -195,19 +195,23 @@ local function lowest_rank(lane, now)
 end
 
 -- Put an accepted job into its lane, to begin at `begins` (now or earlier: at once). e: id, job, lane, account, waiting,
--- later, score, fields (name, value); it must end by `ends_at`, or by its deadline.
-local function admit(lanes, due, deadlines, e, now, begins, deadline_at, ends_at)
-  redis.call('HSET', e.job, unpack(e.fields))
-  redis.call('HSET', e.job, 'accepted_at', text(now), 'deadline_at', text(deadline_at))
+-- later, score, fields (name, value; `fields` grows); it must end by `ends_at`, or by its deadline. `told`: lanes of which
+-- this script has said before that they are due now; who gives it looks at no lane in between.
+local function admit(lanes, due, deadlines, e, now, begins, deadline_at, ends_at, told)
+  local fields, n = e.fields, #e.fields
+  fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'accepted_at', text(now), 'deadline_at', text(deadline_at)
+  if begins > now then fields[n + 5], fields[n + 6] = 'next_at', text(begins) end
+  redis.call('HSET', e.job, unpack(fields))
   redis.call('ZADD', deadlines, text(ends_at), e.account .. '/' .. e.id)
-  redis.call('SADD', lanes, e.lane)
+  local is_told = told and told[e.lane]
+  if not is_told then redis.call('SADD', lanes, e.lane) end
   if begins > now then
     redis.call('ZADD', e.later, text(begins), e.id)
-    redis.call('HSET', e.job, 'next_at', text(begins))
     redis.call('ZADD', due, 'LT', text(begins), e.lane)
   else
     redis.call('ZADD', e.waiting, e.score, e.id)
-    redis.call('ZADD', due, 'LT', text(now), e.lane)
+    if not is_told then redis.call('ZADD', due, 'LT', text(now), e.lane) end
+    if told then told[e.lane] = true end
   end
 end
 
