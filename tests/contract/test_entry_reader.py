@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.rig import an_account, running, services_on
+from tests.service_in_process import an_account, running, services_on
 from worker.guard import Guard
 from worker.intake.policy import IntakePolicy
 from worker.intake.reader import EntryReader

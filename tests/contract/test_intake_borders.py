@@ -298,7 +298,7 @@ class TestIdsOfTheFuture:
         entry = (await redis.xrange(built.keys.jobs()))[0][0].decode()
         await built.intake._reader.create_groups()
         entries = await built.intake._reader.next()
-        await built.intake._take_in(entries)
+        await built.intake._take_in(entries, lambda: None)
         record = await built.ledger.job("acme", entry)
         now = int(time.time() * 1000)
         from schemas.records import queue_score
@@ -340,17 +340,17 @@ class TestWhatTripsUs:
         assert others == [f"R{n}" for n in range(10) if n != 5]
         assert not rig.task.done() or not rig.task.exception()
 
-    @pytest.mark.parametrize("trap", ["examine", "arguments"])
+    @pytest.mark.parametrize("trap", ["validate", "arguments"])
     async def test_a_defect_keeps_what_can_be_read(self, redis, namespace, factus, monkeypatch, trap):
         from jobs.intake import EntryValidator
         from worker.intake.script_arguments import IntakeArguments
 
-        kind, name = (EntryValidator, "examine") if trap == "examine" else (IntakeArguments, "prepare")
+        kind, name = (EntryValidator, "validate") if trap == "validate" else (IntakeArguments, "prepare")
         whole = getattr(kind, name)
 
         def trip(self, one):
-            raw = (one if trap == "examine" else one.entry).raw or b""
-            if b"tripwire" in raw and (trap == "examine" or one.kind == "accept"):
+            raw = (one if trap == "validate" else one.entry).raw or b""
+            if b"tripwire" in raw and (trap == "validate" or one.kind == "accept"):
                 raise OverflowError("defect")
             return whole(self, one)
 

@@ -75,7 +75,7 @@ async def test_an_entry_that_trips_a_defect_is_refused_and_the_next_goes_on(redi
             raise KeyError("defect")
         return validate(self, entry)
 
-    monkeypatch.setattr(EntryValidator, "examine", trip)
+    monkeypatch.setattr(EntryValidator, "validate", trip)
     async with running(built) as rig:
         await rig.push(b"tripwire")
         await rig.push_bill("A")
