@@ -2,7 +2,8 @@
 Which job types exist: name, family, verb, lane, payload and what is done.
 
 Lanes are named ``{account}/{family}`` (issuing, one at a time, because Factus answers 409 while one document of a
-family is not validated) or ``{account}/calls`` (all else, behind issuing).
+family is not validated), ``{account}/calls`` (all else, behind issuing) or ``{account}/control``
+(what acts on the ledger alone).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from schemas.payload.calls import rows
 from schemas.payload.spec import PayloadSpec
 
 CALLS_LANE: Final = "calls"
+CONTROL_LANE: Final = "control"
+"""Of jobs that act on the ledger alone: what holds an account does not hold them (``lib_lanes.lua``)."""
 ISSUING_WIDTH: Final = 1
 
 

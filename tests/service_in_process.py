@@ -127,7 +127,7 @@ class ServiceInProcess:
     async def look(self, lane: str) -> None:
         """A lane is looked at now: what may start has started."""
         await self.services.redis.zadd(self.services.keys.lanes_due(), {lane: 0})
-        await self.services.dispatcher.look()
+        await self.services.dispatcher.poll_due_lanes()
 
     async def stop(self) -> None:
         self.stopping.set()
