@@ -86,6 +86,7 @@ _ACCOUNT_WORK: Final[Mapping[str, Work]] = {
     "reception.upload": account_verbs.upload_received,
     "reception.list": account_verbs.list_received,
     "reception.emit_event": account_verbs.emit_event,
+    "document.download": account_verbs.download_document,
     **{f"{family}.{verb}": work for family in account_verbs.RANGES for verb, work in _RANGE_WORK.items()},
     "numbering_range.software": account_verbs.list_software_ranges,
     "company.get": account_verbs.get_company,
