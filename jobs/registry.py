@@ -23,7 +23,7 @@ from schemas.payload.spec import PayloadSpec
 
 CALLS_LANE: Final = "calls"
 CONTROL_LANE: Final = "control"
-"""Of jobs that act on the ledger alone: what holds an account does not hold them (``lib_lanes.lua``)."""
+"""Of jobs that act on the ledger alone: what holds an account does not hold them (``lib/lanes.lua``)."""
 ISSUING_WIDTH: Final = 1
 
 

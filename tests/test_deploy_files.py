@@ -172,10 +172,10 @@ _CALLED = re.compile(r"redis\.p?call\('(XGROUP|XINFO|MEMORY)?(?:', ')?(\w+)'")
 
 def test_the_worker_s_user_may_all_that_the_scripts_call() -> None:
     """So that a right that is needed once a year is missed today: what is tried on a server is the daily work."""
-    texts = {path.name: path.read_text() for path in (ROOT / "worker" / "store" / "lua").glob("*.lua")}
+    texts = {path.name: path.read_text() for path in (ROOT / "worker" / "store" / "lua").rglob("*.lua")}
     calls = [match for text in texts.values() for match in _CALLED.findall(text)]
     called = {(f"{container}|{word}" if container else word).lower() for container, word in calls}
-    (sizes,) = re.findall(r"local SIZE = \{(.*)\}", texts["lib_types.lua"])
+    (sizes,) = re.findall(r"local SIZE = \{(.*)\}", texts["types.lua"])
     called |= {word.lower() for word in re.findall(r"'(\w+)'", sizes)}
     assert {"strlen", "rename", "memory|usage", "xgroup|create", "xinfo|stream"} <= called
     assert len(called) > 40

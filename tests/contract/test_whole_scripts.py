@@ -41,7 +41,7 @@ NAMESPACE = "whole"
 EVERY = sorted(
     path.name.removesuffix(".lua")
     for path in files("worker.store").joinpath("lua").iterdir()
-    if path.name.endswith(".lua") and not path.name.startswith("lib_")
+    if path.name.endswith(".lua")
 )
 PLAIN = {
     "claim_pending",

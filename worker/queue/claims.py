@@ -58,7 +58,7 @@ class Claimer:
     """More was started than we could take: the other processes should look into arq's queue."""
 
     def arguments(self, *, room: int | None = None) -> list[Arg]:
-        """The four ARGV that ``taker_of`` (lib_lanes.lua) reads."""
+        """The four ARGV that ``taker_of`` (lib/claims.lua) reads."""
         return [self.worker_id, LEASE_MS, max(self.room() if room is None else room, 0), in_progress_key_prefix]
 
     guard: Guard = field(default_factory=lambda: Guard("take"))
@@ -72,7 +72,7 @@ class Claimer:
 
     def read(self, rows: Sequence[Any]) -> list[ClaimedJob]:
         """
-        The jobs in rows that a script gave (``begin``, lib_lanes.lua). What cannot be read is logged, counted and set
+        The jobs in rows that a script gave (``begin``, lib/claims.lua). What cannot be read is logged, counted and set
         aside for a pause that grows: for a worker of the version that wrote it, or until it is mended.
         """
         found: list[ClaimedJob] = []
@@ -90,7 +90,7 @@ class Claimer:
 
 def _read(row: Sequence[Any]) -> ClaimedJob:
     """
-    One row that ``begin`` (lib_lanes.lua) made.
+    One row that ``begin`` (lib/claims.lua) made.
 
     Raises:
         ValueError: It cannot be read.

@@ -34,7 +34,7 @@ _MOST_LANES_A_LOOK: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class LaneScriptArguments:
-    """Builds the head of KEYS and ARGV that ``lib_lanes.lua`` expects."""
+    """Builds the head of KEYS and ARGV that ``lib/lanes.lua`` expects."""
 
     keys: Keys
     accounts: Mapping[str, Account]

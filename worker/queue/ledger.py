@@ -372,7 +372,7 @@ class Ledger:
         return job.account if self._book.accounts[job.account].own_streams else None
 
     def follow_up_keys(self, row: JobRecord) -> list[str]:
-        """The three KEYS of a job that follows a document (lib_ends.lua)."""
+        """The three KEYS of a job that follows a document (lib/ends.lua)."""
         return [self._keys.job(row.account, row.id), self._keys.waiting(row.lane), self._keys.later(row.lane)]
 
     def follow_up_values(self, row: JobRecord) -> list[Arg]:
