@@ -106,9 +106,15 @@ def new_worker_id() -> str:
 
 
 @asynccontextmanager
-async def services(settings: Settings) -> AsyncIterator[Services]:
+async def services(
+    settings: Settings, policies: Policies = POLICIES, *, archive: Archive | None = None
+) -> AsyncIterator[Services]:
     """
     Open everything for one worker process.
+
+    Args:
+        policies: As for :func:`build`.
+        archive: As for :func:`build`.
 
     Raises:
         ConfigurationError: A setting cannot be used, or the embedded server does not start.
@@ -129,7 +135,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(connection.close, redis)
         blocking = connection.connect(server.url, blocking=True)
         stack.push_async_callback(connection.close, blocking)
-        built = build(settings, accounts, redis, blocking)
+        built = build(settings, accounts, redis, blocking, policies, archive=archive)
         stack.push_async_callback(built.close)
         yield replace(built, keeper=server.keeper)
 

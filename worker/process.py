@@ -20,8 +20,9 @@ from redis.exceptions import RedisError
 
 from jobs.errors import ServiceError
 from jobs.follow_ups import TRACK
+from jobs.ports import Archive
 from worker.addresses import shown
-from worker.bootstrap import Services, services
+from worker.bootstrap import POLICIES, Policies, Services, services
 from worker.guard import log_unavailable, pause
 from worker.intake.reader import GROUP
 from worker.queue.holds import AccountHolds
@@ -39,9 +40,15 @@ _BURST_LOOK_S: Final = 0.1
 _WAKE_RETRY_S: Final = 1.0
 
 
-async def run_worker(settings: Settings, *, burst: bool = False) -> None:
+async def run_worker(
+    settings: Settings, *, burst: bool = False, policies: Policies = POLICIES, archive: Archive | None = None
+) -> None:
     """
     Run until a signal; with *burst* until nothing is left to do.
+
+    Args:
+        policies: Times and numbers that are no settings.
+        archive: Where files are kept; what ``FACTUS_ARCHIVE_URL`` names unless given.
 
     Raises:
         ConfigurationError: A setting cannot be used.
@@ -50,7 +57,7 @@ async def run_worker(settings: Settings, *, burst: bool = False) -> None:
     # Around the services: from the moment that an embedded server may run until it has been left, no signal ends the
     # process on the spot. One that comes while the server starts is heard when it answers.
     with _stopping_on_signals() as stopping:
-        async with services(settings) as built:
+        async with services(settings, policies, archive=archive) as built:
             await _greet(built)
             await AccountHolds(built.redis, built.keys).heed_credentials(built.accounts)
             async with Watchdog() as watchdog:

@@ -14,24 +14,15 @@ from schemas.factus import DocumentView, Remark
 from tests.builders import a_bill
 from tests.contract.test_follow_ups import hangs, kill
 from tests.fakes import FakeFactus
-from tests.service_in_process import running, services_on
+from tests.service_in_process import quick, running, services_on
 from worker.process import run_tasks
 
 RANGE = "/v2/numbering-ranges/8"
 DELETE = "DELETE /v2/bills/destroy/reference/A"
+SOON = {"change_pause_s": 0.05}
 REJECTED = {"number": "SETP9", "reference_code": "A", "is_validated": False, "errors": ["Regla: X, Rechazo: x"]}
 
-
-@pytest.fixture
-def factus():
-    return FakeFactus()
-
-
-@pytest.fixture
-async def rig(redis, namespace, factus, monkeypatch):
-    monkeypatch.setattr("jobs.attempt_policy.TURN_PAUSE_S", 0.05)
-    async with running(services_on(redis, namespace, gateway=factus)) as found:
-        yield found
+pytestmark = pytest.mark.service(policies=quick(patience=SOON))
 
 
 def held_at(factus: FakeFactus, call: str) -> asyncio.Event:
@@ -145,9 +136,8 @@ async def test_what_waits_to_be_issued_does_not_keep_a_rejected_document_at_fact
     assert factus.calls["find"] == 2, "the job that waited has looked before it sent"
 
 
-async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 400)
-    rig.services.runner.settle_ms = 400
+@pytest.mark.service(policies=quick(patience={**SOON, "least_settle_ms": 400}), timeout=0.2)
+async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus):
     factus.finds = [answers.DocumentSeen(DocumentView(REJECTED)), answers.Absent(), answers.Absent()]
     factus.replies[DELETE] = [answers.Unknown("sin respuesta")]
 
@@ -168,10 +158,9 @@ async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus, monkeypatc
     assert factus.calls[DELETE] == 1
 
 
-async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_more(rig, factus, monkeypatch):
+@pytest.mark.service(policies=quick(patience={**SOON, "least_settle_ms": 600}), timeout=0.1)
+async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_more(rig, factus):
     """The verdict is told at once, and the correction is taken; it begins when the first DELETE is settled."""
-    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 600)
-    rig.services.runner.settle_ms = 0
     factus.script = [answers.RulesRefused((Remark("Regla: FAK24, Rechazo: x", "FAK24"),))]
     factus.deletes = [answers.Unknown("sin respuesta")]
     await rig.push_bill("A")
@@ -217,16 +206,13 @@ async def test_a_look_that_comes_through_does_not_end_a_block(redis, namespace, 
         assert await rig.services.redis.xlen(rig.services.keys.results()) == 3
 
 
-async def test_a_kill_while_a_rejected_document_is_deleted_lets_its_correction_wait(
-    redis, namespace, factus, monkeypatch
-):
+async def test_a_kill_while_a_rejected_document_is_deleted_lets_its_correction_wait(redis, namespace, factus):
     """Nobody knows whether the DELETE of the dead worker is still on its way."""
-    monkeypatch.setattr("worker.queue.claims.LEASE_MS", 1000)
-    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 4000)
+    policies = quick(lease={"lease_ms": 1000}, patience={"least_settle_ms": 4000})
     factus.script = [answers.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),))]
     deleting, delete = asyncio.Event(), factus.delete
-    factus.delete = lambda _family, _reference: hangs(deleting)()
-    dying = services_on(redis, namespace, gateway=factus)
+    factus.delete = lambda *_, **__: hangs(deleting)()
+    dying = services_on(redis, namespace, gateway=factus, policies=policies)
     task = asyncio.create_task(run_tasks(dying, asyncio.Event()))
     job = {"id": "first", "type": "invoice.issue", "payload": a_bill(reference_code="A")}
     await redis.xadd(dying.keys.jobs(), {"job": json.dumps(job)})
@@ -235,9 +221,7 @@ async def test_a_kill_while_a_rejected_document_is_deleted_lets_its_correction_w
     await redis.hset(dying.keys.job("acme", "first"), "attempts", 1)  # the permit of the real client's create writes it
     await kill(dying, task)
     factus.delete = delete
-    built = services_on(redis, namespace, gateway=factus)
-    built.runner.settle_ms = 0
-    async with running(built) as rig:
+    async with running(services_on(redis, namespace, gateway=factus, policies=policies, timeout=0.1)) as rig:
         (rejected,) = await rig.events(1, timeout_s=15)
         assert (rejected["type"], rejected["job_id"], rejected["attempts"]) == ("invoice.rejected", "first", 1)
         await rig.push_bill(payload=a_bill(reference_code="A", observation="corregida"))

@@ -127,7 +127,7 @@ def test_a_death_is_told_by_its_last_words():
         'Traceback ...\n  File "/x/worker/intake.py", line 7, in run\n'
         '  File "/x/jobs/days.py", line 25, in day\nOverflowError: x\n'
     )
-    assert death(1, log).sign == "OverflowError jobs/fiscal_day.py day"
+    assert death(1, log).sign == "OverflowError jobs/days.py day"
 
 
 def test_a_case_is_the_same_when_it_is_read_again(tmp_path):
@@ -223,5 +223,5 @@ def test_the_pure_half_sees_what_raises_and_what_is_inexact(monkeypatch):
     monkeypatch.setattr(pure._writer._arguments, "_item_args", lambda _item: [2**60, None])
     monkeypatch.setattr(pure._writer._arguments, "prepare", lambda item: Prepared(item, (), (b"x" * 300_000,)))
     assert {found.sign for found in pure.try_add(add)} == {"inexact", "NoneType", "size"}
-    monkeypatch.setattr(pure._writer._items, "examine", lambda _entry: 1 / 0)
+    monkeypatch.setattr(pure._writer._items, "validate", lambda _entry: 1 / 0)
     assert [found.kind for found in pure.try_add(add)] == ["raised"]
