@@ -192,7 +192,7 @@ async def test_a_slow_request_keeps_its_lead(redis, namespace):
         Issuer(gate=gate),
         Opening(redis, "acquire_leadership", 5, gate),
     )  # renewed five times: longer than the lock
-    one, two = (TokenCache(scripts, Keys(namespace), "acme", name, lock_ms=300) for name in ("w1", "w2"))
+    one, two = (TokenCache(scripts, Keys(namespace), "acme", name, lock_ms=900) for name in ("w1", "w2"))
     found = await asyncio.gather(one.get(issuer), two.get(issuer))
     assert ([token.access for token in found], issuer.n) == (["token-1", "token-1"], 1)
 
