@@ -9,8 +9,11 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
+from jobs.archive_files import archived_row, read_file, store_file, taken_error
+from jobs.archive_names import unique_code_name
 from jobs.attempt_policy import unavailable
 from jobs.calls import CallContext, Stop, data_of
+from jobs.errors import ArchiveConflict
 from jobs.factus_requests import Request, Upload, get
 from jobs.families import segment
 from jobs.outcomes import Ending, Finished
@@ -59,6 +62,19 @@ async def emit_event(context: CallContext) -> Ending:
         Request("PATCH", path, body=body), when_unknown="stop", unknown=f"el evento {code} quedó registrado"
     )
     return context.completed(f"Evento {code} registrado.", {"factus": reply.get("data")})
+
+
+# -- anybody's documents -----------------------------------------------------------------------------------------------
+async def download_document(context: CallContext) -> Ending:
+    """The XML of a document by its CUFE, CUDE, CUDS or CUNE, into the archive. One code typed two ways is one file."""
+    code = context.payload["unique_code"].lower()
+    content = await read_file(context, f"/v2/documents/{segment(code)}/download-xml")
+    try:
+        stored = await store_file(context, unique_code_name(context.decide.job.account, code), content, "xml")
+    except ArchiveConflict as exc:
+        return context.decide.failed(taken_error(exc.held.uri))
+    data = {"unique_code": code, "documents": [archived_row("xml", stored)]}
+    return context.completed("XML del documento guardado.", data)
 
 
 # -- numbering ranges --------------------------------------------------------------------------------------------------

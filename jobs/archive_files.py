@@ -59,8 +59,7 @@ class Files:
         return sorted(left, key=lambda kind: delayed.index(kind) if kind in delayed else -1)
 
     def archived(self, kind: Kind, stored: Stored) -> Files:
-        row = {"kind": kind, "uri": stored.uri, "sha256": stored.sha256, "bytes": stored.bytes}
-        return self._with(documents=[*self.documents, row])
+        return self._with(documents=[*self.documents, archived_row(kind, stored)])
 
     def taken(self, kind: Kind, uri: str) -> Files:
         """Other content has the file's name."""
@@ -77,8 +76,7 @@ class Files:
         """Why a file is missing; None when nothing has come of it yet."""
         uri = self._of("conflicts").get(kind)
         if uri:
-            text = f"Ya hay otro contenido guardado en {uri} y nada se reemplaza. Revise cuál es el bueno."
-            return ErrorDetail(code="archive.conflict", message=text)
+            return taken_error(uri)
         found = self._of("refused").get(kind) or self._of("delayed").get(kind)
         return ErrorDetail.model_validate(found) if found else None
 
@@ -130,7 +128,7 @@ async def _fetch(context: CallContext, files: Files, kind: Kind, *, may_come: bo
         Stop: The file cannot be had now.
     """
     try:
-        content = await _download(context, files, kind)
+        content = await read_file(context, context.family.download(files.told["number"], kind))
     except Stop as stop:
         ending = stop.ending
         if not isinstance(ending, Finished):
@@ -143,19 +141,48 @@ async def _fetch(context: CallContext, files: Files, kind: Kind, *, may_come: bo
         context.decide.job.account, date.fromisoformat(told["day"]), context.decide.job.family, told["number"], kind
     )
     try:
-        return files.archived(kind, await context.archive.put(name, content, content_type=ARCHIVE_KINDS[kind]))
+        return files.archived(kind, await store_file(context, name, content, kind))
     except ArchiveConflict as exc:
         return files.taken(kind, exc.held.uri)
+
+
+async def read_file(context: CallContext, path: str) -> bytes:
+    """
+    The file that Factus hands over at *path*.
+
+    Raises:
+        Stop: It cannot be had now, or at all.
+    """
+    content = decode_file(await context.read(get(path)))
+    if content is None:
+        raise Stop(context.decide.after_call(answers.Done()))
+    return content
+
+
+async def store_file(context: CallContext, name: str, content: bytes, kind: Kind) -> Stored:
+    """
+    Put a file into the archive.
+
+    Raises:
+        ArchiveConflict: Other content has its name.
+        Stop: The archive does not take it now.
+    """
+    try:
+        return await context.archive.put(name, content, content_type=ARCHIVE_KINDS[kind])
     except ArchiveUnavailable as exc:
         reason = ErrorDetail(code="archive.unavailable", message=str(exc), retryable=True)
         raise Stop(context.decide.again("job", reason, "")) from None
 
 
-async def _download(context: CallContext, files: Files, kind: Kind) -> bytes:
-    content = decode_file(await context.read(get(context.family.download(files.told["number"], kind))))
-    if content is None:
-        raise Stop(context.decide.after_call(answers.Done()))
-    return content
+def taken_error(uri: str) -> ErrorDetail:
+    """Why a file is not archived whose name other content has."""
+    text = f"Ya hay otro contenido guardado en {uri} y nada se reemplaza. Revise cuál es el bueno."
+    return ErrorDetail(code="archive.conflict", message=text)
+
+
+def archived_row(kind: Kind, stored: Stored) -> dict[str, Any]:
+    """A file in ``data.documents``."""
+    return {"kind": kind, "uri": stored.uri, "sha256": stored.sha256, "bytes": stored.bytes}
 
 
 def _delayed(files: Files, kind: Kind, ending: Ending) -> Ending:

@@ -3,7 +3,8 @@ How an archived file is named, what kinds there are, and how Factus hands one ov
 stores.
 
 A file is named by account, date, family and number: ``acme/2026/11/25/invoice/SETP990000203.pdf``, ``….xml``,
-``…-attached.xml``. The name is a function of the document alone, so a file that is stored again meets itself.
+``…-attached.xml``; one that was asked for by its unique code by account and code:
+``acme/documents/1665….xml``. The name is a function of the document alone, so a file that is stored again meets itself.
 """
 
 from __future__ import annotations
@@ -59,6 +60,16 @@ def archive_name(account: str, day: date, family: str, number: str, kind: Archiv
         # Or the XML of number "X-attached" would be the AttachedDocument of number "X".
         safe = f"{safe.removesuffix(_ATTACHED)}%2Dattached"
     return f"{_segment(account)}/{day.isoformat().replace('-', '/')}/{_segment(family)}/{safe}{_ENDINGS[kind]}"
+
+
+def unique_code_name(account: str, unique_code: str) -> str:
+    """
+    The relative name of the XML of a document that is known by its unique code alone, whoever issued it.
+
+    Args:
+        unique_code: 96 hexadecimal digits, lower-case: the same document has one name, however its code was typed.
+    """
+    return f"{_segment(account)}/documents/{_segment(unique_code)}{_ENDINGS['xml']}"
 
 
 def _segment(text: str) -> str:

@@ -196,23 +196,35 @@ def refused_event(remains: PartialEnvelope, errors: tuple[ErrorDetail, ...], *, 
     )
 
 
-MEND: Final = {
-    "factus.credentials": "Revise usuario, clave y credenciales de la cuenta en Factus y reinicie el servicio.",
+_MEND: Final = {
+    "factus.credentials": "Revise usuario, clave y credenciales de la cuenta en Factus y en la configuración; "
+    "al reiniciar el servicio con otras se pregunta enseguida.",
     "factus.payment_required": "Renueve el plan o compre un paquete de documentos en Factus.",
     "factus.denied": "Pida a Factus que habilite la versión, el producto o el permiso para esta cuenta.",
     "factus.conflict": "Valide o elimine en Factus el documento ajeno que quedó sin validar.",
     "dian.rejected": "Elimine en Factus el documento rechazado, o envíe los trabajos sin delete_rejected: false.",
 }
-"""What a person does about a block, by its cause."""
 
 
-def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime) -> Event:
+def mend_of(account: str, code: str, mend: str = "") -> str:
+    """
+    What a person does about a block.
+
+    Args:
+        code: Its cause.
+        mend: What helps, where the cause does not say.
+    """
+    text = mend or _MEND.get(code, "Revise la cuenta en Factus.")
+    return f"{text} Para no esperar la próxima consulta: factus-worker resume {account}."
+
+
+def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime, now: datetime) -> Event:
     """Only a person can mend it: what stops, since when, how much waits, and what to do."""
     data = {
         "family": block.family,
         "since": since.isoformat(timespec="seconds"),
         "jobs_waiting": n_waiting,
-        "mend": block.mend or MEND.get(block.error.code, "Revise la cuenta en Factus."),
+        "mend": mend_of(account, block.error.code, block.mend),
     }
     if block.job_type:
         what = f"Los trabajos {_kind_of(block.job_type)} de la cuenta {account} están detenidos"
@@ -222,10 +234,10 @@ def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime
         what = f"La familia {block.family} de la cuenta" if block.family else "La cuenta"
         message = f"{what} {account} está bloqueada: {block.error.message}"
     return operator_event(
-        _account_event_id(account, block.scope, "account.blocked", since),
+        _account_event_id(account, block.scope, "account.blocked", now),
         "account.blocked",
         account,
-        since,
+        now,
         message,
         data,
         (block.error,),

@@ -35,6 +35,20 @@ def start_window_ms(record: JobRecord, zone: ZoneInfo) -> tuple[int, int]:
     return max(day_starts_ms, record.start_at), min(ends)
 
 
+def tried_until_ms(record: JobRecord, zone: ZoneInfo) -> int:
+    """
+    Until when a job is tried: its deadline, and before it the end of the day that it must carry. One that Factus has
+    keeps the date of its sending; one that has begun expires no more.
+    """
+    ends = [record.deadline_at]
+    if not record.pending_since:
+        if record.issue_on:
+            ends.append(day_bounds_ms(record.issue_on, zone)[1])
+        if record.expires_at and not record.attempts:
+            ends.append(record.expires_at)
+    return min(ends)
+
+
 def first_day(issue_on: str, start_at_ms: int, now_ms: int) -> date:
     """The first day on which a job may be sent: the one that it must carry, or that of its ``not_before``, or today."""
     return date.fromisoformat(issue_on) if issue_on else _day_in_bogota(max(start_at_ms, now_ms))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Final
@@ -35,6 +35,8 @@ from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.payload.validate import ValidatedPayload, validate
 from schemas.records import JobRecord, queue_score
+from schemas.version_1.convert import Unconvertible, convert
+from schemas.version_1.told import conversion_warning, unconvertible_errors
 
 DEFAULT_ACCOUNT: Final = "default"
 NO_ACCOUNT: Final = "?"
@@ -157,7 +159,16 @@ class EntryValidator:
             return _refuse(remains, parsed, (fault,))
         assert account is not None  # _account_fault refuses a missing one
         assert job_type.payload is not None  # only the service's own jobs have none
+        told: tuple[ErrorDetail, ...] = ()
+        if envelope.payload_version == "v1":
+            converted = convert(job_type.family if job_type.issues else "", envelope.payload)
+            if isinstance(converted, Unconvertible):
+                return _refuse(remains, parsed, unconvertible_errors(converted))
+            told = (conversion_warning(converted),)
+            # From here on there is nothing but version 2: in the ledger, the fingerprint and the events.
+            envelope = envelope.model_copy(update={"payload": converted.payload, "payload_version": "v2"})
         found = validate(job_type.payload, envelope.payload, today=self._first_day(envelope))
+        found = replace(found, warnings=(*told, *found.warnings))
         if found.errors:
             return _refuse(remains, parsed, found.errors, found.warnings)
         record = _record(entry, envelope, job_type, account, found, self.now_ms())

@@ -2,7 +2,8 @@
 Which job types exist: name, family, verb, lane, payload and what is done.
 
 Lanes are named ``{account}/{family}`` (issuing, one at a time, because Factus answers 409 while one document of a
-family is not validated) or ``{account}/calls`` (all else, behind issuing).
+family is not validated), ``{account}/calls`` (all else, behind issuing) or ``{account}/control``
+(what acts on the ledger alone).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from schemas.payload.calls import rows
 from schemas.payload.spec import PayloadSpec
 
 CALLS_LANE: Final = "calls"
+CONTROL_LANE: Final = "control"
+"""Of jobs that act on the ledger alone: what holds an account does not hold them (``lib_lanes.lua``)."""
 ISSUING_WIDTH: Final = 1
 
 
@@ -83,6 +86,7 @@ _ACCOUNT_WORK: Final[Mapping[str, Work]] = {
     "reception.upload": account_verbs.upload_received,
     "reception.list": account_verbs.list_received,
     "reception.emit_event": account_verbs.emit_event,
+    "document.download": account_verbs.download_document,
     **{f"{family}.{verb}": work for family in account_verbs.RANGES for verb, work in _RANGE_WORK.items()},
     "numbering_range.software": account_verbs.list_software_ranges,
     "company.get": account_verbs.get_company,

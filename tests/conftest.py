@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import fakeredis
 import pytest
@@ -13,6 +15,7 @@ import structlog
 from arq.connections import ArqRedis
 from hypothesis import settings
 
+from worker import event_loop
 from worker.store import connection, embedded_server
 
 _namespaces = itertools.count(1)
@@ -30,6 +33,28 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+# What meets the network, a signal or the loop's own clock holds on the loop of a worker process as on asyncio's own.
+ON_BOTH_LOOPS: Final = (
+    "unit/worker",
+    "contract/test_cut_connections.py",
+    "contract/test_entry_reader.py",
+    "integration/test_answers_end_to_end.py",
+    "integration/test_hostile_answers.py",
+    "integration/test_redis_tls.py",
+)
+_TESTS: Final = Path(__file__).parent
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loops on which a test runs."""
+    found: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if any(item.path.is_relative_to(_TESTS / place) for place in ON_BOTH_LOOPS):
+        found["worker"] = event_loop.loop_factory()
+    return found
 
 
 @pytest.fixture(autouse=True)

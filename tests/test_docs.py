@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import tomllib
@@ -94,3 +95,39 @@ def test_version_is_the_same_everywhere() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"image: factus-worker:{version}" in (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+
+
+class TestWayOfAJob:
+    """The page names files and what stands in them; a newcomer believes it."""
+
+    PAGE = (ROOT / "docs" / "way-of-a-job.md").read_text(encoding="utf-8")
+    FILE = re.compile(r"`((?:worker|jobs|schemas|sandbox)/[a-z0-9_/]+\.(?:py|lua))`(?:: ((?:`[\w.]+`(?:, )?)+))?")
+
+    def test_every_file_is_there_and_holds_what_it_is_named_for(self) -> None:
+        named = self.FILE.findall(self.PAGE)
+        assert len(named) > 40
+        wrong = [
+            f"{path}: {name}"
+            for path, names in named
+            for name in [*re.findall(r"[\w.]+", names)] or [""]
+            if not _defines(ROOT / path, name)
+        ]
+        assert not wrong
+
+    def test_no_room_of_the_way_is_left_out(self) -> None:
+        rooms = {"intake", "queue", "factus", "archive", "store"}
+        assert {path.split("/")[1] for path, _ in self.FILE.findall(self.PAGE) if path.startswith("worker/")} >= rooms
+
+
+def _defines(path: Path, name: str) -> bool:
+    """Whether the file is there and has the class, function or method (`Class.method`)."""
+    if not path.is_file() or not name:
+        return path.is_file()
+    body: list[ast.stmt] = ast.parse(path.read_text(encoding="utf-8")).body
+    for part in name.split("."):
+        kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        found = next((node for node in body if isinstance(node, kinds) and node.name == part), None)
+        if found is None:
+            return False
+        body = found.body
+    return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -161,6 +162,8 @@ async def _beat(built: Services, holds: Holds) -> None:
         "pid": os.getpid(),
         "version": version("factus-worker"),
         "accounts": ",".join(built.accounts),
+        "environments": ",".join(f"{name}={account.environment}" for name, account in built.accounts.items()),
+        "host": socket.gethostname(),
         "at": now_ms,
         "running": built.arq.n_running,
         "run": built.runner.n_run,

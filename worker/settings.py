@@ -71,6 +71,12 @@ def _counted(value: object) -> object:
     return value
 
 
+def _language(value: object) -> object:
+    """``es_CO.UTF-8`` is Spanish too."""
+    return re.split(r"[_.-]", value.strip().lower())[0] if isinstance(value, str) else value
+
+
+Language = Annotated[Literal["es", "en"], BeforeValidator(_language)]
 Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_counted)]
 AccountName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
@@ -170,6 +176,7 @@ class Settings(BaseModel):
     jobs_keys: Path | None = None
     metrics_port: Annotated[Count, Field(ge=1, le=65535)] | None = None
     log_format: Literal["console", "json"] | None = None
+    lang: Language = "es"
 
     _MAY_BE_OFF: ClassVar = ("metrics_port", "log_format", "accounts_file", "jobs_keys")
 
@@ -309,7 +316,16 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         ConfigurationError: A value cannot be used; the message names the variable, or the file and its line.
     """
-    values = {**_fields(_env_file()), **_fields(os.environ), **overrides}
+    return settings_of({**_fields(_env_file()), **_fields(os.environ), **overrides})
+
+
+def settings_of(values: Mapping[str, Any]) -> Settings:
+    """
+    Settings of these values, by field.
+
+    Raises:
+        ConfigurationError: As :func:`load_settings`.
+    """
     try:
         return Settings(**values)
     except ValidationError as exc:
@@ -320,6 +336,17 @@ def load_settings(**overrides: Any) -> Settings:
             for fault in exc.errors()
         ]
         raise ConfigurationError("; ".join(faults)) from None
+
+
+def spoken_language() -> Literal["es", "en"]:
+    """
+    What the commands speak (``FACTUS_LANG``), for those that need no other setting.
+
+    Raises:
+        ConfigurationError: It is neither ``es`` nor ``en``, or ``.env`` cannot be read.
+    """
+    found = {**_fields(_env_file()), **_fields(os.environ)}
+    return settings_of({"lang": found["lang"]}).lang if "lang" in found else "es"
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:

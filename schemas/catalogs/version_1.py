@@ -1,8 +1,8 @@
 """
 What Factus API v1 called things, where that differs from v2: keys and the values of codes.
 
-For advice only: nothing is converted here. v1 numbered its tables by position; four published ids of municipalities and
-units (980, 70, 414, 874) agree with the order of the tables that v2 publishes.
+v1 numbered its tables of municipalities, units and countries by position: every published pair of id and code agrees
+with the order of the tables that v2 publishes (docs/decisions/0020-version-1-ids-are-positions.md).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NAMES: Final[Mapping[str, tuple[Meant, ...]]] = {
         Meant("code", "taxes"),
     ),
     "municipality_id": (Meant("municipality_code", "municipalities"),),
-    "country_id": (Meant("country_code"),),
+    "country_id": (Meant("country_code", "countries"),),
     "unit_measure_id": (Meant("unit_measure_code", "unit-measures"),),
     "standard_code_id": (Meant("standard_code", "product-standard-codes"),),
     "standard_id": (Meant("standard_code", "product-standard-codes"),),
@@ -54,7 +54,8 @@ _CODES: Final[Mapping[str, Mapping[str, str]]] = {
     "product-standard-codes": {"1": "999", "2": "001", "3": "020", "4": "010"},
     "taxes": {"1": "01", "4": "04"},
 }
-_BY_POSITION: Final = frozenset({"municipalities", "unit-measures"})
+BY_POSITION: Final = frozenset({"municipalities", "unit-measures", "countries"})
+"""Tables whose ids in v1 are the positions of their rows, from 1."""
 
 
 def is_name(key: str, *, is_root: bool) -> bool:
@@ -73,7 +74,7 @@ def code_of(table: str, value: Any) -> str:
     digits = str(value) if type(value) is int and 0 < value < 10_000 else value
     if not isinstance(digits, str) or not (digits.isascii() and digits.isdigit() and len(digits) <= 4):
         return ""
-    if table not in _BY_POSITION:
+    if table not in BY_POSITION:
         return _CODES.get(table, {}).get(digits, "")
     rows = tables.rows(table)
     position = int(digits)

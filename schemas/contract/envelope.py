@@ -110,6 +110,9 @@ class Envelope(BaseModel):
         default=None, description="The day, in the account's time zone, that the document must carry"
     )
     options: Options = Field(default=Options(), description="What shall happen beside issuing")
+    payload_version: Literal["v2", "v1"] = Field(
+        default="v2", description="v1: the payload is a body of Factus API v1, converted at intake"
+    )
     batch: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable)] | None = Field(
         default=None, description="Groups jobs for progress and one closing event"
     )

@@ -38,6 +38,12 @@ ERROR_CODES: Final = (
     ErrorCode("auth.denied", "The stream belongs to another account", ("refused",), "producer"),
     ErrorCode("account.unknown", "The service has no credentials for the account", ("refused",), "operator"),
     ErrorCode("payload.invalid", "Breaks a documented rule; `rule` is our rule id", ("refused",), "producer"),
+    ErrorCode(
+        "payload.unconvertible",
+        "A body of version 1 that version 2 cannot say, or that names an id of no table; `field` is its field",
+        ("refused",),
+        "producer",
+    ),
     ErrorCode("factus.validation", "Factus refused the content (400, 422)", ("rejected", "failed"), "producer"),
     ErrorCode("dian.rejected", "DIAN refused the document; `rule` is its rule", ("rejected", "notice"), "producer"),
     ErrorCode("dian.processed", "DIAN's rule 90, and Factus shows no validated document", ("failed",), "operator"),
@@ -83,6 +89,12 @@ ERROR_CODES: Final = (
     ErrorCode("date.missed", "`issue_on` passed before the document could be sent", ("failed",), "producer"),
     ErrorCode("internal", "A defect; the dead letter has the details", ("refused", "failed"), "developers"),
     ErrorCode("payload.warning", "Valid, and doubtful", ("warning",), "producer"),
+    ErrorCode(
+        "payload.converted",
+        "Pushed as a body of version 1; the message says what was inferred",
+        ("warning",),
+        "producer",
+    ),
     ErrorCode("option.unavailable", "An option that the job cannot have", ("warning",), "producer"),
     ErrorCode("batch.partial", "Not every job of the batch succeeded", ("notice",), "producer"),
 )

@@ -122,6 +122,13 @@ class ArchivedDocument(Data):
     documents: list[ArchivedFile]
 
 
+class DownloadedDocument(Data):
+    """The XML of anybody's document, by its unique code."""
+
+    unique_code: str = Field(pattern="^[0-9a-f]{96}$", description="CUFE, CUDE, CUDS or CUNE, lower-case")
+    documents: list[ArchivedFile] = Field(description="One, of kind xml")
+
+
 class RadianNews(Data):
     """A RADIAN event found on a tracked invoice."""
 
@@ -263,6 +270,7 @@ _BY_TYPE: Final[Mapping[str, type[Data]]] = {
     "invoice.accept": Answered,
     "reception.emit_event": Answered,
     "reception.upload": Shown,
+    "document.download": DownloadedDocument,
     "numbering_range.delete": DeletedRange,
     "payroll_numbering_range.delete": DeletedRange,
 }

@@ -234,5 +234,6 @@ def is_of_version_1() -> Violation:
         "",
         "El documento está escrito para la versión 1 de Factus, y el servicio usa la 2. Cambie claves y códigos como "
         'se dice en cada una; divida cada "price" por 1 más su tarifa (por 1.19 con IVA de 19 %), porque en la versión '
-        '2 va sin impuestos; y escriba los pagos en "payment_details", con el total que incluye los impuestos.',
+        '2 va sin impuestos; y escriba los pagos en "payment_details", con el total que incluye los impuestos. O '
+        'envíelo con "payload_version": "v1" en el sobre (factus-worker submit --from v1): el servicio lo convierte.',
     )

@@ -291,7 +291,7 @@ class TestIdsOfTheFuture:
         entry = (await redis.xrange(built.keys.jobs()))[0][0].decode()
         await built.intake._reader.create_groups()
         entries = await built.intake._reader.next()
-        await built.intake._take_in(entries)
+        await built.intake._take_in(entries, lambda: None)
         record = await built.ledger.job("acme", entry)
         now = int(time.time() * 1000)
         from schemas.records import queue_score

@@ -29,6 +29,9 @@ SHORT_DEADLINE_S: Final = 3.0
 """For trials, which are many."""
 MEMORY_BOUND: Final = 512 * 1024 * 1024
 """What a worker may hold (docs/contract.md); as a limit (``memory_limit``) what it cannot even ask for."""
+_WINDOW: Final = "6s"
+"""A header that says "none left" uses a window up, and what was sent is looked up after it, though its time be up."""
+
 _READY_S: Final = 30.0
 SECRETS: Final = {
     "client_id": "planted-client-id-7f3a",
@@ -75,7 +78,7 @@ class Service:
     def _account(self, name: str) -> str:
         url = self.side.calm_url if name == CALM else self.side.wild_url
         # The user's name tells the accounts apart on Factus's side; all else is one for all.
-        rows = {**SECRETS, "username": f"{SECRETS['username']}.{name}", "base_url": url, "rate_window": "60s"}
+        rows = {**SECRETS, "username": f"{SECRETS['username']}.{name}", "base_url": url, "rate_window": _WINDOW}
         told = "".join(f'{key} = "{value}"\n' for key, value in rows.items())
         return f"[accounts.{name}]\n{told}rate_limit = 100000\nown_streams = {str(name == 'own').lower()}\n\n"
 

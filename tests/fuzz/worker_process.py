@@ -92,7 +92,8 @@ def run() -> None:
     if limit := int(os.environ.get("FUZZ_MEMORY_LIMIT", "0")):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     Watch(Path(os.environ["FUZZ_HOLDS"])).install()
-    worker_process.run(POLICIES)
+    # uvloop runs callbacks where nobody can time them one by one.
+    worker_process.run(POLICIES, loop_factory=asyncio.new_event_loop)
 
 
 if __name__ == "__main__":

@@ -254,6 +254,13 @@ _OTHERS = (
         changes="receptions.emit",
         when_lost="stop",
     ),
+    Call(
+        "document.download",
+        "documents",
+        lambda tenant: {"unique_code": FAMILY_CASES["invoice"].at_factus(tenant)["cufe"].upper()},
+        frozenset({"unique_code", "documents"}),
+        ({"unique_code": "SETP990000001"}, "unique_code", "CALL-016"),
+    ),
     Call("numbering_range.software", "numbering-ranges", _nothing, _LISTED, ({"all": True}, "all", "GEN-002")),
     Call("company.get", "companies", _nothing, _SHOWN, ({"nit": "1"}, "nit", "GEN-002")),
     Call(

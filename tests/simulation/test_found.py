@@ -221,7 +221,10 @@ def test_a_family_s_issuing_and_its_calls_are_told_under_two_ids():
     now = datetime.now(BOGOTA)
     error = ErrorDetail(code="factus.denied", message="no")
     ids = {
-        *(blocked_event("a", Block("payroll", error, of), n_waiting=1, since=now).id for of in ("", "payroll.get")),
+        *(
+            blocked_event("a", Block("payroll", error, of), n_waiting=1, since=now, now=now).id
+            for of in ("", "payroll.get")
+        ),
         *(resumed_event("a", "payroll", since=now, now=now, job_type=of).id for of in ("", "payroll.get")),
     }
     assert len(ids) == 4

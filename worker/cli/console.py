@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from arq.connections import ArqRedis
     from rich.console import Console
 
+    from worker.cli.speech import Speech
     from worker.settings import Settings
 
 _WIDEST: Final = 64
 """Characters to which plain columns are padded at most; longer values are shown whole and push the rest aside."""
+
+NARROW: Final = 100
+"""Columns below which a table is a block for each row."""
 
 _EMBEDDED: Final = "embedded:"
 _MOST_ROWS_SHOWN: Final = 2_000
@@ -40,32 +44,103 @@ def console() -> Console:
     return Console(markup=False, emoji=False, highlight=False)
 
 
-def show_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+def width() -> int:
+    """Columns of the terminal; of a pipe as many as one likes."""
+    return console().width if is_terminal() else 10_000
+
+
+def emit(text: str, style: str = "", *, indent: int = 0, hanging: int = 0) -> None:
     """
-    Rows under headers: a table on a terminal, else aligned plain lines.
+    One line of text, cleaned; on a terminal wrapped between words and in a colour where it has them.
+
+    Args:
+        style: As rich names it: ``bold``, ``red`` ...; nothing in a pipe, with NO_COLOR or TERM=dumb.
+        hanging: Blanks before the second and later lines, more than *indent*.
+    """
+    for line in wrapped(clean(text), width(), indent=indent, hanging=hanging):
+        if is_terminal():
+            from rich.text import Text
+
+            console().print(Text(line, style=style), soft_wrap=True)
+        else:
+            click.echo(line)
+
+
+def wrapped(text: str, columns: int, *, indent: int = 0, hanging: int = 0) -> list[str]:
+    """Text as lines of at most *columns*, broken between words only: a longer word stands alone, and is whole."""
+    import textwrap
+
+    first, later = " " * indent, " " * (indent + hanging)
+    return textwrap.wrap(
+        text, max(columns, 20), initial_indent=first, subsequent_indent=later, break_long_words=False,
+        break_on_hyphens=False, drop_whitespace=True,
+    ) or [""]  # fmt: skip
+
+
+def show_fields(pairs: Sequence[tuple[str, str]], *, indent: int = 0, style: str = "") -> None:
+    """Names and texts, a line each, the texts under each other; what is empty is left out."""
+    told = [(f"{name}:", text) for name, text in pairs if text]
+    wide = max((len(name) for name, _ in told), default=0) + 1
+    for name, text in told:
+        emit(f"{name:{wide}}{text}", style, indent=indent, hanging=wide)
+
+
+def show_table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[int] = (),
+    styles: Sequence[str] = (),
+    more: str = "...",
+) -> None:
+    """
+    Rows under headers: a table on a terminal of 100 columns, a block for each row on a narrower one (or where the words
+    do not fit side by side), else aligned plain lines.
 
     Args:
         right: Indexes of the columns that are aligned to the right (numbers).
+        styles: A colour for each row, on a terminal.
+        more: What is said of the rows that are left out, with ``{}`` for their number.
     """
-    if len(rows) > _MOST_ROWS_SHOWN:
-        left = len(rows) - _MOST_ROWS_SHOWN
-        show_table(headers, rows[:_MOST_ROWS_SHOWN], right=right)
-        click.echo(f"... and {left} rows more")
-        return
+    shown = rows[:_MOST_ROWS_SHOWN]
     if not is_terminal():
-        for line in plain_lines([headers, *rows], right=right):
+        for line in plain_lines([headers, *shown], right=right):
             click.echo(line)
-        return
+    elif fits([headers, *shown], width()):
+        _draw(headers, shown, right, styles)
+    else:
+        _show_blocks(headers, shown, styles)
+    if len(rows) > len(shown):
+        click.echo(more.format(len(rows) - len(shown)))
+
+
+def fits(rows: Sequence[Sequence[str]], columns: int) -> bool:
+    """Whether rows can stand as a table without a word that is broken."""
+    widest = [
+        max(len(word) for cell in column for word in (cell.split() or [""])) for column in zip(*rows, strict=True)
+    ]
+    return columns >= NARROW and sum(widest) + 2 * (len(widest) - 1) <= columns
+
+
+def _draw(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int], styles: Sequence[str]) -> None:
     from rich import box
     from rich.table import Table
 
     # As narrow as the plain lines: two blanks between columns, none around.
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for index, header in enumerate(headers):
-        table.add_column(header, justify="right" if index in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(clean(cell) for cell in row))
+        longest = max(len(word) for row in [headers, *rows] for word in (row[index].split() or [""]))
+        table.add_column(header, justify="right" if index in right else "left", overflow="fold", min_width=longest)
+    for index, row in enumerate(rows):
+        table.add_row(*(clean(cell) for cell in row), style=styles[index] if styles else None)
     console().print(table)
+
+
+def _show_blocks(headers: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str]) -> None:
+    for index, row in enumerate(rows):
+        style = styles[index] if styles else ""
+        emit(row[0], f"bold {style}".strip())
+        show_fields([*zip(headers[1:], row[1:], strict=True)], indent=2)
 
 
 def plain_lines(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
@@ -103,6 +178,19 @@ def _escape(char: str) -> str:
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
+def spoken() -> Speech:
+    """
+    How this command speaks (``FACTUS_LANG``).
+
+    Raises:
+        ConfigurationError: It names no language that there is.
+    """
+    from worker.cli.speech import Speech
+    from worker.settings import spoken_language
+
+    return Speech(spoken_language())
+
+
 def told_settings() -> Settings:
     """
     The settings of this command; names that mean nothing are told on standard error.
@@ -134,27 +222,39 @@ async def open_redis(settings: Settings, *, must_exist: bool = False) -> AsyncIt
 
     from jobs.errors import ConfigurationError, ServiceError
     from worker.addresses import shown
+    from worker.cli.speech import Speech
     from worker.store import connection
 
-    url = settings.redis_url
+    url, say = settings.redis_url, Speech(settings.lang).say
     address = shown(url)
     if must_exist and _is_empty(url):
         raise ConfigurationError(
-            f"FACTUS_REDIS_URL={address}: no embedded server has ever run in that folder. Push something first, or set "
-            "the folder of the worker"
+            say(
+                f"FACTUS_REDIS_URL={address}: en esa carpeta nunca corrió un servidor integrado. Envíe algo primero, o "
+                "ponga la carpeta del trabajador",
+                f"FACTUS_REDIS_URL={address}: no embedded server has ever run in that folder. Push something first, or "
+                "set the folder of the worker",
+            )
         )
     async with connection.server_url(url) as server:
         client = connection.connect(server)
         try:
             yield client
         except (AuthenticationError, NoPermissionError) as exc:
+            words = connection.words_of(exc)
             raise ServiceError(
-                f"Redis at {address} refuses this user: {connection.words_of(exc)}. "
-                "Check the user and password in FACTUS_REDIS_URL"
+                say(
+                    f"Redis en {address} rechaza este usuario: {words}. Revise usuario y clave en FACTUS_REDIS_URL",
+                    f"Redis at {address} refuses this user: {words}. Check the user and password in FACTUS_REDIS_URL",
+                )
             ) from exc
         except RedisError as exc:
+            words = connection.words_of(exc)
             raise ServiceError(
-                f"Redis at {address} failed: {connection.words_of(exc)}. Check FACTUS_REDIS_URL, and that it runs"
+                say(
+                    f"Redis en {address} falló: {words}. Revise FACTUS_REDIS_URL, y que esté en marcha",
+                    f"Redis at {address} failed: {words}. Check FACTUS_REDIS_URL, and that it runs",
+                )
             ) from exc
         finally:
             await connection.close(client)

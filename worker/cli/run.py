@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import click
 import structlog
 
@@ -19,6 +17,7 @@ def command(burst: bool, log_level: str) -> None:
     Start as many as you like, on as many hosts as you like, with the same settings. SIGTERM lets the calls under way
     end (30 s at most); everything else stays queued.
     """
+    from worker import event_loop
     from worker.logs import configure_logging
     from worker.process import run_worker
     from worker.settings import load_settings, nearest_variables, unknown_variables
@@ -31,4 +30,4 @@ def command(burst: bool, log_level: str) -> None:
         unknown, told = [*unknown, "FACTUS_METRICS_PORT"], [*told, "FACTUS_METRICS_PORT has no effect in this version"]
     if unknown:
         structlog.get_logger().warning("settings.unknown", variables=unknown, detail="; ".join(told))
-    asyncio.run(run_worker(settings, burst=burst))
+    event_loop.run(run_worker(settings, burst=burst))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -96,14 +96,16 @@ class Intake:
 
     # -- leading ---------------------------------------------------------------------------------------------------
     async def _lead(self, on_work: Callable[[], None], stopping: asyncio.Event) -> None:
-        lead = await self._keep_lead()
+        # The script that writes looks at the lead as well: it need not be asked for before each read.
+        is_kept = self.is_leader and not self._clock.is_due("lead", self._bounds.lease_ms / 4)
+        lead = 1 if is_kept else await self._keep_lead()
         if not lead:
             self.is_leader = False
             # Where the lead goes round it comes soon: who is handed it must not sleep on it.
             await pause(stopping, min(self._bounds.lease_ms / 3000, self._bounds.rotation_ms / 4000))
             return
         if lead == 2 or not self.is_leader:
-            await self._reader.create_groups()
+            await self._reader.begin()
             await self._peers.look()
             self._clock.begin()
             self.is_leader = True
@@ -113,10 +115,7 @@ class Intake:
             if self._clock.is_due("reclaim", self._bounds.lease_ms):
                 # Again and again: an earlier leader that stood still may wake and read before it learns that it lost.
                 await self._reclaim(on_work)
-            entries = await self._reader.next()
-            if entries:
-                await self._take_in(entries)
-                on_work()
+            await self._take_in(await self._reader.next(), on_work, reads_on=lambda: not stopping.is_set())
         except LeadLost:
             self.is_leader = False
             return
@@ -163,39 +162,60 @@ class Intake:
                 fresh = [entry for entry in entries if entry.id not in self._left]
                 if fresh:
                     log.info("intake.taken_over", n_entries=len(fresh))
-                await self._take_in(entries)
-                on_work()
+                await self._take_in(entries, on_work)
 
-    async def _take_in(self, entries: Sequence[Entry]) -> None:
+    async def _take_in(
+        self, entries: Sequence[Entry], on_work: Callable[[], None], *, reads_on: Callable[[], bool] = lambda: False
+    ) -> None:
         """
         Examine and write entries, in order, in slices: while the server writes one, the next is examined, and calls
         under way in this process go on.
 
+        Args:
+            reads_on: Whether those that follow are read as well, while the last of these are still examined and
+                written. It ends when there are few, and before anything else of the lead is due.
+
         Raises:
             LeadLost, RedisError: Nothing more was written; what was not is pending.
         """
+        ends_at = time.monotonic() + self._bounds.look_ms / 1000
         writing: asyncio.Task[None] | None = None
-        slice_ = _Slice()
-        yielded_at = time.perf_counter()
+        reading: asyncio.Task[list[Entry]] | None = None
         try:
-            for entry in entries:
-                if time.perf_counter() - yielded_at > _YIELD_S:
-                    await asyncio.sleep(0)
-                    yielded_at = time.perf_counter()
-                slice_.add(await self._examined(entry), len(entry.raw or b""))
-                if slice_.is_full(self._bounds) or entry is entries[-1]:
+            while entries:
+                are_many = len(entries) >= self._bounds.read_entries
+                async for slice_ in self._slices(entries):
                     if writing:
                         await writing
                     await self._renew()
                     writing = asyncio.create_task(self._writer.write(slice_.items))
-                    await asyncio.sleep(0)  # lets it send, and others run
-                    yielded_at = time.perf_counter()
-                    slice_ = _Slice()
-            if writing:
-                await writing
+                    is_near_end = are_many and not reading and slice_.n_left <= self._bounds.slice_entries
+                    if is_near_end and reads_on() and time.monotonic() < ends_at:
+                        reading = asyncio.create_task(self._reader.more())
+                    await asyncio.sleep(0)  # lets them send, and others run
+                entries = await reading if reading else ()
+                reading = None
+                if writing and not entries:
+                    await writing
+                on_work()
         finally:
-            if writing and not writing.done():
-                writing.cancel()
+            for task in (writing, reading):
+                if task and not task.done():
+                    task.cancel()
+
+    async def _slices(self, entries: Sequence[Entry]) -> AsyncIterator[_Slice]:
+        slice_ = _Slice()
+        yielded_at = time.perf_counter()
+        for n_left, entry in zip(range(len(entries) - 1, -1, -1), entries, strict=True):
+            if time.perf_counter() - yielded_at > _YIELD_S:
+                await asyncio.sleep(0)
+                yielded_at = time.perf_counter()
+            slice_.add(await self._examined(entry), len(entry.raw or b""))
+            if not n_left or slice_.is_full(self._bounds):
+                slice_.n_left = n_left
+                yield slice_
+                slice_ = _Slice()
+                yielded_at = time.perf_counter()
 
     async def _renew(self) -> None:
         """The script renews the lead as well, but only once it runs."""
@@ -235,6 +255,9 @@ class _Slice:
     items: list[Prepared] = field(default_factory=list)
     n_bytes: int = 0
     n_entries: int = 0
+    n_left: int = 0
+    """How many entries follow of those that were read together."""
+
     began_at: float = field(default_factory=time.perf_counter)
 
     def add(self, prepared: Sequence[Prepared], n_bytes: int) -> None:

@@ -3,7 +3,8 @@ Reading the intake streams within bounds, whatever lies in them.
 
 Scripts measure each entry on the server before anything of it goes over the connection: of one that is larger than a
 job may be only the beginning, its size and its digest reach this process. The wait for new entries is the one command
-that must carry an entry along; its connection ends when that is too large, and a script reads what came.
+that carries entries along as they are, so that a job that comes alone costs one round trip; its connection ends when
+they are too large together, and what they were is read by their ids, measured.
 """
 
 from __future__ import annotations
@@ -22,12 +23,19 @@ from schemas.contract.envelope import MAX_JOB_BYTES
 from worker.guard import Guard
 from worker.intake.policy import IntakePolicy
 from worker.store.bounded_connection import ReplyTooLarge
+from worker.store.connection import command
 from worker.store.scripts import Arg, Scripts
 
 log = structlog.get_logger()
 
 GROUP: Final = "intake"
 _BLOCK_MS: Final = 400
+_AT_ONCE: Final = 4
+"""How many entries of a stream the wait may bring. Where it brings so many there are more, which a script reads."""
+
+_XREADGROUP: Final = b"XREADGROUP"
+"""In bytes: redis-py then gives the reply as it came. The dict that it makes of the fields loses one of two `job`."""
+
 _PART_BYTES: Final = 4 * 1024 * 1024
 _MOST_PARTS: Final = 128
 """Of an entry of more than half a gigabyte no digest is made: Redis takes no such field."""
@@ -51,11 +59,20 @@ class EntryReader:
         self._worker_id = worker_id
         self._policy = policy
         self._guard = guard
+        self._has_more = True
+        self._seen: dict[str, str] = {}
+        self._owed: list[tuple[str, list[bytes]]] = []
 
     @property
     def streams(self) -> Sequence[str]:
         """Those that can be read."""
         return tuple(self._streams)
+
+    async def begin(self) -> None:
+        """This worker leads from now on. What is pending is taken up by whoever leads: here what is new is read."""
+        self._owed = []
+        self._has_more = True
+        await self.create_groups()
 
     async def create_groups(self) -> None:
         """
@@ -93,34 +110,87 @@ class EntryReader:
         if not self._streams:
             await asyncio.sleep(_BLOCK_MS / 1000)
             return []
-        entries, last_ids = await self._read()
-        if entries:
-            return entries
-        await self._wait(last_ids)
-        entries, _ = await self._read()
+        return await self.more() or await self._wait()
+
+    async def more(self) -> list[Entry]:
+        """
+        What is there already, where there may be something.
+
+        Raises:
+            RedisError: As with :meth:`next`.
+        """
+        if self._owed:
+            return await self._read_owed()
+        if not self._has_more:
+            return []
+        entries = await self._read()
+        self._has_more = bool(entries)
         return entries
 
-    async def _read(self) -> tuple[list[Entry], dict[str, str]]:
-        """The entries, or where nothing was found the id of the last one that each stream gave us."""
+    async def _read(self) -> list[Entry]:
         streams = [*self._streams]
         # Who was first is last in the next read: a full stream takes no other's share of the bytes.
         self._streams.append(self._streams.pop(0))
         args: list[Arg] = [GROUP, self._worker_id, self._policy.read_entries, self._policy.read_bytes, *self._sizes()]
-        rows, last_ids = await self._scripts.run("read_entries", streams, args)
+        rows = await self._scripts.run("read_entries", streams, args)
         entries = [await self._entry(streams[row[0] - 1], row) for row in rows]
-        return entries, dict(zip(streams, (last.decode() for last in last_ids), strict=False))
+        self._seen |= {entry.stream: entry.id for entry in entries}
+        return entries
 
-    async def _wait(self, last_ids: Mapping[str, str]) -> None:
-        """Until something is pushed, or a moment has passed. What came is read afterwards, within its bounds."""
+    async def _wait(self) -> list[Entry]:
+        """What is pushed, or empty after a moment."""
         try:
-            await self._blocking.xread(dict(last_ids.items()), count=1, block=_BLOCK_MS)
+            reply = await command(
+                self._blocking, _XREADGROUP, "GROUP", GROUP, self._worker_id, "COUNT", _AT_ONCE, "BLOCK", _BLOCK_MS,
+                "STREAMS", *self._streams, *[">"] * len(self._streams),
+            )  # fmt: skip
         except ReplyTooLarge:
             log.debug("intake.entry_large")
+            # What the reply held is pending now, behind what was read before. Where a stream was made anew and its ids
+            # are lower, the next look at what is pending finds it (Intake._reclaim).
+            self._owed = [
+                (stream, ids)
+                for stream in self._streams
+                if (ids := await self.pending(stream, since=self._seen.get(stream, "0-0")))
+            ]
+            return await self._read_owed()
+        found: list[Entry] = []
+        for stream, rows in reply or ():
+            self._has_more = self._has_more or len(rows) == _AT_ONCE
+            found += await self._came(stream.decode(), rows)
+        return found
 
-    async def pending(self, stream: str) -> list[bytes]:
-        """The ids of all that was read of a stream and not written, oldest first; this worker has them now."""
+    async def _came(self, stream: str, rows: Sequence[Any]) -> list[Entry]:
+        """Entries as the wait brought them; those that have another form than a job's are read again, measured."""
+        found: list[Entry] = []
+        for id_, fields in rows:
+            if len(fields) == 2 and fields[0] == b"job" and len(fields[1]) <= MAX_JOB_BYTES:
+                found.append(Entry(stream, id_.decode(), fields[1], self._owners[stream]))
+            else:
+                found += (await self.claimed(stream, [id_]))[1]
+        self._seen[stream] = rows[-1][0].decode()
+        return found
+
+    async def _read_owed(self) -> list[Entry]:
+        """Entries that were given to us in a reply that was too large, oldest first in each stream."""
+        while self._owed:
+            stream, ids = self._owed[0]
+            n, entries = await self.claimed(stream, ids[: self._policy.read_entries])
+            self._seen[stream] = ids[n - 1].decode()
+            self._owed[:1] = [(stream, ids[n:])] if ids[n:] else []
+            if entries:
+                return entries
+        return []
+
+    async def pending(self, stream: str, *, since: str = "0-0") -> list[bytes]:
+        """
+        The ids of all that was read of a stream and not written, oldest first; this worker has them now.
+
+        Args:
+            since: Only this id and those that follow it.
+        """
         found: list[bytes] = []
-        start: Any = "0-0"
+        start: Any = since
         while True:
             start, ids = await self._scripts.run("claim_pending", [stream], [GROUP, self._worker_id, start, 1000])
             found += ids

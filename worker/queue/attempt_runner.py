@@ -29,7 +29,7 @@ from jobs.follow_ups import archived_documents, follow_ups
 from jobs.issue import issue
 from jobs.issue_policy import IssuePolicy
 from jobs.lesser_ends import defect_end, lesser_ends, plain
-from jobs.outcomes import AttemptResult, Block, Finished, Retry, scope_of
+from jobs.outcomes import AccountState, AttemptResult, Block, Finished, Retry, scope_of
 from jobs.patience import PATIENCE, PatiencePolicy
 from jobs.ports import Archive, Gateway
 from jobs.registry import JobType, type_of
@@ -288,6 +288,7 @@ class AttemptRunner:
             goes_on=not self.draining.is_set(),
             events=events,
             notices=notices,
+            mend=ending.block.mend if ending.block else "",
         )
         if isinstance(ending, Finished) and ending.state in ("failed", "refused") and events:
             return replace(page, dead=dead_letter(job, ending, events[-1]))
@@ -312,10 +313,15 @@ class AttemptRunner:
             if known_since_ms:
                 return ()
             is_waiting = isinstance(attempted.ending, Retry)
+            since_ms = blocked_since_ms(standing, block)
             event = blocked_event(
-                job.account, block, n_waiting=is_waiting + await self._n_behind(job, block), since=now
+                job.account,
+                block,
+                n_waiting=is_waiting + await self._n_behind(job, block),
+                since=_instant(since_ms, now),
+                now=now,
             )
-            return (Notice("blocked", block.scope, event),)
+            return (Notice("blocked", block.scope, event, since_ms),)
         if attempted.health != "up" or _is_conflict(attempted.ending):
             return ()
         job_type = "" if type_of(job.type).issues else job.type
@@ -331,6 +337,7 @@ class AttemptRunner:
                 "resumed",
                 scope_of(family, job_type),
                 resumed_event(job.account, family, since=_instant(since_ms, now), now=now, job_type=job_type),
+                since_ms,
             )
             for family, since_ms in blocked.items()
             if since_ms
@@ -401,6 +408,16 @@ def _has_worked(job: JobRecord, ending: Finished | Retry) -> bool:
     if isinstance(ending, Finished):
         return ending.state == "completed"
     return job.is_tracking and ending.progress is not None  # a watch goes on after a look that found what there is
+
+
+def blocked_since_ms(standing: AccountState, block: Block) -> int:
+    """Since when what is blocked stands still: a person is told of some blocks only when they have lasted."""
+    since_ms = 0
+    if block.error.code == "factus.conflict":
+        since_ms = standing.conflict_since_ms
+    elif block.error.code == "factus.unavailable":
+        since_ms = standing.outage_since_ms
+    return since_ms or standing.now_ms
 
 
 def _is_held(ending: Finished | Retry) -> bool:

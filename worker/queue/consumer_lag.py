@@ -17,6 +17,9 @@ from redis.exceptions import ResponseError
 LAGGING_SHARE: Final = 0.8
 """Part of the largest length that may be unread before somebody is told."""
 
+STALE_MS: Final = 3_600_000
+"""After an hour without an acknowledgement a consumer has most likely died with what it was given."""
+
 _MOST_ABANDONED: Final = 100
 
 EntryId = tuple[int, int]
@@ -37,6 +40,10 @@ class GroupLag:
     n_unread: int
     n_trimmed: int | None
     maxlen: int
+    n_pending: int = 0
+    """Given out and not acknowledged."""
+    n_stale: int = 0
+    """Of those, what was given out longer than STALE_MS ago; 100 at most."""
 
     @property
     def is_lagging(self) -> bool:
@@ -47,8 +54,15 @@ class GroupLag:
         return self.n_trimmed != 0
 
 
-async def groups_of(redis: Redis, streams: Iterable[str], maxlen: int) -> tuple[GroupLag, ...]:
-    """The groups of the streams that exist. A few cheap commands for each stream, no entries are read."""
+async def groups_of(
+    redis: Redis, streams: Iterable[str], maxlen: int, *, with_pending: bool = False
+) -> tuple[GroupLag, ...]:
+    """
+    The groups of the streams that exist. A few cheap commands for each stream, no entries are read.
+
+    Args:
+        with_pending: Count what was given out and not acknowledged, too.
+    """
     found: list[GroupLag] = []
     for stream in streams:
         try:
@@ -63,6 +77,9 @@ async def groups_of(redis: Redis, streams: Iterable[str], maxlen: int) -> tuple[
             n_abandoned = await _n_trimmed_pending(redis, stream, info, group)
             if n_abandoned and seen.n_trimmed is not None:
                 seen = replace(seen, n_trimmed=seen.n_trimmed + n_abandoned)
+            if with_pending and group["pending"]:
+                stale = await redis.xpending_range(stream, seen.name, "-", "+", _MOST_ABANDONED, idle=STALE_MS)
+                seen = replace(seen, n_pending=group["pending"], n_stale=len(stale))
             found.append(seen)
     return tuple(found)
 

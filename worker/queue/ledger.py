@@ -44,6 +44,8 @@ class Notice:
     scope: str
     """What is blocked (``jobs.outcomes.scope_of``)."""
     event: Event
+    since_ms: int
+    """Since when it is, or was, blocked: not when somebody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class AttemptWrite:
     events: tuple[Event, ...] = ()
     dead: dict[str, Arg] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    mend: str = ""
+    """What a person does about the pause, where its code does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,13 +312,13 @@ class Ledger:
         args += [*self._claimer.arguments(), job.id, claimed.arq_id, job.fence, *end]
         args += [self._policy.retention_ms, self._policy.results_maxlen, int(page.goes_on), page.health]
         args += [len(page.events), len(page.fields), len(page.dead), len(page.notices), len(follow_ups)]
-        args.append(self._keys.batch(""))
+        args += [self._keys.batch(""), page.mend]
         args += [part for pair in (*page.fields.items(), *page.dead.items()) for part in pair]
         if end[0] == "final":
             args += self._own_tally(job, page)
         args += [value for event in page.events for value in event_values(event)]
         for notice in page.notices:
-            args += [notice.kind, notice.scope, *event_values(notice.event)]
+            args += [notice.kind, notice.scope, notice.since_ms, *event_values(notice.event)]
         args += [value for row in follow_ups for value in self.follow_up_values(row)]
         try:
             word, *rest = await self._scripts.run("end_attempt", keys, args)

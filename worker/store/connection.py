@@ -236,7 +236,7 @@ def _through_sentinel(address: RedisAddress, options: dict[str, Any]) -> ArqRedi
     return found
 
 
-async def command(client: Redis, *parts: str | int) -> Any:
+async def command(client: Redis, *parts: str | bytes | int) -> Any:
     """
     The answer to any command, as the server gave it.
 

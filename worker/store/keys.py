@@ -105,7 +105,10 @@ class Keys:
         return f"{self.namespace}:lanes"
 
     def lane(self, lane: str) -> str:
-        """Hash: ``starts``, ``hold_until`` (ms), ``hold_reason``, ``conflict_since`` (ms)."""
+        """
+        Hash: ``starts``, ``hold_until`` (ms), ``hold_reason``, ``conflict_since`` (ms), ``wait_reason`` (why the last
+        look started no more), and of a hold ``held_since`` (ms), ``held_for``, ``held_by``, ``held_mend``.
+        """
         return f"{self.namespace}:lane:{lane}"
 
     def waiting(self, lane: str) -> str:
@@ -124,7 +127,8 @@ class Keys:
     def account(self, account: str) -> str:
         """
         Hash: ``hold_until``, ``hold_reason``, ``outage``, ``outage_since``, ``outage_steps``, ``probe_until``,
-        ``margin_ms``, ``blocked:SCOPE`` (ms), ``credentials`` (the mark of those of the last start).
+        ``margin_ms``, ``blocked:SCOPE`` (ms), ``credentials`` (the mark of those of the last start), and of a hold
+        ``held_since`` and the rest as a lane has them.
         """
         return f"{self.namespace}:account:{account}"
 

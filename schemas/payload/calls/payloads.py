@@ -188,6 +188,14 @@ class UploadReceived(Part):
     )
 
 
+class UniqueCode(Part):
+    """Anybody's document by the code that DIAN knows it by."""
+
+    unique_code: Annotated[str, Kind("text"), Field(min_length=1, max_length=200)] = part(
+        "código único del documento", "CUFE, CUDE, CUDS or CUNE: 96 hexadecimal characters", bad="CALL-016"
+    )
+
+
 class EmitEvent(Person):
     """A RADIAN event on a received bill."""
 

@@ -29,11 +29,13 @@ from schemas.payload.calls.payloads import (
     RangeStatus,
     RangeUpdate,
     ReceptionList,
+    UniqueCode,
     UploadReceived,
 )
 from schemas.payload.rules.calls import (
     ACQUIRER,
     CATALOG,
+    CODE,
     COMPANY,
     CONSECUTIVE,
     EVENT,
@@ -88,6 +90,7 @@ ACCOUNT_PAYLOADS: Final[Mapping[str, PayloadSpec]] = {
         checked("company.logo", Logo, LOGO),
         checked("subscription.list", Nothing),
         checked("acquirer.get", Acquirer, ACQUIRER),
+        checked("document.download", UniqueCode, CODE),
         checked("catalog.search", CatalogSearch, CATALOG),
     )
 }

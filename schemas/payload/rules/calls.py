@@ -47,6 +47,7 @@ RESOLUTION = RuleBook.about("")
 CONSECUTIVE = RuleBook.about("")
 RECEIVED = RuleBook.about("")
 RECORD = RuleBook.about("")
+CODE = RuleBook.about("")
 COMPANY = RuleBook.about("")
 LOGO = RuleBook.about("")
 ACQUIRER = RuleBook.about("")
@@ -111,6 +112,14 @@ def track_id_is_a_cufe(root: Node, document: Document) -> Findings:
     if _CUFE.fullmatch(root.get("track_id", "0" * 96)):
         return NO_FINDINGS
     return finding("track_id", 'El CUFE ("track_id") tiene 96 dígitos hexadecimales. Cópielo completo de la factura.')
+
+
+@CODE.error("CALL-016", "D")
+def unique_code_is_whole(root: Node, document: Document) -> Findings:
+    if _CUFE.fullmatch(root.get("unique_code", "0" * 96)):
+        return NO_FINDINGS
+    text = 'El CUFE, CUDE, CUDS o CUNE ("unique_code") tiene 96 dígitos hexadecimales. Cópielo completo del documento.'
+    return finding("unique_code", text)
 
 
 @RECORD.error("CALL-013", "D")

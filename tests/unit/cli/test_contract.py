@@ -21,7 +21,7 @@ from schemas.contract.error_codes import CODES, ERROR_CODES
 from worker.cli.contract.asyncapi import document
 from worker.cli.contract.example_jobs import envelope
 from worker.cli.contract.job_descriptions import ANY_TIME, REFUSALS, note_of
-from worker.cli.contract.json_schemas import data_model, payload_model
+from worker.cli.contract.json_schemas import all_models, data_model, event_types, payload_model
 from worker.cli.contract.messages import event_messages, job_messages
 from worker.cli.group import cli
 
@@ -80,6 +80,79 @@ class TestDocument:
         for name in ("jobs", "results", "radian"):
             assert channels[f"own_{name}"]["messages"] == channels[name]["messages"]
             assert channels[f"own_{name}"]["address"] == channels[name]["address"] + ":{account}"
+
+
+class TestShapes:
+    """What makes generators of code trip: nameless schemas, unions of plain values, words beside a reference."""
+
+    def test_every_schema_has_a_name_and_an_ascii_title(self) -> None:
+        schemas = the_document()["components"]["schemas"]
+        assert {name: schema["title"] for name, schema in schemas.items()} == {name: name for name in schemas}
+        assert all(schema.get("title", "").isascii() for schema in every_schema())
+        for message in the_document()["components"]["messages"].values():
+            assert message["payload"] == {"$ref": f"#/components/schemas/{message['title']}"}
+
+    def test_a_reference_stands_alone(self) -> None:
+        assert [schema for schema in every_schema() if "$ref" in schema and len(schema) > 1] == []
+
+    def test_the_only_unions_are_of_named_schemas_and_of_one_with_null(self) -> None:
+        for schema in every_schema():
+            assert "allOf" not in schema
+            choices = schema.get("anyOf", [])
+            assert [*choices] == [] or ["$ref" in choices[0], choices[1:]] == [True, [{"type": "null"}]], schema
+            assert all("$ref" in one for one in schema.get("oneOf", []))
+
+    def test_what_is_pushed_has_one_type_for_each_value(self) -> None:
+        schemas = the_document()["components"]["schemas"]
+        written = {name for name, (_, mode) in all_models().items() if mode == "validation"}
+        for name in written:
+            assert all(isinstance(one.get("type", ""), str) for one in below(schemas[name])), name
+        assert schemas["Item"]["properties"]["price"]["type"] == "string"
+        assert schemas["Item"]["properties"]["scheme_id"]["enum"] == ["0", "1"]
+
+    def test_words_about_a_field_that_is_a_reference_are_kept(self) -> None:
+        bill = the_document()["components"]["schemas"]["Bill"]
+        assert bill["properties"]["customer"] == {"$ref": "#/components/schemas/Customer"}
+        assert bill["x-fields"]["customer"] == {"x-label": "cliente", "description": "The buyer"}
+        assert bill["properties"]["observation"]["x-label"] == "observación"
+
+    def test_one_union_has_every_event_and_one_every_job(self) -> None:
+        schemas, messages = the_document()["components"]["schemas"], the_document()["components"]["messages"]
+        for union, named in (("AnyEvent", event_messages()), ("AnyJob", job_messages())):
+            members = {one["$ref"] for one in schemas[union]["oneOf"]}
+            assert members == {messages[name.replace(".", "_")]["payload"]["$ref"] for name in named}
+            assert schemas[union]["discriminator"] == "type"
+            types = [schemas[member.rpartition("/")[2]]["properties"]["type"]["const"] for member in members]
+            assert sorted(types) == sorted(named)
+
+    def test_the_union_of_events_takes_each_example_once(self) -> None:
+        """An example that fits two of its members could not be told apart by whoever reads it."""
+        union = {"$ref": "#/components/schemas/AnyEvent"}
+        for message in event_messages().values():
+            assert faults(union, message["examples"][0]["payload"]) == []
+
+    def test_events_are_good_or_bad_news_as_their_examples_are(self) -> None:
+        for name, message in event_messages().items():
+            assert event_types()[name] in ("either", message["examples"][0]["payload"]["success"])
+
+
+def every_schema() -> Iterator[dict[str, Any]]:
+    for schema in the_document()["components"]["schemas"].values():
+        yield from below(schema)
+
+
+def below(schema: Any) -> Iterator[dict[str, Any]]:
+    """A schema and all that stand in it."""
+    yield schema
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            for one in value.values():
+                yield from below(one)
+        elif key in ("anyOf", "oneOf", "allOf"):
+            for one in value:
+                yield from below(one)
+        elif isinstance(value, dict) and key in ("items", "additionalProperties"):
+            yield from below(value)
 
 
 class TestNothingIsLeftOut:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict, replace
-from datetime import UTC
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from arq.connections import ArqRedis
@@ -15,34 +15,38 @@ from schemas.records import JobRecord
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, running, services_on
-from worker.cli.status.explain import explain, explain_event, problems
-from worker.cli.status.lookup import Follower, JobLookup, JobSnapshot, JobWithFollowUps
-from worker.cli.status.reader import (
+from worker.cli.speech import ENGLISH, SPANISH, span
+from worker.cli.status.explain import explain, explain_event
+from worker.cli.status.facts import (
     AccountSeen,
+    Block,
     Hold,
     IntakeSeen,
     LaneSeen,
+    LettersSeen,
     Overview,
-    StatusReader,
     WorkerSeen,
     backlog_s,
     with_backlog,
 )
+from worker.cli.status.lookup import Follower, JobLookup, JobSnapshot, JobWithFollowUps
+from worker.cli.status.problems import Problem, problems
+from worker.cli.status.reader import StatusReader
 from worker.cli.status.state_words import lane_words
-from worker.cli.time_words import span
 from worker.queue.consumer_lag import GroupLag
 from worker.store.keys import Keys
 
+UTC = ZoneInfo("UTC")
 NOW = 1_795_600_000_000
 
-ACCOUNT = AccountSeen("acme", True, 80, 60.0, 0, 0, None, 0, 1, 3600.0)
-LANE = LaneSeen("acme/invoice", "acme", 5, 0, 1, None, 0, 0.0)
+ACCOUNT = AccountSeen("acme", True, 80, 60.0, 0, None, 0, 1, 3600.0)
+LANE = LaneSeen("acme/invoice", "acme", 5, 0, 1, None, 0, 0.0, wait_reason="width")
 JOB = JobRecord(
     account="acme", id="j-1", type="invoice.issue", family="invoice", lane="acme/invoice", entry="1-0",
     reference_code="R-1", accepted_at=NOW - 1000, deadline_at=NOW + 9_000_000,
 )  # fmt: skip
 CALL = replace(JOB, id="c-1", type="invoice.email", lane="acme/calls", reference_code="", priority="low")
-CALLS = LaneSeen("acme/calls", "acme", 5, 0, 1, None, 0)
+CALLS = LaneSeen("acme/calls", "acme", 5, 0, 1, None, 0, wait_reason="precedence")
 
 
 def found(job: JobRecord = JOB, **changes: Any) -> JobSnapshot:
@@ -59,7 +63,7 @@ def found(job: JobRecord = JOB, **changes: Any) -> JobSnapshot:
             found(account=replace(ACCOUNT, hold=Hold("factus.credentials", NOW + 60_000))),
             "number 3",
             "refuses the credentials",
-            "somebody must mend",
+            "mend user",
         ),
         (
             found(lane=replace(LANE, hold=Hold("factus.conflict", NOW + 60_000))),
@@ -68,10 +72,13 @@ def found(job: JobRecord = JOB, **changes: Any) -> JobSnapshot:
             "tried again at",
         ),
         (
-            found(account=replace(ACCOUNT, n_used=80, free_at_ms=NOW + 5_000)),
+            found(
+                lane=replace(LANE, wait_reason="allowance", next_look_ms=NOW + 5_000),
+                account=replace(ACCOUNT, n_used=80),
+            ),
             "number 3",
             "80 of 80 calls",
-            "the next call may go at",
+            "after the 2 before it",
         ),
         (
             found(replace(JOB, start_at=NOW + 1, issue_on="2026-12-01"), rank=None),
@@ -90,13 +97,13 @@ def found(job: JobRecord = JOB, **changes: Any) -> JobSnapshot:
         (found(replace(JOB, state="inflight", sent="deleting")), "removed", "DIAN rejected", "gone"),
         (found(CALL, lane=replace(CALLS, n_ahead=4)), "number 3 of 5", "behind issuing: 4 documents", "after the 2"),
         (
-            found(replace(CALL, priority="normal"), lane=replace(CALLS, n_ahead=4)),
+            found(replace(CALL, priority="normal"), lane=replace(CALLS, wait_reason="")),
             "number 3 of 5",
             "nothing stands in its way",
             "after the 2",
         ),
         (
-            found(CALL, lane=CALLS, account=replace(ACCOUNT, n_used=60)),
+            found(CALL, lane=CALLS),
             "number 3 of 5",
             "a quarter of the allowance",
             "after the 2",
@@ -131,7 +138,7 @@ def found(job: JobRecord = JOB, **changes: Any) -> JobSnapshot:
     ],
 )
 def test_every_state_says_where_why_and_what_next(seen: JobSnapshot, where: str, why: str, following: str) -> None:
-    told = explain(JobWithFollowUps(seen), UTC)
+    told = explain(JobWithFollowUps(seen), UTC, ENGLISH)
     assert where in told.where
     assert why in told.why
     assert following in told.next
@@ -142,7 +149,7 @@ def test_refusal_without_record_is_told_from_its_event() -> None:
         "type": "job.refused", "job_id": "1-0", "account": None, "reference_code": "R", "job_type": None,
         "message": "m", "time": "t", "attempts": 0, "data": None, "errors": [{"code": "envelope.invalid"}],
     }  # fmt: skip
-    told = explain_event(event)
+    told = explain_event(event, ENGLISH)
     assert (told.where, told.last_error) == ("finished: job.refused", {"code": "envelope.invalid"})
 
 
@@ -166,22 +173,97 @@ def overview(**changes: Any) -> Overview:
     return replace(Overview(NOW, (worker,), "w", (), (LANE,), (ACCOUNT,), 0, ()), **changes)
 
 
+def told(seen: Overview) -> list[Problem]:
+    return problems(seen, ENGLISH)
+
+
+HELD = Hold("dian.pending", NOW + 60_000, NOW - 360_000, "j-0", "R-0", "SETP7", "Factus tiene el documento.")
+
+
 def test_calm_weather_is_no_problem() -> None:
-    assert problems(overview()) == []
-    assert problems(overview(workers=(), lanes=())) == []
-    assert problems(overview(groups=(GroupLag("factus:results", "erp", 800_000, 0, 1_000_000),))) == []
+    assert told(overview()) == []
+    assert told(overview(groups=(GroupLag("factus:results", "erp", 800_000, 0, 1_000_000, n_pending=5),))) == []
+    assert told(overview(n_dead=2, letters=LettersSeen(2, n_producer=2))) == [], "for their producers to correct"
+    fresh = replace(HELD, since_ms=NOW - 299_000)
+    assert told(overview(lanes=(replace(LANE, hold=fresh),))) == [], "not yet five minutes"
+    assert told(overview(accounts=(replace(ACCOUNT, hold=replace(fresh, reason="factus.unavailable")),))) == []
 
 
-def test_what_needs_a_person_is_a_problem() -> None:
-    assert "no worker" in problems(overview(workers=()))[0]
-    assert "dead letters" in problems(overview(n_dead=1))[0]
-    held = replace(ACCOUNT, hold=Hold("factus.payment_required", NOW + 1))
-    assert "402" in problems(overview(accounts=(held,)))[0]
-    lagging = GroupLag("factus:results", "erp", 900_000, 0, 1_000_000)
-    assert "900,000 entries wait" in problems(overview(groups=(lagging,)))[0]
-    assert "1,234 entries were trimmed" in problems(overview(groups=(replace(lagging, n_trimmed=1234),)))[0]
-    assert "entries were trimmed" in problems(overview(groups=(replace(lagging, n_trimmed=None),)))[0]
-    assert "credentials of account" in problems(overview(lanes=(replace(LANE, account="other"),)))[0]
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"workers": (), "lanes": ()}, "no worker is running"),
+        ({"workers": ()}, "6 open jobs"),
+        ({"workers": (), "lanes": (replace(LANE, n_waiting=0, n_in_flight=0, n_later=3),)}, "3 open jobs"),
+        ({"letters": LettersSeen(3, 1, 1, 1, (("internal", 1), ("account.unknown", 1)))}, "2 dead letters"),
+        ({"accounts": (replace(ACCOUNT, hold=Hold("factus.payment_required", NOW + 1, NOW)),)}, "402"),
+        ({"accounts": (replace(ACCOUNT, hold=replace(HELD, reason="factus.unavailable")),)}, "does not answer"),
+        ({"accounts": (replace(ACCOUNT, blocks=(Block("invoice.email", NOW),)),)}, "denies the jobs invoice.email"),
+        ({"lanes": (replace(LANE, hold=HELD),)}, "DIAN has not answered"),
+        ({"lanes": (replace(LANE, account="other"),)}, "credentials of account other"),
+        ({"groups": (GroupLag("factus:results", "erp", 900_000, 0, 1_000_000),)}, "900,000 entries wait"),
+        ({"groups": (GroupLag("factus:results", "erp", 9, 1234, 10),)}, "1,234 entries were trimmed"),
+        ({"groups": (GroupLag("factus:results", "erp", 9, None, 10),)}, "entries were trimmed"),
+        ({"groups": (GroupLag("factus:results", "erp", 0, 0, 10, 500, 100),)}, "100+ entries given out more"),
+        ({"writes_refused": "OOM command not allowed; raise maxmemory"}, "OOM"),
+        ({"damaged": ("t:lanes",)}, "t:lanes"),
+    ],
+)
+def test_what_an_operator_has_to_know_is_a_problem(changes: dict[str, Any], words: str) -> None:
+    (one,) = told(overview(**changes))
+    assert words in one.what
+    assert words in problems(overview(**changes), SPANISH)[0].what or one.what != one.mend != ""
+
+
+def test_a_hold_says_since_when_by_what_the_mend_and_what_goes_on() -> None:
+    (one,) = problems(overview(lanes=(replace(LANE, hold=HELD),)), SPANISH)
+    assert (one.subject, one.since_ms, one.holder) == ("acme/invoice", NOW - 360_000, "R-0 (SETP7)")
+    assert "no lo elimine" in one.mend
+    assert (one.next, one.next_ms) == ("se vuelve a preguntar solo", NOW + 60_000)
+    conflict = replace(HELD, reason="factus.conflict", said="Un documento ajeno bloquea la familia (POS-77, SETP1).")
+    (one,) = problems(overview(lanes=(replace(LANE, hold=conflict),)), SPANISH)
+    assert "POS-77" in one.what
+    assert "factus-worker resume acme" in one.mend
+
+
+def test_a_block_that_was_told_is_a_problem_at_once() -> None:
+    fresh = replace(HELD, reason="factus.conflict", since_ms=NOW - 1000)
+    blocked = replace(ACCOUNT, blocks=(Block("invoice", NOW - 500),))
+    assert told(overview(lanes=(replace(LANE, hold=fresh),))) == []
+    assert [one.id for one in told(overview(lanes=(replace(LANE, hold=fresh),), accounts=(blocked,)))] == ["lane.held"]
+
+
+def test_what_needs_a_person_comes_first() -> None:
+    credentials = replace(ACCOUNT, hold=Hold("factus.credentials", NOW + 1, NOW))
+    lane = replace(LANE, hold=HELD)
+    found = told(overview(accounts=(credentials,), lanes=(lane,), letters=LettersSeen(1, n_operator=1)))
+    assert [one.id for one in found] == ["account.held", "lane.held", "letters.operator"]
+
+
+def test_a_neighbour_names_the_document_that_holds_the_lane() -> None:
+    one = explain(JobWithFollowUps(found(lane=replace(LANE, hold=HELD))), UTC, SPANISH)
+    assert "R-0 (SETP7)" in one.why
+    assert "desde 20" in one.why
+    own = explain(JobWithFollowUps(found(lane=replace(LANE, hold=replace(HELD, job_id="j-1")))), UTC, SPANISH)
+    assert "R-0" not in own.why, "it is the holder itself"
+
+
+@pytest.mark.parametrize(
+    ("job", "until"),
+    [
+        (replace(JOB, issue_on="2026-11-25", deadline_at=NOW + 10**9), "2026-11-26T00:00:00"),
+        (replace(JOB, issue_on="2026-11-25", pending_since=NOW), None),
+        (replace(JOB, expires_at=NOW + 1000), "2026-11-25T"),
+        (replace(JOB, expires_at=NOW + 1000, attempts=1), None),
+        (JOB, None),
+    ],
+)
+def test_tried_until_is_when_it_is_true(job: JobRecord, until: str | None) -> None:
+    """A document that must carry a day is not tried beyond it."""
+    shown = explain(JobWithFollowUps(found(job)), UTC, SPANISH).tried_until
+    assert shown is not None
+    deadline = explain(JobWithFollowUps(found(JOB)), UTC, SPANISH).tried_until
+    assert shown.startswith(until) if until else shown == deadline
 
 
 # -- lanes -------------------------------------------------------------------------------------------------------------
@@ -201,18 +283,20 @@ def test_backlogs_share_one_allowance() -> None:
 @pytest.mark.parametrize(
     ("lane", "account", "words"),
     [
-        (LANE, ACCOUNT, ""),
+        (replace(LANE, wait_reason=""), ACCOUNT, ""),
+        (LANE, ACCOUNT, "one at a time"),
         (replace(LANE, hold=Hold("factus.conflict", NOW + 1)), ACCOUNT, "blocks the family"),
         (LANE, replace(ACCOUNT, hold=Hold("factus.denied", NOW + 1)), "its account is on hold"),
         (replace(LANE, n_waiting=0), replace(ACCOUNT, hold=Hold("factus.denied", NOW + 1)), ""),
-        (LANE, replace(ACCOUNT, n_used=80, free_at_ms=NOW + 5), "allowance used up until"),
+        (replace(LANE, wait_reason="allowance", next_look_ms=NOW + 5), replace(ACCOUNT, n_used=80), "80 of 80 calls"),
         (replace(CALLS, n_ahead=1), ACCOUNT, "behind issuing: 1 document ahead"),
-        (CALLS, replace(ACCOUNT, n_used=60), "a quarter of the allowance"),
-        (CALLS, ACCOUNT, ""),
+        (CALLS, ACCOUNT, "a quarter of the allowance"),
+        (replace(CALLS, wait_reason="probe"), ACCOUNT, "a single attempt asks"),
+        (replace(CALLS, wait_reason="width"), ACCOUNT, "as many are under way"),
     ],
 )
 def test_a_lane_that_stands_says_why(lane: LaneSeen, account: AccountSeen, words: str) -> None:
-    told = lane_words(lane, account, NOW, UTC)
+    told = lane_words(lane, account, NOW, UTC, ENGLISH)
     assert (words in told) if words else told == ""
 
 
@@ -227,7 +311,7 @@ EVENT = {"event_code": "030", "event_name": "Acuse", "occurred_at": "t", "number
 
 def archive_of(job: JobRecord | None, again: JobRecord | None = None, document: JobRecord = DONE) -> Any:
     follower = Follower(["pdf", "xml"], found(job, lane=CALLS, rank=None) if job else None, again)
-    (part,) = explain(JobWithFollowUps(found(document), (follower,)), UTC).follows
+    (part,) = explain(JobWithFollowUps(found(document), (follower,)), UTC, ENGLISH).follows
     return part
 
 
@@ -262,7 +346,7 @@ def test_a_failed_archive_says_what_to_do_and_what_its_retry_came_to() -> None:
 
 def track_of(job: JobRecord, *events: dict[str, Any]) -> Any:
     follower = Follower(True, found(job, lane=CALLS, rank=None), events=events)
-    (part,) = explain(JobWithFollowUps(found(DONE), track=follower), UTC).follows
+    (part,) = explain(JobWithFollowUps(found(DONE), track=follower), UTC, ENGLISH).follows
     return part
 
 
@@ -280,15 +364,15 @@ def test_a_watch_says_until_when_and_what_was_seen() -> None:
 
 def test_a_document_that_failed_is_followed_by_nothing() -> None:
     rejected = replace(JOB, state="final", final_type="invoice.rejected", last_error=NOT_FOUND)
-    assert explain(JobWithFollowUps(found(rejected), (Follower(["pdf"], None),)), UTC).follows == ()
+    assert explain(JobWithFollowUps(found(rejected), (Follower(["pdf"], None),)), UTC, ENGLISH).follows == ()
 
 
 def test_a_call_s_answer_is_in_its_event() -> None:
     assert explain(
-        JobWithFollowUps(found(replace(CALL, state="final", final_type="invoice.get.completed"))), UTC
+        JobWithFollowUps(found(replace(CALL, state="final", final_type="invoice.get.completed"))), UTC, ENGLISH
     ).needs_event
-    assert not explain(JobWithFollowUps(found(DONE)), UTC).needs_event
-    assert not explain(JobWithFollowUps(found()), UTC).needs_event
+    assert not explain(JobWithFollowUps(found(DONE)), UTC, ENGLISH).needs_event
+    assert not explain(JobWithFollowUps(found()), UTC, ENGLISH).needs_event
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -338,14 +422,14 @@ async def test_what_another_job_of_the_document_asked_for_follows_it_too(redis: 
         keys = rig.services.keys
         finder = JobLookup(redis, keys, a_reader(redis, keys, an_account()), [])
         for wanted, by in (("R-1", "; asked for by job j-2"), ("j-2", "")):
-            (early,) = [explain(one, UTC) for one in await finder.find(wanted)]
+            (early,) = [explain(one, UTC, ENGLISH) for one in await finder.find(wanted)]
             assert [(part.name, part.state) for part in early.follows] == [("archive", "later"), ("radian", "later")]
             assert all(part.why.endswith(f"validated the document{by}") for part in early.follows)
         factus.gate.set()
         await rig.events(3)
         await rig.push({"id": "j-3", **push, "options": {"archive": ["pdf"]}})
         await rig.events(2)
-        (told,) = [explain(one, UTC) for one in await finder.find("R-1")]
+        (told,) = [explain(one, UTC, ENGLISH) for one in await finder.find("R-1")]
     assert [(part.name, part.state) for part in told.follows] == [
         ("archive", "done"), ("archive", "done"), ("radian", "pending"),
     ]  # fmt: skip
@@ -402,7 +486,7 @@ async def test_job_that_nobody_has_taken_in_is_seen(fake_redis: ArqRedis) -> Non
 
 STREAM = IntakeSeen("factus:jobs", 0, 0)
 LOST = {
-    "entries gone": ({"n_gone": 3, "gone_at_ms": NOW - 60_000}, "3 entries were removed before they were read"),
+    "entries gone": ({"n_gone": 3, "gone_at_ms": NOW - 60_000}, "3 entries removed before they were read"),
     "an id ahead": ({"last_id_ahead": "18446744073709551615-0"}, "lies in the future"),
     "made anew": ({"renewed_at_ms": NOW - 60_000}, "made anew"),
     "long ago": ({"n_gone": 3, "gone_at_ms": NOW - 8 * 86_400_000, "renewed_at_ms": 1}, ""),
@@ -412,8 +496,8 @@ LOST = {
 
 @pytest.mark.parametrize(("facts", "words"), LOST.values(), ids=LOST)
 def test_what_became_of_a_stream_is_told(facts, words):
-    found = problems(overview(intakes=(replace(STREAM, **facts),)))
-    assert [words in problem for problem in found] == ([True] if words else [])
+    found = problems(overview(intakes=(replace(STREAM, **facts),)), ENGLISH)
+    assert [words in problem.what for problem in found] == ([True] if words else [])
 
 
 def test_letters_that_went_and_workers_that_differ_are_told():
@@ -423,6 +507,10 @@ def test_letters_that_went_and_workers_that_differ_are_told():
             n_letters_gone=12,
             letters_gone_at_ms=NOW - 1000,
             workers=(one, replace(one, id="x", accounts=("b",), failed="")),
-        )
+        ),
+        ENGLISH,
     )
-    assert [words in " ".join(found) for words in ("12 dead letters", "different accounts", "sweep=2")] == [True] * 3
+    assert [
+        words in " ".join(problem.what for problem in found)
+        for words in ("12 dead letters", "different accounts", "sweep=2")
+    ] == [True] * 3

@@ -30,6 +30,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "invoice.accept": {"number": "SETP1", **PERSON},
     "reception.upload": {"track_id": "a" * 96},
     "reception.list": {},
+    "document.download": {"unique_code": "a" * 96},
     "reception.emit_event": {"bill_id": 7, "event_type": "030", **PERSON},
     "numbering_range.list": {},
     "numbering_range.get": {"numbering_range_id": 8},
@@ -439,3 +440,31 @@ class TestRadian:
     async def test_odd_times_are_no_times(self):
         attempted = await turn("invoice.track", OneAnswer(answers.Replied({"data": [self.ROW, "x"]})))
         assert attempted.ending.news[0]["occurred_at"] is None
+
+
+class TestDownloadByUniqueCode:
+    FILE = answers.Replied({"data": {"xml_base_64_encoded": "PEludm9pY2UvPg=="}})
+
+    async def test_a_code_typed_two_ways_is_one_file(self):
+        """Or the archive would hold the same document twice, and nobody could say which is meant."""
+        archive, factus = MemoryArchive(), OneAnswer(self.FILE)
+        ends = [
+            await turn("document.download", factus, archive, payload=json.dumps({"unique_code": code * 96}))
+            for code in "aA"
+        ]
+        first, second = (attempted.ending for attempted in ends)
+        assert isinstance(first, Finished)
+        assert isinstance(second, Finished)
+        assert first.data == second.data
+        assert first.data["unique_code"] == "a" * 96
+        (row,) = first.data["documents"]
+        assert (row["kind"], row["bytes"]) == ("xml", 10)
+        assert row["uri"].endswith(f"acme/documents/{'a' * 96}.xml")
+        assert {request.path for request in factus.requests} == {f"/v2/documents/{'a' * 96}/download-xml"}
+
+    async def test_other_content_under_its_name_is_never_replaced(self):
+        archive = MemoryArchive()
+        await archive.put(f"acme/documents/{'a' * 96}.xml", b"<Other/>", content_type="application/xml")
+        attempted = await turn("document.download", OneAnswer(self.FILE), archive)
+        assert isinstance(attempted.ending, Finished)
+        assert attempted.ending.errors[0].code == "archive.conflict"

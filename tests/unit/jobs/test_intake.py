@@ -10,7 +10,9 @@ from jobs.intake import Accepted, Entry, EntryValidator, Refused
 from schemas import strict_json
 from schemas.contract.envelope import Envelope
 from schemas.factus import BOGOTA
+from schemas.version_1.convert import Converted, convert
 from tests.builders import a_bill
+from tests.unit.schemas.version_1.test_convert import a_body
 
 NOW_MS = 1_796_000_000_000
 OPTIONAL = sorted(name for name, field in Envelope.model_fields.items() if not field.is_required())
@@ -145,3 +147,39 @@ def test_a_type_that_is_none_is_refused(name: str) -> None:
 
     assert isinstance(found, Refused)
     assert [error.field for error in found.errors] == ["envelope.type"]
+
+
+def test_body_of_version_1_is_version_2_in_the_record() -> None:
+    """Ledger and fingerprint know the v2 form only; the warning says what was inferred, once."""
+    found = examined(a_push(payload=a_body(), payload_version="v1"))
+    assert isinstance(found, Accepted)
+    converted = convert("invoice", a_body())
+    assert isinstance(converted, Converted)
+    as_version_2 = examined(a_push(payload=converted.payload))
+    assert isinstance(as_version_2, Accepted)
+    assert found.record.payload == as_version_2.record.payload
+    assert found.record.fingerprint == as_version_2.record.fingerprint
+    assert found.record.content == as_version_2.record.content
+    warnings = strict_json.parse(found.record.warnings)
+    assert [one["code"] for one in warnings] == ["payload.converted"]
+    assert "San Gil" in warnings[0]["message"]
+
+
+def test_what_version_2_cannot_say_is_refused_by_its_field() -> None:
+    body = a_body()
+    body["customer"]["municipality_id"] = 1123
+    found = examined(a_push(payload=body, payload_version="v1"))
+    assert isinstance(found, Refused)
+    assert [(one.code, one.field) for one in found.errors] == [("payload.unconvertible", "customer.municipality_id")]
+
+
+def test_other_jobs_have_no_version_1() -> None:
+    found = examined({"type": "invoice.get", "payload": {"number": "X1"}, "payload_version": "v1"})
+    assert isinstance(found, Refused)
+    assert found.errors[0].code == "payload.unconvertible"
+
+
+def test_version_is_one_of_two() -> None:
+    found = examined(a_push(payload_version="v3"))
+    assert isinstance(found, Refused)
+    assert found.errors[0].field == "envelope.payload_version"

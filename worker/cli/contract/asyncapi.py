@@ -42,6 +42,7 @@ _PARAMETERS: Final = {
 }
 _TEXT: Final = {"type": "string"}
 _EVENT_FIELDS: Final = {
+    "title": "EventFields",
     "description": "Fields of the entry beside `event`, to filter without parsing; empty where the event has null.",
     "type": "object",
     "required": ["type", "account", "job_id", "reference_code"],

@@ -137,6 +137,7 @@ _BY_TYPE: Final[Mapping[str, tuple[Any, ...]]] = {
     "reception.upload": (_RECEIVED,),
     "reception.list": (_page(_RECEIVED),),
     "reception.emit_event": (RADIAN_ROW,),
+    "document.download": (FILE,),
     "numbering_range.list": (_page(_RANGE),),
     "numbering_range.get": (_RANGE,),
     "numbering_range.create": (_RANGE,),

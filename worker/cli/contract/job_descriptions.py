@@ -112,6 +112,12 @@ _BY_TYPE: Final[Mapping[str, Note]] = {
         "`factus.unavailable`, and says so. Verify, and push another job if it is missing.",
         _WRITE,
     ),
+    "document.download": Note(
+        "Downloads the XML of anybody's document into the archive, by its CUFE, CUDE, CUDS or CUNE, as "
+        "`ACCOUNT/documents/UNIQUE_CODE.xml` (the code in lower case). It never passes through the queue.",
+        "Repeated: a file that is stored already is found, never replaced.",
+        (*ANY_CALL, "archive.conflict", "archive.unavailable"),
+    ),
     "numbering_range.list": Note("Reads the list of numbering ranges.", limits=_LIST_LIMITS),
     "numbering_range.get": Note("Reads a numbering range."),
     "numbering_range.create": Note(

@@ -14,7 +14,7 @@ from schemas.contract.error_codes import ERROR_CODES
 from schemas.contract.event import Event
 from worker.cli.contract.example_jobs import envelope
 from worker.cli.contract.job_descriptions import ANY_CALL, ANY_TIME, ISSUE, REFUSALS, Note, note_of
-from worker.cli.contract.json_schemas import data_model, payload_model, schema_files
+from worker.cli.contract.json_schemas import data_model, described_models, payload_model
 from worker.cli.contract.markdown import codes, data_table, json_block, payload_table, table
 from worker.cli.contract.messages import event_summary, example_event_rows
 
@@ -51,8 +51,9 @@ _ISSUING: Final = """\
 ## Issuing documents
 
 The payload is the body of Factus API v2, in its field names. It is checked before any call: unknown keys, codes, sums
-and the rules that Factus and DIAN document. Amounts may be strings or JSON numbers. The tables below list the top
-level; the linked JSON Schema has everything.
+and the rules that Factus and DIAN document. Amounts may be strings or JSON numbers, and codes too where the table says
+so; the JSON Schemas name text, which is always right. The tables below list the top level; the linked JSON Schema has
+everything.
 
 A document ends as `X.validated`, `X.rejected` or `X.failed`, where `X` is the family; `X.pending` comes before that
 when DIAN takes its time, `X.archived` after it when `options.archive` asked for files.
@@ -90,7 +91,7 @@ class Section(NamedTuple):
 def page() -> str:
     """The whole page."""
     events = {event.type: event for event in example_event_rows()}
-    schemas = schema_files()
+    schemas = described_models()
     parts = [
         _INTRO + "\n" + json_block(_plain(events["invoice.validated"])),
         _matrix(),
@@ -133,13 +134,13 @@ def _matrix() -> str:
 
 def _issue_section(section: Section, schemas: dict[str, dict[str, Any]]) -> str:
     (name,) = section.names
-    file = f"{payload_model(name).__name__}.json"
+    model = payload_model(name).__name__
     family = FAMILIES[JOB_TYPES[name].family]
     lines = [
         f"### `{name}`",
-        f"{schemas[file]['description']} Its electronic code is the `{family.unique_code}`.",
-        payload_table(schemas[file], is_deep=False),
-        f"All fields: [{file}](schemas/{file}).",
+        f"{schemas[model]['description']} Its electronic code is the `{family.unique_code}`.",
+        payload_table(schemas[model], is_deep=False),
+        f"All fields: [{model}.json](schemas/{model}.json).",
         json_block(envelope(name)),
     ]
     return "\n\n".join(lines)
@@ -154,20 +155,20 @@ def _document_events(events: dict[str, Event], schemas: dict[str, dict[str, Any]
         if model is None:
             lines.append(json_block([error.model_dump() for error in event.errors or ()]))
         else:
-            lines += [data_table(schemas[f"{model.__name__}.json"]), json_block(event.data)]
+            lines += [data_table(schemas[model.__name__]), json_block(event.data)]
     return "\n\n".join(lines)
 
 
 def _call_section(section: Section, events: dict[str, Event], schemas: dict[str, dict[str, Any]]) -> str:
     first = section.names[0]
-    file = f"{payload_model(first).__name__}.json"
+    payload = payload_model(first).__name__
     model = data_model(f"{first}.completed")
     assert model is not None  # whatever is completed has data
     is_shared = len(section.names) > 2
     lines = [f"### {_title(section)}", f"For {codes(section.names)}." if is_shared else "", section.note.does]
-    lines += [payload_table(schemas[file], is_deep=True), json_block(envelope(first)), _payloads(section.names[1:])]
+    lines += [payload_table(schemas[payload], is_deep=True), json_block(envelope(first)), _payloads(section.names[1:])]
     lines.append(f"`data` of `{'X.' + JOB_TYPES[first].verb if is_shared else first}.completed`:")
-    lines += [data_table(schemas[f"{model.__name__}.json"]), json_block(events[f"{first}.completed"].data)]
+    lines += [data_table(schemas[model.__name__]), json_block(events[f"{first}.completed"].data)]
     lines += _fate(section.note)
     return "\n\n".join(line for line in lines if line)
 
@@ -201,7 +202,7 @@ def _other_events(events: dict[str, Event], schemas: dict[str, dict[str, Any]]) 
         event, model = events[name], data_model(name)
         lines += [f"### `{name}`", event_summary(name)]
         if model:
-            lines += [data_table(schemas[f"{model.__name__}.json"]), json_block(event.data)]
+            lines += [data_table(schemas[model.__name__]), json_block(event.data)]
         if event.errors:
             lines += ["Its `errors`:", json_block([error.model_dump() for error in event.errors])]
     return "\n\n".join(lines)

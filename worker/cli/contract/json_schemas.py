@@ -4,7 +4,9 @@ The JSON Schemas of the contract, by name: the models' own, and what single mess
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, Literal
 
@@ -15,9 +17,18 @@ from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
 from schemas.contract import event_data
 from schemas.contract.envelope import Envelope
-from schemas.contract.event import Event
+from schemas.contract.event import ErrorDetail, Event
+from worker.cli.contract.plain_shapes import pascal, plain, with_named_choices
 
+ANY_JOB: Final = "AnyJob"
+ANY_EVENT: Final = "AnyEvent"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_COMPONENT: Final = "#/components/schemas/"
+_DEFINED: Final = "#/$defs/"
+_REFERENCE: Final = re.compile(r'"\$ref": "#/\$defs/([^"]+)"')
+_NARROWED: Final = ("type", "payload", "data", "success", "errors")
+"""Fields of envelope and event that are not the same in all their types."""
+_MODES: Final[tuple[JsonSchemaMode, ...]] = ("validation", "serialization")
 _DATA: Final[dict[str, type[BaseModel]]] = {
     "pending": event_data.PendingDocument,
     "archived": event_data.ArchivedDocument,
@@ -72,21 +83,70 @@ def all_models() -> dict[str, tuple[type[BaseModel], JsonSchemaMode]]:
 
 
 def components() -> dict[str, Any]:
-    """All schemas, the parts that models are made of included, as ``components/schemas`` of the document."""
-    pairs = [*all_models().values()]
-    _, found = models_json_schema(pairs, ref_template="#/components/schemas/{model}", schema_generator=_Plain)
-    return {name: _narrowed(name, schema) for name, schema in sorted(found["$defs"].items())}
+    """
+    All schemas as ``components/schemas`` of the document: the models with the parts that they are made of, one for each
+    type of job and of event, and the unions of these.
+    """
+    return _with_unions(_model_schemas(ref_template=_COMPONENT + "{model}"), _COMPONENT)
 
 
 def schema_files() -> dict[str, dict[str, Any]]:
-    """Each model's schema with all that it refers to, by the name of its file."""
+    """Each model's schema with all that it refers to, by the name of its file; and the two unions."""
+    every = _with_unions(_model_schemas(ref_template=_DEFINED + "{model}"), _DEFINED)
     return {
-        f"{name}.json": {
-            "$schema": DIALECT,
-            **_narrowed(name, model.model_json_schema(mode=mode, schema_generator=_Plain)),
-        }
+        f"{name}.json": {"$schema": DIALECT, **every[name], "$defs": _reached(every[name], every)}
+        for name in (*all_models(), ANY_JOB, ANY_EVENT)
+    }
+
+
+def described_models() -> dict[str, dict[str, Any]]:
+    """Each model's schema in every form that is taken, with the words about each field: for people to read."""
+    return {
+        name: _narrowed(name, model.model_json_schema(mode=mode, schema_generator=_Plain))
         for name, (model, mode) in all_models().items()
     }
+
+
+def _model_schemas(*, ref_template: str) -> dict[str, Any]:
+    """The schemas of all models and of their parts, by name."""
+    found: dict[str, Any] = {}
+    for mode in _MODES:
+        pairs = [pair for pair in all_models().values() if pair[1] == mode]
+        _, schemas = models_json_schema(pairs, ref_template=ref_template, schema_generator=_Plain)
+        found |= {name: plain(_narrowed(name, schema), mode) for name, schema in schemas["$defs"].items()}
+    return dict(sorted(with_named_choices(found, ref_template.format(model=""), _is_copied).items()))
+
+
+def _is_copied(owner: str, field: str) -> bool:
+    return owner in (Envelope.__name__, Event.__name__) and field not in _NARROWED
+
+
+def _with_unions(models: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The models, the types of jobs and events that narrow envelope and event, and a union of each."""
+    jobs = {job_name(name): _job(name, models, prefix) for name in JOB_TYPES}
+    events = {event_name(name): _event(name, success, models, prefix) for name, success in event_types().items()}
+    return {
+        **models,
+        **jobs,
+        **events,
+        ANY_JOB: _union(ANY_JOB, "Every job that can be pushed.", jobs, prefix),
+        ANY_EVENT: _union(ANY_EVENT, "Every event that can be read, told apart by its type.", events, prefix),
+    }
+
+
+def _union(name: str, about: str, members: Iterable[str], prefix: str) -> dict[str, Any]:
+    choices = [{"$ref": prefix + member} for member in members]
+    return {"title": name, "description": about, "discriminator": "type", "oneOf": choices}
+
+
+def _reached(schema: Any, every: Mapping[str, Any]) -> dict[str, Any]:
+    """All that a schema refers to, and what that refers to."""
+    left, found = [schema], set[str]()
+    while left:
+        names = set(_REFERENCE.findall(json.dumps(left.pop()))) - found
+        found |= names
+        left += [every[name] for name in names]
+    return {name: every[name] for name in sorted(found)}
 
 
 def _narrowed(name: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -97,25 +157,66 @@ def _narrowed(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "properties": {**properties, "type": {**properties["type"], "enum": [*JOB_TYPES]}}}
 
 
-def job_schema(job_type: str) -> dict[str, Any]:
-    """The schema of one type of job: the envelope, with its type and payload."""
-    narrowed = {"type": {"const": job_type}, "payload": ref(payload_model(job_type))}
-    return {"allOf": [ref(Envelope), {"type": "object", "properties": narrowed}]}
+# -- types of jobs and events ------------------------------------------------------------------------------------------
+def job_name(job_type: str) -> str:
+    """Name of the schema of a type of job: ``InvoiceIssueJob``."""
+    return f"{pascal(job_type)}Job"
 
 
-def event_schema(event_type: str, success: bool | Literal["either"]) -> dict[str, Any]:
-    """The schema of one type of event: its type, what its data hold, and whether it has errors."""
-    narrowed: dict[str, Any] = {"type": {"const": event_type}}
+def event_name(event_type: str) -> str:
+    """Name of the schema of a type of event: ``InvoiceValidatedEvent``."""
+    return pascal(event_type.removesuffix(".event")) + "Event"
+
+
+def event_types() -> dict[str, bool | Literal["either"]]:
+    """Every type of event, families first, and whether it is good news."""
+    found: dict[str, bool | Literal["either"]] = {}
+    for family in FAMILIES:
+        found |= {f"{family}.validated": True, f"{family}.rejected": False, f"{family}.failed": False}
+        found |= {f"{family}.pending": True, f"{family}.archived": "either"}
+    for name, row in JOB_TYPES.items():
+        if not row.issues:
+            found |= {f"{name}.completed": True, f"{name}.failed": False}
+    return {
+        **found,
+        "job.refused": False,
+        "radian.event": True,
+        "account.blocked": False,
+        "account.resumed": True,
+        "batch.completed": "either",
+    }
+
+
+def _job(job_type: str, models: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The envelope whole, with its type and payload: a generator would make nameless parts of an allOf."""
+    narrowed = {
+        "type": {"type": "string", "const": job_type},
+        "payload": {"$ref": prefix + payload_model(job_type).__name__},
+    }
+    return _whole(job_name(job_type), f"A job {job_type}.", models[Envelope.__name__], narrowed)
+
+
+def _event(
+    event_type: str, success: bool | Literal["either"], models: Mapping[str, Any], prefix: str
+) -> dict[str, Any]:
+    """The event whole: with its type, what its data hold, and whether it has errors."""
+    narrowed: dict[str, Any] = {"type": {"type": "string", "const": event_type}}
     model = data_model(event_type)
-    if success == "either" or model is event_data.RejectedDocument:
-        narrowed["data"] = {"anyOf": [ref(model), {"type": "null"}]} if model else {"type": "null"}
-    else:
-        narrowed["data"] = ref(model) if model else {"type": "null"}
+    data = {"$ref": prefix + model.__name__} if model else {"type": "null"}
+    is_maybe_null = success == "either" or model is event_data.RejectedDocument
+    narrowed["data"] = {"anyOf": [data, {"type": "null"}]} if model and is_maybe_null else data
     if success != "either":
-        narrowed["success"] = {"const": success}
-        narrowed["errors"] = {"type": "null"} if success else {"type": "array", "minItems": 1}
-    return {"allOf": [ref(Event), {"type": "object", "properties": narrowed}]}
+        narrowed["success"] = {"type": "boolean", "const": success}
+        errors = {"type": "array", "items": {"$ref": prefix + ErrorDetail.__name__}, "minItems": 1}
+        narrowed["errors"] = {"type": "null"} if success else errors
+    return _whole(event_name(event_type), f"An event {event_type}.", models[Event.__name__], narrowed)
 
 
-def ref(model: type[BaseModel]) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{model.__name__}"}
+def _whole(name: str, about: str, base: Mapping[str, Any], narrowed: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema of its own from a common one. The words about the fields stand in the common one alone."""
+    properties = {
+        key: {word: value for word, value in field.items() if word != "description"}
+        for key, field in base["properties"].items()
+    }
+    base = {key: value for key, value in base.items() if key != "x-fields"}
+    return {**base, "title": name, "description": about, "properties": {**properties, **narrowed}}

@@ -5,7 +5,7 @@ Every message of the contract: one for each type of job that can be pushed, one 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
@@ -15,7 +15,7 @@ from schemas.contract.event import Event
 from worker.cli.contract import example_events
 from worker.cli.contract.example_jobs import envelope
 from worker.cli.contract.job_descriptions import note_of
-from worker.cli.contract.json_schemas import event_schema, job_schema
+from worker.cli.contract.json_schemas import event_name, job_name
 
 RADIAN: Final = "radian.event"
 _SUMMARIES: Final = {
@@ -31,8 +31,6 @@ _SUMMARIES: Final = {
     "account.resumed": "What blocked the account, the family, or the jobs of one type, is over.",
     "batch.completed": "As many jobs of the batch are final as it was said to have.",
 }
-_EITHER: Final = ("archived", "batch.completed")
-"""Events that can be good or bad news under one type."""
 
 
 def job_messages() -> dict[str, dict[str, Any]]:
@@ -65,28 +63,26 @@ def _job_message(name: str) -> dict[str, Any]:
     names = (name, *example_payloads.MORE.get(name, ()))
     return {
         "name": name,
-        "title": name,
+        "title": job_name(name),
         "summary": note.does,
         "description": f"After an unknown outcome: {note.when_unknown}" + (f"\n\n{note.limits}" if note.limits else ""),
         "contentType": "application/json",
         "tags": [{"name": name.partition(".")[0]}],
-        "payload": job_schema(name),
+        "payload": {"$ref": f"#/components/schemas/{job_name(name)}"},
         "examples": [{"name": _example_name(one), "payload": envelope(one)} for one in names],
     }
 
 
 def _event_message(event: Event) -> dict[str, Any]:
-    kind = event.type if event.type in _SUMMARIES else event.type.rpartition(".")[2]
-    success: bool | Literal["either"] = "either" if kind in _EITHER else event.success
     fields = {"type": event.type, "account": event.account or "", "job_id": event.job_id or ""}
     return {
         "name": event.type,
-        "title": event.type,
+        "title": event_name(event.type),
         "summary": event_summary(event.type),
         "contentType": "application/json",
         "tags": [{"name": event.type.partition(".")[0]}],
         "headers": {"$ref": "#/components/schemas/EventFields"},
-        "payload": event_schema(event.type, success),
+        "payload": {"$ref": f"#/components/schemas/{event_name(event.type)}"},
         "examples": [
             {
                 "name": _example_name(event.type),

@@ -138,6 +138,6 @@ def _in_brackets(parts: Sequence[str]) -> str:
 
 def _clock(at_ms: int) -> str:
     from schemas.factus import BOGOTA
-    from worker.cli.time_words import clock
+    from worker.cli.speech import clock
 
     return clock(at_ms, BOGOTA)

@@ -1,4 +1,4 @@
-"""``factus-worker status``: one document explained, or everything at a glance."""
+"""``factus-worker status``: one document explained, one batch, or everything at a glance."""
 
 from __future__ import annotations
 
@@ -6,59 +6,54 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.cli.console import clean, json_text, open_redis, show_table, told_settings
+from worker.cli.console import clean, json_text, open_redis, told_settings
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
-
-    from worker.cli.status.explain import Explanation
-    from worker.cli.status.explain_follow_ups import Part
-    from worker.cli.status.reader import Overview, StatusReader
+    from worker.cli.speech import Speech
+    from worker.cli.status.reader import StatusReader
     from worker.settings import Settings
 
 
 @click.command("status")
 @click.argument("reference", required=False)
+@click.option("--batch", metavar="NAME", help="Show this batch: how many are final, by what, and how many are left.")
 @click.option("--account", metavar="NAME", help="Look in this account only.")
 @click.option("--family", metavar="NAME", help="Look at this family only, such as invoice.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def command(reference: str | None, account: str | None, family: str | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, the same in every language.")
+def command(reference: str | None, batch: str | None, account: str | None, family: str | None, as_json: bool) -> None:
     """Explain the document of REFERENCE (a job id will do): where it is, why, what happens next and when, and what
     follows it: the files that are archived, the RADIAN events that are watched. A call is found by its job id.
 
-    Without REFERENCE: workers, intake, lanes with the time each backlog will need, allowance, holds and tokens of the
-    accounts, consumer groups of the results, dead letters. `calls` is the lane of all that issues nothing: it stands
-    behind the documents of its account; what comes later there watches RADIAN, or pauses.
+    Without REFERENCE: workers, intake, lanes with why they wait and the time each backlog will need, allowance, holds
+    and tokens of the accounts, consumer groups of the results, dead letters; and every problem with since when, what
+    holds it, what to do and what happens by itself. `calls` is the lane of all that issues nothing: it stands behind
+    the documents of its account; what comes later there watches RADIAN, or pauses.
 
     \b
     Exit status: 0 all is well, 1 not found or a problem seen, 2 wrong usage.
     """
     import asyncio
 
-    if reference is None and (account or family):
+    if reference is not None and batch is not None:
+        raise click.UsageError("Name a REFERENCE or a --batch, not both.")
+    if reference is None and (family or (account and batch is None)):
         raise click.UsageError("--account and --family go with a REFERENCE.")
     settings = told_settings()
-    is_well = asyncio.run(
-        _overview(settings, as_json) if reference is None else _explain(settings, reference, account, family, as_json)
-    )
-    if not is_well:
+    if batch is not None:
+        shown = _show_batch(settings, batch, account, as_json)
+    elif reference is not None:
+        shown = _show_document(settings, reference, account, family, as_json)
+    else:
+        shown = _show_overview(settings, as_json)
+    if not asyncio.run(shown):
         raise click.exceptions.Exit(1)
 
 
-async def _overview(settings: Settings, as_json: bool) -> bool:
-    from dataclasses import asdict
+def _speech(settings: Settings, as_json: bool) -> Speech:
+    """JSON is the same in both languages: its messages are Spanish, as those of events."""
+    from worker.cli.speech import SPANISH, Speech
 
-    from schemas.factus import BOGOTA
-    from worker.cli.status.explain import problems
-
-    async with open_redis(settings, must_exist=True) as redis:
-        seen = await _reader(settings, redis).overview()
-    found = problems(seen)
-    if as_json:
-        click.echo(json_text({**asdict(seen), "problems": found}))
-    else:
-        _show_overview(seen, found, BOGOTA)
-    return not found
+    return SPANISH if as_json else Speech(settings.lang)
 
 
 def _reader(settings: Settings, redis: object) -> StatusReader:
@@ -78,137 +73,115 @@ def _reader(settings: Settings, redis: object) -> StatusReader:
     )
 
 
-def _show_overview(seen: Overview, found: list[str], zone: tzinfo) -> None:
-    _section("Workers", ["worker", "version", "running", "done", "last sign"], _worker_rows(seen), "none is running")
-    intake = [
-        [one.stream, str(one.n_pushed), str(one.n_pending), seen.intake_leader or "nobody"] for one in seen.intakes
-    ]
-    _section("Intake", ["stream", "not taken in", "in hand", "taken in by"], intake, "")
-    _section("Lanes", ["lane", "waiting", "later", "in flight", "stands", "next look", "backlog needs"],
-             _lane_rows(seen, zone), "nothing waits")  # fmt: skip
-    _section("Accounts", ["account", "factus", "allowance used", "on hold", "429s", "token"], _account_rows(seen, zone),
-             "none is configured here, and no worker runs")  # fmt: skip
-    groups = [[one.stream, one.name, str(one.n_unread)] for one in seen.groups]
-    _section("Consumer groups", ["stream", "group", "not read"], groups, "none")
-    click.echo(f"Dead letters: {seen.n_dead}")
-    for problem in found:
-        click.echo(clean(f"Problem: {problem}"))
+async def _show_overview(settings: Settings, as_json: bool) -> bool:
+    from dataclasses import asdict
+
+    from schemas.factus import BOGOTA
+    from worker.cli.status.problems import problems
+    from worker.cli.status.rendering import show_overview
+
+    speech = _speech(settings, as_json)
+    async with open_redis(settings, must_exist=True) as redis:
+        seen = await _reader(settings, redis).overview()
+    found = problems(seen, speech)
+    if as_json:
+        click.echo(json_text({**asdict(seen), "problems": [one.to_json(BOGOTA) for one in found]}))
+    else:
+        show_overview(seen, found, BOGOTA, speech)
+    return not found
 
 
-def _section(title: str, headers: list[str], rows: list[list[str]], empty: str) -> None:
-    click.echo(f"{title}: {len(rows)}" if rows else f"{title}: {empty}")
-    if rows:
-        show_table(headers, rows)
-    click.echo()
+async def _show_batch(settings: Settings, batch: str, account: str | None, as_json: bool) -> bool:
+    from worker.cli.status.batch import batches_named
+    from worker.cli.status.rendering import show_batch
+    from worker.store.keys import Keys
+
+    speech = _speech(settings, as_json)
+    async with open_redis(settings, must_exist=True) as redis:
+        reader = _reader(settings, redis)
+        workers = await reader.workers(await reader.now_ms())
+        names = [account] if account else [*(await reader.account_names(workers)), "?"]
+        found = await batches_named(redis, Keys(settings.namespace), batch, names)
+    if as_json:
+        documents = [one.to_json() for one in found]
+        click.echo(json_text(documents[0] if len(documents) == 1 else {"found": documents}))
+    else:
+        for one in found:
+            show_batch(one, speech)
+    if not found:
+        text = speech.say(
+            f"No se conoce ningún lote {batch} del que haya terminado un trabajo. Revise el nombre, --account, "
+            "FACTUS_NAMESPACE y FACTUS_REDIS_URL.",
+            f"No batch {batch} is known of which a job is final. Check the name, --account, FACTUS_NAMESPACE and "
+            "FACTUS_REDIS_URL.",
+        )
+        click.echo(clean(text), err=True)
+    return bool(found)
 
 
-def _worker_rows(seen: Overview) -> list[list[str]]:
-    return [
-        [one.id, one.version, str(one.n_running), str(one.n_run), f"{one.seen_ms_ago / 1000:.1f} s ago"]
-        for one in seen.workers
-    ]
-
-
-def _lane_rows(seen: Overview, zone: tzinfo) -> list[list[str]]:
-    from worker.cli.status.state_words import lane_words
-    from worker.cli.time_words import clock, span
-
-    accounts = {account.name: account for account in seen.accounts}
-    rows = []
-    for lane in seen.lanes:
-        words = lane_words(lane, accounts[lane.account], seen.now_ms, zone) or "-"
-        later = f"{lane.n_later} ({lane.n_tracking} RADIAN)" if lane.n_tracking else str(lane.n_later)
-        needs = f"about {span(lane.backlog_s)}" if lane.backlog_s else ("no wait" if lane.n_waiting else "-")
-        look = clock(lane.next_look_ms, zone)
-        rows.append([lane.name, str(lane.n_waiting), later, str(lane.n_in_flight), words, look, needs])
-    return rows
-
-
-def _account_rows(seen: Overview, zone: tzinfo) -> list[list[str]]:
-    from worker.cli.status.state_words import reason_words
-    from worker.cli.time_words import clock, span
-
-    rows = []
-    for one in seen.accounts:
-        hold = f"until {clock(one.hold.until_ms, zone)}: {reason_words(one.hold)}" if one.hold else "-"
-        token = f"no. {one.token_generation}, {span(one.token_life_s)} left" if one.token_life_s else "none"
-        used = f"{one.n_used} of {one.limit} in {one.window_s:g} s"
-        name = one.name + ("" if one.is_configured else " (not configured here)")
-        rows.append([name, one.environment or "-", used, hold, str(one.n_throttled), token])
-    return rows
-
-
-async def _explain(settings: Settings, reference: str, account: str | None, family: str | None, as_json: bool) -> bool:
+async def _show_document(
+    settings: Settings, reference: str, account: str | None, family: str | None, as_json: bool
+) -> bool:
     from dataclasses import asdict
 
     from schemas.factus import BOGOTA
     from worker.cli.status.explain import explain, explain_event
     from worker.cli.status.lookup import JobLookup
+    from worker.cli.status.rendering import show_explanation
     from worker.store.keys import Keys
 
-    accounts = settings.accounts()
+    accounts, speech = settings.accounts(), _speech(settings, as_json)
     own = [name for name, known in sorted(accounts.items()) if known.own_streams]
     async with open_redis(settings, must_exist=True) as redis:
-        finder = JobLookup(redis, Keys(settings.namespace), _reader(settings, redis), own)
+        reader = _reader(settings, redis)
+        has_worker = bool(await reader.workers(await reader.now_ms()))
+        finder = JobLookup(redis, Keys(settings.namespace), reader, own)
         told = []
         for found in await finder.find(reference, account=account, family=family):
             job = found.job.job
-            one = explain(found, accounts[job.account].zone if job.account in accounts else BOGOTA)
+            one = explain(found, accounts[job.account].zone if job.account in accounts else BOGOTA, speech)
             # The record of a job that was refused at the door has no reason, a call's no answer; their events have.
             event = await finder.last_event(job.id, job.account) if one.needs_event else None
-            told.append(explain_event(event) if event else one)
+            told.append(explain_event(event, speech) if event else one)
         if not told and (event := await finder.last_event(reference, account)):
-            told = [explain_event(event)]
+            told = [explain_event(event, speech)]
         is_pushed = not told and await finder.is_pushed(reference)
     if as_json:
         click.echo(json_text({"found": [asdict(one) for one in told], "is_waiting_for_intake": is_pushed}))
-    elif told:
+    else:
         for one in told:
-            _show_explanation(one)
-    elif is_pushed:
-        name = clean(str(reference))
-        click.echo(f"{name} is pushed and no worker has taken it in yet. Next: a running worker does, in seconds.")
+            show_explanation(one, speech)
+        if is_pushed:
+            click.echo(clean(_pushed(reference, has_worker, speech)))
     if not told and not is_pushed:
-        click.echo(clean(_hint(settings, reference, account)), err=True)
-    return bool(told or is_pushed)
+        click.echo(clean(_hint(settings, reference, account, speech)), err=True)
+    is_stuck = not has_worker and (is_pushed or any(one.outcome is None for one in told))
+    return bool(told or is_pushed) and not is_stuck
 
 
-def _show_explanation(one: Explanation) -> None:
-    error = one.last_error or {}
-    field = f" ({error['field']})" if error.get("field") else ""
-    lines = [
-        ("reference", f"{one.reference_code or '-'}  ({one.account}, {one.job_type})"),
-        ("job", one.job_id),
-        ("where", one.where),
-        ("why", one.why),
-        ("next", one.next),
-        ("since", one.since),
-        ("number", one.number),
-        ("attempts", str(one.attempts)),
-        ("last error", f"{error['code']}: {error['message']}{field}" if error else None),
-        ("tried until", one.tried_until),
-    ]
-    for name, text in lines:
-        if text:
-            click.echo(clean(f"{name + ':':<13}{text}"))
-    for part in one.follows:
-        _show_part(part)
-    click.echo()
+def _pushed(reference: str, has_worker: bool, speech: Speech) -> str:
+    text = speech.say(
+        f"{reference} se envió y ningún trabajador lo ha recibido todavía.",
+        f"{reference} is pushed and no worker has taken it in yet.",
+    )
+    if has_worker:
+        return text + speech.say(" Lo recibe uno en segundos.", " A running worker does, in seconds.")
+    return text + speech.say(
+        " Ningún trabajador está en marcha: inicie uno con factus-worker run.",
+        " No worker is running: start one with factus-worker run.",
+    )
 
 
-def _show_part(part: Part) -> None:
-    click.echo(clean(f"{part.name + ':':<13}{part.state}: {part.why}"))
-    if part.next:
-        click.echo(f"{'':<13}next: {clean(part.next)}")
-    for document in part.documents:
-        click.echo(clean(f"{'':<13}{document['kind']:<9}{document['bytes']:>9,} bytes  {document['uri']}"))
-    for event in part.events:
-        click.echo(clean(f"{'':<13}{event['event_code']}  {event['occurred_at'] or '-'}  {event['event_name']}"))
-
-
-def _hint(settings: Settings, reference: str, account: str | None) -> str:
-    where = f"account {account}" if account else "any account that is known here"
-    return (
-        f"{reference} is unknown in {where} (namespace {settings.namespace}). Finished ones are remembered "
-        f"{settings.ledger_days} days. Check the spelling, --account, FACTUS_NAMESPACE and FACTUS_REDIS_URL."
+def _hint(settings: Settings, reference: str, account: str | None, speech: Speech) -> str:
+    where = (
+        speech.say(f"la cuenta {account}", f"account {account}")
+        if account
+        else speech.say("ninguna cuenta conocida aquí", "any account that is known here")
+    )
+    days = settings.ledger_days
+    return speech.say(
+        f"{reference} no se conoce en {where} (namespace {settings.namespace}). Lo terminado se recuerda {days} días. "
+        "Revise la escritura, --account, FACTUS_NAMESPACE y FACTUS_REDIS_URL.",
+        f"{reference} is unknown in {where} (namespace {settings.namespace}). Finished ones are remembered {days} days."
+        " Check the spelling, --account, FACTUS_NAMESPACE and FACTUS_REDIS_URL.",
     )

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from schemas import strict_json
 from schemas.records import JobRecord
+from worker.cli.speech import Speech, clock, iso
 from worker.cli.status.lookup import Follower, JobSnapshot, JobWithFollowUps
 from worker.cli.status.state_words import situation
-from worker.cli.time_words import clock, iso
 
-_NO_RECORD: Final = "the ledger has no record of it (any more)"
+_NO_RECORD: Final = ("no hay (o ya no hay) registro de él", "the ledger has no record of it (any more)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,67 +35,89 @@ class Part:
     events: tuple[dict[str, Any], ...] = ()
 
 
-def parts_of(followed: JobWithFollowUps, zone: tzinfo) -> tuple[Part, ...]:
+def parts_of(followed: JobWithFollowUps, zone: tzinfo, speech: Speech) -> tuple[Part, ...]:
     """What follows a job; nothing when nothing was asked for, or its document has failed."""
     job = followed.job.job
-    parts = [(one, _early("archive", job) or _archive(one, zone)) for one in followed.archives]
+    parts = [(one, _early("archive", job, speech) or _archive(one, zone, speech)) for one in followed.archives]
     if followed.track:
-        parts.append((followed.track, _early("radian", job) or _track(followed.track, zone)))
-    told = tuple(replace(part, why=part.why + _whose(follower)) for follower, part in parts)
+        parts.append((followed.track, _early("radian", job, speech) or _track(followed.track, zone, speech)))
+    told = tuple(replace(part, why=part.why + _whose(follower, speech)) for follower, part in parts)
     return told if job.state != "final" or job.final_type.endswith(".validated") else ()
 
 
-def _early(name: str, job: JobRecord) -> Part | None:
-    return None if job.state == "final" else Part(name, "later", "begins when DIAN has validated the document")
+def _early(name: str, job: JobRecord, speech: Speech) -> Part | None:
+    if job.state == "final":
+        return None
+    why = speech.say("comienza cuando la DIAN valide el documento", "begins when DIAN has validated the document")
+    return Part(name, "later", why)
 
 
-def _whose(follower: Follower) -> str:
-    return f"; asked for by job {follower.asked_by}" if follower.asked_by else ""
+def _whose(follower: Follower, speech: Speech) -> str:
+    by = follower.asked_by
+    return speech.say(f"; lo pidió el trabajo {by}", f"; asked for by job {by}") if by else ""
 
 
 # -- archive -----------------------------------------------------------------------------------------------------------
-def _archive(follower: Follower, zone: tzinfo) -> Part:
+def _archive(follower: Follower, zone: tzinfo, speech: Speech) -> Part:
     kinds = ", ".join(follower.asked)
     if follower.found is None:
-        return Part("archive", "unknown", f"{kinds}: {_NO_RECORD}")
+        return Part("archive", "unknown", f"{kinds}: {speech.say(*_NO_RECORD)}")
     job = follower.found.job
     files = tuple(_progress(job).get("documents", ()))
     if job.state != "final":
-        why, following, next_ms = _open(follower.found, zone)
-        done = f"{len(files)} of {len(follower.asked)} files are archived"
+        why, following, next_ms = _open(follower.found, zone, speech)
+        n, of = len(files), len(follower.asked)
+        done = speech.say(f"{n} de {of} archivos guardados", f"{n} of {of} files are archived")
         return Part("archive", "pending", f"{kinds}: {done}; {why}", following, iso(next_ms, zone), documents=files)
     if not job.last_error:
         return Part("archive", "done", kinds, documents=files)
-    return _failed_archive(kinds, job, follower.again)
+    return _failed_archive(kinds, job, follower.again, speech)
 
 
-def _failed_archive(kinds: str, job: JobRecord, again: JobRecord | None) -> Part:
+def _failed_archive(kinds: str, job: JobRecord, again: JobRecord | None, speech: Speech) -> Part:
     if again and again.state == "final":
         if again.final_type.endswith(".completed"):
-            return Part("archive", "done", f"{kinds}: at the second go, by job {again.id}")
+            told = speech.say(f"al segundo intento, por el trabajo {again.id}", f"at the second go, by job {again.id}")
+            return Part("archive", "done", f"{kinds}: {told}")
         job = again
     why = f"{kinds}: {_error_words(job)}"
     if again and again.state != "final":
-        return Part("archive", "pending", why, f"job {again.id} tries it again: status {again.id}")
-    return Part("archive", "failed", why, "nothing by itself: factus-worker dead list has its letter, retry pushes it")
+        told = speech.say(
+            f"el trabajo {again.id} lo intenta otra vez: status {again.id}",
+            f"job {again.id} tries it again: status {again.id}",
+        )
+        return Part("archive", "pending", why, told)
+    told = speech.say(
+        "nada por sí solo: factus-worker dead list lo tiene, dead retry lo envía otra vez",
+        "nothing by itself: factus-worker dead list has its letter, retry pushes it",
+    )
+    return Part("archive", "failed", why, told)
 
 
 # -- RADIAN ------------------------------------------------------------------------------------------------------------
-def _track(follower: Follower, zone: tzinfo) -> Part:
+def _track(follower: Follower, zone: tzinfo, speech: Speech) -> Part:
     events = follower.events
-    seen = ", ".join(str(event["event_code"]) for event in events) or "none yet"
+    codes = ", ".join(str(event["event_code"]) for event in events) or speech.say("ninguno todavía", "none yet")
+    seen = speech.say(f"eventos vistos: {codes}", f"events seen: {codes}")
     if follower.found is None:
-        return Part("radian", "unknown", f"{_NO_RECORD}; events seen: {seen}", events=events)
+        return Part("radian", "unknown", f"{speech.say(*_NO_RECORD)}; {seen}", events=events)
     job = follower.found.job
     if job.state == "final":
-        end = _error_words(job) if job.last_error else "accepted or claimed, nothing more can happen"
-        return Part("radian", "done", f"{end}; events seen: {seen}", events=events)
-    _, following, next_ms = _open(follower.found, zone)
+        over = speech.say("aceptada o reclamada, no hay más eventos", "accepted or claimed, nothing more can happen")
+        end = _error_words(job) if job.last_error else over
+        return Part("radian", "done", f"{end}; {seen}", events=events)
+    _, _, next_ms = _open(follower.found, zone, speech)
+    until = clock(job.deadline_at, zone)
+    following = (
+        speech.say("se mira otra vez ", "looked at again at ") + clock(next_ms, zone)
+        if next_ms
+        else speech.say("se mira en su turno", "looked at in its turn")
+    )
     return Part(
         "radian",
         "pending",
-        f"watched until {clock(job.deadline_at, zone)}; events seen: {seen}",
-        following.replace("tried again", "looked at again"),
+        speech.say(f"se vigila hasta {until}; {seen}", f"watched until {until}; {seen}"),
+        following,
         iso(next_ms, zone),
         iso(job.deadline_at, zone),
         events=events,
@@ -103,8 +125,8 @@ def _track(follower: Follower, zone: tzinfo) -> Part:
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
-def _open(found: JobSnapshot, zone: tzinfo) -> tuple[str, str, int]:
-    where, why, following, next_ms = situation(found, zone)
+def _open(found: JobSnapshot, zone: tzinfo, speech: Speech) -> tuple[str, str, int]:
+    where, why, following, next_ms = situation(found, zone, speech)
     return f"{where}, {why}" if where else why, following, next_ms
 
 

@@ -1,7 +1,7 @@
 """
 One document or job, found by what a person knows of it, with what stands around it and what follows it.
 
-Reading only. What the facts mean is said by ``explaining.py``.
+Reading only. What the facts mean is said by ``explain.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from jobs.follow_ups import ARCHIVE
 from schemas import strict_json
 from schemas.records import JobRecord
 from worker.cli.retry_ids import FOLLOWER_MARK, retry_id
-from worker.cli.status.reader import AccountSeen, LaneSeen, StatusReader
+from worker.cli.status.facts import AccountSeen, LaneSeen
+from worker.cli.status.reader import StatusReader
 from worker.store.connection import command
 from worker.store.keys import Keys
 

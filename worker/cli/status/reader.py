@@ -2,22 +2,36 @@
 What ``status`` sees: workers, intake, lanes and accounts, read from Redis as they are just now.
 
 Reading only, but for one key of its own that dies by itself: whether Redis takes writes is seen by writing. The text
-of a token is never asked for. One document or job is found by ``finding.py``; what the facts mean is said by
-``explaining.py``.
+of a token is never asked for. One document or job is found by ``lookup.py``; what the facts mean is said by
+``explain.py`` and ``problems.py``.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from jobs.follow_ups import TRACK
-from jobs.registry import CALLS_LANE
+from schemas import strict_json
+from schemas.contract.error_codes import ERROR_CODES
+from worker.cli.status.facts import (
+    WAIT_REASONS,
+    AccountSeen,
+    Block,
+    Hold,
+    IntakeSeen,
+    LaneSeen,
+    LettersSeen,
+    Overview,
+    WorkerSeen,
+    with_backlog,
+)
 from worker.factus.rate_limit import limit_window_ms
 from worker.guard import redis_word
 from worker.intake.reader import GROUP
@@ -29,114 +43,11 @@ from worker.store.refusals import mend_of
 
 _SCAN_COUNT: Final = 1_000
 _PROBE_LIFE_MS: Final = 5_000
+_LETTERS_A_PAGE: Final = 100
+_MOST_LETTER_BYTES: Final = 32 * 1024 * 1024
+"""Letters hold the bytes of their jobs: after so many the newest have been looked at, and that is enough."""
 
-
-@dataclass(frozen=True, slots=True)
-class WorkerSeen:
-    """One living worker process."""
-
-    id: str
-    pid: int
-    version: str
-    accounts: tuple[str, ...]
-    n_running: int
-    n_run: int
-    seen_ms_ago: int
-    failed: str = ""
-    """What has failed in its loops since it started, by loop: ``sweep=2,take=1``."""
-
-    held_ms: int = 0
-    """The longest time for which its event loop was held."""
-
-
-@dataclass(frozen=True, slots=True)
-class IntakeSeen:
-    """One stream of pushed jobs. ``n_pushed`` are not taken in yet, ``n_pending`` of them are in a worker's hands."""
-
-    stream: str
-    n_pushed: int
-    n_pending: int
-    n_gone: int = 0
-    """Entries that somebody removed before they were read; ``gone_at_ms`` is when it was last noticed."""
-
-    gone_at_ms: int = 0
-    last_id_ahead: str = ""
-    """The stream's last id where it lies in the future: the stream takes no ids of today."""
-
-    renewed_at_ms: int = 0
-    """When such a stream was last made anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Why and until when nothing starts. Milliseconds since 1970 on the server's clock."""
-
-    reason: str
-    until_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class LaneSeen:
-    """
-    One queue of jobs. ``next_look_ms`` is 0 when no look is planned: the end of a job makes the next one.
-
-    ``n_tracking`` of those that come later watch RADIAN events; ``n_ahead`` documents of the account go before calls.
-    """
-
-    name: str
-    account: str
-    n_waiting: int
-    n_later: int
-    n_in_flight: int
-    hold: Hold | None
-    next_look_ms: int
-    backlog_s: float = 0.0
-    n_tracking: int = 0
-    n_ahead: int = 0
-
-    @property
-    def is_calls(self) -> bool:
-        """Whether these are the jobs that issue nothing; else documents of one family, issued one at a time."""
-        return self.name.endswith(f"/{CALLS_LANE}")
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSeen:
-    """One account's allowance, hold and token. ``free_at_ms`` is when the allowance has its next place."""
-
-    name: str
-    is_configured: bool
-    limit: int
-    window_s: float
-    n_used: int
-    free_at_ms: int
-    hold: Hold | None
-    n_throttled: int
-    token_generation: int
-    token_life_s: float
-    environment: str | None = None
-    """Which Factus: ``production``, ``sandbox`` or ``local``; None where the account is not configured here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """Everything at a glance."""
-
-    now_ms: int
-    workers: tuple[WorkerSeen, ...]
-    intake_leader: str
-    intakes: tuple[IntakeSeen, ...]
-    lanes: tuple[LaneSeen, ...]
-    accounts: tuple[AccountSeen, ...]
-    n_dead: int
-    groups: tuple[GroupLag, ...]
-    writes_refused: str | None = None
-    """Redis's words, and what mends it, where it takes no writes."""
-    damaged: tuple[str, ...] = ()
-    """Keys of the service that hold something else than they should; what they would say is missing here."""
-    n_letters_gone: int = 0
-    """Dead letters that went because there were too many; ``letters_gone_at_ms`` is when it last happened."""
-    letters_gone_at_ms: int = 0
+_ACTS: Final = {row.code: row.acts for row in ERROR_CODES}
 
 
 class StatusReader:
@@ -166,7 +77,8 @@ class StatusReader:
         workers = await self.workers(now_ms)
         lane_names = await self._lane_names()
         names = self._account_names(workers, lane_names)
-        accounts = {name: await self.account(name, now_ms) for name in names}
+        environments = {name: which for worker in workers for name, which in worker.environments.items()}
+        accounts = {name: await self.account(name, now_ms, environments) for name in names}
         lanes = await self._lanes(lane_names, accounts, now_ms)
         leader = await self._ask("GET", self._keys.leader("intake"))
         facts = await self._text_hash(self._keys.intake_facts())
@@ -183,7 +95,26 @@ class StatusReader:
             damaged=tuple(dict.fromkeys(self._damaged)),
             n_letters_gone=_whole(facts.get("letters_gone")),
             letters_gone_at_ms=_whole(facts.get("letters_gone_at")),
+            letters=await self._letters(),
         )
+
+    async def _letters(self) -> LettersSeen:
+        """The dead letters by who acts on them."""
+        n = await self._ask("XLEN", self._keys.dead()) or 0
+        reasons: Counter[str] = Counter()
+        end, n_bytes = "+", 0
+        while n and n_bytes < _MOST_LETTER_BYTES:
+            page = await self._redis.xrevrange(self._keys.dead(), max=end, count=_LETTERS_A_PAGE)
+            reasons.update(fields.get(b"reason", b"").decode(errors="replace") for _, fields in page)
+            n_bytes += sum(len(value) for _, fields in page for value in fields.values())
+            if len(page) < _LETTERS_A_PAGE:
+                break
+            end = f"({page[-1][0].decode()}"
+        by_actor: Counter[str] = Counter()
+        for code, n_code in reasons.items():
+            by_actor[_ACTS.get(code, "operator")] += n_code
+        ours = [(code, n_code) for code, n_code in reasons.most_common() if _ACTS.get(code, "operator") != "producer"]
+        return LettersSeen(n, by_actor["producer"], by_actor["operator"], by_actor["developers"], tuple(ours))
 
     async def _try_a_write(self) -> str | None:
         """Redis's words when it refuses to write. A user who may only look is no reason to worry."""
@@ -200,7 +131,7 @@ class StatusReader:
         found: list[GroupLag] = []
         for stream in streams:
             if await self._ask("XLEN", stream) is not None:
-                found += await groups_of(self._redis, [stream], self._results_maxlen)
+                found += await groups_of(self._redis, [stream], self._results_maxlen, with_pending=True)
         return tuple(found)
 
     async def _ask(self, *parts: str | int) -> Any:
@@ -249,6 +180,7 @@ class StatusReader:
                         seen_ms_ago=max(now_ms - int(at_ms), 0),
                         failed=facts.get("failed", ""),
                         held_ms=_whole(facts.get("held_ms")),
+                        environments=_environments(facts.get("environments", "")),
                     )
                 )
         return tuple(sorted(found, key=lambda worker: worker.id))
@@ -257,28 +189,54 @@ class StatusReader:
         names = set(self._accounts) | {lane.partition("/")[0] for lane in lanes}
         return sorted(names.union(*(worker.accounts for worker in workers)))
 
-    async def account(self, name: str, now_ms: int) -> AccountSeen:
+    async def account(self, name: str, now_ms: int, environments: Mapping[str, str] | None = None) -> AccountSeen:
+        """
+        One account.
+
+        Args:
+            environments: Which Factus the running workers ask, for accounts that are not configured here.
+        """
         known = self._accounts.get(name)
         limit = known.rate_limit if known else self._default_limit
         window_s = known.rate_window if known else self._default_window_s
         state = await self._text_hash(self._keys.account(name))
         counted_ms = (limit_window_ms(known) if known else round(window_s * 1000)) + _whole(state.get("margin_ms"))
         grants = [_whole(at) for at in await self._ask("LRANGE", self._keys.grants(name), 0, limit - 1) or ()]
-        used = [at for at in grants if at > now_ms - counted_ms]
         generation, expires_at = await self._token(name)
         return AccountSeen(
             name=name,
             is_configured=known is not None,
             limit=limit,
             window_s=window_s,
-            n_used=len(used),
-            free_at_ms=used[limit - 1] + counted_ms if len(used) >= limit else 0,
-            hold=_hold(state, now_ms),
+            n_used=sum(at > now_ms - counted_ms for at in grants),
+            hold=await self._hold(name, state, now_ms),
             n_throttled=_whole(state.get("n_throttled")),
             token_generation=_whole(generation),
             token_life_s=max(_whole(expires_at) - now_ms, 0) / 1000,
-            environment=known.environment if known else None,
+            environment=known.environment if known else (environments or {}).get(name),
+            blocks=tuple(
+                Block(field.removeprefix("blocked:"), _whole(since))
+                for field, since in sorted(state.items())
+                if field.startswith("blocked:")
+            ),
+            base_url=known.base_url if known else None,
         )
+
+    async def _hold(self, account: str, stored: Mapping[str, str], now_ms: int) -> Hold | None:
+        """
+        What holds an account or a lane: until an instant that is to come, or since one and nothing has come through.
+        """
+        until_ms, since_ms = _whole(stored.get("hold_until")), _whole(stored.get("held_since"))
+        if until_ms <= now_ms and not since_ms:
+            return None
+        reason = stored.get("hold_reason", "") if until_ms > now_ms else stored.get("held_for", "")
+        if reason != stored.get("held_for"):
+            return Hold(reason, until_ms)  # Factus has asked to slow down, which no job has met
+        job_id = stored.get("held_by", "")
+        met = await self._ask("HMGET", self._keys.job(account, job_id), "reference_code", "number", "last_error")
+        reference_code, number, error = ((value or b"").decode(errors="replace") for value in met or (b"", b"", b""))
+        mend = stored.get("held_mend", "")
+        return Hold(reason, until_ms, since_ms, job_id, reference_code, number, _message(error), mend)
 
     async def _token(self, name: str) -> tuple[bytes | None, bytes | None]:
         """Generation and end of an account's token. The users of a viewer and an operator may not come near it."""
@@ -300,15 +258,21 @@ class StatusReader:
 
     async def _queue(self, name: str, now_ms: int) -> LaneSeen:
         """A lane by itself, without what its neighbours do to it."""
+        account = name.partition("/")[0]
+        state = await self._text_hash(self._keys.lane(name))
         lane = LaneSeen(
             name=name,
-            account=name.partition("/")[0],
+            account=account,
             n_waiting=await self._ask("ZCARD", self._keys.waiting(name)) or 0,
             n_later=await self._ask("ZCARD", self._keys.later(name)) or 0,
             n_in_flight=await self._ask("ZCARD", self._keys.in_flight(name)) or 0,
-            hold=_hold(await self._text_hash(self._keys.lane(name)), now_ms),
+            hold=await self._hold(account, state, now_ms),
             next_look_ms=_whole(await self._ask("ZSCORE", self._keys.lanes_due(), name)),
+            wait_reason=state.get("wait_reason", ""),
         )
+        if lane.hold and not lane.n_open:
+            lane = replace(lane, hold=None)  # nobody is left whom it holds
+        lane = replace(lane, why=_why(lane))
         return replace(lane, n_tracking=await self._n_tracking(name)) if lane.is_calls and lane.n_later else lane
 
     async def _n_tracking(self, lane: str) -> int:
@@ -355,37 +319,21 @@ def _whole(value: Any) -> int:
         return 0
 
 
-def with_backlog(lane: LaneSeen, lanes: Iterable[LaneSeen], account: AccountSeen, now_ms: int) -> LaneSeen:
-    """A lane with what its account's other lanes take of the allowance that they share."""
+def _why(lane: LaneSeen) -> str | None:
     if not lane.n_waiting:
-        return lane
-    issuing = [
-        other.n_waiting
-        for other in lanes
-        if other.account == lane.account and other.name != lane.name and not other.is_calls and not other.hold
-    ]
-    # Calls stand behind documents; families take turns, so that a shorter queue is through before a longer one.
-    n_ahead = sum(issuing) if lane.is_calls else 0
-    n_beside = n_ahead if lane.is_calls else sum(min(n, lane.n_waiting) for n in issuing)
-    needs_s = backlog_s(lane.n_waiting + n_beside, account, lane.hold, now_ms)
-    return replace(lane, n_ahead=n_ahead, backlog_s=needs_s)
+        return None
+    return "held" if lane.hold else WAIT_REASONS.get(lane.wait_reason)
 
 
-def backlog_s(n_calls: int, account: AccountSeen, hold: Hold | None, now_ms: int) -> float:
-    """
-    How long so many calls will need, seconds: the end of a hold, then what the allowance lets go.
-
-    What the allowance has left goes at once, so it counts for nothing; Factus's own slowness is not foreseen, nor that
-    a job may need several calls.
-    """
-    if not n_calls:
-        return 0.0
-    holds = [one.until_ms for one in (hold, account.hold) if one]
-    held_s = max([until - now_ms for until in holds], default=0) / 1000
-    n_later = max(n_calls - max(account.limit - account.n_used, 0), 0)
-    return held_s + n_later * account.window_s / account.limit
+def _environments(text: str) -> dict[str, str]:
+    """``acme=sandbox,own=local``, as the heartbeat has it."""
+    return {name: which for name, _, which in (part.partition("=") for part in text.split(",")) if which}
 
 
-def _hold(stored: Mapping[str, str], now_ms: int) -> Hold | None:
-    until_ms = _whole(stored.get("hold_until"))
-    return Hold(stored.get("hold_reason", ""), until_ms) if until_ms > now_ms else None
+def _message(error: str) -> str:
+    """The words of a stored error; empty where there is none that can be read."""
+    try:
+        found = strict_json.parse(error) if error else {}
+    except strict_json.JsonRefused:
+        return ""
+    return str(found.get("message", "")) if isinstance(found, dict) else ""

@@ -1,178 +1,273 @@
 """
 Where a job stands, why, what happens next and when, in words for a person. Pure.
 
-English, like all commands; messages that came from Factus, DIAN or our rules stay in the Spanish they were given in.
+Messages that came from Factus, DIAN or our rules stay in the Spanish they were given in.
 """
 
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple
 
 from schemas import strict_json
 from schemas.records import JobRecord
+from worker.cli.speech import Speech, clock
+from worker.cli.status.causes import cause, holder, mend
+from worker.cli.status.facts import AccountSeen, Hold, LaneSeen
 from worker.cli.status.lookup import JobSnapshot
-from worker.cli.status.reader import AccountSeen, Hold, LaneSeen
-from worker.cli.time_words import clock
-
-NEEDS_A_PERSON: Final = frozenset({"factus.credentials", "factus.denied", "factus.payment_required"})
-
-_REASONS: Final = {
-    "factus.credentials": "Factus refuses the credentials of the account",
-    "factus.denied": "Factus denies the account access (403)",
-    "factus.payment_required": "Factus asks the account for a payment or a package (402)",
-    "factus.throttled": "Factus asked to slow down (429)",
-    "factus.unavailable": "Factus could not be reached, or failed",
-    "factus.conflict": "another document that is not validated blocks the family at Factus (409)",
-    "dian.pending": "Factus has a document for which DIAN has not answered",
-    "internal": "a defect of ours",
-}
 
 
-AFTER: Final = {
-    "validated": "nothing: DIAN has validated it; pushed again with the same payload it is answered at once",
-    "completed": "nothing",
-    "refused": "nothing by itself: correct it and push it again",
-    "rejected": "nothing by itself: correct it and push it again with the same reference",
-    "failed": "nothing by itself: mend the cause and push it again; the new attempt looks at Factus first",
-    "archived": "nothing",
+class Situation(NamedTuple):
+    """Where, why, what next, and when that is (ms, 0 when no instant is known)."""
+
+    where: str
+    why: str
+    next: str
+    next_ms: int = 0
+
+
+_NOTHING: Final = ("nada", "nothing")
+_AFTER: Final = {
+    "validated": (
+        "nada: la DIAN lo validó; si se envía otra vez igual, se responde enseguida",
+        "nothing: DIAN has validated it; pushed again with the same payload it is answered at once",
+    ),
+    "completed": _NOTHING,
+    "refused": ("nada por sí solo: corríjalo y envíelo otra vez", "nothing by itself: correct it and push it again"),
+    "rejected": (
+        "nada por sí solo: corríjalo y envíelo otra vez con la misma referencia",
+        "nothing by itself: correct it and push it again with the same reference",
+    ),
+    "failed": (
+        "nada por sí solo: corrija la causa y envíelo otra vez; el nuevo intento mira primero en Factus",
+        "nothing by itself: mend the cause and push it again; the new attempt looks at Factus first",
+    ),
+    "archived": _NOTHING,
 }
 """What follows an end, by the last part of its event's type; of a document."""
 
 _AFTER_CALL: Final = {
-    **AFTER,
-    "failed": "nothing by itself: mend the cause and push it again (factus-worker dead list has its letter)",
+    **_AFTER,
+    "failed": (
+        "nada por sí solo: corrija la causa y envíelo otra vez (factus-worker dead list lo tiene)",
+        "nothing by itself: mend the cause and push it again (factus-worker dead list has its letter)",
+    ),
 }
 
-Situation: TypeAlias = tuple[str, str, str, int]
-"""Where, why, what next, and when that is (ms, 0 when no instant is known)."""
+
+def after(event_type: str, speech: Speech, *, is_call: bool = False) -> str:
+    """What follows a final event."""
+    return speech.say(*(_AFTER_CALL if is_call else _AFTER).get(event_type.rpartition(".")[2], _NOTHING))
 
 
-def situation(found: JobSnapshot, zone: tzinfo) -> Situation:
+def finished(event_type: str, speech: Speech) -> str:
+    return speech.say(f"terminado: {event_type}", f"finished: {event_type}")
+
+
+def situation(found: JobSnapshot, zone: tzinfo, speech: Speech) -> Situation:
     """Say where a job stands."""
     job = found.job
     match job.state:
         case "final":
-            return _final(job)
+            return _final(job, speech)
         case "joined":
-            why = f"job {found.issued_by} issues the same document"
-            return "waits for another job", why, "gets the same result when that job ends", 0
+            return Situation(
+                speech.say("espera a otro trabajo", "waits for another job"),
+                speech.say(
+                    f"el trabajo {found.issued_by} emite el mismo documento",
+                    f"job {found.issued_by} issues the same document",
+                ),
+                speech.say("recibe el mismo resultado cuando aquel termine", "gets the same result when that job ends"),
+            )
         case "inflight":
-            return _in_flight(job)
+            return _in_flight(job, speech)
         case _:
-            return _waiting(found, zone)
+            return _waiting(found, zone, speech)
 
 
-def _final(job: JobRecord) -> Situation:
-    ending = job.final_type.rpartition(".")[2]
+def _final(job: JobRecord, speech: Speech) -> Situation:
     error = strict_json.parse(job.last_error).get("message", "") if job.last_error else ""
-    why = error or (f"number {job.number}" if job.number else "")
-    after = AFTER if job.issues else _AFTER_CALL
-    return f"finished: {job.final_type}", why, after.get(ending, "nothing"), 0
+    number = speech.say(f"número {job.number}", f"number {job.number}") if job.number else ""
+    why = error or number
+    return Situation(finished(job.final_type, speech), why, after(job.final_type, speech, is_call=not job.issues))
 
 
-def _in_flight(job: JobRecord) -> Situation:
-    following = "its answer ends the attempt; if the worker dies, another takes it up within about 30 seconds"
+def _in_flight(job: JobRecord, speech: Speech) -> Situation:
+    following = speech.say(
+        "su respuesta termina el intento; si el trabajador muere, otro lo retoma en unos 5 segundos",
+        "its answer ends the attempt; if the worker dies, another takes it up within about 5 seconds",
+    )
     match job.sent:
         case "sending":
-            return "being sent", "the request to Factus is under way, its answer is not in yet", following, 0
+            return Situation(
+                speech.say("se está enviando", "being sent"),
+                speech.say(
+                    "la solicitud va camino a Factus y no ha llegado la respuesta",
+                    "the request to Factus is under way, its answer is not in yet",
+                ),
+                following,
+            )
         case "unknown":
-            why = "an earlier sending has an unknown outcome"
-            following = "sent again only if Factus does not have it" if job.issues else "done again only if it was not"
-            return "being looked up", why, following, 0
+            again = ("se envía otra vez solo si Factus no lo tiene", "sent again only if Factus does not have it")
+            once = ("se repite solo si no se hizo", "done again only if it was not")
+            return Situation(
+                speech.say("se está consultando", "being looked up"),
+                speech.say("un envío anterior no tuvo respuesta", "an earlier sending has an unknown outcome"),
+                speech.say(*(again if job.issues else once)),
+            )
         case "deleting":
-            return "being removed", "DIAN rejected it", "ends as rejected when it is gone at Factus", 0
+            return Situation(
+                speech.say("se está eliminando", "being removed"),
+                speech.say("la DIAN lo rechazó", "DIAN rejected it"),
+                speech.say(
+                    "termina como rechazado cuando ya no esté en Factus", "ends as rejected when it is gone at Factus"
+                ),
+            )
         case _:
-            return "being worked on", "it is its turn", following, 0
+            return Situation(
+                speech.say("se está trabajando", "being worked on"),
+                speech.say("es su turno", "it is its turn"),
+                following,
+            )
 
 
-def _waiting(found: JobSnapshot, zone: tzinfo) -> Situation:
+def _waiting(found: JobSnapshot, zone: tzinfo, speech: Speech) -> Situation:
     job = found.job
     if job.start_at > found.now_ms:
-        why = f"it must carry the date {job.issue_on}" if job.issue_on else "not_before has not come"
-        return "held until its time", why, f"joins its lane at {clock(job.start_at, zone)}", job.start_at
+        at = clock(job.start_at, zone)
+        why = (
+            speech.say(f"debe llevar la fecha {job.issue_on}", f"it must carry the date {job.issue_on}")
+            if job.issue_on
+            else speech.say("no ha llegado su not_before", "not_before has not come")
+        )
+        following = speech.say(f"entra a su carril a las {at}", f"joins its lane at {at}")
+        held = Situation(speech.say("retenido hasta su hora", "held until its time"), why, following, job.start_at)
+        return held if found.n_workers else _without_worker(held.where, speech)
     if found.rank is None and job.next_at > found.now_ms:
-        return "pauses", _last_reason(job), f"tried again at {clock(job.next_at, zone)}", job.next_at
-    where = _place(found)
+        following = _again_at(job.next_at, zone, speech)
+        paused = Situation(speech.say("en pausa", "pauses"), _last_reason(job, speech), following, job.next_at)
+        return paused if found.n_workers else _without_worker(paused.where, speech)
+    where = _place(found, speech)
     if not found.n_workers:
-        return where, "no worker is running", "starts when a worker does: factus-worker run", 0
-    return where, *_obstacle(found, zone)
+        return _without_worker(where, speech)
+    return Situation(where, *_obstacle(found, zone, speech))
 
 
-def _obstacle(found: JobSnapshot, zone: tzinfo) -> tuple[str, str, int]:
+def _without_worker(where: str, speech: Speech) -> Situation:
+    return Situation(
+        where,
+        speech.say("ningún trabajador está en marcha", "no worker is running"),
+        speech.say("comienza cuando haya uno: factus-worker run", "starts when a worker does: factus-worker run"),
+    )
+
+
+def _obstacle(found: JobSnapshot, zone: tzinfo, speech: Speech) -> tuple[str, str, int]:
     lane, account = found.lane, found.account
     if account.hold:
-        return f"account {account.name} is on hold: {reason_words(account.hold)}", *_after_hold(account.hold, zone)
+        why = speech.say(f"la cuenta {account.name} está detenida", f"account {account.name} is on hold")
+        return _behind(account.hold, why, found, zone, speech)
     if lane and lane.hold:
-        return f"its lane is on hold: {reason_words(lane.hold)}", *_after_hold(lane.hold, zone)
-    if lane and lane.n_ahead and job_gives_way(found.job, account):
-        return f"behind issuing: {documents(lane.n_ahead)} ahead", _turn(found), 0
-    if account.free_at_ms > found.now_ms:
-        why = f"the allowance is used up: {account.n_used} of {account.limit} calls in {account.window_s:g} s"
-        return why, f"the next call may go at {clock(account.free_at_ms, zone)}", account.free_at_ms
-    if lane and lane.n_in_flight and not lane.is_calls:
-        return "documents of a family are issued one at a time", _turn(found), 0
-    if lane and lane.is_calls and found.job.priority == "low" and is_scarce(account):
-        return _KEPT_FREE, _turn(found), 0
-    return "nothing stands in its way", _turn(found), lane.next_look_ms if lane else 0
+        why = speech.say("su carril está detenido", "its lane is on hold")
+        return _behind(lane.hold, why, found, zone, speech)
+    turn = _turn(found, speech)
+    if lane is None:
+        return speech.say("nada lo impide", "nothing stands in its way"), turn, 0
+    why = lane_reason(lane, account, zone, speech)
+    return why or speech.say("nada lo impide", "nothing stands in its way"), turn, lane.next_look_ms
 
 
-def _after_hold(hold: Hold, zone: tzinfo) -> tuple[str, int]:
-    mend = "; somebody must mend that with Factus" if hold.reason in NEEDS_A_PERSON else ""
-    return f"tried again at {clock(hold.until_ms, zone)}{mend}", hold.until_ms
+def _behind(hold: Hold, what: str, found: JobSnapshot, zone: tzinfo, speech: Speech) -> tuple[str, str, int]:
+    """Why a job waits behind a hold, naming the document that met it, and what is done about it."""
+    since = speech.say(" desde ", " since ") + clock(hold.since_ms, zone) if hold.since_ms else ""
+    by = holder(hold) if hold.job_id != found.job.id else ""
+    by = speech.say(f", por {by}", f", by {by}") if by else ""
+    following = (
+        _again_at(hold.until_ms, zone, speech)
+        if hold.until_ms > found.now_ms
+        else speech.say("se está preguntando ahora", "it is being asked now")
+    )
+    mends = mend(hold, found.account.name, speech)
+    told = f"{following}; " + speech.say("qué hacer: ", "mend: ") + mends if mends else following
+    return f"{what}{since}{by}: {cause(hold, speech)}", told, max(hold.until_ms, 0)
 
 
-def _turn(found: JobSnapshot) -> str:
-    return f"starts after the {found.rank} before it" if found.rank else "starts next"
-
-
-def _place(found: JobSnapshot) -> str:
-    if found.lane is None or found.rank is None:
-        return "waits"
-    return f"waits in lane {found.lane.name}, number {found.rank + 1} of {found.lane.n_waiting}"
-
-
-def _last_reason(job: JobRecord) -> str:
-    if not job.last_error:
-        return "an earlier job removed this reference at Factus without an answer: it could still take a new document"
-    error = strict_json.parse(job.last_error)
-    return f"the last attempt ended with {error.get('code')}: {error.get('message')}"
-
-
-_KEPT_FREE: Final = "calls of low priority leave a quarter of the allowance free for documents"
-
-
-def is_scarce(account: AccountSeen) -> bool:
-    """Whether the quarter of the allowance is begun that calls leave to documents."""
-    return account.n_used >= account.limit - account.limit // 4
-
-
-def job_gives_way(job: JobRecord, account: AccountSeen) -> bool:
-    """Whether a call lets the documents that wait go first."""
-    return job.priority == "low" or (job.priority == "normal" and is_scarce(account))
-
-
-def documents(n: int) -> str:
-    return "1 document" if n == 1 else f"{n} documents"
-
-
-def lane_words(lane: LaneSeen, account: AccountSeen, now_ms: int, zone: tzinfo) -> str:
-    """Why a lane stands; empty when it moves, or has nothing to do."""
-    if lane.hold:
-        return f"until {clock(lane.hold.until_ms, zone)}: {reason_words(lane.hold)}"
+def lane_reason(lane: LaneSeen, account: AccountSeen, zone: tzinfo, speech: Speech) -> str:
+    """Why a lane that nothing holds starts no more, as its dispatcher has noted it; empty when nothing waits."""
     if not lane.n_waiting:
         return ""
-    if account.hold:
-        return "its account is on hold"
-    if account.free_at_ms > now_ms:
-        return f"allowance used up until {clock(account.free_at_ms, zone)}"
-    if lane.n_ahead:
-        return f"behind issuing: {documents(lane.n_ahead)} ahead"
-    if lane.is_calls and is_scarce(account):
-        return _KEPT_FREE
-    return ""
+    until = clock(lane.next_look_ms, zone) if lane.next_look_ms else ""
+    match lane.wait_reason:
+        case "width" if lane.issues:
+            return speech.say(
+                "los documentos de una familia se emiten de a uno", "documents of a family are issued one at a time"
+            )
+        case "width":
+            return speech.say("ya hay tantas en curso como se permite", "as many are under way as may be")
+        case "allowance":
+            used = speech.say(
+                f"{account.n_used} de {account.limit} solicitudes en {account.window_s:g} s",
+                f"{account.n_used} of {account.limit} calls in {account.window_s:g} s",
+            )
+            text = speech.say(f"el cupo está usado ({used})", f"the allowance is used up ({used})")
+            return text + (speech.say(f", sigue {until}", f", goes on {until}") if until else "")
+        case "precedence" if lane.n_ahead:
+            ahead = speech.documents(lane.n_ahead)
+            return speech.say(f"los documentos van antes: {ahead}", f"behind issuing: {ahead} ahead")
+        case "precedence":
+            return speech.say(
+                "se deja libre una cuarta parte del cupo para documentos",
+                "calls of low priority leave a quarter of the allowance free for documents",
+            )
+        case "probe":
+            return speech.say(
+                "Factus no respondía: un solo intento pregunta si ya responde",
+                "Factus did not answer: a single attempt asks whether it does",
+            )
+        case "hold":
+            return speech.say("la cuenta o el carril estaba detenido", "account or lane was on hold")
+        case _:
+            return ""
 
 
-def reason_words(hold: Hold) -> str:
-    """The reason of a hold in words."""
-    return _REASONS.get(hold.reason, hold.reason or "no reason is noted")
+def lane_words(lane: LaneSeen, account: AccountSeen, now_ms: int, zone: tzinfo, speech: Speech) -> str:
+    """Why a lane stands; empty when it moves, or has nothing to do."""
+    if lane.hold:
+        by = holder(lane.hold)
+        told = cause(lane.hold, speech) + (f" [{by}]" if by else "")
+        return told if lane.hold.until_ms <= now_ms else f"{told}; {_again_at(lane.hold.until_ms, zone, speech)}"
+    if not lane.n_waiting:
+        return ""
+    if account.hold and lane.issues | lane.is_calls:
+        return speech.say("su cuenta está detenida", "its account is on hold")
+    return lane_reason(lane, account, zone, speech)
+
+
+def _again_at(at_ms: int, zone: tzinfo, speech: Speech) -> str:
+    return speech.say("se intenta otra vez ", "tried again at ") + clock(at_ms, zone)
+
+
+def _turn(found: JobSnapshot, speech: Speech) -> str:
+    if not found.rank:
+        return speech.say("es el siguiente", "starts next")
+    return speech.say(
+        f"comienza después de {speech.jobs(found.rank)}", f"starts after the {speech.count(found.rank)} before it"
+    )
+
+
+def _place(found: JobSnapshot, speech: Speech) -> str:
+    if found.lane is None or found.rank is None:
+        return speech.say("espera", "waits")
+    n, of = speech.count(found.rank + 1), speech.count(found.lane.n_waiting)
+    name = found.lane.name
+    return speech.say(f"espera en el carril {name}, número {n} de {of}", f"waits in lane {name}, number {n} of {of}")
+
+
+def _last_reason(job: JobRecord, speech: Speech) -> str:
+    if not job.last_error:
+        return speech.say(
+            "un trabajo anterior eliminó esta referencia en Factus y no supo si llegó: aún podría llevarse uno nuevo",
+            "an earlier job removed this reference at Factus without an answer: it could still take a new document",
+        )
+    error = strict_json.parse(job.last_error)
+    told = f"{error.get('code')}: {error.get('message')}"
+    return speech.say(f"el último intento terminó con {told}", f"the last attempt ended with {told}")

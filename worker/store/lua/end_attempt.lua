@@ -9,9 +9,9 @@
 --   (final: `stays` when an unvalidated document is left at Factus), document state (final), retention ms (final), largest length of the stream,
 --   1 to start the lane's next job, health (`up`, `down`, `unknown`),
 --   numbers of own events, record fields, dead letter fields, notices, jobs that follow; what stands before
---   a batch's key;
+--   a batch's key; what a person does about the reason of the pause ('': nothing is known to help);
 --   then the record fields (name, value), the dead letter (name, value), for a final one its tally, the own events (five
---   values each), the notices (`blocked` or `resumed`, scope, five values of the event), the jobs that follow
+--   values each), the notices (`blocked` or `resumed`, scope, since ms, five values of the event), the jobs that follow
 --   (lib_ends.lua).
 -- Reply: {'ok', jobs that joined and are to be drained, started, jobs taken (see begin)...} | {'lost'}: nothing was
 --   written.
@@ -24,14 +24,15 @@ local pause_ms, reason, document_state = tonumber(ARGV[18]), ARGV[19], ARGV[20]
 local retention_ms, maxlen, goes_on, health = ARGV[21], ARGV[22], ARGV[23] == '1', ARGV[24]
 local n_events, n_fields, n_dead = tonumber(ARGV[25]), tonumber(ARGV[26]), tonumber(ARGV[27])
 local n_notices, n_following, batch_prefix = tonumber(ARGV[28]), tonumber(ARGV[29]), ARGV[30]
+local mend = ARGV[31]
 
-local reader = reader_of(ARGV, 31)
+local reader = reader_of(ARGV, 32)
 local fields, letter = reader.some(2 * n_fields), reader.some(2 * n_dead)
 local own_tally = is_final and read_tally(reader)
 local events, told, followers = {}, {}, {}
 for n = 1, n_events do events[n] = reader.some(5) end
 for n = 1, n_notices do
-  told[n] = { kind = reader.one(), scope = 'blocked:' .. reader.one() }
+  told[n] = { kind = reader.one(), scope = 'blocked:' .. reader.one(), since = reader.one() }
   told[n].event = reader.some(5)
 end
 for n = 1, n_following do followers[n] = read_follower(reader, KEYS, 21 + 3 * (n - 1)) end
@@ -89,6 +90,14 @@ else
   if now + pause_ms > math.max(now, number(redis.call('HGET', where, 'hold_until'))) then
     redis.call('HSET', where, 'hold_until', text(now + pause_ms), 'hold_reason', reason)
   end
+  if pause_ms > 0 then note_hold(where, reason, id, mend, now) end
+end
+-- The lane goes on; the account does when a call has come through. Reading is free of charge: that it works says nothing
+-- of a plan that is used up.
+if is_final or ending == 'job' or (ending == 'lane' and pause_ms == 0 and health == 'up') then forget_hold(lane.hash) end
+if ending ~= 'account' and health == 'up' and not lane.is_control
+  and not (lane.behind ~= '' and redis.call('HGET', lane.account, 'held_for') == 'factus.payment_required') then
+  forget_hold(lane.account)
 end
 
 if reason == 'factus.conflict' and not is_final then
@@ -104,12 +113,13 @@ else
     redis.call('HSETNX', lane.account, 'outage_since', text(now))
     bump(lane.account, 'outage_steps', 1, '1')
   end
-  redis.call('HDEL', lane.account, 'probe_until') -- this probe is over, whatever it learnt
+  -- This probe is over, whatever it learnt.
+  if not lane.is_control then redis.call('HDEL', lane.account, 'probe_until') end
 end
 for _, notice in ipairs(told) do
   local is_news
   if notice.kind == 'blocked' then
-    is_news = redis.call('HSETNX', lane.account, notice.scope, text(now)) == 1
+    is_news = redis.call('HSETNX', lane.account, notice.scope, notice.since) == 1
   else
     is_news = redis.call('HDEL', lane.account, notice.scope) == 1
   end

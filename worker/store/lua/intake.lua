@@ -30,10 +30,13 @@ local at = 13 + 9 * n_lanes
 
 -- -- what is asked for, read whole before anything is done ---------------------------------------------------------
 local function values(n)
-  local found = {}
-  for i = 1, n do found[i] = ARGV[at + i - 1] end
   at = at + n
-  return found
+  return { unpack(ARGV, at - n, at - 1) }
+end
+
+local function counted(width)
+  at = at + 1
+  return values(width * tonumber(ARGV[at - 1]))
 end
 
 local function entry_of(n)
@@ -48,9 +51,9 @@ local function entry_of(n)
     stream = KEYS[k + 1], results = KEYS[k + 2], job = KEYS[k + 3], document = KEYS[k + 4], joined = KEYS[k + 5],
     waiting = KEYS[k + 6], later = KEYS[k + 7],
   }
-  e.fields = values(2 * tonumber(values(1)[1]))
-  e.event = values(tonumber(values(1)[1]))
-  e.dead = values(2 * tonumber(values(1)[1]))
+  e.fields = counted(2)
+  e.event = counted(1)
+  e.dead = counted(2)
   e.is_refused = e.event[2] == 'job.refused'
   return e
 end
@@ -82,16 +85,24 @@ if bad then return bad end
 -- -- from here on everything is written ----------------------------------------------------------------------------
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 local taken = {} -- how many entries were taken out of each stream
+local finished = {} -- ids of those that are still to be taken out, of each stream
+local told = {} -- lanes that are known to be due
 
--- False when the entry was done before: a script that ran and whose answer was lost is sent again.
+local function take_out(stream, ...)
+  local n = redis.call('XACK', stream, group, ...)
+  redis.call('XDEL', stream, ...)
+  if n > 0 then taken[stream] = (taken[stream] or 0) + n end
+  return n
+end
+
 local function done(e)
-  local is_first = redis.call('XACK', e.stream, group, e.entry) == 1
-  redis.call('XDEL', e.stream, e.entry)
-  if is_first then taken[e.stream] = (taken[e.stream] or 0) + 1 end
-  return is_first
+  local ids = finished[e.stream] or {}
+  ids[#ids + 1] = e.entry
+  finished[e.stream] = ids
 end
 
 local function count_taken()
+  for stream, ids in pairs(finished) do take_out(stream, unpack(ids)) end
   for stream, n in pairs(taken) do
     redis.call('HSET', facts, 'taken:' .. stream, text(number(redis.call('HGET', facts, 'taken:' .. stream)) + n))
   end
@@ -117,7 +128,7 @@ local function accept(e)
   local begins = math.max(now, e.start_at, number(document and document[4]))
   local deadline_at = begins + e.deadline_ms
   admit(KEYS[3], KEYS[2], KEYS[5], e, now, begins, deadline_at,
-    e.end_at > 0 and math.min(e.end_at, deadline_at) or deadline_at)
+    e.end_at > 0 and math.min(e.end_at, deadline_at) or deadline_at, told)
   -- The reference was tried before and ended rejected or failed, or is being removed at Factus: look there first.
   if document and (document[1] or redis.call('EXISTS', e.document .. ':removals') == 1) then
     redis.call('HSET', e.job, 'sent', 'unknown')
@@ -132,7 +143,7 @@ local function follow(e)
   if e.kind == 'watch' and not may_watch(e.document, e.id) then return nil end
   keep_follower(e.document, e.id, e.kind == 'watch')
   local begins = math.max(now, e.start_at)
-  admit(KEYS[3], KEYS[2], KEYS[5], e, now, begins, begins + e.deadline_ms, begins + e.deadline_ms)
+  admit(KEYS[3], KEYS[2], KEYS[5], e, now, begins, begins + e.deadline_ms, begins + e.deadline_ms, told)
   return nil
 end
 
@@ -141,7 +152,8 @@ local function close(e)
     local document = redis.call('HMGET', e.document, 'state', 'fingerprint')
     if document[1] ~= 'validated' or document[2] ~= e.fingerprint then return 'reference.conflict' end
   end
-  if not done(e) then return nil end
+  -- Done before: a script that ran and whose answer was lost is sent again.
+  if take_out(e.stream, e.entry) == 0 then return nil end
   if #e.fields > 0 then
     redis.call('HSET', e.job, unpack(e.fields))
     redis.call('HSET', e.job, 'accepted_at', text(now), 'final_at', text(now))
@@ -174,7 +186,8 @@ for n, e in ipairs(entries) do
     n_done = n - 1
     break
   end
-  done(e)
+  -- What was closed is taken out.
+  if known or e.kind ~= 'close' then done(e) end
 end
 count_taken()
 if stopped then return {n_done, stopped, extra or '', 0} end

@@ -99,7 +99,11 @@ local function start(lane, taker, id, now)
   redis.call('ZADD', lane.flight, text(now), id)
   bump(lane.hash, 'starts', 1, '1')
   -- How many documents have gone since the account's last call.
-  if lane.behind == '' then bump(lane.siblings .. 'calls', 'passed', 1, '1') else redis.call('HDEL', lane.hash, 'passed') end
+  if lane.behind ~= '' then
+    redis.call('HDEL', lane.hash, 'passed')
+  elseif not lane.is_control then
+    bump(lane.siblings .. 'calls', 'passed', 1, '1')
+  end
   local epoch = text(bump(job, 'epoch', 1, text(now)))
   redis.call('HSET', job, 'state', 'inflight', 'next_at', '0')
   local arq_id = enqueue(lane, id, epoch, now)
@@ -143,12 +147,26 @@ local function probe_at(lane, now)
   return underway > now and underway or 0
 end
 
+-- Since when a lane or an account is held for one reason, the job that met it, and what a person does about it. It lasts
+-- over the attempts that ask in vain, for as long as none comes through.
+local function note_hold(where, reason, id, mend, now)
+  if redis.call('HGET', where, 'held_for') ~= reason then
+    redis.call('HSET', where, 'held_since', text(now), 'held_for', reason)
+  end
+  redis.call('HSET', where, 'held_by', id, 'held_mend', mend)
+end
+
+local function forget_hold(where)
+  redis.call('HDEL', where, 'held_since', 'held_for', 'held_by', 'held_mend')
+end
+
 -- The account answers again: every lane of it looks now, not at the end of a pause that no longer holds.
 local function end_outage(lane, now)
   if redis.call('HDEL', lane.account, 'outage') == 0 then return end
   redis.call('HDEL', lane.account, 'probe_until', 'outage_since', 'outage_steps')
   if redis.call('HGET', lane.account, 'hold_reason') == 'factus.unavailable' then
     redis.call('HDEL', lane.account, 'hold_until', 'hold_reason')
+    forget_hold(lane.account)
   end
   local prefix = lane.account_name .. '/'
   for _, name in ipairs(redis.call('SMEMBERS', lane.lanes)) do
@@ -195,19 +213,23 @@ local function lowest_rank(lane, now)
 end
 
 -- Put an accepted job into its lane, to begin at `begins` (now or earlier: at once). e: id, job, lane, account, waiting,
--- later, score, fields (name, value); it must end by `ends_at`, or by its deadline.
-local function admit(lanes, due, deadlines, e, now, begins, deadline_at, ends_at)
-  redis.call('HSET', e.job, unpack(e.fields))
-  redis.call('HSET', e.job, 'accepted_at', text(now), 'deadline_at', text(deadline_at))
+-- later, score, fields (name, value; `fields` grows); it must end by `ends_at`, or by its deadline. `told`: lanes of which
+-- this script has said before that they are due now; who gives it looks at no lane in between.
+local function admit(lanes, due, deadlines, e, now, begins, deadline_at, ends_at, told)
+  local fields, n = e.fields, #e.fields
+  fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'accepted_at', text(now), 'deadline_at', text(deadline_at)
+  if begins > now then fields[n + 5], fields[n + 6] = 'next_at', text(begins) end
+  redis.call('HSET', e.job, unpack(fields))
   redis.call('ZADD', deadlines, text(ends_at), e.account .. '/' .. e.id)
-  redis.call('SADD', lanes, e.lane)
+  local is_told = told and told[e.lane]
+  if not is_told then redis.call('SADD', lanes, e.lane) end
   if begins > now then
     redis.call('ZADD', e.later, text(begins), e.id)
-    redis.call('HSET', e.job, 'next_at', text(begins))
     redis.call('ZADD', due, 'LT', text(begins), e.lane)
   else
     redis.call('ZADD', e.waiting, e.score, e.id)
-    redis.call('ZADD', due, 'LT', text(now), e.lane)
+    if not is_told then redis.call('ZADD', due, 'LT', text(now), e.lane) end
+    if told then told[e.lane] = true end
   end
 end
 
@@ -223,46 +245,68 @@ end
 
 local BEHIND_MS = 500 -- how often calls that give way look whether they still must
 
--- Start what may start now; leave in `due` when the lane is next worth a look. Returns how many were started.
+-- A lane stops looking for what may start: why (`width`, `hold`, `allowance`, `precedence`, `probe`; '' when nothing waits),
+-- for whoever asks (worker/cli/status), and when it looks again (nil: the end of a job does).
+local function stop(lane, reason, at)
+  if reason == '' then redis.call('HDEL', lane.hash, 'wait_reason') else redis.call('HSET', lane.hash, 'wait_reason', reason) end
+  if at then look_again(lane, at) else redis.call('ZREM', lane.due, lane.name) end
+end
+
+-- What keeps the head of a lane from starting, and until when; nil when nothing does. A lane of control jobs, which ask
+-- Factus nothing, is stopped by nothing but its width: what holds an account holds nobody from cancelling its jobs.
+local function kept_by(lane, now)
+  if lane.is_control then return nil end
+  local held = redis.call('HGET', lane.hash, 'hold_until')
+  local account_held = redis.call('HGET', lane.account, 'hold_until')
+  local until_ms = math.max(number(held), number(account_held))
+  if until_ms > now then return 'hold', until_ms end
+  return nil
+end
+
+-- The same for what is looked at once a job is chosen.
+local function kept_by_account(lane, now)
+  if lane.is_control then return nil end
+  local free_at = permit_at(lane.grants, lane.limit, window_of(lane.account, lane.window_ms))
+  if free_at > now then return 'allowance', free_at end
+  local probe = probe_at(lane, now)
+  if probe and probe > 0 then return 'probe', probe end
+  return nil, nil, probe
+end
+
+-- Nothing waits that may start: what comes later, or nothing at all.
+local function stop_empty(lane)
+  local next_later = redis.call('ZRANGE', lane.later, 0, 0, 'WITHSCORES')
+  stop(lane, '', next_later[2] and tonumber(next_later[2]))
+  if not next_later[2] and redis.call('ZCARD', lane.flight) == 0 then redis.call('SREM', lane.lanes, lane.name) end
+end
+
+-- Start what may start now; leave in `due` when the lane is next worth a look, and on the lane why it stopped. Returns how
+-- many were started.
 local function dispatch(lane, taker, now)
   release_due(lane, now)
   local started = 0
   while true do
     if redis.call('ZCARD', lane.flight) >= lane.width then
-      redis.call('ZREM', lane.due, lane.name) -- the end of a job looks again
+      stop(lane, 'width')
       return started
     end
-    local held = redis.call('HGET', lane.hash, 'hold_until')
-    local account_held = redis.call('HGET', lane.account, 'hold_until')
-    local until_ms = math.max(number(held), number(account_held))
-    if until_ms > now then
-      look_again(lane, until_ms)
+    local reason, at, probe = kept_by(lane, now)
+    if reason then
+      stop(lane, reason, at)
       return started
     end
-    local lowest = lowest_rank(lane, now)
-    local id = pick(lane, lowest)
+    local id = pick(lane, lowest_rank(lane, now))
     if not id and redis.call('ZCARD', lane.waiting) > 0 then
-      look_again(lane, now + BEHIND_MS)
+      stop(lane, 'precedence', now + BEHIND_MS)
       return started
     end
     if not id then
-      local next_later = redis.call('ZRANGE', lane.later, 0, 0, 'WITHSCORES')
-      if next_later[2] then
-        look_again(lane, tonumber(next_later[2]))
-      else
-        redis.call('ZREM', lane.due, lane.name)
-        if redis.call('ZCARD', lane.flight) == 0 then redis.call('SREM', lane.lanes, lane.name) end
-      end
+      stop_empty(lane)
       return started
     end
-    local free_at = permit_at(lane.grants, lane.limit, window_of(lane.account, lane.window_ms))
-    if free_at > now then
-      look_again(lane, free_at)
-      return started
-    end
-    local probe = probe_at(lane, now)
-    if probe and probe > 0 then
-      look_again(lane, probe)
+    reason, at, probe = kept_by_account(lane, now)
+    if reason then
+      stop(lane, reason, at)
       return started
     end
     local has_started = start(lane, taker, id, now)
@@ -273,7 +317,7 @@ local function dispatch(lane, taker, now)
     end
     if probe and has_started then
       redis.call('HSET', lane.account, 'probe_until', text(now + PROBE_MS))
-      look_again(lane, now + PROBE_MS)
+      stop(lane, 'probe', now + PROBE_MS)
       return started
     end
   end
@@ -289,6 +333,7 @@ local function lane_of(keys, k, argv, a)
     arq_job_prefix = argv[a + 4], width = tonumber(argv[a + 5]), limit = tonumber(argv[a + 6]),
     window_ms = tonumber(argv[a + 7]), behind = argv[a + 8],
     siblings = string.sub(keys[k + 2], 1, #keys[k + 2] - #argv[a]) .. argv[a + 1] .. '/',
+    is_control = string.sub(argv[a], -8) == '/control',
   }
 end
 

@@ -4,12 +4,18 @@
 -- The error for the first of the keys that holds another type, nil when all fit. Takes key, kind, key, kind ...; a
 -- key that is absent (false) fits. Worded as worker/guard.py reads it: Redis's own error does not name the key.
 local SIZE = { hash = 'HLEN', list = 'LLEN', set = 'SCARD', zset = 'ZCARD', stream = 'XLEN', string = 'STRLEN' }
+-- What fitted once fits to the end of the script: nobody else writes, and what it makes itself is of that kind.
+local fitting = {}
 local function misfit(...)
-  for n = 1, select('#', ...), 2 do
-    local key, kind = select(n, ...)
-    -- Cheaper than TYPE, which makes a table of its answer: an error is the only table here.
-    if key and type(redis.pcall(SIZE[kind], key)) == 'table' then
-      return redis.error_reply('WRONGTYPE the key ' .. key .. ' holds no ' .. kind)
+  local asked = { ... }
+  for n = 1, #asked, 2 do
+    local key, kind = asked[n], asked[n + 1]
+    if key and fitting[key] ~= kind then
+      -- Cheaper than TYPE, which makes a table of its answer: an error is the only table here.
+      if type(redis.pcall(SIZE[kind], key)) == 'table' then
+        return redis.error_reply('WRONGTYPE the key ' .. key .. ' holds no ' .. kind)
+      end
+      fitting[key] = kind
     end
   end
   return nil

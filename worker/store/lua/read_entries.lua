@@ -5,8 +5,7 @@
 -- KEYS: the streams, in the order in which they are asked.
 -- ARGV: 1 group, 2 worker id, 3 most entries of each stream, 4 most bytes (one entry may go beyond), 5 bytes of the field
 --   `job` beyond which only its beginning is read, 6 bytes of that beginning.
--- Reply: {rows (lib_entries.lua), last ids}: where nothing was found, the id of the last entry that each stream gave the
---   group; the second list is empty otherwise.
+-- Reply: rows (lib_entries.lua).
 local group, worker = ARGV[1], ARGV[2]
 local most, most_bytes, largest, beginning_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 for _, stream in ipairs(KEYS) do
@@ -32,15 +31,4 @@ for n, stream in ipairs(KEYS) do
     count = bytes - before <= SMALL * count and math.min(2 * count, AT_ONCE) or 1
   end
 end
-local last = {}
-if #rows == 0 then
-  for n, stream in ipairs(KEYS) do
-    for _, told in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-      local fact = {}
-      for i = 1, #told, 2 do fact[told[i]] = told[i + 1] end
-      if fact.name == group then last[n] = fact['last-delivered-id'] end
-    end
-    last[n] = last[n] or '0-0'
-  end
-end
-return {rows, last}
+return rows

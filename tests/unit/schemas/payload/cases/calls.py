@@ -151,6 +151,8 @@ CALLS: Final = [
         {"filters": {"is_enabled": "1"}},
         {"filters": {"is_enabled": "true"}},
     ),
+    CallCase("document.download", "CALL-016", "unique_code", {"unique_code": CUFE[1:]}, {"unique_code": CUFE.upper()}),
+    CallCase("document.download", "CALL-016", "unique_code", {"unique_code": CUFE[1:] + "/"}, {"unique_code": CUFE}),
     CallCase("reception.upload", "EVT-001", "track_id", {"track_id": CUFE[1:]}, {"track_id": CUFE.upper()}),
     CallCase("reception.upload", "EVT-001", "track_id", {"track_id": CUFE[1:] + "g"}, {"track_id": CUFE}),
     CallCase("reception.upload", "EVT-001", "track_id", {"track_id": CUFE * 3}, {"track_id": CUFE}),

@@ -1,0 +1,215 @@
+"""
+What ``status`` sees, as values: workers, intake, lanes, accounts, letters. No I/O; ``reader.py`` fills them in.
+
+Instants are milliseconds since 1970 on the Redis server's clock; 0 means "not so".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from jobs.registry import CALLS_LANE, CONTROL_LANE
+from worker.queue.consumer_lag import GroupLag
+
+WAIT_REASONS: Final = {
+    "hold": "held",
+    "allowance": "allowance",
+    "precedence": "precedence",
+    "probe": "outage",
+    "width": "width",
+}
+"""Why a lane stopped, as the dispatcher's script stores it, and as it is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """One living worker process."""
+
+    id: str
+    pid: int
+    version: str
+    accounts: tuple[str, ...]
+    n_running: int
+    n_run: int
+    seen_ms_ago: int
+    failed: str = ""
+    """What has failed in its loops since it started, by loop: ``sweep=2,take=1``."""
+
+    held_ms: int = 0
+    """The longest time for which its event loop was held."""
+
+    environments: dict[str, str] = field(default_factory=dict)
+    """Which Factus it asks for each of its accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeSeen:
+    """One stream of pushed jobs. ``n_pushed`` are not taken in yet, ``n_pending`` of them are in a worker's hands."""
+
+    stream: str
+    n_pushed: int
+    n_pending: int
+    n_gone: int = 0
+    """Entries that somebody removed before they were read; ``gone_at_ms`` is when it was last noticed."""
+
+    gone_at_ms: int = 0
+    last_id_ahead: str = ""
+    """The stream's last id where it lies in the future: the stream takes no ids of today."""
+
+    renewed_at_ms: int = 0
+    """When such a stream was last made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """
+    Why nothing starts. ``until_ms`` is when it is asked again, and may be over while an attempt asks; ``since_ms`` is
+    when it began, whatever was asked since.
+
+    The job that met it last, with what was seen then; ``mend`` is what a person does, where the reason does not say.
+    """
+
+    reason: str
+    until_ms: int
+    since_ms: int = 0
+    job_id: str = ""
+    reference_code: str = ""
+    number: str = ""
+    said: str = ""
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSeen:
+    """
+    One queue of jobs. ``next_look_ms`` is 0 when no look is planned: the end of a job makes the next one.
+
+    ``wait_reason`` is why the dispatcher's last look started no more (the keys of WAIT_REASONS; empty when nothing
+    waited). ``n_tracking`` of those that come later watch RADIAN events; ``n_ahead`` documents of the account go before
+    calls.
+    """
+
+    name: str
+    account: str
+    n_waiting: int
+    n_later: int
+    n_in_flight: int
+    hold: Hold | None
+    next_look_ms: int
+    backlog_s: float = 0.0
+    n_tracking: int = 0
+    n_ahead: int = 0
+    wait_reason: str = ""
+    why: str | None = None
+    """``held``, ``allowance``, ``precedence``, ``outage``, ``width``; null where nothing waits."""
+
+    @property
+    def is_calls(self) -> bool:
+        """Whether these are the jobs that issue nothing; else documents of one family, issued one at a time."""
+        return self.name.endswith(f"/{CALLS_LANE}")
+
+    @property
+    def issues(self) -> bool:
+        return not self.name.endswith((f"/{CALLS_LANE}", f"/{CONTROL_LANE}"))
+
+    @property
+    def n_open(self) -> int:
+        return self.n_waiting + self.n_later + self.n_in_flight
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Something of an account that only a person can mend and that has been told (``account.blocked``)."""
+
+    scope: str
+    """``*``: the whole account; a family: its issuing; a job type: its jobs."""
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSeen:
+    """One account's allowance, hold and token."""
+
+    name: str
+    is_configured: bool
+    limit: int
+    window_s: float
+    n_used: int
+    hold: Hold | None
+    n_throttled: int
+    token_generation: int
+    token_life_s: float
+    environment: str | None = None
+    """Which Factus: ``production``, ``sandbox`` or ``local``; None where neither this process nor a worker knows."""
+    blocks: tuple[Block, ...] = ()
+    base_url: str | None = None
+    """Its address; None where the account is not configured here."""
+
+
+@dataclass(frozen=True, slots=True)
+class LettersSeen:
+    """
+    Dead letters by who has to act. ``n`` are there; where they are many, the newest were looked at.
+    """
+
+    n: int = 0
+    n_producer: int = 0
+    n_operator: int = 0
+    n_developers: int = 0
+    codes: tuple[tuple[str, int], ...] = ()
+    """Reasons of those on which an operator or developer acts, with how often each stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything at a glance."""
+
+    now_ms: int
+    workers: tuple[WorkerSeen, ...]
+    intake_leader: str
+    intakes: tuple[IntakeSeen, ...]
+    lanes: tuple[LaneSeen, ...]
+    accounts: tuple[AccountSeen, ...]
+    n_dead: int
+    groups: tuple[GroupLag, ...]
+    writes_refused: str | None = None
+    """Redis's words, and what mends it, where it takes no writes."""
+    damaged: tuple[str, ...] = ()
+    """Keys of the service that hold something else than they should; what they would say is missing here."""
+    n_letters_gone: int = 0
+    """Dead letters that went because there were too many; ``letters_gone_at_ms`` is when it last happened."""
+    letters_gone_at_ms: int = 0
+    letters: LettersSeen = LettersSeen()
+
+
+def with_backlog(lane: LaneSeen, lanes: Iterable[LaneSeen], account: AccountSeen, now_ms: int) -> LaneSeen:
+    """A lane with what its account's other lanes take of the allowance that they share."""
+    if not lane.n_waiting:
+        return lane
+    issuing = [
+        other.n_waiting
+        for other in lanes
+        if other.account == lane.account and other.name != lane.name and other.issues and not other.hold
+    ]
+    # Calls stand behind documents; families take turns, so that a shorter queue is through before a longer one.
+    n_ahead = sum(issuing) if lane.is_calls else 0
+    n_beside = n_ahead if lane.is_calls else sum(min(n, lane.n_waiting) for n in issuing)
+    needs_s = backlog_s(lane.n_waiting + n_beside, account, lane.hold, now_ms)
+    return replace(lane, n_ahead=n_ahead, backlog_s=needs_s)
+
+
+def backlog_s(n_calls: int, account: AccountSeen, hold: Hold | None, now_ms: int) -> float:
+    """
+    How long so many calls will need, seconds: the end of a hold, then what the allowance lets go.
+
+    What the allowance has left goes at once, so it counts for nothing; Factus's own slowness is not foreseen, nor that
+    a job may need several calls.
+    """
+    if not n_calls:
+        return 0.0
+    holds = [one.until_ms for one in (hold, account.hold) if one]
+    held_s = max([until - now_ms for until in holds], default=0) / 1000
+    n_later = max(n_calls - max(account.limit - account.n_used, 0), 0)
+    return held_s + n_later * account.window_s / account.limit

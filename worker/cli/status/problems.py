@@ -1,0 +1,292 @@
+"""
+What an operator has to mend, or has to know, in the order of what needs a person. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Final
+
+from worker.cli.speech import Speech, clock, iso, span
+from worker.cli.status.causes import NEEDS_A_PERSON, cause, holder, mend
+from worker.cli.status.facts import AccountSeen, Hold, IntakeSeen, LaneSeen, Overview, WorkerSeen
+from worker.queue.consumer_lag import GroupLag
+
+PATIENCE_MS: Final = 300_000
+"""How long something may be held before an operator has to know."""
+
+_REMEMBERED_MS: Final = 7 * 86_400_000
+"""How long ``status`` speaks of what was lost or removed: whoever comes back from a holiday shall still see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """
+    One problem; empty and 0 where there is nothing to say. ``what`` is a sentence, ``mend`` what a person does,
+    ``next`` what happens without one, and ``next_ms`` when.
+    """
+
+    id: str
+    subject: str
+    what: str
+    mend: str = ""
+    since_ms: int = 0
+    holder: str = ""
+    next: str = ""
+    next_ms: int = 0
+    rank: int = 0
+
+    def to_json(self, zone: tzinfo) -> dict[str, str | None]:
+        return {
+            "id": self.id,
+            "subject": self.subject,
+            "message": self.what,
+            "since": iso(self.since_ms, zone),
+            "holder": self.holder or None,
+            "mend": self.mend or None,
+            "next": self.next or None,
+            "next_at": iso(self.next_ms, zone),
+        }
+
+
+def problems(seen: Overview, speech: Speech) -> list[Problem]:
+    """All of them, what needs a person first; empty when all is well."""
+    found = [
+        *_of_server(seen, speech),
+        *_of_workers(seen, speech),
+        *(one for account in seen.accounts for one in _of_account(account, seen, speech)),
+        *(one for lane in seen.lanes for one in _of_lane(lane, seen, speech)),
+        *(one for intake in seen.intakes for one in _of_intake(intake, seen.now_ms, speech)),
+        *(one for group in seen.groups for one in _of_group(group, speech)),
+        *_of_letters(seen, speech),
+    ]
+    return sorted(found, key=lambda one: one.rank)
+
+
+def _of_server(seen: Overview, speech: Speech) -> Iterator[Problem]:
+    if seen.writes_refused is not None:
+        what = speech.say("Redis no acepta escrituras", "Redis takes no writes")
+        words, _, mends = seen.writes_refused.partition("; ")
+        yield Problem("redis.writes", "redis", f"{what}: {words}", mends)
+    for key in seen.damaged:
+        what = speech.say(
+            f"la clave {key} contiene otra cosa que la que guarda el servicio",
+            f"the key {key} holds something else than the service keeps there",
+        )
+        mends = speech.say("mírela (TYPE) y muévala a otro nombre", "look at it (TYPE), and move it away")
+        yield Problem("redis.key", key, what, mends, rank=1)
+
+
+# -- workers -----------------------------------------------------------------------------------------------------------
+def _of_workers(seen: Overview, speech: Speech) -> Iterator[Problem]:
+    if not seen.workers:
+        n_open = sum(lane.n_open for lane in seen.lanes) + sum(one.n_pushed for one in seen.intakes)
+        waits = speech.of(n_open, ("trabajo abierto", "open job"), ("trabajos abiertos", "open jobs"))
+        what = speech.say("ningún trabajador está en marcha", "no worker is running") + (
+            f" ({waits})" if n_open else ""
+        )
+        mends = speech.say("inicie uno: factus-worker run", "start one: factus-worker run")
+        yield Problem("workers.none", "workers", what, mends, rank=2)
+        return
+    if len({worker.accounts for worker in seen.workers}) > 1:
+        what = speech.say(
+            "los trabajadores en marcha conocen cuentas distintas", "the running workers know different accounts"
+        )
+        mends = speech.say(
+            "dé a todos el mismo FACTUS_ACCOUNTS_FILE y reinícielos",
+            "give all the same FACTUS_ACCOUNTS_FILE and restart",
+        )
+        told = "; ".join(f"{worker.id}: {', '.join(worker.accounts)}" for worker in seen.workers)
+        yield Problem("workers.accounts", "workers", f"{what} ({told})", mends, rank=3)
+    served = {name for worker in seen.workers for name in worker.accounts}
+    for name in sorted({lane.account for lane in seen.lanes if lane.n_open} - served):
+        what = speech.say(
+            f"ningún trabajador en marcha tiene las credenciales de la cuenta {name}, que tiene trabajos abiertos",
+            f"no running worker has the credentials of account {name}, which has open jobs",
+        )
+        mends = speech.say("configúrela y reinicie", "configure it and restart")
+        yield Problem("account.unserved", name, what, mends, rank=3)
+    for worker in seen.workers:
+        yield from _of_worker(worker, speech)
+
+
+def _of_worker(worker: WorkerSeen, speech: Speech) -> Iterator[Problem]:
+    if worker.failed:
+        what = speech.say(
+            f"trabajador {worker.id}: fallas en sus tareas desde que inició ({worker.failed})",
+            f"worker {worker.id}: failures in its loops since it started ({worker.failed})",
+        )
+        mends = speech.say("vea loop.member_failed en su registro", "see loop.member_failed in its log")
+        yield Problem("worker.failures", worker.id, what, mends, rank=9)
+
+
+# -- holds -------------------------------------------------------------------------------------------------------------
+def _of_account(account: AccountSeen, seen: Overview, speech: Speech) -> Iterator[Problem]:
+    told = {block.scope: block.since_ms for block in account.blocks}
+    lanes = [lane for lane in seen.lanes if lane.account == account.name]
+    n_open = sum(lane.n_open for lane in lanes)
+    hold = account.hold
+    if hold and (hold.until_ms > seen.now_ms or n_open) and _is_news(hold, told.get("*", 0), seen.now_ms):
+        what = speech.say(f"cuenta {account.name} detenida", f"account {account.name} is held")
+        yield _held("account.held", account.name, what, hold, account.name, seen, speech, n_open)
+    elif not hold and "*" in told and n_open:
+        # Told to the operator, and asked again just now: until a call has come through it is not over.
+        what = speech.say(f"cuenta {account.name} bloqueada", f"account {account.name} is blocked")
+        following = speech.say("se está preguntando otra vez", "it is being asked again")
+        yield Problem("account.blocked", account.name, what, since_ms=told["*"], next=following, rank=4)
+    for scope, since_ms in told.items():
+        if "." in scope:
+            what = speech.say(
+                f"cuenta {account.name}: Factus niega los trabajos {scope} (403); los demás siguen",
+                f"account {account.name}: Factus denies the jobs {scope} (403); all others go on",
+            )
+            mends = mend(Hold("factus.denied", 0), account.name, speech)
+            yield Problem("type.blocked", f"{account.name}/{scope}", what, mends, since_ms, rank=5)
+
+
+def _of_lane(lane: LaneSeen, seen: Overview, speech: Speech) -> Iterator[Problem]:
+    account = next((one for one in seen.accounts if one.name == lane.account), None)
+    blocks = account.blocks if account else ()
+    told_ms = next((one.since_ms for one in blocks if lane.name == f"{lane.account}/{one.scope}"), 0)
+    if lane.hold and _is_news(lane.hold, told_ms, seen.now_ms):
+        what = speech.say(f"carril {lane.name} detenido", f"lane {lane.name} is held")
+        yield _held("lane.held", lane.name, what, lane.hold, lane.account, seen, speech, lane.n_open)
+
+
+def _is_news(hold: Hold, told_ms: int, now_ms: int) -> bool:
+    """Whether an operator has to know: only a person can mend it, or it has lasted."""
+    is_long = bool(hold.since_ms) and now_ms - hold.since_ms >= PATIENCE_MS
+    return hold.reason in NEEDS_A_PERSON or bool(told_ms) or is_long
+
+
+def _held(
+    id_: str, subject: str, what: str, hold: Hold, account: str, seen: Overview, speech: Speech, n_open: int
+) -> Problem:
+    waiting = speech.of(n_open, ("trabajo espera", "job waits"), ("trabajos esperan", "jobs wait"))
+    is_later = hold.until_ms > seen.now_ms
+    following = (
+        speech.say("se vuelve a preguntar solo", "it is asked again by itself")
+        if is_later
+        else speech.say("se está preguntando ahora", "it is being asked now")
+    )
+    return Problem(
+        id_,
+        subject,
+        f"{what}: {cause(hold, speech)}" + (f" ({waiting})" if n_open else ""),
+        mend(hold, account, speech),
+        hold.since_ms,
+        holder(hold),
+        following,
+        hold.until_ms if is_later else 0,
+        4 if hold.reason in NEEDS_A_PERSON else 6,
+    )
+
+
+# -- streams -----------------------------------------------------------------------------------------------------------
+def _of_intake(one: IntakeSeen, now_ms: int, speech: Speech) -> Iterator[Problem]:
+    """What became of pushed jobs that nobody else would tell."""
+
+    def is_fresh(at_ms: int) -> bool:
+        return bool(at_ms) and now_ms - at_ms < _REMEMBERED_MS
+
+    if one.n_gone and is_fresh(one.gone_at_ms):
+        n = speech.of(one.n_gone, ("entrada", "entry"), ("entradas", "entries"))
+        what = speech.say(
+            f"{one.stream}: se quitaron {n} antes de leerlas, y esos trabajos no tienen resultado",
+            f"{one.stream}: {n} removed before they were read, and those jobs have no event",
+        )
+        mends = speech.say(
+            "ningún productor debe recortarla (MAXLEN) ni quitar entradas; envíe otra vez lo que no tenga resultado",
+            "no producer may trim it (MAXLEN) or take entries out; push again what has no event",
+        )
+        yield Problem("intake.entries_gone", one.stream, what, mends, one.gone_at_ms, rank=5)
+    if one.last_id_ahead:
+        what = speech.say(
+            f"{one.stream}: su último id {one.last_id_ahead} está en el futuro y no acepta ids de hoy; se hace de "
+            "nuevo cuando quede vacía",
+            f"{one.stream}: its last id {one.last_id_ahead} lies in the future, so it takes no ids of today; it is "
+            "made anew as soon as it is empty",
+        )
+        mends = speech.say(
+            "los productores dejan el id a Redis (XADD ... *)", "producers leave the id to Redis (XADD ... *)"
+        )
+        yield Problem("intake.id_ahead", one.stream, what, mends, rank=5)
+    if is_fresh(one.renewed_at_ms):
+        what = speech.say(
+            f"{one.stream}: su último id estaba en el futuro y se hizo de nuevo; no se perdió nada",
+            f"{one.stream}: its last id lay in the future, and it was made anew; nothing was lost",
+        )
+        yield Problem("intake.stream_renewed", one.stream, what, since_ms=one.renewed_at_ms, rank=9)
+
+
+def _of_group(group: GroupLag, speech: Speech) -> Iterator[Problem]:
+    place = speech.say(f"grupo {group.name} de {group.stream}", f"consumer group {group.name} of {group.stream}")
+    subject = f"{group.stream}/{group.name}"
+    mends = speech.say(
+        "inicie el consumidor, o suba FACTUS_RESULTS_MAXLEN; un grupo que nadie usa: XGROUP DESTROY",
+        "start the consumer, or raise FACTUS_RESULTS_MAXLEN; a group that nobody uses: XGROUP DESTROY",
+    )
+    unread = speech.count(group.n_unread)
+    if group.has_lost:
+        n = "" if group.n_trimmed is None else f"{speech.count(group.n_trimmed)} "
+        what = speech.say(
+            f"{place}: se recortaron {n}entradas que no había leído, y esperan {unread} más",
+            f"{place}: {n}entries were trimmed that it had not read, {unread} more wait for it",
+        )
+        yield Problem("group.lost", subject, what, mends, rank=5)
+    elif group.is_lagging:
+        most = speech.count(group.maxlen)
+        what = speech.say(
+            f"{place}: esperan {unread} entradas; en {most} (FACTUS_RESULTS_MAXLEN) se recortan las más viejas",
+            f"{place}: {unread} entries wait for it; at {most} (FACTUS_RESULTS_MAXLEN) the oldest are trimmed",
+        )
+        yield Problem("group.lagging", subject, what, mends, rank=7)
+    if group.n_stale:
+        n = speech.count(group.n_stale) + ("+" if group.n_stale < group.n_pending and group.n_stale == 100 else "")
+        of = speech.count(group.n_pending)
+        what = speech.say(
+            f"{place}: {n} entradas entregadas hace más de una hora y sin confirmar (de {of})",
+            f"{place}: {n} entries given out more than an hour ago and not acknowledged (of {of})",
+        )
+        mends = speech.say(
+            "su consumidor murió con ellas o no confirma: que lea desde 0, o XAUTOCLAIM",
+            "its consumer has died with them or does not acknowledge: have it read from 0, or XAUTOCLAIM",
+        )
+        yield Problem("group.stale", subject, what, mends, rank=7)
+
+
+# -- letters -----------------------------------------------------------------------------------------------------------
+def _of_letters(seen: Overview, speech: Speech) -> Iterator[Problem]:
+    if seen.n_letters_gone and seen.now_ms - seen.letters_gone_at_ms < _REMEMBERED_MS:
+        n = speech.of(seen.n_letters_gone, ("trabajo apartado", "dead letter"), ("trabajos apartados", "dead letters"))
+        what = speech.say(f"salieron {n} porque había demasiados", f"{n} went because there were too many")
+        yield Problem("letters.trimmed", "dead", what, "factus-worker dead list", seen.letters_gone_at_ms, rank=8)
+    letters = seen.letters
+    n_ours = letters.n_operator + letters.n_developers
+    if n_ours:
+        n = speech.of(n_ours, ("trabajo apartado", "dead letter"), ("trabajos apartados", "dead letters"))
+        codes = ", ".join(f"{speech.count(count)} {code or '-'}" for code, count in letters.codes)
+        what = speech.say(f"{n} que un operador debe mirar: {codes}", f"{n} that an operator has to look at: {codes}")
+        mends = speech.say(
+            "factus-worker dead list; corrija la causa y luego dead retry, o dead drop",
+            "factus-worker dead list; mend the cause, then dead retry, or dead drop",
+        )
+        yield Problem("letters.operator", "dead", what, mends, rank=8)
+
+
+def problem_lines(one: Problem, zone: tzinfo, now_ms: int, speech: Speech) -> list[str]:
+    """A problem as lines for a person: what, since when, who holds it, the mend, and what goes on by itself."""
+    lines = [one.what]
+    if one.since_ms:
+        ago = span(max(now_ms - one.since_ms, 0) / 1000)
+        lines.append(speech.say("desde: ", "since: ") + f"{clock(one.since_ms, zone)} ({ago})")
+    if one.holder:
+        lines.append(speech.say("lo detiene: ", "held by: ") + one.holder)
+    if one.mend:
+        lines.append(speech.say("qué hacer: ", "mend: ") + one.mend)
+    if one.next:
+        at = f", {clock(one.next_ms, zone)}" if one.next_ms else ""
+        lines.append(speech.say("sigue: ", "next: ") + one.next + at)
+    return lines
