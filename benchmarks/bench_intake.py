@@ -50,8 +50,7 @@ async def measure(bench: lab.Lab, jobs: list[str], n_items: int) -> None:
     each = 1e6 / len(jobs)
     print(f"  {wall_s * each:.0f} us each: process {own_s * each:.0f} us, Valkey {valkey_s * each:.0f} us of processor")
     show_parts(built, jobs[:_PARTS], own_s * each)
-    for client in built.clients.values():
-        await client.close()
+    await built.close()
     await redis.aclose()
     await blocking.aclose()
 

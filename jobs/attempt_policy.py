@@ -12,18 +12,10 @@ from typing import Final, assert_never
 from jobs import answers
 from jobs.backoff import BackoffPolicy
 from jobs.outcomes import AccountState, Block, FactusHealth, Finished, Retry, Sent, Waits
+from jobs.patience import PATIENCE, PatiencePolicy
 from schemas.contract.event import ErrorDetail
 from schemas.factus import Remark
 from schemas.records import JobRecord
-
-ACCOUNT_PAUSE_S: Final = 300.0
-"""How often an account that Factus refuses is tried again, unless the longest pause of the backoff is shorter."""
-
-LONE_FAILURES: Final = 3
-"""Failures after which a job that Factus surely has not done steps aside for the others of its lane."""
-
-OUTAGE_PATIENCE_MS: Final = 600_000
-"""How long no token may come, whatever the answer, before a person is told."""
 
 MEND_ADDRESS: Final = (
     "Revise FACTUS_BASE_URL (base_url de la cuenta): debe ser la dirección de Factus sin ruta ni versión, por ejemplo "
@@ -33,13 +25,6 @@ MEND_ISSUER: Final = (
     "El servidor de tokens de Factus no entrega tokens: consulte su estado con Factus y revise FACTUS_BASE_URL. "
     "Se reanuda solo."
 )
-
-LEAST_SETTLE_MS: Final = 10_000
-"""How long a change without an answer is waited for, however short the time-out. One that arrives late undoes what came
-after it, and a DELETE takes whatever bears the reference by then."""
-
-TURN_PAUSE_S: Final = 2.0
-"""How often a job looks whether the one before it is done, where two may not change the same thing at once."""
 
 _UNTROUBLED: Final = AccountState()
 
@@ -77,6 +62,7 @@ class AttemptPolicy:
     standing: AccountState = _UNTROUBLED
     settle_ms: int = 0
     """How long after it was sent a document may still appear at Factus: the longest wait for an answer, twice."""
+    patience: PatiencePolicy = PATIENCE
 
     # -- before anything -------------------------------------------------------------------------------------------
     def too_late(self, now_ms: int, day_ends_ms: int) -> Finished | None:
@@ -94,7 +80,7 @@ class AttemptPolicy:
         """Whether what was sent a moment ago, and is not there, may yet be done."""
         is_unknown = self.job.sent in ("sending", "unknown") and self.job.sending_at
         # A create that arrives late is the same document; any other change waits a little in any case.
-        settle_ms = self.settle_ms if self.job.issues else max(self.settle_ms, LEAST_SETTLE_MS)
+        settle_ms = self.settle_ms if self.job.issues else max(self.settle_ms, self.patience.least_settle_ms)
         return bool(is_unknown) and self.standing.now_ms - self.job.sending_at < settle_ms
 
     @property
@@ -108,7 +94,7 @@ class AttemptPolicy:
     @property
     def removal_settles_ms(self) -> int:
         """For how long a DELETE that is sent now may still take effect."""
-        return max(self.settle_ms, LEAST_SETTLE_MS)
+        return max(self.settle_ms, self.patience.least_settle_ms)
 
     def may_still_appear(self, last: ErrorDetail | None = None) -> Retry | None:
         """
@@ -168,7 +154,7 @@ class AttemptPolicy:
     def turn_of_another(self, text: str, sent: Sent) -> Retry:
         """Another job of ours changes the same thing: this one waits for it, and nobody else with it."""
         reason = error("factus.unavailable", text)
-        return Retry("job", TURN_PAUSE_S, reason, sent, is_failure=False, health="unknown")
+        return Retry("job", self.patience.change_pause_s, reason, sent, is_failure=False, health="unknown")
 
     def failed(self, reason: ErrorDetail, number: str = "") -> Finished:
         return Finished("failed", reason.message, errors=(reason,), number=number)
@@ -232,7 +218,7 @@ class AttemptPolicy:
 
     @property
     def hold_pause_s(self) -> float:
-        return min(ACCOUNT_PAUSE_S, self.backoff.max_s)
+        return min(self.patience.account_pause_s, self.backoff.max_s)
 
     def hold_in_steps(self, block: Block | None, sent: Sent, reason: ErrorDetail | None = None) -> Retry:
         """
@@ -250,7 +236,7 @@ class AttemptPolicy:
     def _without_token(self, reason: ErrorDetail, sent: Sent) -> Retry:
         """An outage of the account; a person is told when it has lasted."""
         since_ms = self.standing.outage_since_ms
-        is_long = bool(since_ms) and self.standing.now_ms - since_ms >= OUTAGE_PATIENCE_MS
+        is_long = bool(since_ms) and self.standing.now_ms - since_ms >= self.patience.outage_ms
         return self.hold_in_steps(Block(None, reason, mend=MEND_ISSUER) if is_long else None, sent, reason)
 
     def _misrouted(self, status: int, sent: Sent, *, at_token: bool) -> Retry:
@@ -263,8 +249,8 @@ class AttemptPolicy:
         what = "la ruta de tokens no está donde se buscó" if at_token else "la respuesta no es de Factus"
         reason = unavailable(f"respondió {status} y {what}")
         n_failures = self.job.failures + 1
-        is_alone = n_failures == LONE_FAILURES or (
-            n_failures > LONE_FAILURES and not self.standing.account_blocked_since_ms
+        is_alone = n_failures == self.patience.lone_failures or (
+            n_failures > self.patience.lone_failures and not self.standing.account_blocked_since_ms
         )
         if is_alone and not at_token:
             return self.again("job", reason, sent, health="unknown")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from jobs import answers
-from jobs.attempt_policy import ACCOUNT_PAUSE_S, AttemptPolicy, answered, error, field_errors, unavailable
+from jobs.attempt_policy import AttemptPolicy, answered, error, field_errors, unavailable
 from jobs.factus_requests import Request, get
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import AttemptResult, Block, Ending, Finished, Retry, Sent
@@ -51,7 +51,7 @@ class CallPolicy(AttemptPolicy):
         """A product or permission that is missing stops nobody else: issuing may well be allowed."""
         if kind in ("product", "permission"):
             block = Block(self.job.family, reason, self.job.type)
-            return Retry("job", min(ACCOUNT_PAUSE_S, self.backoff.max_s), reason, sent, block=block)
+            return Retry("job", min(self.patience.account_pause_s, self.backoff.max_s), reason, sent, block=block)
         return self.hold(reason, sent)
 
     def after_call(self, seen: answers.Answer, *, sent: Sent = "") -> Ending:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from jobs import answers
-from jobs.attempt_policy import LONE_FAILURES, AttemptPolicy, answered, error, field_errors, unavailable
+from jobs.attempt_policy import AttemptPolicy, answered, error, field_errors, unavailable
 from jobs.events import validated_data
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import Block, Finished, Retry, Sent
@@ -23,9 +23,6 @@ from schemas.factus import DocumentView, Remark
 
 TOTAL_TOLERANCE: Final = Decimal("1.00")
 """Pesos by which Factus's total may differ from ours: its rounding is not published (business rule SUM-008)."""
-
-FOREIGN_PATIENCE_MS: Final = 600_000
-"""How long somebody else's pending document may block a family before a person is told."""
 
 LookReason = Literal["unknown", "unnamed", "deleting", "processed_before", "conflict"]
 """``unnamed``: Factus refused it and named neither field nor rule. DIAN may have rejected it, and then it is stored."""
@@ -277,7 +274,7 @@ class IssuePolicy(AttemptPolicy):
                 name = ""
         reason = error("factus.conflict", f"{text}{name}.")
         since_ms = self.standing.conflict_since_ms
-        is_long = bool(since_ms) and self.standing.now_ms - since_ms >= FOREIGN_PATIENCE_MS
+        is_long = bool(since_ms) and self.standing.now_ms - since_ms >= self.patience.foreign_ms
         is_news = is_long and not self.standing.family_blocked_since_ms
         return self.again("lane", reason, "", block=Block(self.job.family, reason) if is_news else None)
 
@@ -397,7 +394,7 @@ class IssuePolicy(AttemptPolicy):
         )
 
     def _not_stored(self, why: str) -> Retry:
-        lone = self.job.failures + 1 >= LONE_FAILURES
+        lone = self.job.failures + 1 >= self.patience.lone_failures
         told = f" ({why})" if why else ""
         reason = unavailable(f"el envío falló y Factus no guardó el documento{told}")
         return self.again("job" if lone else "lane", reason, "unknown")

@@ -107,11 +107,3 @@ def redis(request: pytest.FixtureRequest) -> ArqRedis:
     """The same test on the imitation and on the real thing: quick, and proof."""
     found: ArqRedis = request.getfixturevalue("fake_redis" if request.param == "fake" else "real_redis")
     return found
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _quick_to_settle() -> Iterator[None]:
-    """Ten seconds are waited for a change that had no answer, however short the time-out; here a fraction of one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 300)
-        yield

@@ -199,7 +199,7 @@ BREAKS = (
         "G3",
         "what a dead worker had in hand is not run by another",
         "worker/queue/arq_worker.py",
-        "        self.run_claimed(self._claimer.read(rows))\n",
+        "        self.run_claimed(self.claimer.read(rows))\n",
         "",
         "tests/contract/test_ownership.py::test_a_mark_that_outlives_its_score_is_looked_at_when_it_ends",
     ),

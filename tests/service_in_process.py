@@ -13,15 +13,16 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from arq.connections import ArqRedis
 from pydantic import SecretStr
 
-from jobs.ports import Gateway
+from jobs.patience import PatiencePolicy
+from jobs.ports import Archive, Gateway
 from tests.builders import a_bill
 from tests.fakes import FakeFactus, MemoryArchive
-from worker.bootstrap import Services, build
+from worker.bootstrap import Policies, Services, build
 from worker.intake.policy import IntakePolicy
 from worker.process import run_tasks, until_idle
 from worker.settings import Account, Settings
@@ -51,7 +52,23 @@ def some_settings(namespace: str, **changes: Any) -> Settings:
     return Settings(**values)
 
 
-QUICK_INTAKE = IntakePolicy(grace_ms=0)
+QUICK: Final = Policies(intake=IntakePolicy(grace_ms=0), patience=PatiencePolicy(least_settle_ms=300))
+"""The product's policies, but for two waits that would make every test slow: for workers that may serve an account as
+well, and for a change that had no answer."""
+
+
+def quick(**changes: Any) -> Policies:
+    """
+    :data:`QUICK` with other values.
+
+    Args:
+        changes: By the policy's name; a policy, or the fields of it that change: ``patience={"foreign_ms": 100}``.
+    """
+    given = {
+        name: replace(getattr(QUICK, name), **value) if isinstance(value, Mapping) else value
+        for name, value in changes.items()
+    }
+    return replace(QUICK, **given)
 
 
 def services_on(
@@ -59,17 +76,32 @@ def services_on(
     namespace: str,
     *accounts: Account,
     gateway: Gateway | None = None,
-    intake: IntakePolicy = QUICK_INTAKE,
+    over_http: bool = False,
+    archive: Archive | None = None,
+    policies: Policies = QUICK,
     blocking: ArqRedis | None = None,
     **settings: Any,
 ) -> Services:
-    """The parts of one worker process; nothing runs yet."""
+    """
+    The parts of one worker process; nothing runs yet.
+
+    Args:
+        gateway: Factus for all accounts; a new fake unless given.
+        over_http: The real client instead, at each account's ``base_url``.
+        archive: In memory unless given.
+        settings: Settings that are other than :func:`some_settings` has them.
+    """
     by_name = {account.name: account for account in accounts or (an_account(),)}
-    built = build(some_settings(namespace, **settings), by_name, redis, blocking or redis, intake)
-    gateways: Mapping[str, Gateway] = dict.fromkeys(by_name, gateway or FakeFactus())
-    built.runner.gateways = gateways
-    built.runner.archive = MemoryArchive()
-    return built
+    shared = gateway or FakeFactus()
+    return build(
+        some_settings(namespace, **settings),
+        by_name,
+        redis,
+        blocking or redis,
+        policies,
+        gateway_of=None if over_http else lambda *_: shared,
+        archive=archive or MemoryArchive(),
+    )
 
 
 @dataclass
@@ -142,10 +174,7 @@ async def running(built: Services) -> AsyncIterator[ServiceInProcess]:
     try:
         yield rig
     finally:
-        await rig.stop()
-
-
-def with_gateway(built: Services, gateway: Gateway) -> Services:
-    """The same parts with another Factus."""
-    built.runner.gateways = dict.fromkeys(built.accounts, gateway)
-    return replace(built)
+        try:
+            await rig.stop()
+        finally:
+            await built.close()

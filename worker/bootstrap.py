@@ -11,31 +11,34 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from arq.connections import ArqRedis
 
 from jobs.errors import ConfigurationError
 from jobs.intake import EntryValidator
+from jobs.patience import PatiencePolicy
+from jobs.ports import Archive, Gateway
 from worker.archive.archive import open_archive
-from worker.factus.client import FactusClient, tls_context
-from worker.factus.rate_limit import RateLimit
-from worker.factus.token_cache import TokenCache
+from worker.factus.client import FactusClient, client_of, tls_context
+from worker.factus.token_cache import LOCK_MS
 from worker.guard import Guards
 from worker.intake.consumer import Intake
 from worker.intake.peers import Peers
 from worker.intake.policy import IntakePolicy
-from worker.queue.arq_worker import LeaseWorker
-from worker.queue.attempt_runner import AttemptRunner
+from worker.queue.arq_worker import DEFECT_PAUSE_S, DrainPolicy, LeaseWorker
+from worker.queue.attempt_runner import AttemptRunner, RunPolicy
 from worker.queue.batches import Batches
-from worker.queue.claims import Claimer
+from worker.queue.claims import Claimer, LeasePolicy
 from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
-from worker.queue.joined_jobs import Joined
+from worker.queue.ended_owners import EndedOwners
+from worker.queue.joined_jobs import Joined, JoinedPolicy
 from worker.queue.ledger import Ledger, LedgerPolicy
-from worker.queue.sweep import Sweep
+from worker.queue.sweep import Sweep, SweepPolicy
 from worker.settings import Account, Settings
 from worker.store import connection
 from worker.store.embedded_keeper import Keeper
@@ -46,7 +49,25 @@ MAX_JOBS: Final = 64
 """Attempts under way in one process: one slow account cannot fill it, and httpx stays quick."""
 
 
-_INTAKE: Final = IntakePolicy()
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Every time and number of a worker that is no setting: frozen values, which tests replace and nobody patches."""
+
+    intake: IntakePolicy = field(default_factory=IntakePolicy)
+    lease: LeasePolicy = field(default_factory=LeasePolicy)
+    run: RunPolicy = field(default_factory=RunPolicy)
+    patience: PatiencePolicy = field(default_factory=PatiencePolicy)
+    sweep: SweepPolicy = field(default_factory=SweepPolicy)
+    joined: JoinedPolicy = field(default_factory=JoinedPolicy)
+    drain: DrainPolicy = field(default_factory=DrainPolicy)
+    defect_pause_s: float = DEFECT_PAUSE_S
+    token_lock_ms: int = LOCK_MS
+
+
+POLICIES: Final = Policies()
+
+GatewayOf = Callable[[Account, Settings, Scripts, Keys, str], Gateway]
+"""Makes what speaks to Factus for one account; the last argument is the worker's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +79,7 @@ class Services:
     keys: Keys
     redis: ArqRedis
     accounts: dict[str, Account]
-    clients: dict[str, FactusClient]
+    gateways: dict[str, Gateway]
     ledger: Ledger
     intake: Intake
     dispatcher: Dispatcher
@@ -69,7 +90,14 @@ class Services:
     joined: Joined
     guards: Guards
     draining: asyncio.Event
+    policies: Policies
     keeper: Keeper | None = None
+
+    async def close(self) -> None:
+        """Close what this process holds open to Factus."""
+        for gateway in self.gateways.values():
+            if isinstance(gateway, FactusClient):
+                await gateway.close()
 
 
 def new_worker_id() -> str:
@@ -78,9 +106,15 @@ def new_worker_id() -> str:
 
 
 @asynccontextmanager
-async def services(settings: Settings) -> AsyncIterator[Services]:
+async def services(
+    settings: Settings, policies: Policies = POLICIES, *, archive: Archive | None = None
+) -> AsyncIterator[Services]:
     """
     Open everything for one worker process.
+
+    Args:
+        policies: As for :func:`build`.
+        archive: As for :func:`build`.
 
     Raises:
         ConfigurationError: A setting cannot be used, or the embedded server does not start.
@@ -101,9 +135,8 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(connection.close, redis)
         blocking = connection.connect(server.url, blocking=True)
         stack.push_async_callback(connection.close, blocking)
-        built = build(settings, accounts, redis, blocking)
-        for client in built.clients.values():
-            stack.push_async_callback(client.close)
+        built = build(settings, accounts, redis, blocking, policies, archive=archive)
+        stack.push_async_callback(built.close)
         yield replace(built, keeper=server.keeper)
 
 
@@ -112,9 +145,19 @@ def build(
     accounts: dict[str, Account],
     redis: ArqRedis,
     blocking: ArqRedis,
-    intake_policy: IntakePolicy = _INTAKE,
+    policies: Policies = POLICIES,
+    *,
+    gateway_of: GatewayOf | None = None,
+    archive: Archive | None = None,
 ) -> Services:
-    """Wire the parts of a worker process on open connections."""
+    """
+    Wire the parts of a worker process on open connections.
+
+    Args:
+        policies: Times and numbers that are no settings.
+        gateway_of: Makes the gateway of each account; the client over HTTP unless given.
+        archive: Where files are kept; what ``FACTUS_ARCHIVE_URL`` names unless given.
+    """
     worker_id = new_worker_id()
     keys = Keys(settings.namespace)
     scripts = Scripts(redis)
@@ -126,25 +169,38 @@ def build(
         radian_interval_ms=round(settings.radian_interval * 1000),
     )
     guards = Guards()
-    claimer = Claimer(worker_id, guard=guards.of("take"))
-    ledger = Ledger(redis, scripts, keys, book, policy, claimer)
-    clients = {name: _client(account, settings, scripts, keys, worker_id) for name, account in accounts.items()}
+    arq = LeaseWorker(
+        worker_id,
+        redis,
+        scripts,
+        keys,
+        guards,
+        max_jobs=MAX_JOBS,
+        lease=policies.lease,
+        defect_pause_s=policies.defect_pause_s,
+    )
+    claimer = arq.claimer
+    dispatcher = Dispatcher(redis, scripts, book, claimer, guards.of("dispatch"))
+    ended_owners = EndedOwners()
+    ledger = Ledger(redis, scripts, keys, book, policy, claimer, ended_owners)
+    make = gateway_of or partial(client_of, token_lock_ms=policies.token_lock_ms)
+    gateways = {name: make(account, settings, scripts, keys, worker_id) for name, account in accounts.items()}
     draining = asyncio.Event()
-    settle_ms = round(2000 * settings.api_limits.create_timeout_s)
     runner = AttemptRunner(
         ledger,
         accounts,
-        clients,
-        open_archive(settings.archive_url),
+        gateways,
+        archive or open_archive(settings.archive_url),
         settings.backoff,
         draining,
-        settle_ms,
+        settings.api_limits.settle_ms,
         settings.radian_interval,
+        dispatcher.wake,
+        policies.patience,
+        policies.run,
     )
     peers = Peers(redis, keys, worker_id, frozenset(accounts))
     batches = Batches(redis, scripts, keys, accounts, policy, guards.of("batches"))
-    joined = Joined(redis, scripts, keys, ledger, guards.of("joined"))
-    ledger.on_joined = joined.wake
     validator = EntryValidator(
         {name: account.zone for name, account in accounts.items()},
         _now_ms,
@@ -162,7 +218,7 @@ def build(
         book,
         claimer,
         peers,
-        intake_policy,
+        policies.intake,
         guards.of("intake"),
     )
     return Services(
@@ -171,29 +227,20 @@ def build(
         keys=keys,
         redis=redis,
         accounts=accounts,
-        clients=clients,
+        gateways=gateways,
         ledger=ledger,
         intake=intake,
-        dispatcher=Dispatcher(redis, scripts, book, claimer, guards.of("dispatch")),
-        arq=LeaseWorker(runner.run_job, redis, scripts, keys, claimer, guards, max_jobs=MAX_JOBS),
+        dispatcher=dispatcher,
+        arq=arq,
         claimer=claimer,
         runner=runner,
-        sweep=Sweep(redis, scripts, keys, book, policy, claimer, batches, guards.of("sweep")),
-        joined=joined,
+        sweep=Sweep(redis, scripts, keys, book, policy, claimer, batches, guards.of("sweep"), policies.sweep),
+        joined=Joined(redis, scripts, keys, ledger, ended_owners, guards.of("joined"), policies.joined),
         guards=guards,
         draining=draining,
+        policies=policies,
     )
 
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
-
-
-def _client(account: Account, settings: Settings, scripts: Scripts, keys: Keys, worker_id: str) -> FactusClient:
-    return FactusClient(
-        account,
-        settings.api_limits,
-        RateLimit(scripts, keys, account, longest_hold_s=settings.backoff_max),
-        TokenCache(scripts, keys, account.name, worker_id),
-        keys,
-    )

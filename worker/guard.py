@@ -30,7 +30,6 @@ _OUTAGE_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 10.0
 """How long a whole loop pauses at most when a turn of it fails."""
 
-_MOST_REMEMBERED: Final = 10_000
 _LONGEST_NAME: Final = 200
 
 SERVER_WORDS: Final = frozenset(
@@ -169,6 +168,8 @@ class Guard:
     task: str
     failed: Counter[str] = field(default_factory=Counter)
     clock: Callable[[], float] = time.monotonic
+    most_remembered: int = 10_000
+    """Members that have failed, of which it is known until when they rest."""
     _rests: dict[str | bytes, _Rest] = field(default_factory=dict, init=False)
     _n_failed_turns: int = field(default=0, init=False)
 
@@ -206,7 +207,7 @@ class Guard:
         rest = self._rests.pop(name, None) or _Rest()
         rest_s = growing_s(rest.n_failures, LONGEST_REST_S)
         self._rests[name] = _Rest(rest.n_failures + 1, self.clock() + rest_s)
-        if len(self._rests) > _MOST_REMEMBERED:
+        if len(self._rests) > self.most_remembered:
             del self._rests[next(iter(self._rests))]  # the one that failed longest ago
         return rest_s
 

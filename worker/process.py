@@ -11,7 +11,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Final
@@ -21,8 +21,9 @@ from redis.exceptions import RedisError
 
 from jobs.errors import ServiceError
 from jobs.follow_ups import TRACK
+from jobs.ports import Archive
 from worker.addresses import shown
-from worker.bootstrap import Services, services
+from worker.bootstrap import POLICIES, Policies, Services, services
 from worker.guard import log_unavailable, pause
 from worker.intake.reader import GROUP
 from worker.queue.holds import AccountHolds
@@ -34,18 +35,21 @@ from worker.watchdog import Holds, Watchdog
 
 log = structlog.get_logger()
 
-DRAIN_S: Final = 30.0
-_DRAIN_WITHOUT_REDIS_S: Final = 1.0
 _HEARTBEAT_S: Final = 2.0
 HEARTBEAT_LIFE_MS: Final = 10_000
-_JOINED_S: Final = 5.0
 _BURST_LOOK_S: Final = 0.1
 _WAKE_RETRY_S: Final = 1.0
 
 
-async def run_worker(settings: Settings, *, burst: bool = False) -> None:
+async def run_worker(
+    settings: Settings, *, burst: bool = False, policies: Policies = POLICIES, archive: Archive | None = None
+) -> None:
     """
     Run until a signal; with *burst* until nothing is left to do.
+
+    Args:
+        policies: Times and numbers that are no settings.
+        archive: Where files are kept; what ``FACTUS_ARCHIVE_URL`` names unless given.
 
     Raises:
         ConfigurationError: A setting cannot be used.
@@ -54,7 +58,7 @@ async def run_worker(settings: Settings, *, burst: bool = False) -> None:
     # Around the services: from the moment that an embedded server may run until it has been left, no signal ends the
     # process on the spot. One that comes while the server starts is heard when it answers.
     with _stopping_on_signals() as stopping:
-        async with services(settings) as built:
+        async with services(settings, policies, archive=archive) as built:
             await _greet(built)
             await AccountHolds(built.redis, built.keys).heed_credentials(built.accounts)
             async with Watchdog() as watchdog:
@@ -84,13 +88,11 @@ async def run_tasks(
     Args:
         holds: How long the loop was held, for the heartbeat.
     """
-    built.claimer.wake_other_workers = _caller(built)
-    # A lane whose next job could not start yet has said when to look: the dispatcher has to hear of it.
-    built.runner.on_end = built.dispatcher.wake
+    drain = built.policies.drain
     tasks = [
         _named("intake", built.intake.run(built.dispatcher.wake, stopping)),
         _named("dispatch", built.dispatcher.run(stopping)),
-        _named("arq", built.arq.serve(stopping)),
+        _named("arq", built.arq.serve(built.runner.run_job, stopping)),
         _named("sweep", built.sweep.run(stopping)),
         _named("joined", built.joined.run(stopping)),
         _named("heartbeat", _heartbeat(built, stopping, holds or Holds())),
@@ -111,14 +113,14 @@ async def run_tasks(
         stopping.set()
         built.draining.set()
         # Without its embedded server nothing more can be written down: what waits for that would wait in vain.
-        n_cancelled = await built.arq.drain(_DRAIN_WITHOUT_REDIS_S if is_server_gone else DRAIN_S)
+        n_cancelled = await built.arq.drain(drain.without_redis_s if is_server_gone else drain.calls_s)
         if not is_server_gone:
-            await built.joined.rest(_JOINED_S)
+            await built.joined.rest(drain.joined_s)
         for extra in (listener, watcher, *tasks):
             if extra and not extra.done():
                 extra.cancel()
         ending = [task for task in (listener, watcher, *tasks) if task]
-        done, _ = await asyncio.wait(ending, timeout=_DRAIN_WITHOUT_REDIS_S if is_server_gone else None)
+        done, _ = await asyncio.wait(ending, timeout=drain.without_redis_s if is_server_gone else None)
         for task in done:
             if not task.cancelled():
                 task.exception()  # seen: the first one ends the process, the others follow from it
@@ -126,26 +128,6 @@ async def run_tasks(
             log.info("worker.stopped", worker_id=built.worker_id, n_run=built.runner.n_run, n_cancelled=n_cancelled)
         else:
             await _say_goodbye(built, n_cancelled)
-
-
-def _caller(built: Services) -> Callable[[], None]:
-    """More was started than this process could take: the others shall look, and we when a place is free."""
-    pending: set[asyncio.Task[None]] = set()
-
-    def wake_other_workers() -> None:
-        built.arq.wake()
-        task = asyncio.create_task(_publish_wake(built))
-        pending.add(task)
-        task.add_done_callback(pending.discard)
-
-    return wake_other_workers
-
-
-async def _publish_wake(built: Services) -> None:
-    try:
-        await built.redis.publish(built.keys.wake(), b"")
-    except RedisError as exc:
-        log_unavailable("wake", exc, level="debug")  # the others look by themselves
 
 
 async def _listen(built: Services, stopping: asyncio.Event) -> None:

@@ -137,6 +137,11 @@ class ApiLimits:
     create_timeout_s: float
     read_timeout_s: float
 
+    @property
+    def settle_ms(self) -> int:
+        """How long after it was sent a document may still appear at Factus: the longest wait for an answer, twice."""
+        return round(2000 * self.create_timeout_s)
+
 
 class Settings(BaseModel):
     """All settings of one process, from :func:`load_settings`. Made directly it reads nothing of the environment."""

@@ -12,7 +12,7 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -254,7 +254,7 @@ async def test_bytes_are_on_the_disk_before_they_have_their_name(
 
 KILLED = """
     import asyncio, os, signal, sys
-    from worker import archive
+    from worker.archive import archive
 
     def die(*_):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -328,11 +328,10 @@ async def test_storage_that_is_not_there(monkeypatch: pytest.MonkeyPatch, small_
         await put(open_archive("s3://bucket"))
 
 
-async def test_storage_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, small_s3: SmallS3) -> None:
-    monkeypatch.setattr("worker.archive.archive._TIMEOUT", timedelta(seconds=0.3))
+async def test_storage_that_does_not_answer(small_s3: SmallS3) -> None:
     small_s3.is_silent = True
     with pytest.raises(ArchiveUnavailable, match="el almacenamiento no respondió a tiempo"):
-        await put(open_archive("s3://bucket"))
+        await put(open_archive("s3://bucket", timeout_s=0.3))
 
 
 async def test_name_that_is_too_long_for_the_folder(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from jobs import answers
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus, Stored
-from tests.service_in_process import running, services_on
+from tests.service_in_process import quick
 
 REJECTION = "Regla: FAK24, Rechazo: No está informado el DV del NIT"
 PROCESSED = "Regla: 90, Rechazo: Documento procesado anteriormente."
@@ -36,12 +36,6 @@ class Barred(FakeFactus):
 @pytest.fixture
 def factus():
     return Barred()
-
-
-@pytest.fixture
-async def rig(redis, namespace, factus):
-    async with running(services_on(redis, namespace, gateway=factus)) as found:
-        yield found
 
 
 async def ended_without_us(rig, factus, reference, **envelope):
@@ -92,8 +86,8 @@ async def test_a_removal_that_is_not_done_is_tried_again(rig, factus, answer):
     assert (event["type"], factus.deleted) == ("invoice.validated", ["OLD"])
 
 
-async def test_one_that_was_to_stay_stays(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.issue_policy.FOREIGN_PATIENCE_MS", 100)
+@pytest.mark.service(policies=quick(patience={"foreign_ms": 100}))
+async def test_one_that_was_to_stay_stays(rig, factus):
     await ended_without_us(rig, factus, "OLD", options={"delete_rejected": False})
     factus.leave("OLD", REJECTION)
     await rig.push_bill("NEW")
@@ -102,9 +96,9 @@ async def test_one_that_was_to_stay_stays(rig, factus, monkeypatch):
     assert "OLD" in event["errors"][0]["message"]
 
 
+@pytest.mark.service(policies=quick(patience={"foreign_ms": 100}))
 @pytest.mark.parametrize("errors", [(), ("Regla: RUT01, Notificación: x",), (PROCESSED,)])
-async def test_one_that_waits_for_dian_or_that_dian_has_is_never_removed(rig, factus, monkeypatch, errors):
-    monkeypatch.setattr("jobs.issue_policy.FOREIGN_PATIENCE_MS", 100)
+async def test_one_that_waits_for_dian_or_that_dian_has_is_never_removed(rig, factus, errors):
     await ended_without_us(rig, factus, "OLD")
     factus.leave("OLD", *errors)
     await rig.push_bill("NEW")
@@ -115,8 +109,8 @@ async def test_one_that_waits_for_dian_or_that_dian_has_is_never_removed(rig, fa
     assert {event["type"] for event in validated} == {"invoice.validated", "account.resumed"}
 
 
-async def test_somebody_else_s_is_never_removed(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.issue_policy.FOREIGN_PATIENCE_MS", 100)
+@pytest.mark.service(policies=quick(patience={"foreign_ms": 100}))
+async def test_somebody_else_s_is_never_removed(rig, factus):
     factus.leave("AJENO", REJECTION)
     await rig.push_bill("NEW")
     (event,) = await rig.events(1)

@@ -4,22 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from jobs import answers
-from tests.fakes import FakeFactus
 from tests.service_in_process import running, services_on
-
-
-@pytest.fixture
-def factus():
-    return FakeFactus()
-
-
-@pytest.fixture
-async def rig(redis, namespace, factus):
-    async with running(services_on(redis, namespace, gateway=factus)) as found:
-        yield found
 
 
 async def completed(rig, n_before):

@@ -14,9 +14,10 @@ from jobs import answers
 from schemas.factus import DocumentView
 from tests.contract.test_follow_ups import hangs_at, kill
 from tests.fakes import FakeFactus
-from tests.service_in_process import ServiceInProcess, an_account, running, services_on
+from tests.service_in_process import ServiceInProcess, an_account, quick, running, services_on
 from worker.factus.rate_limit import Granted, RateLimit
 from worker.process import run_tasks
+from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
 BILL = "GET /v2/bills/SETP1"
@@ -27,12 +28,6 @@ def factus():
     found = FakeFactus()
     found.replies[BILL] = [answers.Replied({"data": {"number": "SETP1", "is_validated": True}})]
     return found
-
-
-@pytest.fixture
-async def rig(redis, namespace, factus):
-    async with running(services_on(redis, namespace, gateway=factus)) as found:
-        yield found
 
 
 async def test_a_read_is_completed_with_what_factus_has(rig):
@@ -88,12 +83,12 @@ async def test_what_is_being_issued_is_not_deleted(rig, factus):
     await rig.events(1)
 
 
-async def test_a_kill_while_an_email_goes_out_sends_no_second_one(redis, namespace, factus, monkeypatch):
+async def test_a_kill_while_an_email_goes_out_sends_no_second_one(redis, namespace, factus):
     """Nobody knows whether it left: a person is told, and Factus is not asked again."""
-    monkeypatch.setattr("worker.queue.claims.LEASE_MS", 1000)
+    soon = quick(lease={"lease_ms": 1000})
     post, died = "POST /v2/bills/SETP1/send-email", asyncio.Event()
     factus.before_call = hangs_at("send-email", died)
-    dying = services_on(redis, namespace, gateway=factus)
+    dying = services_on(redis, namespace, gateway=factus, policies=soon)
     task = asyncio.create_task(run_tasks(dying, asyncio.Event()))
     job = {"id": "m", "type": "invoice.email", "payload": {"number": "SETP1", "email": "a@b.co"}}
     await redis.xadd(dying.keys.jobs(), {"job": json.dumps(job)})
@@ -137,8 +132,8 @@ async def test_a_table_is_searched_without_a_call_and_in_any_weather(rig, factus
     assert factus.calls == {}
 
 
-async def test_a_denied_call_is_told_once_and_stops_no_invoice(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.2)
+@pytest.mark.service(policies=quick(patience={"account_pause_s": 0.2}))
+async def test_a_denied_call_is_told_once_and_stops_no_invoice(rig, factus):
     denied = answers.Denied("permission", "sin permiso")
     factus.replies["GET /v2/companies"] = [denied, denied, denied, answers.Replied({"data": {"nit": "1"}})]
     await rig.push({"type": "company.get", "payload": {}})
@@ -154,9 +149,9 @@ async def test_a_denied_call_is_told_once_and_stops_no_invoice(rig, factus, monk
 MAIL = "POST /v2/bills/SETP1/send-email"
 
 
-async def test_only_the_type_of_job_that_is_denied_is_told_of_and_only_once(rig, factus, monkeypatch):
+@pytest.mark.service(policies=quick(patience={"account_pause_s": 0.05}))
+async def test_only_the_type_of_job_that_is_denied_is_told_of_and_only_once(rig, factus):
     """E-mails are denied, and nothing else: other jobs that work say nothing of it, nor do further e-mails."""
-    monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.05)
     factus.replies[MAIL] = [answers.Denied("permission", "sin permiso")]
     mail = {"type": "invoice.email", "payload": {"number": "SETP1", "email": "a@b.co"}}
     await rig.push({"id": "m0", **mail})
@@ -179,8 +174,8 @@ async def test_only_the_type_of_job_that_is_denied_is_told_of_and_only_once(rig,
     assert "trabajos de tipo invoice.email" in resumed["message"]
 
 
-async def test_an_answer_that_is_no_success_does_not_say_that_a_denial_is_over(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.05)
+@pytest.mark.service(policies=quick(patience={"account_pause_s": 0.05}))
+async def test_an_answer_that_is_no_success_does_not_say_that_a_denial_is_over(rig, factus):
     factus.replies[MAIL] = [answers.Denied("permission", "sin permiso")]
     await rig.push({"type": "invoice.email", "payload": {"number": "SETP1", "email": "a@b.co"}})
     await rig.events(1)
@@ -190,9 +185,9 @@ async def test_an_answer_that_is_no_success_does_not_say_that_a_denial_is_over(r
     await rig.taken_in()
 
 
-async def test_a_download_of_several_files_has_worked_when_all_are_there(rig, factus, monkeypatch):
+@pytest.mark.service(policies=quick(patience={"account_pause_s": 0.05}))
+async def test_a_download_of_several_files_has_worked_when_all_are_there(rig, factus):
     """The PDF is allowed and the XML is not: each new job would tell of an end and of a new beginning."""
-    monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.05)
     xml = "GET /v2/bills/SETP1/download-xml"
     factus.replies[xml] = [answers.Denied("permission", "sin permiso")]
     for _ in range(2):
@@ -203,10 +198,10 @@ async def test_a_download_of_several_files_has_worked_when_all_are_there(rig, fa
     await rig.taken_in()
 
 
-async def test_it_is_told_how_many_jobs_of_the_type_wait(rig, factus, monkeypatch):
+@pytest.mark.service(policies=quick(patience={"account_pause_s": 60.0}))
+async def test_it_is_told_how_many_jobs_of_the_type_wait(rig, factus):
     """All calls share one lane: those of another type do not wait for this."""
     gate = asyncio.Event()
-    monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 60.0)
     factus.replies[MAIL] = [answers.Denied("permission", "sin permiso")]
 
     async def hold(request: Any) -> None:
@@ -224,8 +219,8 @@ async def test_it_is_told_how_many_jobs_of_the_type_wait(rig, factus, monkeypatc
     assert blocked["data"]["jobs_waiting"] == 2
 
 
-async def test_reading_does_not_lift_a_block_of_payment(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.attempt_policy.ACCOUNT_PAUSE_S", 0.05)
+@pytest.mark.service(policies=quick(patience={"account_pause_s": 0.05}))
+async def test_reading_does_not_lift_a_block_of_payment(rig, factus):
     factus.script = [answers.PaymentRequired("pago")] * 40
     await rig.push_bill("A")
     await rig.events(1)
@@ -315,7 +310,6 @@ class Metered:
 @asynccontextmanager
 async def metered(redis: Any, namespace: str, factus: FakeFactus, **account: Any) -> AsyncIterator[ServiceInProcess]:
     acme = an_account(**account)
-    built = services_on(redis, namespace, acme)
-    built.runner.gateways = {"acme": Metered(factus, RateLimit(Scripts(redis), built.keys, acme))}
-    async with running(built) as rig:
+    limit = RateLimit(Scripts(redis), Keys(namespace), acme)
+    async with running(services_on(redis, namespace, acme, gateway=Metered(factus, limit))) as rig:
         yield rig

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from contextlib import suppress
+from datetime import datetime
 
 import pytest
 
@@ -14,24 +15,15 @@ from schemas.factus import DocumentView, Remark
 from tests.builders import a_bill
 from tests.contract.test_follow_ups import hangs, kill
 from tests.fakes import FakeFactus
-from tests.service_in_process import running, services_on
+from tests.service_in_process import quick, running, services_on
 from worker.process import run_tasks
 
 RANGE = "/v2/numbering-ranges/8"
 DELETE = "DELETE /v2/bills/destroy/reference/A"
+SOON = {"change_pause_s": 0.05}
 REJECTED = {"number": "SETP9", "reference_code": "A", "is_validated": False, "errors": ["Regla: X, Rechazo: x"]}
 
-
-@pytest.fixture
-def factus():
-    return FakeFactus()
-
-
-@pytest.fixture
-async def rig(redis, namespace, factus, monkeypatch):
-    monkeypatch.setattr("jobs.attempt_policy.TURN_PAUSE_S", 0.05)
-    async with running(services_on(redis, namespace, gateway=factus)) as found:
-        yield found
+pytestmark = pytest.mark.service(policies=quick(patience=SOON))
 
 
 def held_at(factus: FakeFactus, call: str) -> asyncio.Event:
@@ -145,9 +137,8 @@ async def test_what_waits_to_be_issued_does_not_keep_a_rejected_document_at_fact
     assert factus.calls["find"] == 2, "the job that waited has looked before it sent"
 
 
-async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 400)
-    rig.services.runner.settle_ms = 400
+@pytest.mark.service(policies=quick(patience={**SOON, "least_settle_ms": 400}), timeout=0.2)
+async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus):
     factus.finds = [answers.DocumentSeen(DocumentView(REJECTED)), answers.Absent(), answers.Absent()]
     factus.replies[DELETE] = [answers.Unknown("sin respuesta")]
 
@@ -158,32 +149,33 @@ async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus, monkeypatc
             await rig.services.redis.hset(key, "sending_at", int(time.time() * 1000))
 
     factus.before_call = mark
+    began = time.monotonic()
     await rig.push({"id": "delete", "type": "invoice.delete", "payload": {"reference_code": "A"}})
     await factus.called(DELETE)
-    began = time.monotonic()
     await rig.push_bill("A", id="issue")
     deleted, issued = await rig.events(2)
     assert (deleted["type"], issued["type"]) == ("invoice.delete.completed", "invoice.validated")
-    assert time.monotonic() - began >= 0.3
+    assert time.monotonic() - began >= 0.4
     assert factus.calls[DELETE] == 1
 
 
-async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_more(rig, factus, monkeypatch):
+@pytest.mark.service(policies=quick(patience={**SOON, "least_settle_ms": 600}), timeout=0.1)
+async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_more(rig, factus):
     """The verdict is told at once, and the correction is taken; it begins when the first DELETE is settled."""
-    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 600)
-    rig.services.runner.settle_ms = 0
     factus.script = [answers.RulesRefused((Remark("Regla: FAK24, Rechazo: x", "FAK24"),))]
     factus.deletes = [answers.Unknown("sin respuesta")]
-    await rig.push_bill("A")
     began = time.monotonic()
+    await rig.push_bill("A")
     (rejected,) = await rig.events(1)
     assert rejected["type"] == "invoice.rejected"
-    assert time.monotonic() - began < 0.5
+    document = rig.services.keys.document("acme", "invoice", "A")
+    free_at = int(await rig.services.redis.hget(document, "free_at"))
+    assert datetime.fromisoformat(rejected["time"]).timestamp() * 1000 < free_at, "told before it is settled"
     await rig.push_bill(payload=a_bill(reference_code="A", observation="corregida"))
     await rig.push_bill("B")
     first, second = await rig.events(2)
     assert (first["reference_code"], second["reference_code"], second["success"]) == ("B", "A", True)
-    assert time.monotonic() - began >= 0.5
+    assert time.monotonic() - began >= 0.6
 
 
 async def test_who_makes_room_does_not_wait_behind_those_that_have_none(rig, factus):
@@ -217,31 +209,26 @@ async def test_a_look_that_comes_through_does_not_end_a_block(redis, namespace, 
         assert await rig.services.redis.xlen(rig.services.keys.results()) == 3
 
 
-async def test_a_kill_while_a_rejected_document_is_deleted_lets_its_correction_wait(
-    redis, namespace, factus, monkeypatch
-):
+async def test_a_kill_while_a_rejected_document_is_deleted_lets_its_correction_wait(redis, namespace, factus):
     """Nobody knows whether the DELETE of the dead worker is still on its way."""
-    monkeypatch.setattr("worker.queue.claims.LEASE_MS", 1000)
-    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 4000)
+    policies = quick(lease={"lease_ms": 1000}, patience={"least_settle_ms": 4000})
     factus.script = [answers.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),))]
     deleting, delete = asyncio.Event(), factus.delete
-    factus.delete = lambda _family, _reference: hangs(deleting)()
-    dying = services_on(redis, namespace, gateway=factus)
+    factus.delete = lambda *_, **__: hangs(deleting)()
+    dying = services_on(redis, namespace, gateway=factus, policies=policies)
     task = asyncio.create_task(run_tasks(dying, asyncio.Event()))
     job = {"id": "first", "type": "invoice.issue", "payload": a_bill(reference_code="A")}
+    began = time.monotonic()
     await redis.xadd(dying.keys.jobs(), {"job": json.dumps(job)})
     await deleting.wait()
-    deleted_at = time.monotonic()
     await redis.hset(dying.keys.job("acme", "first"), "attempts", 1)  # the permit of the real client's create writes it
     await kill(dying, task)
     factus.delete = delete
-    built = services_on(redis, namespace, gateway=factus)
-    built.runner.settle_ms = 0
-    async with running(built) as rig:
+    async with running(services_on(redis, namespace, gateway=factus, policies=policies, timeout=0.1)) as rig:
         (rejected,) = await rig.events(1, timeout_s=15)
         assert (rejected["type"], rejected["job_id"], rejected["attempts"]) == ("invoice.rejected", "first", 1)
         await rig.push_bill(payload=a_bill(reference_code="A", observation="corregida"))
         (validated,) = await rig.events(1, timeout_s=15)
     assert validated["type"] == "invoice.validated"
-    assert time.monotonic() - deleted_at >= 3.9
+    assert time.monotonic() - began >= 4.0
     assert factus.order == ["A", "A"]

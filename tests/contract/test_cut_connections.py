@@ -14,7 +14,7 @@ from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
 from sandbox.state.faults import read_rules
 from tests.fakes import FakeFactus
-from tests.service_in_process import an_account, running, services_on
+from tests.service_in_process import an_account, quick, running, services_on
 from tests.service_processes import get_json
 from worker.store.scripts import Scripts
 
@@ -55,18 +55,15 @@ def cut(monkeypatch):
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("name", SCRIPTS)
-async def test_a_cut_connection_loses_nothing_and_repeats_nothing(
-    real_redis, namespace, cut, name, moment, monkeypatch
-):
-    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 500)
+async def test_a_cut_connection_loses_nothing_and_repeats_nothing(real_redis, namespace, cut, name, moment):
     rejected = {"on": "create", "reference": "rejected", "effect": "reject"}
     waits = {"on": "create", "reference": "waits", "attempt": 1, "effect": {"kind": "pending", "polls": 1}}
     faults = read_rules({"rules": [rejected, waits]})
     codes = ["waits", "A", "rejected"]
     async with serve(SandboxConfig(faults=faults)) as url:
         n_cut = cut(name, moment)
-        built = services_on(real_redis, namespace, an_account(base_url=url))
-        built.runner.gateways, built.runner.settle_ms = built.clients, 500
+        soon = quick(patience={"least_settle_ms": 500})
+        built = services_on(real_redis, namespace, an_account(base_url=url), over_http=True, policies=soon, timeout=5.0)
         async with running(built) as rig:
             for code in codes:
                 await rig.push_bill(code)
@@ -74,8 +71,6 @@ async def test_a_cut_connection_loses_nothing_and_repeats_nothing(
             await rig.rest()
             assert len(await real_redis.xrange(built.keys.results())) == rig.n_seen, "not one event more"
             assert not await built.sweep.sweep()
-        for client in built.clients.values():
-            await client.close()
         documents = await asyncio.to_thread(get_json, f"{url}/_sandbox/documents")
         report = await asyncio.to_thread(get_json, f"{url}/_sandbox/report")
     assert n_cut[name] >= 1
@@ -133,13 +128,10 @@ async def test_a_cut_in_the_allowance_costs_no_document(real_redis, namespace, c
     throttled = {"on": "create", "times": 1, "effect": {"kind": "rate_limited", "retry_after": 1}}
     async with serve(SandboxConfig(faults=read_rules({"rules": [throttled]}))) as url:
         n_cut = cut("hold_account", moment)
-        built = services_on(real_redis, namespace, an_account(base_url=url))
-        built.runner.gateways = built.clients
+        built = services_on(real_redis, namespace, an_account(base_url=url), over_http=True)
         async with running(built) as rig:
             await rig.push_bill("A")
             (event,) = await rig.events(1, timeout_s=10)
-        for client in built.clients.values():
-            await client.close()
         documents = await asyncio.to_thread(get_json, f"{url}/_sandbox/documents")
     assert (event["type"], len(documents), n_cut["hold_account"]) == ("invoice.validated", 1, 1)
 

@@ -10,7 +10,7 @@ import pytest
 
 from jobs import answers
 from tests.builders import a_bill
-from tests.fakes import FakeFactus, lost
+from tests.fakes import lost
 from tests.service_in_process import an_account, running, services_on
 from worker.cli.dead.letters import DeadLetters, Gone, Kept, Letter, Pushed, Wanted
 from worker.cli.status.explain import explain
@@ -23,16 +23,7 @@ MISSED = "2020-01-01"
 RETENTION_MS = 60_000
 
 
-@pytest.fixture
-def factus():
-    return FakeFactus()
-
-
-@pytest.fixture
-async def rig(redis, namespace, factus):
-    accounts = (an_account(), an_account("own", own_streams=True))
-    async with running(services_on(redis, namespace, *accounts, gateway=factus)) as found:
-        yield found
+pytestmark = pytest.mark.service(an_account(), an_account("own", own_streams=True))
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from redis import exceptions
 from jobs import answers
 from schemas.factus import DocumentView
 from tests.fakes import FakeFactus
-from tests.service_in_process import running, services_on
-from worker.queue.attempt_runner import MOST_DEFECTS
+from tests.service_in_process import quick, running, services_on
+from worker.queue.attempt_runner import RUN
 
 
 def deep(n: int) -> list:
@@ -82,7 +82,7 @@ async def test_defects_in_a_row_end_a_job_and_the_lane_goes_on(redis, namespace)
         assert await redis.xlen(rig.services.keys.results()) == 2
     assert (events["trips"]["type"], events["trips"]["errors"][0]["code"]) == ("invoice.failed", "internal")
     assert events["next"]["type"] == "invoice.validated"
-    assert factus.calls["create"] + factus.calls["find"] == MOST_DEFECTS + 1
+    assert factus.calls["create"] + factus.calls["find"] == RUN.most_defects + 1
 
 
 async def test_a_defect_after_the_deadline_ends_the_job_at_once(redis, namespace):
@@ -97,7 +97,7 @@ async def test_a_defect_after_the_deadline_ends_the_job_at_once(redis, namespace
 
 async def test_a_defect_keeps_the_number_and_what_was_sent(redis, namespace, monkeypatch):
     """Factus has shown the document, and we stumble over it: who reads the event can find it there."""
-    monkeypatch.setattr("jobs.issue_policy.Judge._document", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("jobs.issue_policy.IssuePolicy._document", lambda *_, **__: 1 / 0)
     factus = FakeFactus()
     async with running(services_on(redis, namespace, gateway=factus)) as rig:
         await rig.push_bill("A", id="j")
@@ -168,7 +168,7 @@ async def test_a_broken_batch_keeps_no_job_from_its_end(redis, namespace, key):
 async def test_what_redis_cannot_take_just_now_is_no_defect_of_the_job(redis, namespace, monkeypatch):
     """Out of memory: the job stays open, and ends when there is room again."""
     factus = FakeFactus()
-    built = services_on(redis, namespace, gateway=factus)
+    built = services_on(redis, namespace, gateway=factus, policies=quick(run={"ledger_pause_s": 0.01}))
     run, failures = built.ledger._scripts.run, iter(range(2))
 
     async def full(name, keys, args):
@@ -177,7 +177,6 @@ async def test_what_redis_cannot_take_just_now_is_no_defect_of_the_job(redis, na
         return await run(name, keys, args)
 
     monkeypatch.setattr(built.ledger._scripts, "run", full)
-    monkeypatch.setattr("worker.queue.attempt_runner._LEDGER_PAUSE_S", 0.01)
     async with running(built) as rig:
         await rig.push_bill("A", id="j")
         (event,) = await rig.events(1)

@@ -10,24 +10,13 @@ import pytest
 from jobs import answers
 from jobs.errors import ArchiveUnavailable
 from tests.builders import a_bill
-from tests.fakes import FakeFactus
-from tests.service_in_process import an_account, running, services_on
+from tests.fakes import MemoryArchive
+from tests.service_in_process import an_account, quick, running, services_on
 from worker.process import run_tasks
 
 EVENTS = "GET /v2/bills/SETP990000001/radian/events"
 
-
-@pytest.fixture
-def factus():
-    return FakeFactus()
-
-
-@pytest.fixture
-async def rig(redis, namespace, factus):
-    built = services_on(redis, namespace, gateway=factus, radian_interval=0.05)
-    built.runner.radian_interval_s = 0.05
-    async with running(built) as found:
-        yield found
+pytestmark = pytest.mark.service(radian_interval=0.05)
 
 
 def on_credit(reference: str) -> dict:
@@ -85,16 +74,17 @@ class TestArchive:
         }
         assert all(len(row["sha256"]) == 64 and row["bytes"] > 0 for row in documents)
 
-    async def test_missing_files_and_a_failing_storage_are_tried_again(self, rig, factus):
+    async def test_missing_files_and_a_failing_storage_are_tried_again(self, redis, namespace, factus):
         path = "GET /v2/bills/SETP990000001/download-pdf"
         factus.replies[path] = [
             answers.NotFound("aún no"),
             answers.Unknown("500"),
             answers.Replied({"data": {"pdf_base_64_encoded": "YQ=="}}),
         ]
-        rig.services.runner.archive.faults = [ArchiveUnavailable("disk full")]
-        await rig.push_bill("A", options={"archive": ["pdf"]})
-        events = await rig.events(2)
+        archive = MemoryArchive(faults=[ArchiveUnavailable("disk full")])
+        async with running(services_on(redis, namespace, gateway=factus, archive=archive)) as rig:
+            await rig.push_bill("A", options={"archive": ["pdf"]})
+            events = await rig.events(2)
         assert [event["type"] for event in events] == ["invoice.validated", "invoice.archived"]
         assert factus.calls[path] == 4
 
@@ -144,7 +134,6 @@ class TestArchive:
         path = "GET /v2/bills/SETP990000001/download-pdf"
         factus.replies[path] = [answers.NotFound("aún no")]
         built = services_on(redis, namespace, gateway=factus, backoff_base=0.01, backoff_max=60)
-        built.runner.draw = lambda: 0.0
         async with running(built) as rig:
             await rig.push_bill("A", options={"archive": ["pdf", "xml"]})
             await factus.called(path, 6)  # the fifth failure is written before the sixth try
@@ -180,11 +169,11 @@ class TestArchive:
         assert event["type"] == "invoice.get.failed"
 
     @pytest.mark.parametrize("moment", ["between two files", "between a file and its record"])
-    async def test_a_kill_costs_nothing_but_a_call(self, redis, namespace, factus, monkeypatch, moment):
+    async def test_a_kill_costs_nothing_but_a_call(self, redis, namespace, factus, moment):
         """Another worker archives what was left, and tells of all once; a file that is there already is the same."""
-        monkeypatch.setattr("worker.queue.claims.LEASE_MS", 1000)
-        dying = services_on(redis, namespace, gateway=factus)
-        archive = dying.runner.archive
+        archive, soon = MemoryArchive(), quick(lease={"lease_ms": 1000})
+        given = {"gateway": factus, "archive": archive, "policies": soon}
+        dying = services_on(redis, namespace, **given)
         if moment == "between two files":
             factus.before_call = hangs_at("download-xml", died := asyncio.Event())
         else:
@@ -196,9 +185,7 @@ class TestArchive:
         await died.wait()
         await kill(dying, task)
         factus.before_call = archive.after_put = None
-        heir = services_on(redis, namespace, gateway=factus)
-        heir.runner.archive = archive
-        async with running(heir) as rig:
+        async with running(services_on(redis, namespace, **given)) as rig:
             events = await rig.events(2, timeout_s=15)
             await rig.rest()
             assert await redis.xlen(rig.services.keys.results()) == 2
@@ -278,11 +265,9 @@ class TestRadian:
         events = [json.loads(fields[b"event"])["type"] for _, fields in await redis.xrange(built.keys.results())]
         assert events == ["invoice.validated", "invoice.archived"]
 
-    async def test_it_ends_quietly_after_the_period(self, redis, namespace, factus, monkeypatch):
+    async def test_it_ends_quietly_after_the_period(self, redis, namespace, factus):
         factus.replies[EVENTS] = [answers.Replied({"data": []})]
-        monkeypatch.setattr("worker.queue.ledger._DAY_MS", 5)
         built = services_on(redis, namespace, gateway=factus, radian_interval=0.05, ledger_days=80)
-        built.runner.radian_interval_s = 0.05
         async with running(built) as rig:
             await rig.push({"type": "invoice.issue", "payload": on_credit("A"), "options": {"track_radian": True}})
             await rig.events(1)
@@ -290,7 +275,8 @@ class TestRadian:
             (member,) = await redis.zrange(rig.services.keys.deadlines(), 0, -1)
             account, _, job_id = member.decode().partition("/")
             record = rig.services.keys.job(account, job_id)
-            assert int(await redis.hget(record, "deadline_at")) - int(await redis.hget(record, "accepted_at")) >= 400
+            lasts_ms = int(await redis.hget(record, "deadline_at")) - int(await redis.hget(record, "accepted_at"))
+            assert lasts_ms >= 80 * 86_400_000
             await redis.hset(record, "deadline_at", 1)  # the period is over
             await redis.zadd(rig.services.keys.deadlines(), {member: 1})
             while await self.n_open(rig):

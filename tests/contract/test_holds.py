@@ -6,22 +6,12 @@ import pytest
 from pydantic import SecretStr
 
 from jobs import answers
-from tests.fakes import FakeFactus
-from tests.service_in_process import an_account, running, services_on
+from tests.service_in_process import an_account, services_on
 from worker.queue.holds import AccountHolds, mark_of
 
 LONG = {"backoff_base": 200.0, "backoff_max": 300.0}
 
-
-@pytest.fixture
-def factus():
-    return FakeFactus()
-
-
-@pytest.fixture
-async def rig(redis, namespace, factus):
-    async with running(services_on(redis, namespace, gateway=factus, **LONG)) as found:
-        yield found
+pytestmark = pytest.mark.service(**LONG)
 
 
 HELD = {

@@ -13,18 +13,11 @@ import structlog
 from structlog.testing import capture_logs
 
 from tests.builders import a_bill
-from tests.fakes import FakeFactus
-from tests.service_in_process import an_account, running, services_on
+from tests.service_in_process import an_account, quick, running, services_on
 from worker.intake.items import without_token
-from worker.intake.policy import IntakePolicy
 from worker.store.bounded_connection import LARGEST_REPLY
 
 JOB = {"type": "invoice.issue", "account": "acme"}
-
-
-@pytest.fixture
-def factus():
-    return FakeFactus()
 
 
 def a_job(reference, **envelope):
@@ -381,10 +374,10 @@ class TestTwoConfigurations:
     """Workers that serve different accounts: a job is left to whoever can serve it."""
 
     async def test_each_job_is_taken_in_by_a_worker_that_serves_its_account(self, redis, namespace, factus):
-        quick = IntakePolicy(rotation_ms=200, look_ms=100, grace_ms=5000)
-        one = services_on(redis, namespace, an_account("a"), gateway=factus, intake=quick)
+        policies = quick(intake={"rotation_ms": 200, "look_ms": 100, "grace_ms": 5000})
+        one = services_on(redis, namespace, an_account("a"), gateway=factus, policies=policies)
         two = services_on(
-            redis, namespace, an_account("b"), an_account("c", own_streams=True), gateway=factus, intake=quick
+            redis, namespace, an_account("b"), an_account("c", own_streams=True), gateway=factus, policies=policies
         )
         async with running(one) as rig, running(two):
             for code in ("A", "B"):
@@ -402,9 +395,9 @@ class TestTwoConfigurations:
         }
 
     async def test_a_job_without_an_account_is_no_worker_s_own_to_guess(self, redis, namespace, factus):
-        quick = IntakePolicy(rotation_ms=200, look_ms=100, grace_ms=0)
-        one = services_on(redis, namespace, an_account("a"), gateway=factus, intake=quick)
-        two = services_on(redis, namespace, an_account("b"), gateway=factus, intake=quick)
+        policies = quick(intake={"rotation_ms": 200, "look_ms": 100})
+        one = services_on(redis, namespace, an_account("a"), gateway=factus, policies=policies)
+        two = services_on(redis, namespace, an_account("b"), gateway=factus, policies=policies)
         async with running(one) as rig, running(two):
             await asyncio.wait_for(self.both_known(one, two), 10)
             await rig.push({"type": "invoice.issue", "payload": a_bill(reference_code="A")})
@@ -417,8 +410,8 @@ class TestTwoConfigurations:
             await asyncio.sleep(0.02)
 
     async def test_it_is_refused_when_those_who_served_the_account_stay_away(self, redis, namespace, factus):
-        patient = IntakePolicy(grace_ms=0, absence_ms=1500, lease_ms=300, look_ms=100)
-        built = services_on(redis, namespace, an_account("a"), gateway=factus, intake=patient)
+        patient = quick(intake={"absence_ms": 1500, "lease_ms": 300, "look_ms": 100})
+        built = services_on(redis, namespace, an_account("a"), gateway=factus, policies=patient)
         await redis.zadd(built.keys.served_accounts(), {"gone": time.time() * 1000})
         async with running(built) as rig:
             await rig.push(a_job("X", account="gone"))
@@ -430,7 +423,7 @@ class TestTwoConfigurations:
 
 class TestLetters:
     async def test_the_oldest_go_when_there_are_too_many_and_it_is_told(self, redis, namespace, factus):
-        built = services_on(redis, namespace, gateway=factus, intake=IntakePolicy(letters=5))
+        built = services_on(redis, namespace, gateway=factus, policies=quick(intake={"letters": 5}))
         async with running(built) as rig:
             for n in range(9):
                 await rig.push(f"no json {n}".encode())
@@ -445,7 +438,7 @@ class TestLetters:
         assert int(facts[b"letters_gone"]) == 4
 
     async def test_their_bytes_are_bounded_together(self, real_redis, namespace, factus):
-        built = services_on(real_redis, namespace, gateway=factus, intake=IntakePolicy(letters_bytes=2_000_000))
+        built = services_on(real_redis, namespace, gateway=factus, policies=quick(intake={"letters_bytes": 2_000_000}))
         async with running(built) as rig:
             for n in range(8):
                 await rig.push(b"%d" % n + b"x" * 900_000)

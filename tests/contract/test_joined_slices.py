@@ -12,7 +12,7 @@ from jobs import answers
 from schemas.factus import Remark
 from tests.contract.test_follow_ups import kill
 from tests.fakes import FakeFactus
-from tests.service_in_process import ServiceInProcess, running, services_on
+from tests.service_in_process import ServiceInProcess, quick, running, services_on
 from worker.process import run_tasks
 
 N = 120
@@ -67,9 +67,8 @@ async def test_each_ends_once_after_the_owner(redis, namespace, factus, outcome)
 
 @pytest.mark.parametrize("n_slices", [0, 1, 2])
 async def test_a_kill_between_two_slices_loses_and_doubles_nothing(redis, namespace, factus, monkeypatch, n_slices):
-    monkeypatch.setattr("worker.queue.joined_jobs._LEASE_MS", 200)
-    monkeypatch.setattr("worker.queue.joined_jobs.LOOK_EVERY_S", 0.05)
-    dying = services_on(redis, namespace, gateway=factus)
+    policies = quick(joined={"lease_ms": 200, "look_every_s": 0.05}, drain={"joined_s": 0.0})
+    dying = services_on(redis, namespace, gateway=factus, policies=policies)
     slices, died = dying.joined._slice, asyncio.Event()
     left = iter(range(n_slices))
 
@@ -80,14 +79,13 @@ async def test_a_kill_between_two_slices_loses_and_doubles_nothing(redis, namesp
         return await slices(owner)
 
     monkeypatch.setattr(dying.joined, "_slice", dies)
-    monkeypatch.setattr("worker.process._JOINED_S", 0.0)
     stopping = asyncio.Event()
     rig = ServiceInProcess(dying, stopping, asyncio.create_task(run_tasks(dying, stopping)))
     await push_joined(rig, factus)
     factus.gate.set()
     await died.wait()
     await kill(dying, rig.task)
-    async with running(services_on(redis, namespace, gateway=factus)) as heir:
+    async with running(services_on(redis, namespace, gateway=factus, policies=policies)) as heir:
         await redis.zadd(heir.services.keys.ended_due(), {"acme/owner": 1}, xx=True)  # its lease is over
         events = await heir.events(N + 1, timeout_s=20)
         await heir.rest()
@@ -104,7 +102,7 @@ async def test_two_workers_at_once_end_each_job_once(redis, namespace, factus):
         while not await redis.exists(built.keys.ended_due()):
             await asyncio.sleep(0)
         for one in (other, built):
-            one.joined.wake("acme/owner")
+            one.joined._owners.add("acme/owner")
         events = await rig.events(N + 1, timeout_s=20)
         await rig.rest()
         assert await redis.xlen(built.keys.results()) == N + 1
@@ -152,7 +150,7 @@ async def test_a_slice_that_another_worker_has_ended_is_not_ended_again(redis, n
         factus.gate.set()
         events = await rig.events(51, timeout_s=20)
         while await redis.exists(built.keys.ended_due()):
-            built.joined.wake("acme/owner")
+            built.joined._owners.add("acme/owner")
             await asyncio.sleep(0.01)
         events += await rig.events(N + 1 - 51, timeout_s=20)
         await rig.rest()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 
 import pytest
 
@@ -16,6 +18,11 @@ def built(redis, namespace):
     return services_on(redis, namespace, gateway=FakeFactus())
 
 
+def most_failures(since: float) -> int:
+    """How often one member can have failed by now: it rests for 1, 2, 4 ... s after each time."""
+    return 1 + int(math.log2(1 + time.monotonic() - since))
+
+
 async def test_a_thousand_poisoned_deadlines_keep_the_next_from_nothing(built, redis):
     keys = built.keys
     names = [b"acme/\xff%d" % n for n in range(100)] + [f"acme/wrong{n}".encode() for n in range(50)] + [b"stranger/x"]
@@ -23,6 +30,7 @@ async def test_a_thousand_poisoned_deadlines_keep_the_next_from_nothing(built, r
         await redis.set(keys.job("acme", f"wrong{n}"), "wrong")
     await redis.hset(keys.job("stranger", "x"), mapping={"v": "1", "lane": "stranger/invoice"})
     await redis.zadd(keys.deadlines(), dict.fromkeys(names, 1))
+    began = time.monotonic()
     async with running(built) as rig:
         await rig.push_bill(
             "late", id="j", expires_at="2020-01-01T00:00:00-05:00", not_before="2020-01-01T00:00:00-05:00"
@@ -31,7 +39,8 @@ async def test_a_thousand_poisoned_deadlines_keep_the_next_from_nothing(built, r
         while built.guards.failed["sweep"] < 150:
             await built.sweep.end_overdue()
     assert event["errors"][0]["code"] == "job.expired"
-    assert built.guards.failed["sweep"] < 400, "each rests after it has failed"
+    # Twice at most at a time: the process's own round and the test's may have the same one in hand.
+    assert built.guards.failed["sweep"] <= 2 * 150 * most_failures(began), "each rests after it has failed"
     assert await redis.zcard(keys.deadlines()) == len(names), "none was forgotten"
 
 
@@ -42,12 +51,13 @@ async def test_poisoned_lanes_keep_no_lane_waiting(built, redis):
         await redis.set(keys.waiting(f"acme/wrong{n}"), "wrong")
     await redis.zadd(keys.lanes_due(), dict.fromkeys(names, 1))
     await redis.sadd(keys.lanes(), *names)
+    began = time.monotonic()
     async with running(built) as rig:
         await rig.push_bill("A")
         (event,) = await rig.events(1)
         await built.sweep.sweep()
     assert event["type"] == "invoice.validated"
-    assert built.guards.failed["dispatch"] < 800
+    assert built.guards.failed["dispatch"] <= 200 * most_failures(began)
     assert built.guards.failed["sweep"] >= 200
 
 
@@ -72,6 +82,7 @@ async def test_a_batch_with_garbage_is_closed(built, redis, stored):
 async def test_a_batch_that_cannot_be_closed_rests_and_the_others_are_closed(built, redis):
     await redis.set(built.keys.batch("acme/wrong"), "wrong")
     await redis.sadd(built.keys.batches_due(), "acme/wrong", b"acme/\xff", b"\xff")
+    began = time.monotonic()
     async with running(built) as rig:
         await rig.push_bill("A", batch="b", batch_size=1)
         events = await rig.events(2)
@@ -79,7 +90,7 @@ async def test_a_batch_that_cannot_be_closed_rests_and_the_others_are_closed(bui
         await built.sweep.end_expired_and_close_batches()
         await built.sweep.end_expired_and_close_batches()
     assert {event["type"] for event in events} == {"invoice.validated", "batch.completed"}
-    assert 1 <= n_failed <= built.guards.failed["batches"] <= 6
+    assert 1 <= n_failed <= built.guards.failed["batches"] <= 2 * 3 * most_failures(began)
 
 
 KEYS = ["lanes_due", "lanes", "deadlines", "batches_due", "ended_due", "workers", "arq_queue", "results", "dead"]
@@ -116,6 +127,7 @@ async def test_a_stream_whose_key_is_broken_keeps_no_other_from_being_read(redis
         (event,) = await rig.events(1, stream=keys.results(owner[account]), timeout_s=20)
         return event["type"]
 
+    began = time.monotonic()
     if at == "start":
         await redis.set(keys.jobs(owner[broken]), "wrong")
     async with running(built) as rig:
@@ -124,7 +136,7 @@ async def test_a_stream_whose_key_is_broken_keeps_no_other_from_being_read(redis
                 await asyncio.sleep(0)
             await redis.set(keys.jobs(owner[broken]), "wrong")
         assert await issued(rig, sound) == "invoice.validated"
-        assert 1 <= built.guards.failed["intake"] <= 3, "it rests after it has failed"
+        assert 1 <= built.guards.failed["intake"] <= 1 + most_failures(began), "it rests after it has failed"
         await redis.delete(keys.jobs(owner[broken]))
         assert await issued(rig, broken) == "invoice.validated"
 

@@ -10,7 +10,7 @@ import pytest
 from jobs import answers
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus
-from tests.service_in_process import an_account, running, services_on
+from tests.service_in_process import an_account, quick, running, services_on
 
 
 class Weather(FakeFactus):
@@ -31,16 +31,12 @@ class Weather(FakeFactus):
         return await super().find(family, reference_code)
 
 
+pytestmark = pytest.mark.service(backoff_base=0.1, backoff_max=0.4)
+
+
 @pytest.fixture
 def factus():
     return Weather()
-
-
-@pytest.fixture
-async def rig(redis, namespace, factus):
-    built = services_on(redis, namespace, gateway=factus, backoff_base=0.1, backoff_max=0.4)
-    async with running(built) as found:
-        yield found
 
 
 @pytest.mark.parametrize(
@@ -83,8 +79,8 @@ async def test_after_an_outage_every_lane_of_the_account_goes_on_at_once(rig, fa
         (answers.Denied("product", "no tiene habilitada"), "factus.denied", "invoice"),
     ],
 )
-async def test_a_block_is_told_once_with_its_cause_and_its_mend(rig, factus, monkeypatch, seen, code, family):
-    monkeypatch.setattr("jobs.attempt_policy.ACCOUNT_PAUSE_S", 0.05)
+@pytest.mark.service(policies=quick(patience={"account_pause_s": 0.05}))
+async def test_a_block_is_told_once_with_its_cause_and_its_mend(rig, factus, seen, code, family):
     factus.script = [seen, seen, seen]
     await rig.push_bill("A")
     await rig.push_bill("B")
@@ -98,8 +94,8 @@ async def test_a_block_is_told_once_with_its_cause_and_its_mend(rig, factus, mon
     assert first["type"] == "invoice.validated"
 
 
-async def test_a_foreign_document_is_named_after_ten_minutes(rig, factus, monkeypatch):
-    monkeypatch.setattr("jobs.issue_policy.FOREIGN_PATIENCE_MS", 200)
+@pytest.mark.service(policies=quick(patience={"foreign_ms": 200}))
+async def test_a_foreign_document_is_named_after_ten_minutes(rig, factus):
     factus.blocker = answers.DocumentSeen(
         DocumentView({"reference_code": "AJENO-1", "number": "SETP9", "is_validated": False})
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 
 import pytest
 from arq.constants import in_progress_key_prefix, job_key_prefix
@@ -11,13 +12,8 @@ from arq.constants import in_progress_key_prefix, job_key_prefix
 from jobs.intake import Entry, EntryValidator
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.service_in_process import running, services_on
+from tests.service_in_process import quick, running, services_on
 from worker.intake.writer import LeadLost
-
-
-@pytest.fixture
-def factus():
-    return FakeFactus()
 
 
 async def test_a_stale_owner_notices_and_writes_nothing(redis, namespace, factus):
@@ -85,14 +81,14 @@ async def test_an_entry_that_trips_a_defect_is_refused_and_the_next_goes_on(redi
 
 
 @pytest.mark.parametrize("n_stops", [6])
-async def test_six_stops_on_one_job_neither_lose_nor_repeat_it(redis, namespace, factus, monkeypatch, n_stops):
+async def test_six_stops_on_one_job_neither_lose_nor_repeat_it(redis, namespace, factus, n_stops):
     """arq gives a job up after five interrupted runs; here a run that was cut off is no attempt that failed."""
-    monkeypatch.setattr("worker.process.DRAIN_S", 0.0)
+    hasty = quick(drain={"calls_s": 0.0})
     factus.gate = asyncio.Event()
     built = services_on(redis, namespace, gateway=factus)
     await redis.xadd(built.keys.jobs(), {"job": _job("A")})
     for n in range(n_stops):
-        async with running(services_on(redis, namespace, gateway=factus)):
+        async with running(services_on(redis, namespace, gateway=factus, policies=hasty)):
             await factus.called("create", n + 1)
     factus.gate.set()
     async with running(services_on(redis, namespace, gateway=factus)) as rig:
@@ -108,18 +104,18 @@ class TestSweep:
     async def held(self, redis, namespace, factus):
         """A service whose one job is under way and stays so."""
         factus.gate = asyncio.Event()
-        async with running(services_on(redis, namespace, gateway=factus)) as rig:
+        built = services_on(redis, namespace, gateway=factus, policies=quick(sweep={"lost_after_ms": 0}))
+        async with not_swept(built), running(built) as rig:
             await rig.push_bill("A", id="one")
             await factus.called("create")
             yield rig
             factus.gate.set()
 
-    async def test_a_job_in_flight_that_arq_has_lost_is_enqueued_again(self, redis, namespace, monkeypatch):
-        monkeypatch.setattr("worker.queue.sweep.LOST_AFTER_MS", 0)
-        built = services_on(redis, namespace, gateway=FakeFactus())
+    async def test_a_job_in_flight_that_arq_has_lost_is_enqueued_again(self, redis, namespace):
+        built = services_on(redis, namespace, policies=quick(sweep={"lost_after_ms": 0}))
         await redis.xadd(built.keys.jobs(), {"job": _job("A")})
         built.arq.max_jobs = 0
-        async with running(built) as rig:
+        async with not_swept(built), running(built) as rig:
             await rig.taken_in()
             assert await _in_flight(built)
             arq_id = f"{namespace}:acme:one:1"
@@ -131,8 +127,7 @@ class TestSweep:
             (event,) = await rig.events(1)
         assert (repairs.n_requeued, event["type"]) == (1, "invoice.validated")
 
-    async def test_a_place_that_no_job_holds_is_freed(self, held, redis, factus, monkeypatch):
-        monkeypatch.setattr("worker.queue.sweep.LOST_AFTER_MS", 0)
+    async def test_a_place_that_no_job_holds_is_freed(self, held, redis):
         built = held.services
         await redis.zadd(built.keys.in_flight("acme/invoice"), {"ghost": 1})
         repairs = await built.sweep.sweep()
@@ -154,6 +149,14 @@ class TestSweep:
         await redis.sadd(built.keys.lanes(), "stranger/invoice")
         await redis.zadd(built.keys.waiting("stranger/invoice"), {"one": 1})
         assert not await built.sweep.sweep()
+
+
+@asynccontextmanager
+async def not_swept(built):
+    """Somebody else leads the sweep, and does nothing: no repair comes by itself."""
+    await built.redis.set(built.keys.leader("sweep"), "another worker")
+    yield
+    await built.redis.delete(built.keys.leader("sweep"))
 
 
 async def _in_flight(built):

@@ -11,7 +11,6 @@ from jsonschema import Draft202012Validator
 from jobs import answers
 from schemas.contract.example_payloads import example
 from tests.fakes import FakeFactus
-from tests.service_in_process import running, services_on
 from worker.cli.contract.asyncapi import document
 
 KEYED = {"data": {"id": 389, "is_active": 1}}
@@ -40,12 +39,6 @@ def factus() -> FakeFactus:
             "DELETE /v2/numbering-ranges/389": [answers.Replied(None)],
         }
     )
-
-
-@pytest.fixture
-async def rig(redis, namespace, factus):
-    async with running(services_on(redis, namespace, gateway=factus)) as found:
-        yield found
 
 
 async def test_documents_and_their_batch(rig, factus):

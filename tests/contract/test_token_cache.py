@@ -185,15 +185,14 @@ async def test_a_token_that_lives_shortly_is_not_fetched_at_every_call(caches):
     assert issuer.n == 1
 
 
-async def test_a_slow_request_keeps_its_lead(redis, namespace, monkeypatch):
+async def test_a_slow_request_keeps_its_lead(redis, namespace):
     """The lock is short for the sake of killed leaders; a living one renews it."""
-    monkeypatch.setattr("worker.factus.token_cache._LOCK_MS", 300)
     gate = asyncio.Event()
     issuer, scripts = (
         Issuer(gate=gate),
         Opening(redis, "acquire_leadership", 5, gate),
     )  # renewed five times: longer than the lock
-    one, two = (TokenCache(scripts, Keys(namespace), "acme", name) for name in ("w1", "w2"))
+    one, two = (TokenCache(scripts, Keys(namespace), "acme", name, lock_ms=900) for name in ("w1", "w2"))
     found = await asyncio.gather(one.get(issuer), two.get(issuer))
     assert ([token.access for token in found], issuer.n) == (["token-1", "token-1"], 1)
 

@@ -16,17 +16,6 @@ from tests.service_in_process import an_account, running, services_on
 from tests.unit.schemas.payload.documents import a_document
 
 
-@pytest.fixture
-def factus():
-    return FakeFactus()
-
-
-@pytest.fixture
-async def rig(redis, namespace, factus):
-    async with running(services_on(redis, namespace, gateway=factus)) as found:
-        yield found
-
-
 async def test_one_push_one_call_one_event(rig, factus):
     code = await rig.push_bill(id="my-id", metadata={"till": 7, "rate": "1.10"})
     (event,) = await rig.events(1)

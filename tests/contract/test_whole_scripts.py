@@ -25,7 +25,7 @@ from jobs.outcomes import AccountState, Finished
 from schemas.factus import Remark
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.service_in_process import an_account, running, services_on
+from tests.service_in_process import an_account, quick, running, services_on
 from worker.bootstrap import Services
 from worker.factus.rate_limit import RateLimit, SendMark
 from worker.factus.token_cache import Issued, TokenCache
@@ -192,9 +192,10 @@ async def record() -> list[Sample]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scripts, "run", noting)
-        patch.setattr("jobs.attempt_policy.ACCOUNT_PAUSE_S", 0.05)
         factus = Dies(gate=asyncio.Event())
-        built = services_on(redis, NAMESPACE, an_account(), an_account("own", own_streams=True), gateway=factus)
+        policies = quick(patience={"account_pause_s": 0.05}, sweep={"lost_after_ms": 0})
+        accounts = an_account(), an_account("own", own_streams=True)
+        built = services_on(redis, NAMESPACE, *accounts, gateway=factus, policies=policies)
         keys = built.keys
         async with running(built) as rig:
             await rig.push_bill("A", id="one", options={"archive": ["pdf"]}, batch="b", batch_size=3)
@@ -208,7 +209,6 @@ async def record() -> list[Sample]:
             await limit.acquire(patience_s=0)
             await limit.adopt_remote_usage(5)
             await limit.throttled(0.01)
-            patch.setattr("worker.queue.sweep.LOST_AFTER_MS", 0)
             await built.sweep.sweep()
             await built.sweep.end_overdue()  # while the lane is full: it would be started in its turn
             arq_id = f"{NAMESPACE}:acme:one:1"
@@ -256,7 +256,7 @@ async def last_words(redis: ArqRedis, factus: FakeFactus) -> None:
     await factus.called("create", n_creates + 1)
     while not await redis.exists(built.keys.joined(built.keys.document("acme", "invoice", "L"))):
         await asyncio.sleep(0)
-    sound = built.runner.ledger._finish
+    sound = built.ledger._finish
 
     async def refuse(claimed, end, page, follow_ups):
         if end[0] == "final" and claimed.job.id == "last":

@@ -5,6 +5,7 @@ the script. It never raises, never takes long, and what it hands over is bounded
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import traceback
@@ -24,7 +25,7 @@ from tests.fuzz.actions import Add
 from tests.fuzz.entries import CALM, OWN, WILD
 from tests.fuzz.promises import LOOP_BUDGET_MS, Violation
 from tests.service_in_process import an_account, some_settings
-from worker.bootstrap import build
+from worker.bootstrap import Services, build
 from worker.intake.policy import IntakePolicy
 
 APART_MS: Final = 1000
@@ -47,7 +48,11 @@ class PureIntake:
         secret = SecretStr("x")
         accounts = {name: an_account(name, own_streams=name == OWN, client_id=secret) for name in (CALM, *WILD)}
         redis: Any = Redis()  # connects when it is asked something, which nothing here does
-        built = build(some_settings("fuzz"), accounts, redis, redis)
+
+        async def parts() -> Services:
+            return build(some_settings("fuzz"), accounts, redis, redis)
+
+        built = asyncio.run(parts())  # where no loop runs, arq makes one and leaves it open
         self._keys, self._writer = built.keys, built.intake._writer
 
     def try_add(self, add: Add) -> list[Violation]:

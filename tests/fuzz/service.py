@@ -100,7 +100,7 @@ class Service:
         )
         self.n_starts += 1
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "tests.fuzz.worker_process", "run", "--log-level", "info"]
+            command = [sys.executable, "-m", "tests.fuzz.worker_process"]
             return subprocess.Popen(command, env=env, cwd=self.folder, stderr=log, stdout=log, start_new_session=True)
 
     @property

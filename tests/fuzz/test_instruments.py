@@ -127,7 +127,7 @@ def test_a_death_is_told_by_its_last_words():
         'Traceback ...\n  File "/x/worker/intake.py", line 7, in run\n'
         '  File "/x/jobs/days.py", line 25, in day\nOverflowError: x\n'
     )
-    assert death(1, log).sign == "OverflowError jobs/fiscal_day.py day"
+    assert death(1, log).sign == "OverflowError jobs/days.py day"
 
 
 def test_a_case_is_the_same_when_it_is_read_again(tmp_path):

@@ -1,5 +1,5 @@
 """
-``python -m tests.fuzz.worker_process run``: a worker under watch.
+``python -m tests.fuzz.worker_process``: a worker under watch.
 
 The real one under a limit of memory, with shorter pauses, and with every callback of its event loop timed: what held
 the loop for too long is written, a line for each, to the file that ``FUZZ_HOLDS`` names.
@@ -14,31 +14,26 @@ import resource
 import sys
 import threading
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import jobs.attempt_policy
-import jobs.calls
-import jobs.issue_policy
-import worker.queue.arq_worker
-import worker.queue.sweep
-from worker import bootstrap
-from worker.__main__ import main
+from jobs.patience import PatiencePolicy
+from tests import worker_process
+from worker.bootstrap import Policies
 from worker.intake.policy import IntakePolicy
+from worker.queue.sweep import SweepPolicy
 
 _TOLD_FROM_S: Final = 0.1
 _LOOK_EVERY_S: Final = 0.05
 _PROJECT: Final = Path(__file__).parents[2]
-_ABOVE: Final = (Path(__file__).parent, _PROJECT / "worker" / "cli", _PROJECT / "worker" / "__main__.py")
+_ABOVE: Final = (Path(__file__).parent, _PROJECT / "tests" / "worker_process.py")
 """What stands above every task says nothing of any."""
-_SHORTER: Final = (
-    (jobs.attempt_policy, "ACCOUNT_PAUSE_S", 1.0),
-    (jobs.calls, "ACCOUNT_PAUSE_S", 1.0),
-    (jobs.issue_policy, "FOREIGN_PATIENCE_MS", 2000),
-    (worker.queue.arq_worker, "_DEFECT_PAUSE_S", 0.5),
-    (worker.queue.sweep, "EVERY_S", 2.0),
-    (worker.queue.sweep, "DEADLINES_EVERY_S", 0.5),
+POLICIES: Final = Policies(
+    # Nobody serves the accounts that a producer invents, and there is no other worker to wait for.
+    intake=IntakePolicy(grace_ms=0),
+    patience=PatiencePolicy(account_pause_s=1.0, foreign_ms=2000),
+    sweep=SweepPolicy(every_s=2.0, deadlines_every_s=0.5),
+    defect_pause_s=0.5,
 )
 
 
@@ -94,15 +89,11 @@ def _innermost(frame: Any) -> str:
 
 
 def run() -> None:
-    for module, name, value in _SHORTER:
-        getattr(module, name)  # a constant that has moved must not be left as it is without a word
-        setattr(module, name, value)
-    # Nobody serves the accounts that a producer invents, and there is no other worker to wait for.
-    bootstrap.build = partial(bootstrap.build, intake_policy=IntakePolicy(grace_ms=0))
     if limit := int(os.environ.get("FUZZ_MEMORY_LIMIT", "0")):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     Watch(Path(os.environ["FUZZ_HOLDS"])).install()
-    main()
+    # uvloop runs callbacks where nobody can time them one by one.
+    worker_process.run(POLICIES, loop_factory=asyncio.new_event_loop)
 
 
 if __name__ == "__main__":

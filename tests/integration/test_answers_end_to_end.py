@@ -26,12 +26,8 @@ SECRETS = {"username": "contador@example.com", "password": "clave-muy-secreta-55
 async def a_service(real_redis, namespace, server: Hostile, **settings):
     account = an_account(base_url=server.url, **{name: SecretStr(text) for name, text in SECRETS.items()})
     told = {"backoff_base": 0.1, "backoff_max": 0.4, "timeout": 1.0, **settings}
-    built = services_on(real_redis, namespace, account, **told)
-    built.runner.gateways = built.clients
-    async with running(built) as rig:
+    async with running(services_on(real_redis, namespace, account, over_http=True, **told)) as rig:
         yield rig
-    for client in built.clients.values():
-        await client.close()
 
 
 @pytest.fixture

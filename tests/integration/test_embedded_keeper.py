@@ -18,7 +18,7 @@ import structlog
 from jobs.errors import ConfigurationError
 from tests.builders import a_bill
 from tests.service_processes import Plant, plant, until
-from worker.store import embedded_keeper, embedded_server
+from worker.store import embedded_server
 from worker.store.embedded_keeper import Keeper, ServerGone
 from worker.store.embedded_server import EmbeddedServer
 
@@ -167,12 +167,9 @@ async def test_a_server_that_refuses_says_why_in_one_line(
     assert str(raised.value).isprintable()
 
 
-async def test_a_server_that_ends_again_and_again_ends_the_watch(
-    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_server_that_ends_again_and_again_ends_the_watch(server: EmbeddedServer) -> None:
     """A full disk ends it at its first write, however often it is started."""
-    monkeypatch.setattr(embedded_keeper, "_LOOK_S", 0.02)
-    keeper = Keeper(server)
+    keeper = Keeper(server, look_s=0.02)
     with structlog.testing.capture_logs() as lines:
         watch = asyncio.create_task(keeper.run(asyncio.Event()))
         while not watch.done():

@@ -223,7 +223,7 @@ class Run:
 
     def _start_worker(self) -> None:
         works = self.works
-        command = [sys.executable, "-m", "tests.simulation.worker_process", "run", "--log-level", "info"]
+        command = [sys.executable, "-m", "tests.simulation.worker_process"]
         with (works.folder / f"worker-{len(works.workers)}.log").open("wb") as log:
             process = subprocess.Popen(
                 command, env=works.env, cwd=works.folder, stderr=log, stdout=log, start_new_session=True

@@ -14,28 +14,26 @@ import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from unittest import mock
 
 import structlog
 from fakeredis import FakeServer
 
-import jobs.attempt_policy
-import jobs.calls
-import jobs.issue_policy
-import worker.queue.arq_worker
-import worker.queue.sweep
+from jobs.patience import PatiencePolicy
 from schemas.factus import BOGOTA
 from tests.simulation.network import current_owner, imitation, real, track_tasks
 from tests.simulation.phases import play
 from tests.simulation.report import Story
 from tests.simulation.sim import Pace, Sim
 from tests.simulation.virtual_time import run_virtual
+from worker.bootstrap import Policies
 from worker.intake.policy import IntakePolicy
+from worker.queue.claims import LeasePolicy
+from worker.queue.sweep import SweepPolicy
 from worker.store import embedded_server
 
 _QUIET_S: Final = 240.0
@@ -43,32 +41,31 @@ _QUIET_S: Final = 240.0
 
 _SIDE_BY_SIDE: Final = 16
 
-_SHORT_PAUSES: Final = (
-    (jobs.attempt_policy, "ACCOUNT_PAUSE_S", 2.0),
-    (jobs.calls, "ACCOUNT_PAUSE_S", 2.0),
-    (jobs.issue_policy, "FOREIGN_PATIENCE_MS", 2000),
+# What a change without an answer is waited for stays the product's: a DELETE that comes three seconds late is a fault
+# of the plan.
+_PATIENCE: Final = PatiencePolicy(account_pause_s=2.0, foreign_ms=2000)
+VIRTUAL: Final = Pace(
+    # Threads have no virtual time: large entries are examined on the loop.
+    Policies(patience=_PATIENCE, intake=IntakePolicy(apart_bytes=10**9)),
+    quiet_s=_QUIET_S,
+    after_s=61.0,
 )
-# Threads have no virtual time: large entries are examined on the loop.
-VIRTUAL: Final = Pace(_SHORT_PAUSES, quiet_s=_QUIET_S, after_s=61.0, intake=IntakePolicy(apart_bytes=10**9))
 REAL: Final = Pace(
-    (
-        *_SHORT_PAUSES,
-        (worker.queue.arq_worker, "LEASE_MS", 1200),
-        (worker.queue.arq_worker, "_RENEW_EVERY_S", 0.3),
-        (worker.queue.sweep, "EVERY_S", 2.0),
-        (worker.queue.sweep, "_LEASE_MS", 2000),
-        (worker.queue.sweep, "DEADLINES_EVERY_S", 0.5),
+    Policies(
+        patience=_PATIENCE,
+        intake=IntakePolicy(lease_ms=1200),
+        lease=LeasePolicy(lease_ms=1200),
+        sweep=SweepPolicy(every_s=2.0, deadlines_every_s=0.5, lease_ms=2000),
     ),
     quiet_s=60.0,
     after_s=2.0,
     is_real=True,
-    intake=IntakePolicy(lease_ms=1200),
 )
 
 
 @contextmanager
-def service_at(pace: Pace) -> Iterator[None]:
-    """The service with the pauses of *pace*, its log going to the course of each seed."""
+def logs_in_courses() -> Iterator[None]:
+    """The service's log goes to the course of each seed."""
 
     def collect(_logger: Any, _method: str, event: dict[str, Any]) -> Any:
         owner = current_owner()
@@ -80,14 +77,11 @@ def service_at(pace: Pace) -> Iterator[None]:
         raise structlog.DropEvent
 
     before = structlog.get_config()
-    with ExitStack() as stack:
-        for module, name, value in pace.patches:
-            stack.enter_context(mock.patch.object(module, name, value))
-        structlog.configure(processors=[collect], cache_logger_on_first_use=False)
-        try:
-            yield
-        finally:
-            structlog.configure(**before)
+    structlog.configure(processors=[collect], cache_logger_on_first_use=False)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def play_virtual(seed: int) -> Story:
@@ -169,10 +163,9 @@ def run_quick(
     on_valkey: list[int] = []
     for n, seed in enumerate(seeds):
         (on_valkey if int((n + 1) * real_share) > int(n * real_share) else virtual).append(seed)
-    with service_at(VIRTUAL):
+    with logs_in_courses():
         for seed in virtual:
             count(play_virtual(seed))
-    with service_at(REAL):
         for first in range(0, len(on_valkey), _SIDE_BY_SIDE):
             batch = on_valkey[first : first + _SIDE_BY_SIDE]
             folder = Path(tempfile.mkdtemp(prefix="factus-sim-"))

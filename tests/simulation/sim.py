@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
-from unittest import mock
 
 from arq.connections import ArqRedis
 from pydantic import SecretStr
@@ -36,10 +35,9 @@ from tests.simulation.network import FactusWire, Network, Plug
 from tests.simulation.report import Story
 from tests.simulation.storage import MemoryShelf, StormyShelf, Weather
 from tests.simulation.workload import KEPT, Push, Workload
-from worker import bootstrap
 from worker.archive.archive import Archive
-from worker.bootstrap import Services
-from worker.intake.policy import IntakePolicy
+from worker.bootstrap import Policies, Services, build
+from worker.factus.client import client_of
 from worker.process import run_tasks
 from worker.store import connection
 from worker.store.keys import Keys
@@ -54,19 +52,15 @@ _OUT_OF_TIME: Final = {
 }
 
 
-INTAKE: Final = IntakePolicy()
-
-
 @dataclass(frozen=True)
 class Pace:
     """How long the service's own pauses are: shorter than in earnest, so that a seed meets many of them."""
 
-    patches: tuple[tuple[Any, str, Any], ...]
+    policies: Policies
     quiet_s: float
     after_s: float
     """How long marks and leases may live on after the last worker has gone."""
     is_real: bool = False
-    intake: IntakePolicy = INTAKE
 
 
 @dataclass
@@ -146,10 +140,15 @@ class Sim:
             job_deadline=self.deadline_s,
             radian_interval=RADIAN_S,
         )
-        wired = partial(bootstrap.FactusClient, transport=FactusWire(self.app, plug))
-        with mock.patch.object(bootstrap, "FactusClient", wired):
-            built = bootstrap.build(settings, accounts, redis, blocking, self.pace.intake)
-        built.runner.archive = Archive(StormyShelf(self.shelf, self.storage))
+        built = build(
+            settings,
+            accounts,
+            redis,
+            blocking,
+            self.pace.policies,
+            gateway_of=partial(client_of, transport=FactusWire(self.app, plug)),
+            archive=Archive(StormyShelf(self.shelf, self.storage)),
+        )
         stopping = asyncio.Event()
         task = plug.start(run_tasks(built, stopping))
         self.workers.append(Working(built, plug, task, stopping))
@@ -166,8 +165,7 @@ class Sim:
         if not kill and not one.task.cancelled() and (error := one.task.exception()):
             self.note("worker.died", error=repr(error))
             self.n_defects += 1
-        for client in one.built.clients.values():
-            await client.close()
+        await one.built.close()
         for redis in (one.built.redis, one.built.intake._reader._blocking):
             await connection.close(redis)
 

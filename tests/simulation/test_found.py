@@ -20,18 +20,17 @@ from jobs.intake import Entry, EntryValidator, Refused
 from jobs.issue import issue
 from jobs.issue_policy import IssuePolicy
 from jobs.outcomes import AccountState, Block, Finished, Retry
+from jobs.patience import PatiencePolicy
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 from tests.builders import a_bill
 from tests.fakes import FakeFactus, FreeChangeLock, MemoryArchive
-from tests.service_in_process import an_account, running, services_on, some_settings
+from tests.service_in_process import an_account, quick, running, services_on
 from tests.simulation.network import Network, Plug, imitation
-from worker.bootstrap import build
 from worker.factus.client import FactusClient
 from worker.factus.rate_limit import RateLimit
 from worker.factus.token_cache import TokenCache
-from worker.intake.policy import IntakePolicy
 from worker.settings import ApiLimits
 from worker.store import connection
 from worker.store.keys import Keys
@@ -80,8 +79,7 @@ async def test_entries_of_a_lost_answer_are_taken_up_at_once():
     server, network = FakeServer(), Network(random.Random(1))
     plug = Plug(network)
     redis, blocking = imitation(server, Plug(network)), imitation(server, plug, blocking=True)
-    built = build(some_settings("cut"), {"acme": an_account()}, redis, blocking)
-    built.runner.gateways = {"acme": FakeFactus()}
+    built = services_on(redis, "cut", blocking=blocking)
     lost = []
 
     def lose_the_first(reply):
@@ -101,7 +99,7 @@ async def test_entries_of_a_lost_answer_are_taken_up_at_once():
 
 async def test_what_a_sleeper_read_after_it_lost_the_lead_is_taken_up(redis, namespace):
     """A leader that stood still reads before it learns that another leads: only the new one may write that."""
-    built = services_on(redis, namespace, intake=IntakePolicy(grace_ms=0, lease_ms=900))
+    built = services_on(redis, namespace, policies=quick(intake={"lease_ms": 900}))
     async with running(built) as rig:
         await rig.push_bill("A")
         await rig.events(1)
@@ -183,7 +181,8 @@ async def test_a_write_that_may_still_arrive_is_not_sent_beside_itself():
     )
 
     async def turn(now_ms: int):
-        deciding = CallPolicy(job, BackoffPolicy(1, 2), lambda: 0.5, AccountState(now_ms=now_ms), settle_ms=2000)
+        state, patience = AccountState(now_ms=now_ms), PatiencePolicy(least_settle_ms=2000)
+        deciding = CallPolicy(job, BackoffPolicy(1, 2), lambda: 0.5, state, settle_ms=2000, patience=patience)
         return await run_call(
             set_range_status,
             CallContext(deciding, factus, MemoryArchive(), FreeChangeLock()),
@@ -198,15 +197,15 @@ async def test_a_write_that_may_still_arrive_is_not_sent_beside_itself():
     assert factus.calls[toggle] == 1
 
 
-async def test_an_operator_s_news_never_goes_into_the_stream_of_radian_events(redis, namespace, monkeypatch):
+async def test_an_operator_s_news_never_goes_into_the_stream_of_radian_events(redis, namespace):
     """A job that watches a bill publishes to another stream than all others: so did what blocked it."""
-    monkeypatch.setattr("jobs.calls.ACCOUNT_PAUSE_S", 0.05)
     denied = answers.Denied("permission", "sin permiso")
     ended = answers.Replied({"data": [{"number": "AP1", "cude": "c", "event_code": "033", "event_name": "Aceptación"}]})
     factus = FakeFactus(replies={"GET /v2/bills/SETP990000001/radian/events": [denied, ended]})
     bill = a_bill(reference_code="A")
     bill["payment_details"][0] |= {"payment_form": "2", "due_date": "2099-12-31"}
-    built = services_on(redis, namespace, gateway=factus, radian_interval=0.05)
+    policies = quick(patience={"account_pause_s": 0.05})
+    built = services_on(redis, namespace, gateway=factus, policies=policies, radian_interval=0.05)
     async with running(built) as rig:
         await rig.push({"type": "invoice.issue", "payload": bill, "options": {"track_radian": True}})
         told = [event["type"] for event in await rig.events(3)]

@@ -23,7 +23,7 @@ def test_storms_lose_double_and_forge_nothing():
 
 def test_a_seed_is_one_course_of_events():
     """What a failing run prints can be repeated, step by step."""
-    with quick.service_at(quick.VIRTUAL):
+    with quick.logs_in_courses():
         first, second = quick.play_virtual(3), quick.play_virtual(3)
     assert [event["id"] for event in first.events] == [event["id"] for event in second.events]
     assert first.virtual_s == second.virtual_s

@@ -1,5 +1,5 @@
 """
-``python -m tests.simulation.worker_process run``: a worker of the full form.
+``python -m tests.simulation.worker_process``: a worker of the full form.
 
 The real one, but for two things that nobody could wait for: an account that Factus shuts is asked again after two
 seconds, and the storage behind the archive fails as long as the file named by ``SIMULATION_STORM`` is there.
@@ -11,16 +11,12 @@ import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-import jobs.attempt_policy
-import jobs.calls
+from jobs.patience import PatiencePolicy
+from tests import worker_process
 from tests.simulation.storage import StormyShelf, Weather
-from worker import bootstrap
-from worker.__main__ import main
-from worker.archive.archive import Archive
-
-ACCOUNT_PAUSE_S: Final = 2.0
+from worker.archive.archive import Archive, open_archive
+from worker.bootstrap import Policies
 
 
 @dataclass
@@ -35,13 +31,12 @@ class WeatherOfFile(Weather):
 
 def run() -> None:
     sign = Path(os.environ["SIMULATION_STORM"])
-    open_archive = bootstrap.open_archive
     # No seed: which worker stores what, and when, is the machine's chance anyway.
     weather = WeatherOfFile(random.Random(), fail_share=0.05, slow_s=0.05, sign=sign)
-    for module in (jobs.attempt_policy, jobs.calls):
-        module.ACCOUNT_PAUSE_S = ACCOUNT_PAUSE_S  # a constant of the service, shorter here
-    bootstrap.open_archive = lambda url: Archive(StormyShelf(open_archive(url)._shelf, weather))
-    main()
+    worker_process.run(
+        Policies(patience=PatiencePolicy(account_pause_s=2.0)),
+        lambda settings: Archive(StormyShelf(open_archive(settings.archive_url)._shelf, weather)),
+    )
 
 
 if __name__ == "__main__":

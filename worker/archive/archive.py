@@ -48,7 +48,8 @@ _S3: Final = re.compile(
 _FOLDER_MODE: Final = 0o750
 _MOST_BYTES: Final = 64 * 1024 * 1024
 """Twice of what an answer of Factus may hold: more is other content in any case."""
-_TIMEOUT: Final = timedelta(seconds=20)
+TIMEOUT_S: Final = 20.0
+"""How long storage over the network may take for an answer, and for its own repetitions all together."""
 
 
 class ArchiveBackend(Protocol):
@@ -98,13 +99,14 @@ class Archive:
         return _stored(uri, content)
 
 
-def open_archive(url: str) -> Archive:
+def open_archive(url: str, *, timeout_s: float = TIMEOUT_S) -> Archive:
     """
     The archive that ``FACTUS_ARCHIVE_URL`` names. Nothing is created or contacted yet.
 
     Args:
         url: ``file:./relative`` to the working directory of now, ``file:///absolute`` (both percent-decoded), or
             ``s3://bucket/prefix``. Credentials, region and endpoint are the usual ``AWS_…`` variables.
+        timeout_s: How long storage over the network may take.
 
     Raises:
         ConfigurationError: Another form. The message does not repeat the value: it may hold a password.
@@ -114,8 +116,9 @@ def open_archive(url: str) -> Archive:
     if found := _S3.fullmatch(url):
         prefix = found["prefix"].strip("/")
         if not {".", ".."} & {*prefix.split("/")}:
-            bucket = found["bucket"]
-            return Archive(Bucket(f"s3://{bucket}/{prefix}".rstrip("/"), lambda: _open_s3(bucket, prefix)))
+            bucket, timeout = found["bucket"], timedelta(seconds=timeout_s)
+            address = f"s3://{bucket}/{prefix}".rstrip("/")
+            return Archive(Bucket(address, lambda: _open_s3(bucket, prefix, timeout)))
     raise ConfigurationError(f"FACTUS_ARCHIVE_URL must be {_FORMS}")
 
 
@@ -252,7 +255,7 @@ def _path_of(url: str) -> Path:
     return Path(os.path.abspath(text))  # noqa: PTH100  # resolve() would ask the disk, and put a link's target into URIs
 
 
-def _open_s3(bucket: str, prefix: str) -> ObjectStore:
+def _open_s3(bucket: str, prefix: str, timeout: timedelta) -> ObjectStore:
     from obstore.store import S3Store
 
     return S3Store(
@@ -261,9 +264,9 @@ def _open_s3(bucket: str, prefix: str) -> ObjectStore:
         # Buckets with Object Lock refuse what comes without a checksum.
         checksum_algorithm="SHA256",
         # Plain HTTP only happens where AWS_ENDPOINT_URL says http://; without it the endpoint is Amazon's, https.
-        client_options={"allow_http": True, "connect_timeout": timedelta(seconds=5), "timeout": _TIMEOUT},
+        client_options={"allow_http": True, "connect_timeout": timedelta(seconds=5), "timeout": timeout},
         # The job is tried again anyway; the store's own three minutes would outlast a worker that is told to stop.
-        retry_config={"max_retries": 2, "retry_timeout": _TIMEOUT},
+        retry_config={"max_retries": 2, "retry_timeout": timeout},
     )
 
 

@@ -30,9 +30,10 @@ from worker.factus.bounded_body import LARGEST_ANSWER, LARGEST_FILE, Room, read_
 from worker.factus.http_answers import HttpAnswer
 from worker.factus.rate_limit import DeadlinePassed, Granted, NoPermitYet, RateLimit, SendMark
 from worker.factus.redaction import Redactor
-from worker.factus.token_cache import Issued, Token, TokenCache
-from worker.settings import Account, ApiLimits
+from worker.factus.token_cache import LOCK_MS, Issued, Token, TokenCache
+from worker.settings import Account, ApiLimits, Settings
 from worker.store.keys import Keys
+from worker.store.scripts import Scripts
 
 log = structlog.get_logger()
 
@@ -296,6 +297,27 @@ class FactusClient:
             return
         if remaining == 0 and limit > 1:
             await self._rate_limit.adopt_remote_usage(self._account.rate_limit)
+
+
+def client_of(
+    account: Account,
+    settings: Settings,
+    scripts: Scripts,
+    keys: Keys,
+    worker_id: str,
+    *,
+    token_lock_ms: int = LOCK_MS,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> FactusClient:
+    """The client over HTTP of one account."""
+    return FactusClient(
+        account,
+        settings.api_limits,
+        RateLimit(scripts, keys, account, longest_hold_s=settings.backoff_max),
+        TokenCache(scripts, keys, account.name, worker_id, lock_ms=token_lock_ms),
+        keys,
+        transport=transport,
+    )
 
 
 def _encoded(request: Request) -> tuple[bytes | None, str]:

@@ -23,7 +23,7 @@ from schemas import strict_json
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
-_LOCK_MS: Final = 5000
+LOCK_MS: Final = 5000
 
 _REFUSED_MS: Final = 500
 """For how long those who waited for a token that was refused find that out, instead of each asking again."""
@@ -78,11 +78,12 @@ Fetch = Callable[[], Awaitable[Issued | Answer]]
 class TokenCache:
     """The token of one account in one process, backed by the shared one."""
 
-    def __init__(self, scripts: Scripts, keys: Keys, account: str, worker_id: str) -> None:
+    def __init__(self, scripts: Scripts, keys: Keys, account: str, worker_id: str, *, lock_ms: int = LOCK_MS) -> None:
         self._scripts = scripts
         self._keys = [keys.token(account), keys.token_lock(account)]
         self._refused_key = keys.token_refused(account)
         self._worker_id = worker_id
+        self._lock_ms = lock_ms
         self._held: Token | None = None
         self._asking = asyncio.Lock()
         self._refused: tuple[float, Answer] | None = None
@@ -122,7 +123,7 @@ class TokenCache:
             word, *rest = await self._scripts.run(
                 "token_get",
                 [*self._keys, self._refused_key],
-                [self._worker_id, _LOCK_MS, refused_generation, _LEAST_LIFE_MS, _RENEW_EARLY_MS, int(has_waited)],
+                [self._worker_id, self._lock_ms, refused_generation, _LEAST_LIFE_MS, _RENEW_EARLY_MS, int(has_waited)],
             )
             has_waited = True
             match word:
@@ -174,9 +175,9 @@ class TokenCache:
     async def _keep_lead(self) -> None:
         """The lock is short, so that a killed leader holds nobody up for long, and renewed while its request lasts."""
         while True:
-            await asyncio.sleep(_LOCK_MS / 3000)
+            await asyncio.sleep(self._lock_ms / 3000)
             try:
-                await self._scripts.run("acquire_leadership", [self._keys[1]], [self._worker_id, _LOCK_MS])
+                await self._scripts.run("acquire_leadership", [self._keys[1]], [self._worker_id, self._lock_ms])
             except RedisError:
                 continue  # the put is fenced: whoever leads by then has its own
 

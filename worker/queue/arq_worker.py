@@ -4,7 +4,7 @@ arq's Worker, taught to be handed its jobs, to lease them, and to outlive an out
 arq's queue says what is dispatched and not yet ended, its in-progress marks say who has it; what is true of a job
 stands in the ledger. arq's own start of a job costs five round trips (watch, check, mark, read, count), marks it for
 the longest timeout without renewal, and fails it for good on a timeout or the fifth restart. Here a job comes with its
-record from the script that started it (``taking.py``), under a lease that is renewed while it runs.
+record from the script that started it (``claims.py``), under a lease that is renewed while it runs.
 Source: arq 0.28.0, ``arq/worker.py``; docs/decisions/0012.
 """
 
@@ -12,31 +12,45 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.worker import RetryJob, Worker, func
+from redis.exceptions import RedisError
 
-from worker.guard import Guards, pause
-from worker.queue.claims import LEASE_MS, ClaimedJob, Claimer, SetAside
+from worker.guard import Guards, log_unavailable, pause
+from worker.queue.claims import LEASE, ClaimedJob, Claimer, LeasePolicy, SetAside
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, Scripts
 
 log = structlog.get_logger()
 
-_RENEW_EVERY_S: Final = LEASE_MS / 1000 / 3
 IDLE_S: Final = 1.0
 """Longest sleep between two looks into the queue: what a lost wake-up can cost."""
 
-_DEFECT_PAUSE_S: Final = 30.0
+DEFECT_PAUSE_S: Final = 30.0
 """After how long a job whose run ended in a defect, without any end, is run again."""
 
 _NEVER: Final = 10**9
 
-RunJob = Callable[[dict[Any, Any], ClaimedJob], Awaitable[None]]
+RunJob = Callable[[ClaimedJob], Awaitable[None]]
+
+
+async def _not_serving(claimed: ClaimedJob) -> None:
+    raise RuntimeError(f"{claimed.arq_id} was claimed by a worker that does not serve")
+
+
+@dataclass(frozen=True, slots=True)
+class DrainPolicy:
+    """What a worker that stops waits for: the calls under way, what joined an ended document; and without Redis."""
+
+    calls_s: float = 30.0
+    joined_s: float = 5.0
+    without_redis_s: float = 1.0
 
 
 class LeaseWorker(Worker):
@@ -44,17 +58,18 @@ class LeaseWorker(Worker):
 
     def __init__(
         self,
-        run_job: RunJob,
+        worker_id: str,
         pool: ArqRedis,
         scripts: Scripts,
         keys: Keys,
-        claimer: Claimer,
         guards: Guards,
         *,
         max_jobs: int,
+        lease: LeasePolicy = LEASE,
+        defect_pause_s: float = DEFECT_PAUSE_S,
     ) -> None:
         super().__init__(
-            [func(run_job, name="run_job")],  # type: ignore[arg-type]  # arq types coroutines by a Protocol of *args
+            [func(self._run, name="run_job")],  # type: ignore[arg-type]  # arq types coroutines by a Protocol of *args
             queue_name=keys.arq_queue(),
             redis_pool=pool,
             handle_signals=False,
@@ -70,16 +85,16 @@ class LeaseWorker(Worker):
         )
         self._scripts = scripts
         self._keys = keys
-        self._claimer = claimer
+        self._defect_pause_s = defect_pause_s
+        self._run_job: RunJob = _not_serving
         self._woken = asyncio.Event()
         self._is_backlogged = False
         self._renewing: asyncio.Task[None] | None = None
-        self._releasing: set[asyncio.Task[None]] = set()
+        self._aside: set[asyncio.Task[None]] = set()
         self._guard = guards.of("take")
         self._renewals = guards.of("renew")
-        claimer.room = lambda: self.room
-        claimer.run = self.run_claimed
-        claimer.set_aside = self._set_aside
+        self.allow_pick_jobs = False  # until we serve: what is dispatched before stays in arq's queue
+        self.claimer = Claimer(worker_id, self, guards.of("take"), lease)
 
     # -- waking ----------------------------------------------------------------------------------------------------
     def wake(self) -> None:
@@ -95,9 +110,15 @@ class LeaseWorker(Worker):
         """How many more jobs may be put into our hands; none once we are stopping."""
         return max(self.max_jobs - self.job_counter, 0) if self.allow_pick_jobs else 0
 
-    async def serve(self, stopping: asyncio.Event) -> None:
-        """Take and run until *stopping*; then nothing more is taken, what runs goes on (see :meth:`drain`)."""
-        self.ctx["redis"] = self.pool
+    async def serve(self, run_job: RunJob, stopping: asyncio.Event) -> None:
+        """
+        Claim and run until *stopping*; then nothing more is claimed, what runs goes on (see :meth:`drain`).
+
+        Args:
+            run_job: Runs one claimed job to its end in the ledger.
+        """
+        self._run_job = run_job
+        self.allow_pick_jobs = True
         self._renewing = asyncio.create_task(self._renew_leases())
         while not stopping.is_set():
             self._woken.clear()  # before the look: a wake-up during it is kept
@@ -126,11 +147,9 @@ class LeaseWorker(Worker):
             return
         keys = self._keys
         prefixes = [f"{keys.namespace}:", job_key_prefix, keys.job_prefix(), keys.account(""), keys.lane("")]
-        rows = await self._scripts.run(
-            "claim_jobs", [self.queue_name], [*self._claimer.arguments(room=room), *prefixes]
-        )
+        rows = await self._scripts.run("claim_jobs", [self.queue_name], [*self.claimer.arguments(room=room), *prefixes])
         self._is_backlogged = len(rows) == room
-        self.run_claimed(self._claimer.read(rows))
+        self.run_claimed(self.claimer.read(rows))
 
     # -- running ---------------------------------------------------------------------------------------------------
     def run_claimed(self, claimed: Sequence[ClaimedJob]) -> None:
@@ -144,7 +163,7 @@ class LeaseWorker(Worker):
     async def _run(self, claimed: ClaimedJob) -> None:
         """One run, and its end in arq's books; the ledger's end of an attempt has written both already."""
         try:
-            await self.functions["run_job"].coroutine(self.ctx, claimed)
+            await self._run_job(claimed)
         except (RetryJob, asyncio.CancelledError) as exc:
             self.jobs_retried += 1
             await asyncio.shield(self._release(claimed.arq_id, exc if isinstance(exc, SetAside) else None))
@@ -154,7 +173,7 @@ class LeaseWorker(Worker):
             log.exception("arq.run_failed", error=type(exc).__name__, arq_id=claimed.arq_id)
             self._guard.failed["run"] += 1
             await asyncio.shield(
-                self._release(claimed.arq_id, SetAside(claimed, _DEFECT_PAUSE_S, claimed.job.defects + 1))
+                self._release(claimed.arq_id, SetAside(claimed, self._defect_pause_s, claimed.job.defects + 1))
             )
         else:
             self.jobs_complete += 1
@@ -175,7 +194,7 @@ class LeaseWorker(Worker):
     # -- leases ----------------------------------------------------------------------------------------------------
     async def _renew_leases(self) -> None:
         while True:
-            await asyncio.sleep(_RENEW_EVERY_S)
+            await asyncio.sleep(self.claimer.lease.renew_every_s)
             with self._renewals.turn():
                 await self._renew()
 
@@ -183,30 +202,45 @@ class LeaseWorker(Worker):
         running = [arq_id for arq_id, task in self.tasks.items() if not task.done()]
         if not running:
             return
-        args: list[Arg] = [self._claimer.worker_id, LEASE_MS, in_progress_key_prefix, *running]
+        args: list[Arg] = [self.claimer.worker_id, self.claimer.lease.lease_ms, in_progress_key_prefix, *running]
         for raw in await self._scripts.run("renew_leases", [self.queue_name], args):
             arq_id = raw.decode(errors="replace")
             if (task := self.tasks.get(arq_id)) and not task.done():
                 # The run goes on: its answer is worth having in the log, and the fence keeps it from writing.
                 log.warning("lease.expired", arq_id=arq_id)
 
-    def _set_aside(self, arq_id: bytes, pause_s: float) -> None:
-        task = self.loop.create_task(self._put_back(arq_id, pause_s))
-        self._releasing.add(task)
-        task.add_done_callback(self._releasing.discard)
+    def set_aside(self, arq_id: bytes, pause_s: float) -> None:
+        """See :class:`worker.queue.claims.Hands`."""
+        self._beside(self._put_back(arq_id, pause_s))
+
+    def wake_other_workers(self) -> None:
+        """More was dispatched than we have room for: the others shall look, and we when a place is free."""
+        self.wake()
+        self._beside(self._publish_wake())
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    async def _publish_wake(self) -> None:
+        try:
+            await self.pool.publish(self._keys.wake(), b"")
+        except RedisError as exc:
+            log_unavailable("wake", exc, level="debug")  # the others look by themselves
 
     async def _put_back(self, arq_id: bytes, pause_s: float) -> None:
         keys: list[str | bytes] = [self.queue_name, in_progress_key_prefix.encode() + arq_id]
         with self._renewals.turn():
-            await self._scripts.run("requeue_job", keys, [self._claimer.worker_id, arq_id, round(pause_s * 1000)])
+            await self._scripts.run("requeue_job", keys, [self.claimer.worker_id, arq_id, round(pause_s * 1000)])
 
     async def _release(self, arq_id: str, aside: SetAside | None = None) -> None:
         keys: list[str | bytes] = [self.queue_name, in_progress_key_prefix + arq_id]
-        args: list[Arg] = [self._claimer.worker_id, arq_id, 0]
+        args: list[Arg] = [self.claimer.worker_id, arq_id, 0]
         if aside:
             job = aside.claimed.job
             keys.append(self._keys.job(job.account, job.id))
-            args = [self._claimer.worker_id, arq_id, round(aside.pause_s * 1000), job.fence, aside.n_defects]
+            args = [self.claimer.worker_id, arq_id, round(aside.pause_s * 1000), job.fence, aside.n_defects]
         # Where it fails the lease ends by itself, and the next run finds in the ledger what is left to do.
         with self._renewals.turn():
             await self._scripts.run("requeue_job", keys, args)

@@ -30,6 +30,7 @@ from jobs.issue import issue
 from jobs.issue_policy import IssuePolicy
 from jobs.lesser_ends import defect_end, lesser_ends, plain
 from jobs.outcomes import AccountState, AttemptResult, Block, Finished, Retry, scope_of
+from jobs.patience import PATIENCE, PatiencePolicy
 from jobs.ports import Archive, Gateway
 from jobs.registry import JobType, type_of
 from schemas import strict_json
@@ -43,11 +44,21 @@ from worker.store.scripts import Arg
 
 log = structlog.get_logger()
 
-_LEDGER_PAUSE_S: Final = 0.5
-_UNKNOWN_ACCOUNT_PAUSE_S: Final = 1.0
 
-MOST_DEFECTS: Final = 5
-"""Attempts in a row that may end in a defect of ours; the last of them ends the job."""
+@dataclass(frozen=True, slots=True)
+class RunPolicy:
+    """
+    The pauses of runs that end without an end of their own, and of what follows a defect of ours.
+
+    ``most_defects``: attempts in a row that may end in a defect; the last of them ends the job.
+    """
+
+    ledger_pause_s: float = 0.5
+    unknown_account_pause_s: float = 1.0
+    most_defects: int = 5
+
+
+RUN: Final = RunPolicy()
 
 
 @dataclass(slots=True)
@@ -102,12 +113,14 @@ class AttemptRunner:
     draining: asyncio.Event
     settle_ms: int
     radian_interval_s: float
-    on_end: Callable[[], None] = lambda: None
-    """Called when an attempt's end started nothing in its place: the lane has said when to look at it next."""
+    on_lane_idle: Callable[[], None]
+    """Called when an attempt's end started nothing in its place: the lane has said when it is to be polled."""
+    patience: PatiencePolicy = PATIENCE
+    policy: RunPolicy = RUN
     draw: Callable[[], float] = random.random
     n_run: int = field(default=0, init=False)
 
-    async def run_job(self, _ctx: dict[Any, Any], claimed: ClaimedJob) -> None:
+    async def run_job(self, claimed: ClaimedJob) -> None:
         """
         arq's job: run what is in our hands.
 
@@ -120,7 +133,7 @@ class AttemptRunner:
             if job.account not in self.gateways:
                 # Another worker's configuration has it: back into the queue, without a hurry.
                 log.warning("attempt.account_unknown")
-                await asyncio.sleep(_UNKNOWN_ACCOUNT_PAUSE_S)
+                await asyncio.sleep(self.policy.unknown_account_pause_s)
                 raise RetryJob
             try:
                 await self._run(claimed, started)
@@ -129,7 +142,7 @@ class AttemptRunner:
             except LedgerUnavailable as exc:
                 # The record says what had been sent; whoever runs the job next goes by that.
                 log.error("ledger.unavailable", error=str(exc), detail=redis_word(exc.__cause__ or exc))
-                await asyncio.sleep(_LEDGER_PAUSE_S)
+                await asyncio.sleep(self.policy.ledger_pause_s)
                 raise RetryJob from exc
 
     async def _run(self, claimed: ClaimedJob, started: float) -> None:
@@ -140,7 +153,7 @@ class AttemptRunner:
             # The lane's next document is in our hands: it goes out first, and is waited for while this one is told.
             await asyncio.sleep(0)
         else:
-            self.on_end()
+            self.on_lane_idle()
         attempts = claimed.job.attempts + attempted.n_sent
         _log_attempt(claimed.job, attempted, attempts, claimed.standing.now_ms, started)
 
@@ -183,7 +196,7 @@ class AttemptRunner:
     def _is_spent(self, claimed: ClaimedJob, n_defects: int) -> bool:
         """Whether a job that ends in defects ends for good: by the deadline, or sooner when it goes on like that."""
         # A watch over RADIAN events has no final event: to end it would be silent.
-        is_often = n_defects >= MOST_DEFECTS and not claimed.job.is_tracking
+        is_often = n_defects >= self.policy.most_defects and not claimed.job.is_tracking
         return is_often or claimed.standing.now_ms >= claimed.job.deadline_at
 
     def _defect_pause_s(self, n_defects: int) -> float:
@@ -199,11 +212,17 @@ class AttemptRunner:
             if isinstance(today, Finished):
                 return AttemptResult(today, 0)
             policy = IssuePolicy(
-                today, self.backoff, self.draw, standing, self.settle_ms, delete_rejected=_deletes_rejected(job)
+                today,
+                self.backoff,
+                self.draw,
+                standing,
+                self.settle_ms,
+                self.patience,
+                delete_rejected=_deletes_rejected(job),
             )
             return await issue(policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
         assert job_type.work is not None
-        deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms)
+        deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms, self.patience)
         context = CallContext(deciding, gateway, self.archive, self.ledger, self.radian_interval_s)
         return await run_call(
             job_type.work, context, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late

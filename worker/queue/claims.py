@@ -7,9 +7,9 @@ of a lane there is no further round trip. What is beyond its room stays in arq's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import structlog
 from arq.constants import in_progress_key_prefix
@@ -22,8 +22,19 @@ from worker.store.scripts import Arg
 
 log = structlog.get_logger()
 
-LEASE_MS: Final = 5000
-"""How long a taken job is ours without renewal: what a killed worker's job waits for at most."""
+
+@dataclass(frozen=True, slots=True)
+class LeasePolicy:
+    """How long a claimed job is ours without renewal: what a killed worker's job waits for at most."""
+
+    lease_ms: int = 5000
+
+    @property
+    def renew_every_s(self) -> float:
+        return self.lease_ms / 1000 / 3
+
+
+LEASE: Final = LeasePolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +56,47 @@ class SetAside(RetryJob):
         self.n_defects = n_defects
 
 
-@dataclass(slots=True)
+class Hands(Protocol):
+    """What runs the claimed jobs of this process (``arq_worker.py``)."""
+
+    @property
+    def room(self) -> int:
+        """How many more jobs may be put into our hands."""
+        ...
+
+    def run_claimed(self, claimed: Sequence[ClaimedJob]) -> None:
+        """Run jobs that a script has claimed for us."""
+        ...
+
+    def set_aside(self, arq_id: bytes, pause_s: float) -> None:
+        """Put a job that cannot be read back into arq's queue, for later."""
+        ...
+
+    def wake_other_workers(self) -> None:
+        """More was dispatched than we have room for: the other processes should look into arq's queue."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Claimer:
-    """This process as the scripts know it. The arq worker says what room it has and runs what was taken."""
+    """This process as the scripts know it."""
 
     worker_id: str
-    room: Callable[[], int] = field(default=lambda: 0)
-    run: Callable[[Sequence[ClaimedJob]], None] = field(default=lambda claimed: None)
-    set_aside: Callable[[bytes, float], None] = field(default=lambda arq_id, pause_s: None)
-    """What cannot be read goes back into arq's queue, for later."""
-    wake_other_workers: Callable[[], None] = field(default=lambda: None)
-    """More was started than we could take: the other processes should look into arq's queue."""
+    hands: Hands
+    guard: Guard
+    lease: LeasePolicy = LEASE
 
     def arguments(self, *, room: int | None = None) -> list[Arg]:
         """The four ARGV that ``taker_of`` (lib/claims.lua) reads."""
-        return [self.worker_id, LEASE_MS, max(self.room() if room is None else room, 0), in_progress_key_prefix]
-
-    guard: Guard = field(default_factory=lambda: Guard("take"))
+        room = max(self.hands.room if room is None else room, 0)
+        return [self.worker_id, self.lease.lease_ms, room, in_progress_key_prefix]
 
     def receive(self, n_started: int, rows: Sequence[Any]) -> None:
         """Run what a script started and handed over."""
         if rows:
-            self.run(self.read(rows))
+            self.hands.run_claimed(self.read(rows))
         if n_started > sum(1 for row in rows if row[0]):
-            self.wake_other_workers()
+            self.hands.wake_other_workers()
 
     def read(self, rows: Sequence[Any]) -> list[ClaimedJob]:
         """
@@ -84,7 +112,7 @@ class Claimer:
             with self.guard.member(row[0]):
                 found.append(_read(row))
                 continue
-            self.set_aside(row[0], self.guard.rest_s(row[0]))
+            self.hands.set_aside(row[0], self.guard.rest_s(row[0]))
         return found
 
 

@@ -25,6 +25,7 @@ from schemas import strict_json
 from schemas.contract.event import Event
 from schemas.records import JobRecord
 from worker.guard import Guard, is_server_state
+from worker.queue.ended_owners import EndedOwners
 from worker.queue.ledger import Ledger, event_values, tally_values
 from worker.store.connection import command
 from worker.store.keys import Keys
@@ -32,10 +33,17 @@ from worker.store.scripts import Arg, Scripts
 
 log = structlog.get_logger()
 
-LOOK_EVERY_S: Final = 2.0
-"""How often what another worker left behind is looked for."""
 
-_LEASE_MS: Final = 5000
+@dataclass(frozen=True, slots=True)
+class JoinedPolicy:
+    """How often what another worker left behind is looked for, and the lease of a worker that ends a list."""
+
+    look_every_s: float = 2.0
+    lease_ms: int = 5000
+
+
+JOINED: Final = JoinedPolicy()
+
 _SLICE: Final = 50
 _SLICE_BYTES: Final = 512 * 1024
 _MOST_DUE: Final = 100
@@ -64,19 +72,23 @@ class _Ended:
 class Joined:
     """Ends the jobs that joined documents; the part of one process in it."""
 
-    def __init__(self, redis: Redis, scripts: Scripts, keys: Keys, ledger: Ledger, guard: Guard) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        scripts: Scripts,
+        keys: Keys,
+        ledger: Ledger,
+        owners: EndedOwners,
+        guard: Guard,
+        policy: JoinedPolicy = JOINED,
+    ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
         self._ledger = ledger
         self._guard = guard
-        self._wanted: dict[str, None] = {}
-        self._woken = asyncio.Event()
-
-    def wake(self, member: str) -> None:
-        """The owner ``account/job id`` has ended, and others joined it."""
-        self._wanted[member] = None
-        self._woken.set()
+        self._owners = owners
+        self._policy = policy
 
     async def run(self, stopping: asyncio.Event) -> None:
         """End those that joined until *stopping*."""
@@ -85,9 +97,9 @@ class Joined:
                 await self._round(stopping)
             if turn.pause_s is not None:
                 await _first_of(stopping, timeout_s=turn.pause_s)
-            elif not self._wanted:
-                await _first_of(stopping, self._woken, timeout_s=LOOK_EVERY_S)
-            self._woken.clear()
+            elif not self._owners.members:
+                await _first_of(stopping, self._owners.woken, timeout_s=self._policy.look_every_s)
+            self._owners.woken.clear()
 
     async def rest(self, within_s: float) -> None:
         """End what is left in our hands before the process stops; what does not fit is another worker's."""
@@ -107,18 +119,18 @@ class Joined:
             with self._guard.member(raw):
                 member = raw.decode()
                 if self._ledger.knows(member.partition("/")[0]):
-                    self._wanted[member] = None
+                    self._owners.members[member] = None
                     continue
             # It keeps nobody behind it from being reached.
             pause_ms = round(self._guard.rest_s(raw) * 1000) or _STRANGER_PAUSE_MS
             await self._redis.zadd(self._keys.ended_due(), {raw: now_ms + pause_ms}, xx=True)
 
     async def _drain_wanted(self, stopping: asyncio.Event) -> None:
-        while self._wanted and not stopping.is_set():
-            member = next(iter(self._wanted))
+        while self._owners.members and not stopping.is_set():
+            member = next(iter(self._owners.members))
             with self._guard.member(member):
                 await self._drain(member, stopping)
-            del self._wanted[member]
+            del self._owners.members[member]
             if rest_s := self._guard.rest_s(member):
                 seconds, _ = await self._redis.time()
                 at_ms = int(seconds) * 1000 + round(rest_s * 1000)
@@ -228,7 +240,12 @@ class Joined:
         rows = [row for one in ended for row in _following(one)]
         keys += [key for row in rows for key in self._ledger.follow_up_keys(row)]
         policy = self._ledger.policy
-        args: list[Arg] = [f"{owner.account}/{owner.job_id}", _LEASE_MS, policy.retention_ms, policy.results_maxlen]
+        args: list[Arg] = [
+            f"{owner.account}/{owner.job_id}",
+            self._policy.lease_ms,
+            policy.retention_ms,
+            policy.results_maxlen,
+        ]
         args += [self._keys.batch(""), len(ids), len(rows)]
         for raw, one in zip(ids, ended, strict=True):
             args += [raw, one.event.seq, *tally_values(tally_of(one.event)), *event_values(one.event, owner.data)]

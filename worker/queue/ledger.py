@@ -7,7 +7,7 @@ published by the script that changes the record, so neither exists without the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
@@ -27,6 +27,7 @@ from schemas.records import DocumentRecord, JobRecord
 from worker.guard import is_server_state
 from worker.queue.claims import ClaimedJob, Claimer
 from worker.queue.dispatcher import LaneScriptArguments
+from worker.queue.ended_owners import EndedOwners
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, Scripts
@@ -94,6 +95,7 @@ class Ledger:
         book: LaneScriptArguments,
         policy: LedgerPolicy,
         claimer: Claimer,
+        ended_owners: EndedOwners,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
@@ -101,8 +103,7 @@ class Ledger:
         self._book = book
         self._policy = policy
         self._claimer = claimer
-        self.on_joined: Callable[[str], None] = lambda member: None
-        """Called with ``account/job id`` of a job that has ended and that others had joined."""
+        self._ended_owners = ended_owners
 
     @property
     def policy(self) -> LedgerPolicy:
@@ -298,7 +299,7 @@ class Ledger:
         if word == b"lost":
             raise LeaseLost(f"job {job.id} is another worker's by now")
         if rest[0]:
-            self.on_joined(member)
+            self._ended_owners.add(member)
 
     async def _finish(
         self, claimed: ClaimedJob, end: list[Arg], page: AttemptWrite, follow_ups: Sequence[JobRecord]
@@ -327,7 +328,7 @@ class Ledger:
             raise LeaseLost(f"job {job.id} is another worker's by now")
         n_joined, n_started, *rows = rest
         if n_joined:
-            self.on_joined(f"{job.account}/{job.id}")
+            self._ended_owners.add(f"{job.account}/{job.id}")
         self._claimer.receive(n_started, rows)
         return int(n_started)
 

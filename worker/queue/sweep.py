@@ -27,12 +27,21 @@ from worker.store.scripts import Scripts
 
 log = structlog.get_logger()
 
-EVERY_S: Final = 15.0
-DEADLINES_EVERY_S: Final = 1.0
 _MOST_OVERDUE: Final = 100
 _STRANGER_PAUSE_MS: Final = 15_000
-LOST_AFTER_MS: Final = 2000
-_LEASE_MS: Final = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPolicy:
+    """How often lanes are repaired and deadlines looked at, when a place counts as lost, and the lead's lease."""
+
+    every_s: float = 15.0
+    deadlines_every_s: float = 1.0
+    lost_after_ms: int = 2000
+    lease_ms: int = 30_000
+
+
+SWEEP: Final = SweepPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,7 @@ class Sweep:
         claimer: Claimer,
         batches: Batches,
         guard: Guard,
+        pace: SweepPolicy = SWEEP,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
@@ -69,6 +79,7 @@ class Sweep:
         self._claimer = claimer
         self._batches = batches
         self._guard = guard
+        self._pace = pace
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sweep until *stopping*."""
@@ -76,14 +87,14 @@ class Sweep:
         while not stopping.is_set():
             with self._guard.turn() as turn:
                 if await self._scripts.run(
-                    "acquire_leadership", [self._keys.leader("sweep")], [self._claimer.worker_id, _LEASE_MS]
+                    "acquire_leadership", [self._keys.leader("sweep")], [self._claimer.worker_id, self._pace.lease_ms]
                 ):
                     await self.end_expired_and_close_batches()
-                    if n_turns % round(EVERY_S / DEADLINES_EVERY_S) == 0:
+                    if n_turns % round(self._pace.every_s / self._pace.deadlines_every_s) == 0:
                         await self._part(self.sweep)
                         await self._part(self.report_consumer_lag)
             n_turns += 1
-            await pause(stopping, max(turn.pause_s or 0.0, DEADLINES_EVERY_S))
+            await pause(stopping, max(turn.pause_s or 0.0, self._pace.deadlines_every_s))
 
     async def end_expired_and_close_batches(self) -> None:
         """One round: jobs whose time is up end, batches that are complete are closed."""
@@ -146,7 +157,7 @@ class Sweep:
                 if not self._book.knows(lane):
                     continue
                 keys, args = self._book.arguments(lane)
-                again, freed, woken = await self._scripts.run("repair_lane", keys, [*args, LOST_AFTER_MS])
+                again, freed, woken = await self._scripts.run("repair_lane", keys, [*args, self._pace.lost_after_ms])
                 total = Repairs(total.n_requeued + again, total.n_freed + freed, total.n_woken + woken)
         if total:
             log.warning("sweep.repaired", n_requeued=total.n_requeued, n_freed=total.n_freed, n_woken=total.n_woken)

@@ -20,7 +20,7 @@ from worker.store.embedded_server import EmbeddedServer
 
 log = structlog.get_logger()
 
-_LOOK_S: Final = 0.5
+LOOK_S: Final = 0.5
 _SOON_S: Final = 30.0
 _MOST_SOON: Final = 3
 """So many ends within half a minute are no accident: a full disk ends a server at its first write, each time."""
@@ -33,8 +33,9 @@ class ServerGone(ServiceError):
 class Keeper:
     """Watches one embedded server; ``server`` is the one that lives."""
 
-    def __init__(self, server: EmbeddedServer) -> None:
+    def __init__(self, server: EmbeddedServer, *, look_s: float = LOOK_S) -> None:
         self.server = server
+        self._look_s = look_s
         self._ended_at: list[float] = []
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -51,7 +52,7 @@ class Keeper:
             except ConfigurationError as exc:
                 raise ServerGone(str(exc)) from exc
             try:
-                await asyncio.wait_for(stopping.wait(), _LOOK_S)
+                await asyncio.wait_for(stopping.wait(), self._look_s)
             except TimeoutError:
                 continue
 

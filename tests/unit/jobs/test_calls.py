@@ -11,6 +11,7 @@ from jobs import answers
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallContext, CallPolicy, run_call
 from jobs.outcomes import AccountState, AttemptResult, Finished, Retry
+from jobs.pagination import MOST_ITEMS
 from jobs.registry import FOLLOW_UPS, JOB_TYPES, type_of
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus, FreeChangeLock, MemoryArchive
@@ -358,12 +359,11 @@ class TestLists:
         second = await turn("invoice.list", factus, progress=first.ending.progress)
         assert [row["number"] for row in second.ending.data["items"]] == ["A", "B", "C"]
 
-    async def test_the_limit_says_where_to_go_on(self, monkeypatch):
-        monkeypatch.setattr("jobs.pagination.MOST_ITEMS", 2)
-        factus = FakeFactus()
-        factus.replies["GET /v2/bills"] = [self.page(factus, 1, 5, [1, 2])]
+    async def test_the_limit_says_where_to_go_on(self):
+        factus, rows = FakeFactus(), [*range(MOST_ITEMS)]
+        factus.replies["GET /v2/bills"] = [self.page(factus, 1, 5, rows)]
         attempted = await turn("invoice.list", factus)
-        assert (attempted.ending.data["items"], attempted.ending.data["pagination"]["next_page"]) == ([1, 2], 2)
+        assert (attempted.ending.data["items"], attempted.ending.data["pagination"]["next_page"]) == (rows, 2)
 
 
 class TestFiles:

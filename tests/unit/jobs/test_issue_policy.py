@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from jobs import answers
-from jobs.attempt_policy import ACCOUNT_PAUSE_S
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallPolicy
 from jobs.issue_policy import Delete, IssuePolicy, Look, Send, verdict_to_json
 from jobs.outcomes import AccountState, Finished, Retry
+from jobs.patience import PATIENCE
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.contract.event_data import VALIDATED
@@ -24,11 +24,6 @@ REJECTION = Remark("Regla: FAK24, Rechazo: No está informado el DV del NIT", "F
 NOTICE = Remark("Regla: RUT01, Notificación: La validación del estado del RUT se hará después", "RUT01")
 VERDICT = (ErrorDetail(code="dian.rejected", message="x", rule="FAK24"),)
 RULE_90 = Remark("Regla: 90, Rechazo: Documento procesado anteriormente.")
-
-
-@pytest.fixture(autouse=True)
-def ten_seconds(monkeypatch):
-    monkeypatch.setattr("jobs.attempt_policy.LEAST_SETTLE_MS", 10_000)
 
 
 def policy(*, delete_rejected=True, **job):
@@ -319,7 +314,7 @@ class TestAccount:
     )
     def test_a_refused_account_keeps_its_jobs(self, seen, code, waits):
         step = policy().after_create(seen)
-        assert (step.reason.code, step.waits, step.pause_s) == (code, waits, ACCOUNT_PAUSE_S)
+        assert (step.reason.code, step.waits, step.pause_s) == (code, waits, PATIENCE.account_pause_s)
 
     @pytest.mark.parametrize("longest", [2.0, 30.0, 900.0])
     @pytest.mark.parametrize("kind", ["payment", "edge", "version", "product", "permission", "credentials", "address"])

@@ -164,8 +164,8 @@ async def test_who_is_cancelled_is_cancelled(guard):
     assert not guard.failed
 
 
-def test_what_is_remembered_is_bounded(guard, monkeypatch):
-    monkeypatch.setattr("worker.guard._MOST_REMEMBERED", 3)
+def test_what_is_remembered_is_bounded(clock):
+    guard = Guard("sweep", Counter(), clock, most_remembered=3)
     for n in range(10):
         fail(guard, str(n))
     assert len(guard._rests) == 3
