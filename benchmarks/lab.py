@@ -30,6 +30,7 @@ from typing import Any, Final
 from arq.connections import ArqRedis
 
 from tests.builders import a_bill
+from worker import event_loop
 from worker.store import connection, embedded_server
 from worker.store.keys import Keys
 
@@ -194,9 +195,9 @@ def show(name: str, figure: str, aim: str = "", *, is_met: bool | None = None) -
     print(f"{name:<34}{figure:<26}{f'aim {aim}' if aim else ''}{verdict}")
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run the measuring part in an event loop."""
-    asyncio.run(main)
+def run(main: Coroutine[Any, Any, None], *, as_worker: bool = False) -> None:
+    """Run the measuring part in an event loop; in that of a worker process where it runs parts of one itself."""
+    (event_loop.run if as_worker else asyncio.run)(main)
 
 
 # -- jobs and results ----------------------------------------------------------------------------------------------
