@@ -297,13 +297,17 @@ class AttemptRunner:
     async def _write(self, claimed: ClaimedJob, attempted: AttemptResult, n_defects: int) -> int:
         job, ending = claimed.job, attempted.ending
         now = datetime.now(self.accounts[job.account].zone)
-        page = self._page(claimed, attempted, await self._notices(claimed, attempted, now), n_defects)
+        notices = await self._notices(claimed, attempted, now)
+        page = self._page(claimed, attempted, notices, n_defects)
         if isinstance(ending, Retry):
-            return await self.ledger.pause(claimed, ending, page)
-        following: list[JobRecord] = []
-        if ending.state == "validated" and ending.data is not None:
-            following = follow_ups(job, ending.data, seq=job.seq + 1)
-        return await self.ledger.close(claimed, ending, page, following)
+            n_started = await self.ledger.pause(claimed, ending, page)
+        else:
+            following: list[JobRecord] = []
+            if ending.state == "validated" and ending.data is not None:
+                following = follow_ups(job, ending.data, seq=job.seq + 1)
+            n_started = await self.ledger.close(claimed, ending, page, following)
+        _log_notices(notices)
+        return n_started
 
     async def _notices(self, claimed: ClaimedJob, attempted: AttemptResult, now: datetime) -> tuple[Notice, ...]:
         """What the operator must be told: a new block, or that an old one is over."""
@@ -351,6 +355,16 @@ class AttemptRunner:
             return await self.ledger.n_waiting(job.account, None if block.family is None else job.lane)
         except LedgerRefused:
             return 0  # a key of a lane is broken: the operator is told of the block all the same
+
+
+def _log_notices(notices: tuple[Notice, ...]) -> None:
+    """An alarm on errors must ring where a person has to act: the events of operators are read by few at night."""
+    for notice in notices:
+        if notice.kind == "blocked":
+            errors = notice.event.errors or ()
+            log.error("account.blocked", member=notice.scope, reason=errors[0].code if errors else "")
+        else:
+            log.warning("account.resumed", member=notice.scope)
 
 
 def _context(job: JobRecord) -> dict[str, Any]:
