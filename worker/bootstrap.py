@@ -18,6 +18,7 @@ from typing import Final
 
 from arq.connections import ArqRedis
 
+from jobs.attempt_policy import LEAST_SETTLE_MS
 from jobs.errors import ConfigurationError
 from jobs.intake import EntryValidator
 from worker.archive.archive import open_archive
@@ -31,6 +32,7 @@ from worker.intake.policy import IntakePolicy
 from worker.queue.arq_worker import LeaseWorker
 from worker.queue.attempt_runner import AttemptRunner
 from worker.queue.batches import Batches
+from worker.queue.cancellations import Cancellations
 from worker.queue.claims import Claimer
 from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
 from worker.queue.joined_jobs import Joined
@@ -140,6 +142,7 @@ def build(
         draining,
         settle_ms,
         settings.radian_interval,
+        canceller=Cancellations(redis, scripts, keys, ledger, max(settle_ms, LEAST_SETTLE_MS)),
     )
     peers = Peers(redis, keys, worker_id, frozenset(accounts))
     batches = Batches(redis, scripts, keys, accounts, policy, guards.of("batches"))

@@ -30,9 +30,10 @@ from jobs.issue import issue
 from jobs.issue_policy import IssuePolicy
 from jobs.lesser_ends import defect_end, lesser_ends, plain
 from jobs.outcomes import AccountState, AttemptResult, Block, Finished, Retry, scope_of
-from jobs.ports import Archive, Gateway
+from jobs.ports import Archive, Canceller, Gateway
 from jobs.registry import JobType, type_of
 from schemas import strict_json
+from schemas.contract.error_codes import ERROR_CODES
 from schemas.contract.event import ErrorDetail, Event
 from schemas.records import JobRecord
 from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
@@ -45,6 +46,8 @@ log = structlog.get_logger()
 
 _LEDGER_PAUSE_S: Final = 0.5
 _UNKNOWN_ACCOUNT_PAUSE_S: Final = 1.0
+
+_ACTS: Final = {row.code: row.acts for row in ERROR_CODES}
 
 MOST_DEFECTS: Final = 5
 """Attempts in a row that may end in a defect of ours; the last of them ends the job."""
@@ -105,6 +108,7 @@ class AttemptRunner:
     on_end: Callable[[], None] = lambda: None
     """Called when an attempt's end started nothing in its place: the lane has said when to look at it next."""
     draw: Callable[[], float] = random.random
+    canceller: Canceller | None = None
     n_run: int = field(default=0, init=False)
 
     async def run_job(self, _ctx: dict[Any, Any], claimed: ClaimedJob) -> None:
@@ -199,12 +203,20 @@ class AttemptRunner:
             if isinstance(today, Finished):
                 return AttemptResult(today, 0)
             policy = IssuePolicy(
-                today, self.backoff, self.draw, standing, self.settle_ms, delete_rejected=_deletes_rejected(job)
+                today,
+                self.backoff,
+                self.draw,
+                standing,
+                self.settle_ms,
+                delete_rejected=_deletes_rejected(job),
+                environment=self.accounts[job.account].environment,
             )
             return await issue(policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
         assert job_type.work is not None
         deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms)
-        context = CallContext(deciding, gateway, self.archive, self.ledger, self.radian_interval_s)
+        context = CallContext(
+            deciding, gateway, self.archive, self.ledger, self.radian_interval_s, canceller=self.canceller
+        )
         return await run_call(
             job_type.work, context, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late
         )
@@ -280,11 +292,14 @@ class AttemptRunner:
         now = datetime.now(self.accounts[job.account].zone)
         page = self._page(claimed, attempted, await self._notices(claimed, attempted, now), n_defects)
         if isinstance(ending, Retry):
-            return await self.ledger.pause(claimed, ending, page)
-        following: list[JobRecord] = []
-        if ending.state == "validated" and ending.data is not None:
-            following = follow_ups(job, ending.data, seq=job.seq + 1)
-        return await self.ledger.close(claimed, ending, page, following)
+            n_started = await self.ledger.pause(claimed, ending, page)
+        else:
+            following: list[JobRecord] = []
+            if ending.state == "validated" and ending.data is not None:
+                following = follow_ups(job, ending.data, seq=job.seq + 1)
+            n_started = await self.ledger.close(claimed, ending, page, following)
+        _log_notices(job.account, page.notices)
+        return n_started
 
     async def _notices(self, claimed: ClaimedJob, attempted: AttemptResult, now: datetime) -> tuple[Notice, ...]:
         """What the operator must be told: a new block, or that an old one is over."""
@@ -448,6 +463,23 @@ def _deletes_rejected(job: JobRecord) -> bool:
     return bool(strict_json.parse(job.options).get("delete_rejected", True))
 
 
+def _log_notices(account: str, notices: Sequence[Notice]) -> None:
+    """What a person must act on, and that it is over."""
+    for notice in notices:
+        if notice.kind == "resumed":
+            log.warning("account.resumed", account=account, scope=notice.scope)
+            continue
+        error = (notice.event.errors or (None,))[0]
+        log.error(
+            "account.blocked",
+            account=account,
+            scope=notice.scope,
+            error=error.code if error else None,
+            reason=error.message if error else None,
+            detail=f"factus-worker status says what mends it; factus-worker resume {account} asks again at once",
+        )
+
+
 def _log_attempt(job: JobRecord, attempted: AttemptResult, attempts: int, began_ms: int, started: float) -> None:
     """The one canonical line of an attempt."""
     facts: dict[str, Any] = {
@@ -459,8 +491,10 @@ def _log_attempt(job: JobRecord, attempted: AttemptResult, attempts: int, began_
     }
     match ending := attempted.ending:
         case Finished():
-            code = ending.errors[0].code if ending.errors else None
-            log.info("attempt.finished", outcome=ending.state, error=code, number=ending.number or None, **facts)
+            code = ending.errors[0].code if ending.errors else ""
+            # A failure on which the operator acts is one that a person must see; what a producer corrects is none.
+            say = log.error if ending.state == "failed" and _ACTS.get(code) in ("operator", "developers") else log.info
+            say("attempt.finished", outcome=ending.state, error=code or None, number=ending.number or None, **facts)
         case Retry():
             log.warning(
                 "attempt.finished",
