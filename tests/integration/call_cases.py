@@ -301,7 +301,7 @@ _OTHERS = (
         "",
         lambda _: {"job_id": "nobody"},
         frozenset({"cancelled", "kept"}),
-        ({"job_id": "a", "batch": "b"}, "batch", "CALL-016"),
+        ({"job_id": "a", "batch": "b"}, "batch", "CALL-017"),
     ),
 )
 

@@ -203,7 +203,7 @@ def catalog_exists(root: Node, document: Document) -> Findings:
     return finding("catalog", f'La tabla ("catalog") no existe. {mend}')
 
 
-@CANCEL.error("CALL-016", _OURS)
+@CANCEL.error("CALL-017", _OURS)
 def names_what_to_cancel(root: Node, document: Document) -> Findings:
     named = [key for key in ("job_id", "reference_code", "batch") if key in root]
     if not named and "family" not in root:
