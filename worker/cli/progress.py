@@ -99,12 +99,15 @@ class Bar:
         self._live.update(self._picture(), refresh=True)
 
     def _picture(self) -> RenderableType:
-        from rich.console import Group
         from rich.progress_bar import ProgressBar
+        from rich.table import Table
         from rich.text import Text
 
         n, _, _ = self._count
-        return Group(ProgressBar(total=max(self._total, 1), completed=n, width=_WIDEST_BAR), Text(clean(self._words())))
+        grid = Table.grid()  # a bar alone has no end of its line
+        grid.add_row(ProgressBar(total=max(self._total, 1), completed=n, width=_WIDEST_BAR))
+        grid.add_row(Text(clean(self._words())))
+        return grid
 
 
 def watched(found: Iterable[T], total: int, what: tuple[str, str], speech: Speech) -> Iterator[T]:
