@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from redis.asyncio import Redis
@@ -359,6 +360,10 @@ class Ledger:
     def now(self, account: str) -> datetime:
         """This process's clock, in the zone of an account."""
         return datetime.now(self._book.accounts[account].zone)
+
+    def zone(self, account: str) -> ZoneInfo:
+        """The time zone of an account."""
+        return self._book.accounts[account].zone
 
     def results_of(self, account: str) -> str:
         """The stream of an account's results."""

@@ -1,4 +1,5 @@
--- include: lib_types
+-- include: lib/types
+-- include: lib/time
 -- Which lanes are worth a look, the longest due first.
 -- KEYS: 1 due. ARGV: 1 most lanes.
 -- Reply: {ms now, ms at which the next one is due that is not named here ('' when there is none), lanes...}
