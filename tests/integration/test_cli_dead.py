@@ -25,6 +25,7 @@ def client(valkey_url: str) -> Iterator[redis.Redis]:
 def run(valkey_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("FACTUS_REDIS_URL", valkey_url)
     monkeypatch.setenv("FACTUS_NAMESPACE", namespace)
+    monkeypatch.setenv("FACTUS_LANG", "en")
     return lambda *arguments, typed="": CliRunner().invoke(cli, ["dead", *arguments], input=typed)
 
 

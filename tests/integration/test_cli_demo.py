@@ -65,8 +65,8 @@ def test_demo_ends_well_and_can_be_looked_at(tmp_path: Path) -> None:
     words = [
         "DEMO-0001",
         "Evento RADIAN 033",
-        "archive:     done",
-        "events seen: 030, 032, 033",
+        "archivo: hecho",
+        "eventos vistos: 030, 032, 033",
         "MAL-NOTA-SIN-FACTURA",
     ]
     for command, word in zip(pasted, words, strict=True):

@@ -87,9 +87,12 @@ def test_pushed_jobs_are_done_by_a_burst_and_explained(place: Place) -> None:
     jobs = [{"type": "invoice.issue", "id": f"b-{n}", "payload": a_bill(reference_code=f"B-{n}")} for n in (1, 2)]
     name = place.file("burst.json", json.dumps(jobs))
     assert place.run("submit", name, "--account", "acme", "--batch", "noche").returncode == 0
-    assert "no worker has taken it in" in place.run("status", "B-1").stdout
+    assert "ningún trabajador lo ha recibido" in place.run("status", "B-1").stdout
     overview = place.run("status")
-    assert (overview.returncode, "no worker is running and 2 jobs wait" in overview.stdout) == (1, True)
+    assert (overview.returncode, "ningún trabajador está en marcha (2 trabajos abiertos)" in overview.stdout) == (
+        1,
+        True,
+    )
     assert place.run("run", "--burst").returncode == 0
     events = [json.loads(line) for line in place.run("results", "--json").stdout.splitlines()]
     assert [(one["type"], one["job_id"], one["batch"]) for one in events] == [
@@ -98,7 +101,7 @@ def test_pushed_jobs_are_done_by_a_burst_and_explained(place: Place) -> None:
     ]
     told = place.run("status", "B-1")
     assert told.returncode == 0
-    assert re.search(r"where: +finished: invoice.validated", told.stdout)
+    assert re.search(r"dónde: +terminado: invoice.validated", told.stdout)
     assert events[0]["data"]["number"] in told.stdout
     assert place.run("status", "NOBODY").returncode == 1
     grouped = [place.run("results", "--group", "erp", "--count", "1").stdout.count("validada") for _ in range(3)]
@@ -119,7 +122,7 @@ def test_waiting_submit_reports_every_kind_of_end(place: Place, worker: None) ->
     assert re.search(r"invoice.validated +2", done.stdout)
     assert re.search(r"W-3 +payload.invalid +La clave \"descuento\".* mixed.jsonl:3", done.stdout)
     assert re.search(r"W-4 +account.unknown", done.stdout)
-    assert "Validated invoice: 2, in total 166,600.00, number" in done.stdout
+    assert "Validados invoice: 2, por 166.600,00 en total, número" in done.stdout
     assert "\x1b" not in done.stdout
     again = place.run("submit", "-", "--wait", stdin=json.dumps({"id": "same", "account": "acme",
                       "payload": a_bill(reference_code="W-1")}))  # fmt: skip
@@ -146,19 +149,22 @@ def test_families_calls_and_what_follows_are_told_apart(place: Place, worker: No
     )
     done = place.run("submit", name, "--account", "acme", "--wait", "--timeout", "40s")
     assert done.returncode == 1, done.stderr
-    assert "Validated invoice: 1, in total 386,750.00, number SETP" in done.stdout
-    assert "Validated payroll: 1, in total 2,549,095.00, number NEF" in done.stdout
+    assert "Validados invoice: 1, por 386.750,00 en total, número SETP" in done.stdout
+    assert "Validados payroll: 1, por 2.549.095,00 en total, número NEF" in done.stdout
     assert re.search(r"catalog.search +submit-\S+ +Filas encontradas: 1", done.stdout)
     assert re.search(r"SETP1 +factus.not_found", done.stdout)
-    assert re.search(r"where: +finished: invoice.get.failed", place.run("status", "look").stdout)
+    assert re.search(r"dónde: +terminado: invoice.get.failed", place.run("status", "look").stdout)
     told = place.run("status", "F-1").stdout
-    assert re.search(r"radian: +pending: watched until .*; events seen: none yet\n +next: looked at again at", told)
+    assert re.search(
+        r"radian: +pendiente: se vigila hasta .*; eventos vistos: ninguno todavía\n +qué sigue: +se mira otra vez ",
+        told,
+    )
     until = time.monotonic() + 20
-    while "archive:     done: xml" not in place.run("status", "NE-2026-0001").stdout:
+    while not re.search("archivo: +hecho: xml", place.run("status", "NE-2026-0001").stdout):
         assert time.monotonic() < until
     overview = place.run("status").stdout
     assert re.search(r"acme/calls +0 +1 \(1 RADIAN\) +0 ", overview)
-    assert place.run("results", "--radian").stderr == "No events.\n"
+    assert place.run("results", "--radian").stderr == "No hay eventos.\n"
     assert place.run("results", "--type", "payroll.*", "--json").stdout.count("\n") == 2
 
 

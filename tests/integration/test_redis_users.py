@@ -239,17 +239,17 @@ async def test_the_service_needs_no_more_than_its_user_may(socket: Path, connect
 
 
 COMMANDS = [
-    ("operator", ["submit", "job.json"], 0, "Pushed 1 job"),
-    ("operator", ["status"], 1, "Dead letters"),
+    ("operator", ["submit", "job.json"], 0, "Enviados 1 trabajo"),
+    ("operator", ["status"], 1, "Trabajos apartados"),
     ("operator", ["results", "--group", "ops"], 0, ""),
     ("operator", ["resume", "acme"], 0, "acme"),
     ("operator", ["dead", "list"], 0, "envelope.invalid"),
-    ("operator", ["dead", "retry", "--all", "--yes"], 0, "Pushed 1 of 1"),
-    ("viewer", ["status"], 1, "Dead letters"),
+    ("operator", ["dead", "retry", "--all", "--yes"], 0, "Enviados 1 de 1"),
+    ("viewer", ["status"], 1, "Trabajos apartados"),
     ("viewer", ["dead", "list"], 0, ""),
     ("viewer", ["resume", "acme"], 1, "NoPermissionError"),
     ("viewer", ["submit", "job.json"], 1, "NoPermissionError"),
-    ("producer", ["submit", "job.json"], 0, "Pushed 1 job"),
+    ("producer", ["submit", "job.json"], 0, "Enviados 1 trabajo"),
     ("consumer", ["results", "--group", "erp"], 0, ""),
 ]
 

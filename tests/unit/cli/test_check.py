@@ -210,4 +210,4 @@ def test_errors_come_first_and_equal_warnings_once(tmp_path: Path) -> None:
     assert [line for line in shown if "CUS-020" in line] == [shown[3]]
     assert "(y 29 más)" in shown[3]
     assert "CUS-007" in shown[4]
-    assert "31 with warnings only, 2 with errors (2 errors, 31 warnings in all)" in shown[5]
+    assert "31 solo con avisos, 2 con errores (2 errores, 31 avisos en total)" in shown[5]

@@ -77,10 +77,10 @@ def test_check_tells_errors_by_line_and_fails(tmp_path: Path) -> None:
 def test_check_says_which_type_it_took_bare_payloads_for(tmp_path: Path) -> None:
     path = tmp_path / "f.json"
     path.write_text(json.dumps({"catalog": "municipalities", "query": "bogota"}), encoding="utf-8")
-    assert "checked as invoice.issue" in run("check", str(path)).output
-    assert "checked as" not in run("check", "--type", "catalog.search", str(path)).output
+    assert "se revisó como invoice.issue" in run("check", str(path)).output
+    assert "se revisó como" not in run("check", "--type", "catalog.search", str(path)).output
     path.write_text(json.dumps({"type": "invoice.issue", "payload": {}}), encoding="utf-8")
-    assert "checked as" not in run("check", str(path)).output
+    assert "se revisó como" not in run("check", str(path)).output
 
 
 def test_check_says_how_many_are_fine(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_check_says_how_many_are_fine(tmp_path: Path) -> None:
     path.write_text(json.dumps([a_bill(), warned]), encoding="utf-8")
     done = run("check", str(path))
     assert done.exit_code == 0
-    assert "2 jobs: 1 fine, 1 with warnings only, 0 with errors" in done.output
+    assert "2 trabajos: 1 bien, 1 solo con avisos, 0 con errores" in done.output
 
 
 @pytest.mark.parametrize("name", ["check", "submit"])
@@ -107,7 +107,7 @@ def test_check_reads_standard_input() -> None:
     [
         (["submit", "a.csv"], ".csv is not read by this version"),
         (["submit", "missing.json"], "No such file"),
-        (["submit", "-"], "hold no job"),
+        (["submit", "-"], "no tienen ningún trabajo"),
         (["submit", "-", "--timeout", "5"], "a duration is a number and"),
         (["submit", "-", "--issue-on", "30/11/2026"], "YYYY-MM-DD"),
         (["submit", "-", "--account", "Acme"], "a-z, 0-9"),
@@ -116,7 +116,7 @@ def test_check_reads_standard_input() -> None:
         (["status", "--account", "acme"], "go with a REFERENCE"),
         (["submit", "-", "--type", "invoice.mail"], "Did you mean invoice.email"),
         (["check"], "Missing argument"),
-        (["check", "-"], "hold no job"),
+        (["check", "-"], "no tienen ningún trabajo"),
         (["check", "a.xlsx"], ".xlsx is not read by this version"),
         (["check", "-", "--type", "invoice"], "is no job type"),
     ],
@@ -133,7 +133,7 @@ def test_broken_file_is_named_and_nothing_is_pushed(tmp_path: Path) -> None:
     done = run("submit", str(path))
     assert done.exit_code == 2
     assert f"{path}:2: No es JSON" in done.output
-    assert "Nothing was pushed" in done.output
+    assert "No se envió nada" in done.output
 
 
 def test_plain_lines_are_aligned_and_clean() -> None:

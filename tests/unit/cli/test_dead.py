@@ -17,7 +17,8 @@ from tests.records import a_job
 from tests.unit.cli.test_commands import _LOADED
 from worker.cli.dead.letters import History, Kept, Letter, Pushed, lost_fields, repeat_of
 from worker.cli.dead.rendering import (
-    head_lines,
+    error_line,
+    head_fields,
     history_lines,
     json_line,
     line_of,
@@ -27,6 +28,7 @@ from worker.cli.dead.rendering import (
 )
 from worker.cli.group import cli
 from worker.cli.retry_ids import parted, retry_id
+from worker.cli.speech import ENGLISH, SPANISH
 from worker.store.keys import Keys
 
 KEYS = Keys("t")
@@ -150,7 +152,7 @@ def test_only_what_may_be_done_and_cannot_be_looked_up_asks_for_care(type_: str,
     raw = json.dumps({"type": type_, "payload": {}}).encode()
     letter = a_letter({**REFUSED, "type": f"{type_}.failed"}, reason=reason, raw=raw)
     assert bool(letter.may_be_done) is careful
-    assert any(line.startswith("careful:") for line in head_lines(letter)) is careful
+    assert bool(dict(head_fields(letter, ENGLISH))["careful"]) is careful
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
@@ -165,20 +167,23 @@ def test_a_letter_is_one_line_whatever_stands_in_it() -> None:
 
 
 def test_every_error_is_shown_with_its_field_and_rule() -> None:
-    shown = head_lines(a_letter())
-    assert "  payload.invalid: Falta el precio. (field items.0.price, rule ITM-1)" in shown
-    assert "  payload.invalid: Otra." in shown
-    assert any("refused before any call" in line for line in shown)
-    assert any("failed after it was accepted" in line for line in head_lines(FAILED))
+    shown = [error_line(error, ENGLISH) for error in a_letter().errors]
+    assert shown == [
+        "payload.invalid: Falta el precio. (field items.0.price, rule ITM-1)",
+        "payload.invalid: Otra.",
+    ]
+    assert "(campo items.0.price, regla ITM-1)" in error_line(a_letter().errors[0], SPANISH)
+    assert "refused before any call" in dict(head_fields(a_letter(), ENGLISH))["reason"]
+    assert "falló después de aceptado" in dict(head_fields(FAILED, SPANISH))["motivo"]
 
 
 def test_the_history_says_what_became_of_the_job() -> None:
     error = '{"code":"factus.unavailable","message":"m"}'
     record = a_job(state="final", final_type="invoice.failed", attempts=3, final_at=1_800_000_001_000, last_error=error)
-    (line,) = [line for line in history_lines(History((record,), ())) if "job-1" in line]
+    (line,) = [line for line in history_lines(History((record,), ()), ENGLISH) if "job-1" in line]
     assert all(word in line for word in ("invoice.failed", "3 attempts", "ended 2027-", "factus.unavailable: m"))
-    assert "  the ledger has no record of the job" in history_lines(History((), ()))
-    assert any("FV-1" in line for line in history_lines(History((), (FAILED,))))
+    assert "  the ledger has no record of the job" in history_lines(History((), ()), ENGLISH)
+    assert any("FV-1" in line for line in history_lines(History((), (FAILED,)), ENGLISH))
 
 
 @pytest.mark.parametrize(
@@ -196,15 +201,18 @@ def test_only_text_that_no_terminal_obeys_is_printed_as_it_is(raw: bytes, text: 
 
 
 def test_other_bytes_are_shown_as_hex_with_the_way_to_save_them() -> None:
-    shown = raw_lines(a_letter(raw=b"\xff\x00" * 400))
-    assert "  ff 00 ff 00" in shown[2]
+    shown = raw_lines(a_letter(raw=b"\xff\x00" * 400), ENGLISH)
+    assert "  ff 00 ff 00" in shown[1]
     assert "and 288 bytes more" in shown[-2]
     assert f"dead show --raw {ENTRY.decode()} > FILE" in shown[-1]
 
 
 def test_a_push_says_what_the_job_goes_without() -> None:
     pushed = Pushed("x.r1", "t:jobs", "2-0", ("issue_on 2026-11-30",))
-    assert pushed_line("1-0", pushed) == "1-0  pushed as x.r1 to t:jobs, entry 2-0; goes without issue_on 2026-11-30"
+    assert (
+        pushed_line("1-0", pushed, ENGLISH)
+        == "1-0  pushed as x.r1 to t:jobs, entry 2-0; goes without issue_on 2026-11-30"
+    )
 
 
 # -- usage -------------------------------------------------------------------------------------------------------------

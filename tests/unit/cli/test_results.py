@@ -92,4 +92,14 @@ def test_a_line_holds_one_event_and_no_control_characters() -> None:
         "account": None, "data": None, "errors": [{"code": "envelope.invalid"}], "message": "a\x1b[31m\nb",
     }  # fmt: skip
     line = line_of(json.dumps(event).encode())
-    assert line.split() == ["2026-11-30", "23:01:07", "job.refused", "j-1", "envelope.invalid", "a", "[31m", "b"]
+    assert line.split() == [
+        "2026-11-30",
+        "23:01:07",
+        "-05:00",
+        "job.refused",
+        "j-1",
+        "envelope.invalid",
+        "a",
+        "[31m",
+        "b",
+    ]

@@ -10,6 +10,7 @@ from typing import Final
 
 from worker.cli.speech import Speech
 from worker.cli.status.facts import Hold
+from worker.store.refusals import mend_of
 
 NEEDS_A_PERSON: Final = frozenset({"factus.credentials", "factus.denied", "factus.payment_required"})
 """Reasons that no waiting mends."""
@@ -103,3 +104,21 @@ def mend(hold: Hold, account: str, speech: Speech) -> str:
         return text
     hurry = speech.say("luego, para no esperar", "then, in order not to wait")
     return f"{text}; {hurry}: factus-worker resume {account}"
+
+
+_REDIS_MENDS: Final = {
+    "OOM": "su memoria está llena: suba maxmemory o quite lo que no haga falta; nada se desaloja",
+    "MISCONF": "no puede escribir en su disco: haga lugar o repare el disco; su registro dice más",
+    "READONLY": "es una réplica: apunte FACTUS_REDIS_URL al primario, o a los sentinels",
+    "NOREPLICAS": "lo siguen muy pocas réplicas (min-replicas-to-write): recupérelas",
+    "MASTERDOWN": "es una réplica sin su primario: recupere el primario",
+    "NOPERM": "a su usuario le falta un permiso: vea deploy/users.acl",
+    "NOAUTH": "no conoce usuario y clave: póngalos en FACTUS_REDIS_URL",
+    "LOADING": "está cargando sus datos: espere",
+    "BUSY": "un script lleva mucho tiempo: su registro dice cuál",
+}
+
+
+def redis_mend(word: str, speech: Speech) -> str:
+    """What helps when Redis refuses to write, by its first word."""
+    return speech.say(_REDIS_MENDS.get(word, "vea el registro de Redis"), mend_of(word))

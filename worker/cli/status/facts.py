@@ -175,7 +175,8 @@ class Overview:
     n_dead: int
     groups: tuple[GroupLag, ...]
     writes_refused: str | None = None
-    """Redis's words, and what mends it, where it takes no writes."""
+    """Redis's words where it takes no writes; ``writes_word`` is the first of them."""
+    writes_word: str = ""
     damaged: tuple[str, ...] = ()
     """Keys of the service that hold something else than they should; what they would say is missing here."""
     n_letters_gone: int = 0

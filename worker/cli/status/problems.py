@@ -10,7 +10,7 @@ from datetime import tzinfo
 from typing import Final
 
 from worker.cli.speech import Speech, clock, iso, span
-from worker.cli.status.causes import NEEDS_A_PERSON, cause, holder, mend
+from worker.cli.status.causes import NEEDS_A_PERSON, cause, holder, mend, redis_mend
 from worker.cli.status.facts import AccountSeen, Hold, IntakeSeen, LaneSeen, Overview, WorkerSeen
 from worker.queue.consumer_lag import GroupLag
 
@@ -68,8 +68,7 @@ def problems(seen: Overview, speech: Speech) -> list[Problem]:
 def _of_server(seen: Overview, speech: Speech) -> Iterator[Problem]:
     if seen.writes_refused is not None:
         what = speech.say("Redis no acepta escrituras", "Redis takes no writes")
-        words, _, mends = seen.writes_refused.partition("; ")
-        yield Problem("redis.writes", "redis", f"{what}: {words}", mends)
+        yield Problem("redis.writes", "redis", f"{what}: {seen.writes_refused}", redis_mend(seen.writes_word, speech))
     for key in seen.damaged:
         what = speech.say(
             f"la clave {key} contiene otra cosa que la que guarda el servicio",

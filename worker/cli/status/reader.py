@@ -39,7 +39,6 @@ from worker.queue.consumer_lag import GroupLag, groups_of
 from worker.settings import Account
 from worker.store.connection import command, words_of
 from worker.store.keys import Keys
-from worker.store.refusals import mend_of
 
 _SCAN_COUNT: Final = 1_000
 _PROBE_LIFE_MS: Final = 5_000
@@ -82,6 +81,7 @@ class StatusReader:
         lanes = await self._lanes(lane_names, accounts, now_ms)
         leader = await self._ask("GET", self._keys.leader("intake"))
         facts = await self._text_hash(self._keys.intake_facts())
+        refused = await self._try_a_write()
         return Overview(
             now_ms=now_ms,
             workers=workers,
@@ -91,7 +91,8 @@ class StatusReader:
             accounts=tuple(accounts.values()),
             n_dead=await self._ask("XLEN", self._keys.dead()) or 0,
             groups=await self._groups(),
-            writes_refused=await self._try_a_write(),
+            writes_refused=refused[1] if refused else None,
+            writes_word=refused[0] if refused else "",
             damaged=tuple(dict.fromkeys(self._damaged)),
             n_letters_gone=_whole(facts.get("letters_gone")),
             letters_gone_at_ms=_whole(facts.get("letters_gone_at")),
@@ -116,14 +117,14 @@ class StatusReader:
         ours = [(code, n_code) for code, n_code in reasons.most_common() if _ACTS.get(code, "operator") != "producer"]
         return LettersSeen(n, by_actor["producer"], by_actor["operator"], by_actor["developers"], tuple(ours))
 
-    async def _try_a_write(self) -> str | None:
-        """Redis's words when it refuses to write. A user who may only look is no reason to worry."""
+    async def _try_a_write(self) -> tuple[str, str] | None:
+        """Redis's first word, and all of them, when it refuses to write. Who may only look is no reason to worry."""
         try:
             await command(self._redis, "SET", self._keys.write_probe(secrets.token_hex(6)), "1", "PX", _PROBE_LIFE_MS)
         except NoPermissionError:
             return None
         except ResponseError as exc:
-            return f"{words_of(exc)}; {mend_of(redis_word(exc))}"
+            return redis_word(exc), words_of(exc)
         return None
 
     async def _groups(self) -> tuple[GroupLag, ...]:
