@@ -35,7 +35,7 @@ async def issue(
     step = _first_step(policy)
     if isinstance(step, Look) and await journal.is_being_removed(job):
         return AttemptResult(policy.waits_for_removal(), 0)
-    has_sent, n_sent, status = False, 0, 0
+    has_sent, n_sent, status, is_named = False, 0, 0, False
     for n_calls in range(_MOST_CALLS):
         match step:
             case Send():
@@ -51,6 +51,12 @@ async def issue(
             case Look(reason, why):
                 seen = await gateway.find(job.family, job.reference_code)
                 step = policy.after_look(seen, reason, has_sent=has_sent, why=why)
+                status = answers.status_of(seen) or status
+            case Delete(verdict, "") if not is_named:
+                # It has used a number up, which nobody could tell once it is gone; and what is validated stays.
+                is_named = True
+                seen = await gateway.find(job.family, job.reference_code)
+                step = policy.before_delete(seen, verdict, has_sent=has_sent)
                 status = answers.status_of(seen) or status
             case Delete(verdict, number):
                 # Written first: if we die after the delete, the next attempt knows that it was no accident.

@@ -165,6 +165,20 @@ class IssuePolicy(AttemptPolicy):
             case _:
                 return self.call_not_accepted(seen, sent=still)
 
+    def before_delete(self, seen: answers.Answer, verdict: tuple[ErrorDetail, ...], *, has_sent: bool) -> Step:
+        """
+        What follows a look at the rejected document whose number no answer has told: its removal, with the number.
+
+        Whatever keeps us from seeing it keeps nothing from being removed: then nobody tells the number.
+        """
+        match seen:
+            case answers.DocumentSeen(document) if document.is_validated or self._difference(document):
+                return self._document(document, has_sent=has_sent)
+            case answers.DocumentSeen(document):
+                return Delete(verdict, document.number or self.job.number)
+            case _:
+                return Delete(verdict, self.job.number)
+
     # -- after a delete --------------------------------------------------------------------------------------------
     def after_delete(
         self, seen: answers.Answer, verdict: tuple[ErrorDetail, ...], *, has_sent: bool, number: str = ""

@@ -50,6 +50,12 @@ def test_compose_services_report_their_health_and_get_time_to_stop(compose: dict
     assert services["sandbox"]["profiles"] == ["sandbox"]
 
 
+def test_containers_ask_for_the_health_of_the_worker_and_nothing_else(compose: dict[str, Any]) -> None:
+    """A dead letter of a producer, or an account on hold, must not have every container restarted for ever."""
+    assert compose["services"]["worker"]["healthcheck"]["test"] == ["CMD", "factus-worker", "health"]
+    assert 'CMD ["factus-worker", "health"]' in (ROOT / "Dockerfile").read_text()
+
+
 def test_compose_redis_loses_and_evicts_nothing(compose: dict[str, Any]) -> None:
     command = compose["services"]["redis"]["command"]
     assert "--appendonly yes --appendfsync always" in command

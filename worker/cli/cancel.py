@@ -154,7 +154,7 @@ async def _named(redis: Redis, keys: Keys, account: str, reference: str, family:
     found = [
         (account, {"family": name, "reference_code": reference})
         for name in families
-        if await ask(redis, "HEXISTS", keys.document(account, name, reference), "job")
+        if await ask(redis, "HGET", keys.document(account, name, reference), "job")
     ]
     if not found and await ask(redis, "EXISTS", keys.job(account, reference)):
         return [(account, {"job_id": reference})]

@@ -26,14 +26,22 @@ def command(account: str) -> None:
     """
     import asyncio
 
+    from worker.cli.speech import Speech
     from worker.settings import load_settings
 
-    n_lifted = asyncio.run(_lift(load_settings(), account))
+    settings = load_settings()
+    say = Speech(settings.lang).say
+    n_lifted = asyncio.run(_lift(settings, account))
     name = clean(account)
     if not n_lifted:
-        click.echo(f"Nada detiene a la cuenta {name}.")
+        click.echo(say(f"Nada detiene a la cuenta {name}.", f"Nothing holds account {name}."))
         raise click.exceptions.Exit(1)
-    click.echo(f"Se vuelve a preguntar a Factus por la cuenta {name} (retenciones levantadas: {n_lifted}).")
+    click.echo(
+        say(
+            f"Se vuelve a preguntar a Factus por la cuenta {name} (retenciones levantadas: {n_lifted}).",
+            f"Factus is asked again for account {name} (holds lifted: {n_lifted}).",
+        )
+    )
 
 
 async def _lift(settings: Settings, account: str) -> int:

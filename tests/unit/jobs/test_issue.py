@@ -89,7 +89,35 @@ async def test_a_rejection_is_noted_then_deleted_then_told():
     factus, notes = FakeFactus(script=[answers.RulesRefused((REJECTION,))]), Notes()
     ended = await attempt(factus, notes=notes)
     assert (ended.ending.state, ended.ending.errors[0].rule) == ("rejected", "FAK24")
-    assert (factus.calls, len(notes.verdicts)) == ({"create": 1, "delete": 1}, 1)
+    assert (factus.calls, len(notes.verdicts)) == ({"create": 1, "find": 1, "delete": 1}, 1)
+
+
+async def test_a_rejected_document_is_looked_at_for_the_number_that_it_has_used_up():
+    """The answer of 422 names none: the gap in the numbers could be explained to nobody."""
+    factus = FakeFactus(script=[answers.RulesRefused((REJECTION,))])
+    raw = a_document(a_job(), number="SETP338", is_validated=False, errors={"FAK24": REJECTION.text})
+    factus.documents["FV-1"] = Stored("SETP338", raw)
+    ended = await attempt(factus)
+    assert (ended.ending.state, ended.ending.number, ended.ending.data) == (
+        "rejected",
+        "SETP338",
+        {"number": "SETP338"},
+    )
+    assert factus.deleted == ["FV-1"]
+
+
+async def test_a_document_that_turns_out_validated_is_never_removed():
+    factus = FakeFactus(script=[answers.RulesRefused((REJECTION,))])
+    factus.documents["FV-1"] = Stored("SETP338", a_document(a_job(), number="SETP338"))
+    ended = await attempt(factus)
+    assert (ended.ending.state, factus.deleted) == ("validated", [])
+
+
+@pytest.mark.parametrize("seen", [answers.Absent(), answers.Unknown("timeout"), answers.NoPermit(1.0)])
+async def test_what_keeps_the_number_from_being_seen_keeps_nothing_from_being_removed(seen):
+    factus = FakeFactus(script=[answers.RulesRefused((REJECTION,))], finds=[seen])
+    ended = await attempt(factus)
+    assert (ended.ending.state, factus.calls["delete"]) == ("rejected", 1)
 
 
 async def test_a_removal_that_was_begun_is_finished_without_a_new_create():

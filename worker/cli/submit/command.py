@@ -137,14 +137,16 @@ async def _submit(settings: Settings, jobs: list[Job], timeout_s: float | None, 
         places = {}
         if timeout_s is not None:
             places = await ends_of(redis, [keys.results(), *(keys.results(name) for name in sorted(own))])
-        with Bar(len(jobs), speech, quiet_s=0.0 if timeout_s is not None else 1.0) as bar:
+        is_watched = timeout_s is not None
+        stream = sys.stdout if is_watched else sys.stderr
+        with Bar(len(jobs), speech, stream=stream, quiet_s=0.0 if is_watched else 1.0) as bar:
 
             def told(n_pushed: int) -> None:
                 course.n_pushed = n_pushed
-                if timeout_s is None or n_pushed < len(jobs):
+                if n_pushed > 0 and (not is_watched or n_pushed < len(jobs)):
                     bar.show(n_pushed, speech.say("enviados", "pushed"))
 
-            course.pushed = await push(redis, keys, jobs, own, told)
+            course.pushed = await push(redis, keys, jobs, own, told, speech)
             if timeout_s is None:
                 _show_pushed(jobs, speech)
                 return True

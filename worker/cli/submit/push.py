@@ -20,6 +20,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from jobs.errors import ServiceError
 from schemas import strict_json
 from worker.cli.files.job_files import Job
+from worker.cli.speech import ENGLISH, Speech
 from worker.store.connection import command, words_of
 from worker.store.keys import Keys
 
@@ -78,6 +79,7 @@ async def push(
     jobs: Sequence[Job],
     own_streams: frozenset[str],
     on_pushed: Callable[[int], None] = lambda _n: None,
+    speech: Speech = ENGLISH,
 ) -> list[Pushed]:
     """
     Push in order, pipelined.
@@ -100,7 +102,7 @@ async def push(
                 # Not the first error raised: redis-py writes the whole command into it, and that is the invoice.
                 answers = await pipe.execute(raise_on_error=False)
         except RedisError as exc:
-            raise _failed(len(pushed), len(jobs), exc) from exc
+            raise _failed(len(pushed), len(jobs), exc, speech) from exc
         refusals = [answer for answer in answers if isinstance(answer, Exception)]
         pushed += [
             Pushed(job, answer.decode())
@@ -109,14 +111,19 @@ async def push(
         ]
         on_pushed(len(pushed))
         if refusals:
-            raise _failed(len(pushed), len(jobs), refusals[0])
+            raise _failed(len(pushed), len(jobs), refusals[0], speech)
     return pushed
 
 
-def _failed(n_pushed: int, n_jobs: int, error: Exception) -> ServiceError:
+def _failed(n_pushed: int, n_jobs: int, error: Exception, speech: Speech) -> ServiceError:
+    words = words_of(error)
     return ServiceError(
-        f"{n_pushed} of {n_jobs} jobs are pushed, then Redis failed: {words_of(error)}. "
-        "Submitting the same files again is safe: the same reference with the same payload is one document"
+        speech.say(
+            f"Se enviaron {n_pushed} de {n_jobs} trabajos y luego falló Redis: {words}. Enviar los mismos archivos "
+            "otra vez es seguro: la misma referencia con el mismo contenido es un solo documento",
+            f"{n_pushed} of {n_jobs} jobs are pushed, then Redis failed: {words}. Submitting the same files again is "
+            "safe: the same reference with the same payload is one document",
+        )
     )
 
 
