@@ -5,8 +5,9 @@ Cancelling: what has sent nothing ends, once and with its event; what Factus may
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -264,3 +265,69 @@ async def test_an_account_with_its_own_streams_is_told_there(redis, namespace):
         found = await rig.events(2, stream=keys.results("own"))
         assert {event["job_id"] for event in found} == {"b", "stop"}
         factus.gate.set()
+
+
+@dataclass
+class SlowFactus(MarkingFactus):
+    """Takes a few turns of the loop before the permit and before the answer: cancellations come in between."""
+
+    dice: random.Random = field(default_factory=lambda: random.Random(0))
+
+    async def create(self, job: JobRecord, *, latest_ms: int) -> Answer:
+        for _ in range(self.dice.randrange(6)):
+            await asyncio.sleep(0)
+        answer = await super().create(job, latest_ms=latest_ms)
+        for _ in range(self.dice.randrange(6)):
+            await asyncio.sleep(0)
+        return answer
+
+
+async def push_at_random(rig: ServiceInProcess, dice: random.Random, n: int) -> set[str]:
+    """Bills of few references, and cancellations of them by id, reference and batch; the ids of all."""
+    ids: set[str] = set()
+    for k in range(n):
+        reference, batch = f"R{dice.randrange(6)}", dice.choice(["b", "c"])
+        ids.add(f"j{k}")
+        if dice.random() < 0.6:
+            await rig.push_bill(reference, id=f"j{k}", batch=batch)
+        else:
+            wanted = dice.choice(
+                [
+                    {"job_id": f"j{dice.randrange(k + 1)}"},
+                    {"family": "invoice", "reference_code": reference},
+                    {"batch": batch},
+                ]
+            )
+            await rig.push({"type": "job.cancel", "id": f"j{k}", "account": "acme", "payload": wanted})
+        for _ in range(dice.randrange(20)):
+            await asyncio.sleep(0)
+    return ids
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_however_they_interleave_nothing_is_done_twice_lost_or_silent(redis, namespace, seed):
+    dice = random.Random(seed)
+    factus = SlowFactus(dice=random.Random(seed + 1000))
+    async with (
+        running(services_on(redis, namespace, gateway=factus)) as rig,
+        running(services_on(redis, namespace, gateway=factus)),
+    ):
+        factus.rig = rig
+        ids = await push_at_random(rig, dice, 60)
+        found = {}
+        while len(found) < len(ids):
+            for event in await rig.events(1):
+                if event["job_id"] and not event["type"].endswith(".pending"):
+                    assert event["job_id"] not in found, "one final event for each job"
+                    found[event["job_id"]] = event
+        await rig.rest()
+    cancelled = {id_ for id_, event in found.items() if (event["errors"] or [{}])[0].get("code") == "job.cancelled"}
+    ends = [event["data"] for event in found.values() if event["type"] == "job.cancel.completed"]
+    told = [id_ for data in ends for id_ in data["cancelled"]]
+    assert Counter(told) == Counter(cancelled), "each cancelled job was told once, and none that was not"
+    issued = {event["reference_code"] for event in found.values() if event["type"] == "invoice.validated"}
+    assert set(factus.documents) == issued, "nothing stands at Factus that nobody was told of"
+    assert all(document.n_creates == 1 for document in factus.documents.values())
+    for key in ("in_flight", "waiting", "later"):
+        assert not await redis.exists(getattr(rig.services.keys, key)("acme/invoice"))
+    assert not await redis.exists(rig.services.keys.deadlines())

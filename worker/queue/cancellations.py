@@ -40,6 +40,7 @@ _MOST_READS: Final = 20
 
 _WHY: Final = {
     "sent": "Factus puede tenerlo: ya se envió, y su resultado llega por sí solo",
+    "self": "es esta misma cancelación",
     "unknown": "no se conoce ningún trabajo abierto con ese id",
     "changed": "estaba cambiando mientras se cancelaba; inténtelo otra vez",
 }
@@ -137,6 +138,8 @@ class Cancellations:
     # -- each ------------------------------------------------------------------------------------------------------
     async def _end(self, by: JobRecord, job_id: str) -> str:
         """Cancel one job; the word of the script."""
+        if job_id == by.id:
+            return "self"
         word = "changed"
         for _ in range(_MOST_READS):
             job = await self._ledger.job(by.account, job_id)
