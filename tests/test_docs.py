@@ -169,3 +169,12 @@ def test_first_example_of_the_job_types_names_no_account() -> None:
     page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
     (job,) = re.findall(r"XADD factus:jobs '\*' job \\\n  '(\{.*\})'", page)
     assert "account" not in json.loads(job)
+
+
+def test_what_the_night_page_quotes_is_what_the_commands_say() -> None:
+    """Whoever is woken up looks for the words on the screen."""
+    page = (ROOT / "docs" / "son-las-23-40.md").read_text(encoding="utf-8")
+    said = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "worker" / "cli" / "status").glob("*.py"))
+    quoted = set(re.findall("«([^»]+)»", page)) - {"80 de 80"}
+    assert len(quoted) > 20
+    assert {words for words in quoted if words not in said} == {"volver a intentar"}

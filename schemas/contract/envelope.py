@@ -183,7 +183,11 @@ _SPANISH: Final = {
     "int_type": "debe ser un número entero",
     "greater_than_equal": "debe ser 1 o más",
     "less_than_equal": "es demasiado grande",
-    "literal_error": "no es uno de los valores permitidos",
+}
+_FORMS: Final = {
+    "id": "lleva de 1 a 128 letras sin tilde, dígitos o signos . _ : -",
+    "account": "lleva de 1 a 64 letras minúsculas sin tilde, dígitos o signos _ -",
+    "traceparent": "debe ser un traceparent de W3C, como 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 }
 _OWN: Final = {"instant", "day", "printable", "metadata_size", "entry_id", "option_members"}
 _OF_THE_WHOLE: Final = {"expires_at", "batch_size"}
@@ -221,9 +225,19 @@ def envelope_errors(error: ValidationError) -> tuple[ErrorDetail, ...]:
 def _envelope_error(fault: dict[str, Any]) -> ErrorDetail:
     kind = fault["type"]
     own_words = kind in _OWN or kind in _OF_THE_WHOLE
-    reason = fault["msg"] if own_words else _SPANISH.get(kind, "no es válido")
+    reason = fault["msg"] if own_words else _reason(fault)
     path = ".".join(map(str, fault["loc"])) or (kind if kind in _OF_THE_WHOLE else "")
     return invalid_envelope(f"El campo {path or 'del sobre'} {reason}.", field=path or None)
+
+
+def _reason(fault: dict[str, Any]) -> str:
+    """What is wrong, and what would be right where the model knows it."""
+    kind, field = fault["type"], str(fault["loc"][-1]) if fault["loc"] else ""
+    if kind == "literal_error":
+        return f"debe ser uno de {fault['ctx']['expected'].replace(' or ', ' o ')}"
+    if kind == "string_pattern_mismatch" and field in _FORMS:
+        return _FORMS[field]
+    return _SPANISH.get(kind, "no es válido")
 
 
 def invalid_envelope(message: str, *, field: str | None = None) -> ErrorDetail:
