@@ -26,7 +26,7 @@ ENV PATH=/opt/factus-worker/bin:$PATH PYTHONUNBUFFERED=1 FACTUS_LOG_FORMAT=json 
 USER 10001
 WORKDIR /var/lib/factus-worker
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=10s --start-period=15s --retries=3 CMD ["factus-worker", "status"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=15s --retries=3 CMD ["factus-worker", "health"]
 # Exec form: the worker itself is process 1 and gets SIGTERM, on which it finishes the calls under way.
 ENTRYPOINT ["factus-worker"]
 CMD ["run"]

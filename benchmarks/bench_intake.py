@@ -123,4 +123,4 @@ if __name__ == "__main__":
     count = 10_000 if given.full else 3_000
     with lab.open_lab(given.folder) as bench:
         lab.announce(bench, f"{count} bills in the stream, then one process takes them in; no dispatch")
-        lab.run(main(bench, count, given.items or [2, 1, 10]))
+        lab.run(main(bench, count, given.items or [2, 1, 10]), as_worker=True)

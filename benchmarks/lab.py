@@ -30,6 +30,7 @@ from arq.connections import ArqRedis
 
 from tests.builders import a_bill
 from tests.service_processes import start_process, start_sandbox, stop_processes
+from worker import event_loop
 from worker.settings import environment_for_child
 from worker.store import connection, embedded_server
 from worker.store.keys import Keys
@@ -173,9 +174,9 @@ def show(name: str, figure: str, aim: str = "", *, is_met: bool | None = None) -
     print(f"{name:<34}{figure:<26}{f'aim {aim}' if aim else ''}{verdict}")
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run the measuring part in an event loop."""
-    asyncio.run(main)
+def run(main: Coroutine[Any, Any, None], *, as_worker: bool = False) -> None:
+    """Run the measuring part in an event loop; in that of a worker process where it runs parts of one itself."""
+    (event_loop.run if as_worker else asyncio.run)(main)
 
 
 # -- jobs and results ----------------------------------------------------------------------------------------------

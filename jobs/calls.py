@@ -20,7 +20,7 @@ from jobs.attempt_policy import AttemptPolicy, answered, error, field_errors, un
 from jobs.factus_requests import Request, get
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import AttemptResult, Block, Ending, Finished, Retry, Sent
-from jobs.ports import Archive, Caller, ChangeLock, LockState
+from jobs.ports import Archive, Caller, Canceller, ChangeLock, LockState
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView
@@ -91,6 +91,7 @@ class CallContext:
     archive: Archive
     change_lock: ChangeLock
     radian_interval_s: float = 0.0
+    canceller: Canceller | None = None
     n_sent: int = field(default=0, init=False)
     n_calls: int = field(default=0, init=False)
     status: int = field(default=0, init=False)

@@ -25,12 +25,15 @@ MOST_LIST_BYTES: Final = 1024 * 1024
 """Of the rows of a list, in one event: pages are read until there is as much (``jobs/pagination.py``)."""
 
 
-def validated_data(job: JobRecord, document: DocumentView) -> dict[str, Any]:
+def validated_data(job: JobRecord, document: DocumentView, environment: str) -> dict[str, Any]:
     """
     ``data`` of a validated document. DIAN's code stands under the family's own name: cufe, cude, cuds or cune.
 
     A document is validated whether or not its answer has a number that can be read: then it is the one that an earlier
     answer had, or null.
+
+    Args:
+        environment: Which Factus it is: what a sandbox validates is no legal document.
     """
     raw, family = document.raw, FAMILIES[job.family]
     totals = raw["totals"] if isinstance(raw.get("totals"), dict) else {}
@@ -49,6 +52,7 @@ def validated_data(job: JobRecord, document: DocumentView) -> dict[str, Any]:
         "warnings": strict_json.parse(job.warnings) if job.warnings else [],
         "documents": [],
         "replayed": False,
+        "environment": environment,
         "factus": dict(raw),
     }
 

@@ -69,6 +69,8 @@ class IssuePolicy(AttemptPolicy):
     """The decisions for one job that issues a document, any family."""
 
     delete_rejected: bool = True
+    environment: str = "local"
+    """Which Factus the account's is: ``production``, ``sandbox`` or ``local``."""
 
     @property
     def family(self) -> Family:
@@ -318,7 +320,7 @@ class IssuePolicy(AttemptPolicy):
         return ""
 
     def _validated(self, document: DocumentView) -> Finished:
-        family, data = self.family, validated_data(self.job, document)
+        family, data = self.family, validated_data(self.job, document, self.environment)
         named = data["number"] or f"con referencia {data['reference_code']}"
         return Finished(
             "validated",

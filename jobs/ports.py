@@ -4,8 +4,9 @@ What the decisions need from the outside, in our words. ``worker`` implements th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from jobs.answers import Answer
 from jobs.archive_names import Stored
@@ -98,6 +99,41 @@ class Known:
     """That job goes on, and settles its document itself."""
     deletes_rejected: bool
     """It wanted a rejected document removed (``delete_rejected``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptJob:
+    """A job that could not be cancelled, and why (Spanish)."""
+
+    job_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """What a cancellation has come to. ``job_ids`` names the first of ``n_cancelled``."""
+
+    job_ids: tuple[str, ...]
+    n_cancelled: int
+    kept: tuple[KeptJob, ...]
+
+
+class Canceller(Protocol):
+    """Ends open jobs that have sent nothing."""
+
+    async def cancel(self, job: JobRecord, wanted: Mapping[str, Any]) -> Cancellation | None:
+        """
+        Cancel for *job* what *wanted* names: ``job_id``, or ``family`` and ``reference_code``, or ``batch``.
+
+        Safe to call again for the same job: what it has cancelled before is told again.
+
+        Returns:
+            None when more is left than one turn takes.
+
+        Raises:
+            LedgerUnavailable: No answer from the store.
+        """
+        ...
 
 
 class Journal(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jobs import account_verbs, document_verbs, follow_ups
+from jobs import account_verbs, control_verbs, document_verbs, follow_ups
 from jobs.calls import CallContext, Late, Work, unchanged
 from jobs.families import FAMILIES, Family, Verb
 from jobs.outcomes import Ending, Finished
@@ -23,7 +23,9 @@ from schemas.payload.spec import PayloadSpec
 
 CALLS_LANE: Final = "calls"
 CONTROL_LANE: Final = "control"
-"""Of jobs that act on the ledger alone: what holds an account does not hold them (``lib_lanes.lua``)."""
+"""Of jobs that act on the ledger alone: what holds an account does not hold them (``lib/lanes.lua``)."""
+CONTROL: Final = "job"
+"""What stands before the dot in the types of the control lane."""
 ISSUING_WIDTH: Final = 1
 
 
@@ -55,7 +57,9 @@ class JobType:
         return self.verb == "issue"
 
     def lane(self, account: str) -> str:
-        return f"{account}/{self.family if self.issues else CALLS_LANE}"
+        if self.issues:
+            return f"{account}/{self.family}"
+        return f"{account}/{CONTROL_LANE if self.family == CONTROL else CALLS_LANE}"
 
 
 async def _list_documents(context: CallContext) -> Ending:
@@ -95,6 +99,7 @@ _ACCOUNT_WORK: Final[Mapping[str, Work]] = {
     "subscription.list": account_verbs.list_subscriptions,
     "acquirer.get": account_verbs.get_acquirer,
     "catalog.search": account_verbs.search_catalog,
+    f"{CONTROL}.cancel": control_verbs.cancel,
 }
 
 

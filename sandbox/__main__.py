@@ -1,6 +1,7 @@
 """`python -m sandbox`: a local Factus API on a port."""
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from sandbox.server import run
 from sandbox.state.config import SandboxConfig
 from sandbox.state.faults import PlanError, Rule, read_rules
 from sandbox.values.durations import Latency, parse_duration_s
+
+_LAST_PORT = 65_535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         token_lifetime_s=int(given.token_lifetime),
         notice_share=given.notice_share,
         faults=given.faults,
+        has_examples=given.examples,
+        is_shared=given.shared_user,
+        log=None if given.quiet else _log,
     )
     try:
         run(config, given.host, given.port)
@@ -35,10 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description="A local Factus API v2 to develop against.")
+    program = "factus-worker sandbox" if sys.argv[0] == "factus-worker sandbox" else "python -m sandbox"
+    parser = argparse.ArgumentParser(prog=program, description="A local Factus API v2 to develop against.")
     add = parser.add_argument
     add("--host", default="127.0.0.1")
-    add("--port", type=int, default=8400, help="0 for a free one (default 8400)")
+    add("--port", type=_port, default=8400, help="0 for a free one (default 8400)")
     add("--seed", type=int, default=0, help="decides latencies, notices and shares of faults (default 0)")
     add("--latency", type=_latency, default=Latency(), help="of a create: 200ms, or a range such as 200ms-800ms")
     add("--read-latency", type=_latency, default=None, help="of all else (default: a twentieth of --latency)")
@@ -47,7 +54,23 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate-window", type=_duration, default=60.0, help="length of that window (default 60s)")
     add("--token-lifetime", type=_duration, default=3600.0, help="expires_in of tokens (default 1h)")
     add("--notice-share", type=float, default=0.25, help="share of documents with a notice of DIAN (default 0.25)")
+    add("--examples", action="store_true", help="begin with the documents that public examples name")
+    add("--shared-user", action="store_true", help="the rights of the user of Factus's public sandbox, and no more")
+    add("--quiet", action="store_true", help="no line for each request on standard error")
     return parser
+
+
+def _log(line: str) -> None:
+    # Whoever closes standard error wants no lines, and still wants answers.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text) <= _LAST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to {_LAST_PORT}")
 
 
 def _latency(text: str) -> Latency:

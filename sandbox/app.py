@@ -10,6 +10,7 @@ from sandbox.families.families import FAMILIES, Family
 from sandbox.routes import account, bill_events, ranges, read_one, reception, responses
 from sandbox.routes.control import control_routes
 from sandbox.routes.create import create
+from sandbox.routes.example_documents import prepare
 from sandbox.routes.login import token_endpoint
 from sandbox.routes.middleware import (
     Handler,
@@ -29,7 +30,7 @@ from sandbox.state.sandbox_state import SandboxState
 
 def create_app(config: SandboxConfig) -> Starlette:
     """A sandbox of its own: two applications share nothing. Its state is `app.state.sandbox`."""
-    state = SandboxState(config)
+    state = SandboxState(config, prepare)
     routes = [Route("/oauth/token", token_endpoint(state), methods=["POST"])]
     for family in FAMILIES:
         routes += _family_routes(family, state)

@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox.app import create_app
+from sandbox.routes.request_log import RequestLog
 from sandbox.state.config import SandboxConfig
 
 # Longer than the pause between two calls of any client, so that the sandbox is not the one who hangs up.
@@ -44,7 +46,7 @@ class _AnnouncingServer(uvicorn.Server):
 def _server(config: SandboxConfig) -> _AnnouncingServer:
     return _AnnouncingServer(
         uvicorn.Config(
-            create_app(config),
+            _logged(create_app(config), config),
             http=AbortableProtocol,
             ws="none",
             lifespan="off",
@@ -55,6 +57,10 @@ def _server(config: SandboxConfig) -> _AnnouncingServer:
             timeout_graceful_shutdown=_SHUTDOWN_S,
         )
     )
+
+
+def _logged(app: ASGIApp, config: SandboxConfig) -> ASGIApp:
+    return app if config.log is None else RequestLog(app, config.log)
 
 
 def _listen(host: str, port: int) -> socket.socket:

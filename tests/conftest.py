@@ -15,6 +15,7 @@ import structlog
 from arq.connections import ArqRedis
 from hypothesis import settings
 
+from tests.patient_redis import PatientRedis
 from worker import event_loop
 from worker.store import connection, embedded_server
 
@@ -97,7 +98,7 @@ async def real_redis(valkey_url: str) -> AsyncIterator[ArqRedis]:
 @pytest.fixture
 async def fake_redis() -> AsyncIterator[ArqRedis]:
     fake = fakeredis.FakeAsyncRedis(server=fakeredis.FakeServer())
-    client = ArqRedis(pool_or_conn=fake.connection_pool)
+    client = PatientRedis(pool_or_conn=fake.connection_pool)
     yield client
     await connection.close(client)
 

@@ -172,10 +172,10 @@ _CALLED = re.compile(r"redis\.p?call\('(XGROUP|XINFO|MEMORY)?(?:', ')?(\w+)'")
 
 def test_the_worker_s_user_may_all_that_the_scripts_call() -> None:
     """So that a right that is needed once a year is missed today: what is tried on a server is the daily work."""
-    texts = {path.name: path.read_text() for path in (ROOT / "worker" / "store" / "lua").glob("*.lua")}
+    texts = {path.name: path.read_text() for path in (ROOT / "worker" / "store" / "lua").rglob("*.lua")}
     calls = [match for text in texts.values() for match in _CALLED.findall(text)]
     called = {(f"{container}|{word}" if container else word).lower() for container, word in calls}
-    (sizes,) = re.findall(r"local SIZE = \{(.*)\}", texts["lib_types.lua"])
+    (sizes,) = re.findall(r"local SIZE = \{(.*)\}", texts["types.lua"])
     called |= {word.lower() for word in re.findall(r"'(\w+)'", sizes)}
     assert {"strlen", "rename", "memory|usage", "xgroup|create", "xinfo|stream"} <= called
     assert len(called) > 40
@@ -207,3 +207,21 @@ def test_unit_has_no_right_that_it_does_not_need() -> None:
 def test_unit_waits_for_the_calls_under_way() -> None:
     unit = (ROOT / "deploy" / "factus-worker@.service").read_text()
     assert {"TimeoutStopSec=45", "Restart=always", "KillMode=mixed"} <= set(unit.splitlines())
+
+
+def test_fw_runs_the_command_as_the_unit_does(tmp_path: Path) -> None:
+    """Typed at 23:40, it must not ask another Redis than the service's."""
+    unit, text = (ROOT / "deploy" / "factus-worker@.service").read_text(), (ROOT / "deploy" / "fw").read_text()
+    (command,) = re.findall(r"(?m)^ExecStart=(\S+) run$", unit)
+    (accounts,) = re.findall(r"(?m)^LoadCredential=accounts.toml:(\S+)$", unit)
+    (settings,) = re.findall(r"(?m)^EnvironmentFile=(\S+)$", unit)
+    assert f'exec {command} "$@"' in text
+    assert f"export FACTUS_ACCOUNTS_FILE={accounts}" in text
+    assert f"cd {Path(settings).parent} " in text
+    assert f"ln -s {Path(settings).name} {Path(settings).parent}/.env" in text
+    shown = tmp_path / "factus-worker"
+    shown.write_text('#!/bin/sh\necho "$PWD $FACTUS_ACCOUNTS_FILE $*"\n')
+    shown.chmod(0o755)
+    script = text.replace(command, str(shown)).replace(str(Path(settings).parent), str(tmp_path))
+    done = subprocess.run(["sh", "-c", script, "fw", "status", "FV 1"], capture_output=True, text=True)
+    assert done.stdout == f"{tmp_path} {tmp_path}/accounts.toml status FV 1\n"

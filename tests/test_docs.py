@@ -8,10 +8,13 @@ import re
 import tomllib
 from datetime import date
 from pathlib import Path
+from typing import Final
 
+import click
 import pytest
 
 from schemas.payload.validate import validate_document
+from worker.cli.group import cli
 from worker.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,11 +87,32 @@ def test_every_make_target_named_exists() -> None:
 
 def test_first_job_of_the_readme_is_valid() -> None:
     """People paste it before they read anything else."""
-    (pushed,) = re.findall(r"XADD factus:jobs '\*' job '(\{.*?\n\})'", readme(), re.DOTALL)
+    (pushed,) = re.findall(r"(?ms)^cat > first.json <<'END'\n(.*?)^END$", readme())
     job = json.loads(pushed)
     assert job["type"] == "invoice.issue"
     judged = validate_document("invoice", job["payload"], today=date(2026, 11, 30))
     assert (judged.errors, judged.total) == ((), "11900.00")
+
+
+_TYPED: Final = re.compile(r"(?:\.venv/bin/factus-worker|\bfactus-worker|\bfw) ([a-z][a-z-]*)((?: [^\s`|)]+)*)")
+_SOON: Final = {"cancel", "close", "doctor", "serve", "webhooks", "token"}
+"""Commands of the contract that a version may not have yet."""
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_that_a_page_names_exists_with_its_options(path: Path) -> None:
+    """What is typed at 23:40 has to be right the first time."""
+    code = re.findall(r"(?ms)^```(?:sh|text)\n(.*?)^```|`([^`\n]+)`", path.read_text(encoding="utf-8"))
+    for name, rest in _TYPED.findall("\n".join(block or inline for block, inline in code)):
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None or name in _SOON, f"{path.name}: factus-worker {name}"
+        if command is None or name == "sandbox":
+            continue
+        known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+        if isinstance(command, click.Group):
+            known |= {o for sub in command.commands.values() for one in sub.params for o in one.opts}
+        wrong = set(re.findall(r"(?<!\S)(--[a-z-]+)", rest)) - known - {"--help"}
+        assert not wrong, f"{path.name}: factus-worker {name} {wrong}"
 
 
 def test_version_is_the_same_everywhere() -> None:
@@ -131,3 +155,17 @@ def _defines(path: Path, name: str) -> bool:
             return False
         body = found.body
     return True
+
+
+def test_what_may_change_takes_ten_lines() -> None:
+    """An integrator decides by it what a program may rely on; a page of it nobody reads."""
+    contract = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+    section = contract.partition("## What may change\n")[2].partition("\n## ")[0]
+    assert len(re.findall(r"(?m)^\d+\. ", section)) == 10
+
+
+def test_first_example_of_the_job_types_names_no_account() -> None:
+    """It is pasted first, and nobody has an account of our example's name."""
+    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    (job,) = re.findall(r"XADD factus:jobs '\*' job \\\n  '(\{.*\})'", page)
+    assert "account" not in json.loads(job)

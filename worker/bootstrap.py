@@ -33,6 +33,7 @@ from worker.intake.policy import IntakePolicy
 from worker.queue.arq_worker import DEFECT_PAUSE_S, DrainPolicy, LeaseWorker
 from worker.queue.attempt_runner import AttemptRunner, RunPolicy
 from worker.queue.batches import Batches
+from worker.queue.cancellations import Cancellations
 from worker.queue.claims import Claimer, LeasePolicy
 from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
 from worker.queue.ended_owners import EndedOwners
@@ -186,6 +187,7 @@ def build(
     make = gateway_of or partial(client_of, token_lock_ms=policies.token_lock_ms)
     gateways = {name: make(account, settings, scripts, keys, worker_id) for name, account in accounts.items()}
     draining = asyncio.Event()
+    settle_ms = max(settings.api_limits.settle_ms, policies.patience.least_settle_ms)
     runner = AttemptRunner(
         ledger,
         accounts,
@@ -198,6 +200,7 @@ def build(
         dispatcher.wake,
         policies.patience,
         policies.run,
+        canceller=Cancellations(redis, scripts, keys, ledger, settle_ms),
     )
     peers = Peers(redis, keys, worker_id, frozenset(accounts))
     batches = Batches(redis, scripts, keys, accounts, policy, guards.of("batches"))

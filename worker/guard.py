@@ -56,7 +56,7 @@ _IN_SCRIPT: Final = re.compile(r"user_script: ?[\d?]*:? -?([A-Z]{3,}) ")
 """Before Redis 7 a script's error begins with ``ERR Error running script``, and has the word further back."""
 
 _KEY: Final = re.compile(r"WRONGTYPE the key (.+) holds no [a-z]+\Z")
-"""As ``lib_types.lua`` words it; Redis itself does not tell the key."""
+"""As ``lib/types.lua`` words it; Redis itself does not tell the key."""
 
 
 def redis_word(exc: BaseException) -> str:

@@ -22,7 +22,7 @@ ALLOWED_KEYS: Final = frozenset(
         "event", "level", "timestamp", "exception", "logger",
         # who and what
         "account", "job_id", "job_type", "reference_code", "number", "lane", "worker_id", "fence", "epoch", "entry",
-        "arq_id", "traceparent", "task", "stream", "group", "pid", "version", "namespace",
+        "arq_id", "traceparent", "task", "scope", "stream", "group", "pid", "version", "namespace",
         # what came of it
         "outcome", "error", "detail", "member", "key", "places", "waits", "signal", "method", "status", "reason",
         "path", "variables",

@@ -18,7 +18,6 @@ from sandbox.values.fields import (
     email,
     exchange_rate,
     from_catalog,
-    invalid,
     iso_date,
     many,
     missing,
@@ -56,20 +55,12 @@ def _customer_is_named(customer: dict[str, Any], prefix: str, errors: Errors) ->
         require("legal_organization_code", customer, prefix, errors)
     if organization:
         require("company" if organization == "1" else "names", customer, prefix, errors)
-    _nit_is_digits(customer, prefix, errors)
-
-
-def _nit_is_digits(party: dict[str, Any], prefix: str, errors: Errors) -> None:
-    is_nit = party.get("identification_document_code") == "31"
-    if is_nit and not str(party.get("identification", "0")).isdecimal():
-        invalid(prefix + "identification", errors)
 
 
 def _provider_has_a_place(provider: dict[str, Any], prefix: str, errors: Errors) -> None:
     """Optional in the field table, and asked for by the API when the country is Colombia."""
     if provider.get("country_code") == "CO":
         require("municipality_code", provider, prefix, errors)
-    _nit_is_digits(provider, prefix, errors)
 
 
 def period_runs_forward(period: dict[str, Any], prefix: str, errors: Errors) -> None:
@@ -101,7 +92,11 @@ def only_iva_is_excluded(bill: dict[str, Any], prefix: str, errors: Errors) -> N
 
 
 def with_amounts(shape: Check) -> Callable[[dict[str, Any], Errors], tuple[dict[str, Any], Amounts | None]]:
-    """The check of a document with lines and payments: its shape, its arithmetic, and that the payments make it up."""
+    """
+    The check of a document with lines and payments: its shape, its arithmetic, and that the payments make it up.
+
+    The amounts come with an error only where the payments are all that is wrong.
+    """
 
     def check(body: dict[str, Any], errors: Errors) -> tuple[dict[str, Any], Amounts | None]:
         kept = shape(body, "", errors)
@@ -113,7 +108,6 @@ def with_amounts(shape: Check) -> Callable[[dict[str, Any], Errors], tuple[dict[
             errors["payment_details"] = [
                 f"La suma de los medios de pago no coincide con el total de la factura. Esperado: {amounts.total:.2f}"
             ]
-            return kept, None
         return kept, amounts
 
     return check

@@ -8,7 +8,7 @@ from sandbox.families.amounts import Amounts, Line, TaxLine
 from sandbox.state.company import Company
 from sandbox.state.store import Document
 from sandbox.values.catalogs import code_and_name, municipality, tribute, unit_of_cargo
-from sandbox.values.check_digit import check_digit
+from sandbox.values.check_digit import digit_of
 from sandbox.values.datetimes import latin_date, latin_date_time
 
 QR = "https://catalogo-vpfe-hab.dian.gov.co/document/searchqr?documentkey="
@@ -82,7 +82,7 @@ def shown_customer(customer: dict[str, Any]) -> dict[str, Any]:
             "identity-document-types", customer.get("identification_document_code", "13")
         ),
         "identification": customer.get("identification", ""),
-        "dv": (customer.get("dv") or check_digit(customer["identification"])) if is_nit else None,
+        "dv": (customer.get("dv") or digit_of(customer["identification"])) if is_nit else None,
         "graphic_representation_name": name,
         "trade_name": customer.get("trade_name"),
         "company": name if is_company else None,
@@ -133,7 +133,7 @@ def _mandate(mandate: dict[str, Any] | None) -> dict[str, Any] | None:
     return {
         "identification_document": code_and_name("identity-document-types", code),
         "document": identification,
-        "dv": check_digit(identification) if code == "31" and identification.isdecimal() else None,
+        "dv": digit_of(identification) if code == "31" else None,
     }
 
 

@@ -18,7 +18,7 @@ from sandbox.families.response_parts import (
 from sandbox.state.company import Company
 from sandbox.state.store import Document
 from sandbox.values.catalogs import code_and_name, municipality
-from sandbox.values.check_digit import check_digit
+from sandbox.values.check_digit import digit_of
 from sandbox.values.datetimes import latin_date_time
 
 _ITEM_LACKS = ("scheme_id", "collection_concept", "note", "mandate", "additional_properties")
@@ -96,7 +96,7 @@ def _provider(provider: dict[str, Any]) -> dict[str, Any]:
     return {
         "identification_document": code_and_name("support-document-identity-document-types", code),
         "identification": identification,
-        "dv": (provider.get("dv") or check_digit(identification)) if code == "31" else None,
+        "dv": (provider.get("dv") or digit_of(identification)) if code == "31" else None,
         "graphic_representation_name": provider["names"],
         "trade_name": provider.get("trade_name") or None,
         "names": provider["names"],

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.families.families import FAMILIES, Family
+from sandbox.routes.example_documents import add_examples
 from sandbox.routes.report import documents, report
 from sandbox.routes.store_document import add_foreign
 from sandbox.state.accounts import Account
@@ -40,6 +41,7 @@ def control_routes(state: SandboxState) -> list[Route]:
         _route("reset", ["POST"], control.reset),
         _route("tokens/revoke", ["POST"], control.revoke),
         _route("documents/foreign", ["POST"], control.foreign),
+        _route("documents/examples", ["POST"], control.examples),
         _route("documents/settle", ["POST"], control.settle),
         _route("dian", ["POST"], control.dian),
         _route("events", ["POST"], control.event),
@@ -123,6 +125,10 @@ class _Control:
         if document is None:
             raise ControlError(f"reference {reference!r} is taken or empty")
         return {"reference_code": document.reference, "number": document.number}
+
+    async def examples(self, request: Request, body: Body) -> Body:
+        """The documents that public examples name."""
+        return {"added": add_examples(self._state, self._account(body))}
 
     async def settle(self, request: Request, body: Body) -> Body:
         """End the waiting of a document, ours or foreign: validated, rejected, or gone."""

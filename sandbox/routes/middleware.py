@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from sandbox.families.families import Family
 from sandbox.routes import responses
+from sandbox.routes.request_log import NOTE
 from sandbox.state.accounts import Account
 from sandbox.state.faults import Effects
 from sandbox.state.limits import UNLIMITED
@@ -172,12 +173,19 @@ async def admit(
         return responses.too_many(allowance.headers)
     effects = state.plan.effects_for(route.kind, route.area, account.user, reference)
     call = Call(request, state, account, route, reference, body, effects)
+    request.scope.setdefault("state", {})[NOTE] = _note(call)
     response = await (_disturbed(call, handler) if effects else _processed(call, handler))
     account.answers[0 if isinstance(response, responses.DroppedConnection) else response.status_code] += 1
     if allowance is not UNLIMITED:
         for name, value in allowance.headers.items():
             response.headers.setdefault(name, value)
     return response
+
+
+def _note(call: Call) -> str:
+    reference = f" {call.reference}" if call.kind == "create" and call.reference else ""
+    faults = f" ({', '.join(call.effects.kinds)})" if call.effects else ""
+    return f"{call.account.user}{reference}{faults}"
 
 
 def _authenticate(request: Request, state: SandboxState) -> Account | None:
@@ -218,7 +226,7 @@ def _closed(call: Call) -> Response | None:
         return responses.payment_required()
     if call.kind == "create" and not account.has_product:
         return responses.product_off()
-    if account.forbids(call.route.operation):
+    if account.forbids(call.request.method, call.route.operation):
         return responses.product_off()
     return None
 

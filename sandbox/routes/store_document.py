@@ -16,9 +16,16 @@ def _unique_code(seed: int, account: str, number: str, created_at: float, total:
 
 
 def store_document(state: SandboxState, account: Account, family: Family, draft: Draft) -> Document:
-    shelf, now, total = account.shelf(family.name), state.now(), draft.amounts.total
-    number = shelf.next_number(draft.numbering)
-    document = Document(
+    shelf = account.shelf(family.name)
+    document = document_of(state, account, family, draft, shelf.next_number(draft.numbering))
+    shelf.add(document)
+    return document
+
+
+def document_of(state: SandboxState, account: Account, family: Family, draft: Draft, number: str) -> Document:
+    """The document that a draft becomes under a number; it is on no shelf yet."""
+    now, total = state.now(), draft.amounts.total
+    return Document(
         family=family.name,
         reference=draft.fields["reference_code"],
         number=number,
@@ -30,8 +37,6 @@ def store_document(state: SandboxState, account: Account, family: Family, draft:
         numbering=draft.numbering,
         related=draft.related,
     )
-    shelf.add(document)
-    return document
 
 
 def add_foreign(

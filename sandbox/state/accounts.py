@@ -6,6 +6,7 @@ requests and what was counted about it.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -26,7 +27,7 @@ class Account:
         has_product: Whether it may create documents; else 403.
         has_paid: Whether its plan has documents left; else creates answer 402.
         serves_v2: Else every v2 path answers 403.
-        forbidden: Globs of operations, such as `payrolls.*` or `*.toggle`, that answer 403.
+        forbidden: Globs of operations, such as `payrolls.*`, `*.toggle` or `POST bills.email`, that answer 403.
         operations: Every request that was processed, by operation.
         changes: Successful changes that are no create, by operation and by what was changed.
     """
@@ -63,8 +64,10 @@ class Account:
         found = (shelf.find_code(code) for shelf in self.shelves.values())
         return next((document for document in found if document is not None), None)
 
-    def forbids(self, operation: str) -> bool:
-        return any(fnmatchcase(operation, glob) for glob in self.forbidden)
+    def forbids(self, method: str, operation: str) -> bool:
+        """A glob may begin with a method: `POST bills.email` sends none, and the content can be read."""
+        names = (operation, f"{method} {operation}")
+        return any(fnmatchcase(name, glob) for name in names for glob in self.forbidden)
 
     def count_create(self, family: str, what: str) -> None:
         self.creates.setdefault(family, Counter())[what] += 1
@@ -77,7 +80,8 @@ class Account:
 
 
 class AccountBook:
-    def __init__(self, rate_limit: int, rate_window_s: float) -> None:
+    def __init__(self, rate_limit: int, rate_window_s: float, prepare: Callable[[Account], None]) -> None:
+        self._prepare = prepare
         self._rate_limit = rate_limit
         self._rate_window_s = rate_window_s
         self._by_user: dict[str, Account] = {}
@@ -89,6 +93,7 @@ class AccountBook:
             window = FixedWindow(self._rate_limit, self._rate_window_s)
             account = Account(user, window, BusiestWindow(self._rate_window_s))
             self._by_user[user] = account
+            self._prepare(account)
         return account
 
     def all(self) -> list[Account]:

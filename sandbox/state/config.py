@@ -19,6 +19,9 @@ class SandboxConfig:
         latency: How long a create takes. Reads take a twentieth of it unless read_latency is given.
         rate_limit: Requests per account in one window; 0 for no limit.
         notice_share: Share of the validated documents that carry DIAN's notice RUT01.
+        has_examples: Every account begins with the documents that public examples name.
+        is_shared: Every account has the rights of the public sandbox's user, and no more.
+        log: Gets a line for each request.
         now: Unix time in seconds. Tests move it.
         sleep: Lets that many seconds pass. Tests hold a request here instead.
     """
@@ -31,6 +34,9 @@ class SandboxConfig:
     token_lifetime_s: int = 3600
     notice_share: float = 0.25
     faults: tuple[Rule, ...] = ()
+    has_examples: bool = False
+    is_shared: bool = False
+    log: Callable[[str], None] | None = None
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 

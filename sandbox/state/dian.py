@@ -6,6 +6,7 @@ is up. It changes documents only through their shelf.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.state.faults import Effect, Effects
@@ -17,6 +18,7 @@ NIT = "31"
 RULE_90 = {"90": "Regla: 90, Rechazo: Documento procesado anteriormente."}
 NOTICE = {"RUT01": "Regla: RUT01, Notificación: La validación del estado del RUT próximamente estará disponible."}
 DEFAULT_REJECTION = {"FAJ43b": "Regla: FAJ43b, Rechazo: Nombre informado no corresponde al registrado en el RUT."}
+NO_NIT = {"FAK24": "Regla: FAK24, Rechazo: El NIT informado tiene signos que no son dígitos"}
 WRONG_DIGIT = {"FAK24": "Regla: FAK24, Rechazo: El DV del NIT informado no es el que le corresponde al NIT"}
 
 
@@ -44,7 +46,7 @@ class Dian:
             self._processed_before(document, shelf, found, now)
         elif not self.is_up(now):
             shelf.mark_pending(document, Wait(by_outage=True))
-        elif wrong := self._wrong_digit(document):
+        elif wrong := wrong_identification(document.party):
             shelf.mark_rejected(document, wrong, "map")
         elif reject := effects.get("reject"):
             shelf.mark_rejected(document, rejection_rules(reject["rules"]), reject["shape"])
@@ -83,7 +85,7 @@ class Dian:
         return wait.ends_at is not None and now >= wait.ends_at and self.is_up(now)
 
     def _conclude(self, document: Document, shelf: FamilyStore, wait: Wait, now: float) -> None:
-        if rules := wait.rules or self._wrong_digit(document):
+        if rules := wait.rules or wrong_identification(document.party):
             shelf.mark_rejected(document, rules, "map")
         else:
             self._validate(document, shelf, now)
@@ -99,14 +101,20 @@ class Dian:
         else:
             shelf.mark_rejected(document, RULE_90, "list")
 
-    @staticmethod
-    def _wrong_digit(document: Document) -> dict[str, str] | None:
-        """Of the customer or provider; the rule that tells it of a provider was not recorded."""
-        party = document.party
-        digit = party.get("dv")
-        if party.get("identification_document_code") != NIT or not digit:
-            return None
-        return None if digit == check_digit(party["identification"]) else WRONG_DIGIT
+
+def wrong_identification(party: Mapping[str, Any]) -> dict[str, str] | None:
+    """
+    DIAN's rule about a NIT that is none, of the customer or provider; None where there is nothing to say.
+
+    FAK24 is what a customer's digit meets; of a provider, and of a NIT with other signs than digits, the words were not
+    recorded.
+    """
+    identification, digit = str(party.get("identification", "")), party.get("dv")
+    if party.get("identification_document_code") != NIT or not identification:
+        return None
+    if not identification.isdecimal():
+        return NO_NIT
+    return WRONG_DIGIT if digit and digit != check_digit(identification) else None
 
 
 def rejection_rules(given: Any) -> dict[str, str]:

@@ -134,6 +134,10 @@ class Effects:
     def __bool__(self) -> bool:
         return bool(self._by_kind)
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(self._by_kind)
+
 
 NO_EFFECTS = Effects()
 

@@ -1,8 +1,8 @@
 """
 The numbering ranges of one account: who counts what under which prefix, and which of them a create may use.
 
-Starts with the ranges that the official examples name. Where an example names the same range by two ids, the second
-one is an alias.
+Starts with the ranges of Factus's public sandbox, by the ids that its examples name. Where examples name the same range
+by several ids, those of version 1 among them, the others are aliases.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from sandbox.values.fields import Errors, invalid, missing
 
 PAYROLL_DOCUMENTS = frozenset({"26", "27"})
 _FOR_EVER = date(2030, 1, 19)
+_ALIASES: dict[int | str, int | str] = {4: 389, 8: 389, 9: 1776, 390: 1776, 148: 2058}
+"""Other ids that public examples name a range of bills, credit notes or support documents by."""
 _ULID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -76,7 +78,7 @@ class RangeBook:
 
     def __init__(self) -> None:
         self._ranges: dict[int | str, NumberingRange] = {one.id: one for one in _first_ranges()}
-        self._aliases: dict[int | str, int | str] = {4: 389}
+        self._aliases = dict(_ALIASES)
         self._n_added = 0
 
     def all(self, of_payroll: bool) -> list[NumberingRange]:
@@ -108,11 +110,11 @@ class RangeBook:
         """Let the range of bills go by these ids alone; without any, the account has none."""
         kept = self.find(self.bill_ids()[0]) if self.bill_ids() else _first_ranges()[0]
         self._ranges = {key: one for key, one in self._ranges.items() if one.document != "21"}
-        self._aliases = {}
+        self._aliases = {alias: key for alias, key in self._aliases.items() if key in self._ranges}
         if kept is not None and ids:
             kept.id, *others = ids
             self._ranges[kept.id] = kept
-            self._aliases = dict.fromkeys(others, kept.id)
+            self._aliases |= dict.fromkeys(others, kept.id)
 
     def choose(
         self, documents: tuple[str, ...], key: int | str | None, now: float, errors: Errors

@@ -1,6 +1,8 @@
 """Everything one running sandbox knows: its accounts, tokens, fault plan and DIAN. Lives in memory only."""
 
-from sandbox.state.accounts import AccountBook
+from collections.abc import Callable
+
+from sandbox.state.accounts import Account, AccountBook
 from sandbox.state.config import SandboxConfig
 from sandbox.state.dian import Dian
 from sandbox.state.faults import FaultPlan
@@ -10,14 +12,24 @@ from sandbox.values.seeded_random import draw
 
 
 class SandboxState:
-    def __init__(self, config: SandboxConfig) -> None:
+    """
+    Args:
+        prepare: Called with each account that is opened, also after a reset.
+    """
+
+    def __init__(
+        self, config: SandboxConfig, prepare: Callable[["SandboxState", Account], None] = lambda state, account: None
+    ) -> None:
         self.config = config
+        self._prepare = prepare
         self.reset()
 
     def reset(self) -> None:
         """As after a start: nothing stored, nothing counted, the fault plan of the configuration."""
         config = self.config
-        self.accounts = AccountBook(config.rate_limit, config.rate_window_s)
+        self.accounts = AccountBook(
+            config.rate_limit, config.rate_window_s, lambda account: self._prepare(self, account)
+        )
         self.tokens = TokenRegistry(config.token_lifetime_s)
         self.plan = FaultPlan(config.seed, config.faults)
         self.dian = Dian(config.seed, config.notice_share)

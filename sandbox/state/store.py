@@ -19,6 +19,11 @@ _DEED = ("items", "bill_number", "support_document_number", "payroll_number", "s
 _PARTIES = ("customer", "provider", "worker")
 
 
+def party_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """The customer, provider or worker that a request names; empty where it names none."""
+    return next((party for name in _PARTIES if (party := fields.get(name))), {})
+
+
 class State(Enum):
     SENDING = "sending"
     PENDING = "pending"
@@ -89,11 +94,7 @@ class Document:
     @property
     def party(self) -> dict[str, Any]:
         """Customer, provider or worker; of a note that names none, the one of the document that it is about."""
-        for name in _PARTIES:
-            party: dict[str, Any] | None = self.fields.get(name)
-            if party:
-                return party
-        return self.related.party if self.related else {}
+        return party_of(self.fields) or (self.related.party if self.related else {})
 
     @property
     def identification(self) -> str | None:
@@ -165,6 +166,13 @@ class FamilyStore:
             document.related.notes.append(document)
         self._unvalidated[document.reference] = document
         self.n_stored += 1
+
+    def add_example(self, document: Document, now: float) -> None:
+        """A validated document that nobody posted here: it is found, shown and named, and counts nowhere."""
+        document.state, document.validated_at, document.is_foreign = State.VALIDATED, now, True
+        self._by_reference[document.reference] = document
+        self._by_number[document.number] = document
+        self._by_code[document.code] = document
 
     def remove(self, document: Document) -> None:
         del self._by_reference[document.reference]

@@ -85,7 +85,7 @@ ERROR_CODES: Final = (
         "operator",
     ),
     ErrorCode("job.expired", "`expires_at` passed before the job had begun", ("failed",), "producer"),
-    ErrorCode("job.cancelled", "Reserved", ("failed",), "producer"),
+    ErrorCode("job.cancelled", "A `job.cancel` ended it before anything was sent", ("failed",), "producer"),
     ErrorCode("date.missed", "`issue_on` passed before the document could be sent", ("failed",), "producer"),
     ErrorCode("internal", "A defect; the dead letter has the details", ("refused", "failed"), "developers"),
     ErrorCode("payload.warning", "Valid, and doubtful", ("warning",), "producer"),

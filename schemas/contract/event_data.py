@@ -74,6 +74,9 @@ class ValidatedDocument(Foreign):
     warnings: list[ErrorDetail] = Field(description="Ours: payload.warning, option.unavailable")
     documents: list[ArchivedFile] = Field(description="Archived so far; X.archived tells of the rest")
     replayed: bool = Field(description="Answered from the ledger: the document had been validated before this push")
+    environment: Literal["production", "sandbox", "local"] = Field(
+        description="Which Factus: what the sandbox validates is no legal document"
+    )
     factus: Factus
 
 
@@ -213,6 +216,20 @@ class CatalogRows(Data):
     items: list[dict[str, Any]] = Field(description="code, name, and what else the table has")
 
 
+class KeptJob(Data):
+    """A job that a cancellation left as it is."""
+
+    job_id: str
+    why: str = Field(description="Spanish: it is final, Factus may have it, or nobody knows it")
+
+
+class Cancelled(Data):
+    """What a cancellation came to."""
+
+    cancelled: list[str] = Field(description="Ids of the jobs that ended, each with its own final event; 20000 at most")
+    kept: list[KeptJob] = Field(description="Of a batch: those that are still open")
+
+
 # -- operator events ---------------------------------------------------------------------------------------------------
 class AccountBlocked(Data):
     """What stops until a person mends it."""
@@ -288,6 +305,7 @@ _BY_VERB: Final[Mapping[str, type[Data]]] = {
     "events": RadianEvents,
     "set_status": SwitchedRange,
     "search": CatalogRows,
+    "cancel": Cancelled,
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from worker.store.scripts import source
 
 STATE = (
-    source("lib_batches")
+    source("lib/batches")
     + "\nfor n = 1, #ARGV, 2 do"
     + " state_size(KEYS[1], KEYS[2], 'a/b', tonumber(ARGV[n]), ARGV[n + 1] == 'refused') end"
 )

@@ -13,6 +13,7 @@ from tests.builders import a_bill
 from tests.fakes import lost
 from tests.service_in_process import an_account, running, services_on
 from worker.cli.dead.letters import DeadLetters, Gone, Kept, Letter, Pushed, Wanted
+from worker.cli.speech import SPANISH
 from worker.cli.status.explain import explain
 from worker.cli.status.explain_follow_ups import Part
 from worker.cli.status.lookup import JobLookup
@@ -310,7 +311,7 @@ class TestWhatFollows:
         )
         await rig.events(1)
         letter = await only(dead)
-        assert letter.may_be_done == "the e-mail may have been sent already"
+        assert letter.may_be_done == ("el correo pudo haber salido ya", "the e-mail may have been sent already")
         assert isinstance(await dead.retry(letter), Pushed)
         (event,) = await rig.events(1)
         assert (event["type"], event["job_id"]) == ("invoice.email.completed", "m.r1")
@@ -320,5 +321,5 @@ async def parts_of_document(rig, reference: str) -> Part:
     built = rig.services
     reader = StatusReader(built.redis, built.keys, built.accounts, limit=80, window_s=60.0, results_maxlen=1000)
     (found,) = await JobLookup(built.redis, built.keys, reader, []).find(reference)
-    (part,) = explain(found, UTC).follows
+    (part,) = explain(found, UTC, SPANISH).follows
     return part

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 
 from jobs import answers
 from schemas.factus import DocumentView, Remark
@@ -82,9 +84,15 @@ async def test_after_an_outage_every_lane_of_the_account_goes_on_at_once(rig, fa
 @pytest.mark.service(policies=quick(patience={"account_pause_s": 0.05}))
 async def test_a_block_is_told_once_with_its_cause_and_its_mend(rig, factus, seen, code, family):
     factus.script = [seen, seen, seen]
-    await rig.push_bill("A")
-    await rig.push_bill("B")
-    blocked, resumed, first, _ = sorted(await rig.events(4), key=lambda e: e["type"])
+    with structlog.testing.capture_logs() as lines:
+        await rig.push_bill("A")
+        await rig.push_bill("B")
+        blocked, resumed, first, _ = sorted(await rig.events(4), key=lambda e: e["type"])
+        while not (over := [line for line in lines if line["event"] == "account.resumed"]):
+            await asyncio.sleep(0)  # the line comes after the write that publishes the event
+    (told,) = [line for line in lines if line["event"] == "account.blocked"]
+    assert (told["log_level"], told["member"], told["reason"]) == ("error", family or "*", code)
+    assert over[0]["log_level"] == "warning"
     assert (blocked["type"], blocked["success"], blocked["errors"][0]["code"]) == ("account.blocked", False, code)
     assert (blocked["account"], blocked["data"]["family"]) == ("acme", family)
     assert blocked["data"]["jobs_waiting"] >= 1

@@ -43,7 +43,7 @@ NAMESPACE = "whole"
 EVERY = sorted(
     path.name.removesuffix(".lua")
     for path in files("worker.store").joinpath("lua").iterdir()
-    if path.name.endswith(".lua") and not path.name.startswith("lib_")
+    if path.name.endswith(".lua")
 )
 PLAIN = {
     "claim_pending",
@@ -157,6 +157,8 @@ class Recorder:
             shape = (name, args[16], *(min(int(n), 1) for n in args[24:29]), len(keys) > 20)
         if name in ("end_joined", "requeue_job", "permit", "acquire_change_lock", "token_get", "last_word", "resume"):
             shape = (name, len(keys))
+        if name == "cancel_job":
+            shape = (name, args[12] != "")
         if name == "intake":
             said = {arg.decode() for arg in args if isinstance(arg, bytes)}
             shape = (name, *sorted(said & {"accept", "follow", "watch", "close", "job.refused"}))
@@ -218,6 +220,10 @@ async def record() -> list[Sample]:
             await built.arq._release(arq_id, SetAside(ClaimedJob(arq_id, record, AccountState()), 0.0, 1))
             await built.arq._release(arq_id)
             await built.arq._renew()
+            await rig.push({"type": "job.cancel", "account": "acme", "payload": {"job_id": "two"}})
+            await rig.push_bill("waits", id="heir", batch="b")
+            await rig.push({"type": "job.cancel", "account": "acme", "payload": {"job_id": "three"}})
+            await rig.events(5)
             factus.gate.set()
             await rig.rest()
             factus.script = [answers.RulesRefused((Remark("Regla: X, Rechazo: x", "X"),))]

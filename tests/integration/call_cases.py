@@ -296,6 +296,13 @@ _OTHERS = (
         frozenset({"catalog", "items"}),
         ({"catalog": "municipios"}, "catalog", "CALL-011"),
     ),
+    Call(
+        "job.cancel",
+        "",
+        lambda _: {"job_id": "nobody"},
+        frozenset({"cancelled", "kept"}),
+        ({"job_id": "a", "batch": "b"}, "batch", "CALL-017"),
+    ),
 )
 
 _documents = (one for paper in FAMILY_CASES.values() for one in _of_family(paper))

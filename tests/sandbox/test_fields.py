@@ -68,12 +68,6 @@ def changed(path: str, to: Any) -> dict[str, Any]:
         ("customer.company", ..., "customer.company", "El campo customer.company es obligatorio."),
         ("customer.legal_organization_code", "2", "customer.names", "El campo customer.names es obligatorio."),
         (
-            "customer.identification",
-            "900-1",
-            "customer.identification",
-            "El campo customer.identification es inválido.",
-        ),
-        (
             "customer.municipality_code",
             "5001",
             "customer.municipality_code",

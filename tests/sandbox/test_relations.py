@@ -135,7 +135,6 @@ async def test_payroll_is_eliminated_once(api: Api) -> None:
         ({"identification_document_code": "13"}, "provider.identification_document_code"),
         ({"municipality_code": ""}, "provider.municipality_code"),
         ({"names": ""}, "provider.names"),
-        ({"identification": "2343-543"}, "provider.identification"),
     ],
 )
 async def test_provider_is_checked(api: Api, family: Family, changes: dict[str, str], told: str) -> None:

@@ -23,6 +23,7 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from tests.patient_redis import PatientRedis
 from tests.simulation.hostile import spoil
 from worker.store import connection
 
@@ -144,15 +145,10 @@ class _Cuttable:
         return reply
 
 
-class _Patient(ArqRedis):
-    """fakeredis 2.40 does not wait in XREAD with COUNT: so the wait is here, and then it is asked once more."""
+class _Patient(PatientRedis):
+    """One step: in virtual time a wait costs nothing, and each of its steps does."""
 
-    async def xread(self, *args: Any, block: int | None = None, **kwargs: Any) -> Any:
-        reply = await super().xread(*args, **kwargs)
-        if not reply and block:
-            await asyncio.sleep(block / 1000)
-            reply = await super().xread(*args, **kwargs)
-        return reply
+    step_s = 60.0
 
 
 def imitation(server: FakeServer, plug: Plug, *, blocking: bool = False) -> ArqRedis:

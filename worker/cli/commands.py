@@ -22,6 +22,8 @@ COMMANDS: Final = {
     "submit": Command("submit.command", "Push files of jobs."),
     "results": Command("results.command", "Print the events that are there."),
     "status": Command("status.command", "Explain one document, or show everything at a glance."),
+    "health": Command("health", "Ask whether Redis answers and a worker of this host lives."),
+    "cancel": Command("cancel", "End open jobs of which nothing was sent."),
     "resume": Command("resume", "Have an account that is held asked again now."),
     "dead": Command("dead.command", "Look at dead letters, push them again, or drop them."),
     "contract": Command("contract.command", "Print the contract as AsyncAPI, or its JSON Schemas."),

@@ -94,8 +94,8 @@ def show_table(
     more: str = "...",
 ) -> None:
     """
-    Rows under headers: a table on a terminal of 100 columns, a block for each row on a narrower one (or where the words
-    do not fit side by side), else aligned plain lines.
+    Rows under headers: a table where they fit side by side, on a terminal of 100 columns or more also with cells that
+    are wrapped; a block for each row on a narrower one; aligned plain lines in a pipe.
 
     Args:
         right: Indexes of the columns that are aligned to the right (numbers).
@@ -115,11 +115,11 @@ def show_table(
 
 
 def fits(rows: Sequence[Sequence[str]], columns: int) -> bool:
-    """Whether rows can stand as a table without a word that is broken."""
-    widest = [
-        max(len(word) for cell in column for word in (cell.split() or [""])) for column in zip(*rows, strict=True)
-    ]
-    return columns >= NARROW and sum(widest) + 2 * (len(widest) - 1) <= columns
+    """Whether rows can stand as a table: every one on a line of its own, or on a wide terminal with no word broken."""
+    cells = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    words = [max(len(word) for cell in column for word in (cell.split() or [""])) for column in zip(*rows, strict=True)]
+    between = 2 * (len(cells) - 1)
+    return sum(cells) + between <= columns or (columns >= NARROW and sum(words) + between <= columns)
 
 
 def _draw(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int], styles: Sequence[str]) -> None:

@@ -47,7 +47,7 @@ def run() -> None:
     try:
         done = cli.main(prog_name="factus-worker", standalone_mode=False)
     except click.Abort:
-        click.echo("Aborted!", err=True)
+        click.echo("Interrumpido.", err=True)
         sys.exit(1)
     except click.ClickException as exc:
         if isinstance(exc, click.UsageError) and exc.ctx is not None:

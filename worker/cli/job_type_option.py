@@ -23,7 +23,7 @@ Job types, FAMILY.VERB:
              list get create update set_status delete
              numbering_range: software
   company get update logo    subscription list    acquirer get    catalog search
-  document   download
+  document   download    job        cancel
 """
 
 

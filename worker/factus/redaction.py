@@ -13,7 +13,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -38,7 +38,8 @@ class Redactor:
     """Blots the secrets of one account out of texts and of JSON values."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = tuple(dict.fromkeys(secret for secret in secrets if len(secret) >= _SHORTEST))
+        own = dict.fromkeys(secret for secret in secrets if len(secret) >= _SHORTEST)
+        self._own = [form for secret in own for form in _forms_of(secret)]
 
     def text(self, text: str, token: str = "") -> str:
         """One text without the secrets, and without the access token in use."""
@@ -54,8 +55,7 @@ class Redactor:
         return self._clean(value, found) if found else value
 
     def _forms(self, token: str) -> list[_Form]:
-        secrets = (*self._secrets, token) if len(token) >= _SHORTEST else self._secrets
-        return [form for secret in secrets for form in _forms_of(secret)]
+        return [*self._own, *_forms_of_token(token)] if len(token) >= _SHORTEST else self._own
 
     def _clean(self, value: Any, forms: list[_Form]) -> Any:
         match value:
@@ -83,18 +83,26 @@ class Redactor:
 class _Form:
     """One spelling of a secret."""
 
-    __slots__ = ("pattern", "plain")
-
     def __init__(self, plain: str, *, is_whole: bool) -> None:
         self.plain = plain.casefold()
         pattern = re.escape(plain)
-        self.pattern = re.compile(rf"(?<!\w){pattern}(?!\w)" if is_whole else pattern, re.IGNORECASE)
+        self._pattern = rf"(?<!\w){pattern}(?!\w)" if is_whole else pattern
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Made when it is needed: nearly no answer holds a secret, and there are a dozen spellings of each."""
+        return re.compile(self._pattern, re.IGNORECASE)
 
     def is_in(self, casefolded: str) -> bool:
         return self.plain in casefolded
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
+def _forms_of_token(token: str) -> tuple[_Form, ...]:
+    """Each account has one for an hour."""
+    return _forms_of(token)
+
+
 def _forms_of(secret: str) -> tuple[_Form, ...]:
     is_whole = len(secret) < _SHORTEST_ANYWHERE
     spellings = dict.fromkeys(

@@ -31,9 +31,10 @@ from jobs.issue_policy import IssuePolicy
 from jobs.lesser_ends import defect_end, lesser_ends, plain
 from jobs.outcomes import AccountState, AttemptResult, Block, Finished, Retry, scope_of
 from jobs.patience import PATIENCE, PatiencePolicy
-from jobs.ports import Archive, Gateway
+from jobs.ports import Archive, Canceller, Gateway
 from jobs.registry import JobType, type_of
 from schemas import strict_json
+from schemas.contract.error_codes import ERROR_CODES
 from schemas.contract.event import ErrorDetail, Event
 from schemas.records import JobRecord
 from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
@@ -59,6 +60,8 @@ class RunPolicy:
 
 
 RUN: Final = RunPolicy()
+
+_ACTS: Final = {row.code: row.acts for row in ERROR_CODES}
 
 
 @dataclass(slots=True)
@@ -118,6 +121,7 @@ class AttemptRunner:
     patience: PatiencePolicy = PATIENCE
     policy: RunPolicy = RUN
     draw: Callable[[], float] = random.random
+    canceller: Canceller | None = None
     n_run: int = field(default=0, init=False)
 
     async def run_job(self, claimed: ClaimedJob) -> None:
@@ -219,11 +223,14 @@ class AttemptRunner:
                 self.settle_ms,
                 self.patience,
                 delete_rejected=_deletes_rejected(job),
+                environment=self.accounts[job.account].environment,
             )
             return await issue(policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
         assert job_type.work is not None
         deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms, self.patience)
-        context = CallContext(deciding, gateway, self.archive, self.ledger, self.radian_interval_s)
+        context = CallContext(
+            deciding, gateway, self.archive, self.ledger, self.radian_interval_s, canceller=self.canceller
+        )
         return await run_call(
             job_type.work, context, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late
         )
@@ -297,13 +304,17 @@ class AttemptRunner:
     async def _write(self, claimed: ClaimedJob, attempted: AttemptResult, n_defects: int) -> int:
         job, ending = claimed.job, attempted.ending
         now = datetime.now(self.accounts[job.account].zone)
-        page = self._page(claimed, attempted, await self._notices(claimed, attempted, now), n_defects)
+        notices = await self._notices(claimed, attempted, now)
+        page = self._page(claimed, attempted, notices, n_defects)
         if isinstance(ending, Retry):
-            return await self.ledger.pause(claimed, ending, page)
-        following: list[JobRecord] = []
-        if ending.state == "validated" and ending.data is not None:
-            following = follow_ups(job, ending.data, seq=job.seq + 1)
-        return await self.ledger.close(claimed, ending, page, following)
+            n_started = await self.ledger.pause(claimed, ending, page)
+        else:
+            following: list[JobRecord] = []
+            if ending.state == "validated" and ending.data is not None:
+                following = follow_ups(job, ending.data, seq=job.seq + 1)
+            n_started = await self.ledger.close(claimed, ending, page, following)
+        _log_notices(job.account, page.notices)
+        return n_started
 
     async def _notices(self, claimed: ClaimedJob, attempted: AttemptResult, now: datetime) -> tuple[Notice, ...]:
         """What the operator must be told: a new block, or that an old one is over."""
@@ -467,6 +478,23 @@ def _deletes_rejected(job: JobRecord) -> bool:
     return bool(strict_json.parse(job.options).get("delete_rejected", True))
 
 
+def _log_notices(account: str, notices: Sequence[Notice]) -> None:
+    """What a person must act on, and that it is over."""
+    for notice in notices:
+        if notice.kind == "resumed":
+            log.warning("account.resumed", account=account, scope=notice.scope)
+            continue
+        error = (notice.event.errors or (None,))[0]
+        log.error(
+            "account.blocked",
+            account=account,
+            scope=notice.scope,
+            error=error.code if error else None,
+            reason=error.message if error else None,
+            detail=f"factus-worker status says what mends it; factus-worker resume {account} asks again at once",
+        )
+
+
 def _log_attempt(job: JobRecord, attempted: AttemptResult, attempts: int, began_ms: int, started: float) -> None:
     """The one canonical line of an attempt."""
     facts: dict[str, Any] = {
@@ -478,8 +506,10 @@ def _log_attempt(job: JobRecord, attempted: AttemptResult, attempts: int, began_
     }
     match ending := attempted.ending:
         case Finished():
-            code = ending.errors[0].code if ending.errors else None
-            log.info("attempt.finished", outcome=ending.state, error=code, number=ending.number or None, **facts)
+            code = ending.errors[0].code if ending.errors else ""
+            # A failure on which the operator acts is one that a person must see; what a producer corrects is none.
+            say = log.error if ending.state == "failed" and _ACTS.get(code) in ("operator", "developers") else log.info
+            say("attempt.finished", outcome=ending.state, error=code or None, number=ending.number or None, **facts)
         case Retry():
             log.warning(
                 "attempt.finished",

@@ -87,7 +87,7 @@ class Claimer:
     lease: LeasePolicy = LEASE
 
     def arguments(self, *, room: int | None = None) -> list[Arg]:
-        """The four ARGV that ``taker_of`` (lib_lanes.lua) reads."""
+        """The four ARGV that ``taker_of`` (lib/claims.lua) reads."""
         room = max(self.hands.room if room is None else room, 0)
         return [self.worker_id, self.lease.lease_ms, room, in_progress_key_prefix]
 
@@ -100,7 +100,7 @@ class Claimer:
 
     def read(self, rows: Sequence[Any]) -> list[ClaimedJob]:
         """
-        The jobs in rows that a script gave (``begin``, lib_lanes.lua). What cannot be read is logged, counted and set
+        The jobs in rows that a script gave (``begin``, lib/claims.lua). What cannot be read is logged, counted and set
         aside for a pause that grows: for a worker of the version that wrote it, or until it is mended.
         """
         found: list[ClaimedJob] = []
@@ -118,7 +118,7 @@ class Claimer:
 
 def _read(row: Sequence[Any]) -> ClaimedJob:
     """
-    One row that ``begin`` (lib_lanes.lua) made.
+    One row that ``begin`` (lib/claims.lua) made.
 
     Raises:
         ValueError: It cannot be read.

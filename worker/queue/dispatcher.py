@@ -34,7 +34,7 @@ _MOST_LANES_A_LOOK: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class LaneScriptArguments:
-    """Builds the head of KEYS and ARGV that ``lib_lanes.lua`` expects."""
+    """Builds the head of KEYS and ARGV that ``lib/lanes.lua`` expects."""
 
     keys: Keys
     accounts: Mapping[str, Account]
@@ -103,13 +103,12 @@ class Dispatcher:
             if turn.pause_s is not None:
                 await pause(stopping, turn.pause_s)
             elif wait_s > 0:
-                await _first_of(self._woken, stopping, timeout_s=wait_s)
+                # Not for *stopping* too, which costs two tasks each time: the wait is short, and ends with the loop.
+                await pause(self._woken, wait_s)
 
     async def poll_due_lanes(self) -> float:
         """Start what is due now; seconds until the next look."""
-        seconds, micros = await self._redis.time()
-        now_ms = int(seconds) * 1000 + int(micros) // 1000
-        due = await self._redis.zrangebyscore(self._book.keys.lanes_due(), "-inf", now_ms, 0, _MOST_LANES_A_LOOK)
+        now_ms, following_ms, due = await self._due(_MOST_LANES_A_LOOK)
         for name in due:
             with self._guard.member(name):
                 await self._dispatch(name.decode())
@@ -119,8 +118,14 @@ class Dispatcher:
                 await self._redis.zadd(self._book.keys.lanes_due(), {name: later}, xx=True)
         if len(due) == _MOST_LANES_A_LOOK:
             return 0.0
-        following = await self._redis.zrange(self._book.keys.lanes_due(), 0, 0, withscores=True)
-        return min(max((following[0][1] - now_ms) / 1000, 0.001), IDLE_S) if following else IDLE_S
+        if due:  # each of them has a new time
+            now_ms, following_ms, _ = await self._due(0)
+        return min(max((following_ms - now_ms) / 1000, 0.001), IDLE_S)
+
+    async def _due(self, most: int) -> tuple[int, float, list[bytes]]:
+        """Server ms, ms at which the lane is due that follows, and at most so many lanes that are due."""
+        now_ms, following_ms, *due = await self._scripts.run("due_lanes", [self._book.keys.lanes_due()], [most])
+        return int(now_ms), float(following_ms or "inf"), due
 
     async def _dispatch(self, lane: str) -> None:
         if not self._book.knows(lane):
@@ -137,12 +142,3 @@ class Dispatcher:
 
 def _in_ms(time: tuple[int, int], delay_ms: int) -> int:
     return int(time[0]) * 1000 + int(time[1]) // 1000 + delay_ms
-
-
-async def _first_of(*events: asyncio.Event, timeout_s: float) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

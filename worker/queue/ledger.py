@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from redis.asyncio import Redis
@@ -360,6 +361,10 @@ class Ledger:
         """This process's clock, in the zone of an account."""
         return datetime.now(self._book.accounts[account].zone)
 
+    def zone(self, account: str) -> ZoneInfo:
+        """The time zone of an account."""
+        return self._book.accounts[account].zone
+
     def results_of(self, account: str) -> str:
         """The stream of an account's results."""
         return self._keys.results(account if self._book.accounts[account].own_streams else None)
@@ -373,7 +378,7 @@ class Ledger:
         return job.account if self._book.accounts[job.account].own_streams else None
 
     def follow_up_keys(self, row: JobRecord) -> list[str]:
-        """The three KEYS of a job that follows a document (lib_ends.lua)."""
+        """The three KEYS of a job that follows a document (lib/ends.lua)."""
         return [self._keys.job(row.account, row.id), self._keys.waiting(row.lane), self._keys.later(row.lane)]
 
     def follow_up_values(self, row: JobRecord) -> list[Arg]:

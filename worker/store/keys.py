@@ -79,6 +79,10 @@ class Keys:
         """List: jobs that change one thing of an account at Factus (a range, the company), one after the other."""
         return f"{self.namespace}:changes:{account}:{thing}"
 
+    def cancelled(self, account: str, job_id: str) -> str:
+        """List: ids of the jobs that a cancellation has ended."""
+        return f"{self.namespace}:changes:{account}:cancelled:{job_id}"
+
     def ended_ids(self, account: str, job_id: str) -> str:
         """List: ids of the jobs that joined a document whose job has ended, and that are still to end."""
         return f"{self.namespace}:ended:ids:{account}:{job_id}"

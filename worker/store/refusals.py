@@ -30,6 +30,12 @@ _MENDS: Final = {
 }
 
 
+_SILENCE_TOLD: Final = 2
+_UNREACHABLE: Final = (
+    "it does not answer: see that it runs, and FACTUS_REDIS_URL; nothing is lost, work goes on with it"
+)
+
+
 def mend_of(word: str) -> str:
     """What helps against a refusal."""
     return _MENDS.get(word, "see the log of Redis")
@@ -40,6 +46,7 @@ class RefusalWatch:
 
     def __init__(self) -> None:
         self._word = ""
+        self._n_silent = 0
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -52,13 +59,19 @@ class RefusalWatch:
         self.succeeded()
 
     def failed(self, error: RedisError) -> None:
-        """A write had an error. No answer at all is told by those who wait for one."""
+        """A write had an error. Silence is told once it has lasted for two writes: a failover is shorter."""
         word = redis_word(error)
+        self._n_silent = 0 if word else self._n_silent + 1
+        if self._n_silent == _SILENCE_TOLD:
+            log.error("redis.unreachable", error=type(error).__name__, detail=_UNREACHABLE)
         if word and word != self._word:
             self._word = word
             log.error("redis.writes_refused", error=word, reason=words_of(error), detail=mend_of(word))
 
     def succeeded(self) -> None:
+        if self._n_silent >= _SILENCE_TOLD:
+            log.warning("redis.reachable")
+        self._n_silent = 0
         if self._word:
             log.warning("redis.writes_taken", error=self._word)
             self._word = ""

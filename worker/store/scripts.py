@@ -16,7 +16,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-_INCLUDE: Final = re.compile(r"^-- include: (\w+)$", re.MULTILINE)
+_INCLUDE: Final = re.compile(r"^-- include: ([\w/]+)$", re.MULTILINE)
 
 Arg = str | bytes | int | float
 

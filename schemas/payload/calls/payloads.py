@@ -292,5 +292,14 @@ class CatalogSearch(Part):
     limit: SearchLimit = part("límite", "At most this many rows, 1 to 100; 20 when not given", optional=True)
 
 
+class Cancel(Part):
+    """Which open jobs are to end before anything of them is sent."""
+
+    job_id: Filled = part("id del trabajo", "One job", optional=True)
+    family: Filled = part("familia", "With reference_code: invoice, credit_note ...", optional=True)
+    reference_code: Reference = part("código de referencia", "All jobs of one document", optional=True)
+    batch: Filled = part("lote", "All jobs of a batch", optional=True)
+
+
 class Nothing(Part):
     """No payload is needed: an empty object."""

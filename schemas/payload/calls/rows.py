@@ -11,6 +11,7 @@ from schemas.payload.calls.payloads import (
     Accept,
     Acquirer,
     ByReference,
+    Cancel,
     CatalogSearch,
     CompanyUpdate,
     DocumentList,
@@ -34,6 +35,7 @@ from schemas.payload.calls.payloads import (
 )
 from schemas.payload.rules.calls import (
     ACQUIRER,
+    CANCEL,
     CATALOG,
     CODE,
     COMPANY,
@@ -92,6 +94,7 @@ ACCOUNT_PAYLOADS: Final[Mapping[str, PayloadSpec]] = {
         checked("acquirer.get", Acquirer, ACQUIRER),
         checked("document.download", UniqueCode, CODE),
         checked("catalog.search", CatalogSearch, CATALOG),
+        checked("job.cancel", Cancel, CANCEL),
     )
 }
 """Payloads of the jobs about an account, by job type."""

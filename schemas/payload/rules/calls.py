@@ -22,6 +22,16 @@ from schemas.payload.rules.identity import (
 )
 
 _OURS: Final = "factus-worker"
+FAMILY_NAMES: Final = (
+    "invoice",
+    "credit_note",
+    "debit_note",
+    "support_document",
+    "adjustment_note",
+    "payroll",
+    "payroll_adjustment",
+)
+"""The families that the service issues (jobs/families.py has their rows)."""
 _CLAIM: Final = "031"
 _EVENTS: Final = ("030", "031", "032", "033")
 _CUFE: Final = re.compile("[0-9A-Fa-f]{96}")
@@ -53,6 +63,7 @@ LOGO = RuleBook.about("")
 ACQUIRER = RuleBook.about("")
 ACQUIRER.error("CUS-003", "D")(numbered_nit_is_digits)
 CATALOG = RuleBook.about("")
+CANCEL = RuleBook.about("")
 FILTERS = RuleBook.about("filters")
 ISSUER_FILTERS = RuleBook.about("filters")
 
@@ -190,6 +201,23 @@ def catalog_exists(root: Node, document: Document) -> Findings:
     close = search.nearest(name)
     mend = f'¿Quiso decir "{close}"?' if close else f"Tablas: {', '.join(search.catalogs())}."
     return finding("catalog", f'La tabla ("catalog") no existe. {mend}')
+
+
+@CANCEL.error("CALL-017", _OURS)
+def names_what_to_cancel(root: Node, document: Document) -> Findings:
+    named = [key for key in ("job_id", "reference_code", "batch") if key in root]
+    if not named and "family" not in root:
+        text = 'Falta decir qué se cancela: "job_id", o "family" y "reference_code", o "batch".'
+        return finding("job_id", text, rests_on="reference_code")
+    if len(named) > 1:
+        return finding(named[1], f'Llegaron "{named[0]}" y "{named[1]}": deje solo uno de los dos.')
+    if ("family" in root) != (named == ["reference_code"]):
+        lacking = "family" if named == ["reference_code"] else "reference_code"
+        return finding(lacking, f'"family" y "reference_code" van juntos: falta "{lacking}", o sobra el otro.')
+    family = root.get("family")
+    if family is not None and family not in FAMILY_NAMES:
+        return finding("family", f'La familia ("family") debe ser una de {", ".join(FAMILY_NAMES)}.')
+    return NO_FINDINGS
 
 
 def kinds_book(kinds: Collection[str]) -> RuleBook:

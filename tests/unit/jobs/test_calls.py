@@ -12,8 +12,10 @@ from jobs.backoff import BackoffPolicy
 from jobs.calls import CallContext, CallPolicy, run_call
 from jobs.outcomes import AccountState, AttemptResult, Finished, Retry
 from jobs.pagination import MOST_ITEMS
+from jobs.ports import Cancellation
 from jobs.registry import FOLLOW_UPS, JOB_TYPES, type_of
 from schemas.factus import DocumentView, Remark
+from schemas.records import JobRecord
 from tests.fakes import FakeFactus, FreeChangeLock, MemoryArchive
 from tests.records import NOW_MS, a_job
 from tests.unit.jobs.test_issue_policy import EVERY_SEEN
@@ -45,6 +47,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "subscription.list": {},
     "acquirer.get": {"identification_document_code": "13", "identification_number": "1"},
     "catalog.search": {"catalog": "municipalities", "query": "bogota"},
+    "job.cancel": {"batch": "b"},
     "invoice.archive": {"number": "SETP1", "day": "2026-11-25", "kinds": ["pdf"]},
     "invoice.track": {"number": "SETP1", "day": "2026-11-25"},
 }
@@ -61,6 +64,13 @@ LOOKED_AT_FIRST = (
 HARMLESS = ("company.update", "company.logo")
 BEGUN = {"numbering_range.update": json.dumps({"from": 1})}
 """What the first turn of a job of several turns has written down."""
+
+
+class Nobody:
+    """The port ``Canceller`` where nothing is open."""
+
+    async def cancel(self, job: JobRecord, wanted: Any) -> Cancellation:
+        return Cancellation((), 0, ())
 
 
 class OneAnswer(FakeFactus):
@@ -85,7 +95,9 @@ async def turn(type_: str, gateway: FakeFactus, archive: MemoryArchive | None = 
     deciding = CallPolicy(record, BackoffPolicy(5.0, 300.0), lambda: 0.0, AccountState(now_ms=NOW_MS))
     work = type_of(type_).work
     assert work
-    context = CallContext(deciding, gateway, archive or MemoryArchive(), FreeChangeLock(), radian_interval_s=60.0)
+    context = CallContext(
+        deciding, gateway, archive or MemoryArchive(), FreeChangeLock(), radian_interval_s=60.0, canceller=Nobody()
+    )
     return await run_call(work, context, now_ms=NOW_MS, day_ends_ms=0, late=type_of(type_).late)
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from worker.cli.console import json_text, show_table
+from worker.cli.console import emit, json_text, show_table, spoken
 from worker.cli.job_type_option import TYPES_HELP, job_type_option
 
 if TYPE_CHECKING:
     from schemas.contract.event import ErrorDetail
     from worker.cli.check.validation import Checked, Counts
+    from worker.cli.speech import Speech
 
 
 @click.command("check", epilog=TYPES_HELP)
@@ -33,48 +34,71 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
     from schemas.factus import BOGOTA
     from worker.cli.check.validation import check_rows, counts_of
     from worker.cli.files.job_files import FileRefused, read_all
+    from worker.cli.progress import counted, watched
 
-    stdin = sys.stdin.buffer
+    stdin, speech = sys.stdin.buffer, spoken()
     try:
-        rows = list(read_all(files, stdin))
+        rows = list(counted(read_all(files, stdin), ("trabajos leídos", "jobs read"), speech))
     except FileRefused as exc:
         raise click.UsageError(str(exc)) from exc
     if not rows:
-        raise click.UsageError("The files hold no job.")
-    checked = check_rows(rows, job_type, now=datetime.now(BOGOTA))
+        raise click.UsageError(speech.say("Los archivos no tienen ningún trabajo.", "The files hold no job."))
+    told = watched(rows, len(rows), ("revisados", "checked"), speech)
+    checked = check_rows(told, job_type, now=datetime.now(BOGOTA))
     counts = counts_of(checked)
     if as_json:
         click.echo(json_text(_document(checked, counts)))
     else:
-        _show(checked, counts)
+        _show(checked, counts, speech)
         if any(one.errors and one.is_bare for one in checked):
-            click.echo(f"Bare payloads were checked as {job_type}; --type names another.")
+            emit(
+                speech.say(
+                    f"Lo que no tiene sobre se revisó como {job_type}; --type dice otro.",
+                    f"Bare payloads were checked as {job_type}; --type names another.",
+                )
+            )
     if counts.n_wrong:
         raise click.exceptions.Exit(1)
 
 
-def _show(checked: list[Checked], counts: Counts) -> None:
+def _show(checked: list[Checked], counts: Counts, speech: Speech) -> None:
+    say = speech.say
     wrong = [_row(one, "error", detail) for one in checked for detail in one.errors]
-    doubtful = [_row(one, "warning", detail) for one in checked for detail in one.warnings]
-    if rows := [*wrong, *_each_once(doubtful)]:
-        show_table(["file:line", "reference", "level", "field", "rule", "message"], rows)
+    n_doubtful = sum(len(one.warnings) for one in checked)
+    doubtful = _each_once(
+        [_row(one, say("aviso", "warning"), detail) for one in checked for detail in one.warnings], speech
+    )
+    if rows := [*wrong, *doubtful]:
+        headers = [say("archivo:línea", "file:line"), say("referencia", "reference"), say("nivel", "level")]
+        headers += [say("campo", "field"), say("regla", "rule"), say("mensaje", "message")]
+        more = say("... y {} filas más", "... and {} rows more")
+        show_table(headers, rows, styles=["red"] * len(wrong) + ["yellow"] * len(doubtful), more=more)
     n_errors = sum(len(one.errors) for one in checked)
-    n_jobs = "1 job" if counts.n_checked == 1 else f"{counts.n_checked} jobs"
     parts = [
-        f"{counts.n_fine} fine",
-        f"{counts.n_warned} with warnings only",
-        f"{counts.n_wrong} with errors",
+        say(f"{speech.count(counts.n_fine)} bien", f"{speech.count(counts.n_fine)} fine"),
+        say(f"{speech.count(counts.n_warned)} solo con avisos", f"{speech.count(counts.n_warned)} with warnings only"),
+        say(f"{speech.count(counts.n_wrong)} con errores", f"{speech.count(counts.n_wrong)} with errors"),
     ]
-    click.echo(f"{n_jobs}: {', '.join(parts)} ({n_errors} errors, {len(doubtful)} warnings in all)")
+    errors = speech.of(n_errors, ("error", "error"), ("errores", "errors"))
+    warnings = speech.of(n_doubtful, ("aviso", "warning"), ("avisos", "warnings"))
+    whole = say("en total", "in all")
+    style = "bold red" if counts.n_wrong else "bold green"
+    emit(f"{speech.jobs(counts.n_checked)}: {', '.join(parts)} ({errors}, {warnings} {whole})", style, hanging=2)
 
 
-def _each_once(rows: list[list[str]]) -> list[list[str]]:
+def _each_once(rows: list[list[str]], speech: Speech) -> list[list[str]]:
     """Equal remarks as one, at the first of their places: three hundred of them hide the errors."""
     found: dict[tuple[str, ...], list[list[str]]] = {}
     for row in rows:
         found.setdefault((*row[3:5], row[5]), []).append(row)
     return [
-        [*same[0][:5], f"{same[0][5]} (y {len(same) - 1} más)"] if len(same) > 1 else same[0] for same in found.values()
+        [
+            *same[0][:5],
+            f"{same[0][5]} ({speech.say('y', 'and')} {speech.count(len(same) - 1)} {speech.say('más', 'more')})",
+        ]
+        if len(same) > 1
+        else same[0]
+        for same in found.values()
     ]
 
 

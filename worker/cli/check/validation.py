@@ -7,7 +7,7 @@ Pure. Which accounts exist is not looked at: the machine that checks need not ha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -57,7 +57,7 @@ def counts_of(checked: Sequence[Checked]) -> Counts:
     return Counts(len(checked), len(checked) - n_wrong - n_warned, n_warned, n_wrong)
 
 
-def check_rows(rows: Sequence[Row | BadRow], job_type: str, *, now: datetime) -> list[Checked]:
+def check_rows(rows: Iterable[Row | BadRow], job_type: str, *, now: datetime) -> list[Checked]:
     """Everything that is wrong or doubtful, row by row. *job_type* is that of bare payloads."""
     checker = _Checker(Defaults(type=job_type), int(now.timestamp() * 1000))
     return [checker.check(row) for row in rows]

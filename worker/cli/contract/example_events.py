@@ -21,7 +21,7 @@ from jobs.families import FAMILIES
 from jobs.intake import conflict_errors
 from jobs.issue_policy import IssuePolicy, rejection_errors
 from jobs.outcomes import AttemptResult, Block, Ending, Finished
-from jobs.ports import LockState
+from jobs.ports import Cancellation, KeptJob, LockState
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
 from schemas.contract.envelope import PartialEnvelope
@@ -33,6 +33,7 @@ from worker.cli.contract.example_jobs import ACCOUNT, NOW, envelope, record
 
 _NOW_MS: Final = int(NOW.timestamp() * 1000)
 _BACKOFF: Final = BackoffPolicy(5.0, 300.0)
+_WITHOUT_CALLS: Final = ("catalog.search", "job.cancel")
 _UNREPEATED: Final = ("email", "emit_event")
 _NAMES_ONE: Final = ("number", "reference_code", "numbering_range_id")
 
@@ -62,7 +63,7 @@ def events_of_call(job_type: str) -> dict[str, Event]:
     work = JOB_TYPES[job_type].work
     assert work is not None
     done = _last_turn(job, work, example_answers.answers(job_type))
-    sent = 0 if job_type == "catalog.search" else 1
+    sent = 0 if job_type in _WITHOUT_CALLS else 1
     ends = (events.final_event(job, end, attempts=sent, now=NOW) for end in (done, _failure(job)))
     return {event.type: event for event in ends}
 
@@ -135,6 +136,10 @@ class _Scripted:
     async def acquire_removal_lock(self, job: JobRecord, reference_code: str) -> LockState:
         return "held"
 
+    async def cancel(self, job: JobRecord, wanted: Mapping[str, Any]) -> Cancellation:
+        kept = KeptJob("erp-invoice.issue-2", "Factus puede tenerlo: ya se envió, y su resultado llega por sí solo")
+        return Cancellation(("erp-invoice.issue-1",), 1, (kept,))
+
     async def put(self, name: str, content: bytes, *, content_type: str) -> Stored:
         return Stored(f"s3://invoices/{name}", hashlib.sha256(content).hexdigest(), len(content))
 
@@ -143,7 +148,12 @@ def _turn(job: JobRecord, work: Work, answered: tuple[Any, ...]) -> Ending:
     scripted = _Scripted(job, [*answered])
     timed = replace(job, deadline_at=_NOW_MS + 1000)
     context = CallContext(
-        CallPolicy(timed, _BACKOFF, _no_luck), scripted, scripted, scripted, radian_interval_s=14_400.0
+        CallPolicy(timed, _BACKOFF, _no_luck),
+        scripted,
+        scripted,
+        scripted,
+        radian_interval_s=14_400.0,
+        canceller=scripted,
     )
     return _result(run_call(work, context, now_ms=_NOW_MS, day_ends_ms=0)).ending
 
@@ -175,7 +185,7 @@ def _failure(job: JobRecord) -> Finished:
         what = "el correo salió" if verb == "email" else f"el evento {payload['event_type']} quedó registrado"
         scripted = _Scripted(job, [])
         return CallContext(deciding, scripted, scripted, scripted).unknown_outcome(what)
-    if job.type == "catalog.search":
+    if job.type in _WITHOUT_CALLS:
         return deciding.failed(error("job.expired", "Venció (expires_at) antes de comenzar."))
     if any(name in payload for name in _NAMES_ONE):
         return deciding.failed(error("factus.not_found", "No se encontró ningún registro."))

@@ -153,6 +153,15 @@ _BY_TYPE: Final[Mapping[str, Note]] = {
         (),
         "`limit` rows at most, 100 at most; 20 when not given.",
     ),
+    "job.cancel": Note(
+        "Ends open jobs of which nothing was sent, as `X.failed` with `job.cancelled`: one job, all jobs of a document "
+        "or all of a batch. What Factus may have, and what is final, stays as it is (`kept` says why). No call is made "
+        "and nothing that holds the account holds it. Jobs pushed before it are found; a cancelled job leaves no dead "
+        "letter. Of a document that several jobs asked for, a job that is not cancelled takes over.",
+        "Never unknown: Factus is not asked.",
+        (),
+        "The event names 20000 ids at most; each cancelled job has its own final event.",
+    ),
 }
 
 

@@ -30,8 +30,10 @@ Push a job, in any language:
 
 ```sh
 redis-cli XADD factus:jobs '*' job \\
-  '{"type":"invoice.get","id":"erp-1","account":"acme","payload":{"reference_code":"FV-2026-0001"}}'
+  '{"type":"invoice.get","id":"erp-1","payload":{"reference_code":"FV-2026-0001"}}'
 ```
+
+The examples below name an account, `acme`. Put in the name of yours, or leave `account` out when there is only one.
 
 Read what became of it, as a consumer group of your own:
 

@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from worker.cli.console import clean, escaped, is_terminal, open_redis, told_settings
-from worker.cli.dead.rendering import head_lines, history_lines, json_line, line_of, pushed_line, raw_lines
+from worker.cli.console import clean, emit, escaped, is_terminal, open_redis, show_fields, told_settings, width
+from worker.cli.dead.rendering import (
+    columns_of,
+    error_line,
+    head_fields,
+    history_lines,
+    json_line,
+    line_of,
+    pushed_line,
+    raw_lines,
+)
+from worker.cli.speech import Speech
 
 if TYPE_CHECKING:
     from worker.cli.dead.letters import DeadLetters, Letter, Wanted
@@ -68,12 +78,28 @@ async def _list(settings: Settings, wanted: Wanted, since: str, count: int | Non
     n_shown = 0
     async with _open(settings) as dead:
         async for letter in dead.letters(wanted, since):
-            click.echo(escaped(json_line(letter)) if as_json else line_of(letter))
+            if as_json:
+                click.echo(escaped(json_line(letter)))
+            else:
+                _show_line(letter)
             n_shown += 1
             if n_shown == count:
                 break
     if not n_shown:
-        click.echo("No dead letters.", err=True)
+        click.echo(Speech(settings.lang).say("No hay trabajos apartados.", "No dead letters."), err=True)
+
+
+_WIDE: int = 160
+"""Columns from which a letter is one line."""
+
+
+def _show_line(letter: Letter) -> None:
+    if not is_terminal() or width() >= _WIDE:
+        emit(line_of(letter))
+        return
+    *head, message = columns_of(letter)
+    emit("  ".join(head), "bold", hanging=2)
+    emit(message, indent=2, hanging=2)
 
 
 @command.command("show", short_help="One letter with everything that is known of it.")
@@ -88,16 +114,24 @@ def show(letter_id: str, only_raw: bool) -> None:
 
 
 async def _show(settings: Settings, letter_id: str, only_raw: bool) -> bool:
+    speech = Speech(settings.lang)
     async with _open(settings) as dead:
         letter = await dead.get(letter_id)
         if letter is None:
-            click.echo(_no_such(letter_id), err=True)
+            click.echo(_no_such(letter_id, speech), err=True)
             return False
         history = None if only_raw else await dead.history(letter)
     if history is None:
         sys.stdout.buffer.write(letter.raw)
     else:
-        for line in [*head_lines(letter), *history_lines(history), *raw_lines(letter)]:
+        show_fields(head_fields(letter, speech))
+        emit("")
+        emit(speech.say("Errores:", "Errors:"), "bold")
+        for error in letter.errors:
+            emit(error_line(error, speech), "red", indent=2, hanging=2)
+        for line in ["", *history_lines(history, speech), ""]:
+            emit(line.strip(), indent=len(line) - len(line.lstrip()), hanging=2)
+        for line in raw_lines(letter, speech):
             click.echo(line)
     return True
 
@@ -142,37 +176,47 @@ def retry(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str |
 async def _retry(settings: Settings, ids: tuple[str, ...], reason: str | None, account: str | None, yes: bool) -> bool:
     from worker.cli.dead.letters import Gone, Kept, Pushed
 
-    n_done = 0
+    n_done, speech = 0, Speech(settings.lang)
     async with _open(settings) as dead:
-        chosen = ids or await _choose(dead, reason, account, "Push again", yes)
+        chosen = ids or await _choose(dead, reason, account, speech.say("¿Enviar otra vez", "Push again"), yes, speech)
         for letter_id in chosen:
             letter = await dead.get(letter_id)
-            is_kept = letter and letter.may_be_done and not _goes_anyway(letter, is_named=bool(ids), yes=yes)
+            is_kept = letter and letter.may_be_done and not _goes_anyway(letter, speech, is_named=bool(ids), yes=yes)
             if letter and is_kept:
-                click.echo(clean(_careful_line(letter)), err=True)
+                click.echo(clean(_careful_line(letter, speech)), err=True)
                 continue
             match await dead.retry(letter) if letter else Gone():
                 case Pushed() as pushed:
-                    click.echo(pushed_line(letter_id, pushed))
+                    emit(pushed_line(letter_id, pushed, speech), hanging=2)
                     n_done += 1
-                case Kept(why):
-                    click.echo(f"{letter_id}  kept: {clean(why)}", err=True)
+                case Kept(why, why_en):
+                    kept = speech.say(f"se queda: {why}", f"kept: {why_en}")
+                    click.echo(f"{letter_id}  {clean(kept)}", err=True)
                 case Gone():
-                    click.echo(_no_such(letter_id), err=True)
-    click.echo(f"Pushed {n_done} of {len(chosen)}. Their results: factus-worker results, or status JOB")
+                    click.echo(_no_such(letter_id, speech), err=True)
+    n, of = speech.count(n_done), speech.count(len(chosen))
+    done = speech.say(f"Enviados {n} de {of}. Sus resultados:", f"Pushed {n} of {of}. Their results:")
+    emit(f"{done} factus-worker results, status JOB")
     return n_done == len(chosen)
 
 
-def _goes_anyway(letter: Letter, *, is_named: bool, yes: bool) -> bool:
+def _goes_anyway(letter: Letter, speech: Speech, *, is_named: bool, yes: bool) -> bool:
     """Whether a person wants what may have been done already to be done once more. No --all wants that."""
     if yes:
         return is_named
     about = letter.reference_code or letter.job_id
-    return _can_ask() and click.confirm(clean(f"{letter.id}  {about}: {letter.may_be_done}. Push it again?"))
+    assert letter.may_be_done is not None
+    done, again = speech.say(*letter.may_be_done), speech.say("¿Enviarlo otra vez?", "Push it again?")
+    return _can_ask() and click.confirm(clean(f"{letter.id}  {about}: {done}. {again}"))
 
 
-def _careful_line(letter: Letter) -> str:
-    return f"{letter.id}  kept: {letter.may_be_done}. Look at Factus, then: dead retry {letter.id} --yes, or dead drop"
+def _careful_line(letter: Letter, speech: Speech) -> str:
+    assert letter.may_be_done is not None
+    done, retry = speech.say(*letter.may_be_done), f"dead retry {letter.id} --yes"
+    return speech.say(
+        f"{letter.id}  se queda: {done}. Mire en Factus y luego: {retry}, o dead drop",
+        f"{letter.id}  kept: {done}. Look at Factus, then: {retry}, or dead drop",
+    )
 
 
 @command.command("drop", short_help="Delete letters for good.")
@@ -187,17 +231,18 @@ def drop(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str | 
 
 
 async def _drop(settings: Settings, ids: tuple[str, ...], reason: str | None, account: str | None, yes: bool) -> bool:
-    n_done = 0
+    n_done, speech = 0, Speech(settings.lang)
     async with _open(settings) as dead:
-        chosen = ids or await _choose(dead, reason, account, "Drop", yes)
+        chosen = ids or await _choose(dead, reason, account, speech.say("¿Eliminar", "Drop"), yes, speech)
         for letter_id in chosen:
             letter = await dead.get(letter_id)
             if letter and await dead.drop(letter_id):
-                click.echo(f"dropped  {line_of(letter)}")
+                click.echo(f"{speech.say('eliminado', 'dropped')}  {line_of(letter)}")
                 n_done += 1
             else:
-                click.echo(_no_such(letter_id), err=True)
-    click.echo(f"Dropped {n_done} of {len(chosen)}.")
+                click.echo(_no_such(letter_id, speech), err=True)
+    n, of = speech.count(n_done), speech.count(len(chosen))
+    click.echo(speech.say(f"Eliminados {n} de {of}.", f"Dropped {n} of {of}."))
     return n_done == len(chosen)
 
 
@@ -214,7 +259,9 @@ def _can_ask() -> bool:
     return is_terminal() and sys.stdin.isatty()
 
 
-async def _choose(dead: DeadLetters, reason: str | None, account: str | None, verb: str, yes: bool) -> tuple[str, ...]:
+async def _choose(
+    dead: DeadLetters, reason: str | None, account: str | None, verb: str, yes: bool, speech: Speech
+) -> tuple[str, ...]:
     """
     The letters that are there now. Not those that come while they are worked on: a job that is refused again would be
     pushed again without end.
@@ -226,8 +273,10 @@ async def _choose(dead: DeadLetters, reason: str | None, account: str | None, ve
     found = [(letter.id, letter.reason) async for letter in dead.letters(Wanted(account, reason))]
     if found and not yes:
         counts = Counter(reason for _, reason in found).most_common()
-        told = ", ".join(f"{count} {clean(reason) or 'without a reason'}" for reason, count in counts)
-        click.confirm(f"{verb} {len(found)} dead letters ({told})?", abort=True)
+        nothing = speech.say("sin motivo", "without a reason")
+        told = ", ".join(f"{count} {clean(reason) or nothing}" for reason, count in counts)
+        n = speech.of(len(found), ("trabajo apartado", "dead letter"), ("trabajos apartados", "dead letters"))
+        click.confirm(f"{verb} {n} ({told})?", abort=True)
     return tuple(letter_id for letter_id, _ in found)
 
 
@@ -243,5 +292,9 @@ async def _open(settings: Settings) -> AsyncIterator[DeadLetters]:
         yield DeadLetters(redis, Keys(settings.namespace), own, retention_ms=policy.retention_ms)
 
 
-def _no_such(letter_id: str) -> str:
-    return f"{letter_id}  is not there: it was never, or it has been pushed again or dropped (dead list)"
+def _no_such(letter_id: str, speech: Speech) -> str:
+    told = speech.say(
+        "no está: nunca estuvo, o se envió otra vez o se eliminó (dead list)",
+        "is not there: it was never, or it has been pushed again or dropped (dead list)",
+    )
+    return f"{letter_id}  {told}"

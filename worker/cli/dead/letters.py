@@ -27,10 +27,11 @@ _PAGE: Final = 100
 _MOST_RECORDS: Final = 20
 
 _NOT_REPEATED: Final = {
-    "email": "the e-mail may have been sent already",
-    "emit_event": "the RADIAN event may be registered already",
+    "email": ("el correo pudo haber salido ya", "the e-mail may have been sent already"),
+    "emit_event": ("el evento RADIAN puede estar registrado ya", "the RADIAN event may be registered already"),
 }
-"""What is done again each time it is asked for, and cannot be looked up at Factus: by verb, what that means."""
+"""What is done again each time it is asked for, and cannot be looked up at Factus: by verb, what that means (Spanish,
+English)."""
 
 
 _NO_ACCOUNT: Final = "?"
@@ -90,11 +91,14 @@ class Letter:
         return str(self.event.get("type", "")).endswith((".failed", ".archived"))
 
     @property
-    def may_be_done(self) -> str:
-        """What the job may have done although it failed, and would do again; empty when it is safe to push again."""
+    def may_be_done(self) -> tuple[str, str] | None:
+        """
+        What the job may have done although it failed, and would do again (Spanish, English); None when it is safe to
+        push again.
+        """
         verb = str(_object(self.raw).get("type", "")).partition(".")[2]
         # The code of every end after which nobody knows; it is also that of a long outage, which asks once too often.
-        return _NOT_REPEATED.get(verb, "") if self.reason == "factus.unavailable" else ""
+        return _NOT_REPEATED.get(verb) if self.reason == "factus.unavailable" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,8 @@ class Kept:
     """A letter that cannot be pushed again stays where it is."""
 
     why: str
+    """Spanish."""
+    why_en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,13 +259,23 @@ def repeat_of(letter: Letter, keys: Keys, own_streams: frozenset[str]) -> Repeat
     """The job of a letter as it can be pushed again, or why it cannot."""
     envelope = _object(letter.raw)
     if not envelope:
-        return Kept("its bytes are no JSON object that could be pushed again: see dead show --raw")
+        return Kept(
+            "sus bytes no son un objeto JSON que se pueda enviar otra vez: vea dead show --raw",
+            "its bytes are no JSON object that could be pushed again: see dead show --raw",
+        )
     if len(letter.raw) > MAX_JOB_BYTES:
-        return Kept(f"it holds {len(letter.raw)} bytes, more than a job may: see dead show --raw")
+        n = len(letter.raw)
+        return Kept(
+            f"tiene {n} bytes, más de los que admite un trabajo: vea dead show --raw",
+            f"it holds {n} bytes, more than a job may: see dead show --raw",
+        )
     owner = letter.stream.removeprefix(keys.jobs()).removeprefix(":")
     if owner and letter.account != owner:
         # Pushed elsewhere it would be taken: that a stream can name no other account must hold for its letters too.
-        return Kept(f"it was pushed to the own stream of account {owner} and is not for that account")
+        return Kept(
+            f"se envió por el canal propio de la cuenta {owner} y no es para esa cuenta",
+            f"it was pushed to the own stream of account {owner} and is not for that account",
+        )
     if letter.account:
         envelope.setdefault("account", letter.account)
     # An account whose own stream is no longer served here is reached through the common one.
@@ -272,7 +288,7 @@ def lost_fields(letter: Letter, record: JobRecord | None) -> tuple[str, ...]:
     if not letter.is_of_accepted_job or FOLLOWER_MARK in letter.job_id:
         return ()  # a job of the service's own was given nothing by anybody
     if record is None:
-        return ("any priority, not_before, expires_at and issue_on that it had",)
+        return ("priority, not_before, expires_at, issue_on (?)",)
     said = {
         f"issue_on {record.issue_on}": record.issue_on,
         "not_before": record.start_at and not record.issue_on,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.cli.console import clean
+from worker.cli.speech import Speech
 
 if TYPE_CHECKING:
     from schemas.records import JobRecord
@@ -13,32 +14,40 @@ if TYPE_CHECKING:
 
 _MOST_HEX_BYTES: Final = 512
 
+Fields = list[tuple[str, str]]
+"""Names and texts: a line each, the texts under each other."""
+
 
 def line_of(letter: Letter) -> str:
     """A letter as one aligned line."""
-    columns = [
-        f"{letter.id:<16}",
+    id_, at, reason, account, reference, job_id, message = columns_of(letter)
+    columns = [f"{id_:<16}", at, f"{reason:<20}", f"{account:<12}", f"{reference:<20}", f"{job_id:<20}", message]
+    return clean("  ".join(columns)).rstrip()
+
+
+def columns_of(letter: Letter) -> list[str]:
+    """A letter for a person: id, time, reason, account, reference, job id, first message."""
+    return [
+        letter.id,
         _clock(letter.at_ms),
-        f"{letter.reason or '-':<20}",
-        f"{letter.account or '-':<12}",
-        f"{letter.reference_code or '-':<20}",
-        f"{letter.job_id:<20}",
+        letter.reason or "-",
+        letter.account or "-",
+        letter.reference_code or "-",
+        letter.job_id,
         letter.message,
     ]
-    return clean("  ".join(columns)).rstrip()
 
 
 def json_line(letter: Letter) -> str:
     """A letter as one line of JSON; the bytes, which may be anything, are left to ``show --raw``."""
-    from datetime import UTC, datetime
-
     from schemas import strict_json
+    from schemas.factus import BOGOTA
+    from worker.cli.speech import iso
 
-    at = datetime.fromtimestamp(letter.at_ms / 1000, UTC)
     return strict_json.dump(
         {
             "id": letter.id,
-            "time": at.isoformat(timespec="milliseconds"),
+            "time": iso(letter.at_ms, BOGOTA),
             "reason": letter.reason,
             "account": letter.account or None,
             "reference_code": letter.reference_code or None,
@@ -50,67 +59,92 @@ def json_line(letter: Letter) -> str:
     )
 
 
-def head_lines(letter: Letter) -> list[str]:
-    """What the letter says: why, of which job, and every error."""
-    what = "failed after it was accepted" if letter.is_of_accepted_job else "refused before any call"
-    careful = f"{letter.may_be_done}: look at Factus before you push it again" if letter.may_be_done else ""
-    lines = _named_lines(
-        ("letter", letter.id),
-        ("time", _clock(letter.at_ms)),
-        ("reason", f"{letter.reason or '-'} ({what})"),
-        ("account", letter.account),
-        ("reference", letter.reference_code),
-        ("job", f"{letter.job_id}  ({letter.event.get('job_type') or 'type unknown'})"),
-        ("pushed as", f"entry {letter.entry}" if letter.entry else ""),
-        ("careful", careful),
+def head_fields(letter: Letter, speech: Speech) -> Fields:
+    """What the letter says: why, and of which job."""
+    say = speech.say
+    what = (
+        say("falló después de aceptado", "failed after it was accepted")
+        if letter.is_of_accepted_job
+        else say("no se aceptó, antes de toda llamada", "refused before any call")
     )
-    return [*lines, "", "Errors:", *(_error_line(error) for error in letter.errors)]
+    careful = ""
+    if letter.may_be_done:
+        done = say(*letter.may_be_done)
+        careful = say(
+            f"{done}: mire en Factus antes de enviarlo otra vez", f"{done}: look at Factus before you push it again"
+        )
+    kind = letter.event.get("job_type") or say("tipo desconocido", "type unknown")
+    return [
+        (say("apartado", "letter"), letter.id),
+        (say("hora", "time"), _clock(letter.at_ms)),
+        (say("motivo", "reason"), f"{letter.reason or '-'} ({what})"),
+        (say("cuenta", "account"), letter.account),
+        (say("referencia", "reference"), letter.reference_code),
+        (say("trabajo", "job"), f"{letter.job_id}  ({kind})"),
+        (say("entrada", "pushed as"), letter.entry),
+        (say("cuidado", "careful"), careful),
+    ]
 
 
-def _error_line(error: dict[str, Any]) -> str:
-    places = [f"{name} {error[name]}" for name in ("field", "rule") if error.get(name)]
-    return clean(f"  {error.get('code') or '-'}: {error.get('message') or '-'}" + _in_brackets(places))
+def error_line(error: dict[str, Any], speech: Speech) -> str:
+    """One error: code, message, field and rule."""
+    names = {"field": speech.say("campo", "field"), "rule": speech.say("regla", "rule")}
+    places = [f"{told} {error[name]}" for name, told in names.items() if error.get(name)]
+    return clean(f"{error.get('code') or '-'}: {error.get('message') or '-'}" + _in_brackets(places))
 
 
-def history_lines(history: History) -> list[str]:
+def history_lines(history: History, speech: Speech) -> list[str]:
     """What the ledger remembers of the job, and which other letters speak of it."""
-    lines = ["", "History:"]
-    lines += [clean(f"  {_record_line(record)}") for record in history.records]
+    say = speech.say
+    lines = [say("Historia:", "History:"), *(clean(f"  {_record_line(record, speech)}") for record in history.records)]
     if not history.records:
-        lines.append("  the ledger has no record of the job")
+        lines.append(say("  no hay registro del trabajo", "  the ledger has no record of the job"))
     if history.others:
-        lines += ["", "Other letters of the same job or reference:"]
+        lines += ["", say("Otros del mismo trabajo o referencia:", "Other letters of the same job or reference:")]
         lines += [f"  {line_of(other)}" for other in history.others]
     return lines
 
 
-def _record_line(record: JobRecord) -> str:
+def _record_line(record: JobRecord, speech: Speech) -> str:
     from schemas import strict_json
 
+    say = speech.say
     error = strict_json.parse(record.last_error) if record.last_error else {}
+    told = f"{error.get('code')}: {error.get('message')}" if error else ""
     parts = [
         record.final_type or record.state,
-        f"taken in {_clock(record.accepted_at)}" if record.accepted_at else "",
-        f"ended {_clock(record.final_at)}" if record.final_at else "",
-        f"{record.attempts} attempts",
-        f"number {record.number}" if record.number else "",
-        f"last error {error.get('code')}: {error.get('message')}" if error else "",
+        say("recibido ", "taken in ") + _clock(record.accepted_at) if record.accepted_at else "",
+        say("terminó ", "ended ") + _clock(record.final_at) if record.final_at else "",
+        speech.of(record.attempts, ("intento", "attempt"), ("intentos", "attempts")),
+        say("número ", "number ") + record.number if record.number else "",
+        say("último error ", "last error ") + told if told else "",
     ]
     return f"{record.id}: " + ", ".join(part for part in parts if part)
 
 
-def raw_lines(letter: Letter) -> list[str]:
+def raw_lines(letter: Letter, speech: Speech) -> list[str]:
     """The bytes as they are where a terminal can show them, else as hex."""
-    title = "Job, as it can be pushed again:" if letter.is_of_accepted_job else "Original bytes:"
+    say = speech.say
+    title = (
+        say("El trabajo, como se puede enviar otra vez:", "Job, as it can be pushed again:")
+        if letter.is_of_accepted_job
+        else say("Bytes originales:", "Original bytes:")
+    )
     text = printable(letter.raw)
     if text is not None:
-        return ["", title, text]
+        return [title, text]
     shown = letter.raw[:_MOST_HEX_BYTES]
     lines = [f"  {shown[at : at + 16].hex(' ')}" for at in range(0, len(shown), 16)]
     if len(letter.raw) > len(shown):
-        lines.append(f"  and {len(letter.raw) - len(shown)} bytes more")
-    hint = f"No printable text. To save them: factus-worker dead show --raw {letter.id} > FILE"
-    return ["", f"{title} {len(letter.raw)}, in hex", *lines, hint]
+        n = speech.count(len(letter.raw) - len(shown))
+        lines.append(say(f"  y {n} bytes más", f"  and {n} bytes more"))
+    hint = say("No es texto que se pueda mostrar. Para guardarlo:", "No printable text. To save them:")
+    size = speech.count(len(letter.raw))
+    return [
+        f"{title} {size}, {say('en hexadecimal', 'in hex')}",
+        *lines,
+        f"{hint} factus-worker dead show --raw {letter.id} > FILE",
+    ]
 
 
 def printable(raw: bytes) -> str | None:
@@ -122,14 +156,15 @@ def printable(raw: bytes) -> str | None:
     return text if all(char.isprintable() or char in "\n\t" for char in text) else None
 
 
-def pushed_line(letter_id: str, pushed: Pushed) -> str:
+def pushed_line(letter_id: str, pushed: Pushed, speech: Speech) -> str:
     """What came of a letter that was pushed again."""
-    without = f"; goes without {', '.join(pushed.goes_without)}" if pushed.goes_without else ""
-    return clean(f"{letter_id}  pushed as {pushed.job_id} to {pushed.stream}, entry {pushed.entry}{without}")
-
-
-def _named_lines(*pairs: tuple[str, str]) -> list[str]:
-    return [f"{name + ':':<12}{clean(text)}" for name, text in pairs if text]
+    say, lost = speech.say, ", ".join(pushed.goes_without)
+    without = say(f"; va sin {lost}", f"; goes without {lost}") if lost else ""
+    told = say(
+        f"enviado como {pushed.job_id} a {pushed.stream}, entrada {pushed.entry}",
+        f"pushed as {pushed.job_id} to {pushed.stream}, entry {pushed.entry}",
+    )
+    return clean(f"{letter_id}  {told}{without}")
 
 
 def _in_brackets(parts: Sequence[str]) -> str:

@@ -56,7 +56,12 @@ def command(
         raise click.BadParameter(str(exc), param_hint="--since") from exc
     settings = told_settings()
     streams = _streams(settings, is_radian=radian)
-    asyncio.run(_print(settings, streams, Filter(type_glob, account), start, group, follow, count, as_json))
+    try:
+        asyncio.run(_print(settings, streams, Filter(type_glob, account), start, group, follow, count, as_json))
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+        click.echo(err=True)  # --follow is ended so: nothing has failed
 
 
 def _streams(settings: Settings, *, is_radian: bool) -> list[str]:
@@ -79,6 +84,7 @@ async def _print(
     as_json: bool,
 ) -> None:
     from worker.cli.results.reader import GroupReader, before, followed, there
+    from worker.cli.speech import Speech
 
     async with open_redis(settings, must_exist=True) as redis:
         if group is None:
@@ -93,7 +99,7 @@ async def _print(
             finally:
                 await reader.close()
     if not n_shown:
-        click.echo("No events.", err=True)
+        click.echo(Speech(settings.lang).say("No hay eventos.", "No events."), err=True)
 
 
 async def _show(
@@ -103,13 +109,17 @@ async def _show(
     as_json: bool,
     reader: object = None,
 ) -> int:
-    from worker.cli.results.reader import GroupReader, line_of
+    from worker.cli.results.reader import GroupReader
+    from worker.cli.results.rendering import show_event
 
     n_shown = 0
     async with aclosing(events) as opened:
         async for found in opened:
             if wanted.takes(found):
-                click.echo(_exactly(found.raw) if as_json else line_of(found.raw))
+                if as_json:
+                    click.echo(_exactly(found.raw))
+                else:
+                    show_event(found.raw)
                 n_shown += 1
             if isinstance(reader, GroupReader):
                 await reader.ack(found)  # after it was printed: killed in between, it is printed again

@@ -13,7 +13,7 @@ import re
 import socket
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -21,6 +21,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from schemas import strict_json
+from worker.cli.console import clean
+from worker.cli.speech import clock
 from worker.settings import parse_duration
 
 _PAGE: Final = 500
@@ -199,19 +201,29 @@ class GroupReader:
 
 def line_of(raw: bytes) -> str:
     """One event as one aligned line: time, type, reference, number or error, message."""
+    at, type_, reference, found, message = columns_of(raw)
+    columns = [at, f"{type_:<26}", f"{reference:<24}", f"{found:<20}", message]
+    return clean("  ".join(columns)).rstrip()
+
+
+def columns_of(raw: bytes) -> list[str]:
+    """An event for a person: time, type, reference, number or error code, message."""
     event = strict_json.parse(raw)
     at = datetime.fromisoformat(event["time"])
     data, errors = event["data"] or {}, event["errors"] or []
     found = errors[0].get("code") if errors else data.get("number")
-    reference = event["reference_code"] or event["job_id"] or event["account"] or "-"
-    columns = [
-        f"{at:%Y-%m-%d %H:%M:%S}",
-        f"{event['type']:<26}",
-        f"{reference:<24}",
-        f"{found or '-':<20}",
-        event["message"],
+    rule = errors[0].get("rule") if errors else None
+    number = data.get("number") if errors else None  # of a rejected document, which has used it up
+    # An operator's event is of no document: what it is about is the account, or its batch.
+    reference = event["reference_code"] or event["job_id"] or data.get("batch") or event["account"] or "-"
+    more = "".join(f" [{part}]" for part in (number, rule) if part)
+    return [
+        clock(at.timestamp() * 1000, at.tzinfo or UTC),
+        event["type"],
+        reference,
+        found or "-",
+        event["message"] + more,
     ]
-    return "".join(char if char.isprintable() else " " for char in "  ".join(columns)).rstrip()
 
 
 def _merged(reply: Iterable[Any] | None) -> list[Published]:

@@ -196,7 +196,12 @@ def with_backlog(lane: LaneSeen, lanes: Iterable[LaneSeen], account: AccountSeen
     # Calls stand behind documents; families take turns, so that a shorter queue is through before a longer one.
     n_ahead = sum(issuing) if lane.is_calls else 0
     n_beside = n_ahead if lane.is_calls else sum(min(n, lane.n_waiting) for n in issuing)
-    needs_s = backlog_s(lane.n_waiting + n_beside, account, lane.hold, now_ms)
+    n_calls = lane.n_waiting + n_beside
+    needs_s = backlog_s(n_calls, account, lane.hold, now_ms)
+    if lane.wait_reason == "allowance" and lane.next_look_ms > now_ms:
+        # Used up in a burst, the allowance comes back in one.
+        n_windows = (n_calls - 1) // account.limit
+        needs_s = max(needs_s, (lane.next_look_ms - now_ms) / 1000 + n_windows * account.window_s)
     return replace(lane, n_ahead=n_ahead, backlog_s=needs_s)
 
 

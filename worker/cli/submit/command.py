@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from worker.cli.console import clean, console, is_terminal, open_redis, show_table, told_settings
+from worker.cli.console import emit, open_redis, show_table, spoken, told_settings
 from worker.cli.job_type_option import TYPES_HELP, job_type_option
+from worker.cli.submit.course import Course, interrupted, more_words, outcome_word, outcome_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from worker.cli.files.job_files import Defaults, Job
-    from worker.cli.submit.push import FamilySum, Pushed
+    from worker.cli.progress import Bar
+    from worker.cli.speech import Speech
+    from worker.cli.submit.push import FamilySum, Pushed, Watch
     from worker.settings import Settings
 
-_SAY_EVERY_S: Final = 2.0
-_PACE_S: Final = 0.1
 _MOST_CALLS: Final = 20
 _MOST_CONTRADICTIONS: Final = 20
 
@@ -89,33 +87,46 @@ def command(
 
     from worker.cli.files.job_files import Defaults, FileRefused
 
+    speech = spoken()
     if batch is not None and not 0 < len(batch) <= 128:
-        raise click.BadParameter("1 to 128 characters", param_hint="--batch")
+        raise click.BadParameter(speech.say("de 1 a 128 caracteres", "1 to 128 characters"), param_hint="--batch")
     defaults = Defaults(job_type, account, priority, batch, issue_on)
     try:
-        jobs = _read(files, defaults)
+        jobs = _read(files, defaults, speech)
     except FileRefused as exc:
-        raise click.UsageError(f"{str(exc).rstrip('.')}. Nothing was pushed.") from exc
+        nothing = speech.say("No se envió nada.", "Nothing was pushed.")
+        raise click.UsageError(f"{str(exc).rstrip('.')}. {nothing}") from exc
     if not jobs:
-        raise click.UsageError("The files hold no job.")
-    if not asyncio.run(_submit(told_settings(), jobs, timeout if wait else None)):
+        raise click.UsageError(speech.say("Los archivos no tienen ningún trabajo.", "The files hold no job."))
+    course = Course(len(jobs), batch)
+    try:
+        is_good = asyncio.run(_submit(told_settings(), jobs, timeout if wait else None, speech, course))
+    except KeyboardInterrupt:
+        emit("")
+        for line in interrupted(course, speech):
+            emit(line, "yellow")
+        is_good = False
+    if not is_good:
         raise click.exceptions.Exit(1)
 
 
-def _read(files: tuple[str, ...], defaults: Defaults) -> list[Job]:
+def _read(files: tuple[str, ...], defaults: Defaults, speech: Speech) -> list[Job]:
     from datetime import datetime
 
     from schemas.factus import BOGOTA
     from worker.cli.check.validation import contradictions
     from worker.cli.files.job_files import FileRefused, jobs_of, read_all, sound_rows
+    from worker.cli.progress import counted
 
-    rows = sound_rows(read_all(files, sys.stdin.buffer))
+    what = ("trabajos leídos", "jobs read")
+    rows = sound_rows(counted(read_all(files, sys.stdin.buffer), what, speech))
     if found := contradictions(rows, defaults, now=datetime.now(BOGOTA)):
         raise FileRefused("\n".join(f"{place}: {why}" for place, why in found[:_MOST_CONTRADICTIONS]))
     return jobs_of(rows, defaults, f"submit-{secrets.token_hex(6)}")
 
 
-async def _submit(settings: Settings, jobs: list[Job], timeout_s: float | None) -> bool:
+async def _submit(settings: Settings, jobs: list[Job], timeout_s: float | None, speech: Speech, course: Course) -> bool:
+    from worker.cli.progress import Bar
     from worker.cli.submit.push import Watch, ends_of, push, summarize
     from worker.store.keys import Keys
 
@@ -123,121 +134,143 @@ async def _submit(settings: Settings, jobs: list[Job], timeout_s: float | None) 
     own = frozenset(name for name, account in accounts.items() if account.own_streams)
     keys = Keys(settings.namespace)
     async with open_redis(settings) as redis:
-        if timeout_s is None:
-            pushed = await push(redis, keys, jobs, own)
-            click.echo(clean(f"Pushed {_jobs(len(pushed))}, ids {jobs[0].id} to {jobs[-1].id}"))
-            return True
-        places = await ends_of(redis, [keys.results(), *(keys.results(name) for name in sorted(own))])
-        with _progress(len(jobs)) as tell:
-            pushed = await push(redis, keys, jobs, own)
-            tell(pushed)
+        places = {}
+        if timeout_s is not None:
+            places = await ends_of(redis, [keys.results(), *(keys.results(name) for name in sorted(own))])
+        with Bar(len(jobs), speech, quiet_s=0.0 if timeout_s is not None else 1.0) as bar:
+
+            def told(n_pushed: int) -> None:
+                course.n_pushed = n_pushed
+                if timeout_s is None or n_pushed < len(jobs):
+                    bar.show(n_pushed, speech.say("enviados", "pushed"))
+
+            course.pushed = await push(redis, keys, jobs, own, told)
+            if timeout_s is None:
+                _show_pushed(jobs, speech)
+                return True
             only = next(iter(accounts)) if len(accounts) == 1 else "default"
-            paced = _paced(lambda: tell(pushed))
-            watch = Watch(redis, keys, pushed, places, lambda _event, _one: paced(), default_account=only)
-            await watch.run(timeout_s)
-            tell(pushed)
-    summary = summarize(pushed)
-    _show(pushed, timeout_s)
-    return summary.is_success
+            watch = Watch(redis, keys, course.pushed, places, default_account=only)
+            await _wait(settings, redis, watch, bar, timeout_s, only, speech)
+        pushed = course.pushed
+    _show(pushed, timeout_s, speech)
+    return summarize(pushed).is_success
 
 
-def _show(pushed: list[Pushed], timeout_s: float) -> None:
+async def _wait(
+    settings: Settings, redis: Any, watch: Watch, bar: Bar, timeout_s: float, only: str, speech: Speech
+) -> None:
+    """Until all are final or time is up; the bar is drawn after each look, also when nothing comes."""
+    from schemas.factus import BOGOTA
+    from worker.cli.submit.pause import PauseReader
+    from worker.store.keys import Keys
+
+    lanes = sorted({_lane_of(one.job, only) for one in watch.pushed})
+    pauses = PauseReader(redis, Keys(settings.namespace), lanes, settings.accounts())
+    gives_up_at = monotonic() + timeout_s
+    note = ""
+    while True:
+        n_final = sum(one.outcome is not None for one in watch.pushed)
+        bar.show(n_final, f"{speech.say('terminados', 'final')}{_counts(watch.pushed, speech)}", note)
+        if not watch.n_open or monotonic() >= gives_up_at:
+            return
+        await watch.turn()
+        note = await pauses.note(BOGOTA, speech, limit=settings.rate_limit, window_s=settings.rate_window)
+
+
+def _lane_of(job: Job, default: str) -> str:
+    family, _, verb = job.type.partition(".")
+    return f"{job.account or default}/{family if verb == 'issue' else 'calls'}"
+
+
+def _show_pushed(jobs: list[Job], speech: Speech) -> None:
+    emit(
+        speech.say(
+            f"Enviados {speech.jobs(len(jobs))}, ids {jobs[0].id} a {jobs[-1].id}",
+            f"Pushed {speech.jobs(len(jobs))}, ids {jobs[0].id} to {jobs[-1].id}",
+        )
+    )
+    emit(
+        speech.say(
+            "Para ver en qué van: la misma orden con --wait, factus-worker status REFERENCIA, o factus-worker results.",
+            "To see how they go: the same command with --wait, factus-worker status REFERENCE or results.",
+        )
+    )
+
+
+def _show(pushed: list[Pushed], timeout_s: float, speech: Speech) -> None:
     from worker.cli.submit.push import summarize
 
+    say = speech.say
     summary = summarize(pushed)
-    rows = [[type_, str(count)] for type_, count in summary.counts.items()]
+    rows = [[type_, speech.count(count), say(*outcome_words(type_))] for type_, count in summary.counts.items()]
     if summary.n_open:
-        rows.append(["still open", str(summary.n_open)])
-    show_table(["outcome", "jobs"], rows, right=(1,))
+        rows.append(
+            [say("abiertos", "still open"), speech.count(summary.n_open), say("siguen en cola", "still queued")]
+        )
+    show_table([say("resultado", "outcome"), say("trabajos", "jobs"), say("qué es", "meaning")], rows, right=(1,))
     for one in summary.families:
-        click.echo(clean(_family_line(one)))
-    _show_calls(summary.completed)
+        emit(_family_line(one, speech), "green", hanging=2)
+    _show_calls(summary.completed, speech)
     if summary.failures:
         failures = [
-            [one.job.reference or str(one.job.id), one.outcome.code, one.outcome.message, one.job.place]
+            [
+                one.job.reference or str(one.job.id),
+                one.outcome.code,
+                one.outcome.message + more_words(one.outcome.n_more, speech),
+                one.outcome.number or "-",
+                one.outcome.rule or "-",
+                one.job.place,
+            ]
             for one in summary.failures
             if one.outcome
         ]
-        show_table(["reference", "code", "message", "from"], failures)
+        headers = [say("referencia", "reference"), say("código", "code"), say("mensaje", "message")]
+        headers += [say("número", "number"), say("regla", "rule"), say("de", "from")]
+        show_table(headers, failures, styles=["red"] * len(failures))
     if summary.n_open:
-        click.echo(
-            f"{_jobs(summary.n_open)} without a final event after {timeout_s:g} s. Nothing is lost, they stay queued: "
-            "see factus-worker status, and whether a worker runs.",
-            err=True,
+        n = speech.jobs(summary.n_open)
+        text = say(
+            f"{n} sin resultado después de {timeout_s:g} s. No se pierde nada, siguen en cola y se van a procesar: vea "
+            "factus-worker status, y si hay un trabajador en marcha.",
+            f"{n} without a final event after {timeout_s:g} s. Nothing is lost, they stay queued: see factus-worker "
+            "status, and whether a worker runs.",
         )
+        click.echo(text, err=True)
 
 
-def _family_line(one: FamilySum) -> str:
-    total = f", in total {one.total:,.2f}" if one.total is not None else ""
-    numbers = f", numbers {one.first_number} to {one.last_number}" if one.first_number != one.last_number else ""
-    number = f", number {one.first_number}" if one.first_number and not numbers else ""
-    return f"Validated {one.family}: {one.n_validated}{total}{numbers or number}"
+def _family_line(one: FamilySum, speech: Speech) -> str:
+    say, n = speech.say, speech.count(one.n_validated)
+    total = ""
+    if one.total is not None:
+        total = say(f", por {speech.money(one.total)} en total", f", in total {speech.money(one.total)}")
+    number = ""
+    if one.first_number != one.last_number:
+        first, last = one.first_number, one.last_number
+        number = say(f", números {first} a {last}", f", numbers {first} to {last}")
+    elif one.first_number:
+        number = say(f", número {one.first_number}", f", number {one.first_number}")
+    return say(f"Validados {one.family}: {n}", f"Validated {one.family}: {n}") + total + number
 
 
-def _show_calls(completed: Sequence[Pushed]) -> None:
+def _show_calls(completed: Sequence[Pushed], speech: Speech) -> None:
     """What calls have answered, in a sentence each; the answers themselves are long, and in the results."""
     if not completed:
         return
+    say = speech.say
     shown = [one for one in completed if one.outcome][:_MOST_CALLS]
     rows = [[one.job.type, one.job.reference or str(one.job.id), one.outcome.message] for one in shown if one.outcome]
-    show_table(["call", "about", "answer"], rows)
-    left = f", {len(completed) - len(shown)} more" if len(completed) > len(shown) else ""
-    click.echo(f"In full{left}: factus-worker results --type '*.completed' --json")
+    show_table([say("llamada", "call"), say("sobre", "about"), say("respuesta", "answer")], rows)
+    n_left = len(completed) - len(shown)
+    left = say(f", {n_left} más", f", {n_left} more") if n_left else ""
+    emit(say(f"Completas{left}: ", f"In full{left}: ") + "factus-worker results --type '*.completed' --json")
 
 
-@contextmanager
-def _progress(n_jobs: int) -> Iterator[Callable[[list[Pushed]], None]]:
-    """Something to call when jobs have moved: a bar on a terminal, now and then a line elsewhere."""
-    if not is_terminal():
-        yield _Lines(n_jobs)
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns: list[Any] = [BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}")]
-    with Progress(*columns, console=console(), transient=True) as progress:
-        task = progress.add_task("pushing", total=n_jobs)
-
-        def tell(pushed: list[Pushed]) -> None:
-            progress.update(task, completed=sum(one.outcome is not None for one in pushed), description=_counts(pushed))
-
-        yield tell
-
-
-class _Lines:
-    """Progress where nobody watches: a line every few seconds, and only when something has changed."""
-
-    def __init__(self, n_jobs: int) -> None:
-        self._n_jobs = n_jobs
-        self._said_at = 0.0
-        self._n_said = -1
-
-    def __call__(self, pushed: list[Pushed]) -> None:
-        n_final = sum(one.outcome is not None for one in pushed)
-        is_early = n_final < self._n_jobs and monotonic() - self._said_at < _SAY_EVERY_S
-        if n_final == self._n_said or is_early:
-            return
-        self._said_at, self._n_said = monotonic(), n_final
-        click.echo(f"{n_final}/{self._n_jobs} final  {_counts(pushed)}".rstrip())
-
-
-def _paced(act: Callable[[], None]) -> Callable[[], None]:
-    """The same act, at most ten times a second: counting thousands of jobs at each event would be slow."""
-    acted_at = 0.0
-
-    def maybe() -> None:
-        nonlocal acted_at
-        if monotonic() - acted_at >= _PACE_S:
-            acted_at = monotonic()
-            act()
-
-    return maybe
-
-
-def _counts(pushed: list[Pushed]) -> str:
+def _counts(pushed: list[Pushed], speech: Speech) -> str:
     from worker.cli.submit.push import summarize
 
-    return clean(", ".join(f"{count} {type_}" for type_, count in summarize(pushed).counts.items()))
-
-
-def _jobs(n: int) -> str:
-    return "1 job" if n == 1 else f"{n} jobs"
+    counts: dict[str, int] = {}
+    for type_, count in summarize(pushed).counts.items():
+        word = speech.say(*outcome_word(type_))
+        counts[word] = counts.get(word, 0) + count
+    told = ", ".join(f"{word} {speech.count(n)}" for word, n in counts.items())
+    return f" ({told})" if told else ""

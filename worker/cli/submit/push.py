@@ -43,6 +43,10 @@ class Outcome:
     code: str = ""
     message: str = ""
     event: dict[str, Any] | None = None
+    rule: str = ""
+    """DIAN's rule, or ours, of the first error."""
+    n_more: int = 0
+    """Errors behind the first."""
 
 
 @dataclass(slots=True)
@@ -232,6 +236,8 @@ def outcome_of(event: dict[str, Any]) -> Outcome:
         code="" if event["success"] else errors[0].get("code", ""),
         message=event["message"] if event["success"] else errors[0].get("message", event["message"]),
         event=event,
+        rule=errors[0].get("rule") or "",
+        n_more=len(errors) - 1,
     )
 
 
@@ -244,7 +250,8 @@ def _outcome_of_record(type_: str, number: str, error: str, total: str) -> Outco
         number=number,
         total=_money(total) if success else None,
         code=detail.get("code", ""),
-        message=detail.get("message", "finished before; this push changed nothing"),
+        message=detail.get("message", "ya había terminado; este envío no cambió nada"),
+        rule=detail.get("rule") or "",
     )
 
 

@@ -1,4 +1,5 @@
--- include: lib_types
+-- include: lib/types
+-- include: lib/fence
 -- Whose turn it is to change one thing at Factus (a range, the company, what bears a reference): the jobs that want to
 -- stand in a line, and each waits until those before it are final. A job that died, or pauses with its outcome unknown,
 -- keeps its turn. Nobody has to give it back: a final job's turn is over.
@@ -7,8 +8,7 @@
 -- Reply: 'held' | 'queued' | 'issuing' (an attempt to issue the document is under way) | 'lost'
 local wrong = misfit(KEYS[1], 'list', KEYS[2], 'hash', KEYS[3] or false, 'hash')
 if wrong then return wrong end
-local held = redis.call('HMGET', KEYS[2], 'state', 'fence')
-if held[1] ~= 'inflight' or held[2] ~= ARGV[1] then return 'lost' end
+if not owns(KEYS[2], ARGV[1]) then return 'lost' end
 local stands = false
 for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do stands = stands or id == ARGV[2] end
 if not stands then redis.call('RPUSH', KEYS[1], ARGV[2]) end

@@ -1,4 +1,6 @@
--- include: lib_lanes
+-- include: lib/types
+-- include: lib/time
+-- include: lib/allowance
 -- Factus's headers say that more of the allowance is used than we sent: somebody else uses the same account. Their
 -- calls are entered as grants, so that ours stay within what is left.
 -- KEYS: 1 grants, 2 account. ARGV: 1 limit, 2 window ms, 3 used as Factus counts.

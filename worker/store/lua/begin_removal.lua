@@ -1,4 +1,6 @@
--- include: lib_lanes
+-- include: lib/types
+-- include: lib/time
+-- include: lib/fence
 -- A job under way claims the removal of a document that bars its family, and that another job of ours, which is final, has
 -- left at Factus. The DELETE may arrive late: nothing is issued under the reference before that is settled.
 -- KEYS: 1 job, 2 document, 3 line of those that remove it. ARGV: 1 fence, 2 ms for which the reference is not free, 3 what
@@ -6,8 +8,7 @@
 -- Reply: 'held' | 'taken' (somebody issues or removes it) | 'lost'
 local wrong = misfit(KEYS[1], 'hash', KEYS[2], 'hash', KEYS[3], 'list')
 if wrong then return wrong end
-local held = redis.call('HMGET', KEYS[1], 'state', 'fence')
-if held[1] ~= 'inflight' or held[2] ~= ARGV[1] then return 'lost' end
+if not owns(KEYS[1], ARGV[1]) then return 'lost' end
 local state = redis.call('HGET', KEYS[2], 'state')
 if state ~= 'rejected' and state ~= 'failed' then return 'taken' end
 for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do

@@ -1,4 +1,6 @@
--- include: lib_lanes
+-- include: lib/types
+-- include: lib/time
+-- include: lib/claims
 -- A worker takes dispatched jobs from arq's queue under a lease: what other workers had no room for, and what a dead one
 -- left behind. The score of a claimed id is the end of its lease, so that the read finds only what is free, however much
 -- is under way elsewhere.

@@ -1,4 +1,4 @@
--- include: lib_types
+-- include: lib/types
 -- The closing event of a batch whose jobs are all final; once.
 -- KEYS: 1 batch, 2 batches due, 3 results stream, 4 documents of the batch.
 -- ARGV: 1 member of the batches due, 2 number of final jobs that the event was built from, 3 largest length of the

@@ -1,4 +1,6 @@
--- include: lib_lanes
+-- include: lib/time
+-- include: lib/claims
+-- include: lib/lanes
 -- Start what may start in one lane.
 -- KEYS: 1-9 the lane. ARGV: 1-9 the lane, 10-13 the taker (worker/queue/dispatcher.py).
 -- Reply: {number of jobs started, jobs taken (see begin)...}

@@ -1,4 +1,11 @@
--- include: lib_ends
+-- include: lib/types
+-- include: lib/time
+-- include: lib/fence
+-- include: lib/claims
+-- include: lib/outage
+-- include: lib/lanes
+-- include: lib/batches
+-- include: lib/ends
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
 -- KEYS: 1-9 the lane, 10 job, 11 stream of its events, 12 stream of the notices, 13 dead letters, 14 deadlines,
 --   15 batches due, 16 document, 17 joined jobs of the document, 18 and 19 where these stand when it has ended: ids and
@@ -12,7 +19,7 @@
 --   a batch's key; what a person does about the reason of the pause ('': nothing is known to help);
 --   then the record fields (name, value), the dead letter (name, value), for a final one its tally, the own events (five
 --   values each), the notices (`blocked` or `resumed`, scope, since ms, five values of the event), the jobs that follow
---   (lib_ends.lua).
+--   (lib/ends.lua).
 -- Reply: {'ok', jobs that joined and are to be drained, started, jobs taken (see begin)...} | {'lost'}: nothing was
 --   written.
 local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 10)
@@ -39,8 +46,7 @@ for n = 1, n_following do followers[n] = read_follower(reader, KEYS, 21 + 3 * (n
 
 local wrong = misfit(job, 'hash')
 if wrong then return wrong end
-local held = redis.call('HMGET', job, 'state', 'fence')
-if held[1] ~= 'inflight' or held[2] ~= fence then return {'lost'} end
+if not owns(job, fence) then return {'lost'} end
 wrong = misfit(n_events > 0 and results, 'stream', n_notices > 0 and notices, 'stream', n_dead > 0 and dead, 'stream',
   deadlines, 'zset', document or false, 'hash', document and KEYS[17] or false, 'list', document and KEYS[20] or false,
   'zset') or lane_misfit(lane) or followers_misfit(followers)

@@ -1,11 +1,14 @@
--- include: lib_ends
+-- include: lib/types
+-- include: lib/time
+-- include: lib/batches
+-- include: lib/ends
 -- Some of the jobs that joined a document become final, after its owner: their events, and what follows the document.
 -- KEYS: 1 their ids, 2 the owner's event, 3 the set of what is to be drained, 4 results stream, 5 batches due, 6 lanes
 --   due, 7 lanes, 8 deadlines, 9 document, then a key for each job, then for each job that follows: job, waiting and
 --   later of its lane.
 -- ARGV: 1 member of the set, 2 lease ms, 3 retention ms, 4 largest length of the stream, 5 what stands before a batch's
 --   key, 6 number of jobs, 7 number of those that follow; then for each job: id, seq, tally, five values of the event;
---   then the jobs that follow (lib_ends.lua).
+--   then the jobs that follow (lib/ends.lua).
 -- Reply: jobs that are left; -1 when others have been at it, and nothing was written.
 local ids, due, results, n_jobs = KEYS[1], KEYS[3], KEYS[4], tonumber(ARGV[6])
 local reader, jobs, followers = reader_of(ARGV, 8), {}, {}

@@ -1,4 +1,7 @@
--- include: lib_lanes
+-- include: lib/types
+-- include: lib/time
+-- include: lib/claims
+-- include: lib/lanes
 -- A waiting job whose time is up is started past its lane's order, width and holds, only to be ended: the attempt finds
 -- that it is too late before it makes any call.
 -- KEYS: 1-9 the lane, 10 job, 11 deadlines. ARGV: 1-9 the lane, 10-13 the taker, 14 job id, 15 member of the deadlines.

@@ -1,4 +1,5 @@
--- include: lib_lanes
+-- include: lib/types
+-- include: lib/time
 -- Factus answered 429: our count was wrong. Hold the account, and widen the margin of the window.
 -- KEYS: 1 account. ARGV: 1 hold ms, 2 step of the margin ms, 3 largest margin ms.
 -- Reply: ms until which the account is held.

@@ -1,6 +1,10 @@
--- include: lib_types
--- include: lib_lanes
--- include: lib_batches
+-- include: lib/types
+-- include: lib/time
+-- include: lib/claims
+-- include: lib/admit
+-- include: lib/follow_ups
+-- include: lib/lanes
+-- include: lib/batches
 -- A batch of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
 -- entry that needs another word (a conflict, a replay), says so, and is called again from there: order is kept.
 -- Does all of its work up to there or nothing: arguments and keys are checked before the first write.
@@ -65,7 +69,7 @@ local function unless_absent(e, key)
   return key ~= e.stream and key
 end
 
--- Only what an entry needs: what is wrong elsewhere costs it nothing. Batches check their own (lib_batches.lua).
+-- Only what an entry needs: what is wrong elsewhere costs it nothing. Batches check their own (lib/batches.lua).
 bad = misfit(facts, 'hash')
 for _, e in ipairs(entries) do
   bad = bad or misfit(e.stream, 'stream', e.results, 'stream', unless_absent(e, e.job), 'hash',

@@ -1,4 +1,8 @@
--- include: lib_ends
+-- include: lib/types
+-- include: lib/time
+-- include: lib/fence
+-- include: lib/batches
+-- include: lib/ends
 -- The end of a job that end_attempt.lua cannot write, because a key beside it holds what it must not: its final event all the
 -- same, and of everything else what can be done. Nothing starts in its place; the lane looks again by itself.
 -- KEYS: 1 job, 2 stream of its events, 3 dead letters, 4 deadlines, 5 batches due, 6 flight of the lane, 7 arq's queue,
@@ -20,8 +24,7 @@ local letter = reader.some(2 * n_dead)
 -- Without these there is no end: who holds the job, and where its event goes.
 local wrong = misfit(job, 'hash', n_events > 0 and results, 'stream')
 if wrong then return wrong end
-local held = redis.call('HMGET', job, 'state', 'fence')
-if held[1] ~= 'inflight' or held[2] ~= ARGV[3] then return {'lost'} end
+if not owns(job, ARGV[3]) then return {'lost'} end
 local now = now_ms()
 local event, final_type = '', ''
 for n = 1, n_events do

@@ -1,4 +1,5 @@
--- include: lib_types
+-- include: lib/types
+-- include: lib/time
 -- What became of the intake streams beside what the intake took out of them: entries that somebody else removed, and ids
 -- that lie in the future. A stream whose last id lies there takes no ids of today any more; once it is empty it is made
 -- anew, in the same step, so that nothing that was pushed is lost.

@@ -1,4 +1,7 @@
--- include: lib_lanes
+-- include: lib/types
+-- include: lib/time
+-- include: lib/fence
+-- include: lib/allowance
 -- One permit of the account's allowance, taken at the moment of sending. With a job it is also the ledger's
 -- transition to `sending`: no byte of a document leaves unrecorded, and none is recorded as sent without a permit.
 -- For a DELETE it is the instant from which on it may take what bears the reference: who has lost the job sends none.
@@ -10,8 +13,7 @@ local wrong = misfit(KEYS[1], 'list', KEYS[2], 'hash', KEYS[3] or false, 'hash',
 if wrong then return wrong end
 local now = now_ms()
 if KEYS[3] then
-  local held = redis.call('HMGET', KEYS[3], 'state', 'fence')
-  if held[1] ~= 'inflight' or held[2] ~= ARGV[3] then return {'lost'} end
+  if not owns(KEYS[3], ARGV[3]) then return {'lost'} end
   local latest = number(ARGV[4])
   if latest > 0 and now >= latest then return {'late'} end
 end

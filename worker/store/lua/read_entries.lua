@@ -1,11 +1,11 @@
--- include: lib_types
--- include: lib_entries
+-- include: lib/types
+-- include: lib/entries
 -- The next entries of the intake streams, given to this worker. A few at a time, so that what is read is bounded by its
 -- bytes as well as its number: one of a stream that has shown large ones, more where all were small.
 -- KEYS: the streams, in the order in which they are asked.
 -- ARGV: 1 group, 2 worker id, 3 most entries of each stream, 4 most bytes (one entry may go beyond), 5 bytes of the field
 --   `job` beyond which only its beginning is read, 6 bytes of that beginning.
--- Reply: rows (lib_entries.lua).
+-- Reply: rows (lib/entries.lua).
 local group, worker = ARGV[1], ARGV[2]
 local most, most_bytes, largest, beginning_bytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 for _, stream in ipairs(KEYS) do

@@ -1,4 +1,5 @@
--- include: lib_types
+-- include: lib/types
+-- include: lib/time
 -- The leases of the jobs that a worker is running.
 -- KEYS: 1 arq's queue. ARGV: 1 worker id, 2 lease ms, 3 prefix of the in-progress marks, then ids.
 -- Reply: the ids whose lease is no longer ours.

@@ -1,4 +1,6 @@
--- include: lib_lanes
+-- include: lib/types
+-- include: lib/time
+-- include: lib/lanes
 -- Repair one lane: what a crash between two scripts, or a hand in Redis, may have left behind. In calm weather it
 -- finds nothing.
 -- KEYS, ARGV: the lane, ARGV 10: ms after which a dispatched job without arq's entry counts as lost.

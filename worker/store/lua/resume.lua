@@ -1,4 +1,6 @@
--- include: lib_lanes
+-- include: lib/types
+-- include: lib/time
+-- include: lib/lanes
 -- An account that is held, or one of whose lanes is, is asked again now: by an operator's word, or because a worker has
 -- started with other credentials for it. What Factus itself asked to wait (429) stays.
 -- KEYS: 1 account, 2 lanes, 3 lanes due, 4 token (absent for an operator's word). ARGV: 1 account's name, 2 what stands

@@ -1,4 +1,4 @@
--- include: lib_types
+-- include: lib/types
 -- A dead letter's job goes back into an intake stream under a new id, and the letter goes with it: one step, so that two
 -- operators cannot push it twice.
 -- KEYS: 1 dead letters, 2 intake stream, 3 record of a job of the new id, 4 document (not known: the dead letters again).

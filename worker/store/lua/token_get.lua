@@ -1,4 +1,6 @@
--- include: lib_types
+-- include: lib/types
+-- include: lib/time
+-- include: lib/fence
 -- The shared access token, or the right to fetch a new one.
 -- KEYS: 1 token, 2 lock, 3 what a leader has seen instead of a token. ARGV: 1 worker id, 2 lock ms, 3 generation known
 --   to be refused (0: none), 4 least life ms, 5 life ms below which it is renewed early; of a token that lives shortly, a tenth and a fifth of its whole life,
@@ -18,7 +20,7 @@ local token = is_good and {'token', held[1], generation, text(life_ms), text(who
 if is_good and life_ms > early_ms then return token end
 local refused = ARGV[6] == '1' and redis.call('GET', KEYS[3])
 if refused then return token or {'refused', refused} end
-if redis.call('GET', KEYS[2]) == ARGV[1] then
+if holds_lease(KEYS[2], ARGV[1]) then
   -- Our own lead, whose answer was lost: no reason to wait for it to run out.
   redis.call('PEXPIRE', KEYS[2], ARGV[2])
   return {'lead', generation}

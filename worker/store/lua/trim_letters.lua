@@ -1,4 +1,5 @@
--- include: lib_types
+-- include: lib/types
+-- include: lib/time
 -- The dead letters, kept to their bounds: the oldest go first, and it is told how many went.
 -- KEYS: 1 dead letters, 2 facts of the intake. ARGV: 1 most letters, 2 most bytes. Reply: letters that went.
 local bad = misfit(KEYS[1], 'stream', KEYS[2], 'hash')

@@ -49,7 +49,7 @@ EVENTS = event_messages()
 @pytest.mark.parametrize(("name", "family", "document"), PUBLISHED, ids=[name for name, *_ in PUBLISHED])
 def test_a_published_document_makes_a_result_as_described(name: str, family: str, document: dict[str, Any]) -> None:
     job = JobRecord(account="acme", id="1", type=f"{family}.issue", family=family, lane="acme/x", entry="1-0")
-    data = json.loads(strict_json.dump(validated_data(job, DocumentView(document))))
+    data = json.loads(strict_json.dump(validated_data(job, DocumentView(document), "sandbox")))
     found = event_data.VALIDATED[FAMILIES[family].unique_code].model_validate(data)
     assert found.model_dump(mode="json")["number"] == document["number"]
 

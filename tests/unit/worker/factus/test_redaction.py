@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -78,3 +79,11 @@ def test_it_takes_any_value_and_leaves_no_secret(value):
     redactor = Redactor(SECRETS)
     told = redactor.value({"x": value, "y": SECRETS[3]}, TOKEN)
     assert SECRETS[3] not in json.dumps(told, ensure_ascii=False)
+
+
+def test_nothing_is_compiled_for_an_answer_that_tells_no_secret(monkeypatch):
+    """With 200 accounts the spellings of their secrets were compiled anew for each answer: 4 ms, more than the rest."""
+    redactors = [Redactor([f"password-of-{n}", f"secret-of-{n}"]) for n in range(300)]
+    monkeypatch.setattr(re, "compile", lambda *_: pytest.fail("a pattern was made"))
+    for n, redactor in enumerate(redactors):
+        assert redactor.value({"data": {"name": "Ana"}}, f"token-of-account-{n}") == {"data": {"name": "Ana"}}

@@ -35,11 +35,6 @@ local function text(n)
   return string.format('%.0f', n)
 end
 
-local function now_ms()
-  local t = redis.call('TIME')
-  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-end
-
 -- HINCRBY that cannot fail: a field that is no whole number, or would overflow, becomes `otherwise`.
 local function bump(key, field, by, otherwise)
   local found = redis.pcall('HINCRBY', key, field, by)

@@ -1,3 +1,4 @@
+-- include: lib/types
 -- What an entry of an intake stream is worth reading. Included by the scripts that read entries for the intake: nothing
 -- of any size goes over the connection, whatever a producer has pushed.
 

@@ -1,4 +1,4 @@
--- include: lib_types
+-- include: lib/types
 -- Counting final jobs in their batch. Included by every script that makes a job final, so that a count and the event
 -- that it counts are one step. Nothing here can fail: a job's end does not depend on the keys of its batch.
 

@@ -1,5 +1,6 @@
--- include: lib_lanes
--- include: lib_batches
+-- include: lib/types
+-- include: lib/admit
+-- include: lib/follow_ups
 -- What the scripts share that make jobs final.
 
 -- Where the values of ARGV are read one after the other.

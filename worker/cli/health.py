@@ -1,0 +1,67 @@
+"""``factus-worker health``: what a container asks of itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from worker.cli.console import clean, open_redis
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
+FRESH_MS: Final = 10_000
+"""How old the last sign of life of a worker may be."""
+
+
+@click.command("health")
+def command() -> None:
+    """Ask whether Redis answers and a worker of this host has given a sign of life within 10 seconds.
+
+    For health checks of containers and supervisors. Dead letters, held accounts and all else that restarting a worker
+    does not mend are the matter of `status`.
+
+    \b
+    Exit status: 0 so it is, 1 it is not (said in a line), 2 wrong usage.
+    """
+    import asyncio
+
+    from worker.cli.speech import Speech
+    from worker.settings import load_settings
+
+    settings = load_settings()
+    speech = Speech(settings.lang)
+    n_alive, n_elsewhere = asyncio.run(_alive(settings))
+    if n_alive:
+        what = speech.of(n_alive, ("trabajador", "worker"), ("trabajadores", "workers"))
+        click.echo(speech.say(f"Sano: Redis responde; {what} de este equipo.", f"Healthy: Redis answers; {what} here."))
+        return
+    told = speech.say(
+        "Ningún trabajador de este equipo ha dado señal en 10 s", "No worker of this host has given a sign within 10 s"
+    )
+    other = speech.say(f" (en otros: {n_elsewhere})", f" (elsewhere: {n_elsewhere})") if n_elsewhere else ""
+    click.echo(clean(f"{told}{other}."), err=True)
+    raise click.exceptions.Exit(1)
+
+
+async def _alive(settings: Settings) -> tuple[int, int]:
+    """Living workers of this host, and of others."""
+    import socket
+
+    from worker.store.connection import command as ask
+    from worker.store.keys import Keys
+
+    keys, here = Keys(settings.namespace), socket.gethostname()
+    n_here = n_elsewhere = 0
+    async with open_redis(settings, must_exist=True) as redis:
+        seconds, micros = await redis.time()
+        oldest_ms = int(seconds) * 1000 + int(micros) // 1000 - FRESH_MS
+        for raw in await ask(redis, "ZRANGEBYSCORE", keys.workers(), oldest_ms, "+inf"):
+            host = await ask(redis, "HGET", keys.worker(raw.decode()), "host")
+            # A worker that has said goodbye, or one of a version that did not tell its host.
+            if host is not None and host.decode(errors="replace") == here:
+                n_here += 1
+            else:
+                n_elsewhere += host is not None
+    return n_here, n_elsewhere

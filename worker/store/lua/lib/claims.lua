@@ -1,0 +1,38 @@
+-- include: lib/types
+-- Claiming: what a script starts goes into the hands of the worker that runs it, with its record.
+
+-- The worker that runs this script takes what it starts, as far as it has room: claimed, begun and in its hands with the
+-- reply, where otherwise two more round trips would lie between two documents of a lane. What is beyond its room stays
+-- in arq's queue for anybody (claim_jobs.lua).
+local function taker_of(argv, at)
+  return {
+    worker = argv[at], lease_ms = tonumber(argv[at + 1]), room = tonumber(argv[at + 2]), mark_prefix = argv[at + 3],
+    taken = {},
+  }
+end
+
+-- A job that cannot be taken: worker/queue/claims.py logs it, by this row without an arq id.
+local function tell_unreadable(taker, account, id, why)
+  taker.n_unreadable = (taker.n_unreadable or 0) + 1
+  taker.taken[#taker.taken + 1] = { '', account, id, why }
+end
+
+-- Take a job up: the fence rises, so that whoever held it before can write nothing more. The reply is what
+-- worker/queue/claims.py reads: arq id, record, server ms, and how the account stands (ms each, '0': not so): the lane's
+-- conflict since, the account blocked since, the scope blocked since; the reason of the account's last hold, and of the
+-- lane's if it lasts; the account's outage since, and how many pauses it has had. The scope is a family's issuing, or the
+-- job's type in the lane of the calls (jobs/outcomes.py, Block.scope).
+local function begin(taker, arq_id, job, account, lane_hash, scope, now)
+  bump(job, 'fence', 1, text(now)) -- no earlier holder can have that one
+  redis.call('HSET', job, 'worker', taker.worker)
+  if scope == 'calls' then scope = redis.call('HGET', job, 'type') or '' end
+  -- A job that is under way ends also where the keys of its account or lane hold what they must not.
+  local blocked = fields_of(account, 'blocked:*', 'blocked:' .. scope, 'hold_reason', 'outage_since', 'outage_steps') or {}
+  local lane = fields_of(lane_hash, 'conflict_since', 'hold_until', 'hold_reason') or {}
+  taker.room = taker.room - 1
+  taker.taken[#taker.taken + 1] = {
+    arq_id, redis.call('HGETALL', job), text(now), text(number(lane[1])),
+    text(number(blocked[1])), text(number(blocked[2])), blocked[3] or '', number(lane[2]) > now and lane[3] or '',
+    text(number(blocked[4])), text(number(blocked[5])),
+  }
+end
