@@ -27,7 +27,8 @@ from sandbox.state.faults import read_rules
 from sandbox.state.sandbox_state import SandboxState
 from schemas.factus import BOGOTA
 from tests.service_in_process import an_account, some_settings
-from tests.simulation.checker import judge, leftover_keys
+from tests.simulation.checker import judge
+from tests.simulation.checks.left_in_redis import leftover_keys
 from tests.simulation.factus_side import InProcess
 from tests.simulation.fault_plan import quick_plan
 from tests.simulation.history import Evidence, expected_jobs, tracked_bills
