@@ -23,7 +23,7 @@ from jobs.families import FAMILIES as ROWS
 from schemas.payload.rules.not_checked import NOT_CHECKED
 from schemas.payload.validate import DOCUMENT_SPECS, validate_document
 from tests.builders import changed
-from tests.unit.schemas.payload.documents import a_document
+from tests.families import a_document_payload
 from tests.unit.schemas.payload.published_rules import PUBLISHED, REFUSED_BY_DIAN, REFUSED_BY_FACTUS
 from tests.unit.schemas.payload.test_rules import CASES, NOTHING_TO_BREAK, families_of
 
@@ -53,7 +53,7 @@ def _told() -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     for case in CASES:
         for family in families_of(case):
-            payload = changed(a_document(family, case.operation), case.changes)
+            payload = changed(a_document_payload(family, case.operation), case.changes)
             verdict = validate_document(family, payload, today=TODAY)
             key = (case.rule, family)
             if any(error.rule == case.rule for error in verdict.errors):
@@ -113,7 +113,7 @@ def _show_cost(n_rounds: int) -> None:
         lab.show(f"invoice of {n_lines} lines", f"{median:,.0f} us, p99 {lab.quantile(times, 0.99):,.0f} us")
     for family in DOCUMENT_SPECS:
         if family != "invoice":
-            payload = a_document(family)
+            payload = a_document_payload(family)
             times = []
             for _ in range(n_rounds):
                 began = time.perf_counter()

@@ -16,7 +16,6 @@ import re
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -30,7 +29,9 @@ from typing import Any, Final
 from arq.connections import ArqRedis
 
 from tests.builders import a_bill
+from tests.service_processes import start_process, start_sandbox, stop_processes
 from worker import event_loop
+from worker.settings import environment_for_child
 from worker.store import connection, embedded_server
 from worker.store.keys import Keys
 
@@ -62,7 +63,7 @@ class Lab:
         stack.callback(embedded_server.stop, server)
         self.redis_url = server.url()
         self.valkey_pid = server.pid
-        self._n_logs = 0
+        self._n_workers = 0
 
     def connect(self) -> ArqRedis:
         """A client for the benchmark itself; the caller closes it inside the event loop."""
@@ -71,12 +72,9 @@ class Lab:
     def sandbox(self, **options: str | float) -> str:
         """Start a local Factus; options as ``rate_limit=0``. Returns its address."""
         flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-        process = self._start([sys.executable, "-m", "sandbox", "--port", "0", *flags], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        announced = re.search(r"http://\S+", process.stdout.readline().decode())
-        if not announced:
-            raise SystemExit(f"the sandbox did not start: {self._logs()}")
-        return announced.group()
+        process, url = start_sandbox(self.folder, *flags)
+        self._stack.callback(stop_processes, [process])
+        return url
 
     def accounts_file(self, names: Sequence[str], base_url: str, *, limit: int, window: str = "60s") -> Path:
         """An accounts file in which each account's user has the account's name."""
@@ -92,11 +90,12 @@ class Lab:
 
     def worker(self, accounts: Path, **settings: str) -> int:
         """Start ``factus-worker run``; settings as ``concurrency="8"``. Returns its process id, once it is up."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("FACTUS_")}
-        environment |= {"FACTUS_REDIS_URL": self.redis_url, "FACTUS_ACCOUNTS_FILE": str(accounts)}
-        environment |= {"FACTUS_LOG_FORMAT": "json", **{f"FACTUS_{k.upper()}": v for k, v in settings.items()}}
-        command = str(Path(sys.executable).with_name("factus-worker"))
-        process = self._start([command, "run"], env=environment)
+        told = {"FACTUS_REDIS_URL": self.redis_url, "FACTUS_ACCOUNTS_FILE": str(accounts), "FACTUS_LOG_FORMAT": "json"}
+        told |= {f"FACTUS_{name.upper()}": value for name, value in settings.items()}
+        self._n_workers += 1
+        log = self.folder / f"worker-{self._n_workers}.log"
+        process = start_process("worker", "run", folder=self.folder, log=log, env=environment_for_child(**told))
+        self._stack.callback(stop_processes, [process], grace_s=_END_S)
         asyncio.run(self._wait_for_heartbeat(process))
         return process.pid
 
@@ -111,28 +110,8 @@ class Lab:
         finally:
             await connection.close(redis)
 
-    def _start(self, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
-        self._n_logs += 1
-        log = self._stack.enter_context((self.folder / f"{self._n_logs}.log").open("wb"))
-        # A session of its own: Ctrl-C reaches the benchmark alone, which then ends its processes in order. The
-        # temporary folder is the working folder, so that no .env of the project is read.
-        process = subprocess.Popen(command, stderr=log, cwd=self.folder, start_new_session=True, **options)
-        self._stack.callback(_end, process)
-        return process
-
     def _logs(self) -> str:
         return "\n".join(path.read_text()[-2000:] for path in sorted(self.folder.glob("*.log")))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdout:
-        process.stdout.close()
 
 
 @contextmanager

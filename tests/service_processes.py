@@ -1,5 +1,6 @@
 """
-Real processes for tests: a server that can be killed, the sandbox, workers; all stopped by process id.
+Real processes for tests, fuzzing, simulation and benchmarks: a server that can be killed, the sandbox, workers; all
+stopped by process id.
 
 Each test gets a folder of its own, so a killed server takes nobody else's data with it.
 """
@@ -8,12 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +23,11 @@ from typing import Any
 
 import redis
 
+from worker.settings import environment_for_child
 from worker.store import embedded_server
 
 ROOT = Path(__file__).parents[1]
+_LISTENING = re.compile(r"sandbox listening on (http://\S+)\n")
 SECRETS = {
     "FACTUS_CLIENT_ID": "client-id-7f3a",
     "FACTUS_CLIENT_SECRET": "client-secret-91bd",
@@ -47,12 +51,12 @@ class Plant:
         return redis.Redis(unix_socket_path=str(self.server.socket_path), socket_timeout=10)
 
     def start_worker(self, *arguments: str) -> subprocess.Popen[bytes]:
-        log = (self.folder / f"worker-{len(self.workers)}.log").open("wb")
-        command = [sys.executable, "-m", "worker", "run", "--log-level", "debug", *arguments]
-        process = subprocess.Popen(
-            command, env=self.env, cwd=self.folder, stderr=log, stdout=log, start_new_session=True
-        )
-        log.close()
+        return self.start("worker", "run", "--log-level", "debug", *arguments)
+
+    def start(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """A process that counts as a worker; see :meth:`log_of`."""
+        log = self.folder / f"worker-{len(self.workers)}.log"
+        process = start_process(module, *arguments, folder=self.folder, log=log, env=self.env)
         self.workers.append(process)
         return process
 
@@ -99,35 +103,61 @@ class Plant:
 def plant(folder: Path, *sandbox_arguments: str, **env: str) -> Iterator[Plant]:
     """Start a server and a sandbox in *folder*; stop everything at the end, workers first."""
     server = embedded_server.start(folder / "data")
-    sandbox = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--port", "0", *sandbox_arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert sandbox.stdout is not None
-    url = sandbox.stdout.readline().decode().split()[-1]
-    found = Plant(
-        folder,
-        {
-            **{name: value for name, value in os.environ.items() if not name.startswith("FACTUS_")},
-            "PYTHONPATH": str(ROOT),
-            "FACTUS_REDIS_URL": server.url(),
-            "FACTUS_BASE_URL": url,
-            "FACTUS_BACKOFF_BASE": "100ms",
-            "FACTUS_BACKOFF_MAX": "1s",
-            **SECRETS,
-            **env,
-        },
-        url,
-        server,
-    )
+    sandbox, url = start_sandbox(folder, *sandbox_arguments)
+    settings = {
+        "FACTUS_REDIS_URL": server.url(),
+        "FACTUS_BASE_URL": url,
+        "FACTUS_BACKOFF_BASE": "100ms",
+        "FACTUS_BACKOFF_MAX": "1s",
+        **SECRETS,
+        **env,
+    }
+    found = Plant(folder, environment_for_child(PYTHONPATH=str(ROOT), **settings), url, server)
     try:
         yield found
     finally:
         stop_processes([*found.workers, sandbox])
-        sandbox.stdout.close()
         embedded_server.stop(found.server)
+
+
+def start_process(
+    module: str, *arguments: str, folder: Path, log: Path, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """
+    ``python -m module`` in *folder*, where no ``.env`` of the project is read.
+
+    Args:
+        log: What it says is added to this file.
+        env: All of its environment; ours without a setting of the service unless given.
+    """
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=folder,
+            env=environment_for_child(PYTHONPATH=str(ROOT)) if env is None else env,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,  # Ctrl-C is for whoever started it, who ends it in order
+        )
+
+
+def start_sandbox(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], str]:
+    """A local Factus with its log in *folder*, and its address, once it listens."""
+    log = folder / f"sandbox-{sum(1 for _ in folder.glob('sandbox-*.log'))}.log"
+    process = start_process("sandbox", "--port", "0", *arguments, folder=folder, log=log)
+
+    def is_up() -> bool:
+        return bool(_LISTENING.search(log.read_text())) or process.poll() is not None
+
+    try:
+        until(is_up, timeout_s=60, what=log.read_text)
+        found = _LISTENING.search(log.read_text())
+        assert found, f"the sandbox ended with {process.returncode}: {log.read_text()}"
+    except BaseException:
+        stop_processes([process])
+        raise
+    return process, found[1]
 
 
 def stop_processes(processes: Sequence[subprocess.Popen[bytes]], *, grace_s: float = 10.0) -> None:

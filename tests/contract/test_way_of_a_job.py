@@ -12,8 +12,8 @@ from jobs import answers
 from schemas.factus import BOGOTA, Remark
 from tests.builders import a_bill, changed
 from tests.fakes import FakeFactus, lost
+from tests.families import a_document_payload
 from tests.service_in_process import an_account, running, services_on
-from tests.unit.schemas.payload.documents import a_document
 
 
 async def test_one_push_one_call_one_event(rig, factus):
@@ -344,7 +344,7 @@ async def test_what_waited_past_the_day_that_it_was_judged_on_is_judged_again(ri
     today = datetime.now(BOGOTA).date()
     factus.gate = asyncio.Event()
     factus.script = [answers.FieldsRefused("no", ())]
-    await rig.push({"type": "support_document.issue", "payload": a_document("support_document")})
+    await rig.push({"type": "support_document.issue", "payload": a_document_payload("support_document")})
     await factus.called("create")
     await rig.push({"type": "support_document.issue", "id": "weekly", "payload": a_weekly_purchase(today, days_ago=6)})
     await rig.taken_in()
@@ -365,4 +365,4 @@ async def test_what_waited_past_the_day_that_it_was_judged_on_is_judged_again(ri
 def a_weekly_purchase(today, *, days_ago):
     day = (today - timedelta(days=days_ago)).isoformat()
     period = {"generation_mode": "2", "start_date": day}
-    return changed(a_document("support_document"), {"reference_code": "WEEKLY", "items.0.period": period})
+    return changed(a_document_payload("support_document"), {"reference_code": "WEEKLY", "items.0.period": period})

@@ -37,6 +37,8 @@ from worker.queue.claims import ClaimedJob, SetAside
 from worker.queue.holds import AccountHolds
 from worker.store.scripts import Scripts, source
 
+pytestmark = pytest.mark.timeout(180)
+
 NAMESPACE = "whole"
 EVERY = sorted(
     path.name.removesuffix(".lua")
@@ -229,7 +231,7 @@ async def record() -> list[Sample]:
             await rig.push_bill("down")
             await rig.push_bill("family")
             await rig.push({"type": "invoice.delete", "account": "acme", "payload": {"reference_code": "waits"}})
-            await asyncio.wait_for(recorder.has_late_ones.wait(), 30)
+            await asyncio.wait_for(recorder.has_late_ones.wait(), 120)
             await rig.rest()
         factus.documents["B"] = factus.documents["A"]
         tokens = TokenCache(Scripts(redis), keys, "acme", "w1")

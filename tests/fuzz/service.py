@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ import redis
 from tests.fuzz.actions import Answer
 from tests.fuzz.entries import CALM, WILD
 from tests.fuzz.factus_side import FactusSide
-from tests.service_processes import ROOT
+from tests.service_processes import ROOT, start_process
 from worker.settings import environment_for_child
 from worker.store import embedded_server
 from worker.store.keys import Keys
@@ -99,9 +98,7 @@ class Service:
             FUZZ_MEMORY_LIMIT=str(self.memory_limit),
         )
         self.n_starts += 1
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "tests.fuzz.worker_process"]
-            return subprocess.Popen(command, env=env, cwd=self.folder, stderr=log, stdout=log, start_new_session=True)
+        return start_process("tests.fuzz.worker_process", folder=self.folder, log=self.log, env=env)
 
     @property
     def log(self) -> Path:

@@ -1,7 +1,5 @@
 """
-The seven families as a producer and Factus know them, with bodies that are valid and what must exist before them.
-
-Written down from the contract and Factus's reference, not from the service's own rows.
+The families at work: documents issued through the service, and by somebody else's hand.
 """
 
 from __future__ import annotations
@@ -14,46 +12,16 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tests.builders import a_bill, changed
+from tests.families import FAMILIES, Family, a_document_payload
 from tests.integration.service import Event, FactusUser, TestedAccount, new_reference
-from tests.unit.schemas.payload.documents import a_document
-
-ALL_KINDS = ("pdf", "xml", "attached")
 
 
 @dataclass(frozen=True)
-class FamilyCase:
-    """
-    One family of documents.
-
-    Args:
-        area: What Factus calls it in paths.
-        code: Key of DIAN's code in a result.
-        about: Key of the document that it corrects or eliminates, and that one's family.
-        kinds: The files it has.
-        total: What the valid body comes to; None where Factus tells no total.
-        other: What makes the valid body another document: dotted path and value.
-        bad: What breaks a documented rule: dotted path and value, and the rule that is told.
-        unknown: What only Factus can refuse: dotted path and value.
-    """
-
-    name: str
-    area: str
-    code: str
-    kinds: tuple[str, ...]
-    total: str | None
-    other: Mapping[str, Any]
-    bad: tuple[str, Any, str]
-    unknown: tuple[str, Any]
-    about: tuple[str, str] | None = None
-    is_mailed: bool = False
-    is_payroll: bool = False
+class FamilyCase(Family):
+    """A family, and what tests do with its documents."""
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def create_path(self) -> str:
-        return f"/v2/{self.area}" if self.is_payroll else f"/v2/{self.area}/validate"
 
     def body(self, tenant: FactusUser, reference: str | None = None, **changes: Any) -> dict[str, Any]:
         """A valid body under a reference of its own, about a document that Factus has."""
@@ -63,7 +31,7 @@ class FamilyCase:
 
     def body_about(self, number: str | None, reference: str | None = None, **changes: Any) -> dict[str, Any]:
         """A valid body, about the document of that number."""
-        found = {**a_document(self.name), "reference_code": reference or new_reference(self.name)}
+        found = {**a_document_payload(self.name), "reference_code": reference or new_reference(self.name)}
         found.pop("numbering_range_id", None)  # Factus takes the family's only active one
         if self.about and number:
             found[self.about[0]] = number
@@ -109,91 +77,7 @@ class FamilyCase:
         return tenant.run(f"{self.name}.issue", body, **envelope)
 
 
-_SALE_TOTAL = "83300.00"
-_OTHER_SALE = {"items.0.price": "20000.00", "payment_details.0.amount": "95200.00"}
-
-_ROWS = (
-    FamilyCase(
-        name="invoice",
-        area="bills",
-        code="cufe",
-        kinds=ALL_KINDS,
-        total=_SALE_TOTAL,
-        other=_OTHER_SALE,
-        bad=("items.0.unit_measure_code", "metros", "ITM-005"),
-        unknown=("numbering_range_id", 999_999),
-        is_mailed=True,
-    ),
-    FamilyCase(
-        name="credit_note",
-        area="credit-notes",
-        code="cude",
-        kinds=ALL_KINDS,
-        total=_SALE_TOTAL,
-        other=_OTHER_SALE,
-        bad=("correction_concept_code", "9", "NOTE-001"),
-        unknown=("bill_number", "SETP1"),
-        about=("bill_number", "invoice"),
-        is_mailed=True,
-    ),
-    FamilyCase(
-        name="debit_note",
-        area="debit-notes",
-        code="cude",
-        kinds=ALL_KINDS,
-        total=_SALE_TOTAL,
-        other=_OTHER_SALE,
-        bad=("correction_concept_code", "9", "NOTE-002"),
-        unknown=("bill_number", "SETP1"),
-        about=("bill_number", "invoice"),
-        is_mailed=True,
-    ),
-    FamilyCase(
-        name="support_document",
-        area="support-documents",
-        code="cuds",
-        kinds=("pdf", "xml"),
-        total=_SALE_TOTAL,
-        other={"provider.identification": "900825759"},
-        bad=("provider.dv", "9", "DS-003"),
-        unknown=("numbering_range_id", 999_999),
-    ),
-    FamilyCase(
-        name="adjustment_note",
-        area="adjustment-notes",
-        code="cuds",
-        kinds=("pdf", "xml"),
-        total=_SALE_TOTAL,
-        other=_OTHER_SALE,
-        bad=("correction_concept_code", "9", "DS-021"),
-        unknown=("support_document_number", "SEDS1"),
-        about=("support_document_number", "support_document"),
-    ),
-    FamilyCase(
-        name="payroll",
-        area="payrolls",
-        code="cune",
-        kinds=("pdf", "xml"),
-        total="2825095.00",
-        other={"worker.identification_number": "1234567891"},
-        bad=("worker.contract_type", "99", "PAY-015"),
-        unknown=("numbering_range_id", "01kpdv25zepw0vzn39th90h1zz"),
-        is_payroll=True,
-    ),
-    FamilyCase(
-        name="payroll_adjustment",
-        area="adjustment-payrolls",
-        code="cune",
-        kinds=("xml",),
-        total=None,
-        other={},
-        bad=("payroll_number", "", "PAY-035"),
-        unknown=("payroll_number", "NEF99999"),
-        about=("payroll_number", "payroll"),
-        is_payroll=True,
-    ),
-)
-FAMILY_CASES = {row.name: row for row in _ROWS}
+FAMILY_CASES = {name: FamilyCase(**vars(row)) for name, row in FAMILIES.items()}
 
 
 def a_credit_bill(reference: str | None = None) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -17,6 +16,8 @@ import pytest
 
 from schemas.contract.example_payloads import example
 from tests.builders import a_bill
+from tests.service_processes import start_process, start_sandbox, stop_processes
+from worker.settings import environment_for_child
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -48,37 +49,25 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("cli")
-    sandbox = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--port", "0", "--latency", "20ms", "--seed", "1"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert sandbox.stdout is not None
-    url = sandbox.stdout.readline().split()[-1]
+    sandbox, url = start_sandbox(folder, "--latency", "20ms", "--seed", "1")
     accounts = [
         f'[accounts.{name}]\nclient_id = "x"\nclient_secret = "x"\nusername = "{name}"\npassword = "x"\n{own}'
         for name, own in (("acme", ""), ("northwind", "own_streams = true\n"))
     ]
     (folder / "accounts.toml").write_text("\n".join(accounts), encoding="utf-8")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FACTUS_")}
     ours = {"FACTUS_REDIS_URL": "embedded:data", "FACTUS_ACCOUNTS_FILE": "accounts.toml", "FACTUS_BASE_URL": url}
-    yield Place(folder, {**clean, **ours})
-    sandbox.send_signal(signal.SIGTERM)
-    sandbox.wait(10)
-    sandbox.stdout.close()
+    yield Place(folder, environment_for_child(**ours))
+    stop_processes([sandbox])
 
 
 @pytest.fixture
 def worker(place: Place) -> Iterator[None]:
     """A worker process while the test lasts."""
-    log = (place.folder / "worker.log").open("ab")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worker", "run"], cwd=place.folder, env=place.variables, stdout=log, stderr=log
-    )
+    log = place.folder / "worker.log"
+    process = start_process("worker", "run", folder=place.folder, log=log, env=place.variables)
     yield
     process.send_signal(signal.SIGTERM)
     assert process.wait(40) == 0
-    log.close()
 
 
 def test_pushed_jobs_are_done_by_a_burst_and_explained(place: Place) -> None:

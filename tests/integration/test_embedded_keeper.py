@@ -255,6 +255,8 @@ def test_workers_go_on_after_their_server_was_killed(works: Plant) -> None:
     works.start_worker()
     works.push(a_bill(reference_code="A"))
     works.wait_for_events(1, timeout_s=20)
+    # One that comes up later finds the server dead and starts it, without a word of an end.
+    until(lambda: works.redis.zcard("factus:workers") == 2, timeout_s=30, what=works.tail)
     with works.redis as connection:
         os.kill(connection.info("server")["process_id"], signal.SIGKILL)
 

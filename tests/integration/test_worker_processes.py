@@ -6,8 +6,6 @@ import fcntl
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -219,10 +217,7 @@ def is_left_alone(folder) -> bool:
 
 def started_on(works, folder, *arguments):
     """A command that has just launched its embedded server: the server's socket is there, it need not answer yet."""
-    command = [sys.executable, "-m", "worker", *arguments]
-    with (works.folder / "command.log").open("wb") as log:
-        process = subprocess.Popen(command, env=works.env, cwd=works.folder, stdout=log, stderr=log)
-    works.workers.append(process)
+    process = works.start("worker", *arguments)
     until((folder / "valkey.sock").exists, timeout_s=60)
     return process
 

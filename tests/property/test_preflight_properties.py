@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 from schemas import strict_json
 from schemas.payload.validate import DOCUMENT_SPECS, MAX_FAULTS, ValidatedPayload, validate_document
 from tests.builders import REMOVE, a_bill, changed
+from tests.families import a_document_payload
 from tests.unit.schemas.examples import EXAMPLES
 from tests.unit.schemas.payload.cases.bills import BILLS
 from tests.unit.schemas.payload.cases.case import Case
 from tests.unit.schemas.payload.cases.payroll import FINE_PAYROLLS, PAYROLLS
-from tests.unit.schemas.payload.documents import a_document
 
 TODAY = date(2026, 11, 30)
 DOCUMENTS = {
-    family: [a_document(family), *(example.payload for example in EXAMPLES if example.family == family)]
+    family: [a_document_payload(family), *(example.payload for example in EXAMPLES if example.family == family)]
     for family in DOCUMENT_SPECS
 }
 DOCUMENTS["invoice"] += [a_bill(kind) for kind in ("11", "12", "SS-CUFE", "SS-Recaudo")]
 DOCUMENTS["payroll"] += [
-    changed(a_document("payroll"), changes) for families, changes in FINE_PAYROLLS if families == ("payroll",)
+    changed(a_document_payload("payroll"), changes) for families, changes in FINE_PAYROLLS if families == ("payroll",)
 ]
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -171,7 +171,7 @@ _LINES = st.lists(
 @settings(max_examples=40, deadline=None)
 def test_a_document_that_pays_its_own_total_passes(family: str, lines: list[tuple[Decimal, Decimal, int]]) -> None:
     """The total that we tell is the one that we ask the payments to be."""
-    model = a_document(family)["items"][0]
+    model = a_document_payload(family)["items"][0]
     items = [
         {**model, "quantity": f"{quantity:f}", "price": f"{price:f}", "taxes": [{"code": "01", "rate": str(rate)}]}
         for quantity, price, rate in lines
@@ -180,8 +180,8 @@ def test_a_document_that_pays_its_own_total_passes(family: str, lines: list[tupl
         round(quantity * price, 2) + round(round(quantity * price, 2) * rate / 100, 2)
         for quantity, price, rate in lines
     )
-    payment = {**a_document(family)["payment_details"][0], "amount": f"{max(total, Decimal('0.01')):f}"}
-    found = _check(family, {**a_document(family), "items": items, "payment_details": [payment]})
+    payment = {**a_document_payload(family)["payment_details"][0], "amount": f"{max(total, Decimal('0.01')):f}"}
+    found = _check(family, {**a_document_payload(family), "items": items, "payment_details": [payment]})
 
     assert found.errors == ()
     assert Decimal(found.total) == total
@@ -203,7 +203,7 @@ def test_a_payroll_comes_to_accruals_minus_deductions(
         changes["accruals.comi"] = [{"amount": f"{amount:f}"} for amount in commissions]
     if loans:
         changes["deductions.libr"] = [{"description": "libranza", "amount": f"{amount:f}"} for amount in loans]
-    found = _check("payroll", changed(a_document("payroll"), changes))
+    found = _check("payroll", changed(a_document_payload("payroll"), changes))
 
     assert found.errors == ()
     assert Decimal(found.total) == salary + sum(commissions) - sum(loans) - Decimal("2.10")
@@ -214,7 +214,7 @@ def test_a_payroll_comes_to_accruals_minus_deductions(
 def test_faults_together_raise_nothing(cases: list[Case]) -> None:
     """Each is known to be told alone; one must not trip the check of another."""
     for family in ("invoice", "payroll"):
-        document = a_document(family)
+        document = a_document_payload(family)
         for case in cases:
             try:
                 document = changed(document, case.changes)

@@ -14,42 +14,18 @@ from typing import Any, Final
 
 from sandbox.values.check_digit import check_digit
 from tests.builders import REMOVE, a_bill, changed
-from tests.unit.schemas.payload.documents import a_document
+from tests.families import FAMILIES, a_document_payload
 
-AT_FACTUS: Final[Mapping[str, str]] = {
-    "invoice": "bills",
-    "credit_note": "credit-notes",
-    "debit_note": "debit-notes",
-    "support_document": "support-documents",
-    "adjustment_note": "adjustment-notes",
-    "payroll": "payrolls",
-    "payroll_adjustment": "adjustment-payrolls",
-}
+AT_FACTUS: Final = {name: row.area for name, row in FAMILIES.items()}
 """Our families, and what their part of the API is called."""
 
-KINDS: Final[Mapping[str, frozenset[str]]] = {
-    **dict.fromkeys(("invoice", "credit_note", "debit_note"), frozenset({"pdf", "xml", "attached"})),
-    **dict.fromkeys(("support_document", "adjustment_note", "payroll"), frozenset({"pdf", "xml"})),
-    "payroll_adjustment": frozenset({"xml"}),
-}
+KINDS: Final = {name: frozenset(row.kinds) for name, row in FAMILIES.items()}
 """The files that a document of the family has."""
 
-ABOUT: Final[Mapping[str, str]] = {
-    "credit_note": "invoice",
-    "debit_note": "invoice",
-    "adjustment_note": "support_document",
-    "payroll_adjustment": "payroll",
-}
+ABOUT: Final = {name: row.about[1] for name, row in FAMILIES.items() if row.about}
 """What a note is about."""
 
 _CUSTOMERS: Final = ("900825759", "800197268", "860002964", "890903938")
-_RANGES: Final = {
-    "invoice": 389,
-    "credit_note": 1776,
-    "debit_note": 6,
-    "support_document": 2058,
-    "adjustment_note": 149,
-}
 _PERIOD: Final = {
     "start_date": "2026-10-01",
     "start_time": "00:00:00",
@@ -90,7 +66,7 @@ def a_body(family: str, n: int, reference: str, chance: random.Random, about: Kn
         return _payroll(n, reference)
     if family == "payroll_adjustment":
         assert about is not None
-        payload = a_document(family) | {"reference_code": reference, "payroll_number": about.number}
+        payload = a_document_payload(family) | {"reference_code": reference, "payroll_number": about.number}
         return Body(payload, "", about.party)
     return _sale(family, n, reference, chance, about)
 
@@ -100,10 +76,10 @@ def _sale(family: str, n: int, reference: str, chance: random.Random, about: Kno
     bill = a_bill(total=total)
     party = chance.choice(_CUSTOMERS)
     side = "provider" if family in ("support_document", "adjustment_note") else "customer"
-    payload = bill if family == "invoice" else a_document(family)
+    payload = bill if family == "invoice" else a_document_payload(family)
     changes = {
         "reference_code": reference,
-        "numbering_range_id": _RANGES[family],
+        "numbering_range_id": FAMILIES[family].range_id,
         "items": bill["items"],
         "payment_details": bill["payment_details"],
         f"{side}.identification": party,
@@ -135,7 +111,7 @@ def _relation(family: str, about: Known | None) -> dict[str, Any]:
 def _payroll(n: int, reference: str) -> Body:
     allowance, worker = 200_000 + n * 10, str(1_000_000_000 + n)
     payload = changed(
-        a_document("payroll"),
+        a_document_payload("payroll"),
         {
             "reference_code": reference,
             "accruals.tra.0.amount": f"{allowance}.00",

@@ -21,7 +21,8 @@ from typing import Any, Final
 from schemas.factus import BOGOTA
 from tests.service_processes import SECRETS, plant, post_json, until
 from tests.simulation.calls import a_call
-from tests.simulation.checker import judge, leftover_keys
+from tests.simulation.checker import judge
+from tests.simulation.checks.left_in_redis import leftover_keys
 from tests.simulation.factus_side import OverHttp
 from tests.simulation.fault_plan import full_plan
 from tests.simulation.full_run import ACCOUNTS, OWN_STREAMS, Run

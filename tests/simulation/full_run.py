@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections import Counter
@@ -222,13 +221,7 @@ class Run:
                     self._plan(now, what, 5, 5)
 
     def _start_worker(self) -> None:
-        works = self.works
-        command = [sys.executable, "-m", "tests.simulation.worker_process"]
-        with (works.folder / f"worker-{len(works.workers)}.log").open("wb") as log:
-            process = subprocess.Popen(
-                command, env=works.env, cwd=works.folder, stderr=log, stdout=log, start_new_session=True
-            )
-        works.workers.append(process)
+        process = self.works.start("tests.simulation.worker_process")
         self.living[process.pid] = process
 
     def _disturb_worker(self) -> None:

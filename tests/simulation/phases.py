@@ -18,12 +18,12 @@ from tests.simulation.sim import STORM_S, Sim
 async def play(sim: Sim) -> Story:
     """Everything, from the first worker to the verdict."""
     sim.began_at = asyncio.get_running_loop().time()
-    chance = sim.chance
-    pushes = sim.cargo(STORM_S * 0.7).make(chance.randint(12, 18), a_call)
-    sim.network.cut_share = chance.choice([0.0, 0.003, 0.02])
-    sim.network.refuse_share = chance.choice([0.0, 0.0, 0.05])
-    sim.network.spoil_share = chance.choice([0.0, 0.02, 0.1])
-    for _ in range(chance.randint(1, 2)):
+    options = sim.options
+    pushes = sim.cargo(STORM_S * 0.7).make(options.n_jobs, a_call)
+    sim.network.cut_share = options.cut_share
+    sim.network.refuse_share = options.refuse_share
+    sim.network.spoil_share = options.spoil_share
+    for _ in range(options.n_workers):
         sim.start_worker()
     troubles = Nemesis(sim)
     people = [asyncio.create_task(body) for body in (troubles.operate(), troubles.buy(), troubles.correct())]

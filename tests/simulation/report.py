@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulation.history import Verdict
+from tests.simulation.options import SimOptions
 from tests.simulation.workload import Push
 
 
@@ -21,7 +22,7 @@ class Story:
     pushes: Sequence[Push]
     documents: Mapping[tuple[str, str], Sequence[dict[str, Any]]]
     records: Mapping[str, Mapping[str, str]]
-    rules: Sequence[Mapping[str, Any]]
+    options: SimOptions
     course: Sequence[str]
     is_real: bool
     """Played in real time on a real server: repeated, it may take another course."""
@@ -35,7 +36,8 @@ class Story:
         subjects = {violation.subject for violation in self.verdict.violations if violation.subject}
         for subject in sorted(subjects)[:6]:
             lines += self._history(subject)
-        lines += ["  plan:", *(f"    {rule}" for rule in self.rules), f"  repeat with: {how_to_repeat(self)}"]
+        lines += ["  options:", *(f"    {line}" for line in self.options.tell())]
+        lines += [f"  repeat with: {how_to_repeat(self)}"]
         return "\n".join(lines)
 
     def _history(self, subject: str) -> list[str]:

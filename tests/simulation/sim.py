@@ -27,14 +27,15 @@ from sandbox.state.faults import read_rules
 from sandbox.state.sandbox_state import SandboxState
 from schemas.factus import BOGOTA
 from tests.service_in_process import an_account, some_settings
-from tests.simulation.checker import judge, leftover_keys
+from tests.simulation.checker import judge
+from tests.simulation.checks.left_in_redis import leftover_keys
 from tests.simulation.factus_side import InProcess
-from tests.simulation.fault_plan import quick_plan
 from tests.simulation.history import Evidence, expected_jobs, tracked_bills
 from tests.simulation.network import FactusWire, Network, Plug
+from tests.simulation.options import TIMEOUT_S, SimOptions
 from tests.simulation.report import Story
 from tests.simulation.storage import MemoryShelf, StormyShelf, Weather
-from tests.simulation.workload import KEPT, Push, Workload
+from tests.simulation.workload import Push, Workload
 from worker.archive.archive import Archive
 from worker.bootstrap import Policies, Services, build
 from worker.factus.client import client_of
@@ -42,7 +43,6 @@ from worker.process import run_tasks
 from worker.store import connection
 from worker.store.keys import Keys
 
-TIMEOUT_S: Final = 1.0
 STORM_S: Final = 6.0
 RADIAN_S: Final = 1.5
 _DEFECT_LOGS: Final = {"attempt.defect", "intake.defect", "arq.run_failed"}
@@ -92,29 +92,25 @@ class Sim:
         self.pushes: list[Push] = []
         self.began_at = 0.0
         self._connect = connect
-        chance = self.chance
-        self.names = [f"acct-{n}" for n in range(chance.randint(1, 3))]
-        self.own_streams = {self.names[-1]} if chance.random() < 0.3 else set()
-        self.limit, self.window_s = chance.choice([(1000, 60.0), (1000, 60.0), (25, 5.0)])
-        self.deadline_s = chance.choice([3600.0] * 9 + [8.0])
-        self.keep_share = chance.choice([0.0, 0.0, 0.08])
-        self.rules = quick_plan(chance, TIMEOUT_S, kept=KEPT if self.keep_share else "")
+        self.options = options = SimOptions.draw(seed)
+        self.names = [*options.accounts]
+        self.own_streams = options.own_streams
         # The sandbox's own chance is the seed's too; its clock is ours.
         config = SandboxConfig(
             seed=seed,
-            rate_limit=self.limit,
-            rate_window_s=self.window_s,
-            faults=read_rules(self.rules),
-            token_lifetime_s=chance.choice([3600, 3600, 15]),
+            rate_limit=options.rate_limit,
+            rate_window_s=options.rate_window_s,
+            faults=read_rules([*options.rules]),
+            token_lifetime_s=options.token_life_s,
             now=lambda: time.time(),
         )
         self.app = create_app(config)
         self.sandbox: SandboxState = self.app.state.sandbox
         # What Factus took its time to store was sent a little before.
-        late = any("before_store" in str(rule) for rule in self.rules)
+        late = any("before_store" in str(rule) for rule in options.rules)
         self.side = InProcess(self.sandbox, (0.0, 2 * TIMEOUT_S) if late else (0.0,))
         self.shelf = MemoryShelf()
-        self.storage = Weather(random.Random(seed + 2), chance.choice([0.0, 0.1, 0.3]), chance.choice([0.0, 0.3]))
+        self.storage = Weather(random.Random(seed + 2), options.storage_fail_share, options.storage_slow_s)
         self.driver = connect(Plug(Network(random.Random(seed))))[0]
 
     # -- workers ---------------------------------------------------------------------------------------------------
@@ -126,8 +122,8 @@ class Sim:
                 name,
                 username=SecretStr(name),
                 base_url="http://factus.test",
-                rate_limit=self.limit,
-                rate_window=self.window_s,
+                rate_limit=self.options.rate_limit,
+                rate_window=self.options.rate_window_s,
                 own_streams=name in self.own_streams,
             )
             for name in self.names
@@ -137,7 +133,7 @@ class Sim:
             backoff_base=0.1,
             backoff_max=1.0,
             timeout=TIMEOUT_S,
-            job_deadline=self.deadline_s,
+            job_deadline=self.options.deadline_s,
             radian_interval=RADIAN_S,
         )
         built = build(
@@ -188,7 +184,7 @@ class Sim:
             datetime.now(BOGOTA),
             spread_s,
             self.side,
-            keep_share=self.keep_share,
+            keep_share=self.options.keep_share,
             own_streams=self.own_streams,
             prefix=prefix,
             n=n,
@@ -246,7 +242,7 @@ class Sim:
             pushes=self.pushes,
             documents=evidence.documents,
             records=records,
-            rules=self.rules,
+            options=self.options,
             course=self.course,
             is_real=self.pace.is_real,
             facts=self.facts
@@ -258,9 +254,11 @@ class Sim:
     async def _evidence(self) -> Evidence:
         events, rows, side = await self.events(), self.side.rows(), self.side
         may_fail = (
-            {"dian.processed"} if any(rule["effect"].get("found") == "rejected" for rule in self.rules) else set()
+            {"dian.processed"}
+            if any(rule["effect"].get("found") == "rejected" for rule in self.options.rules)
+            else set()
         )
-        has_deadline = self.deadline_s < STORM_S * 2
+        has_deadline = self.options.deadline_s < STORM_S * 2
         return Evidence(
             self.pushes,
             events,

@@ -8,7 +8,9 @@ import pytest
 
 from tests.simulation import quick
 from tests.simulation.checker import judge
-from tests.simulation.history import Evidence
+from tests.simulation.history import Evidence, Verdict
+from tests.simulation.options import SimOptions
+from tests.simulation.report import Story
 from tests.simulation.workload import Push
 
 
@@ -27,6 +29,25 @@ def test_a_seed_is_one_course_of_events():
         first, second = quick.play_virtual(3), quick.play_virtual(3)
     assert [event["id"] for event in first.events] == [event["id"] for event in second.events]
     assert first.virtual_s == second.virtual_s
+
+
+def test_the_options_of_a_seed_are_always_the_same_and_told_with_its_failure():
+    options = SimOptions.draw(7)
+    assert options == SimOptions.draw(7)
+    verdict = Verdict()
+    verdict.blame("lost", "one job has no end")
+    told = Story(7, verdict, [], [], {}, {}, options, [], is_real=False).tell()
+    assert all(line in told for line in options.tell())
+    assert "n_jobs" in told
+    assert "make simulate SEED=7 SEEDS=1" in told
+
+
+def test_the_options_of_all_seeds_differ():
+    drawn = [SimOptions.draw(seed) for seed in range(200)]
+    assert {options.n_workers for options in drawn} == {1, 2}
+    assert {len(options.accounts) for options in drawn} == {1, 2, 3}
+    assert {bool(options.own_streams) for options in drawn} == {False, True}
+    assert len({options.rules[0]["share"] for options in drawn}) > 100
 
 
 FILE = b"<xml/>"

@@ -15,8 +15,8 @@ from schemas.contract.event import ErrorDetail
 from schemas.contract.example_payloads import example
 from schemas.factus import BOGOTA
 from tests.builders import REMOVE, a_bill, changed
+from tests.families import a_document_payload
 from tests.unit.schemas.examples import EXAMPLES, Example
-from tests.unit.schemas.payload.documents import a_document
 from worker.cli.check.command import command
 from worker.cli.check.validation import Checked, Counts, _Checker, check_rows, contradictions, counts_of
 from worker.cli.files.job_files import BadRow, Defaults, Row
@@ -70,14 +70,16 @@ def codes(found: list[Checked]) -> list[tuple[list[str], list[str]]]:
 def test_reference_with_two_contents_is_wrong() -> None:
     """The second is certainly refused."""
     found = check(
-        a_bill(), a_bill(observation="otra"), {"type": "credit_note.issue", "payload": a_document("credit_note")}
+        a_bill(),
+        a_bill(observation="otra"),
+        {"type": "credit_note.issue", "payload": a_document_payload("credit_note")},
     )
     assert codes(found) == [([], []), (["reference.conflict"], []), ([], [])]
     assert "f:1" in found[1].errors[0].message
 
 
 def test_a_reference_is_an_accounts_and_a_familys_own() -> None:
-    note = {**a_document("credit_note"), "reference_code": a_bill()["reference_code"]}
+    note = {**a_document_payload("credit_note"), "reference_code": a_bill()["reference_code"]}
     found = check(
         {"type": "invoice.issue", "account": "a", "payload": a_bill()},
         {"type": "invoice.issue", "account": "b", "payload": a_bill(observation="otra")},

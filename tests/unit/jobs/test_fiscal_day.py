@@ -14,8 +14,8 @@ from schemas import strict_json
 from schemas.factus import BOGOTA
 from schemas.payload.validate import DOCUMENT_SPECS
 from tests.builders import an_envelope, changed
+from tests.families import a_document_payload
 from tests.records import a_job
-from tests.unit.schemas.payload.documents import a_document
 
 MONDAY = datetime(2026, 11, 30, 12, tzinfo=BOGOTA)
 DAY_MS = 86_400_000
@@ -24,7 +24,7 @@ NOW_MS = int(MONDAY.timestamp() * 1000)
 
 def weekly(start_date: str, **more):
     purchase = {"items.0.period": {"generation_mode": "2", "start_date": start_date}}
-    return changed(a_document("support_document"), {**purchase, **more})
+    return changed(a_document_payload("support_document"), {**purchase, **more})
 
 
 def judged_at_intake(payload, **fields):

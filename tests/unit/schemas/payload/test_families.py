@@ -19,9 +19,9 @@ from schemas.payload.shape import Shape
 from schemas.payload.spec import checked
 from schemas.payload.validate import DOCUMENT_SPECS, MAX_FAULTS, ValidatedPayload, validate, validate_document
 from tests.builders import REMOVE, changed
+from tests.families import a_document_payload
 from tests.unit.schemas.examples import EXAMPLES, Example
 from tests.unit.schemas.payload.cases.notes import CREDIT_ALONE
-from tests.unit.schemas.payload.documents import a_document
 
 ROOT = Path(__file__).parents[4]
 TODAY = date(2026, 11, 30)
@@ -30,7 +30,7 @@ DAY_OF_THE_EXAMPLES = date(2026, 9, 13)
 
 
 def verdict(family: str, changes: dict[str, Any] | None = None) -> ValidatedPayload:
-    return validate_document(family, changed(a_document(family), changes or {}), today=TODAY)
+    return validate_document(family, changed(a_document_payload(family), changes or {}), today=TODAY)
 
 
 def test_there_are_examples_of_every_family() -> None:
@@ -235,7 +235,7 @@ def test_no_faulty_concept_makes_a_false_balance() -> None:
 )
 def test_nothing_is_slow(family: str, changes: dict[str, Any]) -> None:
     """One payload must not hold up the intake of all others. In processor time: a busy machine is no fault of it."""
-    document = changed(a_document(family), changes)
+    document = changed(a_document_payload(family), changes)
     began = time.process_time()
     found = validate_document(family, document, today=TODAY)
 

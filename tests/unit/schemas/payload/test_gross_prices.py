@@ -10,8 +10,8 @@ import pytest
 
 from schemas.payload.validate import ValidatedPayload, validate_document
 from tests.builders import a_bill, changed
+from tests.families import a_document_payload
 from tests.unit.schemas.payload.cases.case import PREPAYMENT, SURCHARGE
-from tests.unit.schemas.payload.documents import a_document
 
 TODAY = date(2026, 11, 30)
 SENTENCE = "parece que el precio ya los incluye"
@@ -98,7 +98,9 @@ def test_the_sentence_does_not_come(name: str) -> None:
 
 @pytest.mark.parametrize("family", ["invoice", "credit_note", "debit_note", "support_document", "adjustment_note"])
 def test_every_family_with_lines_says_it(family: str) -> None:
-    document = changed(a_document(family), {"payment_details.0.amount": "70000.00", "items.0.discount_rate": "0.00"})
+    document = changed(
+        a_document_payload(family), {"payment_details.0.amount": "70000.00", "items.0.discount_rate": "0.00"}
+    )
     lines = sum(Decimal(item["quantity"]) * Decimal(item["price"]) for item in document["items"])
 
     assert lines == 70000

@@ -10,9 +10,9 @@ import pytest
 
 from schemas.payload.validate import DOCUMENT_SPECS, validate
 from tests.builders import changed
+from tests.families import a_document_payload
 from tests.unit.schemas.payload.cases.calls import ROWS, a_payload
 from tests.unit.schemas.payload.cases.case import ESTABLISHMENT
-from tests.unit.schemas.payload.documents import a_document
 
 TODAY = date(2026, 11, 30)
 
@@ -81,7 +81,7 @@ each_place = pytest.mark.parametrize(("row", "path", "changes"), PLACES, ids=lam
 
 def refused(row: str, path: str, changes: dict[str, Any], address: str) -> list[str | None]:
     family = DOCUMENT_SPECS.get(row) or ROWS[row]
-    payload = a_document(row) if row in DOCUMENT_SPECS else a_payload(row)
+    payload = a_document_payload(row) if row in DOCUMENT_SPECS else a_payload(row)
     return [one.field for one in validate(family, changed(payload, {**changes, path: address}), today=TODAY).errors]
 
 

@@ -13,8 +13,8 @@ import pytest
 from schemas.payload.shape import FieldShape, Shape
 from schemas.payload.validate import DOCUMENT_SPECS, PayloadSpec, ValidatedPayload, validate
 from tests.builders import REMOVE, a_bill, changed
+from tests.families import a_document_payload
 from tests.unit.schemas.payload.cases.calls import ROWS, a_payload
-from tests.unit.schemas.payload.documents import a_document
 
 TODAY = date(2026, 11, 30)
 KINDS: list[tuple[PayloadSpec, str]] = [
@@ -28,7 +28,7 @@ each_kind = pytest.mark.parametrize(
 
 
 def sound(family: PayloadSpec, operation: str) -> dict[str, Any]:
-    return a_payload(family.name) if operation == "call" else a_document(family.name, operation)
+    return a_payload(family.name) if operation == "call" else a_document_payload(family.name, operation)
 
 
 def places(shape: Shape, node: dict[str, Any], at: str = "") -> Iterator[tuple[FieldShape, str]]:

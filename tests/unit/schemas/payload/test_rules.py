@@ -11,6 +11,7 @@ from schemas.payload.findings import Level
 from schemas.payload.rules.not_checked import NOT_CHECKED
 from schemas.payload.validate import DOCUMENT_SPECS, validate_document
 from tests.builders import changed
+from tests.families import a_document_payload
 from tests.unit.schemas.payload.cases.bills import BILLS
 from tests.unit.schemas.payload.cases.case import Case
 from tests.unit.schemas.payload.cases.customer import CUSTOMER
@@ -20,7 +21,6 @@ from tests.unit.schemas.payload.cases.notes import CREDIT_ALONE, DEBIT_ALONE, NO
 from tests.unit.schemas.payload.cases.payments import PAYMENTS
 from tests.unit.schemas.payload.cases.payroll import FINE_PAYROLLS, PAYROLLS
 from tests.unit.schemas.payload.cases.support import FINE_PURCHASES, PURCHASES
-from tests.unit.schemas.payload.documents import a_document
 from tests.unit.schemas.payload.published_rules import PUBLISHED
 
 TODAY = date(2026, 11, 30)
@@ -84,7 +84,9 @@ def families_of(case: Case) -> frozenset[str]:
 )
 def test_broken_rule_is_reported_where_it_is(family: str, case: Case) -> None:
     """Only that rule, at that place, at that level: a producer mends one thing at a time."""
-    found = validate_document(family, changed(a_document(family, case.operation or "10"), case.changes), today=TODAY)
+    found = validate_document(
+        family, changed(a_document_payload(family, case.operation or "10"), case.changes), today=TODAY
+    )
     at_level = found.errors if case.level is Level.ERROR else found.warnings
 
     assert (case.rule, case.field) in [(detail.rule, detail.field) for detail in at_level]
@@ -101,7 +103,7 @@ def test_broken_rule_is_reported_where_it_is(family: str, case: Case) -> None:
     [(family, changes, operation) for families, changes, operation in FINE for family in families],
 )
 def test_fine_document_has_neither_errors_nor_warnings(family: str, changes: dict[str, Any], operation: str) -> None:
-    found = validate_document(family, changed(a_document(family, operation), changes), today=TODAY)
+    found = validate_document(family, changed(a_document_payload(family, operation), changes), today=TODAY)
 
     assert found.errors == ()
     assert found.warnings == ()
@@ -110,7 +112,7 @@ def test_fine_document_has_neither_errors_nor_warnings(family: str, changes: dic
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
 def test_what_is_no_object_is_refused(family: str) -> None:
-    for payload in (None, True, 1, "texto", [], [a_document(family)]):
+    for payload in (None, True, 1, "texto", [], [a_document_payload(family)]):
         assert [(error.rule, error.field) for error in validate_document(family, payload, today=TODAY).errors] == [
             ("GEN-001", None)
         ]

@@ -10,8 +10,8 @@ import pytest
 
 from schemas.payload.shape_errors import TELLERS
 from schemas.payload.validate import DOCUMENT_SPECS, PayloadSpec
+from tests.families import a_document_payload
 from tests.unit.schemas.examples import EXAMPLES
-from tests.unit.schemas.payload.documents import a_document
 
 _SAID_BY = {
     "model": {"model_type", "model_attributes_type"},
@@ -96,7 +96,7 @@ def test_json_schema_takes_the_published_examples(family: PayloadSpec) -> None:
     for example in EXAMPLES:
         if example.family == family.name:
             assert validator.is_valid(example.payload), example.name
-    assert not validator.is_valid({**a_document(family.name), "color": "azul"})
+    assert not validator.is_valid({**a_document_payload(family.name), "color": "azul"})
 
 
 @pytest.mark.parametrize("family", DOCUMENT_SPECS.values(), ids=lambda family: family.name)

@@ -14,7 +14,7 @@ import pytest
 from schemas import strict_json
 from schemas.payload.validate import DOCUMENT_SPECS, MAX_FAULTS, validate_document
 from tests.builders import REMOVE, a_bill, changed
-from tests.unit.schemas.payload.documents import a_document
+from tests.families import a_document_payload
 
 TODAY = date(2026, 11, 30)
 
@@ -187,9 +187,9 @@ def test_sum_message_has_both_figures() -> None:
 def test_no_message_repeats_personal_data(family: str) -> None:
     """A name may stand in any field by mistake, and messages travel into logs and screens."""
     secret = "Fulana de Tal"
-    texts = [path for path, value in _leaves(a_document(family)) if isinstance(value, str)]
+    texts = [path for path, value in _leaves(a_document_payload(family)) if isinstance(value, str)]
     for path in texts:
-        found = validate_document(family, changed(a_document(family), {path: secret}), today=TODAY)
+        found = validate_document(family, changed(a_document_payload(family), {path: secret}), today=TODAY)
         assert not any(secret in detail.message for detail in (*found.errors, *found.warnings)), path
 
 
@@ -205,9 +205,11 @@ def test_no_message_is_in_english(family: str) -> None:
     """pydantic's own texts never come through."""
     anything: list[Any] = [None, True, [], {}, 7, Decimal("1.234"), "", "\ud800", "x" * 6000]
     english = re.compile(r"\b(should|must|input|valid|field|string|Extra|required)\b")
-    for path, _ in _leaves(a_document(family)):
+    for path, _ in _leaves(a_document_payload(family)):
         for bad in anything:
-            for detail in validate_document(family, changed(a_document(family), {path: bad}), today=TODAY).errors:
+            for detail in validate_document(
+                family, changed(a_document_payload(family), {path: bad}), today=TODAY
+            ).errors:
                 assert not english.search(detail.message), detail
 
 

@@ -1,0 +1,82 @@
+"""Jobs that issue nothing: how they ended, and that what they changed was changed once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.simulation.bodies import AT_FACTUS
+from tests.simulation.calls import ALWAYS_COMPLETED, MAY_BE_UNSURE
+from tests.simulation.history import Evidence, Finals, Jobs, Verdict, codes_of, kind_of
+from tests.simulation.workload import Push
+
+ONCE = {
+    **{f"{family}.email": f"{name}.email" for family, name in AT_FACTUS.items()},
+    "invoice.accept": "bills.accept",
+    "reception.emit_event": "receptions.emit",
+    "numbering_range.set_status": "numbering-ranges.toggle",
+}
+"""Job types of which one job may reach Factus's books once, and what the report calls them."""
+
+_OF_DELETES = frozenset({"factus.not_found", "factus.conflict"})
+
+
+def judge_calls(evidence: Evidence, jobs: Jobs, finals: Finals, verdict: Verdict) -> None:
+    """How the jobs ended that issue nothing, and whether what they changed was changed once."""
+    calls = {job_id: push for job_id, (push, must) in jobs.items() if push.what == "call" and not must}
+    for job_id, push in calls.items():
+        verdict.counts["calls"] += 1
+        for event in finals.get(job_id, ())[:1]:
+            verdict.counts[f"call {kind_of(event)}"] += 1
+            _call_outcome(evidence, push, event, verdict)
+    _done_once(evidence, list(calls.values()), finals, verdict)
+
+
+def _call_outcome(evidence: Evidence, push: Push, event: dict[str, Any], verdict: Verdict) -> None:
+    verb, codes, kind = push.type.rpartition(".")[2], codes_of(event), kind_of(event)
+    if event["type"] != f"{push.type}.{kind}" or kind not in ("completed", "failed"):
+        verdict.blame("calls ended amiss", f"{push.job_id} ({push.type}): {event['type']}", push.job_id)
+    if kind != "failed":
+        return
+    allowed = set(evidence.may_fail)
+    if verb in MAY_BE_UNSURE:
+        allowed.add("factus.unavailable")
+    if verb == "delete":
+        allowed |= _OF_DELETES
+    if push.reference and verb == "get":
+        allowed.add("factus.not_found")
+    if not codes <= allowed:
+        word = "always ends well" if verb in ALWAYS_COMPLETED else "failed"
+        verdict.blame("wrong outcome", f"{push.job_id} ({push.type}) {word}: {event['errors']}", push.job_id)
+
+
+def _done_once(evidence: Evidence, calls: Sequence[Push], finals: Finals, verdict: Verdict) -> None:
+    n_jobs: Counter[tuple[str, str]] = Counter()
+    for push in calls:
+        operation = ONCE.get(push.type)
+        if operation is None:
+            continue
+        n_jobs[push.account, operation] += 1
+        done = _account(evidence, push.account).get("changes", {}).get(operation, {}).get(push.target, 0)
+        final = next(iter(finals.get(push.job_id, ())), None)
+        if done > 1:
+            verdict.blame("done twice", f"{push.job_id} ({push.type}): {push.target}, {done} times", push.job_id)
+        if final is not None and kind_of(final) == "completed" and not done:
+            verdict.blame("silent", f"{push.job_id} ({push.type}) is told as done, and was not", push.job_id)
+        if push.type == "numbering_range.set_status":
+            is_active = evidence.active_ranges.get((push.account, push.target))
+            if final is not None and kind_of(final) == "completed" and is_active is not True:
+                verdict.blame("silent", f"{push.job_id}: range {push.target} is active: {is_active}", push.job_id)
+    for account in evidence.report["accounts"]:
+        operations = _account(evidence, account).get("operations", {})
+        for operation in set(ONCE.values()):
+            # What Factus turned away for being there already is no change, but it was asked for twice.
+            if operations.get(operation, 0) > n_jobs[account, operation]:
+                text = f"{account}: {operations[operation]} times {operation} for {n_jobs[account, operation]} jobs"
+                verdict.blame("done twice", text)
+
+
+def _account(evidence: Evidence, account: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = evidence.report["accounts"].get(account, {})
+    return found
