@@ -230,8 +230,10 @@ def log_refusal(item: Item) -> None:
     if item.errors:
         facts = {"error": item.errors[0].code, "n_errors": len(item.errors)}
         # An account that is missing here is the operator's to add; all else the producer corrects.
-        say = log.error if is_of_unknown_account(item) else log.info
-        say("envelope.refused", entry=item.entry.id, account=item.account, **facts)
+        if is_of_unknown_account(item):
+            log.error("envelope.refused", entry=item.entry.id, account=item.account, **facts)
+        else:
+            log.info("envelope.refused", entry=item.entry.id, account=item.account, **facts)
 
 
 _JWT: Final = re.compile(rb"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.?[A-Za-z0-9_-]*")
