@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from jobs import answers
+from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from worker.cli.group import cli
+from worker.settings import environment_for_child
+
+ROOT = Path(__file__).resolve().parents[2]
 
 Run = Callable[..., Any]
 
@@ -132,3 +140,26 @@ async def test_a_sign_that_is_old_does_not_count(run: Run, real_redis: Any, name
 async def test_a_redis_that_does_not_answer_is_not_well(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACTUS_REDIS_URL", "redis://127.0.0.1:1/0")
     assert (await run("health")).exit_code == 1
+
+
+# -- Ctrl-C ------------------------------------------------------------------------------------------------------------
+async def test_whoever_stops_waiting_is_told_what_goes_on(
+    valkey_url: str, real_redis: Any, namespace: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "cierre.jsonl"
+    file.write_text("".join(json.dumps(a_bill(reference_code=f"C-{n}"), default=str) + "\n" for n in range(3)))
+    env = environment_for_child(PYTHONPATH=str(ROOT), FACTUS_REDIS_URL=valkey_url, FACTUS_NAMESPACE=namespace)
+    command = [sys.executable, "-m", "worker", "submit", str(file), "--batch", "cierre-29", "--wait"]
+    process = await asyncio.create_subprocess_exec(*command, env=env, stdout=PIPE, stderr=PIPE)
+    while await real_redis.xlen(f"{namespace}:jobs") < 3:
+        await real_redis.ping()
+    assert process.stdout is not None
+    await process.stdout.readline()  # it waits by now: the first line of its progress
+    process.send_signal(signal.SIGINT)
+    out, err = await process.communicate()
+    shown = (out + err).decode()
+    assert process.returncode == 1
+    assert "0 terminados; 3 siguen en cola y SE VAN A EMITIR." in shown
+    assert "factus-worker status --batch cierre-29" in shown
+    assert "factus-worker cancel --batch cierre-29" in shown
+    assert "Traceback" not in shown

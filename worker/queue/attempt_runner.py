@@ -34,10 +34,10 @@ from jobs.patience import PATIENCE, PatiencePolicy
 from jobs.ports import Archive, Canceller, Gateway
 from jobs.registry import JobType, type_of
 from schemas import strict_json
-from schemas.contract.error_codes import ERROR_CODES
 from schemas.contract.event import ErrorDetail, Event
 from schemas.records import JobRecord
 from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
+from worker.queue.attempt_log import log_attempt, log_notices
 from worker.queue.claims import ClaimedJob, SetAside
 from worker.queue.ledger import AttemptWrite, Ledger, Notice
 from worker.settings import Account
@@ -60,8 +60,6 @@ class RunPolicy:
 
 
 RUN: Final = RunPolicy()
-
-_ACTS: Final = {row.code: row.acts for row in ERROR_CODES}
 
 
 @dataclass(slots=True)
@@ -159,7 +157,7 @@ class AttemptRunner:
         else:
             self.on_lane_idle()
         attempts = claimed.job.attempts + attempted.n_sent
-        _log_attempt(claimed.job, attempted, attempts, claimed.standing.now_ms, started)
+        log_attempt(claimed.job, attempted, attempts, claimed.standing.now_ms, started)
 
     async def _attempt(self, claimed: ClaimedJob) -> Tried:
         job = claimed.job
@@ -313,7 +311,7 @@ class AttemptRunner:
             if ending.state == "validated" and ending.data is not None:
                 following = follow_ups(job, ending.data, seq=job.seq + 1)
             n_started = await self.ledger.close(claimed, ending, page, following)
-        _log_notices(job.account, page.notices)
+        log_notices(job.account, page.notices)
         return n_started
 
     async def _notices(self, claimed: ClaimedJob, attempted: AttemptResult, now: datetime) -> tuple[Notice, ...]:
@@ -476,46 +474,3 @@ def _error_field(error: ErrorDetail) -> dict[str, Arg]:
 
 def _deletes_rejected(job: JobRecord) -> bool:
     return bool(strict_json.parse(job.options).get("delete_rejected", True))
-
-
-def _log_notices(account: str, notices: Sequence[Notice]) -> None:
-    """What a person must act on, and that it is over."""
-    for notice in notices:
-        if notice.kind == "resumed":
-            log.warning("account.resumed", account=account, scope=notice.scope)
-            continue
-        error = (notice.event.errors or (None,))[0]
-        log.error(
-            "account.blocked",
-            account=account,
-            scope=notice.scope,
-            error=error.code if error else None,
-            reason=error.message if error else None,
-            detail=f"factus-worker status says what mends it; factus-worker resume {account} asks again at once",
-        )
-
-
-def _log_attempt(job: JobRecord, attempted: AttemptResult, attempts: int, began_ms: int, started: float) -> None:
-    """The one canonical line of an attempt."""
-    facts: dict[str, Any] = {
-        "job_type": job.type,
-        "attempts": attempts,
-        "status": attempted.status or None,
-        "duration_ms": round((time.perf_counter() - started) * 1000, 1),
-        "queue_wait_ms": began_ms - max(job.accepted_at, job.start_at) if not job.failures else None,
-    }
-    match ending := attempted.ending:
-        case Finished():
-            code = ending.errors[0].code if ending.errors else ""
-            # A failure on which the operator acts is one that a person must see; what a producer corrects is none.
-            say = log.error if ending.state == "failed" and _ACTS.get(code) in ("operator", "developers") else log.info
-            say("attempt.finished", outcome=ending.state, error=code or None, number=ending.number or None, **facts)
-        case Retry():
-            log.warning(
-                "attempt.finished",
-                outcome="again",
-                error=ending.reason.code,
-                waits=ending.waits,
-                next_attempt_in_s=round(ending.pause_s, 1),
-                **facts,
-            )

@@ -12,7 +12,8 @@ from jobs.events import blocked_event, resumed_event
 from jobs.outcomes import AccountState, AttemptResult, Block, Finished
 from schemas.contract.event import ErrorDetail
 from tests.records import a_job
-from worker.queue.attempt_runner import _log_attempt, _log_notices, blocked_since_ms
+from worker.queue.attempt_log import log_attempt, log_notices
+from worker.queue.attempt_runner import blocked_since_ms
 from worker.queue.ledger import Notice
 from worker.store.refusals import RefusalWatch
 
@@ -35,7 +36,7 @@ def test_a_failure_on_which_an_operator_acts_is_an_error(state: str, code: str, 
     errors = (ErrorDetail(code=code, message="m"),) if code else ()
     ending = Finished(state, "m", errors=errors)
     with capture_logs() as logs:
-        _log_attempt(a_job(), AttemptResult(ending, 1), 1, 0, 0.0)
+        log_attempt(a_job(), AttemptResult(ending, 1), 1, 0, 0.0)
     assert [(line["event"], line["log_level"]) for line in logs] == [("attempt.finished", level)]
 
 
@@ -43,7 +44,7 @@ def test_a_block_is_an_error_and_its_end_a_warning() -> None:
     blocked = Notice("blocked", "invoice", blocked_event("acme", DENIED, n_waiting=1, since=NOW, now=NOW), 0)
     resumed = Notice("resumed", "invoice", resumed_event("acme", "invoice", since=NOW, now=NOW), 0)
     with capture_logs() as logs:
-        _log_notices("acme", (blocked, resumed))
+        log_notices("acme", (blocked, resumed))
     assert [(line["event"], line["log_level"], line["scope"]) for line in logs] == [
         ("account.blocked", "error", "invoice"),
         ("account.resumed", "warning", "invoice"),
