@@ -433,7 +433,7 @@ def _trimmed(value: Any) -> Any:
 
 def _told_unknown(name: str, known: list[str]) -> str:
     # What all of them begin with says nothing of which is meant.
-    own = {one.removeprefix("FACTUS_"): one for one in known}
+    own = {one.removeprefix("FACTUS_").upper(): one for one in known}
     close = get_close_matches(name.upper().removeprefix("FACTUS").lstrip("_-"), own, n=1, cutoff=0.6)
     return f"{name} is no setting" + (f"; did you mean {own[close[0]]}?" if close else "")
 
