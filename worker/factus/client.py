@@ -29,7 +29,7 @@ from worker.factus import http_answers
 from worker.factus.bounded_body import LARGEST_ANSWER, LARGEST_FILE, Room, read_bounded
 from worker.factus.http_answers import HttpAnswer
 from worker.factus.rate_limit import DeadlinePassed, Granted, NoPermitYet, RateLimit, SendMark
-from worker.factus.redaction import Redactor
+from worker.factus.redaction import Redactor, without_opaque_words
 from worker.factus.token_cache import LOCK_MS, Issued, Token, TokenCache
 from worker.settings import Account, ApiLimits, Settings
 from worker.store.keys import Keys
@@ -224,9 +224,10 @@ class FactusClient:
         if not isinstance(answer, HttpAnswer):
             return answer
         # The token itself stands in a good answer: only what refuses is cleaned.
-        return http_answers.read_token(
-            answer if answer.is_success else self._without_secrets(answer, self._last_access)
-        )
+        if answer.is_success:
+            return http_answers.read_token(answer)
+        cleaned = self._without_secrets(answer, self._last_access)
+        return http_answers.read_token(http_answers.without_secrets(cleaned, without_opaque_words))
 
     def _without_secrets(self, answer: HttpAnswer, token: str) -> HttpAnswer:
         """The answer without the account's secrets, the token in use, and any token that it brings along itself."""

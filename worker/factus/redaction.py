@@ -34,6 +34,27 @@ _KEPT_KEYS: Final = frozenset(
 """What names or is a document, by which decisions are taken. Where somebody's password is the NIT, the NIT stays."""
 
 
+_OPAQUE: Final = re.compile(r"(?=[\w.~+/=-]*[0-9])(?=[\w.~+/=-]*[A-Za-z])[\w.~+/=-]{20,}")
+"""What no person writes: letters and digits without a space, as tokens are."""
+
+
+def without_opaque_words(value: Any) -> Any:
+    """
+    A JSON value without words that may be tokens, in keys and texts.
+
+    For what refuses a token: it may quote one that another process had, of which nobody here has heard.
+    """
+    match value:
+        case str():
+            return _OPAQUE.sub(BLOT, value)
+        case dict():
+            return {_OPAQUE.sub(BLOT, key): without_opaque_words(item) for key, item in value.items()}
+        case list():
+            return [without_opaque_words(item) for item in value]
+        case _:
+            return value
+
+
 class Redactor:
     """Blots the secrets of one account out of texts and of JSON values."""
 

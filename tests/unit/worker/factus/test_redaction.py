@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.factus.redaction import BLOT, Redactor
+from worker.factus.redaction import BLOT, Redactor, without_opaque_words
 
 SECRETS = ("9a1f-client-id", 'se"cre/to ñ+&\\<x>', "contador@example.com", "clave-muy-secreta-55")
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
@@ -87,3 +87,18 @@ def test_nothing_is_compiled_for_an_answer_that_tells_no_secret(monkeypatch):
     monkeypatch.setattr(re, "compile", lambda *_: pytest.fail("a pattern was made"))
     for n, redactor in enumerate(redactors):
         assert redactor.value({"data": {"name": "Ana"}}, f"token-of-account-{n}") == {"data": {"name": "Ana"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("token eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.e30.x-1 is revoked", f"token {BLOT} is revoked"),
+        ("planted-access-token-0f6d1c", BLOT),
+        ("Las credenciales de usuario no son correctas.", "Las credenciales de usuario no son correctas."),
+        ("https://factus.com.co/ayuda", "https://factus.com.co/ayuda"),
+        ("2026-11-29 21:57:54", "2026-11-29 21:57:54"),
+    ],
+)
+def test_what_refuses_a_token_tells_no_word_that_may_be_one(text, told):
+    """It may quote a token of another process, of which nobody here has heard."""
+    assert without_opaque_words({"message": [text]}) == {"message": [told]}
