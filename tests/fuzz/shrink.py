@@ -140,9 +140,9 @@ class Shrinker:
         """JSON loses keys, members and letters; what is no JSON loses bytes."""
         try:
             tree = json.loads(value, parse_float=_Verbatim, parse_int=_Verbatim)
+            at_first = _text(tree)  # deeper than Python writes, it is made smaller as text
         except (ValueError, RecursionError):
             return self._shorter(value, case_of)
-        at_first = _text(tree)
         if not (self._has_time and self._tried(case_of(at_first))):
             return self._shorter(value, case_of)  # the spelling matters: a repeated key, an escape
         progress = True
