@@ -18,6 +18,8 @@ from worker.cli.speech import SPANISH
 from worker.cli.status.explain import explain
 from worker.cli.status.lookup import JobLookup
 from worker.cli.status.reader import StatusReader
+from worker.queue.dispatcher import LaneScriptArguments
+from worker.store.scripts import Scripts
 
 BILLS, CALLS, CONTROL = "acme/invoice", "acme/calls", "acme/control"
 LIMIT = 80
@@ -26,9 +28,7 @@ LIMIT = 80
 @pytest.fixture
 def built(redis: Any, namespace: str) -> Services:
     account = an_account(rate_limit=LIMIT, concurrency=2)
-    found = services_on(redis, namespace, account, gateway=FakeFactus())
-    found.claimer.room = lambda: 0  # what is started stays in arq's queue: nothing runs here
-    return found
+    return services_on(redis, namespace, account, gateway=FakeFactus())
 
 
 async def now_ms(built: Services) -> int:
@@ -56,9 +56,9 @@ async def grants(built: Services, n: int) -> None:
 
 
 async def look(built: Services, lane: str) -> str:
-    """The dispatcher looks at a lane; the reason that it notes."""
-    await built.redis.zadd(built.keys.lanes_due(), {lane: 0})
-    await built.dispatcher.poll_due_lanes()
+    """The dispatcher's script looks at a lane; the reason that it notes. What it starts stays in arq's queue."""
+    keys, args = LaneScriptArguments(built.keys, built.accounts).arguments(lane)
+    await Scripts(built.redis).run("dispatch", keys, [*args, *built.claimer.arguments(room=0)])
     return ((await built.redis.hget(built.keys.lane(lane), "wait_reason")) or b"").decode()
 
 
