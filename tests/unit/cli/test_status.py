@@ -16,6 +16,7 @@ from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, running, services_on
 from worker.cli.speech import ENGLISH, SPANISH, span
+from worker.cli.status.causes import cause
 from worker.cli.status.explain import explain, explain_event
 from worker.cli.status.facts import (
     AccountSeen,
@@ -514,3 +515,40 @@ def test_letters_that_went_and_workers_that_differ_are_told():
         words in " ".join(problem.what for problem in found)
         for words in ("12 dead letters", "different accounts", "sweep=2")
     ] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("reason", "said", "told"),
+    [
+        (
+            "factus.payment_required",
+            "Factus exige un pago o un paquete (402): sin saldo.",
+            "Factus exige un pago o un paquete de documentos (402): sin saldo",
+        ),
+        (
+            "factus.unavailable",
+            "Factus no está disponible: respondió 503.",
+            "Factus no responde, o falla: respondió 503",
+        ),
+        (
+            "factus.conflict",
+            "Un documento ajeno sin validar bloquea la familia en Factus (POS-77, SETP1).",
+            "otro documento sin validar bloquea la familia en Factus (409): POS-77, SETP1",
+        ),
+        (
+            "factus.conflict",
+            "Otro documento sin validar bloquea la familia en Factus (409).",
+            "otro documento sin validar bloquea la familia en Factus (409)",
+        ),
+        (
+            "dian.pending",
+            "Factus tiene el documento; la DIAN no ha respondido.",
+            "Factus tiene un documento y la DIAN no",
+        ),
+        ("internal", "Defecto interno: KeyError.", "un defecto del servicio: KeyError"),
+    ],
+)
+def test_a_cause_says_nothing_twice(reason: str, said: str, told: str) -> None:
+    found = cause(Hold(reason, NOW + 1, NOW, said=said), SPANISH)
+    assert found.startswith(told)
+    assert found == told or reason == "dian.pending"

@@ -87,7 +87,17 @@ def cause(hold: Hold, speech: Speech) -> str:
     text = speech.say(
         *_CAUSES.get(hold.reason, (hold.reason or "sin motivo anotado", hold.reason or "no reason noted"))
     )
-    return f"{text}: {hold.said.rstrip('.')}" if hold.said and hold.reason != "dian.pending" else text
+    more = _more(hold.said)
+    return f"{text}: {more}" if more and hold.reason != "dian.pending" else text
+
+
+def _more(said: str) -> str:
+    """What the words of the last attempt say beyond the reason: Factus's own, or the document that they name."""
+    text = said.rstrip(".")
+    if ": " in text:
+        return text.partition(": ")[2]
+    named = text.rpartition(" (")[2].rstrip(")") if text.endswith(")") else text
+    return "" if named.isdigit() else named
 
 
 def holder(hold: Hold) -> str:
