@@ -43,7 +43,9 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool, **sheets: Any)
 
     speech = spoken()
     try:
-        rows = counted(read_all(files, sys.stdin.buffer, job_type, gathered(**sheets)), ("revisados", "checked"), speech)
+        rows = counted(
+            read_all(files, sys.stdin.buffer, job_type, gathered(**sheets)), ("revisados", "checked"), speech
+        )
         checked = check_rows(rows, job_type, now=datetime.now(BOGOTA), forget=True)
     except FileRefused as exc:
         raise click.UsageError(str(exc)) from exc
