@@ -2,7 +2,7 @@
 Reading .xlsx as a stream: values as a person sees them, errors and formulas without a value told from empty cells.
 
 Nothing is held but what is used: a cell far out costs nothing, and of the shared texts only those that a sheet names
-are kept (docs/decisions/0021-xlsx-is-read-as-a-stream.md).
+are kept (docs/decisions/0023-xlsx-is-read-as-a-stream.md).
 """
 
 from __future__ import annotations
