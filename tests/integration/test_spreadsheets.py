@@ -176,14 +176,15 @@ def test_thirty_invoices_from_template_to_validation(desk: Desk) -> None:
     waiting.send_signal(signal.SIGINT)
     out, _ = waiting.communicate(timeout=60)
     assert waiting.returncode == 1
-    assert "Todo lo enviado sigue su curso" in out
+    assert "30 siguen en cola y SE VAN A EMITIR" in out
+    assert "la misma orden otra vez" in out
     assert desk.at_factus("documents?account=acme") == []
 
     with desk.worker():
         # The same command goes on: nothing is pushed twice.
         first = desk.run("submit", path.name, "--wait")
         assert first.returncode == 1, first.stdout + first.stderr
-        assert "Validados, facturas: 29" in first.stdout
+        assert "Validados invoice: 29" in first.stdout
         assert "FAK21" in first.stdout or "el correo del adquiriente" in first.stdout
 
         results = desk.folder / "noviembre.resultado.xlsx"
@@ -198,7 +199,7 @@ def test_thirty_invoices_from_template_to_validation(desk: Desk) -> None:
         correct(results, "Correo", "tesoreria@lasabana.example")
         second = desk.run("submit", results.name, "--wait")
         assert second.returncode == 0, second.stdout + second.stderr
-        assert "Validados, facturas: 1" in second.stdout
+        assert "Validados invoice: 1" in second.stdout
 
         # Sent once more, nothing of it is new.
         n_posted = posted(desk)

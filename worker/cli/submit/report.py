@@ -73,8 +73,8 @@ def show_summary(pushed: Sequence[Pushed], speech: Speech) -> None:
     if summary.n_open:
         n = speech.jobs(summary.n_open)
         text = say(
-            f"{n} sin resultado todavía. No se pierde nada, siguen en cola y se van a procesar: vea factus-worker status, "
-            "y si hay un trabajador en marcha. La misma orden vuelve a esperarlos.",
+            f"{n} sin resultado todavía. No se pierde nada, siguen en cola y se van a procesar: vea factus-worker "
+            "status, y si hay un trabajador en marcha. La misma orden vuelve a esperarlos.",
             f"{n} without a final event. Nothing is lost, they stay queued: see factus-worker status, and whether a "
             "worker runs. The same command waits for them again.",
         )
