@@ -8,10 +8,9 @@ are kept (docs/decisions/0023-xlsx-is-read-as-a-stream.md).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
-from xml.parsers import expat
 
 from schemas.sheets.cells import Block, Broken, Table, Value
 from worker.cli.files.limits import (
@@ -23,9 +22,10 @@ from worker.cli.files.limits import (
     too_many_rows,
     too_much_text,
 )
-from worker.cli.files.number_formats import GENERAL, Format, format_of, number_value, text_value
+from worker.cli.files.number_formats import GENERAL, Format, number_value, text_value
 from worker.cli.files.tables import SheetName
-from worker.cli.files.xlsx_archive import Archive, column_number, damaged, measure, parser, target_of
+from worker.cli.files.xlsx_archive import Archive, column_number, measure
+from worker.cli.files.xlsx_parts import Enough, parse, read_parts, whole
 
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([0-9]{1,7})", re.ASCII)
 _ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -44,25 +44,16 @@ class Shared(NamedTuple):
 Raw = tuple[int, list[Any]]
 
 
-class _Enough(Exception):
-    """The rows that were asked for have been read."""
-
-
 class Xlsx:
     """A workbook of which only the lists are read at first."""
 
     def __init__(self, archive: Archive) -> None:
         self.path = archive.path
         self._archive = archive
-        self._parts: dict[str, str] = {}
-        self._sheets: list[SheetName] = []
-        self._texts_part = ""
-        self._formats: list[Format] = []
-        self._is_1904 = False
-        _read_lists(self)
+        self._book = read_parts(archive)
 
     def sheets(self) -> Sequence[SheetName]:
-        return self._sheets
+        return self._book.sheets
 
     def heads(self, names: Sequence[str], n_rows: int) -> dict[str, list[tuple[int, tuple[Value, ...]]]]:
         found = {name: self._rows(name, n_rows)[0] for name in names}
@@ -70,126 +61,22 @@ class Xlsx:
         return {name: _resolved(rows, texts) for name, rows in found.items()}
 
     def read(self, name: str) -> Table:
-        measure(self._archive, self._parts[name], name)
+        measure(self._archive, self._book.parts[name], name)
         rows, reader = self._rows(name, None)
         texts = self._texts({cell.at for cell in _shared_in(rows)})
         return Table(self.path, name, _resolved(rows, texts), frozenset(reader.hidden), tuple(reader.blocks))
 
     def _rows(self, name: str, n_rows: int | None) -> tuple[list[Raw], _SheetReader]:
-        reader = _SheetReader(self.path, self._formats, self._is_1904, n_rows)
-        _parse(self._archive, self._parts[name], reader.start, reader.end, reader.text)
+        reader = _SheetReader(self.path, self._book.formats, self._book.is_1904, n_rows)
+        parse(self._archive, self._book.parts[name], reader.start, reader.end, reader.text)
         return reader.rows, reader
 
     def _texts(self, wanted: set[int]) -> dict[int, str]:
-        if not wanted or not self._texts_part:
+        if not wanted or not self._book.texts:
             return {}
         reader = _TextsReader(self.path, wanted)
-        _parse(self._archive, self._texts_part, reader.start, reader.end, reader.text)
+        parse(self._archive, self._book.texts, reader.start, reader.end, reader.text)
         return reader.found
-
-
-def _parse(
-    archive: Archive,
-    part: str,
-    start: Callable[[str, dict[str, str]], None],
-    end: Callable[[str], None],
-    text: Callable[[str], None] | None = None,
-) -> None:
-    """Hand the elements of a part to a reader, by their names without prefix."""
-    reading = parser(archive.path)
-
-    def plain_start(name: str, attributes: dict[str, str]) -> None:
-        start(name.rpartition(":")[2] if ":" in name else name, attributes)
-
-    def plain_end(name: str) -> None:
-        end(name.rpartition(":")[2] if ":" in name else name)
-
-    reading.StartElementHandler = plain_start
-    reading.EndElementHandler = plain_end
-    if text:
-        reading.CharacterDataHandler = text
-    try:
-        for piece in archive.pieces(part):
-            reading.Parse(piece, False)
-        reading.Parse(b"", True)
-    except _Enough:
-        return
-    except (expat.ExpatError, ValueError, KeyError) as exc:
-        raise damaged(archive.path) from exc
-
-
-# -- lists -------------------------------------------------------------------------------------------------------------
-def _read_lists(book: Xlsx) -> None:
-    """The sheets of a workbook and where they stand; its formats; where its texts stand."""
-    archive = book._archive
-    main, relations = "xl/workbook.xml", {}
-    if archive.has("_rels/.rels"):
-        for kind, target in _relations(archive, "_rels/.rels", "").values():
-            main = target if kind.endswith("/officeDocument") and archive.has(target) else main
-    if not archive.has(main):
-        raise damaged(book.path)
-    folder, _, name = main.rpartition("/")
-    rels = f"{folder}/_rels/{name}.rels".lstrip("/")
-    if archive.has(rels):
-        relations = _relations(archive, rels, main)
-    sheets: list[tuple[str, str, bool]] = []
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        if name == "sheet":
-            link = next((value for key, value in attributes.items() if key.endswith(":id") or key == "id"), "")
-            sheets.append((attributes.get("name", ""), link, attributes.get("state", "visible") == "visible"))
-        elif name == "workbookPr":
-            book._is_1904 = attributes.get("date1904", "") in ("1", "true")
-
-    _parse(archive, main, start, lambda _: None)
-    for name, link, is_visible in sheets:
-        _, part = relations.get(link, ("", ""))
-        if part and archive.has(part) and name not in book._parts:
-            book._sheets.append(SheetName(name, is_visible))
-            book._parts[name] = part
-    for kind, target in relations.values():
-        if kind.endswith("/sharedStrings") and archive.has(target):
-            book._texts_part = target
-        elif kind.endswith("/styles") and archive.has(target):
-            book._formats = _formats(archive, target)
-
-
-def _relations(archive: Archive, part: str, base: str) -> dict[str, tuple[str, str]]:
-    found: dict[str, tuple[str, str]] = {}
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        if name == "Relationship" and attributes.get("TargetMode") != "External":
-            kind, target = attributes.get("Type", ""), target_of(base, attributes.get("Target", ""))
-            found[attributes.get("Id", "")] = (kind, target)
-
-    _parse(archive, part, start, lambda _: None)
-    return found
-
-
-def _formats(archive: Archive, part: str) -> list[Format]:
-    """What each style of a cell says about its number."""
-    codes: dict[int, str] = {}
-    styles: list[int] = []
-    inside: list[str] = []
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        if name == "numFmt":
-            codes[_whole(attributes.get("numFmtId", ""))] = attributes.get("formatCode", "")
-        elif name == "cellXfs":
-            inside.append(name)
-        elif name == "xf" and inside and len(styles) < 100_000:
-            styles.append(_whole(attributes.get("numFmtId", "0")))
-
-    def end(name: str) -> None:
-        if name == "cellXfs":
-            inside.clear()
-
-    _parse(archive, part, start, end)
-    return [format_of(number, codes.get(number, "")) for number in styles]
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 # -- a sheet -----------------------------------------------------------------------------------------------------------
@@ -262,7 +149,7 @@ class _SheetReader:
             self._formula.append(text[:60])
 
     def _start_row(self, attributes: dict[str, str]) -> None:
-        number = _whole(attributes.get("r", ""))
+        number = whole(attributes.get("r", ""))
         self._row = number if number > self._row else self._row + 1
         self._column = -1
         self._cells = []
@@ -278,7 +165,7 @@ class _SheetReader:
                 raise too_many_rows(self.path, len(self.rows))
         self._cells = []
         if self.n_rows is not None and len(self.rows) >= self.n_rows:
-            raise _Enough
+            raise Enough
 
     def _start_cell(self, attributes: dict[str, str]) -> None:
         self._n_cells += 1
@@ -287,7 +174,7 @@ class _SheetReader:
         found = _REFERENCE.fullmatch(attributes.get("r", ""))
         self._column = column_number(found[1]) if found else self._column + 1
         self._kind = attributes.get("t", "n")
-        self._style = _whole(attributes.get("s", "0"))
+        self._style = whole(attributes.get("s", "0"))
         self._is_in_cell, self._has_formula = True, False
         self._pieces = []
         self._formula = []
@@ -390,7 +277,7 @@ class _TextsReader:
             if self._n_text > MOST_TEXT:
                 raise too_much_text(self.path)
             if len(self.found) == len(self.wanted):
-                raise _Enough
+                raise Enough
 
     def text(self, text: str) -> None:
         if self._is_taking:
