@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 _KINDS: Final = (
     (stat.S_ISDIR, "it is a folder"),
@@ -24,9 +26,10 @@ class FileUnusable(Exception):
     """A file that cannot be read whole. Its words say why, without the name and the content."""
 
 
-def read_whole(path: str | os.PathLike[str], *, most: int) -> bytes:
+@contextmanager
+def opened(path: str | os.PathLike[str], *, most: int) -> Iterator[BinaryIO]:
     """
-    The content of a regular file of at most *most* bytes.
+    A regular file of at most *most* bytes, open for reading while the block lasts.
 
     Raises:
         FileUnusable: It is not there, may not be read, is no regular file, or is larger.
@@ -39,15 +42,31 @@ def read_whole(path: str | os.PathLike[str], *, most: int) -> bytes:
     except ValueError as exc:
         raise FileUnusable("its name holds a NUL, or is not UTF-8") from exc
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise FileUnusable(next((told for is_kind, told in _KINDS if is_kind(mode)), "it is no regular file"))
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise FileUnusable(
+                next((told for is_kind, told in _KINDS if is_kind(found.st_mode)), "it is no regular file")
+            )
+        if found.st_size > most:
+            raise FileUnusable(f"it is larger than {_size(most)}")
         with open(descriptor, "rb", closefd=False) as file:  # a descriptor, not a name
-            content = file.read(most + 1)
-    except OSError as exc:
-        raise FileUnusable(exc.strerror or type(exc).__name__) from exc
+            yield file
     finally:
         os.close(descriptor)
+
+
+def read_whole(path: str | os.PathLike[str], *, most: int) -> bytes:
+    """
+    The content of a regular file of at most *most* bytes.
+
+    Raises:
+        FileUnusable: It is not there, may not be read, is no regular file, or is larger.
+    """
+    with opened(path, most=most) as file:
+        try:
+            content = file.read(most + 1)
+        except OSError as exc:
+            raise FileUnusable(exc.strerror or type(exc).__name__) from exc
     if len(content) > most:
         raise FileUnusable(f"it is larger than {_size(most)}")
     return content

@@ -2,7 +2,7 @@
 What Factus API v1 called things, where that differs from v2: keys and the values of codes.
 
 v1 numbered its tables of municipalities, units and countries by position: every published pair of id and code agrees
-with the order of the tables that v2 publishes (docs/decisions/0020-version-1-ids-are-positions.md).
+with the order of the tables that v2 publishes (docs/decisions/0022-version-1-ids-are-positions.md).
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def test_check_reads_standard_input() -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["submit", "a.csv"], ".csv is not read by this version"),
+        (["submit", "a.csv"], "a.csv: No such file"),
         (["submit", "missing.json"], "No such file"),
         (["submit", "-"], "no tienen ningún trabajo"),
         (["submit", "-", "--timeout", "5"], "a duration is a number and"),
@@ -117,7 +117,7 @@ def test_check_reads_standard_input() -> None:
         (["submit", "-", "--type", "invoice.mail"], "Did you mean invoice.email"),
         (["check"], "Missing argument"),
         (["check", "-"], "no tienen ningún trabajo"),
-        (["check", "a.xlsx"], ".xlsx is not read by this version"),
+        (["check", "a.xlsx"], "a.xlsx: No such file"),
         (["check", "-", "--type", "invoice"], "is no job type"),
     ],
 )

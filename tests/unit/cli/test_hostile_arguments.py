@@ -18,7 +18,7 @@ import pytest
 
 from worker import __main__, uncaught
 from worker.cli.console import clean, escaped
-from worker.cli.files import job_files
+from worker.cli.files import all_files
 
 EVIL = "x\x1b[2J\x9b31m\u202e\u200b\x7f\u2066\ufeffy"
 
@@ -111,7 +111,7 @@ def surrogates(path: Path) -> None:
 def test_a_file_that_is_none_is_refused_by_name(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: str, suffix: str, make: Callable[[Path], None], told: str
 ) -> None:
-    monkeypatch.setattr(job_files, "MOST_ROWS", 20)
+    monkeypatch.setattr(all_files, "MOST_ROWS", 20)
     if make is too_many_lines and suffix == ".json":
         told = ""
     make(Path(EVIL + suffix))

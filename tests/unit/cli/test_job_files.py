@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from worker.cli.files.job_files import BadRow, Defaults, FileRefused, Row, fill, jobs_of, read_rows, sound_rows
+from worker.cli.files.all_files import read_rows
+from worker.cli.files.job_files import BadRow, Defaults, Row, fill, jobs_of, sound_rows
+from worker.cli.files.limits import FileRefused
 
 NO_INPUT = io.BytesIO()
 

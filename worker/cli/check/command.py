@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from worker.cli.console import emit, json_text, show_table, spoken
+from worker.cli.files.sheet_options import gathered, sheet_options
 from worker.cli.job_type_option import TYPES_HELP, job_type_option
 
 if TYPE_CHECKING:
@@ -19,12 +21,14 @@ if TYPE_CHECKING:
 @click.command("check", epilog=TYPES_HELP)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @job_type_option
+@sheet_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
-def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
+def command(files: tuple[str, ...], job_type: str, as_json: bool, **sheets: Any) -> None:
     """Validate FILEs offline, with the rules that the worker applies before it calls Factus.
 
-    Takes what `submit` takes: envelopes and bare payloads in .json, .jsonl, or - for either on stdin. Warnings are
-    shown and do not fail: such a job is taken, but something in it is doubtful or would not be done.
+    Takes what `submit` takes: envelopes and bare payloads in .json, .jsonl, or - for either on stdin, and
+    spreadsheets of documents (.csv, .xlsx, .xls). Warnings are shown and do not fail: such a job is taken, but
+    something in it is doubtful or would not be done.
 
     \b
     Exit status: 0 no errors, 1 errors were found, 2 wrong usage.
@@ -33,23 +37,26 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
 
     from schemas.factus import BOGOTA
     from worker.cli.check.validation import check_rows, counts_of
-    from worker.cli.files.job_files import FileRefused, read_all
-    from worker.cli.progress import counted, watched
+    from worker.cli.files.all_files import read_all
+    from worker.cli.files.limits import FileRefused
+    from worker.cli.progress import counted
 
-    stdin, speech = sys.stdin.buffer, spoken()
+    speech = spoken()
     try:
-        rows = list(counted(read_all(files, stdin), ("trabajos leídos", "jobs read"), speech))
+        rows = counted(
+            read_all(files, sys.stdin.buffer, job_type, gathered(**sheets)), ("revisados", "checked"), speech
+        )
+        checked = check_rows(rows, job_type, now=datetime.now(BOGOTA), forget=True)
     except FileRefused as exc:
         raise click.UsageError(str(exc)) from exc
-    if not rows:
+    if not checked:
         raise click.UsageError(speech.say("Los archivos no tienen ningún trabajo.", "The files hold no job."))
-    told = watched(rows, len(rows), ("revisados", "checked"), speech)
-    checked = check_rows(told, job_type, now=datetime.now(BOGOTA))
     counts = counts_of(checked)
     if as_json:
         click.echo(json_text(_document(checked, counts)))
     else:
-        _show(checked, counts, speech)
+        show_checked(checked, speech)
+        _show_counts(checked, counts, speech)
         if any(one.errors and one.is_bare for one in checked):
             emit(
                 speech.say(
@@ -57,23 +64,39 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool) -> None:
                     f"Bare payloads were checked as {job_type}; --type names another.",
                 )
             )
-    if counts.n_wrong:
+    if any(one.errors for one in checked):
         raise click.exceptions.Exit(1)
 
 
-def _show(checked: list[Checked], counts: Counts, speech: Speech) -> None:
+def show_checked(checked: Sequence[Checked], speech: Speech) -> None:
+    """Show all errors, and then what is doubtful: of spreadsheets by their cells, of JSON by line and field."""
+    from worker.cli.check.cell_report import each_once, show_cells
+    from worker.cli.files.cell_errors import CellError
+
+    errors = [(one, detail) for one in checked for detail in one.errors]
+    warnings = [(one, detail) for one in checked for detail in one.warnings]
+    if cells := [detail for _, detail in errors if isinstance(detail, CellError)]:
+        show_cells(cells, speech)
+    if doubts := each_once([detail for _, detail in warnings if isinstance(detail, CellError)]):
+        emit(speech.say("Avisos, que no impiden enviar:", "Warnings, which stop nothing:"))
+        show_cells(doubts, speech, "yellow")
     say = speech.say
-    wrong = [_row(one, "error", detail) for one in checked for detail in one.errors]
-    n_doubtful = sum(len(one.warnings) for one in checked)
+    wrong = [_row(one, "error", detail) for one, detail in errors if not isinstance(detail, CellError)]
     doubtful = _each_once(
-        [_row(one, say("aviso", "warning"), detail) for one in checked for detail in one.warnings], speech
+        [_row(one, say("aviso", "warning"), detail) for one, detail in warnings if not isinstance(detail, CellError)],
+        speech,
     )
     if rows := [*wrong, *doubtful]:
         headers = [say("archivo:línea", "file:line"), say("referencia", "reference"), say("nivel", "level")]
         headers += [say("campo", "field"), say("regla", "rule"), say("mensaje", "message")]
         more = say("... y {} filas más", "... and {} rows more")
         show_table(headers, rows, styles=["red"] * len(wrong) + ["yellow"] * len(doubtful), more=more)
+
+
+def _show_counts(checked: Sequence[Checked], counts: Counts, speech: Speech) -> None:
+    say = speech.say
     n_errors = sum(len(one.errors) for one in checked)
+    n_doubtful = sum(len(one.warnings) for one in checked)
     parts = [
         say(f"{speech.count(counts.n_fine)} bien", f"{speech.count(counts.n_fine)} fine"),
         say(f"{speech.count(counts.n_warned)} solo con avisos", f"{speech.count(counts.n_warned)} with warnings only"),
@@ -82,7 +105,7 @@ def _show(checked: list[Checked], counts: Counts, speech: Speech) -> None:
     errors = speech.of(n_errors, ("error", "error"), ("errores", "errors"))
     warnings = speech.of(n_doubtful, ("aviso", "warning"), ("avisos", "warnings"))
     whole = say("en total", "in all")
-    style = "bold red" if counts.n_wrong else "bold green"
+    style = "bold red" if n_errors else "bold green"
     emit(f"{speech.jobs(counts.n_checked)}: {', '.join(parts)} ({errors}, {warnings} {whole})", style, hanging=2)
 
 
@@ -106,18 +129,24 @@ def _row(one: Checked, level: str, detail: ErrorDetail) -> list[str]:
     return [one.row.place, one.reference, level, detail.field or "", detail.rule or "", detail.message]
 
 
-def _document(checked: list[Checked], counts: Counts) -> dict[str, object]:
+def _document(checked: Sequence[Checked], counts: Counts) -> dict[str, object]:
     return {
         "checked": counts.n_checked,
         "fine": counts.n_fine,
         "with_warnings": counts.n_warned,
         "with_errors": counts.n_wrong,
-        "errors": [_told(one, detail) for one in checked for detail in one.errors],
-        "warnings": [_told(one, detail) for one in checked for detail in one.warnings],
+        "errors": [told_for_programs(one, detail) for one in checked for detail in one.errors],
+        "warnings": [told_for_programs(one, detail) for one in checked for detail in one.warnings],
     }
 
 
-def _told(one: Checked, detail: ErrorDetail) -> dict[str, object]:
+def told_for_programs(one: Checked, detail: ErrorDetail) -> dict[str, object]:
+    """An error or warning with its place: a cell, or the line of a file of JSON."""
+    from worker.cli.check.cell_report import told
+    from worker.cli.files.cell_errors import CellError
+
+    if isinstance(detail, CellError):
+        return told(detail)
     row = one.row
     place = {"source": row.source, "line": row.line, "index": row.index, "reference": one.reference or None}
     return {**place, **detail.model_dump()}

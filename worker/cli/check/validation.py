@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
-from worker.cli.files.job_files import BadRow, Defaults, Row, fill, is_envelope
+from worker.cli.files.job_files import AboutFile, BadRow, Defaults, FileRow, Row, fill, is_envelope
 
 _ENTRY: Final = "0-1"
 """Stands for the id that Redis gives: nothing that is told depends on it."""
@@ -29,7 +29,7 @@ _ENTRY: Final = "0-1"
 class Checked:
     """One job of a file and what was found in it."""
 
-    row: Row | BadRow
+    row: FileRow
     reference: str
     errors: tuple[ErrorDetail, ...]
     warnings: tuple[ErrorDetail, ...] = ()
@@ -37,7 +37,7 @@ class Checked:
     @property
     def is_bare(self) -> bool:
         """Whether it is a payload alone, of the type that the caller named."""
-        return isinstance(self.row, Row) and not is_envelope(self.row.value)
+        return isinstance(self.row, Row) and not self.row.is_of_sheet and not is_envelope(self.row.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,35 @@ class Counts:
 
 def counts_of(checked: Sequence[Checked]) -> Counts:
     """Add up what was found, each job by the worst of it."""
-    n_wrong = sum(1 for one in checked if one.errors)
-    n_warned = sum(1 for one in checked if one.warnings and not one.errors)
-    return Counts(len(checked), len(checked) - n_wrong - n_warned, n_warned, n_wrong)
+    jobs = [one for one in checked if not isinstance(one.row, AboutFile)]
+    n_wrong = sum(1 for one in jobs if one.errors)
+    n_warned = sum(1 for one in jobs if one.warnings and not one.errors)
+    return Counts(len(jobs), len(jobs) - n_wrong - n_warned, n_warned, n_wrong)
 
 
-def check_rows(rows: Iterable[Row | BadRow], job_type: str, *, now: datetime) -> list[Checked]:
-    """Everything that is wrong or doubtful, row by row. *job_type* is that of bare payloads."""
-    checker = _Checker(Defaults(type=job_type), int(now.timestamp() * 1000))
-    return [checker.check(row) for row in rows]
+def check_rows(
+    rows: Iterable[FileRow],
+    job_type: str,
+    *,
+    now: datetime,
+    defaults: Defaults | None = None,
+    forget: bool = False,
+) -> list[Checked]:
+    """
+    Everything that is wrong or doubtful, row by row.
+
+    Args:
+        job_type: That of bare payloads.
+        defaults: What fills the envelopes; of the job type alone where it is left out.
+        forget: Whether documents of spreadsheets are let go of when they have been judged.
+    """
+    checker = _Checker(defaults or Defaults(type=job_type), int(now.timestamp() * 1000))
+    found: list[Checked] = []
+    for row in rows:
+        found.append(checker.check(row))
+        if forget and isinstance(row, Row):
+            row.forget()
+    return found
 
 
 def contradictions(rows: Sequence[Row], defaults: Defaults, *, now: datetime) -> list[tuple[str, str]]:
@@ -96,9 +116,15 @@ class _Checker:
     now_ms: int
     _contents: dict[tuple[str, ...], tuple[str, str]] = field(default_factory=dict)
 
-    def check(self, row: Row | BadRow) -> Checked:
+    def check(self, row: FileRow) -> Checked:
         if isinstance(row, BadRow):
             return Checked(row, "", (ErrorDetail(code="envelope.invalid", message=row.reason),))
+        if isinstance(row, AboutFile):
+            return Checked(row, "", row.errors, row.warnings)
+        found = self._check(row)
+        return replace(found, errors=row.told(found.errors), warnings=row.told_warnings(found.warnings))
+
+    def _check(self, row: Row) -> Checked:
         envelope = fill(row.value, self.defaults)
         remains = PartialEnvelope(envelope, entry_id=_ENTRY)
         # Whoever it is for counts as known: the desk of one account takes every job of it, named or not.

@@ -1,5 +1,5 @@
 """
-The generated files of docs/: the page of job types, the AsyncAPI document, the JSON Schemas.
+The generated files of docs/: the page of job types, that of spreadsheets, the AsyncAPI document, the JSON Schemas.
 
 ``python -m worker.cli.contract.write_docs FOLDER`` writes them (``make docs``); a test holds them up to date.
 """
@@ -12,6 +12,7 @@ from typing import Final
 
 from worker.cli.contract.formats import asyncapi_json, schema_texts
 from worker.cli.contract.jobs_page import page
+from worker.cli.contract.spreadsheets_page import spreadsheets_page
 
 SCHEMAS: Final = "schemas"
 
@@ -19,7 +20,7 @@ SCHEMAS: Final = "schemas"
 def generated() -> dict[str, str]:
     """What stands in each file, by its path below docs/."""
     schemas = {f"{SCHEMAS}/{name}": text for name, text in schema_texts().items()}
-    return {"jobs.md": page(), "asyncapi.json": asyncapi_json(), **schemas}
+    return {"jobs.md": page(), "spreadsheets.md": spreadsheets_page(), "asyncapi.json": asyncapi_json(), **schemas}
 
 
 def write(folder: Path) -> None:

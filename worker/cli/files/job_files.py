@@ -1,32 +1,27 @@
 """
-Files of jobs: from ``.json`` and ``.jsonl`` to objects with their place, and from objects to what is pushed.
+Files of jobs: from ``.json`` and ``.jsonl`` to objects with their place, and from any objects to what is pushed.
 
 Pure but for reading the files. Amounts stay exact: everything goes through the strict JSON reader, and is written again
-by its own writer. Whether a job is *valid* is not decided here.
+by its own writer. Whether a job is *valid* is not decided here; spreadsheets are read by ``spreadsheets.py``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeAlias
 
-from jobs.errors import ServiceError
 from schemas import strict_json
 from schemas.contract.envelope import MAX_JOB_BYTES, without_nothing
+from schemas.contract.event import ErrorDetail
 from worker.bounded_files import FileUnusable, read_whole
+from worker.cli.files.limits import FileRefused
 
 STANDARD_INPUT: Final = "-"
-_LATER: Final = (".csv", ".xlsx")
 _BOM: Final = b"\xef\xbb\xbf"
 _MOST_BYTES: Final = 300 * 1024 * 1024
-MOST_ROWS: Final = 200_000
-
-
-class FileRefused(ServiceError):
-    """A file that cannot be read as jobs. The message names the file, and the line where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +44,43 @@ class Row(_Place):
 
     value: dict[str, Any]
 
+    @property
+    def is_of_sheet(self) -> bool:
+        """Whether it is a document of a spreadsheet."""
+        return False
+
+    def told(self, errors: tuple[ErrorDetail, ...]) -> tuple[ErrorDetail, ...]:
+        """What is wrong with it, in the words and with the places of its file."""
+        return errors
+
+    def told_warnings(self, warnings: tuple[ErrorDetail, ...]) -> tuple[ErrorDetail, ...]:
+        """The same for what is doubtful."""
+        return warnings
+
+    def forget(self) -> None:
+        """Let go of what it holds, where only its place is still needed: of a spreadsheet there may be many."""
+
+    def steady_id(self, envelope: dict[str, Any]) -> str:
+        """An id that follows from the file and what stands in it; empty where an object has to bring its own."""
+        return ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadRow(_Place):
     """A line, an element, or a whole file, that is no JSON object."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AboutFile(_Place):
+    """What is said of a spreadsheet as a whole: of its headings and columns, or of rows that belong to no document."""
+
+    errors: tuple[ErrorDetail, ...] = ()
+    warnings: tuple[ErrorDetail, ...] = ()
+
+
+FileRow: TypeAlias = "Row | BadRow | AboutFile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +92,7 @@ class Defaults:
     priority: str | None = None
     batch: str | None = None
     issue_on: str | None = None
+    payload_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +110,13 @@ class Job:
     reference: str
     has_own_id: bool
     type: str = ""
+    row: Row | None = None
+    """What it was made of, where that is still needed: a document of a spreadsheet."""
 
 
-def read_rows(path: str, stdin: BinaryIO) -> Iterator[Row | BadRow]:
+def read_json(path: str, stdin: BinaryIO) -> Iterator[FileRow]:
     """
-    The objects of one file, in order.
+    The objects of one file of JSON, in order.
 
     Args:
         path: A ``.json`` file (one object, or an array of them), a ``.jsonl`` file, or ``-`` for either on *stdin*.
@@ -101,10 +130,10 @@ def read_rows(path: str, stdin: BinaryIO) -> Iterator[Row | BadRow]:
             raise FileRefused(f"<stdin>: more than {_MOST_BYTES // 1024**2} MiB; push it in parts")
         return _either("<stdin>", data)
     suffix = Path(path).suffix.lower()
-    if suffix in _LATER:
-        raise FileRefused(f"{path}: {suffix} is not read by this version; save it as .jsonl, one JSON object per line")
     if suffix not in (".json", ".jsonl"):
-        raise FileRefused(f"{path}: the name must end in .json or .jsonl (or be - for either on standard input)")
+        raise FileRefused(
+            f"{path}: the name must end in .json, .jsonl, .csv, .xlsx or .xls (or be - for JSON on standard input)"
+        )
     try:
         data = read_whole(path, most=_MOST_BYTES)
     except FileUnusable as exc:
@@ -112,23 +141,7 @@ def read_rows(path: str, stdin: BinaryIO) -> Iterator[Row | BadRow]:
     return _document(path, data) if suffix == ".json" else _lines(path, data)
 
 
-def read_all(paths: Sequence[str], stdin: BinaryIO) -> Iterator[Row | BadRow]:
-    """
-    The objects of several files, in order.
-
-    Raises:
-        FileRefused: As :func:`read_rows`, and where they hold more than :data:`MOST_ROWS` together.
-    """
-    n_rows = 0
-    for path in paths:
-        for row in read_rows(path, stdin):
-            n_rows += 1
-            if n_rows > MOST_ROWS:
-                raise FileRefused(f"{path}: more than {MOST_ROWS:,} jobs at once; push them in parts")
-            yield row
-
-
-def sound_rows(found: Iterator[Row | BadRow]) -> list[Row]:
+def sound_rows(found: Iterable[FileRow]) -> list[Row]:
     """
     All rows, or the first that is none as an error.
 
@@ -139,7 +152,8 @@ def sound_rows(found: Iterator[Row | BadRow]) -> list[Row]:
     for row in found:
         if isinstance(row, BadRow):
             raise FileRefused(f"{row.place}: {row.reason}")
-        rows.append(row)
+        if isinstance(row, Row):
+            rows.append(row)
     return rows
 
 
@@ -148,7 +162,8 @@ def jobs_of(rows: Sequence[Row], defaults: Defaults, prefix: str) -> list[Job]:
     Fill the envelopes and give every job an id.
 
     A job without one gets *prefix* and its number: a push whose answer was lost can then be repeated without making
-    a second job, and its events can be told from all others.
+    a second job, and its events can be told from all others. A row of a spreadsheet has an id of its own, which follows
+    from what it says.
 
     Raises:
         FileRefused: One is larger than the intake takes.
@@ -171,7 +186,7 @@ def is_envelope(value: dict[str, Any]) -> bool:
 def fill(value: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
     """An envelope from an envelope or a bare payload; what it says itself stands, and null says nothing."""
     envelope = without_nothing(value) if is_envelope(value) else {"payload": value}
-    for name in ("type", "account", "priority", "batch", "issue_on"):
+    for name in ("type", "account", "priority", "batch", "issue_on", "payload_version"):
         wanted = getattr(defaults, name)
         if wanted is not None:
             envelope.setdefault(name, wanted)
@@ -179,6 +194,8 @@ def fill(value: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
 
 
 def _job(row: Row, envelope: dict[str, Any], own_id: str) -> Job:
+    if steady := row.steady_id(envelope):
+        envelope = {"id": steady, **envelope}
     has_own_id = "id" in envelope
     named = {"id": envelope.pop("id", own_id), **envelope}
     payload = named["payload"] if isinstance(named["payload"], dict) else {}
@@ -193,6 +210,7 @@ def _job(row: Row, envelope: dict[str, Any], own_id: str) -> Job:
         reference=_text(payload.get("reference_code")) or _text(payload.get("number")),
         has_own_id=has_own_id,
         type=_text(named.get("type")),
+        row=row if row.is_of_sheet else None,
     )
 
 

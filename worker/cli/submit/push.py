@@ -30,6 +30,7 @@ _BLOCK_MS: Final = 500
 _READ_COUNT: Final = 1000
 _ASKED_AT_ONCE: Final = 500
 _END_FIELDS: Final = ["state", "final_type", "number", "last_error", "entry", "total"]
+_UNIQUE_CODES: Final = ("cufe", "cude", "cuds", "cune")
 _FINAL_ENDINGS: Final = (".validated", ".rejected", ".failed", ".completed", ".refused")
 
 
@@ -48,6 +49,8 @@ class Outcome:
     """DIAN's rule, or ours, of the first error."""
     n_more: int = 0
     """Errors behind the first."""
+    unique_code: str = ""
+    """The CUFE, CUDE, CUDS or CUNE of a document that was validated."""
 
 
 @dataclass(slots=True)
@@ -148,6 +151,7 @@ class Watch:
     default_account: str | None = None
     _by_id: dict[str, list[Pushed]] = field(init=False, default_factory=dict)
     _by_entry: dict[str, Pushed] = field(init=False, default_factory=dict)
+    _n_asked: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         pushed, self.pushed = self.pushed, []
@@ -212,7 +216,10 @@ class Watch:
     async def _ask_the_ledger(self) -> None:
         """A job that was final before it was pushed again is dropped without another event; its record has the end."""
         open_ones = [one for one in self.pushed if one.outcome is None and one.job.has_own_id and one.job.id]
-        for one in open_ones[:_ASKED_AT_ONCE]:
+        # In turns: behind five hundred that wait, one may stand that was final long ago.
+        first = self._n_asked % len(open_ones) if len(open_ones) > _ASKED_AT_ONCE else 0
+        self._n_asked = first + _ASKED_AT_ONCE
+        for one in open_ones[first : first + _ASKED_AT_ONCE]:
             account = one.job.account or self.default_account
             if account is None:
                 continue
@@ -223,7 +230,21 @@ class Watch:
                 return  # a consumer's user may read results and nothing else
             state, type_, number, error, entry, total = (value.decode() if value else "" for value in stored)
             if state == "final" and entry != one.entry:
-                one.outcome = _outcome_of_record(type_, number, error, total)
+                found = _outcome_of_record(type_, number, error, total)
+                one.outcome = await self._with_event(account, one.job, found)
+                self.on_event({"type": type_}, one)
+
+    async def _with_event(self, account: str, job: Job, found: Outcome) -> Outcome:
+        """The outcome with what the event of its document told: the CUFE stands nowhere else."""
+        family, _, ending = found.type.rpartition(".")
+        if ending != "validated" or not job.reference:
+            return found
+        try:
+            stored = await command(self.redis, "HGET", self.keys.document(account, family, job.reference), "event")
+        except NoPermissionError:
+            return found
+        told = outcome_of(strict_json.parse(stored)) if stored else found
+        return told if told.success else found
 
 
 def is_final(event_type: str) -> bool:
@@ -245,6 +266,7 @@ def outcome_of(event: dict[str, Any]) -> Outcome:
         event=event,
         rule=errors[0].get("rule") or "",
         n_more=len(errors) - 1,
+        unique_code=next((str(data[name]) for name in _UNIQUE_CODES if data.get(name)), ""),
     )
 
 
@@ -259,6 +281,7 @@ def _outcome_of_record(type_: str, number: str, error: str, total: str) -> Outco
         code=detail.get("code", ""),
         message=detail.get("message", "ya había terminado; este envío no cambió nada"),
         rule=detail.get("rule") or "",
+        event={"data": None, "errors": [detail]} if detail else None,
     )
 
 

@@ -1,0 +1,176 @@
+"""What goes out: results that lose and run nothing, rows to correct that say the same alone, valid templates."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from click.testing import CliRunner
+
+from schemas.sheets.cells import letters
+from schemas.sheets.fields import FAMILIES, fields_of, sheet_name
+from tests.sheet_files import a_row, a_table, write_xlsx
+from worker.cli.check.command import command as check
+from worker.cli.files.all_files import read_rows
+from worker.cli.files.job_files import Defaults, Row, jobs_of
+from worker.cli.submit.command import command as submit
+from worker.cli.submit.push import Outcome, Pushed
+from worker.cli.submit.results_file import HEADINGS, default_path, inert, row_of, write_results
+
+CUFE = "4e" + "0123456789" * 9 + "e5ff"
+HOSTILE = ["=1+1", "+57 300", "-1", "@SUM(A1)", "\tx", '=HYPERLINK("http://x","y")', "0900100200", "1E5"]
+
+
+def rows_of(path: str) -> list[Row]:
+    return [row for row in read_rows(path, None) if isinstance(row, Row)]  # type: ignore[arg-type]
+
+
+def pushed(path: str, *outcomes: Outcome | None) -> list[Pushed]:
+    jobs = jobs_of(rows_of(path), Defaults(), "x")
+    return [Pushed(job, "1-0", outcome) for job, outcome in zip(jobs, outcomes, strict=True)]
+
+
+def validated(number: str = "SETP1") -> Outcome:
+    return Outcome("invoice.validated", True, number, Decimal(119000), event={"data": {"cufe": CUFE}, "errors": None})
+
+
+def rejected(message: str = "Fecha inválida", rule: str = "FAD09e") -> Outcome:
+    error = {"code": "dian.rejected", "message": message, "rule": rule}
+    return Outcome("invoice.rejected", False, code="dian.rejected", event={"data": None, "errors": [error]})
+
+
+def cells(path: str, sheet: str) -> list[list[Any]]:
+    return [[cell.value for cell in row] for row in openpyxl.load_workbook(path)[sheet]]
+
+
+def test_results_have_a_row_for_each_reference_and_the_rows_to_correct(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "ventas.xlsx", a_table(a_row(), a_row(Referencia="F-2"), a_row(Referencia="F-3")))
+    told = [row_of(one) for one in pushed(path, validated(), rejected(), None)]
+    out = default_path(path)
+    assert Path(out).name == "ventas.resultado.xlsx"
+    write_results(out, told)
+    head, *rows = cells(out, "Resultados")
+    assert tuple(head) == HEADINGS
+    found = [dict(zip(head, row, strict=True)) for row in rows]
+    assert [(one["Referencia"], one["Resultado"]) for one in found] == [
+        ("F-1", "Validado"), ("F-2", "Rechazado"), ("F-3", "En espera"),
+    ]  # fmt: skip
+    assert (found[0]["Número"], found[0]["CUFE"]) == ("SETP1", CUFE)
+    assert (found[1]["Regla"], found[1]["Motivo"]) == ("FAD09e", "Fecha inválida")
+    assert found[1]["Qué hacer"]
+    headings, *lines = cells(out, "Por corregir")
+    assert headings == a_table()[0]
+    assert [line[0] for line in lines] == ["F-2"]
+
+
+def test_every_cell_is_text_for_another_reader_too(tmp_path: Path) -> None:
+    rows = [a_row(Referencia=f"F-{n}", Descripción=text, Código=text) for n, text in enumerate(HOSTILE) if text.strip()]
+    path = write_xlsx(tmp_path / "a.xlsx", a_table(*rows), then=_as_text)
+    outcomes = [rejected(message=text) for text in HOSTILE if text.strip()]
+    out = str(tmp_path / "r.xlsx")
+    write_results(out, [row_of(one) for one in pushed(path, *outcomes)])
+    for page in openpyxl.load_workbook(out):
+        for row in page.iter_rows():
+            assert {cell.data_type for cell in row if cell.value is not None} == {"s"}
+
+
+def _as_text(page: Any) -> None:
+    for row in page.iter_rows(min_row=2):
+        for cell in row:
+            if isinstance(cell.value, str):
+                cell.data_type = "s"
+
+
+def test_csv_of_results_runs_nothing(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "a.xlsx", a_table())
+    out = str(tmp_path / "r.csv")
+    written = write_results(out, [row_of(one) for one in pushed(path, rejected(message="=cmd|' /C calc'!A0"))])
+    assert written == [out, str(tmp_path / "r.por-corregir.csv")]
+    for name in written:
+        with Path(name).open(encoding="utf-8-sig", newline="") as file:
+            assert not [cell for row in csv.reader(file, delimiter=";") for cell in row if cell[:1] in set("=+-@\t\r")]
+    assert [inert(text)[0] for text in HOSTILE[:6]] == ["'"] * 6
+
+
+@pytest.mark.parametrize("kind", [".xlsx", ".csv"])
+def test_rows_to_correct_say_alone_what_they_said_in_their_column(tmp_path: Path, kind: str) -> None:
+    """1.234 was settled by another row, 0.19 by all of them, 5001 by the table: read again they are the same."""
+    rows = [
+        a_row(Precio="1.234", IVA=0.19, Municipio=5001, Vencimiento=date(2027, 4, 3), **{"Forma de pago": "crédito"}),
+        a_row(Referencia="F-2", Precio="10,50", IVA=0.05),
+    ]
+    path = write_xlsx(tmp_path / "ventas.xlsx", a_table(*rows))
+    before = rows_of(path)[0].value
+    out = str(tmp_path / f"r{kind}")
+    written = write_results(out, [row_of(one) for one in pushed(path, rejected(), validated())])
+    assert rows_of(written[-1])[0].value == before
+
+
+def test_former_results_are_kept(tmp_path: Path) -> None:
+    """Somebody may have begun to correct them."""
+    path = write_xlsx(tmp_path / "ventas.xlsx", a_table())
+    out = default_path(path)
+    write_results(out, [row_of(one) for one in pushed(path, rejected())])
+    write_results(out, [row_of(one) for one in pushed(path, validated())])
+    assert sorted(one.name for one in tmp_path.iterdir()) == [
+        "ventas.resultado.anterior.xlsx", "ventas.resultado.xlsx", "ventas.xlsx",
+    ]  # fmt: skip
+
+
+def test_ids_follow_from_name_reference_and_content(tmp_path: Path) -> None:
+    def ids(name: str, *rows: dict[str, Any], **defaults: Any) -> list[str | None]:
+        path = write_xlsx(tmp_path / name, a_table(*rows))
+        return [job.id for job in jobs_of(rows_of(path), Defaults(**defaults), "x")]
+
+    one, two = a_row(), a_row(Referencia="F/2 ñ")
+    first = ids("ventas.xlsx", one, two)
+    assert first == ids("ventas.xlsx", one, two)
+    assert ids("ventas.xlsx", two, one) == first[::-1]
+    changed = ids("ventas.xlsx", one, {**two, "Precio": 1})
+    assert changed[0] == first[0]
+    assert changed[1] != first[1]
+    assert ids("otra.xlsx", one)[0] != first[0]
+    assert ids("ventas.xlsx", one, batch="noche")[0] != first[0]
+    assert all(name and len(name) <= 128 and name.isascii() for name in first)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_template_is_valid_as_it_is(tmp_path: Path, family: str) -> None:
+    path = str(tmp_path / "plantilla.xlsx")
+    made = CliRunner().invoke(submit, ["--template", path, "--type", f"{family}.issue"])
+    assert made.exit_code == 0, made.output
+    done = CliRunner().invoke(check, [path, "--type", f"{family}.issue"])
+    assert done.exit_code == 0, done.output
+    assert "2 trabajos: 2 bien, 0 solo con avisos" in done.output
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_template_is_made_for_people(tmp_path: Path, family: str) -> None:
+    path = str(tmp_path / "plantilla.xlsx")
+    CliRunner().invoke(submit, ["--template", path, "--type", f"{family}.issue"])
+    book = openpyxl.load_workbook(path)
+    assert book.sheetnames == ["Instrucciones", sheet_name(family), "Catálogos"]
+    page = book[sheet_name(family)]
+    assert page.freeze_panes == "B2"
+    labels = [cell.value for cell in page[1]]
+    assert labels == [one.label for one in fields_of(family) if one.in_template]
+    for name in ("Identificación", "Municipio", "Código", "IVA"):
+        at = labels.index(name)
+        assert page.cell(2, at + 1).number_format == "@"
+        assert page.column_dimensions[letters(at)].width >= 8
+    lists = [one for one in page.data_validations.dataValidation if one.type == "list"]
+    covered = {labels[next(iter(one.sqref.ranges)).min_col - 1] for one in lists}
+    assert {"Tipo identificación", "Municipio", "Forma de pago", "Medio de pago", "Unidad", "IVA"} <= covered
+    assert "Referencia" in [cell.value for cell in book["Instrucciones"]["A"]]
+
+
+def test_template_is_for_documents_only(tmp_path: Path) -> None:
+    done = CliRunner().invoke(submit, ["--template", str(tmp_path / "a.xlsx"), "--type", "payroll.issue"])
+    assert done.exit_code == 2
+    done = CliRunner().invoke(submit, ["--template", str(tmp_path / "a.csv")])
+    assert done.exit_code == 2

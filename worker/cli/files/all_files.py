@@ -1,0 +1,62 @@
+"""
+The files that ``check`` and ``submit`` take: JSON, and spreadsheets, whose readers are loaded for them only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from worker.cli.files.job_files import STANDARD_INPUT, FileRow, read_json
+from worker.cli.files.limits import MOST_ROWS, FileRefused
+
+if TYPE_CHECKING:
+    from worker.cli.files.spreadsheets import SheetOptions
+
+SPREADSHEETS: Final = (".csv", ".tsv", ".xls", ".xlsm", ".xlsx")
+
+
+def is_spreadsheet(path: str) -> bool:
+    """Whether a file is to be read as a spreadsheet; what it holds decides what kind of one."""
+    return path != STANDARD_INPUT and Path(path).suffix.lower() in SPREADSHEETS
+
+
+def read_rows(
+    path: str, stdin: BinaryIO, job_type: str = "invoice.issue", how: SheetOptions | None = None
+) -> Iterator[FileRow]:
+    """
+    The objects of one file, in order.
+
+    Args:
+        path: A ``.json`` file (one object, or an array of them), a ``.jsonl`` file, ``-`` for either on *stdin*, or a
+            spreadsheet (``.csv``, ``.xlsx``, ``.xls``).
+        job_type: What the rows of a spreadsheet are.
+        how: What the user says about spreadsheets.
+
+    Raises:
+        FileRefused: Another kind of file, one that cannot be opened, or one that is too large.
+    """
+    if not is_spreadsheet(path):
+        return read_json(path, stdin)
+    from worker.cli.files import spreadsheets
+
+    return spreadsheets.rows_of(path, job_type, how or spreadsheets.SheetOptions())
+
+
+def read_all(
+    paths: Sequence[str], stdin: BinaryIO, job_type: str = "invoice.issue", how: SheetOptions | None = None
+) -> Iterator[FileRow]:
+    """
+    The objects of several files, in order.
+
+    Raises:
+        FileRefused: As :func:`read_rows`, and where they hold more than ``MOST_ROWS`` together.
+    """
+    n_rows = 0
+    for path in paths:
+        for row in read_rows(path, stdin, job_type, how):
+            n_rows += 1
+            if n_rows > MOST_ROWS:
+                raise FileRefused(f"{path}: more than {MOST_ROWS:,} jobs at once; push them in parts")
+            yield row
