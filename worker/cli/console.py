@@ -34,7 +34,7 @@ _MOST_ROWS_SHOWN: Final = 2_000
 
 def is_terminal() -> bool:
     """Whether a person watches standard output."""
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()  # None: it was closed by whoever called
 
 
 def console() -> Console:

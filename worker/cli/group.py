@@ -7,13 +7,18 @@ imported only when called.
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
+from typing import Final
 
 import click
 
 from worker.cli.commands import COMMANDS, help_text
 from worker.cli.console import clean
+
+_UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF})
+"""What writing to a full or closed output fails with."""
 
 
 class LazyGroup(click.Group):
@@ -55,4 +60,9 @@ def run() -> None:
             click.echo(f"{exc.ctx.get_usage()}\nTry '{names}' for help.\n", err=True)
         click.echo(f"Error: {clean(exc.format_message())}", err=True)
         sys.exit(exc.exit_code)
+    except OSError as exc:
+        if exc.filename is not None or exc.errno not in _UNWRITABLE:
+            raise
+        click.echo(f"factus-worker: no se puede escribir la salida: {exc.strerror}", err=True)
+        sys.exit(1)
     sys.exit(done if isinstance(done, int) else 0)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +22,9 @@ from worker.cli.speech import ENGLISH, SPANISH
 from worker.cli.submit.course import Course, interrupted, outcome_words
 from worker.cli.submit.pause import LaneFacts, left_words, note_of
 from worker.cli.submit.push import Outcome, Pushed
+from worker.settings import environment_for_child
 
+ROOT = Path(__file__).resolve().parents[3]
 NOW = 1_795_938_190_000
 LONG = "El dígito de verificación del NIT 900100200 es 0, no 1; corríjalo en customer.dv y envíelo otra vez"
 ROWS = [["errores.jsonl:12", "FV-2026-0001", "items.0.taxes.0.rate", LONG]]
@@ -195,3 +201,18 @@ def test_an_interruption_before_and_while_pushing() -> None:
 def test_every_end_has_a_word() -> None:
     for ending in ("validated", "rejected", "failed", "refused", "completed"):
         assert outcome_words(f"x.{ending}")[0] != f"x.{ending}"
+
+
+# -- outputs that take nothing -----------------------------------------------------------------------------------------
+@pytest.mark.skipif(sys.platform != "linux", reason="has /dev/full")
+@pytest.mark.parametrize(("redirection", "words"), [("> /dev/full", "no se puede escribir la salida"), (">&-", "")])
+def test_an_output_that_takes_nothing_is_no_defect(tmp_path: Path, redirection: str, words: str) -> None:
+    file = tmp_path / "f.json"
+    file.write_text("{}")
+    command = f"{shlex.quote(sys.executable)} -m worker check {shlex.quote(str(file))} {redirection}"
+    env = environment_for_child(PYTHONPATH=str(ROOT))
+    done = subprocess.run(["sh", "-c", command], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "defect" not in done.stderr
