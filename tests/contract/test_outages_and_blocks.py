@@ -91,7 +91,7 @@ async def test_a_block_is_told_once_with_its_cause_and_its_mend(rig, factus, see
         while not (over := [line for line in lines if line["event"] == "account.resumed"]):
             await asyncio.sleep(0)  # the line comes after the write that publishes the event
     (told,) = [line for line in lines if line["event"] == "account.blocked"]
-    assert (told["log_level"], told["member"], told["reason"]) == ("error", family or "*", code)
+    assert (told["log_level"], told["scope"], told["error"]) == ("error", family or "*", code)
     assert over[0]["log_level"] == "warning"
     assert (blocked["type"], blocked["success"], blocked["errors"][0]["code"]) == ("account.blocked", False, code)
     assert (blocked["account"], blocked["data"]["family"]) == ("acme", family)

@@ -104,6 +104,10 @@ def test_primeros_pasos_leads_to_a_validated_invoice_its_pdf_and_a_refused_mista
         wrong = reader.types(mistake)
         assert wrong.returncode == 1, wrong
         assert "payment_details" in wrong.stdout + wrong.stderr
+        (sheet,) = blocks_of(page, "9. Desde una hoja de cálculo")
+        issued = reader.types(sheet)
+        assert issued.returncode == 0, issued
+        assert (reader.folder / "ventas.resultado.xlsx").is_file()
 
 
 def test_the_readme_leads_to_a_validated_invoice_without_redis_cli(reader: Reader) -> None:
