@@ -222,7 +222,7 @@ def mend_of(account: str, code: str, mend: str = "") -> str:
     return f"{text} Para no esperar la próxima consulta: factus-worker resume {account}."
 
 
-def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime, now: datetime) -> Event:
+def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime, now: datetime, by: str) -> Event:
     """Only a person can mend it: what stops, since when, how much waits, and what to do."""
     data = {
         "family": block.family,
@@ -238,7 +238,7 @@ def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime
         what = f"La familia {block.family} de la cuenta" if block.family else "La cuenta"
         message = f"{what} {account} está bloqueada: {block.error.message}"
     return operator_event(
-        _account_event_id(account, block.scope, "account.blocked", now),
+        _account_event_id(account, block.scope, "account.blocked", now, by),
         "account.blocked",
         account,
         now,
@@ -248,7 +248,9 @@ def blocked_event(account: str, block: Block, *, n_waiting: int, since: datetime
     )
 
 
-def resumed_event(account: str, family: str | None, *, since: datetime, now: datetime, job_type: str = "") -> Event:
+def resumed_event(
+    account: str, family: str | None, *, since: datetime, now: datetime, by: str, job_type: str = ""
+) -> Event:
     """What blocked the account, or the family (the jobs of that type alone, with *job_type*), is over."""
     data = {"family": family, "since": since.isoformat(timespec="seconds"), "jobs_waiting": None, "mend": None}
     if job_type:
@@ -256,7 +258,7 @@ def resumed_event(account: str, family: str | None, *, since: datetime, now: dat
     else:
         what = f"La familia {family} de la cuenta" if family else "La cuenta"
         message = f"{what} {account} volvió a funcionar."
-    id_ = _account_event_id(account, scope_of(family, job_type), "account.resumed", now)
+    id_ = _account_event_id(account, scope_of(family, job_type), "account.resumed", now, by)
     return operator_event(id_, "account.resumed", account, now, message, data, None)
 
 
@@ -298,9 +300,10 @@ def operator_event(
     )
 
 
-def _account_event_id(account: str, scope: str, type_: str, at: datetime) -> str:
+def _account_event_id(account: str, scope: str, type_: str, at: datetime, by: str) -> str:
     # By scope: a family's issuing and its calls of any type may be blocked, and go on, in the same millisecond.
-    return f"{account}/{scope}/{type_}/{int(at.timestamp() * 1000)}"
+    # By the job that saw it: of two that began in the same millisecond one may see it after the other's block is over.
+    return f"{account}/{scope}/{type_}/{int(at.timestamp() * 1000)}/{by}"
 
 
 def event_id(account: str | None, job_id: str, seq: int) -> str:

@@ -217,17 +217,18 @@ async def test_an_operator_s_news_never_goes_into_the_stream_of_radian_events(re
 
 
 def test_a_family_s_issuing_and_its_calls_are_told_under_two_ids():
-    """Both were blocked, and both went on in the same millisecond: two events had one id."""
+    """Both were blocked and went on in one millisecond: two events had one id, as had those of two jobs."""
     now = datetime.now(BOGOTA)
     error = ErrorDetail(code="factus.denied", message="no")
     ids = {
         *(
-            blocked_event("a", Block("payroll", error, of), n_waiting=1, since=now, now=now).id
+            blocked_event("a", Block("payroll", error, of), n_waiting=1, since=now, now=now, by=by).id
             for of in ("", "payroll.get")
+            for by in ("one", "other")
         ),
-        *(resumed_event("a", "payroll", since=now, now=now, job_type=of).id for of in ("", "payroll.get")),
+        *(resumed_event("a", "payroll", since=now, now=now, by="one", job_type=of).id for of in ("", "payroll.get")),
     }
-    assert len(ids) == 4
+    assert len(ids) == 6
 
 
 def test_what_cannot_be_read_belongs_to_the_owner_of_its_stream():

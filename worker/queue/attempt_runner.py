@@ -329,6 +329,7 @@ class AttemptRunner:
                 n_waiting=is_waiting + await self._n_behind(job, block),
                 since=_instant(since_ms, now),
                 now=now,
+                by=job.id,
             )
             return (Notice("blocked", block.scope, event, since_ms),)
         if attempted.health != "up" or _is_conflict(attempted.ending):
@@ -345,7 +346,9 @@ class AttemptRunner:
             Notice(
                 "resumed",
                 scope_of(family, job_type),
-                resumed_event(job.account, family, since=_instant(since_ms, now), now=now, job_type=job_type),
+                resumed_event(
+                    job.account, family, since=_instant(since_ms, now), now=now, by=job.id, job_type=job_type
+                ),
                 since_ms,
             )
             for family, since_ms in blocked.items()

@@ -41,8 +41,8 @@ def test_a_failure_on_which_an_operator_acts_is_an_error(state: str, code: str, 
 
 
 def test_a_block_is_an_error_and_its_end_a_warning() -> None:
-    blocked = Notice("blocked", "invoice", blocked_event("acme", DENIED, n_waiting=1, since=NOW, now=NOW), 0)
-    resumed = Notice("resumed", "invoice", resumed_event("acme", "invoice", since=NOW, now=NOW), 0)
+    blocked = Notice("blocked", "invoice", blocked_event("acme", DENIED, n_waiting=1, since=NOW, now=NOW, by="j"), 0)
+    resumed = Notice("resumed", "invoice", resumed_event("acme", "invoice", since=NOW, now=NOW, by="j"), 0)
     with capture_logs() as logs:
         log_notices("acme", (blocked, resumed))
     assert [(line["event"], line["log_level"], line["scope"]) for line in logs] == [
