@@ -222,7 +222,7 @@ async def record() -> list[Sample]:
             await built.arq._renew()
             await rig.push({"type": "job.cancel", "account": "acme", "payload": {"job_id": "two"}})
             await rig.push_bill("waits", id="heir", batch="b")
-            await rig.push_bill("A", id="joins", options={"archive": ["pdf"]}, batch="b")
+            await rig.push_bill("A", id="fifth", options={"archive": ["pdf"]}, batch="b")
             await rig.push({"type": "job.cancel", "account": "acme", "payload": {"job_id": "three"}})
             await rig.events(5)
             factus.gate.set()
