@@ -213,8 +213,8 @@ class Run:
             self.speech.say(
                 f"Por corregir: {self.speech.documents(n)}, en {path}. Corríjalos allí y envíe solo ese archivo: "
                 f"factus-worker submit {path} --wait",
-                f"To be corrected: {self.speech.documents(n)}, in {path}. Correct them there and submit that file alone: "
-                f"factus-worker submit {path} --wait",
+                f"To be corrected: {self.speech.documents(n)}, in {path}. Correct them there and submit that file "
+                f"alone: factus-worker submit {path} --wait",
             ),
             "yellow",
             hanging=2,
