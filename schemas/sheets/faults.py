@@ -123,7 +123,7 @@ def digits_lost() -> Problem:
 
 
 def empty(label: str) -> Problem:
-    return Problem("SHT-008", f"Falta {label}: escríbalo (una celda vacía no cuenta como 0).")
+    return Problem("SHT-008", f"Falta {label}: complete la celda (vacía no cuenta como 0).")
 
 
 def unlike_total(stated: Decimal, found: Decimal) -> Problem:

@@ -15,11 +15,17 @@ from schemas.sheets import headings as heading_rows
 from schemas.sheets.cells import Block, Broken, Table, Value, at
 from schemas.sheets.columns import Style, style_of
 from schemas.sheets.faults import Fault, Problem, cut, of_broken
-from schemas.sheets.fields import Field, Profile, by_key, fold
+from schemas.sheets.fields import FAMILIES, Field, Profile, by_heading, by_key, fold
 from schemas.sheets.headings import Headings, Known, find_headings
 from schemas.sheets.values import text as read_text
 
 _MOST_LISTED: Final = 20
+_OF_COLUMNS: Final = frozenset({"SHT-013", "SHT-016", "SHT-021"})
+"""Rules of which one broken cell spoils the whole column."""
+
+_MEND: Final = {"discount_amount": "use Descuento %.", "inc": "déjela vacía."}
+_MONEY_ELSEWHERE: Final = frozenset(_MEND)
+"""Columns of an invoice that change its amount, and that other documents do not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ class Sheet:
     faults: list[Fault] = field(default_factory=list)
     """About columns and rows that belong to no document."""
     remarks: dict[tuple[str, int | None, str], Remark] = field(default_factory=dict)
+    suspects: set[str] = field(default_factory=set)
+    """References beside a row without one, which may be a line of theirs."""
     groups: dict[str, list[int]] = field(default_factory=dict)
     """Positions of the rows of each reference, in the order of the file."""
 
@@ -68,7 +76,7 @@ class Sheet:
     @property
     def is_broken(self) -> bool:
         """Whether a fault of a whole column leaves no document sound."""
-        return any(fault.row <= self.headings.row or fault.rule in ("SHT-013", "SHT-016") for fault in self.faults)
+        return any(fault.row <= self.headings.row or fault.rule in _OF_COLUMNS for fault in self.faults)
 
     def warnings(self) -> list[Fault]:
         """What is doubtful, each once for a column. Complete when all documents have been made."""
@@ -173,6 +181,14 @@ def _judge_headings(sheet: Sheet) -> None:
         if name not in present:
             problem = Problem("SHT-002", f"El encabezado {name!r} que nombra --map no está en la hoja.")
             sheet.faults.append(sheet.fault_at(None, None, problem))
+    for column, text in found.texts.items():
+        elsewhere = by_heading(FAMILIES[0]).get(fold(text))
+        if elsewhere is None or elsewhere.key not in _MONEY_ELSEWHERE or sheet.known.field_of(text):
+            continue
+        # What an invoice would take off or add must not be left out without a word.
+        if (position := _filled(sheet, column)) is not None:
+            problem = Problem("SHT-021", f"Este tipo de documento no admite la columna {text}: {_MEND[elsewhere.key]}")
+            sheet.faults.append(sheet.fault_at(position, column, problem))
     refused = [(column, position) for column in found.refused if (position := _filled(sheet, column)) is not None]
     for column, position in refused:
         text = (
@@ -196,6 +212,7 @@ def _group(sheet: Sheet, first: int) -> None:
     column = sheet.headings.columns.get("reference_code")
     blocks = {block.first_row: block for block in sheet.table.blocks if column is not None and _spans(block, column)}
     merged, ends_at = "", 0
+    last, is_after_a_gap = "", False
     for position in range(first, len(sheet.table.rows)):
         row, cells = sheet.table.rows[position]
         if all(at(cells, one) is None for one in columns):
@@ -209,7 +226,12 @@ def _group(sheet: Sheet, first: int) -> None:
             reference = merged
         if reference:
             sheet.groups.setdefault(reference, []).append(position)
+            if is_after_a_gap:
+                sheet.suspects.add(reference)
+            last, is_after_a_gap = reference, False
         elif column is not None:
+            sheet.suspects.add(last)
+            is_after_a_gap = True
             text = (
                 "La fila no tiene referencia: escríbala (las filas de un documento llevan la misma), o borre la fila."
             )

@@ -188,6 +188,7 @@ def test_thirty_invoices_from_template_to_validation(desk: Desk) -> None:
         assert "FAK21" in first.stdout or "el correo del adquiriente" in first.stdout
 
         results = desk.folder / "noviembre.resultado.xlsx"
+        assert f"factus-worker submit {results.name} --wait" in first.stdout
         rows = rows_of(results, "Resultados")
         assert sorted(row["Resultado"] for row in rows) == ["Rechazado"] + ["Validado"] * 29
         (rejected,) = [row for row in rows if row["Resultado"] == "Rechazado"]

@@ -30,6 +30,7 @@ _SEPARATORS: Final = (";", ",", "\t", "|")
 _PIECE: Final = 1024 * 1024
 _HEAD_ROWS: Final = 20
 _LONGEST_FIELD: Final = 1024 * 1024
+_LONGEST_LINE: Final = 8 * 1024 * 1024
 _QUOTED_TEXT: Final = re.compile(r'="(.*)"', re.DOTALL)
 _OLD_ENCODINGS: Final = ("cp850", "mac_roman")
 _TRACES: Final = re.compile(r"[A-Za-z][¢£¤¥‚¡‡Žœ—][A-Za-z]|[A-Za-z][¢£¤‚‡Ž](?![A-Za-z])")
@@ -44,6 +45,7 @@ class Delimited:
         self.path = path
         self._file = file
         self._score = score
+        _refuse_long_lines(path, file)
         self._encoding = encoding or _encoding_of(path, file)
         self._separator = ""
         self._skip = 0
@@ -179,6 +181,19 @@ def _read(text: str) -> Value:
         quoted = _QUOTED_TEXT.fullmatch(text.strip())
         return quoted[1].replace('""', '"') or None if quoted else Broken("formula", text[:60])
     return text_value(text[:LONGEST_TEXT].replace("\0", ""))
+
+
+def _refuse_long_lines(path: str, file: BinaryIO) -> None:
+    """A line is held in memory whole before anything is made of it."""
+    file.seek(0)
+    n_bytes = 0
+    while piece := file.read(_PIECE):
+        end = max(piece.rfind(b"\n"), piece.rfind(b"\r"))
+        n_bytes = n_bytes + len(piece) if end < 0 else len(piece) - end
+        if n_bytes > _LONGEST_LINE:
+            raise FileRefused(
+                f"{path}: una línea tiene más de {_LONGEST_LINE // 1024**2} MB; no es un CSV de documentos"
+            )
 
 
 def _encoding_of(path: str, file: BinaryIO) -> str:

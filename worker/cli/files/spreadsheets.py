@@ -83,8 +83,9 @@ class SheetRow(Row):
 
     @property
     def is_sound(self) -> bool:
-        """Whether every cell of it could be read."""
-        return not (self.document.faults or self.document.sheet.is_broken)
+        """Whether every cell of it could be read, and no row that may belong to it is without its reference."""
+        sheet = self.document.sheet
+        return not (self.document.faults or sheet.is_broken or self.document.reference in sheet.suspects)
 
     def told(self, errors: tuple[ErrorDetail, ...]) -> tuple[ErrorDetail, ...]:
         """Its cells that cannot be read, and what else is wrong at other cells."""

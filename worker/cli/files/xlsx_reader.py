@@ -104,6 +104,7 @@ class _SheetReader:
     _pieces: list[str] = field(default_factory=list)
     _formula: list[str] = field(default_factory=list)
     _is_in_formula: bool = False
+    _n_taken: int = 0
     _n_cells: int = 0
     _n_text: int = 0
     _kept: dict[tuple[str, int], Value] = field(default_factory=dict)
@@ -144,7 +145,9 @@ class _SheetReader:
 
     def text(self, text: str) -> None:
         if self._is_taking:
-            self._pieces.append(text)
+            if self._n_taken < LONGEST_TEXT:  # a text of gigabytes is one cell as well
+                self._pieces.append(text)
+            self._n_taken += len(text)
         elif self._is_in_formula and len(self._formula) < 2:
             self._formula.append(text[:60])
 
@@ -176,7 +179,7 @@ class _SheetReader:
         self._kind = attributes.get("t", "n")
         self._style = whole(attributes.get("s", "0"))
         self._is_in_cell, self._has_formula = True, False
-        self._pieces = []
+        self._pieces, self._n_taken = [], 0
         self._formula = []
 
     def _end_cell(self) -> None:
@@ -251,6 +254,7 @@ class _TextsReader:
     wanted: set[int]
     found: dict[int, str] = field(default_factory=dict)
     _index: int = -1
+    _n_taken: int = 0
     _is_taking: bool = False
     _n_phonetic: int = 0
     _pieces: list[str] = field(default_factory=list)
@@ -261,7 +265,7 @@ class _TextsReader:
             self._is_taking = self._index in self.wanted and not self._n_phonetic
         elif name == "si":
             self._index += 1
-            self._pieces = []
+            self._pieces, self._n_taken = [], 0
         elif name == "rPh":
             self._n_phonetic += 1
 
@@ -281,7 +285,9 @@ class _TextsReader:
 
     def text(self, text: str) -> None:
         if self._is_taking:
-            self._pieces.append(text)
+            if self._n_taken < LONGEST_TEXT:
+                self._pieces.append(text)
+            self._n_taken += len(text)
 
 
 def _shared_in(rows: Sequence[Raw]) -> Iterator[Shared]:

@@ -116,7 +116,8 @@ def row_left_out(document: SheetDocument, errors: Sequence[ErrorDetail], place: 
         document.reference,
         NOT_SENT,
         rule=", ".join(dict.fromkeys(rules)),
-        reason=" ".join(reasons) or "Una columna de la hoja tiene errores.",
+        reason=" ".join(reasons)
+        or "Hay errores de la hoja que lo afectan: una columna, o una fila vecina sin referencia.",
         remedy=remedy("payload.invalid"),
         place=place,
         document=document,

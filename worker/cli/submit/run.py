@@ -5,6 +5,7 @@ One run of ``submit``: pushes, waits, writes the results, and says each of it to
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from worker.cli.speech import Speech
     from worker.cli.submit.push import Pushed
     from worker.cli.submit.reading import Reading
+    from worker.cli.submit.results_file import ResultRow
     from worker.settings import Settings
 
 _USUAL_TIMEOUT_S: Final = 600.0
@@ -199,7 +201,24 @@ class Run:
                 click.echo(clean(str(exc)), err=True)
                 continue
             if not self.as_json:
-                click.echo(clean(f"{self.speech.say('Resultados', 'Results')}: {', '.join(written)}"))
+                emit(f"{self.speech.say('Resultados', 'Results')}: {', '.join(written)}", hanging=2)
+                self._tell_corrections(own, written[-1])
+
+    def _tell_corrections(self, rows: Sequence[ResultRow], path: str) -> None:
+        """What to do with what did not pass."""
+        n = sum(row.document is not None for row in rows)
+        if not n:
+            return
+        emit(
+            self.speech.say(
+                f"Por corregir: {self.speech.documents(n)}, en {path}. Corríjalos allí y envíe solo ese archivo: "
+                f"factus-worker submit {path} --wait",
+                f"To be corrected: {self.speech.documents(n)}, in {path}. Correct them there and submit that file "
+                f"alone: factus-worker submit {path} --wait",
+            ),
+            "yellow",
+            hanging=2,
+        )
 
     def _rows(self) -> list[tuple[str, Any]]:
         from worker.cli.files.spreadsheets import SheetRow

@@ -151,3 +151,12 @@ def test_discount_of_which_nobody_knows_what_it_is_has_to_be_named(tmp_path: Pat
     assert "SHT-021" in [rule for _, rule in errors(path, "--profile", "world-office")]
     mapped = ("--profile", "world-office", "--map", "Descuento %=Detalle: Descuento")
     assert "SHT-021" not in [rule for _, rule in errors(path, *mapped)]
+
+
+@pytest.mark.parametrize(("family", "name"), [("debit_note", "Descuento"), ("support_document", "INC")])
+def test_money_that_a_document_cannot_have_is_not_left_out_silently(tmp_path: Path, family: str, name: str) -> None:
+    more = ("Factura", "Concepto", name) if family == "debit_note" else (name,)
+    path = write_xlsx(tmp_path / "a.xlsx", a_table(a_row(**NOTE, Concepto="1", **{name: 500}), more=more))
+    assert "SHT-021" in [rule for _, rule in errors(path, "--type", f"{family}.issue")]
+    path = write_xlsx(tmp_path / "b.xlsx", a_table(a_row(**NOTE, Concepto="1", **{name: 0}), more=more))
+    assert "SHT-021" not in [rule for _, rule in errors(path, "--type", f"{family}.issue")]

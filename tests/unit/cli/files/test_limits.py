@@ -161,3 +161,22 @@ def test_shared_texts_that_are_not_there(tmp_path: Path) -> None:
     )
     code, _ = check(write_raw_xlsx(tmp_path / "a.xlsx", f'{headings()}<row r="2">{cells}</row>'))
     assert code == 1
+
+
+def test_text_of_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("wb") as file:
+        for _ in range(150):
+            file.write(b"x" * (1024 * 1024))
+    code, told = check(str(path))
+    assert code == 2
+    assert "8 MB" in told
+
+
+def test_text_of_one_cell(tmp_path: Path) -> None:
+    """No tag is long, and what a cell holds is held no longer than a cell can be."""
+    text = "a>" * 45_000_000
+    path = write_raw_xlsx(tmp_path / "a.xlsx", f'{headings()}<row r="2">{inline("A2", text)}</row>')
+    code, told = check(path)
+    assert code == 1
+    assert "SHT-008" in told

@@ -17,6 +17,7 @@ from tests.sheet_files import GOOD, a_row, a_table, inline, write_csv, write_raw
 from worker.cli.check.command import command
 from worker.cli.files.all_files import read_rows
 from worker.cli.files.job_files import Defaults, Row, jobs_of
+from worker.cli.files.spreadsheets import SheetRow
 
 KEYS = {"file", "sheet", "cell", "heading", "value", "code", "rule", "message"}
 CREDIT = {"Forma de pago": "crédito", "Medio de pago": "47"}
@@ -229,6 +230,12 @@ class TestRows:
 
     def test_row_without_reference_is_a_fault(self, make: Callable[..., str]) -> None:
         assert errors(make(a_row(), a_row(Referencia=None))) == [("A3", "SHT-004")]
+
+    def test_what_may_miss_a_line_is_no_part_that_is_sent(self, make: Callable[..., str]) -> None:
+        """A row without reference may be a line of its neighbour: sent without it, the invoice would be too small."""
+        path = make(a_row(), a_row(Referencia=None), a_row(Referencia="F-2"), a_row(Referencia="F-3"))
+        rows = [row for row in read_rows(path, None) if isinstance(row, SheetRow)]  # type: ignore[arg-type]
+        assert [row.is_sound for row in rows] == [False, False, True]
 
     def test_hidden_rows_are_counted(self, make: Callable[..., str]) -> None:
         def hide(page: Any) -> None:
