@@ -166,7 +166,7 @@ def mutate(root: dict[str, Any], chance: random.Random, n_changes: int) -> Any:
                 node["a"] = hostile(chance)
             continue
         _change(node, chance.choice(keys), chance)
-    if chance.random() < 0.03:
+    if chance.random() < 0.03 and root:
         pairs = Pairs(root.items())
         pairs.append(chance.choice(pairs) if chance.random() < 0.5 else (chance.choice(list(root)), hostile(chance)))
         return pairs
