@@ -38,7 +38,7 @@ _TRIMMING_ADD: Final = """
 local before = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 5000)
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[1], '*', unpack(ARGV, 2))
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-local gone = {}
+local gone = first == nil and {id} or {}
 for _, row in ipairs(before) do
   if first == nil or row[1] ~= first[1] then gone[#gone + 1] = row[1] else break end
 end
