@@ -256,7 +256,8 @@ async def _first(
         for row in rows if isinstance(rows, list) else ():
             if isinstance(row, dict) and wanted(row):
                 return row
-        last = (data.get("pagination") or {}).get("last_page")
+        pagination = data.get("pagination")
+        last = pagination.get("last_page") if isinstance(pagination, dict) else None
         if not rows or not isinstance(last, int) or page >= last:
             return None
     return None

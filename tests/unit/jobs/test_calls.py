@@ -480,3 +480,16 @@ class TestDownloadByUniqueCode:
         attempted = await turn("document.download", OneAnswer(self.FILE), archive)
         assert isinstance(attempted.ending, Finished)
         assert attempted.ending.errors[0].code == "archive.conflict"
+
+
+@pytest.mark.parametrize("pagination", ["x", 1, ["a"], True, {"last_page": "x"}, {"last_page": []}, {}, None])
+@pytest.mark.parametrize("rows", ["x", [1, None, "x", []], {}, None, []])
+@pytest.mark.parametrize("type_", ["reception.upload", "numbering_range.create"])
+async def test_a_list_of_any_shape_is_no_defect_of_ours(type_, rows, pagination):
+    """A page of strings or numbers where an object should stand ended the job as a defect."""
+    factus = FakeFactus()
+    listed = answers.Replied({"data": {"data": rows, "pagination": pagination}})
+    for path in ("GET /v2/receptions/bills", "GET /v2/numbering-ranges"):
+        factus.replies[path] = [listed]
+    attempted = await turn(type_, factus, sent="unknown", sending_at=1)
+    assert isinstance(attempted.ending, (Finished, Retry))
