@@ -117,7 +117,7 @@ def row_left_out(document: SheetDocument, errors: Sequence[ErrorDetail], place: 
         NOT_SENT,
         rule=", ".join(dict.fromkeys(rules)),
         reason=" ".join(reasons)
-        or "Hay errores de la hoja que lo afectan: una columna, o una fila vecina sin referencia.",
+        or "Lo afecta un error de la hoja: una columna, o una fila vecina sin referencia.",
         remedy=remedy("payload.invalid"),
         place=place,
         document=document,
