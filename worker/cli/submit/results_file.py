@@ -116,8 +116,7 @@ def row_left_out(document: SheetDocument, errors: Sequence[ErrorDetail], place: 
         document.reference,
         NOT_SENT,
         rule=", ".join(dict.fromkeys(rules)),
-        reason=" ".join(reasons)
-        or "Lo afecta un error de la hoja: una columna, o una fila vecina sin referencia.",
+        reason=" ".join(reasons) or "Lo afecta un error de la hoja: una columna, o una fila vecina sin referencia.",
         remedy=remedy("payload.invalid"),
         place=place,
         document=document,
