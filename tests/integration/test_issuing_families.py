@@ -12,7 +12,7 @@ from tests.integration.service import Event, TestedAccount, new_reference
 
 _DATA = {
     *("number", "reference_code", "qr", "public_url", "issued_at", "validated_at", "total", "tax_amount"),
-    *("notifications", "warnings", "documents", "replayed", "factus"),
+    *("notifications", "warnings", "documents", "replayed", "environment", "factus"),
 }
 
 
