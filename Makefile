@@ -27,7 +27,7 @@ demo: .venv/.ok ## one document of each family and more, through the real parts,
 	@$(RUN)/factus-worker demo
 
 test: .venv/.ok ## unit, contract, property and integration tests (ARGS="-k limiter")
-	@$(RUN)/python -m pytest -q -n 3 --dist worksteal -m "not simulation and not deep" $(ARGS)
+	@$(RUN)/python -m pytest -q -n 4 --dist worksteal -m "not simulation and not deep" $(ARGS)
 
 check: .venv/.ok lock-check ## everything that can be said without running the service
 	@$(RUN)/ruff check .

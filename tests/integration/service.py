@@ -23,6 +23,7 @@ import redis
 
 from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
+from tests.service_in_process import QUICK
 from worker.bootstrap import services
 from worker.process import run_tasks
 from worker.settings import Settings
@@ -87,7 +88,7 @@ class Live:
     async def _serve(self) -> None:
         async with serve(SandboxConfig(rate_limit=0, notice_share=0.0)) as self.url:
             settings = Settings(base_url=self.url, **self._settings)
-            async with services(settings) as built:
+            async with services(settings, QUICK) as built:
                 stopping, loop = asyncio.Event(), asyncio.get_running_loop()
                 self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
                 self._ready.set()

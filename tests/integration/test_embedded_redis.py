@@ -22,11 +22,11 @@ from worker.store.embedded_server import EmbeddedServer
 _USER = """
 import sys
 from pathlib import Path
-from worker import embedded_redis
-server = embedded_redis.start(Path(sys.argv[1]))
+from worker.store import embedded_server
+server = embedded_server.start(Path(sys.argv[1]))
 print(server.pid, int(server.adopted), flush=True)
 sys.stdin.read()
-embedded_redis.stop(server)
+embedded_server.stop(server)
 """
 
 

@@ -158,7 +158,7 @@ def test_key_order_never_counts(family: str, data: st.DataObject, random: Any) -
 _LINES = st.lists(
     st.tuples(
         st.decimals(min_value=Decimal("0.01"), max_value=10**6, places=2),
-        st.decimals(min_value=Decimal("0.01"), max_value=10**9, places=2),
+        st.decimals(min_value=Decimal("0.01"), max_value=10**7, places=2),  # eight lines stay below 10^15
         st.sampled_from([0, 5, 19]),
     ),
     min_size=1,
