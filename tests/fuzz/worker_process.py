@@ -59,7 +59,7 @@ class Watch:
             if held >= _TOLD_FROM_S:
                 self._tell(held, used() - used_before, handle)
 
-        asyncio.Handle._run = timed  # type: ignore[method-assign]
+        asyncio.Handle._run = timed  # each callback of the loop passes here; asyncio offers no hook
         threading.Thread(target=self._look, name="watch", daemon=True).start()
 
     def _look(self) -> None:

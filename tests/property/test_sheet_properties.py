@@ -147,7 +147,7 @@ def tables(draw: st.DrawFn, invoice: dict[str, Any]) -> list[list[str]]:
 
 
 def read(path: str) -> dict[str, Any]:
-    (row,) = [one for one in read_rows(path, None) if isinstance(one, Row)]  # type: ignore[arg-type]
+    (row,) = [one for one in read_rows(path, None) if isinstance(one, Row)]
     assert row.told(()) == ()
     found = {**row.value, "payment_details": [{**row.value["payment_details"][0]}]}
     del found["payment_details"][0]["amount"]

@@ -267,7 +267,7 @@ def test_a_forgotten_task_is_logged_without_its_words(capsys: pytest.CaptureFixt
 
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]  # a list is all that is needed of a handler
+    handler.emit = records.append  # a list is all that is needed of a handler
     logging.getLogger("asyncio").addHandler(handler)
     try:
         asyncio.run(forgetting())

@@ -21,7 +21,7 @@ NOTE = {"Factura": "SETP990000203"}
 
 
 def read(path: str, job_type: str, **options: Any) -> list[dict[str, Any]]:
-    found = read_rows(path, None, job_type, SheetOptions(Options(**options)))  # type: ignore[arg-type]
+    found = read_rows(path, None, job_type, SheetOptions(Options(**options)))
     return [row.value for row in found if isinstance(row, Row)]
 
 

@@ -27,7 +27,7 @@ HOSTILE = ["=1+1", "+57 300", "-1", "@SUM(A1)", "\tx", '=HYPERLINK("http://x","y
 
 
 def rows_of(path: str) -> list[Row]:
-    return [row for row in read_rows(path, None) if isinstance(row, Row)]  # type: ignore[arg-type]
+    return [row for row in read_rows(path, None) if isinstance(row, Row)]
 
 
 def pushed(path: str, *outcomes: Outcome | None) -> list[Pushed]:

@@ -47,7 +47,7 @@ def refused(path: str, *options: str) -> str:
 
 
 def payloads(path: str, *, job_type: str = "invoice.issue") -> list[dict[str, Any]]:
-    return [row.value for row in read_rows(path, None, job_type) if isinstance(row, Row)]  # type: ignore[arg-type]
+    return [row.value for row in read_rows(path, None, job_type) if isinstance(row, Row)]
 
 
 def cell(name: str, row: int = 2, **table: Any) -> str:
@@ -234,7 +234,7 @@ class TestRows:
     def test_what_may_miss_a_line_is_no_part_that_is_sent(self, make: Callable[..., str]) -> None:
         """A row without reference may be a line of its neighbour: sent without it, the invoice would be too small."""
         path = make(a_row(), a_row(Referencia=None), a_row(Referencia="F-2"), a_row(Referencia="F-3"))
-        rows = [row for row in read_rows(path, None) if isinstance(row, SheetRow)]  # type: ignore[arg-type]
+        rows = [row for row in read_rows(path, None) if isinstance(row, SheetRow)]
         assert [row.is_sound for row in rows] == [False, False, True]
 
     def test_hidden_rows_are_counted(self, make: Callable[..., str]) -> None:
@@ -431,7 +431,7 @@ def test_csv_and_its_twin_give_the_same_jobs(tmp_path: Path) -> None:
     one = write_csv(tmp_path / "ventas.csv", a_table(*texts), encoding="cp1252")
     other = write_xlsx(tmp_path / "ventas.xlsx", a_table(*rows))
     jobs = [
-        [job.text for job in jobs_of([row for row in read_rows(path, None) if isinstance(row, Row)], Defaults(), "x")]  # type: ignore[arg-type]
+        [job.text for job in jobs_of([row for row in read_rows(path, None) if isinstance(row, Row)], Defaults(), "x")]
         for path in (one, other)
     ]
     assert jobs[0] == jobs[1]
@@ -472,7 +472,7 @@ class TestCsv:
 def payloads_with(path: str, encoding: str) -> list[dict[str, Any]]:
     from worker.cli.files.spreadsheets import SheetOptions
 
-    found = read_rows(path, None, how=SheetOptions(encoding=encoding))  # type: ignore[arg-type]
+    found = read_rows(path, None, how=SheetOptions(encoding=encoding))
     return [row.value for row in found if isinstance(row, Row)]
 
 
