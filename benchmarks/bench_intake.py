@@ -41,7 +41,11 @@ async def measure(bench: lab.Lab, jobs: list[str], n_items: int) -> None:
     built = build(Settings(namespace=lab.KEYS.namespace), {"acme": account()}, redis, blocking)
     await lab.push(redis, jobs)
     wall_s, valkey_s, own_s = await drain(built, bench.valkey_pid, len(jobs))
-    accepted = await redis.zcard(lab.KEYS.waiting("acme/invoice"))
+    lane = "acme/invoice"
+    # The first one is claimed by its own intake, finds nobody at Factus's address, and waits for its retry elsewhere.
+    accepted = 0
+    for place in (lab.KEYS.waiting(lane), lab.KEYS.later(lane), lab.KEYS.in_flight(lane)):
+        accepted += await redis.zcard(place)
     if accepted != len(jobs):
         raise SystemExit(f"{accepted} of {len(jobs)} jobs were accepted")
     rate = len(jobs) / wall_s

@@ -18,6 +18,7 @@ def cases() -> dict[str, Case]:
 
 def keep(case: Case, name: str, folder: Path = FOLDER) -> Path:
     """Write a case down; a name that is taken is a case that is known better."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.json"
     path.write_text(json.dumps(case.to_json(), indent=1, ensure_ascii=True) + "\n")
     return path

@@ -29,6 +29,7 @@ TIMED: Final = frozenset({"loop held", "honest job late"})
 """What a busy machine can break by itself: judged in runs of their own, not among other tests."""
 _LONGEST_NUMBER: Final = 400
 _LOOKED_AT: Final = 1024 * 1024
+_RENAMED: Final = re.compile(r"\d+-\d+\.\d+")
 _ID: Final = re.compile(rb'"id"\s*:\s*"([A-Za-z0-9._:-]{1,128})"')
 
 
@@ -159,7 +160,9 @@ class Book:
             text = f"{key} {kind} as internal: {words}"
             found.append(Violation("defect", f"{kind} {words[:80]}", text, _subject(event)))
         self._told.add(job_id)
-        for owed in list(self.open.get(job_id, ())):
+        # An entry whose id another had before is answered under the next name: 5-0, 5-0.2 ...
+        name = job_id.partition(".")[0] if _RENAMED.fullmatch(job_id) else job_id
+        for owed in list(self.open.get(name, ())):
             self._settle(owed)
             if owed.is_good:
                 self.waits_s.append(now - owed.at)

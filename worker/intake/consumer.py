@@ -69,7 +69,7 @@ class Intake:
         self._guard = guard
         self._reader = EntryReader(blocking, self._owners, self._worker_id, bounds, guard)
         self._watch = StreamWatch(scripts, keys, list(self._owners), bounds)
-        items = IntakeItems(keys, validator, accounts, bounds.letter_bytes)
+        items = IntakeItems(keys, validator, accounts, bounds)
         arguments = IntakeArguments(keys, accounts, policy, book, claimer, group=GROUP, lease_ms=bounds.lease_ms)
         self._writer = EntryWriter(redis, scripts, keys, items, arguments, claimer, self._guard)
         self._started_at = time.monotonic()

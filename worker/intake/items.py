@@ -6,6 +6,7 @@ No store and no network: what the ledger has to say is an argument.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from schemas.contract.envelope import MAX_JOB_BYTES, PartialEnvelope
 from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
+from worker.intake.policy import IntakePolicy
 from worker.queue.ledger import event_values
 from worker.settings import Account
 from worker.store.keys import Keys
@@ -59,12 +61,12 @@ class IntakeItems:
     """Makes the items of one process."""
 
     def __init__(
-        self, keys: Keys, validator: EntryValidator, accounts: Mapping[str, Account], letter_bytes: int
+        self, keys: Keys, validator: EntryValidator, accounts: Mapping[str, Account], bounds: IntakePolicy
     ) -> None:
         self._keys = keys
         self._validator = validator
         self._accounts = accounts
-        self._letter_bytes = letter_bytes
+        self._bounds = bounds
 
     def validate(self, entry: Entry) -> Item:
         """
@@ -85,7 +87,17 @@ class IntakeItems:
                 event = final_event(record, answer, attempts=0, now=self._now(record.account))
                 return self._closing(entry, record, event)
             case Refused(remains, errors, content):
+                content = content or self._content_of_a_future(entry)
                 return self._refusal(entry, remains, errors, job_id=remains.id, content=content)
+
+    def _content_of_a_future(self, entry: Entry) -> str:
+        """
+        What tells two refused entries of one id apart, where there can be two: a stream whose last id lies in the
+        future is made anew, and takes the same ids once more. Empty for the ids of every day, which Redis gives once.
+        """
+        ms = int(entry.id.partition("-")[0])
+        is_ahead = ms > self._validator.now_ms() + self._bounds.ahead_ms / 2  # half: our clock and the server's differ
+        return hashlib.sha256(entry.raw or b"").hexdigest() if is_ahead else ""
 
     def defect(self, entry: Entry, error: Exception) -> Item:
         """An entry that tripped us: refused as ``internal``, with what can be read of it."""
@@ -138,7 +150,9 @@ class IntakeItems:
         is_denied = errors[0].code == "auth.denied"
         if is_denied:
             # Who may not act for the account takes the place of none of its events either.
-            event = event.model_copy(update={"id": event_id(remains.account, entry.id, 1)})
+            event = event.model_copy(
+                update={"id": event_id(remains.account, entry.id if remains.has_own_id else job_id, 1)}
+            )
         record = None
         if content:
             record = _closed_record(remains, entry, content, event.type, errors[0])
@@ -166,7 +180,7 @@ class IntakeItems:
         assert event.errors is not None
         raw = without_token(entry.raw or b"")
         letter: list[Arg] = ["reason", event.errors[0].code, "errors", event.to_json()]
-        letter += ["raw", raw[: MAX_JOB_BYTES if not entry.size else self._letter_bytes]]
+        letter += ["raw", raw[: MAX_JOB_BYTES if not entry.size else self._bounds.letter_bytes]]
         letter += ["stream", entry.stream, "entry", entry.id, "account", remains.account or "", "job_id", job_id]
         return [*letter, "size", entry.size, "sha256", entry.sha256] if entry.size else letter
 
@@ -178,6 +192,10 @@ class IntakeItems:
         """What becomes of an entry that was fine by itself and met another of its id or reference."""
         entry = item.entry
         remains = remains_of(item.record, entry.raw or b"") if item.record else PartialEnvelope(None, entry_id=entry.id)
+        if code == "id.conflict" and item.record and item.errors and not remains.has_own_id:
+            # The same of one that is refused anyhow.
+            remains.id = _next_id(item.record.id)
+            return self._refusal(entry, remains, item.errors, job_id=remains.id, content=item.content)
         if item.errors and item.errors[0].code == "auth.denied":
             # Denied before under this id, with another content: denied again, and nothing is told of what is known.
             return self._refusal(entry, remains, item.errors, job_id=entry.id, content="")
@@ -207,8 +225,7 @@ class IntakeItems:
         return [closing, *(self._following(item, row) for row in following)]
 
     def _renamed(self, item: Item, record: JobRecord) -> Item:
-        base, _, n = record.id.partition(".")
-        fresh = replace(record, id=f"{base}.{int(n or 1) + 1}")
+        fresh = replace(record, id=_next_id(record.id))
         return replace(item, record=fresh, job_key=self._keys.job(fresh.account, fresh.id))
 
     def _following(self, item: Item, row: JobRecord) -> Item:
@@ -218,6 +235,12 @@ class IntakeItems:
     def _now(self, account: str | None) -> datetime:
         known = self._accounts.get(account or "")
         return datetime.now(known.zone if known else BOGOTA)
+
+
+def _next_id(id_: str) -> str:
+    """For a job whose entry's id another one had before: ``5-0``, ``5-0.2``, ``5-0.3`` ..."""
+    base, _, n = id_.partition(".")
+    return f"{base}.{int(n or 1) + 1}"
 
 
 def is_of_unknown_account(item: Item) -> bool:

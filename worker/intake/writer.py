@@ -7,8 +7,9 @@ and that one is refused as a defect of ours; what lies with the server passes th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
@@ -21,7 +22,6 @@ from worker.guard import Guard, is_server_state
 from worker.intake.items import IntakeItems, Item, log_refusal
 from worker.intake.script_arguments import IntakeArguments, Prepared
 from worker.queue.claims import Claimer
-from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
@@ -30,6 +30,14 @@ log = structlog.get_logger()
 
 class LeadLost(Exception):
     """Another worker leads by now. Nothing more was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The final event of the job that issued a document, and what has been archived of it since."""
+
+    event: dict[str, Any]
+    documents: list[Any]
 
 
 class EntryWriter:
@@ -72,7 +80,7 @@ class EntryWriter:
         items = list(slice_)
         while items:
             try:
-                n_done, code, extra, n_started, *claimed = await self._scripts.run("intake", *self._arguments.of(items))
+                n_done, code, words, n_started, *claimed = await self._scripts.run("intake", *self._arguments.of(items))
             except RedisError as exc:
                 if is_server_state(exc):
                     raise
@@ -87,10 +95,57 @@ class EntryWriter:
                 case b"leader":
                     log.warning("intake.lead_lost", n_entries=len(items))
                     raise LeadLost
-                case b"replay":
-                    items[:1] = await self._replayed(items[0].item, extra)
                 case _:
-                    items[:1] = self._conflicting(items[0].item, code.decode())
+                    items = await self._answered(items, words)
+
+    async def _answered(self, items: Sequence[Prepared], words: Sequence[Any]) -> list[Prepared]:
+        """The same items; those of which the ledger says why they cannot be taken as they are, in another form."""
+        told = {place: (code, stored) for place, code, stored in zip(words[::3], words[1::3], words[2::3], strict=True)}
+        answers = await self._answers_of(
+            {stored: items[place].item.account or "" for place, (code, stored) in told.items() if code == b"replay"}
+        )
+        found: list[Prepared] = []
+        for place, prepared in enumerate(items):
+            match told.get(place):
+                case None:
+                    found.append(prepared)
+                case b"replay", stored:
+                    found += self._replayed(prepared.item, answers[stored])
+                case code, _:
+                    found += self._conflicting(prepared.item, code.decode())
+        return found
+
+    async def _answers_of(self, events: Mapping[bytes, str]) -> dict[bytes, _Answer | Exception]:
+        """
+        What the ledger answers for documents that are validated.
+
+        Args:
+            events: The final event of each, as stored, and its account.
+
+        Returns:
+            For each the answer, or why it cannot be read, which is a matter of whoever asks for it.
+        """
+        found: dict[bytes, _Answer | Exception] = {}
+        first: dict[bytes, dict[str, Any]] = {}
+        pipeline = self._redis.pipeline(transaction=False)
+        for stored, account in events.items():
+            try:
+                event = strict_json.parse(stored)
+                pipeline.hget(self._keys.job(account, archive_job(event["job_id"])), "progress")
+                first[stored] = event
+            except Exception as exc:  # noqa: BLE001  # what stands there, others have written
+                found[stored] = exc
+        for stored, progress in zip(first, await pipeline.execute(raise_on_error=False), strict=True):
+            try:
+                if isinstance(progress, Exception):
+                    raise progress
+                documents = strict_json.parse(progress)["documents"] if progress else []
+                found[stored] = _Answer(first[stored], documents)
+            except Exception as exc:  # an outage is no matter of an entry
+                if is_server_state(exc):
+                    raise
+                found[stored] = exc
+        return found
 
     async def _write_parts(self, items: list[Prepared], error: RedisError) -> None:
         """What could not be written together: in halves, and what is left alone at last in another form."""
@@ -119,18 +174,12 @@ class EntryWriter:
         except Exception as exc:  # noqa: BLE001  # as in prepare
             return self._refused(item.entry, exc)
 
-    async def _replayed(self, item: Item, stored: bytes) -> list[Prepared]:
-        """The answer from the ledger: with what has been archived since."""
+    def _replayed(self, item: Item, answer: _Answer | Exception) -> list[Prepared]:
         try:
-            assert item.record is not None
-            first = strict_json.parse(stored)
-            key = self._keys.job(item.record.account, archive_job(first["job_id"]))
-            progress = await command(self._redis, "HGET", key, "progress")
-            documents = strict_json.parse(progress)["documents"] if progress else []
-            return [self._arguments.prepare(one) for one in self._items.replay(item, first, documents)]
-        except Exception as exc:  # a record that cannot be read is a matter of this entry; an outage is not
-            if is_server_state(exc):
-                raise
+            if isinstance(answer, Exception):
+                raise answer
+            return [self._arguments.prepare(one) for one in self._items.replay(item, answer.event, answer.documents)]
+        except Exception as exc:  # noqa: BLE001  # as in prepare
             return self._refused(item.entry, exc)
 
     def _refused(self, entry: Entry, error: Exception, *, after: int = 0) -> list[Prepared]:

@@ -6,7 +6,9 @@
 -- include: lib/lanes
 -- include: lib/batches
 -- A batch of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
--- entry that needs another word (a conflict, a replay), says so, and is called again from there: order is kept.
+-- entry that needs another word (a conflict, a replay), says so, and is called again from there: order is kept. What is
+-- known already of the entries behind it is said along: a day that is pushed twice is one call for a slice, not one for
+-- each of its entries.
 -- Does all of its work up to there or nothing: arguments and keys are checked before the first write.
 -- KEYS: 1 leader, 2 due, 3 lanes, 4 dead letters, 5 deadlines, 6 batches due, 7 facts of the intake; then for each entry:
 --   stream, results, job, document, joined, waiting, later (a job or document that is not there: the stream's key
@@ -20,12 +22,14 @@
 --   `start ms` and `end ms` bound when it may be begun (0: unbounded).
 --   Kinds: `accept`; `follow` and `watch` (jobs that follow a document, made by a replay); `close` (final at once: refused, or answered from the ledger; `fingerprint` not empty asks that
 --   the document is still validated with it).
--- Reply: {entries done, code, extra, jobs started in those lanes, jobs taken (see begin)...}: code `done`, `leader`
---   (not ours: nothing was written), or why it stopped: `id.conflict`, `reference.conflict`, `replay` (extra: the
---   document's event).
+-- Reply: {entries done, code, words, jobs started in those lanes, jobs taken (see begin)...}: code `done`, `leader`
+--   (not ours: nothing was written), or `stopped`, with three words for the first entry that was not done and for each
+--   behind it of which as much is known: its place among those not done (from 0), why (`id.conflict`,
+--   `reference.conflict`, `replay`), and for a replay the document's event.
 local bad = misfit(KEYS[1], 'string')
 if bad then return bad end
-if redis.call('GET', KEYS[1]) ~= ARGV[2] then return {0, 'leader', '', 0} end
+if redis.call('GET', KEYS[1]) ~= ARGV[2] then return {0, 'leader', {}, 0} end
+local LONGEST_WORDS = 1048576 -- bytes of events in one reply; the first goes along whatever it takes
 local group, maxlen, retention_ms, n_entries = ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local n_lanes, taker, batch_prefix = tonumber(ARGV[7]), taker_of(ARGV, 8), ARGV[12]
 local facts = KEYS[7]
@@ -112,17 +116,32 @@ local function count_taken()
   end
 end
 
-local function accept(e)
-  local document
-  if e.document ~= e.stream then
-    document = redis.call('HMGET', e.document, 'state', 'fingerprint', 'event', 'free_at', 'stays')
-    if document[1] == 'open' or document[1] == 'validated' then
-      if document[2] ~= e.fingerprint then return 'reference.conflict' end
-      if document[1] == 'validated' then return 'replay', document[3] or '' end
+-- What the ledger holds against an entry, and with what; nil when nothing does. Third what it has of the document.
+local function obstacle(e)
+  local known = #e.fields > 0 and redis.call('HGET', e.job, 'content')
+  if known then
+    if known ~= e.content then return 'id.conflict', '' end
+    return 'known', ''
+  end
+  if e.document == e.stream or (e.kind ~= 'accept' and e.fingerprint == '') then return nil end
+  local document = redis.call('HMGET', e.document, 'state', 'fingerprint', 'event', 'free_at', 'stays')
+  local state, is_same = document[1], document[2] == e.fingerprint
+  if e.kind == 'accept' then
+    if (state == 'open' or state == 'validated') and not is_same then return 'reference.conflict', '' end
+    if state == 'validated' then return 'replay', document[3] or '' end
+  elseif e.kind == 'close' and not (state == 'validated' and is_same) then
+    return 'reference.conflict', ''
+  end
+  return nil, nil, document
+end
+
+local function accept(e, document)
+  if document then
+    if document[1] == 'open' then
       redis.call('HSET', e.job, unpack(e.fields))
       redis.call('HSET', e.job, 'state', 'joined', 'accepted_at', text(now))
       redis.call('RPUSH', e.joined, e.id)
-      return nil
+      return
     end
     redis.call('HSET', e.document, 'v', '1', 'state', 'open', 'job', e.id, 'fingerprint', e.fingerprint)
     redis.call('HDEL', e.document, 'event', 'free_at', 'stays')
@@ -139,25 +158,19 @@ local function accept(e)
   end
   -- What the job before left at Factus bars every other of the family: who makes room for them does not wait behind them.
   if document and document[5] and begins <= now then redis.call('ZADD', e.waiting, '-1', e.id) end
-  return nil
 end
 
 -- What a push that was answered from the ledger has asked to follow its document.
 local function follow(e)
-  if e.kind == 'watch' and not may_watch(e.document, e.id) then return nil end
+  if e.kind == 'watch' and not may_watch(e.document, e.id) then return end
   keep_follower(e.document, e.id, e.kind == 'watch')
   local begins = math.max(now, e.start_at)
   admit(KEYS[3], KEYS[2], KEYS[5], e, now, begins, begins + e.deadline_ms, begins + e.deadline_ms, told)
-  return nil
 end
 
 local function close(e)
-  if e.fingerprint ~= '' then
-    local document = redis.call('HMGET', e.document, 'state', 'fingerprint')
-    if document[1] ~= 'validated' or document[2] ~= e.fingerprint then return 'reference.conflict' end
-  end
   -- Done before: a script that ran and whose answer was lost is sent again.
-  if take_out(e.stream, e.entry) == 0 then return nil end
+  if take_out(e.stream, e.entry) == 0 then return end
   if #e.fields > 0 then
     redis.call('HSET', e.job, unpack(e.fields))
     redis.call('HSET', e.job, 'accepted_at', text(now), 'final_at', text(now))
@@ -169,31 +182,40 @@ local function close(e)
   end
   if #e.dead > 0 then redis.call('XADD', KEYS[4], '*', unpack(e.dead)) end
   tally(batch_prefix, KEYS[6], e.tally, e.event[2], retention_ms)
-  return nil
 end
 
-local started = 0
-local stopped, extra, n_done
+-- What is known of the entries from *first* on, which begins with an obstacle.
+local function words_from(first)
+  local words, size = {}, 0
+  for n = first, #entries do
+    local why, extra = obstacle(entries[n])
+    if why and why ~= 'known' then
+      size = size + #extra
+      if n > first and size > LONGEST_WORDS then break end
+      words[#words + 1], words[#words + 2], words[#words + 3] = n - first, why, extra
+    end
+  end
+  return words
+end
+
 for n, e in ipairs(entries) do
-  local known = #e.fields > 0 and redis.call('HGET', e.job, 'content')
-  if known and known ~= e.content then
-    stopped = 'id.conflict'
-  elseif not known then
-    if e.kind == 'accept' then stopped, extra = accept(e)
-    elseif e.kind == 'close' then stopped, extra = close(e)
-    else stopped, extra = follow(e) end
-    if not stopped and e.size > 0 then
+  local why, _, document = obstacle(e)
+  if why and why ~= 'known' then
+    count_taken()
+    return {n - 1, 'stopped', words_from(n), 0}
+  end
+  if not why then
+    if e.kind == 'accept' then accept(e, document)
+    elseif e.kind == 'close' then close(e)
+    else follow(e) end
+    if e.size > 0 then
       state_size(batch_prefix .. e.tally.member, KEYS[6], e.tally.member, e.size, e.is_refused)
     end
   end
-  if stopped then
-    n_done = n - 1
-    break
-  end
   -- What was closed is taken out.
-  if known or e.kind ~= 'close' then done(e) end
+  if why or e.kind ~= 'close' then done(e) end
 end
 count_taken()
-if stopped then return {n_done, stopped, extra or '', 0} end
+local started = 0
 for _, lane in ipairs(lanes) do started = started + dispatch(lane, taker, now) end
-return {n_entries, 'done', '', started, unpack(taker.taken)}
+return {n_entries, 'done', {}, started, unpack(taker.taken)}

@@ -1,0 +1,144 @@
+"""What was pushed before, in any number: each push has its one answer, and costs a share of a script."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from tests.builders import a_bill
+from tests.service_in_process import an_account, running, services_on
+
+N = 25
+JOB = {"type": "invoice.issue", "account": "acme"}
+
+
+def a_job(reference, **envelope):
+    return {**JOB, "payload": a_bill(reference_code=reference), **envelope}
+
+
+async def push_together(rig, jobs):
+    """All of them, before the first is read."""
+    pipeline = rig.services.redis.pipeline()
+    for job in jobs:
+        pipeline.xadd(rig.services.keys.jobs(), {"job": json.dumps(job)})
+    await pipeline.execute()
+
+
+def counted(built):
+    """Counts the scripts that one intake runs."""
+    runs, run = Counter(), built.intake._writer._scripts.run
+
+    async def counting(name, keys, args):
+        runs[name] += 1
+        return await run(name, keys, args)
+
+    built.intake._writer._scripts.run = counting
+    return runs
+
+
+async def test_a_day_that_is_pushed_again_is_answered_by_slices(redis, namespace, factus):
+    built = services_on(redis, namespace, gateway=factus)
+    runs = counted(built)
+    async with running(built) as rig:
+        await push_together(rig, [a_job(f"R-{n}") for n in range(N)])
+        first = {event["reference_code"]: event for event in await rig.events(N)}
+        await rig.rest()
+        runs.clear()
+        await push_together(rig, [a_job(f"R-{n}") for n in range(N)])
+        again = await rig.events(N)
+    assert [event["reference_code"] for event in again] == [f"R-{n}" for n in range(N)]
+    for event in again:
+        assert event["data"] == {**first[event["reference_code"]]["data"], "replayed": True}
+    # The wait brings a few, a script the rest; each slice needs one word and one writing.
+    assert runs["intake"] <= 8, runs
+
+
+async def test_among_new_jobs_and_conflicts_each_push_has_its_own_answer(redis, namespace, factus):
+    built = services_on(redis, namespace, gateway=factus)
+    runs = counted(built)
+    async with running(built) as rig:
+        await push_together(rig, [a_job("old", id="one")])
+        await rig.events(1)
+        await rig.rest()
+        runs.clear()
+        jobs = []
+        for n in range(4):
+            jobs += [
+                a_job("old", id=f"again-{n}"),
+                a_job(f"new-{n}", id=f"new-{n}"),
+                a_job(f"x-{n}", id="one"),  # the id of another
+                {**JOB, "id": f"other-{n}", "payload": a_bill(total="5000.00", reference_code="old")},
+                a_job("old", id=f"again-{n}"),  # the same push twice
+                a_job(f"y-{n}", id=f"again-{n}"),  # and its id for something else
+            ]
+        await push_together(rig, jobs)
+        events = await rig.events(4 * 5)
+        await rig.rest()
+        assert await redis.xlen(built.keys.results()) == 1 + 4 * 5
+    ends = Counter((event["type"], event["errors"][0]["code"] if event["errors"] else "") for event in events)
+    assert ends == {
+        ("invoice.validated", ""): 8,
+        ("job.refused", "id.conflict"): 8,
+        ("job.refused", "reference.conflict"): 4,
+    }
+    by_id = {event["job_id"]: event for event in events}
+    assert len(by_id) == 20
+    for n in range(4):
+        assert by_id[f"again-{n}"]["data"]["replayed"] is True
+        assert by_id[f"new-{n}"]["data"]["replayed"] is False
+        assert by_id[f"other-{n}"]["errors"][0]["code"] == "reference.conflict"
+    assert factus.calls["create"] == 1 + 4
+    assert runs["intake"] <= 14, runs
+
+
+@pytest.mark.parametrize("spoilt", ["{", "[]", '{"job_id": 5}', '{"job_id": "gone", "data": 7}'])
+async def test_an_answer_that_cannot_be_read_costs_its_own_pushes_only(redis, namespace, factus, spoilt):
+    built = services_on(redis, namespace, gateway=factus)
+    async with running(built) as rig:
+        await push_together(rig, [a_job("A"), a_job("B")])
+        await rig.events(2)
+        await rig.rest()
+        await redis.hset(built.keys.document("acme", "invoice", "A"), "event", spoilt)
+        await push_together(rig, [a_job("B"), a_job("A"), a_job("B"), a_job("A"), a_job("C")])
+        events = await rig.events(5)
+    ends = Counter((event["reference_code"], event["type"]) for event in events)
+    assert ends == {
+        (None, "job.refused"): 2,  # what trips us keeps its top level only
+        ("B", "invoice.validated"): 2,
+        ("C", "invoice.validated"): 1,
+    }
+
+
+FUTURE = "4102444800000-0"
+PUSHED = {
+    "fine": json.dumps(a_job("F")),
+    "fine as well": json.dumps(a_job("G")),
+    "no JSON": "{",
+    "another without JSON": "[",
+    "a wrong payload": json.dumps({**JOB, "payload": {}}),
+    "of an unknown account": json.dumps({**a_job("H"), "account": "nobody"}),
+    "of an account with its own stream": json.dumps({**a_job("I"), "account": "own"}),
+}
+
+
+@pytest.mark.parametrize("second", PUSHED.values(), ids=PUSHED)
+@pytest.mark.parametrize("first", PUSHED.values(), ids=PUSHED)
+async def test_an_id_of_the_future_that_is_used_again_ends_no_job_twice(redis, namespace, factus, first, second):
+    """The stream was made anew in between, and takes the same id once more."""
+    built = services_on(redis, namespace, an_account(), an_account("own", own_streams=True), gateway=factus)
+    async with running(built) as rig:
+        events = []
+        for n, raw in enumerate((first, second)):
+            await redis.xadd(built.keys.jobs(), {"job": raw}, id=FUTURE)
+            if n == 0 or second != first:
+                events += await rig.events(1, timeout_s=5)
+            await rig.rest()
+            await built.intake._watch.look()
+        await rig.push_bill("later")
+        (event,) = await rig.events(1)
+        assert event["reference_code"] == "later"
+    assert {event["job_id"] for event in events} <= {FUTURE, f"{FUTURE}.2"}
+    assert len({(event["account"], event["job_id"]) for event in events}) == len(events) == 1 + (second != first)
+    assert len({event["id"] for event in events}) == len(events)
