@@ -44,6 +44,7 @@ ON_BOTH_LOOPS: Final = (
     "integration/test_answers_end_to_end.py",
     "integration/test_hostile_answers.py",
     "integration/test_redis_tls.py",
+    "integration/test_transport.py",
 )
 _TESTS: Final = Path(__file__).parent
 

@@ -24,8 +24,9 @@ from jobs.intake import EntryValidator
 from jobs.patience import PatiencePolicy
 from jobs.ports import Archive, Gateway
 from worker.archive.archive import open_archive
-from worker.factus.client import FactusClient, client_of, tls_context
+from worker.factus.client import FactusClient, client_of
 from worker.factus.token_cache import LOCK_MS
+from worker.factus.transport import tls_context
 from worker.guard import Guards
 from worker.intake.consumer import Intake
 from worker.intake.peers import Peers

@@ -9,7 +9,6 @@ that Factus or the network does.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Mapping
 from functools import cache, partial
@@ -31,6 +30,7 @@ from worker.factus.http_answers import HttpAnswer
 from worker.factus.rate_limit import DeadlinePassed, Granted, NoPermitYet, RateLimit, SendMark
 from worker.factus.redaction import Redactor, without_opaque_words
 from worker.factus.token_cache import LOCK_MS, Issued, Token, TokenCache
+from worker.factus.transport import Transport
 from worker.settings import Account, ApiLimits, Settings
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
@@ -48,12 +48,6 @@ _PERMIT_PATIENCE_S: Final = 2.0
 _STALE_PERMIT_S: Final = 5.0
 """After how long a permit that names a job is not used: a process that stood still has lost the job meanwhile, and its
 DELETE would take what bears the reference by then."""
-
-
-@cache
-def tls_context() -> ssl.SSLContext:
-    """One for all accounts of the process: loading the certificates takes 26 ms and half a megabyte each time."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 @cache
@@ -84,11 +78,9 @@ class FactusClient:
         secrets = (account.client_secret, account.password, account.username, account.client_id)
         self._redactor = Redactor(secret.get_secret_value() for secret in secrets)
         self._last_access = ""
-        # httpx slows down with many connections; documents go one at a time per family, so few are needed. Its client
-        # would merge URLs, cookies and redirects into every request (a fifth of a request's processor time): we have
-        # none of these, and speak to the transport under it.
-        pool = httpx.Limits(max_connections=account.concurrency + 4, max_keepalive_connections=4, keepalive_expiry=30.0)
-        self._transport = transport or httpx.AsyncHTTPTransport(verify=tls_context(), limits=pool, trust_env=False)
+        # Documents go one at a time per family, so few connections are needed. httpx's client would merge URLs, cookies
+        # and redirects into every request: we have none of these, and speak to the transport under it.
+        self._transport = transport or Transport(most_connections=account.concurrency + 4)
         self._base = httpx.URL(account.base_url)
 
     async def close(self) -> None:
