@@ -32,7 +32,7 @@ from tests.builders import a_bill
 from tests.service_processes import start_process, start_sandbox, stop_processes
 from worker import event_loop
 from worker.settings import environment_for_child
-from worker.store import connection, embedded_server
+from worker.store import connection, embedded_binary, embedded_server
 from worker.store.keys import Keys
 
 KEYS: Final = Keys("factus")
@@ -148,7 +148,7 @@ def announce(lab: Lab, method: str) -> None:
         f"{int(memory[1]) / 1024**2 if memory else 0:.0f} GiB, {platform.system()} {platform.release()}, "
         f"load {os.getloadavg()[0]:.1f}, fdatasync {_sync_ms(lab.folder):.2f} ms"
     )
-    valkey = subprocess.run([embedded_server.find_binary(), "--version"], capture_output=True, text=True, check=True)
+    valkey = subprocess.run([embedded_binary.find_binary(), "--version"], capture_output=True, text=True, check=True)
     found = re.search(r"v=(\S+)", valkey.stdout)
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     print(f"versions  Python {platform.python_version()}, Valkey {found[1] if found else '?'}, {libraries}")

@@ -14,7 +14,7 @@ import redis
 import yaml
 
 from tests.service_processes import until
-from worker.store import embedded_server
+from worker.store import embedded_binary
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
@@ -140,7 +140,7 @@ def test_compose_redis_starts_with_its_command(compose: dict[str, Any], tmp_path
     socket = tmp_path / "s"
     place = ["--port", "0", "--unixsocket", str(socket), "--dir", str(tmp_path)]
     with subprocess.Popen(
-        [embedded_server.find_binary(), *place, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [embedded_binary.find_binary(), *place, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as server:
         try:
             until(socket.exists, timeout_s=10, what=lambda: f"ended with {server.poll()}")

@@ -18,7 +18,7 @@ import structlog
 from jobs.errors import ConfigurationError
 from tests.builders import a_bill
 from tests.service_processes import Plant, plant, until
-from worker.store import embedded_server
+from worker.store import embedded_binary, embedded_server
 from worker.store.embedded_keeper import Keeper, ServerGone
 from worker.store.embedded_server import EmbeddedServer
 
@@ -128,7 +128,7 @@ async def test_a_folder_that_goes_while_the_server_lives_is_noticed(tmp_path: Pa
 async def test_without_a_binary_the_watch_ends(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     kill(server)
     with monkeypatch.context() as patch:
-        patch.setattr(embedded_server, "_candidates", lambda: iter([Path("/gone")]))
+        patch.setattr(embedded_binary, "_candidates", lambda: iter([Path("/gone")]))
         with pytest.raises(ServerGone, match="does not run"):
             await Keeper(server).run(asyncio.Event())
 
@@ -161,7 +161,7 @@ async def test_a_server_that_refuses_says_why_in_one_line(
     binary.chmod(0o755)
     kill(server)
     with monkeypatch.context() as patch:
-        patch.setattr(embedded_server, "_candidates", lambda: iter([binary]))
+        patch.setattr(embedded_binary, "_candidates", lambda: iter([binary]))
         with pytest.raises(ServerGone, match=r"did not start.*append-only file") as raised:
             await Keeper(server).run(asyncio.Event())
     assert str(raised.value).isprintable()

@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from jobs.errors import ConfigurationError
-from worker.store import embedded_server
+from worker.store import embedded_binary, embedded_server
 from worker.store.embedded_server import EmbeddedServer
 
 # Another process that uses the server until its standard input ends, as a second worker would.
@@ -245,7 +245,7 @@ def test_a_server_that_refuses_to_start_says_why(folder: Path) -> None:
 
 
 def test_without_any_binary_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(embedded_server.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(embedded_binary.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match="none was found"):
         embedded_server.start(tmp_path / "data")
@@ -259,9 +259,9 @@ def test_a_binary_that_does_not_run_is_passed_over(monkeypatch: pytest.MonkeyPat
     good.write_text("#!/bin/sh\necho Redis server v=7.0.15 sha=0\n")
     for binary in (broken, old, good):
         binary.chmod(0o755)
-    monkeypatch.setattr(embedded_server, "_candidates", lambda: iter([broken, old, good]))
-    assert embedded_server.find_binary() == good
+    monkeypatch.setattr(embedded_binary, "_candidates", lambda: iter([broken, old, good]))
+    assert embedded_binary.find_binary() == good
 
-    monkeypatch.setattr(embedded_server, "_candidates", lambda: iter([broken, old]))
+    monkeypatch.setattr(embedded_binary, "_candidates", lambda: iter([broken, old]))
     with pytest.raises(ConfigurationError, match=r"broken \(does not run\).*old \(older than 6.2\)"):
-        embedded_server.find_binary()
+        embedded_binary.find_binary()

@@ -19,7 +19,7 @@ from tests.builders import a_bill
 from tests.service_in_process import running, services_on
 from tests.service_processes import until
 from worker.settings import environment_for_child
-from worker.store import connection, embedded_server
+from worker.store import connection, embedded_binary
 
 AN_EVENT = {
     "type": "job.refused", "time": "2026-11-29T08:00:00.000Z", "account": "acme", "job_id": "1-1", "job_type": None,
@@ -35,7 +35,7 @@ USERS = ("admin", "worker", "operator", "viewer", "producer", "consumer", "produ
 
 def servers() -> list[Path]:
     """The bundled one, and Redis where it is installed: both read the same file, and not every word of it alike."""
-    found = [embedded_server.find_binary()]
+    found = [embedded_binary.find_binary()]
     if on_path := shutil.which("redis-server"):
         found.append(Path(on_path))
     return found
@@ -87,7 +87,7 @@ def denied(call: Callable[..., Any], *arguments: Any) -> bool:
 
 def test_users_without_a_password_do_not_load(tmp_path: Path) -> None:
     """Forgotten places must not become passwords that everybody can read."""
-    command = [embedded_server.find_binary(), "--port", "0", "--dir", tmp_path, "--aclfile"]
+    command = [embedded_binary.find_binary(), "--port", "0", "--dir", tmp_path, "--aclfile"]
     done = subprocess.run([*command, ROOT / "deploy" / "users.acl"], capture_output=True, text=True, timeout=10)
     assert done.returncode != 0
     assert "ACL" in done.stdout

@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from jobs.errors import ConfigurationError, ServiceError
-from worker.store import embedded_server
+from worker.store import embedded_folder, embedded_server
 from worker.store.embedded_server import EmbeddedServer
 
 log = structlog.get_logger()
@@ -61,7 +61,7 @@ class Keeper:
         now = time.monotonic()
         self._ended_at = [at for at in self._ended_at if at > now - _SOON_S] + [now]
         log.error("redis.ended", reason=reason)
-        if trouble := embedded_server.disk_trouble(self.server.folder):
+        if trouble := embedded_folder.disk_trouble(self.server.folder):
             # It would end again at its first write, after it has loaded all of its data.
             raise ServerGone(f"The embedded server in {self.server.folder} has ended, {trouble}: {reason}")
         if len(self._ended_at) > _MOST_SOON:

