@@ -52,9 +52,9 @@ def some_settings(namespace: str, **changes: Any) -> Settings:
     return Settings(**values)
 
 
-QUICK: Final = Policies(intake=IntakePolicy(grace_ms=0), patience=PatiencePolicy(least_settle_ms=300))
-"""The product's policies, but for two waits that would make every test slow: for workers that may serve an account as
-well, and for a change that had no answer."""
+QUICK: Final = Policies(intake=IntakePolicy(grace_ms=0, block_ms=40), patience=PatiencePolicy(least_settle_ms=300))
+"""The product's policies, but for three waits that would make every test slow: for workers that may serve an account as
+well, for the next entry when the worker is asked to end, and for a change that had no answer."""
 
 
 def quick(**changes: Any) -> Policies:

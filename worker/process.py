@@ -39,6 +39,7 @@ _HEARTBEAT_S: Final = 2.0
 HEARTBEAT_LIFE_MS: Final = 10_000
 _BURST_LOOK_S: Final = 0.1
 _WAKE_RETRY_S: Final = 1.0
+_CANCEL_AGAIN_S: Final = 0.02
 
 
 async def run_worker(
@@ -96,6 +97,7 @@ async def run_tasks(
         _named("sweep", built.sweep.run(stopping)),
         _named("joined", built.joined.run(stopping)),
         _named("heartbeat", _heartbeat(built, stopping, holds or Holds())),
+        _named("ending", _wake_at_the_end(built, stopping)),
     ]
     if built.keeper:
         tasks.append(_named("server", built.keeper.run(stopping)))
@@ -119,7 +121,8 @@ async def run_tasks(
         for extra in (listener, watcher, *tasks):
             if extra and not extra.done():
                 extra.cancel()
-        ending = [task for task in (listener, watcher, *tasks) if task]
+        await _cancelled(listener)
+        ending = [task for task in (watcher, *tasks) if task]
         done, _ = await asyncio.wait(ending, timeout=drain.without_redis_s if is_server_gone else None)
         for task in done:
             if not task.cancelled():
@@ -130,9 +133,21 @@ async def run_tasks(
             await _say_goodbye(built, n_cancelled)
 
 
+async def _wake_at_the_end(built: Services, stopping: asyncio.Event) -> None:
+    """The dispatcher waits for work alone: to wait for the end as well would cost it two tasks at each look."""
+    await stopping.wait()
+    built.dispatcher.wake()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel until it has ended: redis-py sends through asyncio.wait_for, which can swallow one on Python 3.11."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_AGAIN_S)
+
+
 async def _listen(built: Services, stopping: asyncio.Event) -> None:
     """Claim when another process has more than it can run."""
-    # Not `while True`: redis-py sends through asyncio.wait_for, which can swallow a cancellation on Python 3.11.
     guard = built.guards.of("listen")
     while not stopping.is_set():
         with guard.turn() as turn:

@@ -17,6 +17,9 @@ class IntakePolicy:
     """
 
     lease_ms: int = 5000
+    block_ms: int = 400
+    """How long one read waits for an entry. A worker that is asked to end waits for it; an idle one asks as often."""
+
     read_entries: int = 100
     read_bytes: int = 4 * 1024 * 1024
     slice_entries: int = 25

@@ -29,7 +29,6 @@ from worker.store.scripts import Arg, Scripts
 log = structlog.get_logger()
 
 GROUP: Final = "intake"
-_BLOCK_MS: Final = 400
 _AT_ONCE: Final = 4
 """How many entries of a stream the wait may bring. Where it brings so many there are more, which a script reads."""
 
@@ -108,7 +107,7 @@ class EntryReader:
             RedisError: No answer; what it may have held is pending.
         """
         if not self._streams:
-            await asyncio.sleep(_BLOCK_MS / 1000)
+            await asyncio.sleep(self._policy.block_ms / 1000)
             return []
         return await self.more() or await self._wait()
 
@@ -141,7 +140,8 @@ class EntryReader:
         """What is pushed, or empty after a moment."""
         try:
             reply = await command(
-                self._blocking, _XREADGROUP, "GROUP", GROUP, self._worker_id, "COUNT", _AT_ONCE, "BLOCK", _BLOCK_MS,
+                self._blocking, _XREADGROUP, "GROUP", GROUP, self._worker_id, "COUNT", _AT_ONCE,
+                "BLOCK", self._policy.block_ms,
                 "STREAMS", *self._streams, *[">"] * len(self._streams),
             )  # fmt: skip
         except ReplyTooLarge:

@@ -103,7 +103,7 @@ class Dispatcher:
             if turn.pause_s is not None:
                 await pause(stopping, turn.pause_s)
             elif wait_s > 0:
-                # Not for *stopping* too, which costs two tasks each time: the wait is short, and ends with the loop.
+                # Not for *stopping* too, which costs two tasks each time: whoever ends the process wakes us.
                 await pause(self._woken, wait_s)
 
     async def poll_due_lanes(self) -> float:
