@@ -59,6 +59,8 @@ class Asked:
     method: str
     path: str
     body: bytes
+    token: str = ""
+    """What it came with: a server may echo what it was sent, and knows of no other."""
 
     @property
     def is_token(self) -> bool:
@@ -162,7 +164,7 @@ def _status(asked: Asked, documents: dict[str, Any], chance: random.Random, secr
     """A status, a body that fits some other one, and the secrets in its words."""
     status = chance.choice(_STATUSES) if chance.random() < 0.8 else chance.randrange(100, 1000)
     words = chance.choice(
-        ["", "Bad credentials", " ".join(secrets), f"token {ACCESS} for {secrets[-1]}", "x" * 5000, "\ud800", "\x1b[2J"]
+        ["", "Bad credentials", " ".join(secrets), f"token {asked.token or ACCESS} for {secrets[-1]}", "x" * 5000, "\ud800", "\x1b[2J"]
     )
     errors = chance.choice(
         [

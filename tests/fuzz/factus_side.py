@@ -91,7 +91,8 @@ class FactusSide:
         line, *rest = head.split("\r\n")
         method, path, _ = line.split(" ", 2)
         length = next((int(row.partition(":")[2]) for row in rest if row.lower().startswith("content-length:")), 0)
-        asked = Asked(method, path, await reader.readexactly(length))
+        token = next((row.rpartition(" ")[2] for row in rest if row.lower().startswith("authorization:")), "")
+        asked = Asked(method, path, await reader.readexactly(length), token)
         self.n_requests["wild" if is_wild else "calm"] += 1
         if not is_wild:
             writer.write(calm(asked, self._documents).raw)

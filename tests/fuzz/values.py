@@ -58,9 +58,10 @@ RAW_TEXTS: Final = ('"\\ud800"', '"a\\udfffb"', '"\\ud83d"', '"\\u0000"', '"\\ud
 DAYS: Final = (
     *("9999-12-31", "0001-01-01", "0000-01-01", "1970-01-01", "2024-02-29", "2025-02-29", "2100-02-29", "2096-02-29"),
     *("2026-11-31", "2026-1-1", "99999-01-01", "-001-01-01", "2038-01-19", "2262-04-12", "1899-12-31", "2026-02-29"),
-    *((datetime.now(UTC) + timedelta(days=days)).date().isoformat() for days in (-1, -400, 403, 1000)),
+    *((datetime.now(UTC) + timedelta(days=days)).date().isoformat() for days in (-3, -400, 403, 1000)),
 )
-"""None of them may be taken and then waited for: what lies ahead is further off than the horizon of 400 days."""
+"""None of them may be taken and then waited for: what lies ahead is further off than the horizon of 400 days, and what
+lies behind does so in every zone that can be written, almost two days west of here."""
 INSTANTS: Final = tuple(
     f"{day}T{clock}{zone}"
     for day in DAYS

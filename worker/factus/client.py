@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Mapping
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -44,6 +45,10 @@ _JSON: Final = "application/json"
 _CONNECT_TIMEOUT_S: Final = 10.0
 _PERMIT_PATIENCE_S: Final = 2.0
 """How long a call that is at the front waits for its permit, before it gives its place back."""
+
+_TOKENS_KNOWN: Final = 4
+_REFUSES_THE_ACCOUNT: Final = frozenset({401, 402, 403, 407})
+"""These words are about rights and credentials, and go to the operator; those about a document stay as they are."""
 
 _URLS_KEPT: Final = 32
 """An account creates under a few addresses, again and again; making one takes a tenth of a millisecond."""
@@ -80,7 +85,7 @@ class FactusClient:
         self.n_calls = 0
         secrets = (account.client_secret, account.password, account.username, account.client_id)
         self._redactor = Redactor(secret.get_secret_value() for secret in secrets)
-        self._last_access = ""
+        self._tokens_known: deque[str] = deque(maxlen=_TOKENS_KNOWN)
         # Documents go one at a time per family, so few connections are needed. httpx's client would merge URLs, cookies
         # and redirects into every request: we have none of these, and speak to the transport under it.
         self._transport = transport or Transport(most_connections=account.concurrency + 4)
@@ -174,7 +179,8 @@ class FactusClient:
             if not isinstance(token, Token):
                 return token
             headers["Authorization"] = f"Bearer {token.access}"
-            self._last_access = token.access
+            if token.access not in self._tokens_known:
+                self._tokens_known.append(token.access)
             # None, or an empty mapping would cut off a query that the path brings along.
             request = self._request(method, path, timeout_s, params=params or None, content=content, headers=headers)
             if not isinstance(request, httpx.Request):
@@ -183,7 +189,7 @@ class FactusClient:
             if not isinstance(answer, HttpAnswer):
                 return answer
             if answer.status != 401:
-                return self._without_secrets(answer, token.access)
+                return self._without_secrets(answer)
             if refused_generation and token.is_new:
                 break
             refused_generation = token.generation
@@ -224,14 +230,19 @@ class FactusClient:
         # The token itself stands in a good answer: only what refuses is cleaned.
         if answer.is_success:
             return http_answers.read_token(answer)
-        cleaned = self._without_secrets(answer, self._last_access)
-        return http_answers.read_token(http_answers.without_secrets(cleaned, without_opaque_words))
+        cleaned = http_answers.without_secrets(self._without_secrets(answer), without_opaque_words)
+        return http_answers.read_token(cleaned)
 
-    def _without_secrets(self, answer: HttpAnswer, token: str) -> HttpAnswer:
-        """The answer without the account's secrets, the token in use, and any token that it brings along itself."""
-        for one in (token, *http_answers.tokens_in(answer)):
-            answer = http_answers.without_secrets(answer, partial(self._redactor.value, token=one))
-        return answer
+    def _without_secrets(self, answer: HttpAnswer) -> HttpAnswer:
+        """
+        The answer without the account's secrets, the tokens that it had lately, and any that it brings along itself.
+
+        What refuses the account may quote one that another process had: there whatever may be a token goes.
+        """
+        tokens = (*self._tokens_known, *http_answers.tokens_in(answer))
+        cleaned = http_answers.without_secrets(answer, lambda body: self._redactor.value(body, *tokens))
+        is_of_the_account = answer.status in _REFUSES_THE_ACCOUNT
+        return http_answers.without_secrets(cleaned, without_opaque_words) if is_of_the_account else cleaned
 
     async def _exchange(
         self, request: httpx.Request, timeout_s: float, mark: SendMark | None, limit: int

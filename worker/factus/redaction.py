@@ -12,7 +12,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
@@ -34,8 +34,14 @@ _KEPT_KEYS: Final = frozenset(
 """What names or is a document, by which decisions are taken. Where somebody's password is the NIT, the NIT stays."""
 
 
-_OPAQUE: Final = re.compile(r"(?=[\w.~+/=-]*[0-9])(?=[\w.~+/=-]*[A-Za-z])[\w.~+/=-]{20,}")
-"""What no person writes: letters and digits without a space, as tokens are."""
+_WORD: Final = re.compile(r"[\w.~+/=-]{20,}")
+_DIGIT: Final = re.compile(r"[0-9]")
+_LETTER: Final = re.compile(r"[A-Za-z]")
+
+
+def _blot_opaque(text: str) -> str:
+    """Without what no person writes: letters and digits without a space, as tokens are. Looks at each letter once."""
+    return _WORD.sub(lambda word: BLOT if _DIGIT.search(word[0]) and _LETTER.search(word[0]) else word[0], text)
 
 
 def without_opaque_words(value: Any) -> Any:
@@ -46,9 +52,9 @@ def without_opaque_words(value: Any) -> Any:
     """
     match value:
         case str():
-            return _OPAQUE.sub(BLOT, value)
+            return _blot_opaque(value)
         case dict():
-            return {_OPAQUE.sub(BLOT, key): without_opaque_words(item) for key, item in value.items()}
+            return {_blot_opaque(key): without_opaque_words(item) for key, item in value.items()}
         case list():
             return [without_opaque_words(item) for item in value]
         case _:
@@ -62,21 +68,21 @@ class Redactor:
         own = dict.fromkeys(secret for secret in secrets if len(secret) >= _SHORTEST)
         self._own = [form for secret in own for form in _forms_of(secret)]
 
-    def text(self, text: str, token: str = "") -> str:
-        """One text without the secrets, and without the access token in use."""
-        return self._blot(text, [form for form in self._forms(token) if form.is_in(text.casefold())])
+    def text(self, text: str, *tokens: str) -> str:
+        """One text without the secrets, and without these access tokens."""
+        return self._blot(text, [form for form in self._forms(tokens) if form.is_in(text.casefold())])
 
-    def value(self, value: Any, token: str = "") -> Any:
+    def value(self, value: Any, *tokens: str) -> Any:
         """A JSON value without them, in keys and texts; nearly always none stands in it, and it is the very same."""
-        forms = self._forms(token)
+        forms = self._forms(tokens)
         if not forms:
             return value
         text = "\0".join(_texts(value)).casefold()
         found = [form for form in forms if form.is_in(text)]
         return self._clean(value, found) if found else value
 
-    def _forms(self, token: str) -> list[_Form]:
-        return [*self._own, *_forms_of_token(token)] if len(token) >= _SHORTEST else self._own
+    def _forms(self, tokens: Sequence[str]) -> list[_Form]:
+        return [*self._own, *(form for one in tokens if len(one) >= _SHORTEST for form in _forms_of_token(one))]
 
     def _clean(self, value: Any, forms: list[_Form]) -> Any:
         match value:

@@ -429,3 +429,23 @@ async def test_a_refusing_token_route_tells_no_token_on(client_of, fake_redis, n
     found = await client.find("invoice", "A")
     assert "secret-token" not in repr(found)
     assert "another-token" not in repr(found)
+
+
+@pytest.mark.parametrize(("status", "body"), [(422, {"errors": {"a": ["secret-token"]}}), (403, {"message": "no: {}"})])
+async def test_no_answer_tells_a_token_that_another_one_has_replaced(client_of, stored_job, status, body):
+    """Nor, where the account is refused, one of another process, of which nobody here has heard."""
+    tokens = iter(["secret-token", "fresh-token"])
+    client, wire = client_of(lambda _: httpx.Response(401, json={}))
+
+    def respond(request):
+        if request.url.path == "/oauth/token":
+            return httpx.Response(200, json={**TOKEN, "access_token": next(tokens)})
+        if request.headers["Authorization"] == "Bearer secret-token":
+            return httpx.Response(401, json={"message": "Unauthenticated."})
+        return httpx.Response(status, json=json.loads(json.dumps(body).replace("{}", "another-token-0f6d1c-of-8")))
+
+    client._transport = httpx.MockTransport(respond)
+    found = await client.create(stored_job, latest_ms=0)
+    assert "secret-token" not in repr(found)
+    assert "another-token" not in repr(found)
+    assert "[oculto]" in repr(found)

@@ -102,3 +102,11 @@ def test_nothing_is_compiled_for_an_answer_that_tells_no_secret(monkeypatch):
 def test_what_refuses_a_token_tells_no_word_that_may_be_one(text, told):
     """It may quote a token of another process, of which nobody here has heard."""
     assert without_opaque_words({"message": [text]}) == {"message": [told]}
+
+
+@pytest.mark.parametrize("letters", ["a", "1", "a1", "a ", "=", "é"])
+def test_a_text_of_any_length_is_looked_at_once(letters):
+    """Megabytes of one word held the loop for more than a second, and four of them for ever."""
+    text = letters * (4_000_000 // len(letters))
+    told = without_opaque_words(text)
+    assert told == (BLOT if letters == "a1" else text)
