@@ -49,18 +49,16 @@ class _Plain(GenerateJsonSchema):
 
 def payload_model(job_type: str) -> type[BaseModel]:
     """The model of a job type's payload."""
-    row = JOB_TYPES[job_type]
-    assert row.payload is not None  # only the service's own jobs have none
-    return row.payload.shape.model
+    return JOB_TYPES[job_type].payload.shape.model
 
 
 def data_model(event_type: str) -> type[BaseModel] | None:
     """The model of an event's ``data``; None where it is null."""
     subject, _, end = event_type.rpartition(".")
     if end == "validated":
-        return event_data.VALIDATED[FAMILIES[subject].unique_code]
+        return JOB_TYPES[f"{subject}.issue"].data
     if end == "completed" and event_type not in _DATA:
-        return event_data.completed(subject)
+        return JOB_TYPES[subject].data
     return _DATA.get(event_type) or _DATA.get(end)
 
 
@@ -70,8 +68,7 @@ def _inputs(models: set[type[BaseModel]], mode: JsonSchemaMode) -> Iterator[tupl
 
 
 def _data_models() -> set[type[BaseModel]]:
-    calls = {event_data.completed(name) for name, row in JOB_TYPES.items() if not row.issues}
-    return {*event_data.VALIDATED.values(), *_DATA.values(), *calls}
+    return {*_DATA.values(), *(row.data for row in JOB_TYPES.values())}
 
 
 @cache

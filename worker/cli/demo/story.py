@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from schemas.contract.example_payloads import example
+from jobs.example_payloads import example
 from worker.cli.demo.jobs import DemoJob, demo_job
 
 TRACKED: Final = "FV-CREDITO"

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from jobs.registry import CALLS_LANE, CONTROL_LANE
+from jobs.job_type import CALLS_LANE, CONTROL_LANE
 from worker.queue.consumer_lag import GroupLag
 
 WAIT_REASONS: Final = {
