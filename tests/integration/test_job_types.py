@@ -35,7 +35,7 @@ from tests.integration.call_cases import CALLS
 from tests.integration.families import FAMILY_CASES
 from worker.cli.contract import example_events
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = "docs/contract.md"
 MODELS = "schemas/payload/calls/payloads.py"
 SANDBOX = "sandbox/app.py"
