@@ -22,7 +22,7 @@ from schemas import strict_json
 from schemas.contract.envelope import MAX_JOB_BYTES, PartialEnvelope
 from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import BOGOTA
-from schemas.records import JobRecord
+from schemas.records import JobRecord, JobState
 from worker.queue.ledger import event_values
 from worker.settings import Account
 from worker.store.keys import Keys
@@ -289,7 +289,7 @@ def _closed_record(
         reference_code=remains.reference_code or "",
         batch=remains.batch or "",
         content=content,
-        state="final",
+        state=JobState.FINAL,
         seq=1,
         last_error=error.model_dump_json(),
         final_type=final_type,
@@ -297,4 +297,4 @@ def _closed_record(
 
 
 def _final(record: JobRecord, final_type: str) -> JobRecord:
-    return replace(record, state="final", seq=1, payload="", final_type=final_type)
+    return replace(record, state=JobState.FINAL, seq=1, payload="", final_type=final_type)

@@ -221,7 +221,7 @@ class AttemptRunner:
                 standing,
                 self.settle_ms,
                 self.patience,
-                delete_rejected=_deletes_rejected(job),
+                delete_rejected=job.deletes_rejected,
                 environment=self.accounts[job.account].environment,
             )
             return await issue(policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
@@ -474,7 +474,3 @@ def _record_fields(
 
 def _error_field(error: ErrorDetail) -> dict[str, Arg]:
     return {"last_error": error.model_dump_json()}
-
-
-def _deletes_rejected(job: JobRecord) -> bool:
-    return bool(strict_json.parse(job.options).get("delete_rejected", True))

@@ -22,7 +22,7 @@ from jobs.fiscal_day import start_window_ms
 from jobs.outcomes import Finished
 from jobs.ports import Cancellation, KeptJob
 from schemas.contract.event import ErrorDetail, Event
-from schemas.records import JobRecord
+from schemas.records import JobRecord, JobState
 from worker.queue.ledger import Ledger, event_values, tally_values
 from worker.store.connection import command
 from worker.store.keys import Keys
@@ -154,7 +154,7 @@ class Cancellations:
 
     async def _heir(self, job: JobRecord) -> _Heir | None:
         """The first job that waits for the same document; None when it has just gone."""
-        if not (job.issues and job.state in ("waiting", "inflight")):
+        if not (job.issues and job.state in (JobState.WAITING, JobState.INFLIGHT)):
             return _Heir()
         joined = self._keys.joined(self._keys.document(job.account, job.family, job.reference_code))
         first = await command(self._redis, "LINDEX", joined, 0)

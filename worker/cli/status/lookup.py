@@ -145,10 +145,8 @@ class JobLookup:
             return JobWithFollowUps(found)
         document = self._keys.document(job.account, job.family, job.reference_code)
         askers = await self._askers(job, document)
-        archives = [
-            await self._archive(asker, job, now_ms, n_workers) for asker in askers if _options(asker).get("archive")
-        ]
-        wants_watch = next((asker for asker in askers if _options(asker).get("track_radian")), None)
+        archives = [await self._archive(asker, job, now_ms, n_workers) for asker in askers if asker.archives]
+        wants_watch = next((asker for asker in askers if asker.tracks_radian), None)
         return JobWithFollowUps(
             found, tuple(archives), await self._watch(job, wants_watch, document, now_ms, n_workers)
         )
@@ -167,7 +165,7 @@ class JobLookup:
         own = await self._job(asker.account, f"{asker.id}{FOLLOWER_MARK}{ARCHIVE}")
         found = await self._around(own, now_ms, n_workers) if own else None
         again = await self._pushed_again(own) if own else None
-        return Follower(_options(asker)["archive"], found, again, asked_by=asker.id if asker.id != job.id else "")
+        return Follower(asker.archives, found, again, asked_by=asker.id if asker.id != job.id else "")
 
     async def _watch(
         self, job: JobRecord, asker: JobRecord | None, document: str, now_ms: int, n_workers: int
@@ -212,10 +210,6 @@ class JobLookup:
             if len(page) < _PAGE:
                 return
             end = f"({page[-1][0].decode()}"
-
-
-def _options(job: JobRecord) -> dict[str, Any]:
-    return dict(strict_json.parse(job.options))
 
 
 def _names_of(raw: bytes) -> tuple[object, object]:
