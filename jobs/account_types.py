@@ -15,7 +15,6 @@ from jobs.job_type import (
     ANY_CALL,
     ANY_WRITE,
     ASKS_NOTHING,
-    CONTROL,
     LIST_LIMITS,
     WRITTEN_AGAIN,
     Description,
@@ -104,6 +103,10 @@ _RECEPTION: Final = (
             "**Not repeated.** Factus lists no events of a received invoice: the job ends as failed, "
             "`factus.unavailable`, and says so. Verify, and push another job if it is missing.",
             ANY_WRITE,
+            may_be_done=(
+                "el evento RADIAN puede estar registrado ya",
+                "the RADIAN event may be registered already",
+            ),
         ),
         example={"bill_id": "1207", "event_type": "030", **example_data.PERSON},
         factus_answers=(example_data.RADIAN_ROW,),
@@ -345,8 +348,8 @@ _ASKING_NOTHING: Final = (
         factus_answers=(),
     ),
     JobType(
-        name=f"{CONTROL}.cancel",
-        payload=checked(f"{CONTROL}.cancel", Cancel, CANCEL),
+        name="job.cancel",
+        payload=checked("job.cancel", Cancel, CANCEL),
         work=control_verbs.cancel,
         data=Cancelled,
         description=Description(

@@ -137,6 +137,7 @@ CALLS: Final = (
             "**Not repeated.** The mail may have gone out: the job ends as failed, `factus.unavailable`, and says so. "
             "Verify, and push another job if it is missing.",
             ANY_WRITE,
+            may_be_done=("el correo pudo haber salido ya", "the e-mail may have been sent already"),
         ),
         example=lambda _: {"reference_code": example_data.ISSUED, "email": "contabilidad@lasabana.example"},
         factus_answers=lambda _: (None,),

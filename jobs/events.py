@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from jobs.families import FAMILIES
 from jobs.outcomes import Block, Ending, Finished, scope_of
+from schemas import names
 from schemas.contract.bounded import MOST_BYTES, bounded
 from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import ErrorDetail, Event
@@ -263,7 +264,7 @@ def resumed_event(
 
 def _kind_of(job_type: str) -> str:
     """Jobs of a type that does not issue, as their producer knows them: what follows a document is an option there."""
-    family, _, verb = job_type.partition(".")
+    family, verb = names.family_of(job_type), names.verb_of(job_type)
     option = {"archive": "archive", "track": "track_radian"}.get(verb)
     return f"que siguen a los documentos {family} (options.{option})" if option else f"de tipo {job_type}"
 

@@ -19,9 +19,8 @@ from jobs.archive_files import fetch_next, files_late, files_of
 from jobs.attempt_policy import unavailable
 from jobs.calls import CallContext, Stop
 from jobs.document_verbs import day_of, radian_key, radian_rows
-from jobs.job_type import CALLS_LANE
 from jobs.outcomes import Ending, Finished, Retry
-from schemas import strict_json
+from schemas import names, strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA, shortened
 from schemas.records import JobRecord, SendState, score_at
@@ -58,13 +57,13 @@ def follow_ups(job: JobRecord, data: Mapping[str, Any], *, seq: int) -> list[Job
 
 
 def _follow_up(job: JobRecord, verb: str, payload: Mapping[str, Any], *, seq: int) -> JobRecord:
-    id_ = f"{job.id}~{verb}"
+    id_, type_ = names.follow_up_id(job.id, verb), f"{job.family}.{verb}"
     return JobRecord(
         account=job.account,
         id=id_,
-        type=f"{job.family}.{verb}",
+        type=type_,
         family=job.family,
-        lane=f"{job.account}/{CALLS_LANE}",
+        lane=names.lane_of(job.account, type_),
         entry=job.entry,
         source=job.source,
         priority="low",
@@ -91,7 +90,7 @@ def archived_documents(job: JobRecord, final: Finished) -> str:
 
 def archive_job(job_id: str) -> str:
     """Id of the job that archives the document of an issuing job."""
-    return f"{job_id}~{ARCHIVE}"  # no producer can write a tilde: it meets no other job's id
+    return names.follow_up_id(job_id, ARCHIVE)
 
 
 async def archive(context: CallContext) -> Ending:

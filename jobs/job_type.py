@@ -12,14 +12,9 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from jobs.calls import Late, Work, unchanged
 from jobs.outcomes import Finished
+from schemas import names
 from schemas.contract.event_data import Data
 from schemas.payload.spec import PayloadSpec
-
-CALLS_LANE: Final = "calls"
-CONTROL_LANE: Final = "control"
-"""Of jobs that act on the ledger alone: what holds an account does not hold them (``lib/lanes.lua``)."""
-CONTROL: Final = "job"
-"""What stands before the dot in the types of the control lane."""
 
 # -- which errors end a job --------------------------------------------------------------------------------------------
 REFUSALS: Final = ("envelope.invalid", "payload.invalid", "account.unknown", "auth.denied", "id.conflict")
@@ -54,12 +49,15 @@ class Description:
         when_unknown: What follows when Factus may have done it and its answer was lost.
         errors: Codes of the job's own end, beyond REFUSALS and ANY_TIME.
         limits: What is bounded, and how; empty when nothing is.
+        may_be_done: Of what is not repeated because Factus cannot be asked: what a failed job may have done all the
+            same, and would do again (Spanish, English).
     """
 
     does: str
     when_unknown: str = READS
     errors: tuple[str, ...] = ANY_CALL
     limits: str = ""
+    may_be_done: tuple[str, str] | None = None
 
     @property
     def asks_factus(self) -> bool:
@@ -83,20 +81,18 @@ class LedgerType:
 
     @property
     def family(self) -> str:
-        return self.name.partition(".")[0]
+        return names.family_of(self.name)
 
     @property
     def verb(self) -> str:
-        return self.name.partition(".")[2]
+        return names.verb_of(self.name)
 
     @property
     def issues(self) -> bool:
-        return self.verb == "issue"
+        return names.issues(self.name)
 
     def lane(self, account: str) -> str:
-        if self.issues:
-            return f"{account}/{self.family}"
-        return f"{account}/{CONTROL_LANE if self.family == CONTROL else CALLS_LANE}"
+        return names.lane_of(account, self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

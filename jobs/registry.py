@@ -15,7 +15,8 @@ from jobs.account_types import ACCOUNT_TYPES
 from jobs.calls import unchanged
 from jobs.document_types import DOCUMENT_TYPES
 from jobs.families import FAMILIES
-from jobs.job_type import CALLS_LANE, JobType, LedgerType
+from jobs.job_type import JobType, LedgerType
+from schemas.names import is_calls_lane
 
 ISSUING_WIDTH: Final = 1
 
@@ -45,9 +46,9 @@ def type_of(name: str) -> LedgerType:
 
 def lanes_with_precedence(lane: str) -> str:
     """The families, with commas between, whose issuing goes before the jobs of a lane; empty for one that issues."""
-    return ",".join(FAMILIES) if lane.endswith(f"/{CALLS_LANE}") else ""
+    return ",".join(FAMILIES) if is_calls_lane(lane) else ""
 
 
 def max_in_flight(lane: str, concurrency: int) -> int:
     """How many jobs of a lane may be under way at once."""
-    return concurrency if lane.endswith(f"/{CALLS_LANE}") else ISSUING_WIDTH
+    return concurrency if is_calls_lane(lane) else ISSUING_WIDTH

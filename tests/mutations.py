@@ -335,7 +335,7 @@ BREAKS = (
         BEYOND,
         "calls ignore what waits to be issued",
         "jobs/registry.py",
-        """    return ",".join(FAMILIES) if lane.endswith(f"/{CALLS_LANE}") else ""\n""",
+        """    return ",".join(FAMILIES) if is_calls_lane(lane) else ""\n""",
         """    return ""\n""",
         "tests/contract/test_calls.py::TestBehindIssuing::test_low_calls_leave_a_quarter_of_the_allowance",
     ),

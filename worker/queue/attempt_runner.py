@@ -36,6 +36,7 @@ from jobs.ports import Archive, Canceller, Gateway
 from jobs.registry import type_of
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event
+from schemas.names import pushable_id
 from schemas.records import JobRecord
 from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
 from worker.queue.attempt_log import log_attempt, log_notices
@@ -384,7 +385,7 @@ def dead_letter(job: JobRecord, final: Finished, event: Event) -> dict[str, Arg]
         named = {"number": number} if number else {"reference_code": job.reference_code}
         type_, payload = f"{job.family}.download", {**named, "kinds": kinds or asked}
     envelope = {
-        "id": job.id.replace("~", "."),
+        "id": pushable_id(job.id),
         "type": type_,
         "account": job.account,
         "payload": payload,

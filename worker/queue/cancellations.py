@@ -22,6 +22,7 @@ from jobs.fiscal_day import start_window_ms
 from jobs.outcomes import Finished
 from jobs.ports import Cancellation, KeptJob
 from schemas.contract.event import ErrorDetail, Event
+from schemas.names import account_of
 from schemas.records import JobRecord, JobState
 from worker.queue.ledger import Ledger, event_values, tally_values
 from worker.store.connection import command
@@ -100,7 +101,7 @@ class Cancellations:
         found: list[str] = []
         for lane in await command(self._redis, "SMEMBERS", self._keys.lanes()):
             name = lane.decode(errors="replace")
-            if name.partition("/")[0] == job.account:
+            if account_of(name) == job.account:
                 for page in _pages(await self._ids_of(name)):
                     found += await self._of_page(job, page, batch)
         return [id_ for id_ in dict.fromkeys(found) if id_ != job.id]

@@ -28,6 +28,7 @@ from schemas import strict_json
 from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import Event
 from schemas.factus import DocumentView
+from schemas.names import verb_of
 from schemas.records import JobRecord
 from worker.cli.contract.example_jobs import ACCOUNT, NOW, envelope, record
 
@@ -127,7 +128,7 @@ class _Scripted:
         return answers.Replied({"status": "OK", "message": "Solicitud exitosa", "data": data})
 
     async def find(self, family: str, reference_code: str) -> answers.Answer:
-        if self.job.type.endswith(".delete"):
+        if verb_of(self.job.type) == "delete":
             return answers.DocumentSeen(DocumentView(example_data.rejected_document(family, reference_code)))
         return answers.DocumentSeen(_document(self.job))
 

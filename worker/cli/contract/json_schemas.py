@@ -18,6 +18,7 @@ from jobs.registry import JOB_TYPES
 from schemas.contract import event_data
 from schemas.contract.envelope import Envelope
 from schemas.contract.event import ErrorDetail, Event
+from schemas.names import ending_of, subject_of
 from worker.cli.contract.plain_shapes import pascal, plain, with_named_choices
 
 ANY_JOB: Final = "AnyJob"
@@ -54,7 +55,7 @@ def payload_model(job_type: str) -> type[BaseModel]:
 
 def data_model(event_type: str) -> type[BaseModel] | None:
     """The model of an event's ``data``; None where it is null."""
-    subject, _, end = event_type.rpartition(".")
+    subject, end = subject_of(event_type), ending_of(event_type)
     if end == "validated":
         return JOB_TYPES[f"{subject}.issue"].data
     if end == "completed" and event_type not in _DATA:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from jobs.fiscal_day import tried_until_ms
+from schemas.names import issues
 from schemas.records import JobState
 from worker.cli.speech import Speech, iso
 from worker.cli.status.explain_follow_ups import Part, parts_of
@@ -112,4 +113,4 @@ def explain_event(event: dict[str, Any], speech: Speech) -> Explanation:
 
 
 def _issues(event: dict[str, Any]) -> bool:
-    return event["type"] == "job.refused" or (event["job_type"] or "").endswith(".issue")
+    return event["type"] == "job.refused" or issues(event["job_type"] or "")

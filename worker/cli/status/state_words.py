@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import Final, NamedTuple
 
+from schemas.names import ending_of
 from schemas.records import JobRecord, JobState, SendState
 from worker.cli.speech import Speech, clock
 from worker.cli.status.causes import cause, holder, mend
@@ -56,7 +57,7 @@ _AFTER_CALL: Final = {
 
 def after(event_type: str, speech: Speech, *, is_call: bool = False) -> str:
     """What follows a final event."""
-    return speech.say(*(_AFTER_CALL if is_call else _AFTER).get(event_type.rpartition(".")[2], _NOTHING))
+    return speech.say(*(_AFTER_CALL if is_call else _AFTER).get(ending_of(event_type), _NOTHING))
 
 
 def finished(event_type: str, speech: Speech) -> str:
