@@ -60,6 +60,14 @@ BREAKS = (
     ),
     Break(
         "G1",
+        "a word that is no state counts as nothing sent",
+        "schemas/records.py",
+        '"sent": SendState.UNKNOWN}',
+        '"sent": SendState.NOTHING}',
+        "tests/unit/schemas/test_records.py::TestStates::test_a_word_that_is_no_state_is_never_taken_for_nothing_sent",
+    ),
+    Break(
+        "G1",
         "any 404 of a delete says that nothing is there",
         "worker/factus/http_answers.py",
         "    return answers.Absent() if isinstance(found, answers.NotFound) else found",
