@@ -41,7 +41,7 @@ fmt: .venv/.ok ## format, and mend what can be mended
 	@$(RUN)/ruff check --fix --quiet . || true
 	@$(RUN)/ruff format .
 
-docs: .venv/.ok ## docs/jobs.md, docs/asyncapi.json and docs/schemas, from the registry and the models
+docs: .venv/.ok ## docs/jobs.md, docs/asyncapi.json, docs/schemas and the list in --help, from the registry and the models
 	@$(RUN)/python -m worker.cli.contract.write_docs docs
 
 lock: $(filter .tools/bin/uv,$(UV)) ## resolve again after a change of dependencies

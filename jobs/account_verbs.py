@@ -19,6 +19,7 @@ from jobs.families import segment
 from jobs.outcomes import Ending, Finished
 from jobs.pagination import pages, query, whole
 from schemas.catalogs import search, tables
+from schemas.records import SendState
 
 _RECEPTION: Final = "/v2/receptions"
 RANGES: Final = {
@@ -147,7 +148,8 @@ async def set_range_status(context: CallContext) -> Ending:
     is_active = bool(held.get("is_active", wanted))
     if is_active != wanted:
         # Somebody else has toggled it between our look and our call.
-        raise Stop(context.decide.again("job", unavailable("otro cambió el estado del rango al mismo tiempo"), ""))
+        reason = unavailable("otro cambió el estado del rango al mismo tiempo")
+        raise Stop(context.decide.again("job", reason, SendState.NOTHING))
     word = "activo" if wanted else "inactivo"
     return context.completed(f"El rango de numeración está {word}.", {"is_active": is_active, "factus": dict(held)})
 

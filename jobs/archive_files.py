@@ -24,6 +24,7 @@ from jobs.families import Kind
 from jobs.outcomes import Ending, Finished, Retry
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
+from schemas.records import SendState
 
 _NOT_BEGUN: Final = ("job.expired", "date.missed")
 
@@ -134,7 +135,7 @@ async def _fetch(context: CallContext, files: Files, kind: Kind, *, may_come: bo
         if not isinstance(ending, Finished):
             raise
         if may_come and ending.errors[0].code == "factus.not_found":
-            raise Stop(context.decide.again("job", ending.errors[0], "")) from None
+            raise Stop(context.decide.again("job", ending.errors[0], SendState.NOTHING)) from None
         return files.refused(kind, ending.errors)
     told = files.told
     name = archive_name(
@@ -171,7 +172,7 @@ async def store_file(context: CallContext, name: str, content: bytes, kind: Kind
         return await context.archive.put(name, content, content_type=ARCHIVE_KINDS[kind])
     except ArchiveUnavailable as exc:
         reason = ErrorDetail(code="archive.unavailable", message=str(exc), retryable=True)
-        raise Stop(context.decide.again("job", reason, "")) from None
+        raise Stop(context.decide.again("job", reason, SendState.NOTHING)) from None
 
 
 def taken_error(uri: str) -> ErrorDetail:

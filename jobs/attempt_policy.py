@@ -15,7 +15,7 @@ from jobs.outcomes import AccountState, Block, FactusHealth, Finished, Retry, Se
 from jobs.patience import PATIENCE, PatiencePolicy
 from schemas.contract.event import ErrorDetail
 from schemas.factus import Remark
-from schemas.records import JobRecord
+from schemas.records import JobRecord, SendState
 
 MEND_ADDRESS: Final = (
     "Revise FACTUS_BASE_URL (base_url de la cuenta): debe ser la dirección de Factus sin ruta ni versión, por ejemplo "
@@ -76,9 +76,14 @@ class AttemptPolicy:
         return self.time_is_up() if now_ms >= job.deadline_at else None
 
     @property
+    def _last_error(self) -> ErrorDetail | None:
+        """Why the attempt before this one did not succeed."""
+        return ErrorDetail.model_validate_json(self.job.last_error) if self.job.last_error else None
+
+    @property
     def is_on_its_way(self) -> bool:
         """Whether what was sent a moment ago, and is not there, may yet be done."""
-        is_unknown = self.job.sent in ("sending", "unknown") and self.job.sending_at
+        is_unknown = self.job.is_uncertain and self.job.sending_at
         # A create that arrives late is the same document; any other change waits a little in any case.
         settle_ms = self.settle_ms if self.job.issues else max(self.settle_ms, self.patience.least_settle_ms)
         return bool(is_unknown) and self.standing.now_ms - self.job.sending_at < settle_ms
@@ -88,7 +93,7 @@ class AttemptPolicy:
         """For how long a DELETE of an earlier attempt, whose outcome nobody knows, may still take effect."""
         job = self.job
         sent_at = job.deleting_at if job.issues else job.sending_at
-        is_unknown = job.sent == "deleting" if job.issues else job.sent in ("sending", "unknown")
+        is_unknown = job.is_being_removed if job.issues else job.is_uncertain
         return sent_at + self.removal_settles_ms - self.standing.now_ms if is_unknown else 0
 
     @property
@@ -108,9 +113,9 @@ class AttemptPolicy:
         """
         if not self.is_on_its_way:
             return None
-        known = ErrorDetail.model_validate_json(self.job.last_error) if self.job.last_error else None
-        reason = last or known or unavailable("el envío no tuvo respuesta y Factus aún puede guardar el documento")
-        return self.again("lane", reason, "unknown")
+        on_its_way = unavailable("el envío no tuvo respuesta y Factus aún puede guardar el documento")
+        reason = last or self._last_error or on_its_way
+        return self.again("lane", reason, SendState.UNKNOWN)
 
     def date_missed(self) -> Finished:
         """The day that the document must carry is over."""
@@ -120,7 +125,7 @@ class AttemptPolicy:
 
     def time_is_up(self, reason: ErrorDetail | None = None) -> Finished:
         """The job's deadline passed: what kept it from succeeding is the error."""
-        last = reason or (ErrorDetail.model_validate_json(self.job.last_error) if self.job.last_error else None)
+        last = reason or self._last_error
         if last is None or last.code == "factus.unavailable":
             # It had no turn, or gave it back: what held the account says more than that.
             last = self._what_holds_the_account() or last

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from jobs.events import operator_event
-from schemas import strict_json
+from schemas import names, strict_json
 from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import amount
 
@@ -74,7 +74,7 @@ def completed_event(member: str, held: Mapping[str, str], failures: Sequence[str
         held: The batch's counts, as stored. One that cannot be read counts as 0, a size as the number of its jobs.
         failures: JSON of the failures that are kept by name.
     """
-    account, _, batch = member.partition("/")
+    account, batch = names.account_of(member), names.within_account(member)
     counts = {name.removeprefix("type:"): _whole(n) for name, n in sorted(held.items()) if name.startswith("type:")}
     n_final = sum(counts.values())
     n_good = sum(n for name, n in counts.items() if name.endswith(_SUCCESSES))

@@ -24,6 +24,7 @@ from jobs.ports import Archive, Caller, Canceller, ChangeLock, LockState
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView
+from schemas.records import SendState
 
 _SHARED_FAILURES: Final = 2
 """Failures of one job that pause all calls of the account; after them only the job itself steps aside."""
@@ -54,7 +55,7 @@ class CallPolicy(AttemptPolicy):
             return Retry("job", min(self.patience.account_pause_s, self.backoff.max_s), reason, sent, block=block)
         return self.hold(reason, sent)
 
-    def after_call(self, seen: answers.Answer, *, sent: Sent = "") -> Ending:
+    def after_call(self, seen: answers.Answer, *, sent: Sent = SendState.NOTHING) -> Ending:
         """What follows an answer that is not the wanted one."""
         match seen:
             case answers.NotFound(message, status):
@@ -108,12 +109,12 @@ class CallContext:
     @property
     def is_uncertain(self) -> bool:
         """Whether an earlier turn sent the job's write and never learnt what came of it."""
-        return self.decide.job.sent in ("sending", "unknown")
+        return self.decide.job.is_uncertain
 
     @property
     def _still(self) -> Sent:
         """What the next turn must know when this one changed nothing."""
-        return "unknown" if self.is_uncertain else ""
+        return SendState.UNKNOWN if self.is_uncertain else SendState.NOTHING
 
     @property
     def progress(self) -> dict[str, Any]:
@@ -184,7 +185,7 @@ class CallContext:
         if when_unknown != "stop" and self.is_uncertain and self.decide.is_on_its_way:
             # It may have been looked for, and is not there yet; but Factus goes on with what nobody waited for.
             reason = unavailable("no hubo respuesta y Factus aún puede terminar lo que se le pidió")
-            raise Stop(self.decide.again("job", reason, "unknown"))
+            raise Stop(self.decide.again("job", reason, SendState.UNKNOWN))
         seen = await self.gateway.call(request, marks=self.decide.job)
         self._count(seen)
         if isinstance(seen, answers.Replied) and request.method == "POST" and when_unknown == "look" and not seen.body:
@@ -194,7 +195,8 @@ class CallContext:
             return seen.body if isinstance(seen.body, dict) else {}
         if isinstance(seen, answers.Unknown) and when_unknown == "stop":
             raise Stop(self.unknown_outcome(unknown))
-        raise Stop(self.decide.after_call(seen, sent="unknown" if self._may_be_done(seen, when_unknown) else ""))
+        sent: Sent = SendState.UNKNOWN if self._may_be_done(seen, when_unknown) else SendState.NOTHING
+        raise Stop(self.decide.after_call(seen, sent=sent))
 
     @staticmethod
     def _may_be_done(seen: answers.Answer, when_unknown: WhenUnknown) -> bool:

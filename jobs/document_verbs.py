@@ -18,6 +18,7 @@ from jobs.families import Family, Kind
 from jobs.outcomes import Ending, Finished, Retry
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView, instant
+from schemas.records import SendState
 
 ACCEPTED_TACITLY: Final = "034"
 
@@ -85,7 +86,7 @@ def _wait_for_the_last_delete(context: CallContext) -> None:
     waits_ms = context.decide.removal_waits_ms
     if waits_ms > 0:
         reason = error("factus.unavailable", "La eliminación no tuvo respuesta y aún puede llegar a Factus.")
-        raise Stop(Retry("job", waits_ms / 1000, reason, "unknown", is_failure=False))
+        raise Stop(Retry("job", waits_ms / 1000, reason, SendState.UNKNOWN, is_failure=False))
 
 
 def _why_kept(family: Family, document: DocumentView) -> ErrorDetail | None:
@@ -189,7 +190,7 @@ def _why_not_stored(context: CallContext, document: DocumentView) -> Ending | No
     if document.is_validated:
         return None
     if document.raw.get("is_validated") is not False:
-        return context.decide.again("job", unavailable("no dice si la DIAN validó el documento"), "")
+        return context.decide.again("job", unavailable("no dice si la DIAN validó el documento"), SendState.NOTHING)
     if any(remark.is_processed_before for remark in document.remarks):
         return _no_files(
             context,
@@ -203,7 +204,7 @@ def _why_not_stored(context: CallContext, document: DocumentView) -> Ending | No
             "sus archivos.",
         )
     text = "La DIAN no ha respondido: el documento no tiene todavía archivos definitivos que guardar."
-    return context.decide.again("job", error("dian.pending", text), "")
+    return context.decide.again("job", error("dian.pending", text), SendState.NOTHING)
 
 
 def _no_files(context: CallContext, text: str) -> Finished:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from jobs.families import FAMILIES
 from jobs.outcomes import Block, Ending, Finished, scope_of
-from schemas import strict_json
+from schemas import names
 from schemas.contract.bounded import MOST_BYTES, bounded
 from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import ErrorDetail, Event
@@ -49,7 +49,7 @@ def validated_data(job: JobRecord, document: DocumentView, environment: str) -> 
         "total": _money(family.total_of(raw)),
         "tax_amount": _money(totals.get("tax_amount")),
         "notifications": [{"rule": remark.rule, "message": remark.words} for remark in document.remarks],
-        "warnings": strict_json.parse(job.warnings) if job.warnings else [],
+        "warnings": [dict(warning) for warning in job.parsed_warnings],
         "documents": [],
         "replayed": False,
         "environment": environment,
@@ -264,7 +264,7 @@ def resumed_event(
 
 def _kind_of(job_type: str) -> str:
     """Jobs of a type that does not issue, as their producer knows them: what follows a document is an option there."""
-    family, _, verb = job_type.partition(".")
+    family, verb = names.family_of(job_type), names.verb_of(job_type)
     option = {"archive": "archive", "track": "track_radian"}.get(verb)
     return f"que siguen a los documentos {family} (options.{option})" if option else f"de tipo {job_type}"
 
@@ -343,7 +343,7 @@ def _of_job(
         account=job.account,
         reference_code=job.reference_code or None,
         batch=job.batch or None,
-        metadata=strict_json.parse(job.metadata),
+        metadata=dict(job.parsed_metadata),
         attempts=attempts,
         success=success,
         message=message,

@@ -18,10 +18,6 @@ from urllib.parse import quote
 from schemas.factus import amount
 
 Kind = Literal["pdf", "xml", "attached"]
-Verb = Literal["issue", "get", "list", "download", "email", "email_content", "delete", "events", "accept"]
-
-_READING: Final[frozenset[Verb]] = frozenset({"issue", "get", "list", "download", "delete"})
-_MAILED: Final[frozenset[Verb]] = _READING | {"email", "email_content"}
 _FILES: Final[Mapping[Kind, str]] = {
     "pdf": "download-pdf",
     "xml": "download-xml",
@@ -43,6 +39,8 @@ class Family:
         total: Path of the total in a document that is shown; rows of a list have it at the top.
         show_by_reference: What stands before the reference code, for families whose list has no filter by it.
         has_status_filter: Whether the list can be asked for documents that are not validated.
+        is_mailed: Whether Factus sends a document by e-mail.
+        has_radian: Whether RADIAN events are registered on a document.
         kinds: Which files a document has, and the last segment of their paths.
         undone_by: The family whose documents undo one that is validated; empty where there is none.
     """
@@ -58,7 +56,8 @@ class Family:
     total: tuple[str, ...] = ("totals", "total")
     show_by_reference: str = ""
     has_status_filter: bool = True
-    verbs: frozenset[Verb] = _MAILED
+    is_mailed: bool = True
+    has_radian: bool = False
     kinds: Mapping[Kind, str] = field(default_factory=lambda: _only(*_FILES))
     undone_by: str = ""
 
@@ -111,7 +110,7 @@ _ROWS: Final = (
         create="/v2/bills/validate",
         delete="/v2/bills/destroy/reference",
         unique_code="cufe",
-        verbs=_MAILED | {"events", "accept"},
+        has_radian=True,
         undone_by="credit_note",
     ),
     Family(
@@ -139,7 +138,7 @@ _ROWS: Final = (
         delete="/v2/support-documents/reference",
         unique_code="cuds",
         party=("provider", "identification"),
-        verbs=_READING,
+        is_mailed=False,
         kinds=_only("pdf", "xml"),
         undone_by="adjustment_note",
     ),
@@ -151,7 +150,7 @@ _ROWS: Final = (
         delete="/v2/adjustment-notes/reference",
         unique_code="cuds",
         party=("provider", "identification"),
-        verbs=_READING,
+        is_mailed=False,
         kinds=_only("pdf", "xml"),
     ),
     Family(
@@ -165,7 +164,7 @@ _ROWS: Final = (
         total=("net_balance",),
         show_by_reference="/v2/payrolls/reference",
         has_status_filter=False,
-        verbs=_READING,
+        is_mailed=False,
         kinds=_only("pdf", "xml"),
         undone_by="payroll_adjustment",
     ),
@@ -180,7 +179,7 @@ _ROWS: Final = (
         total=(),
         show_by_reference="/v2/adjustment-payrolls/reference",
         has_status_filter=False,
-        verbs=_READING,
+        is_mailed=False,
         kinds=_only("xml"),
     ),
 )

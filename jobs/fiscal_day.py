@@ -68,10 +68,9 @@ def revalidate_for_today(job: JobRecord, payload: PayloadSpec, now_ms: int) -> J
         is_untouched = not (job.attempts or job.sent or job.pending_since)
         text = f"Trabajo no enviado el {today}: {found.errors[0].message}"
         return Finished("refused", text, errors=found.errors) if is_untouched else job
-    known = strict_json.parse(job.warnings) if job.warnings else []
-    told = {(warning["rule"], warning["field"]) for warning in known}
+    told = {(warning["rule"], warning["field"]) for warning in job.parsed_warnings}
     fresh = [one.model_dump() for one in found.warnings if (one.rule, one.field) not in told]
-    return replace(job, warnings=strict_json.dump([*known, *fresh])) if fresh else job
+    return replace(job, warnings=strict_json.dump([*job.parsed_warnings, *fresh])) if fresh else job
 
 
 def _day_in_bogota(at_ms: int) -> date:

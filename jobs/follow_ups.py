@@ -20,10 +20,10 @@ from jobs.attempt_policy import unavailable
 from jobs.calls import CallContext, Stop
 from jobs.document_verbs import day_of, radian_key, radian_rows
 from jobs.outcomes import Ending, Finished, Retry
-from schemas import strict_json
+from schemas import names, strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA, shortened
-from schemas.records import JobRecord, score_at
+from schemas.records import JobRecord, SendState, score_at
 
 ARCHIVE: Final = "archive"
 TRACK: Final = "track"
@@ -46,25 +46,24 @@ def follow_ups(job: JobRecord, data: Mapping[str, Any], *, seq: int) -> list[Job
         data: ``data`` of its final event.
         seq: Number of its final event.
     """
-    options = strict_json.parse(job.options)
     found = []
     named = {"number": data["number"]} if data["number"] else {"reference_code": data["reference_code"]}
     about = {**named, "day": day_of(data["factus"])}
-    if options.get("archive"):
-        found.append(_follow_up(job, ARCHIVE, {**about, "kinds": options["archive"]}, seq=seq))
-    if options.get("track_radian"):
+    if job.archives:
+        found.append(_follow_up(job, ARCHIVE, {**about, "kinds": [*job.archives]}, seq=seq))
+    if job.tracks_radian:
         found.append(_follow_up(job, TRACK, about, seq=seq + len(found)))
     return found
 
 
 def _follow_up(job: JobRecord, verb: str, payload: Mapping[str, Any], *, seq: int) -> JobRecord:
-    id_ = f"{job.id}~{verb}"
+    id_, type_ = names.follow_up_id(job.id, verb), f"{job.family}.{verb}"
     return JobRecord(
         account=job.account,
         id=id_,
-        type=f"{job.family}.{verb}",
+        type=type_,
         family=job.family,
-        lane=f"{job.account}/calls",
+        lane=names.lane_of(job.account, type_),
         entry=job.entry,
         source=job.source,
         priority="low",
@@ -91,7 +90,7 @@ def archived_documents(job: JobRecord, final: Finished) -> str:
 
 def archive_job(job_id: str) -> str:
     """Id of the job that archives the document of an issuing job."""
-    return f"{job_id}~{ARCHIVE}"  # no producer can write a tilde: it meets no other job's id
+    return names.follow_up_id(job_id, ARCHIVE)
 
 
 async def archive(context: CallContext) -> Ending:
@@ -117,7 +116,7 @@ async def _named(context: CallContext, progress: Mapping[str, Any]) -> dict[str,
         return dict(progress)
     number = context.payload.get("number") or (await context.document()).number
     if not number:
-        raise Stop(context.decide.again("job", unavailable("no dice el número del documento"), ""))
+        raise Stop(context.decide.again("job", unavailable("no dice el número del documento"), SendState.NOTHING))
     return {**progress, "number": number}
 
 

@@ -18,8 +18,9 @@ from pydantic import ValidationError
 
 from jobs.families import FAMILIES
 from jobs.fiscal_day import first_day
+from jobs.job_type import JobType
 from jobs.outcomes import Finished
-from jobs.registry import JOB_TYPES, JobType
+from jobs.registry import JOB_TYPES
 from schemas import strict_json
 from schemas.contract.envelope import (
     MAX_JOB_BYTES,
@@ -345,7 +346,7 @@ def _served(envelope: Envelope, job_type: JobType) -> tuple[Options, list[ErrorD
     if len(kinds) < len(options.archive):
         has = f"solo tiene {', '.join(family.kinds)}" if family else "no emite documentos"
         warnings.append(_unavailable_option("archive", f"{job_type.name} {has}; lo demás no se archiva"))
-    has_events = family is not None and "events" in family.verbs
+    has_events = family is not None and family.has_radian
     tracks = options.track_radian and has_events and _is_credit(envelope.payload)
     if options.track_radian and not tracks:
         why = "solo hay eventos RADIAN en facturas a crédito (payment_form 2); no se hace seguimiento"

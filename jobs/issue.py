@@ -13,6 +13,7 @@ from jobs import answers
 from jobs.issue_policy import Delete, FindBlocker, IssuePolicy, Look, Remove, Send, Step
 from jobs.outcomes import AttemptResult, Finished, Retry
 from jobs.ports import Gateway, Journal
+from schemas.records import SendState
 
 _MOST_CALLS: Final = 8
 """More calls than any path through the table needs; a longer one is a defect, and stops."""
@@ -100,9 +101,11 @@ async def _find_blocker(policy: IssuePolicy, gateway: Gateway, journal: Journal)
 
 def _first_step(policy: IssuePolicy) -> Step:
     match policy.job.sent:
-        case "sending" | "unknown":
+        case SendState.SENDING | SendState.UNKNOWN:
             return Look("unknown")
-        case "deleting":
+        case SendState.DELETING:
             return Look("deleting")
-        case _:
+        case SendState.NOTHING:
             return Send()
+        case _:
+            assert_never(policy.job.sent)

@@ -20,6 +20,7 @@ from jobs.ports import Known
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView, Remark
+from schemas.records import SendState
 
 TOTAL_TOLERANCE: Final = Decimal("1.00")
 """Pesos by which Factus's total may differ from ours: its rounding is not published (business rule SUM-008)."""
@@ -79,12 +80,12 @@ class IssuePolicy(AttemptPolicy):
     # -- before anything -------------------------------------------------------------------------------------------
     def waits_for_removal(self) -> Retry:
         """A job of ours deletes what bears this reference at Factus: a document issued now could be taken by it."""
-        sent: Sent = "deleting" if self.job.sent == "deleting" else "unknown"
+        sent: Sent = SendState.DELETING if self.job.is_being_removed else SendState.UNKNOWN
         return self.turn_of_another("Otro trabajo elimina en Factus lo que tiene esta referencia.", sent)
 
     def time_is_up(self, reason: ErrorDetail | None = None) -> Finished:
         """As any job's; but one that DIAN rejected and that could not be removed ends by DIAN's word, not by ours."""
-        if not (self.job.sent == "deleting" and self.job.verdict):
+        if not (self.job.is_being_removed and self.job.verdict):
             return AttemptPolicy.time_is_up(self, reason)
         stays = error("dian.rejected", "El documento rechazado no se pudo eliminar en Factus: bloquea la familia.")
         ended = self._final_rejected(self.verdict(), Block(self.job.family, stays))
@@ -118,7 +119,7 @@ class IssuePolicy(AttemptPolicy):
             case answers.Absent() | answers.Done() | answers.Replied():
                 return Look("unknown")
             case _:
-                return self.call_not_accepted(seen, sent="")
+                return self.call_not_accepted(seen, sent=SendState.NOTHING)
 
     # -- after a look-up -------------------------------------------------------------------------------------------
     def after_look(self, seen: answers.Answer, reason: LookReason, *, has_sent: bool, why: str = "") -> Step:
@@ -129,7 +130,7 @@ class IssuePolicy(AttemptPolicy):
             why: What made it necessary (:class:`Look`).
             has_sent: Whether this very attempt sent the document before it looked.
         """
-        still: Sent = "deleting" if reason == "deleting" else "unknown"
+        still: Sent = SendState.DELETING if reason == "deleting" else SendState.UNKNOWN
         match seen:
             case answers.DocumentSeen(document) if reason == "processed_before":
                 return self._processed_before(document)
@@ -196,17 +197,18 @@ class IssuePolicy(AttemptPolicy):
             ):
                 return self._removed(verdict, has_sent=has_sent, number=number)
             case answers.Unknown(why):
-                return self.again("lane", unavailable(why), "deleting", health="unknown")
+                return self.again("lane", unavailable(why), SendState.DELETING, health="unknown")
             case (
                 answers.Conflicted(message, status)
                 | answers.BadRequest(status, message)
                 | answers.FieldsRefused(message, _, status)
             ):
-                return self.again("lane", error("factus.conflict", answered(status, message)), "deleting")
+                return self.again("lane", error("factus.conflict", answered(status, message)), SendState.DELETING)
             case answers.RulesRefused() | answers.Replied():
-                return self.again("lane", error("factus.conflict", "Factus no eliminó el documento"), "deleting")
+                stays = error("factus.conflict", "Factus no eliminó el documento")
+                return self.again("lane", stays, SendState.DELETING)
             case _:
-                return self.call_not_accepted(seen, sent="deleting")
+                return self.call_not_accepted(seen, sent=SendState.DELETING)
 
     # -- after a search for the blocker ----------------------------------------------------------------------------
     def after_blocker(self, seen: answers.Answer, known: Known | None) -> Step:
@@ -234,7 +236,7 @@ class IssuePolicy(AttemptPolicy):
                 text = f"Se eliminó en Factus el documento rechazado {reference_code}, que bloqueaba la familia."
                 return Retry("lane", self.backoff.base_s, error("factus.conflict", text))
             case answers.Unknown(why):
-                return self.again("lane", unavailable(why), "", health="unknown")
+                return self.again("lane", unavailable(why), SendState.NOTHING, health="unknown")
             case (
                 answers.Conflicted()
                 | answers.BadRequest()
@@ -243,16 +245,16 @@ class IssuePolicy(AttemptPolicy):
                 | answers.Replied()
             ):
                 text = f"Factus no eliminó el documento rechazado {reference_code}, que bloquea la familia."
-                return self.again("lane", error("factus.conflict", text), "")
+                return self.again("lane", error("factus.conflict", text), SendState.NOTHING)
             case answers.DocumentSeen() | answers.Acknowledged():
-                return self.again("lane", unavailable("respuesta ilegible a la eliminación"), "")
+                return self.again("lane", unavailable("respuesta ilegible a la eliminación"), SendState.NOTHING)
             case _:
-                return self._open(self.call_not_accepted(seen, sent=""))
+                return self._open(self.call_not_accepted(seen, sent=SendState.NOTHING))
 
     def being_mended(self) -> Retry:
         """Somebody else issues or removes what bars the family."""
         text = "El documento que bloquea la familia en Factus se está corrigiendo."
-        return self.again("lane", error("factus.conflict", text), "")
+        return self.again("lane", error("factus.conflict", text), SendState.NOTHING)
 
     def _blocker(self, document: DocumentView, known: Known) -> Step:
         """A document of ours bars the family, and its job is over, whatever that ended as."""
@@ -283,22 +285,23 @@ class IssuePolicy(AttemptPolicy):
                 | answers.Denied()
                 | answers.Throttled()
             ):
-                return self._open(self.call_not_accepted(seen, sent=""))
+                return self._open(self.call_not_accepted(seen, sent=SendState.NOTHING))
             case answers.NoPermit() | answers.NotSent() | answers.TooLate():
-                return self._open(self.call_not_accepted(seen, sent=""))
+                return self._open(self.call_not_accepted(seen, sent=SendState.NOTHING))
             case _:
                 name = ""
         reason = error("factus.conflict", f"{text}{name}.")
         since_ms = self.standing.conflict_since_ms
         is_long = bool(since_ms) and self.standing.now_ms - since_ms >= self.patience.foreign_ms
         is_news = is_long and not self.standing.family_blocked_since_ms
-        return self.again("lane", reason, "", block=Block(self.job.family, reason) if is_news else None)
+        return self.again("lane", reason, SendState.NOTHING, block=Block(self.job.family, reason) if is_news else None)
 
     def _open(self, ending: Finished | Retry) -> Retry:
         """While the family is barred nothing ends by what kept us from asking why."""
         if isinstance(ending, Retry):
             return ending
-        return self.again("lane", error("factus.conflict", "No se supo qué bloquea la familia en Factus (409)."), "")
+        reason = error("factus.conflict", "No se supo qué bloquea la familia en Factus (409).")
+        return self.again("lane", reason, SendState.NOTHING)
 
     def verdict(self) -> tuple[ErrorDetail, ...]:
         """Why DIAN rejected the document whose removal an earlier attempt began."""
@@ -369,7 +372,7 @@ class IssuePolicy(AttemptPolicy):
             return replace(self._final_rejected(verdict, number=number), free_in_s=waits_s)
         if waits_s:
             reason = error("factus.unavailable", "Una eliminación sin respuesta aún puede llegar a Factus.")
-            return Retry("job", waits_s, reason, "deleting", is_failure=False)
+            return Retry("job", waits_s, reason, SendState.DELETING, is_failure=False)
         return Send()
 
     def _is_of_an_earlier_job(self, *, has_sent: bool) -> bool:
@@ -399,21 +402,20 @@ class IssuePolicy(AttemptPolicy):
 
     def _pending(self, number: str) -> Retry:
         reason = error("dian.pending", "Factus tiene el documento; la DIAN no ha respondido.")
-        return self.again("lane", reason, "", pending=True, number=number)
+        return self.again("lane", reason, SendState.NOTHING, pending=True, number=number)
 
     def _conflict(self) -> Step:
         # The first time it may be a create of ours that is still under way: it passes by itself.
         if self.standing.conflict_since_ms:
             return FindBlocker()
-        return self.again(
-            "lane", error("factus.conflict", "Otro documento sin validar bloquea la familia en Factus (409)."), ""
-        )
+        reason = error("factus.conflict", "Otro documento sin validar bloquea la familia en Factus (409).")
+        return self.again("lane", reason, SendState.NOTHING)
 
     def _not_stored(self, why: str) -> Retry:
         lone = self.job.failures + 1 >= self.patience.lone_failures
         told = f" ({why})" if why else ""
         reason = unavailable(f"el envío falló y Factus no guardó el documento{told}")
-        return self.again("job" if lone else "lane", reason, "unknown")
+        return self.again("job" if lone else "lane", reason, SendState.UNKNOWN)
 
 
 def rejection_errors(found: tuple[Remark, ...]) -> tuple[ErrorDetail, ...]:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemas.contract.event import ErrorDetail
+from schemas.records import SendState
 
 State = Literal["validated", "rejected", "refused", "failed", "completed"]
 """``completed`` for jobs that do not issue; ``refused`` for a document that we did not send."""
 
-Sent = Literal["", "unknown", "deleting"]
+Sent = Literal[SendState.NOTHING, SendState.UNKNOWN, SendState.DELETING]
+"""What the next attempt must know of this one."""
 Waits = Literal["job", "lane", "account"]
 
 FactusHealth = Literal["up", "down", "unknown"]
@@ -73,8 +75,8 @@ class Retry:
     The job stays open.
 
     ``waits`` says who pauses with it: only the ``job`` (others of its lane go on), its ``lane`` (it stays at the
-    head), or the whole ``account``. ``sent`` is what the next attempt must know: ``""`` nothing is at Factus,
-    ``"unknown"`` look before sending, ``"deleting"`` finish a removal. ``is_failure`` lets the backoff grow.
+    head), or the whole ``account``. ``sent`` is what the next attempt must know: nothing is at Factus, look
+    before sending (``UNKNOWN``), or finish a removal (``DELETING``). ``is_failure`` lets the backoff grow.
     ``pending`` publishes ``X.pending`` (once). ``progress`` is what a job of several calls has done so far (JSON; None
     leaves it as it is), and unless ``is_failure`` a step forward, after which the backoff begins anew. ``news`` is what
     it has to publish on the way: RADIAN events, as their ``data``.
@@ -83,7 +85,7 @@ class Retry:
     waits: Waits
     pause_s: float
     reason: ErrorDetail
-    sent: Sent = ""
+    sent: Sent = SendState.NOTHING
     is_failure: bool = True
     pending: bool = False
     number: str = ""

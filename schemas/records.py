@@ -10,7 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
+
+from schemas import strict_json
 
 VERSION: Final = "1"
 
@@ -37,18 +41,50 @@ def score_at(score: int, priority: str) -> int:
     return PRIORITY_RANK[priority] * _BAND + score % _BAND
 
 
+class JobState(StrEnum):
+    """Where a job stands, as stored."""
+
+    WAITING = "waiting"
+    """In its lane, or held until later."""
+    INFLIGHT = "inflight"
+    JOINED = "joined"
+    """The document is issued by another job."""
+    FINAL = "final"
+
+
+class SendState(StrEnum):
+    """What a job may have at Factus, as stored."""
+
+    NOTHING = ""
+    SENDING = "sending"
+    """From before the first byte until the answer is written: a record found so is of unknown outcome."""
+    UNKNOWN = "unknown"
+    """Sent, and nobody knows what came of it: it is looked up first."""
+    DELETING = "deleting"
+    """DIAN rejected it, and it is being removed at Factus."""
+
+
+class DocumentState(StrEnum):
+    """What became of a document, as stored."""
+
+    OPEN = "open"
+    VALIDATED = "validated"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
     """
     One job. Instants are milliseconds since 1970 on the Redis server's clock; 0 means "not set".
 
-    ``state`` is ``waiting`` (in its lane, or held until later), ``inflight``, ``joined`` (the document is issued by
-    another job) or ``final``. ``epoch`` counts dispatches, ``fence`` the runs of attempts: a writer that holds an older
-    fence is refused. ``sent`` is ``sending`` from before the first byte until the answer is written, so a record found
-    so is of unknown outcome, as is one marked ``unknown``; ``deleting`` means that DIAN rejected it (``verdict`` holds
-    why, as errors in JSON) and that it is being removed at Factus, since ``deleting_at``. ``parent`` is the issuing job
-    that a follower (archive, RADIAN) belongs to; ``progress`` what a job of several calls has done so far, as JSON of
-    its own. ``defects`` counts the attempts in a row that ended in a defect of ours.
+    ``epoch`` counts dispatches, ``fence`` the runs of attempts: a writer that holds an older fence is refused.
+    ``verdict`` holds why DIAN rejected it, as errors in JSON; it is being removed since ``deleting_at``. ``parent`` is
+    the issuing job that a follow-up (archive, RADIAN) belongs to; ``progress`` what a job of several calls has done so
+    far, as JSON of its own. ``defects`` counts the attempts in a row that ended in a defect of ours.
+
+    What is stored as JSON is read once: ``parsed_options`` and its like are to be looked at, not to be changed, and
+    raise :class:`~schemas.strict_json.JsonRefused` where the record is damaged.
     """
 
     v: str = VERSION
@@ -73,7 +109,7 @@ class JobRecord:
     warnings: str = ""
     total: str = ""
     party: str = ""
-    state: str = "waiting"
+    state: JobState = JobState.WAITING
     epoch: int = 0
     fence: int = 0
     attempts: int = 0
@@ -85,7 +121,7 @@ class JobRecord:
     expires_at: int = 0
     deadline_at: int = 0
     issue_on: str = ""
-    sent: str = ""
+    sent: SendState = SendState.NOTHING
     sending_at: int = 0
     deleting_at: int = 0
     pending_since: int = 0
@@ -118,6 +154,53 @@ class JobRecord:
         """Whether it watches the RADIAN events of a document: it publishes to their stream, and has no final event."""
         return self.type.endswith(".track")
 
+    @property
+    def is_final(self) -> bool:
+        return self.state == JobState.FINAL
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether something was sent and nobody knows what came of it."""
+        return self.sent in _UNCERTAIN
+
+    @property
+    def is_being_removed(self) -> bool:
+        """Whether DIAN rejected the document, and its removal at Factus has begun."""
+        return self.sent == SendState.DELETING
+
+    @cached_property
+    def parsed_options(self) -> Mapping[str, Any]:
+        """The options that the job has; those that stand by their default are not there."""
+        return _object(self.options)
+
+    @property
+    def archives(self) -> tuple[str, ...]:
+        """The kinds of files that are to be archived."""
+        return tuple(self.parsed_options.get("archive") or ())
+
+    @property
+    def tracks_radian(self) -> bool:
+        return bool(self.parsed_options.get("track_radian"))
+
+    @property
+    def deletes_rejected(self) -> bool:
+        """Whether a document that DIAN rejects is removed at Factus; it is unless the producer says no."""
+        return bool(self.parsed_options.get("delete_rejected", True))
+
+    @cached_property
+    def parsed_metadata(self) -> Mapping[str, Any]:
+        return _object(self.metadata)
+
+    @cached_property
+    def parsed_warnings(self) -> tuple[Mapping[str, Any], ...]:
+        """The warnings of the payload and of the options, as error details."""
+        return tuple(strict_json.parse(self.warnings)) if self.warnings else ()
+
+    @cached_property
+    def parsed_last_error(self) -> Mapping[str, Any] | None:
+        """Why the last attempt did not succeed, as an error detail; None where none has failed."""
+        return _object(self.last_error) if self.last_error else None
+
     def to_hash(self) -> dict[str, str]:
         """Fields that differ from the default: a queued job stays small in memory."""
         given = self.__dict__
@@ -140,6 +223,9 @@ class JobRecord:
         known: dict[str, Any] = {
             name: int(value) if name in _NUMBERS else value for name, value in text.items() if name in _NAMES
         }
+        for name, states in _STATES:
+            if name in known:
+                known[name] = _state(states, known[name])
         return cls(**known)
 
     @classmethod
@@ -147,8 +233,9 @@ class JobRecord:
         """
         Read what can be read of a record, so that its job can end, and the names of the damaged fields.
 
-        A number that is none counts as not set: a deadline as over. Text that is not UTF-8 keeps its bytes as
-        surrogates: nothing can be sent of it.
+        A number that is none counts as not set: a deadline as over. A state that is none is the one that promises
+        least: waiting, and sent with an unknown outcome. Text that is not UTF-8 keeps its bytes as surrogates: nothing
+        can be sent of it.
 
         Raises:
             ValueError: Written by a version that this one does not know, or without what every record has.
@@ -159,7 +246,12 @@ class JobRecord:
         words = {name: text[name] for name in (_NAMES & text.keys()) - _NUMBERS}
         found: dict[str, Any] = {**words, **{name: value or 0 for name, value in numbers.items()}}
         damaged = [name for name, value in numbers.items() if value is None]
-        return cls(**found), sorted([*damaged, *(name for name, value in words.items() if not _is_writable(value))])
+        damaged += [name for name, value in words.items() if not _is_writable(value)]
+        for name, states in _STATES:
+            if name in found:
+                damaged += [] if found[name] in states else [name]
+                found[name] = states.get(found[name], _UNREADABLE[name])
+        return cls(**found), sorted(set(damaged))
 
 
 _JOB_FIELDS: Final = fields(JobRecord)
@@ -167,6 +259,12 @@ _NAMES: Final = frozenset(field.name for field in _JOB_FIELDS)
 _DEFAULTS: Final = tuple((field.name, field.default) for field in _JOB_FIELDS if field.name != "v")
 _NUMBERS: Final = frozenset(field.name for field in _JOB_FIELDS if field.type == "int")
 _REQUIRED: Final = frozenset(field.name for field in _JOB_FIELDS if field.default is MISSING)
+_STATES: Final[tuple[tuple[str, Mapping[str, str]], ...]] = (
+    ("state", {state.value: state for state in JobState}),
+    ("sent", {state.value: state for state in SendState}),
+)
+_UNREADABLE: Final = {"state": JobState.WAITING, "sent": SendState.UNKNOWN}
+_UNCERTAIN: Final = frozenset({SendState.SENDING, SendState.UNKNOWN})
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -179,6 +277,17 @@ def _check_version(text: Mapping[str, str]) -> None:
         raise ValueError("job record of a version that this one does not know")
     if not text.keys() >= _REQUIRED:
         raise ValueError("job record without what every record has")
+
+
+def _state(states: Mapping[str, str], word: str) -> str:
+    if word not in states:
+        raise ValueError("job record in a state that this one does not know")
+    return states[word]
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = strict_json.parse(text)
+    return found
 
 
 def _text(value: bytes) -> str:
@@ -202,13 +311,13 @@ class DocumentRecord:
     """
     Who issues, or has issued, the document of one reference code.
 
-    ``state`` is ``open``, ``validated``, ``rejected`` or ``failed``; ``event`` is the final event of the job that
-    issued it, from which a repeated push is answered. Beside these the scripts alone write and read ``free_at``
-    (ms: before it nothing is issued under the reference) and ``stays`` (an unvalidated document is left at Factus).
+    ``state`` is None where it is a word that this version does not know; ``event`` is the final event of the job that
+    issued it, from which a repeated push is answered. Beside these the scripts alone write and read ``free_at`` (ms:
+    before it nothing is issued under the reference) and ``stays`` (an unvalidated document is left at Factus).
     """
 
     v: str = VERSION
-    state: str
+    state: DocumentState | None
     job: str
     fingerprint: str
     event: str = ""
@@ -216,4 +325,12 @@ class DocumentRecord:
     @classmethod
     def from_hash(cls, stored: Mapping[bytes, bytes]) -> Self:
         text = {_text(name): _text(value) for name, value in stored.items()}
-        return cls(**{name: text.get(name, "") for name in ("v", "state", "job", "fingerprint", "event")})
+        words = {name: text.get(name, "") for name in ("v", "job", "fingerprint", "event")}
+        return cls(state=_DOCUMENT_STATES.get(text.get("state", "")), **words)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is DocumentState.OPEN
+
+
+_DOCUMENT_STATES: Final = {state.value: state for state in DocumentState}

@@ -60,6 +60,14 @@ BREAKS = (
     ),
     Break(
         "G1",
+        "a word that is no state counts as nothing sent",
+        "schemas/records.py",
+        '"sent": SendState.UNKNOWN}',
+        '"sent": SendState.NOTHING}',
+        "tests/unit/schemas/test_records.py::TestStates::test_a_word_that_is_no_state_is_never_taken_for_nothing_sent",
+    ),
+    Break(
+        "G1",
         "any 404 of a delete says that nothing is there",
         "worker/factus/http_answers.py",
         "    return answers.Absent() if isinstance(found, answers.NotFound) else found",
@@ -335,7 +343,7 @@ BREAKS = (
         BEYOND,
         "calls ignore what waits to be issued",
         "jobs/registry.py",
-        """    return ",".join(FAMILIES) if lane.endswith(f"/{CALLS_LANE}") else ""\n""",
+        """    return ",".join(FAMILIES) if is_calls_lane(lane) else ""\n""",
         """    return ""\n""",
         "tests/contract/test_calls.py::TestBehindIssuing::test_low_calls_leave_a_quarter_of_the_allowance",
     ),

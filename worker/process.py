@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from jobs.errors import ServiceError
 from jobs.follow_ups import TRACK
 from jobs.ports import Archive
+from schemas.names import follow_up_id
 from worker.addresses import shown
 from worker.bootstrap import POLICIES, Policies, Services, services
 from worker.guard import log_unavailable, pause
@@ -232,7 +233,7 @@ async def _only_radian_tracking(built: Services, raw: bytes) -> bool:
     if await built.redis.zcard(built.keys.waiting(lane)):
         return False
     later = await built.redis.zrange(built.keys.later(lane), 0, -1)
-    return bool(later) and all(job_id.endswith(f"~{TRACK}".encode()) for job_id in later)
+    return bool(later) and all(job_id.endswith(follow_up_id("", TRACK).encode()) for job_id in later)
 
 
 async def _is_drained(built: Services, stream: str) -> bool:

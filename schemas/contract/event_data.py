@@ -26,7 +26,8 @@ Factus = Annotated[
 class Data(BaseModel):
     """All fields always stand, null where they do not apply."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built when somebody asks: the service names these models, and builds its events itself.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Foreign(Data):
@@ -274,7 +275,6 @@ class BatchCompleted(Data):
     failures: list[BatchFailure] = Field(description="By name; the first 1000, the counts are complete all the same")
 
 
-# -- which is whose ----------------------------------------------------------------------------------------------------
 VALIDATED: Final[Mapping[str, type[Data]]] = {
     "cufe": ValidatedBill,
     "cude": ValidatedNote,
@@ -282,33 +282,3 @@ VALIDATED: Final[Mapping[str, type[Data]]] = {
     "cune": ValidatedPayroll,
 }
 """By the electronic code of the family."""
-
-_BY_TYPE: Final[Mapping[str, type[Data]]] = {
-    "invoice.accept": Answered,
-    "reception.emit_event": Answered,
-    "reception.upload": Shown,
-    "document.download": DownloadedDocument,
-    "numbering_range.delete": DeletedRange,
-    "payroll_numbering_range.delete": DeletedRange,
-}
-_BY_VERB: Final[Mapping[str, type[Data]]] = {
-    "get": Shown,
-    "email_content": Shown,
-    "create": Shown,
-    "update": Shown,
-    "logo": Shown,
-    "list": Listed,
-    "software": Listed,
-    "download": ArchivedDocument,
-    "email": Sent,
-    "delete": DeletedDocument,
-    "events": RadianEvents,
-    "set_status": SwitchedRange,
-    "search": CatalogRows,
-    "cancel": Cancelled,
-}
-
-
-def completed(job_type: str) -> type[Data]:
-    """``data`` of ``<job type>.completed``."""
-    return _BY_TYPE.get(job_type) or _BY_VERB[job_type.partition(".")[2]]

@@ -16,7 +16,7 @@ To add a family of documents:
 4. Give its rules a case each in the tests, which count them.
 
 The payload of a job that issues nothing is a row as well, made by :func:`schemas.payload.spec.checked` from a model and
-books about its root; those rows stand in ``calls/rows.py`` and are handed to :func:`validate`.
+books about its root; those rows stand in ``jobs/document_types.py`` and are handed to :func:`validate`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from jobs import answers
-from schemas.contract.example_payloads import example
+from jobs.example_payloads import example
 from tests.fakes import FakeFactus
 from worker.cli.contract.asyncapi import document
 

@@ -10,8 +10,8 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from jobs.example_payloads import example
 from jobs.registry import JOB_TYPES
-from schemas.contract.example_payloads import example
 from tests.builders import a_bill
 from tests.fuzz import values
 from tests.fuzz.actions import Action, Add, Delete, Plant

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.contract.example_payloads import example
+from jobs.example_payloads import example
 from tests.builders import a_bill
 from tests.service_processes import start_process, start_sandbox, stop_processes
 from worker.settings import environment_for_child

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from schemas.names import account_of
 from worker.cli.console import emit, json_text, open_redis, show_table, told_settings
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ async def _has_open(redis: Redis, keys: Keys, account: str, batch: str) -> bool:
 
     for lane in await ask(redis, "SMEMBERS", keys.lanes()):
         name = lane.decode(errors="replace")
-        if name.partition("/")[0] == account:
+        if account_of(name) == account:
             places = (keys.in_flight(name), keys.waiting(name), keys.later(name))
             ids = [id_ for key in places for id_ in await ask(redis, "ZRANGE", key, 0, -1)]
             for at in range(0, len(ids), _PAGE):

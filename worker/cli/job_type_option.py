@@ -1,30 +1,19 @@
 """
 The ``--type`` that ``check`` and ``submit`` share: what there is, in short, and a word about what there is not.
 
-The list is text here, because the registry loads half of the service and ``--help`` must not wait for it; a test holds
-the two together.
+The list is a text that ``make docs`` writes from the registry, which loads half of the service: ``--help`` must not
+wait for it.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import click
 
-TYPES_HELP: Final = """\b
-Job types, FAMILY.VERB:
-  documents  invoice credit_note debit_note support_document adjustment_note
-             payroll payroll_adjustment
-             each: issue get list download delete
-             invoice, credit_note and debit_note: email email_content
-             invoice: events accept
-  reception  upload list emit_event
-  numbering_range, payroll_numbering_range
-             list get create update set_status delete
-             numbering_range: software
-  company get update logo    subscription list    acquirer get    catalog search
-  document   download    job        cancel
-"""
+TYPES_HELP: Final = "\b\n" + Path(__file__).with_name("job_types.txt").read_text(encoding="utf-8")
+"""With the sign that keeps click from filling the lines anew."""
 
 
 def _known(_ctx: click.Context, _param: click.Parameter, value: str) -> str:

@@ -8,15 +8,13 @@ import hashlib
 import re
 from typing import Final
 
+from schemas.names import pushable_id
+
 _RETRIED: Final = re.compile(r"(.+)\.r([1-9][0-9]{0,4})")
 
 
 _LONGEST_BASE: Final = 120
 """Leaves room in the 128 characters of an id for ``.r100000``."""
-
-
-FOLLOWER_MARK: Final = "~"
-"""Stands in the ids of the service's own jobs, and in no id that can be pushed."""
 
 
 def parted(job_id: str) -> tuple[str, int]:
@@ -31,7 +29,7 @@ def retry_id(base: str, n: int) -> str:
 
     A base that leaves no room is cut, and told from its likes by a digest.
     """
-    base = base.replace(FOLLOWER_MARK, ".")
+    base = pushable_id(base)
     if len(base) > _LONGEST_BASE:
         base = f"{base[: _LONGEST_BASE - 9]}-{hashlib.sha256(base.encode()).hexdigest()[:8]}"
     return f"{base}.r{n}"

@@ -23,7 +23,7 @@ from schemas import strict_json
 from schemas.contract.envelope import MAX_JOB_BYTES, PartialEnvelope
 from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import BOGOTA
-from schemas.records import JobRecord
+from schemas.records import JobRecord, JobState
 from worker.intake.policy import IntakePolicy
 from worker.queue.ledger import event_values
 from worker.settings import Account
@@ -312,7 +312,7 @@ def _closed_record(
         reference_code=remains.reference_code or "",
         batch=remains.batch or "",
         content=content,
-        state="final",
+        state=JobState.FINAL,
         seq=1,
         last_error=error.model_dump_json(),
         final_type=final_type,
@@ -320,4 +320,4 @@ def _closed_record(
 
 
 def _final(record: JobRecord, final_type: str) -> JobRecord:
-    return replace(record, state="final", seq=1, payload="", final_type=final_type)
+    return replace(record, state=JobState.FINAL, seq=1, payload="", final_type=final_type)

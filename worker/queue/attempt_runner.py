@@ -28,13 +28,15 @@ from jobs.fiscal_day import day_bounds_ms, revalidate_for_today
 from jobs.follow_ups import archived_documents, follow_ups
 from jobs.issue import issue
 from jobs.issue_policy import IssuePolicy
+from jobs.job_type import JobType, LedgerType
 from jobs.lesser_ends import defect_end, lesser_ends, plain
 from jobs.outcomes import AccountState, AttemptResult, Block, Finished, Retry, scope_of
 from jobs.patience import PATIENCE, PatiencePolicy
 from jobs.ports import Archive, Canceller, Gateway
-from jobs.registry import JobType, type_of
+from jobs.registry import type_of
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event
+from schemas.names import pushable_id
 from schemas.records import JobRecord
 from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
 from worker.queue.attempt_log import log_attempt, log_notices
@@ -204,12 +206,12 @@ class AttemptRunner:
     def _defect_pause_s(self, n_defects: int) -> float:
         return self.backoff.jittered_s(n_defects + 1, self.draw)
 
-    async def _work(self, claimed: ClaimedJob, job_type: JobType, gateway: Gateway) -> AttemptResult:
+    async def _work(self, claimed: ClaimedJob, job_type: LedgerType, gateway: Gateway) -> AttemptResult:
         job, standing = claimed.job, claimed.standing
         zone = self.accounts[job.account].zone
         day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
         if job_type.issues:
-            assert job_type.payload is not None  # only the service's own jobs have none
+            assert isinstance(job_type, JobType)  # the service starts nothing that issues
             today = revalidate_for_today(job, job_type.payload, standing.now_ms)
             if isinstance(today, Finished):
                 return AttemptResult(today, 0)
@@ -220,7 +222,7 @@ class AttemptRunner:
                 standing,
                 self.settle_ms,
                 self.patience,
-                delete_rejected=_deletes_rejected(job),
+                delete_rejected=job.deletes_rejected,
                 environment=self.accounts[job.account].environment,
             )
             return await issue(policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
@@ -383,7 +385,7 @@ def dead_letter(job: JobRecord, final: Finished, event: Event) -> dict[str, Arg]
         named = {"number": number} if number else {"reference_code": job.reference_code}
         type_, payload = f"{job.family}.download", {**named, "kinds": kinds or asked}
     envelope = {
-        "id": job.id.replace("~", "."),
+        "id": pushable_id(job.id),
         "type": type_,
         "account": job.account,
         "payload": payload,
@@ -473,7 +475,3 @@ def _record_fields(
 
 def _error_field(error: ErrorDetail) -> dict[str, Arg]:
     return {"last_error": error.model_dump_json()}
-
-
-def _deletes_rejected(job: JobRecord) -> bool:
-    return bool(strict_json.parse(job.options).get("delete_rejected", True))

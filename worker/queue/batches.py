@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from jobs.batches import completed_event
 from schemas.factus import BOGOTA
+from schemas.names import account_of
 from worker.guard import Guard
 from worker.queue.ledger import LedgerPolicy, event_values
 from worker.settings import Account
@@ -53,7 +54,7 @@ class Batches:
             pipe.lrange(self._keys.batch_failures(member), 0, -1)
             stored, failures = await pipe.execute()
         held = {_text(name): _text(value) for name, value in stored.items()}
-        account = self._accounts.get(member.partition("/")[0])
+        account = self._accounts.get(account_of(member))
         now = datetime.now(account.zone if account else BOGOTA)
         event = completed_event(member, held, [_text(failure) for failure in failures], now=now)
         results = self._keys.results(account.name if account and account.own_streams else None)

@@ -22,7 +22,8 @@ from jobs.fiscal_day import start_window_ms
 from jobs.outcomes import Finished
 from jobs.ports import Cancellation, KeptJob
 from schemas.contract.event import ErrorDetail, Event
-from schemas.records import JobRecord
+from schemas.names import account_of
+from schemas.records import JobRecord, JobState
 from worker.queue.ledger import Ledger, event_values, tally_values
 from worker.store.connection import command
 from worker.store.keys import Keys
@@ -100,7 +101,7 @@ class Cancellations:
         found: list[str] = []
         for lane in await command(self._redis, "SMEMBERS", self._keys.lanes()):
             name = lane.decode(errors="replace")
-            if name.partition("/")[0] == job.account:
+            if account_of(name) == job.account:
                 for page in _pages(await self._ids_of(name)):
                     found += await self._of_page(job, page, batch)
         return [id_ for id_ in dict.fromkeys(found) if id_ != job.id]
@@ -154,7 +155,7 @@ class Cancellations:
 
     async def _heir(self, job: JobRecord) -> _Heir | None:
         """The first job that waits for the same document; None when it has just gone."""
-        if not (job.issues and job.state in ("waiting", "inflight")):
+        if not (job.issues and job.state in (JobState.WAITING, JobState.INFLIGHT)):
             return _Heir()
         joined = self._keys.joined(self._keys.document(job.account, job.family, job.reference_code))
         first = await command(self._redis, "LINDEX", joined, 0)

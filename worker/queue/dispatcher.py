@@ -17,6 +17,7 @@ from arq.constants import job_key_prefix
 from redis.asyncio import Redis
 
 from jobs.registry import lanes_with_precedence, max_in_flight
+from schemas.names import account_of
 from worker.factus.rate_limit import limit_window_ms
 from worker.guard import Guard, pause
 from worker.queue.claims import Claimer
@@ -40,7 +41,7 @@ class LaneScriptArguments:
     accounts: Mapping[str, Account]
 
     def knows(self, lane: str) -> bool:
-        return lane.partition("/")[0] in self.accounts
+        return account_of(lane) in self.accounts
 
     def arguments(self, lane: str) -> tuple[list[str], list[Arg]]:
         """
@@ -49,7 +50,7 @@ class LaneScriptArguments:
         Raises:
             KeyError: The lane's account is not configured here.
         """
-        name = lane.partition("/")[0]
+        name = account_of(lane)
         account = self.accounts[name]
         keys = [
             self.keys.lanes_due(),

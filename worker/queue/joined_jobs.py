@@ -23,6 +23,7 @@ from jobs.follow_ups import follow_ups
 from jobs.lesser_ends import plain
 from schemas import strict_json
 from schemas.contract.event import Event
+from schemas.names import account_of, family_of, within_account
 from schemas.records import JobRecord
 from worker.guard import Guard, is_server_state
 from worker.queue.ended_owners import EndedOwners
@@ -118,7 +119,7 @@ class Joined:
         for raw in due:
             with self._guard.member(raw):
                 member = raw.decode()
-                if self._ledger.knows(member.partition("/")[0]):
+                if self._ledger.knows(account_of(member)):
                     self._owners.members[member] = None
                     continue
             # It keeps nobody behind it from being reached.
@@ -137,7 +138,7 @@ class Joined:
                 await self._redis.zadd(self._keys.ended_due(), {member: at_ms}, xx=True)
 
     async def _drain(self, member: str, stopping: asyncio.Event) -> None:
-        account, _, job_id = member.partition("/")
+        account, job_id = account_of(member), within_account(member)
         owner = await self._owner(account, job_id)
         n_ended = 0
         while owner and not stopping.is_set():
@@ -222,7 +223,7 @@ class Joined:
                 account=owner.account,
                 id=id_,
                 type=first["job_type"],
-                family=first["job_type"].partition(".")[0],
+                family=family_of(first["job_type"]),
                 lane="",
                 entry="",
                 reference_code=first["reference_code"] or "",

@@ -22,9 +22,8 @@ from jobs.errors import LeaseLost, LedgerError, LedgerRefused, LedgerUnavailable
 from jobs.issue_policy import verdict_to_json
 from jobs.outcomes import FactusHealth, Finished, Retry
 from jobs.ports import Known, LockState
-from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event, stream_fields
-from schemas.records import DocumentRecord, JobRecord
+from schemas.records import DocumentRecord, JobRecord, JobState
 from worker.guard import is_server_state
 from worker.queue.claims import ClaimedJob, Claimer
 from worker.queue.dispatcher import LaneScriptArguments
@@ -168,7 +167,7 @@ class Ledger:
             ]
         except RedisError as exc:
             raise _failure(exc, "a removal could not be looked for") from exc
-        return any(state not in (None, b"final") for state in states)
+        return any(state not in (None, JobState.FINAL.encode()) for state in states)
 
     async def n_waiting(self, account: str, lane: str | None) -> int:
         """How many jobs wait in the account, or in one lane of it."""
@@ -213,7 +212,7 @@ class Ledger:
         owner = await self.job(job.account, document.job) if document else None
         if document is None or owner is None:
             return None
-        return Known(document.state == "open", bool(strict_json.parse(owner.options).get("delete_rejected", True)))
+        return Known(document.is_open, owner.deletes_rejected)
 
     async def begin_removal(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> bool:
         """See :class:`jobs.ports.Journal`."""

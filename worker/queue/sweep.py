@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 
+from schemas.names import account_of, within_account
 from worker.guard import Guard, pause
 from worker.queue.batches import Batches
 from worker.queue.claims import Claimer
@@ -131,7 +132,7 @@ class Sweep:
 
     async def _end(self, member: str) -> int | None:
         """How many jobs were started; None for one of an account that is not configured here."""
-        account, _, job_id = member.partition("/")
+        account, job_id = account_of(member), within_account(member)
         lane = await command(self._redis, "HGET", self._keys.job(account, job_id), "lane")
         if lane is None:
             await self._redis.zrem(self._keys.deadlines(), member)

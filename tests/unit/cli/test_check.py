@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from jobs.example_payloads import example
 from jobs.registry import JOB_TYPES
 from schemas.contract.event import ErrorDetail
-from schemas.contract.example_payloads import example
 from schemas.factus import BOGOTA
 from tests.builders import REMOVE, a_bill, changed
 from tests.families import a_document_payload

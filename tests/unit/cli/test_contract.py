@@ -16,11 +16,11 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from jobs.families import FAMILIES
+from jobs.job_type import ANY_TIME, REFUSALS
 from jobs.registry import JOB_TYPES
 from schemas.contract.error_codes import CODES, ERROR_CODES
 from worker.cli.contract.asyncapi import document
 from worker.cli.contract.example_jobs import envelope
-from worker.cli.contract.job_descriptions import ANY_TIME, REFUSALS, note_of
 from worker.cli.contract.json_schemas import all_models, data_model, event_types, payload_model
 from worker.cli.contract.messages import event_messages, job_messages
 from worker.cli.group import cli
@@ -207,10 +207,10 @@ class TestErrorCodes:
         assert the_document()["components"]["schemas"]["ErrorDetail"]["properties"]["code"]["enum"] == [*CODES]
 
     @pytest.mark.parametrize("name", JOB_TYPES)
-    def test_notes_name_codes_that_exist(self, name: str) -> None:
-        note = note_of(name)
-        assert {*note.errors, *REFUSALS, *ANY_TIME} <= {*CODES}
-        assert note.does.endswith(".")
+    def test_descriptions_name_codes_that_exist(self, name: str) -> None:
+        about = JOB_TYPES[name].description
+        assert {*about.errors, *REFUSALS, *ANY_TIME} <= {*CODES}
+        assert about.does.endswith(".")
 
 
 class TestCommand:
@@ -254,7 +254,7 @@ def sources() -> Iterator[Path]:
         yield from (path for path in (ROOT / package).rglob("*.py") if path.name not in _LISTS)
 
 
-_LISTS = {"error_codes.py", "job_notes.py"}
+_LISTS = {"error_codes.py"}
 
 
 def codes_in(path: Path) -> Iterator[str]:

@@ -399,7 +399,7 @@ async def test_followers_are_parts_of_their_document(fake_redis: ArqRedis) -> No
         assert told.job.job.id == "j-1"
         (archive,) = told.archives
         assert archive.found is not None
-        assert (archive.asked, archive.found.job.id, archive.asked_by) == (["pdf"], "j-1~archive", "")
+        assert (archive.asked, archive.found.job.id, archive.asked_by) == (("pdf",), "j-1~archive", "")
         assert archive.again == again
         assert told.track is not None
         assert [event["number"] for event in told.track.events] == ["j-1"]

@@ -147,7 +147,7 @@ class TestOnlyValidatedDocuments:
         assert (ending.reason.code, ending.waits) == ("factus.unavailable", "job")
         assert run.archive.files == {}
 
-    @pytest.mark.parametrize("family", [name for name, row in FAMILIES.items() if "download" in row.verbs])
+    @pytest.mark.parametrize("family", FAMILIES)
     @pytest.mark.parametrize(
         ("raw", "code"),
         [({}, "dian.pending"), ({"errors": {"FAK24": "Regla: FAK24, Rechazo: malo"}}, "factus.conflict")],

@@ -140,8 +140,7 @@ class _Checker:
         if isinstance(found, Refused):
             return Checked(row, reference, found.errors, found.warnings)
         refusals, doubts = self._repetitions(row, envelope, found.record)
-        told = strict_json.parse(found.record.warnings) if found.record.warnings else []
-        warnings = (*map(ErrorDetail.model_validate, told), *doubts)
+        warnings = (*map(ErrorDetail.model_validate, found.record.parsed_warnings), *doubts)
         return Checked(row, reference, (*self._lateness(found.record), *refusals), warnings)
 
     def _lateness(self, record: JobRecord) -> tuple[ErrorDetail, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from jobs import answers, events, follow_ups
+from jobs import answers, events, example_data, follow_ups
 from jobs.archive_names import Stored
 from jobs.attempt_policy import error
 from jobs.backoff import BackoffPolicy
@@ -20,6 +20,7 @@ from jobs.factus_requests import Request
 from jobs.families import FAMILIES
 from jobs.intake import conflict_errors
 from jobs.issue_policy import IssuePolicy, rejection_errors
+from jobs.job_type import JobType
 from jobs.outcomes import AttemptResult, Block, Ending, Finished
 from jobs.ports import Cancellation, KeptJob, LockState
 from jobs.registry import JOB_TYPES
@@ -27,14 +28,12 @@ from schemas import strict_json
 from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import Event
 from schemas.factus import DocumentView
+from schemas.names import verb_of
 from schemas.records import JobRecord
-from worker.cli.contract import example_answers
 from worker.cli.contract.example_jobs import ACCOUNT, NOW, envelope, record
 
 _NOW_MS: Final = int(NOW.timestamp() * 1000)
 _BACKOFF: Final = BackoffPolicy(5.0, 300.0)
-_WITHOUT_CALLS: Final = ("catalog.search", "job.cancel")
-_UNREPEATED: Final = ("email", "emit_event")
 _NAMES_ONE: Final = ("number", "reference_code", "numbering_range_id")
 
 
@@ -43,7 +42,7 @@ def events_of_family(family: str) -> dict[str, Event]:
     job = record(envelope(f"{family}.issue", options={"archive": [*FAMILIES[family].kinds]}, metadata={"till": 7}))
     policy = IssuePolicy(job, _BACKOFF, _no_luck)
     validated = policy.after_create(answers.DocumentSeen(_document(job)))
-    refused = DocumentView(example_answers.rejected_document(family, job.reference_code))
+    refused = DocumentView(example_data.rejected_document(family, job.reference_code))
     rejection = rejection_errors(refused.remarks)
     rejected = policy.after_delete(answers.Done(), rejection, has_sent=True, number=refused.number or "")
     failed = policy.time_is_up(error("factus.unavailable", "Factus no está disponible: 503."))
@@ -60,11 +59,11 @@ def events_of_family(family: str) -> dict[str, Event]:
 def events_of_call(job_type: str) -> dict[str, Event]:
     """The two ends of a job that does not issue, by type."""
     job = record(envelope(job_type))
-    work = JOB_TYPES[job_type].work
-    assert work is not None
-    done = _last_turn(job, work, example_answers.answers(job_type))
-    sent = 0 if job_type in _WITHOUT_CALLS else 1
-    ends = (events.final_event(job, end, attempts=sent, now=NOW) for end in (done, _failure(job)))
+    row = JOB_TYPES[job_type]
+    assert row.work is not None
+    done = _last_turn(job, row.work, row.factus_answers)
+    sent = 1 if row.description.asks_factus else 0
+    ends = (events.final_event(job, end, attempts=sent, now=NOW) for end in (done, _failure(job, row)))
     return {event.type: event for event in ends}
 
 
@@ -85,9 +84,9 @@ def other_events() -> dict[str, Event]:
 
 def _radian() -> Event:
     job = record(envelope("invoice.issue.credit", options={"track_radian": True}))
-    data = {"number": example_answers.NUMBERS["invoice"], "factus": _document(job).raw}
+    data = {"number": example_data.NUMBERS["invoice"], "factus": _document(job).raw}
     (follower,) = follow_ups.follow_ups(job, data, seq=1)
-    ending = _turn(follower, follow_ups.track, ([example_answers.RADIAN_ROW],))
+    ending = _turn(follower, follow_ups.track, ([example_data.RADIAN_ROW],))
     (event,) = events.events_of(follower, ending, attempts=0, now_ms=_NOW_MS, now=NOW)
     return event
 
@@ -105,8 +104,8 @@ def _batch() -> Event:
         "type:invoice.validated": "1",
         "type:invoice.rejected": "1",
         "cents": "11900000",
-        "first_number": example_answers.NUMBERS["invoice"],
-        "last_number": example_answers.NUMBERS["invoice"],
+        "first_number": example_data.NUMBERS["invoice"],
+        "last_number": example_data.NUMBERS["invoice"],
     }
     return completed_event(f"{ACCOUNT}/2026-11-25", held, [strict_json.dump(failure)], now=NOW)
 
@@ -114,20 +113,23 @@ def _batch() -> Event:
 # -- running a verb ----------------------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class _Scripted:
-    """A Factus, an archive and a line that answer as they were told."""
+    """A Factus, an archive and a line that answer as they were told; the answer to a write may be lost."""
 
     job: JobRecord
     answered: list[Any]
+    loses_writes: bool = False
 
     async def call(self, request: Request, *, marks: JobRecord | None = None) -> answers.Answer:
+        if marks and self.loses_writes:
+            return answers.Unknown("503")
         if "/download-" in request.path:
-            return answers.Replied({"data": example_answers.FILE})
+            return answers.Replied({"data": example_data.FILE})
         data = self.answered.pop(0) if len(self.answered) > 1 else self.answered[0]
         return answers.Replied({"status": "OK", "message": "Solicitud exitosa", "data": data})
 
     async def find(self, family: str, reference_code: str) -> answers.Answer:
-        if self.job.type.endswith(".delete"):
-            return answers.DocumentSeen(DocumentView(example_answers.rejected_document(family, reference_code)))
+        if verb_of(self.job.type) == "delete":
+            return answers.DocumentSeen(DocumentView(example_data.rejected_document(family, reference_code)))
         return answers.DocumentSeen(_document(self.job))
 
     async def acquire_change_lock(self, job: JobRecord, thing: str) -> LockState:
@@ -144,8 +146,8 @@ class _Scripted:
         return Stored(f"s3://invoices/{name}", hashlib.sha256(content).hexdigest(), len(content))
 
 
-def _turn(job: JobRecord, work: Work, answered: tuple[Any, ...]) -> Ending:
-    scripted = _Scripted(job, [*answered])
+def _turn(job: JobRecord, work: Work, answered: tuple[Any, ...], *, loses_writes: bool = False) -> Ending:
+    scripted = _Scripted(job, [*answered], loses_writes)
     timed = replace(job, deadline_at=_NOW_MS + 1000)
     context = CallContext(
         CallPolicy(timed, _BACKOFF, _no_luck),
@@ -176,25 +178,23 @@ def _last_turn(job: JobRecord, work: Work, answered: tuple[Any, ...]) -> Finishe
     return ending
 
 
-def _failure(job: JobRecord) -> Finished:
-    """How a job of this kind fails most often."""
-    payload: Mapping[str, Any] = strict_json.parse(job.payload)
+def _failure(job: JobRecord, row: JobType) -> Finished:
+    """How a job of this type fails most often: what is not repeated, by an answer that was lost."""
+    assert row.work is not None
+    lost = _turn(job, row.work, row.factus_answers, loses_writes=True)
+    if isinstance(lost, Finished) and lost.errors:
+        return lost
     deciding = CallPolicy(job, _BACKOFF, _no_luck)
-    verb = job.type.partition(".")[2]
-    if verb in _UNREPEATED:
-        what = "el correo salió" if verb == "email" else f"el evento {payload['event_type']} quedó registrado"
-        scripted = _Scripted(job, [])
-        return CallContext(deciding, scripted, scripted, scripted).unknown_outcome(what)
-    if job.type in _WITHOUT_CALLS:
+    if not row.description.asks_factus:
         return deciding.failed(error("job.expired", "Venció (expires_at) antes de comenzar."))
-    if any(name in payload for name in _NAMES_ONE):
+    if any(name in strict_json.parse(job.payload) for name in _NAMES_ONE):
         return deciding.failed(error("factus.not_found", "No se encontró ningún registro."))
     return deciding.time_is_up(error("factus.unavailable", "Factus no está disponible: 503."))
 
 
 def _document(job: JobRecord) -> DocumentView:
     total, party = job.total or "119000.00", job.party or "900100200"
-    return DocumentView(example_answers.document(job.family, job.reference_code, total, party))
+    return DocumentView(example_data.document(job.family, job.reference_code, total, party))
 
 
 def _no_luck() -> float:

@@ -7,9 +7,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from jobs import example_payloads
 from jobs.intake import Accepted, Entry, EntryValidator
 from schemas import strict_json
-from schemas.contract import example_payloads
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 

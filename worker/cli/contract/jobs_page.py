@@ -8,12 +8,13 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from jobs.document_types import ISSUE, VERBS
 from jobs.families import FAMILIES
+from jobs.job_type import ANY_CALL, ANY_TIME, REFUSALS, Description
 from jobs.registry import JOB_TYPES
 from schemas.contract.error_codes import ERROR_CODES
 from schemas.contract.event import Event
 from worker.cli.contract.example_jobs import envelope
-from worker.cli.contract.job_descriptions import ANY_CALL, ANY_TIME, ISSUE, REFUSALS, Note, note_of
 from worker.cli.contract.json_schemas import data_model, described_models, payload_model
 from worker.cli.contract.markdown import codes, data_table, json_block, payload_table, table
 from worker.cli.contract.messages import event_summary, example_event_rows
@@ -87,7 +88,7 @@ class Section(NamedTuple):
     """Job types that one text describes."""
 
     names: tuple[str, ...]
-    note: Note
+    about: Description
 
 
 def page() -> str:
@@ -111,14 +112,13 @@ def page() -> str:
 
 
 def _sections(*, issues: bool) -> Iterator[Section]:
-    """Job types in the order of the registry; those that share verb, payload, data and note share a section."""
+    """Job types in the order of the registry; those that share verb, payload, data and description share a section."""
     groups: dict[tuple[Any, ...], list[str]] = {}
     for name, row in JOB_TYPES.items():
         if row.issues == issues:
-            model = None if issues else data_model(f"{name}.completed")
-            groups.setdefault((row.verb, payload_model(name), model, note_of(name)), []).append(name)
-    for (*_, note), names in groups.items():
-        yield Section(tuple(names), note)
+            groups.setdefault((row.verb, payload_model(name), row.data, row.description), []).append(name)
+    for (*_, about), names in groups.items():
+        yield Section(tuple(names), about)
 
 
 def _is_document(section: Section) -> bool:
@@ -126,12 +126,15 @@ def _is_document(section: Section) -> bool:
 
 
 def _matrix() -> str:
-    verbs = ("issue", "get", "list", "download", "email", "email_content", "delete", "events", "accept")
     rows = [
-        [f"`{family.name}`", *("x" if verb in family.verbs else "" for verb in verbs), ", ".join(family.kinds)]
+        [
+            f"`{family.name}`",
+            *("x" if f"{family.name}.{verb}" in JOB_TYPES else "" for verb in VERBS),
+            ", ".join(family.kinds),
+        ]
         for family in FAMILIES.values()
     ]
-    return "## Families\n\n" + table(("family", *verbs, "files"), rows)
+    return "## Families\n\n" + table(("family", *VERBS, "files"), rows)
 
 
 def _issue_section(section: Section, schemas: dict[str, dict[str, Any]]) -> str:
@@ -164,14 +167,13 @@ def _document_events(events: dict[str, Event], schemas: dict[str, dict[str, Any]
 def _call_section(section: Section, events: dict[str, Event], schemas: dict[str, dict[str, Any]]) -> str:
     first = section.names[0]
     payload = payload_model(first).__name__
-    model = data_model(f"{first}.completed")
-    assert model is not None  # whatever is completed has data
+    model = JOB_TYPES[first].data
     is_shared = len(section.names) > 2
-    lines = [f"### {_title(section)}", f"For {codes(section.names)}." if is_shared else "", section.note.does]
+    lines = [f"### {_title(section)}", f"For {codes(section.names)}." if is_shared else "", section.about.does]
     lines += [payload_table(schemas[payload], is_deep=True), json_block(envelope(first)), _payloads(section.names[1:])]
     lines.append(f"`data` of `{'X.' + JOB_TYPES[first].verb if is_shared else first}.completed`:")
     lines += [data_table(schemas[model.__name__]), json_block(events[f"{first}.completed"].data)]
-    lines += _fate(section.note)
+    lines += _fate(section.about)
     return "\n\n".join(line for line in lines if line)
 
 
@@ -188,13 +190,13 @@ def _title(section: Section) -> str:
     return f"`X.{JOB_TYPES[section.names[0]].verb}`" + (" of payrolls" if families == {"payroll"} else "")
 
 
-def _fate(note: Note) -> list[str]:
-    found = [f"**After an unknown outcome.** {note.when_unknown}"]
-    if note.limits:
-        found.append(f"**Limits.** {note.limits}")
-    own = [code for code in note.errors if code not in ANY_CALL]
+def _fate(about: Description) -> list[str]:
+    found = [f"**After an unknown outcome.** {about.when_unknown}"]
+    if about.limits:
+        found.append(f"**Limits.** {about.limits}")
+    own = [code for code in about.errors if code not in ANY_CALL]
     also = f", and {codes(own)}" if own else ""
-    found.append(f"**Errors.** Those of any call{also}." if note.errors else "**Errors.** Only those of any job.")
+    found.append(f"**Errors.** Those of any call{also}." if about.errors else "**Errors.** Only those of any job.")
     return found
 
 

@@ -18,6 +18,7 @@ from jobs.registry import JOB_TYPES
 from schemas.contract import event_data
 from schemas.contract.envelope import Envelope
 from schemas.contract.event import ErrorDetail, Event
+from schemas.names import ending_of, subject_of
 from worker.cli.contract.plain_shapes import pascal, plain, with_named_choices
 
 ANY_JOB: Final = "AnyJob"
@@ -49,18 +50,16 @@ class _Plain(GenerateJsonSchema):
 
 def payload_model(job_type: str) -> type[BaseModel]:
     """The model of a job type's payload."""
-    row = JOB_TYPES[job_type]
-    assert row.payload is not None  # only the service's own jobs have none
-    return row.payload.shape.model
+    return JOB_TYPES[job_type].payload.shape.model
 
 
 def data_model(event_type: str) -> type[BaseModel] | None:
     """The model of an event's ``data``; None where it is null."""
-    subject, _, end = event_type.rpartition(".")
+    subject, end = subject_of(event_type), ending_of(event_type)
     if end == "validated":
-        return event_data.VALIDATED[FAMILIES[subject].unique_code]
+        return JOB_TYPES[f"{subject}.issue"].data
     if end == "completed" and event_type not in _DATA:
-        return event_data.completed(subject)
+        return JOB_TYPES[subject].data
     return _DATA.get(event_type) or _DATA.get(end)
 
 
@@ -70,8 +69,7 @@ def _inputs(models: set[type[BaseModel]], mode: JsonSchemaMode) -> Iterator[tupl
 
 
 def _data_models() -> set[type[BaseModel]]:
-    calls = {event_data.completed(name) for name, row in JOB_TYPES.items() if not row.issues}
-    return {*event_data.VALIDATED.values(), *_DATA.values(), *calls}
+    return {*_DATA.values(), *(row.data for row in JOB_TYPES.values())}
 
 
 @cache

@@ -7,14 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from jobs import example_payloads
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
-from schemas.contract import example_payloads
 from schemas.contract.event import Event
+from schemas.names import ending_of, family_of
 from worker.cli.contract import example_events
 from worker.cli.contract.example_jobs import envelope
-from worker.cli.contract.job_descriptions import note_of
 from worker.cli.contract.json_schemas import event_name, job_name
 
 RADIAN: Final = "radian.event"
@@ -55,19 +55,20 @@ def example_event_rows() -> Iterator[Event]:
 
 def event_summary(event_type: str) -> str:
     """What an event means, in one sentence or two."""
-    return _SUMMARIES.get(event_type) or _SUMMARIES[event_type.rpartition(".")[2]]
+    return _SUMMARIES.get(event_type) or _SUMMARIES[ending_of(event_type)]
 
 
 def _job_message(name: str) -> dict[str, Any]:
-    note = note_of(name)
+    about = JOB_TYPES[name].description
+    limits = f"\n\n{about.limits}" if about.limits else ""
     names = (name, *example_payloads.MORE.get(name, ()))
     return {
         "name": name,
         "title": job_name(name),
-        "summary": note.does,
-        "description": f"After an unknown outcome: {note.when_unknown}" + (f"\n\n{note.limits}" if note.limits else ""),
+        "summary": about.does,
+        "description": f"After an unknown outcome: {about.when_unknown}{limits}",
         "contentType": "application/json",
-        "tags": [{"name": name.partition(".")[0]}],
+        "tags": [{"name": family_of(name)}],
         "payload": {"$ref": f"#/components/schemas/{job_name(name)}"},
         "examples": [{"name": _example_name(one), "payload": envelope(one)} for one in names],
     }
@@ -80,7 +81,7 @@ def _event_message(event: Event) -> dict[str, Any]:
         "title": event_name(event.type),
         "summary": event_summary(event.type),
         "contentType": "application/json",
-        "tags": [{"name": event.type.partition(".")[0]}],
+        "tags": [{"name": family_of(event.type)}],
         "headers": {"$ref": "#/components/schemas/EventFields"},
         "payload": {"$ref": f"#/components/schemas/{event_name(event.type)}"},
         "examples": [

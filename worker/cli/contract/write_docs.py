@@ -1,5 +1,6 @@
 """
-The generated files of docs/: the page of job types, that of spreadsheets, the AsyncAPI document, the JSON Schemas.
+The generated files: in docs/ the page of job types, that of spreadsheets, the AsyncAPI document and the JSON Schemas;
+in the package the list of job types for ``--help``.
 
 ``python -m worker.cli.contract.write_docs FOLDER`` writes them (``make docs``); a test holds them up to date.
 """
@@ -13,8 +14,11 @@ from typing import Final
 from worker.cli.contract.formats import asyncapi_json, schema_texts
 from worker.cli.contract.jobs_page import page
 from worker.cli.contract.spreadsheets_page import spreadsheets_page
+from worker.cli.contract.types_help import types_help
 
 SCHEMAS: Final = "schemas"
+HELP: Final = Path(__file__).parents[1] / "job_types.txt"
+"""Beside the module that shows it."""
 
 
 def generated() -> dict[str, str]:
@@ -36,3 +40,4 @@ def write(folder: Path) -> None:
 
 if __name__ == "__main__":
     write(Path(sys.argv[1]))
+    HELP.write_text(types_help(), encoding="utf-8")

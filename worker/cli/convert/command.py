@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from schemas.names import family_of, issues
 from worker.cli.console import clean, escaped, spoken
 from worker.cli.job_type_option import job_type_option
 
@@ -63,8 +64,7 @@ def _convert_all(rows: list[Row], job_type: str, speech: Speech) -> tuple[list[d
     for n, row in enumerate(rows):
         bare = not is_envelope(row.value)
         type_ = job_type if bare else str(row.value.get("type", job_type))
-        family, _, verb = type_.partition(".")
-        made = convert(family if verb == "issue" else "", row.value if bare else row.value["payload"])
+        made = convert(family_of(type_) if issues(type_) else "", row.value if bare else row.value["payload"])
         if isinstance(made, Unconvertible):
             n_refused += 1
             _tell_refused(row.place, made)

@@ -17,21 +17,15 @@ from redis.asyncio import Redis
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
 from schemas.contract.envelope import MAX_JOB_BYTES
+from schemas.names import followed_id, pushable_id
 from schemas.records import JobRecord
-from worker.cli.retry_ids import FOLLOWER_MARK, parted, retry_id
+from worker.cli.retry_ids import parted, retry_id
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
 _PAGE: Final = 100
 _MOST_RECORDS: Final = 20
-
-_NOT_REPEATED: Final = {
-    "email": ("el correo pudo haber salido ya", "the e-mail may have been sent already"),
-    "emit_event": ("el evento RADIAN puede estar registrado ya", "the RADIAN event may be registered already"),
-}
-"""What is done again each time it is asked for, and cannot be looked up at Factus: by verb, what that means (Spanish,
-English)."""
 
 
 _NO_ACCOUNT: Final = "?"
@@ -96,9 +90,9 @@ class Letter:
         What the job may have done although it failed, and would do again (Spanish, English); None when it is safe to
         push again.
         """
-        verb = str(_object(self.raw).get("type", "")).partition(".")[2]
+        job_type = JOB_TYPES.get(str(_object(self.raw).get("type", "")))
         # The code of every end after which nobody knows; it is also that of a long outage, which asks once too often.
-        return _NOT_REPEATED.get(verb) if self.reason == "factus.unavailable" else None
+        return job_type.description.may_be_done if job_type and self.reason == "factus.unavailable" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +188,7 @@ class DeadLetters:
         """The job and what it was pushed again as, from the ledger; letters of the same job or reference."""
         base, n = parted(letter.job_id)
         ids = [base, *(f"{base}.r{k}" for k in range(max(n - _MOST_RECORDS, 0) + 1, n + 1))]
-        document, follows, _ = base.partition(FOLLOWER_MARK)
-        ids = [document, *ids] if follows else ids
+        ids = ids if followed_id(base) == base else [followed_id(base), *ids]
         records = [await self._record(letter.account, job_id) for job_id in ids]
         others = [
             other
@@ -285,7 +278,7 @@ def repeat_of(letter: Letter, keys: Keys, own_streams: frozenset[str]) -> Repeat
 
 def lost_fields(letter: Letter, record: JobRecord | None) -> tuple[str, ...]:
     """What an accepted job said and its letter does not carry: when it may run, and its place in the lane."""
-    if not letter.is_of_accepted_job or FOLLOWER_MARK in letter.job_id:
+    if not letter.is_of_accepted_job or followed_id(letter.job_id) != letter.job_id:
         return ()  # a job of the service's own was given nothing by anybody
     if record is None:
         return ("priority, not_before, expires_at, issue_on (?)",)
@@ -313,7 +306,7 @@ def _is_related(other: Letter, letter: Letter) -> bool:
 
 
 def _base(letter: Letter) -> str:
-    return parted(letter.job_id)[0].replace(FOLLOWER_MARK, ".")
+    return pushable_id(parted(letter.job_id)[0])
 
 
 def _object(raw: bytes) -> dict[str, Any]:

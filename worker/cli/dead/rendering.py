@@ -106,10 +106,8 @@ def history_lines(history: History, speech: Speech) -> list[str]:
 
 
 def _record_line(record: JobRecord, speech: Speech) -> str:
-    from schemas import strict_json
-
     say = speech.say
-    error = strict_json.parse(record.last_error) if record.last_error else {}
+    error = record.parsed_last_error
     told = f"{error.get('code')}: {error.get('message')}" if error else ""
     parts = [
         record.final_type or record.state,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Any, Final
 
+from jobs.example_payloads import example
 from schemas import money, strict_json
 from schemas.check_digit import check_digit
-from schemas.contract.example_payloads import example
 from schemas.payload.shape import Walk
 from schemas.payload.totals import SALE
 from schemas.payload.validate import DOCUMENT_SPECS

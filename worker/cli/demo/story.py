@@ -12,7 +12,8 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
-from schemas.contract.example_payloads import example
+from jobs.example_payloads import example
+from schemas.names import ending_of
 from worker.cli.demo.jobs import DemoJob, demo_job
 
 TRACKED: Final = "FV-CREDITO"
@@ -54,7 +55,7 @@ class Story:
 
     def go_on(self, event: dict[str, Any]) -> list[DemoJob]:
         """Enter an event; the jobs that it makes possible."""
-        job_id, kind = event["job_id"], event["type"].rpartition(".")[2]
+        job_id, kind = event["job_id"], ending_of(event["type"])
         if kind == "archived":
             self.awaited.discard((job_id, "archive"))
         if radian_code(event) == RADIAN_CODES[-1]:

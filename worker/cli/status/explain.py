@@ -11,7 +11,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from jobs.fiscal_day import tried_until_ms
-from schemas import strict_json
+from schemas.names import issues
+from schemas.records import JobState
 from worker.cli.speech import Speech, iso
 from worker.cli.status.explain_follow_ups import Part, parts_of
 from worker.cli.status.lookup import JobWithFollowUps
@@ -59,8 +60,8 @@ def explain(followed: JobWithFollowUps, zone: ZoneInfo, speech: Speech) -> Expla
     found = followed.job
     job = found.job
     where, why, following, next_ms = situation(found, zone, speech)
-    is_final = job.state == "final"
-    error = strict_json.parse(job.last_error) if job.last_error else None
+    is_final = job.is_final
+    error = dict(job.parsed_last_error) if job.parsed_last_error else None
     return Explanation(
         reference_code=job.reference_code or None,
         job_id=job.id,
@@ -94,7 +95,7 @@ def explain_event(event: dict[str, Any], speech: Speech) -> Explanation:
         account=event["account"] or "?",
         family=None,
         job_type=event["job_type"] or "?",
-        state="final",
+        state=JobState.FINAL,
         where=finished(event["type"], speech),
         why=event["message"],
         next=after(event["type"], speech, is_call=not _issues(event)),
@@ -112,4 +113,4 @@ def explain_event(event: dict[str, Any], speech: Speech) -> Explanation:
 
 
 def _issues(event: dict[str, Any]) -> bool:
-    return event["type"] == "job.refused" or (event["job_type"] or "").endswith(".issue")
+    return event["type"] == "job.refused" or issues(event["job_type"] or "")

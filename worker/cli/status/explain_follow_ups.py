@@ -42,11 +42,11 @@ def parts_of(followed: JobWithFollowUps, zone: tzinfo, speech: Speech) -> tuple[
     if followed.track:
         parts.append((followed.track, _early("radian", job, speech) or _track(followed.track, zone, speech)))
     told = tuple(replace(part, why=part.why + _whose(follower, speech)) for follower, part in parts)
-    return told if job.state != "final" or job.final_type.endswith(".validated") else ()
+    return told if not job.is_final or job.final_type.endswith(".validated") else ()
 
 
 def _early(name: str, job: JobRecord, speech: Speech) -> Part | None:
-    if job.state == "final":
+    if job.is_final:
         return None
     why = speech.say("comienza cuando la DIAN valide el documento", "begins when DIAN has validated the document")
     return Part(name, "later", why)
@@ -64,7 +64,7 @@ def _archive(follower: Follower, zone: tzinfo, speech: Speech) -> Part:
         return Part("archive", "unknown", f"{kinds}: {speech.say(*_NO_RECORD)}")
     job = follower.found.job
     files = tuple(_progress(job).get("documents", ()))
-    if job.state != "final":
+    if not job.is_final:
         why, following, next_ms = _open(follower.found, zone, speech)
         n, of = len(files), len(follower.asked)
         done = speech.say(f"{n} de {of} archivos guardados", f"{n} of {of} files are archived")
@@ -75,13 +75,13 @@ def _archive(follower: Follower, zone: tzinfo, speech: Speech) -> Part:
 
 
 def _failed_archive(kinds: str, job: JobRecord, again: JobRecord | None, speech: Speech) -> Part:
-    if again and again.state == "final":
+    if again and again.is_final:
         if again.final_type.endswith(".completed"):
             told = speech.say(f"al segundo intento, por el trabajo {again.id}", f"at the second go, by job {again.id}")
             return Part("archive", "done", f"{kinds}: {told}")
         job = again
     why = f"{kinds}: {_error_words(job)}"
-    if again and again.state != "final":
+    if again and not again.is_final:
         told = speech.say(
             f"el trabajo {again.id} lo intenta otra vez: status {again.id}",
             f"job {again.id} tries it again: status {again.id}",
@@ -102,7 +102,7 @@ def _track(follower: Follower, zone: tzinfo, speech: Speech) -> Part:
     if follower.found is None:
         return Part("radian", "unknown", f"{speech.say(*_NO_RECORD)}; {seen}", events=events)
     job = follower.found.job
-    if job.state == "final":
+    if job.is_final:
         over = speech.say("aceptada o reclamada, no hay más eventos", "accepted or claimed, nothing more can happen")
         end = _error_words(job) if job.last_error else over
         return Part("radian", "done", f"{end}; {seen}", events=events)
@@ -135,5 +135,5 @@ def _progress(job: JobRecord) -> dict[str, Any]:
 
 
 def _error_words(job: JobRecord) -> str:
-    error = strict_json.parse(job.last_error) if job.last_error else {}
+    error = job.parsed_last_error or {}
     return f"{error.get('code', '-')}: {error.get('message', '-')}"

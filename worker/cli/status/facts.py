@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from jobs.registry import CALLS_LANE, CONTROL_LANE
+from schemas.names import is_calls_lane, is_issuing_lane
 from worker.queue.consumer_lag import GroupLag
 
 WAIT_REASONS: Final = {
@@ -108,11 +108,11 @@ class LaneSeen:
     @property
     def is_calls(self) -> bool:
         """Whether these are the jobs that issue nothing; else documents of one family, issued one at a time."""
-        return self.name.endswith(f"/{CALLS_LANE}")
+        return is_calls_lane(self.name)
 
     @property
     def issues(self) -> bool:
-        return not self.name.endswith((f"/{CALLS_LANE}", f"/{CONTROL_LANE}"))
+        return is_issuing_lane(self.name)
 
     @property
     def n_open(self) -> int:

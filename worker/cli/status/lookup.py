@@ -15,8 +15,9 @@ from redis.asyncio import Redis
 from jobs.families import FAMILIES
 from jobs.follow_ups import ARCHIVE
 from schemas import strict_json
+from schemas.names import follow_up_id, followed_id
 from schemas.records import JobRecord
-from worker.cli.retry_ids import FOLLOWER_MARK, retry_id
+from worker.cli.retry_ids import retry_id
 from worker.cli.status.facts import AccountSeen, LaneSeen
 from worker.cli.status.reader import StatusReader
 from worker.store.connection import command
@@ -88,7 +89,7 @@ class JobLookup:
 
         The service's own jobs are parts of the document that they follow: asked for by id, it is found.
         """
-        wanted = wanted.partition(FOLLOWER_MARK)[0]
+        wanted = followed_id(wanted)
         now_ms = await self._reader.now_ms()
         workers = await self._reader.workers(now_ms)
         names = [account] if account else [*(await self._reader.account_names(workers)), _NO_ACCOUNT]
@@ -145,10 +146,8 @@ class JobLookup:
             return JobWithFollowUps(found)
         document = self._keys.document(job.account, job.family, job.reference_code)
         askers = await self._askers(job, document)
-        archives = [
-            await self._archive(asker, job, now_ms, n_workers) for asker in askers if _options(asker).get("archive")
-        ]
-        wants_watch = next((asker for asker in askers if _options(asker).get("track_radian")), None)
+        archives = [await self._archive(asker, job, now_ms, n_workers) for asker in askers if asker.archives]
+        wants_watch = next((asker for asker in askers if asker.tracks_radian), None)
         return JobWithFollowUps(
             found, tuple(archives), await self._watch(job, wants_watch, document, now_ms, n_workers)
         )
@@ -159,22 +158,22 @@ class JobLookup:
         names = [name.decode() for name in await command(self._redis, "HKEYS", document)]
         archiving = [name.removeprefix(_ARCHIVED_BY) for name in names if name.startswith(_ARCHIVED_BY)]
         issuer = (await command(self._redis, "HGET", document, "job") or b"").decode()
-        ids = [issuer, *(id_.decode() for id_ in waiting), *(id_.partition(FOLLOWER_MARK)[0] for id_ in archiving)]
+        ids = [issuer, *(id_.decode() for id_ in waiting), *(followed_id(id_) for id_ in archiving)]
         others = [await self._job(job.account, id_) for id_ in dict.fromkeys(ids) if id_ not in ("", job.id)]
         return [job, *(other for other in others if other)]
 
     async def _archive(self, asker: JobRecord, job: JobRecord, now_ms: int, n_workers: int) -> Follower:
-        own = await self._job(asker.account, f"{asker.id}{FOLLOWER_MARK}{ARCHIVE}")
+        own = await self._job(asker.account, follow_up_id(asker.id, ARCHIVE))
         found = await self._around(own, now_ms, n_workers) if own else None
         again = await self._pushed_again(own) if own else None
-        return Follower(_options(asker)["archive"], found, again, asked_by=asker.id if asker.id != job.id else "")
+        return Follower(asker.archives, found, again, asked_by=asker.id if asker.id != job.id else "")
 
     async def _watch(
         self, job: JobRecord, asker: JobRecord | None, document: str, now_ms: int, n_workers: int
     ) -> Follower | None:
         """The one watch over the document's RADIAN events, or that some job of it waits to have one."""
         held = (await command(self._redis, "HGET", document, "watched_by") or b"").decode()
-        by = held.partition(FOLLOWER_MARK)[0] or (asker.id if asker else "")
+        by = followed_id(held) or (asker.id if asker else "")
         if not by:
             return None
         watch = await self._job(job.account, held) if held else None
@@ -212,10 +211,6 @@ class JobLookup:
             if len(page) < _PAGE:
                 return
             end = f"({page[-1][0].decode()}"
-
-
-def _options(job: JobRecord) -> dict[str, Any]:
-    return dict(strict_json.parse(job.options))
 
 
 def _names_of(raw: bytes) -> tuple[object, object]:

@@ -20,6 +20,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from jobs.follow_ups import TRACK
 from schemas import strict_json
 from schemas.contract.error_codes import ERROR_CODES
+from schemas.names import account_of, follow_up_id
 from worker.cli.status.facts import (
     WAIT_REASONS,
     AccountSeen,
@@ -151,7 +152,7 @@ class StatusReader:
 
     async def lanes_of(self, account: AccountSeen, now_ms: int) -> dict[str, LaneSeen]:
         """The lanes of one account that have work, by name."""
-        names = [name for name in await self._lane_names() if name.partition("/")[0] == account.name]
+        names = [name for name in await self._lane_names() if account_of(name) == account.name]
         return {lane.name: lane for lane in await self._lanes(names, {account.name: account}, now_ms)}
 
     async def now_ms(self) -> int:
@@ -187,7 +188,7 @@ class StatusReader:
         return tuple(sorted(found, key=lambda worker: worker.id))
 
     def _account_names(self, workers: Sequence[WorkerSeen], lanes: Sequence[str]) -> list[str]:
-        names = set(self._accounts) | {lane.partition("/")[0] for lane in lanes}
+        names = set(self._accounts) | {account_of(lane) for lane in lanes}
         return sorted(names.union(*(worker.accounts for worker in workers)))
 
     async def account(self, name: str, now_ms: int, environments: Mapping[str, str] | None = None) -> AccountSeen:
@@ -259,7 +260,7 @@ class StatusReader:
 
     async def _queue(self, name: str, now_ms: int) -> LaneSeen:
         """A lane by itself, without what its neighbours do to it."""
-        account = name.partition("/")[0]
+        account = account_of(name)
         state = await self._text_hash(self._keys.lane(name))
         lane = LaneSeen(
             name=name,
@@ -277,7 +278,7 @@ class StatusReader:
         return replace(lane, n_tracking=await self._n_tracking(name)) if lane.is_calls and lane.n_later else lane
 
     async def _n_tracking(self, lane: str) -> int:
-        found = self._redis.zscan_iter(self._keys.later(lane), match=f"*~{TRACK}", count=_SCAN_COUNT)
+        found = self._redis.zscan_iter(self._keys.later(lane), match=follow_up_id("*", TRACK), count=_SCAN_COUNT)
         return len({job_id async for job_id, _ in found})  # a scan may give one twice
 
     async def _intake(self, stream: str, facts: Mapping[str, str]) -> IntakeSeen:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Final
 
+from schemas.names import issues
 from worker.cli.console import emit, show_fields, show_table
 from worker.cli.speech import Speech, clock, span
 from worker.cli.status.problems import Problem, problem_lines
@@ -179,7 +180,7 @@ def show_explanation(one: Explanation, speech: Speech) -> None:
     error, say = one.last_error or {}, speech.say
     field = f" ({error['field']})" if error.get("field") else ""
     rule = say(f" [regla {one.rule}]", f" [rule {one.rule}]") if one.rule else ""
-    kind = one.family if one.job_type.endswith(".issue") else None
+    kind = one.family if issues(one.job_type) else None
     show_fields(
         [
             (say("referencia", "reference"), f"{one.reference_code or '-'}  ({one.account}, {kind or one.job_type})"),

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import Final, NamedTuple
 
-from schemas import strict_json
-from schemas.records import JobRecord
+from schemas.names import ending_of
+from schemas.records import JobRecord, JobState, SendState
 from worker.cli.speech import Speech, clock
 from worker.cli.status.causes import cause, holder, mend
 from worker.cli.status.facts import AccountSeen, Hold, LaneSeen
@@ -57,7 +57,7 @@ _AFTER_CALL: Final = {
 
 def after(event_type: str, speech: Speech, *, is_call: bool = False) -> str:
     """What follows a final event."""
-    return speech.say(*(_AFTER_CALL if is_call else _AFTER).get(event_type.rpartition(".")[2], _NOTHING))
+    return speech.say(*(_AFTER_CALL if is_call else _AFTER).get(ending_of(event_type), _NOTHING))
 
 
 def finished(event_type: str, speech: Speech) -> str:
@@ -68,9 +68,9 @@ def situation(found: JobSnapshot, zone: tzinfo, speech: Speech) -> Situation:
     """Say where a job stands."""
     job = found.job
     match job.state:
-        case "final":
+        case JobState.FINAL:
             return _final(job, speech)
-        case "joined":
+        case JobState.JOINED:
             return Situation(
                 speech.say("espera a otro trabajo", "waits for another job"),
                 speech.say(
@@ -79,14 +79,14 @@ def situation(found: JobSnapshot, zone: tzinfo, speech: Speech) -> Situation:
                 ),
                 speech.say("recibe el mismo resultado cuando aquel termine", "gets the same result when that job ends"),
             )
-        case "inflight":
+        case JobState.INFLIGHT:
             return _in_flight(job, speech)
-        case _:
+        case JobState.WAITING:
             return _waiting(found, zone, speech)
 
 
 def _final(job: JobRecord, speech: Speech) -> Situation:
-    error = strict_json.parse(job.last_error).get("message", "") if job.last_error else ""
+    error = (job.parsed_last_error or {}).get("message", "")
     number = speech.say(f"número {job.number}", f"number {job.number}") if job.number else ""
     why = error or number
     return Situation(finished(job.final_type, speech), why, after(job.final_type, speech, is_call=not job.issues))
@@ -98,7 +98,7 @@ def _in_flight(job: JobRecord, speech: Speech) -> Situation:
         "its answer ends the attempt; if the worker dies, another takes it up within about 5 seconds",
     )
     match job.sent:
-        case "sending":
+        case SendState.SENDING:
             return Situation(
                 speech.say("se está enviando", "being sent"),
                 speech.say(
@@ -107,7 +107,7 @@ def _in_flight(job: JobRecord, speech: Speech) -> Situation:
                 ),
                 following,
             )
-        case "unknown":
+        case SendState.UNKNOWN:
             again = ("se envía otra vez solo si Factus no lo tiene", "sent again only if Factus does not have it")
             once = ("se repite solo si no se hizo", "done again only if it was not")
             return Situation(
@@ -115,7 +115,7 @@ def _in_flight(job: JobRecord, speech: Speech) -> Situation:
                 speech.say("un envío anterior no tuvo respuesta", "an earlier sending has an unknown outcome"),
                 speech.say(*(again if job.issues else once)),
             )
-        case "deleting":
+        case SendState.DELETING:
             return Situation(
                 speech.say("se está eliminando", "being removed"),
                 speech.say("la DIAN lo rechazó", "DIAN rejected it"),
@@ -263,11 +263,11 @@ def _place(found: JobSnapshot, speech: Speech) -> str:
 
 
 def _last_reason(job: JobRecord, speech: Speech) -> str:
-    if not job.last_error:
+    if not job.parsed_last_error:
         return speech.say(
             "un trabajo anterior eliminó esta referencia en Factus y no supo si llegó: aún podría llevarse uno nuevo",
             "an earlier job removed this reference at Factus without an answer: it could still take a new document",
         )
-    error = strict_json.parse(job.last_error)
+    error = job.parsed_last_error
     told = f"{error.get('code')}: {error.get('message')}"
     return speech.say(f"el último intento terminó con {told}", f"the last attempt ended with {told}")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from schemas.names import ending_of
 from worker.cli.speech import Speech
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ class Course:
 
 def outcome_word(event_type: str) -> tuple[str, str]:
     """The same in a word."""
-    return _WORDS.get(event_type.rpartition(".")[2], (event_type, event_type))
+    return _WORDS.get(ending_of(event_type), (event_type, event_type))
 
 
 def outcome_words(event_type: str) -> tuple[str, str]:
     """What a final type means, Spanish and English."""
-    return _OUTCOMES.get(event_type.rpartition(".")[2], (event_type, event_type))
+    return _OUTCOMES.get(ending_of(event_type), (event_type, event_type))
 
 
 def more_words(n_more: int, speech: Speech) -> str:

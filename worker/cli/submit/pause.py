@@ -15,6 +15,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from schemas.names import account_of
 from worker.cli.speech import Speech, hour, span
 from worker.settings import Account
 from worker.store.connection import command
@@ -126,7 +127,7 @@ class PauseReader:
         return self._note
 
     async def _facts(self, lane: str, limit: int, window_s: float) -> LaneFacts:
-        account = lane.partition("/")[0]
+        account = account_of(lane)
         known = self._accounts.get(account)
         own = await command(self._redis, "HMGET", self._keys.lane(lane), "wait_reason", "hold_reason", "hold_until")
         held = await command(self._redis, "HMGET", self._keys.account(account), "hold_reason", "hold_until")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from schemas import names
 from worker.cli.console import emit, show_table
 from worker.cli.submit.course import more_words, outcome_word, outcome_words
 
@@ -21,8 +22,7 @@ _MOST_CALLS: Final = 20
 
 
 def lane_of(job: Job, default: str) -> str:
-    family, _, verb = job.type.partition(".")
-    return f"{job.account or default}/{family if verb == 'issue' else 'calls'}"
+    return names.lane_of(job.account or default, job.type)
 
 
 def show_pushed(jobs: list[Job], speech: Speech) -> None:

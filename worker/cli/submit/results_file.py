@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.money import render
+from schemas.names import ending_of
 from schemas.sheets import values
 from schemas.sheets.cells import Broken, Value, at, shown
 from schemas.sheets.faults import Problem
@@ -86,7 +87,7 @@ def row_of(one: Pushed) -> ResultRow:
         reason = "Sin respuesta todavía: sigue en la cola."
         told = "Envíe otra vez el mismo archivo con --wait para ver su fin; nada se emite dos veces."
         return ResultRow(reference, OPEN, reason=reason, remedy=told, place=one.job.place)
-    word = _WORDS.get(outcome.type.rpartition(".")[2], outcome.type)
+    word = _WORDS.get(ending_of(outcome.type), outcome.type)
     event = outcome.event or {}
     data = event.get("data") or {}
     if outcome.success:

@@ -10,7 +10,6 @@ import pytest
 
 from jobs.events import validated_data
 from jobs.families import FAMILIES
-from jobs.registry import JOB_TYPES
 from schemas import strict_json
 from schemas.contract import event_data
 from schemas.contract.event_data import Data
@@ -56,11 +55,6 @@ def test_a_published_document_makes_a_result_as_described(name: str, family: str
 
 def test_there_is_a_published_document_of_nearly_every_family() -> None:
     assert {family for _, family, _ in PUBLISHED} >= {"invoice", "credit_note", "support_document", "payroll"}
-
-
-@pytest.mark.parametrize("name", [name for name, row in JOB_TYPES.items() if not row.issues])
-def test_what_is_completed_has_a_description(name: str) -> None:
-    assert event_data.completed(name)
 
 
 @pytest.mark.parametrize("name", [name for name in EVENTS if data_model(name)])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from schemas.payload.calls.rows import ACCOUNT_PAYLOADS
+from jobs.registry import JOB_TYPES
 from schemas.payload.fields import Filled, Part, part
 from schemas.payload.rules.book import NO_FINDINGS, Document, Findings, Node, RuleBook, finding
 from schemas.payload.shape import Shape
@@ -311,7 +311,7 @@ def test_fingerprints_outlive_a_release(family: str, fingerprint: str) -> None:
 
 @pytest.mark.parametrize("value", ["..", ".", "payrolls", "dian", "a/b", ""])
 def test_id_that_would_name_another_place_is_refused(value: str) -> None:
-    row = ACCOUNT_PAYLOADS["numbering_range.delete"]
+    row = JOB_TYPES["numbering_range.delete"].payload
     assert [error.field for error in validate(row, {"numbering_range_id": value}, today=TODAY).errors] == [
         "numbering_range_id"
     ]
@@ -319,13 +319,13 @@ def test_id_that_would_name_another_place_is_refused(value: str) -> None:
 
 @pytest.mark.parametrize("value", [8, "9", "01kpdv25zj3f7sd5sedemgbnx9"])
 def test_id_of_a_record_passes(value: object) -> None:
-    row = ACCOUNT_PAYLOADS["payroll_numbering_range.get"]
+    row = JOB_TYPES["payroll_numbering_range.get"].payload
     assert validate(row, {"numbering_range_id": value}, today=TODAY).errors == ()
 
 
 def test_official_update_of_the_company_passes_with_its_nulls() -> None:
     path = ROOT / "sandbox/facts/examples/company-and-account/company-update.request.json"
-    found = validate(ACCOUNT_PAYLOADS["company.update"], json.loads(path.read_text()), today=TODAY)
+    found = validate(JOB_TYPES["company.update"].payload, json.loads(path.read_text()), today=TODAY)
     assert found.errors == ()
     assert "null" not in found.wire
 

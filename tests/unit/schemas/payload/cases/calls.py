@@ -6,8 +6,9 @@ import base64
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from schemas.contract.example_payloads import example
-from schemas.payload.calls import rows
+from jobs.document_types import download_spec
+from jobs.example_payloads import example
+from jobs.registry import JOB_TYPES
 from schemas.payload.spec import PayloadSpec
 from tests.builders import REMOVE
 
@@ -23,13 +24,13 @@ class CallCase(NamedTuple):
 
 
 KINDS: Final = ("pdf", "xml")
-DOWNLOAD: Final = rows.download("download", KINDS)
+DOWNLOAD: Final = download_spec("download", KINDS)
 ROWS: Final[dict[str, PayloadSpec]] = {
     row.name: row
     for row in (
-        *(found for found in vars(rows).values() if isinstance(found, PayloadSpec)),
+        *(found.payload for found in JOB_TYPES.values() if not found.issues and found.verb != "download"),
         DOWNLOAD,
-        *rows.ACCOUNT_PAYLOADS.values(),
+        JOB_TYPES["document.download"].payload,
     )
 }
 """Every row there is, by name."""

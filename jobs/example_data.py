@@ -1,5 +1,6 @@
 """
-What Factus answers in the examples of the contract: invented, small, and in the shapes that it documents.
+What stands in several examples of the contract: people, and what Factus answers. Invented, small, and in the shapes
+that it documents.
 """
 
 from __future__ import annotations
@@ -10,6 +11,18 @@ from typing import Any, Final
 
 from jobs.families import FAMILIES
 
+ISSUED: Final = "?"
+"""In the payload of an example: the reference of the document that the family's own example issues."""
+
+PERSON: Final = {
+    "identification_document_code": "13",
+    "identification": "52123456",
+    "first_name": "María Fernanda",
+    "last_name": "Rojas",
+    "job_title": "Contadora",
+    "organization_department": "Contabilidad",
+}
+IMAGE: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 NUMBERS: Final[Mapping[str, str]] = {
     "invoice": "SETP990000203",
     "credit_note": "NC164",
@@ -22,7 +35,7 @@ NUMBERS: Final[Mapping[str, str]] = {
 _TAXES: Final[Mapping[str, str]] = {"invoice": "19000.00", "credit_note": "4750.00", "debit_note": "1900.00"}
 _CODE: Final = "1665e6db841a350759bfb4ce235a898b6fede723d71a4e371eebfc6017cb768b8e6a2b644283262cda027d220d55b59c"
 _CATALOG: Final = "https://catalogo-vpfe-hab.dian.gov.co/document/searchqr?documentkey="
-_RANGE: Final = {
+RANGE: Final = {
     "id": 389,
     "document": "Factura de Venta",
     "prefix": "SETP",
@@ -33,14 +46,14 @@ _RANGE: Final = {
     "is_expired": False,
     "is_active": 1,
 }
-_PAYROLL_RANGE: Final = {
+PAYROLL_RANGE: Final = {
     "id": "01kpdv25zepw0vzn39th90h1a7",
     "document": "Nómina",
     "prefix": "NEF",
     "current": "111",
     "is_active": True,
 }
-_COMPANY: Final = {
+COMPANY: Final = {
     "nit": "860900100",
     "dv": "0",
     "company": "Papelería Andina SA",
@@ -50,7 +63,7 @@ _COMPANY: Final = {
     "municipality": {"code": "08001", "name": "Barranquilla"},
     "responsibilities": [{"code": "R-99-PN", "name": "No responsable"}],
 }
-_RECEIVED: Final = {
+RECEIVED: Final = {
     "id": 1207,
     "number": "FVE4410",
     "issue_date": "2026-11-20",
@@ -69,7 +82,7 @@ RADIAN_ROW: Final = {
     "effective_date": "2026-11-25",
     "effective_time": "16:36:31",
 }
-_ACCEPTED: Final = {**RADIAN_ROW, "number": "AP71", "event_code": "034", "event_name": "Aceptación tácita"}
+ACCEPTED: Final = {**RADIAN_ROW, "number": "AP71", "event_code": "034", "event_name": "Aceptación tácita"}
 
 
 def document(family: str, reference_code: str, total: str, party: str) -> dict[str, Any]:
@@ -109,61 +122,16 @@ def rejected_document(family: str, reference_code: str) -> dict[str, Any]:
     }
 
 
-def _page(*rows: Mapping[str, Any]) -> dict[str, Any]:
+def page(*rows: Mapping[str, Any]) -> dict[str, Any]:
+    """A list that has one page."""
     figures = {"total": len(rows), "per_page": 10, "current_page": 1, "last_page": 1, "from": 1, "to": len(rows)}
     return {"data": [*rows], "pagination": figures}
 
 
-def _row(family: str) -> dict[str, Any]:
+def document_row(family: str) -> dict[str, Any]:
+    """A document, as a list shows it."""
     names = "52123456" if family.startswith("payroll") else "900100200"
     return {"id": 5120, "number": NUMBERS[family], "identification": names, "total": "119000.00", "status": 1}
 
 
 FILE: Final = {"file_name": "document", "xml_base_64_encoded": base64.b64encode(b"<Invoice/>").decode()}
-_MAIL: Final = {
-    "subject": "860900100;Papelería Andina SA;SETP990000203;01;Papelería Andina SA",
-    "attached_document": "",
-}
-
-_BY_VERB: Final[Mapping[str, tuple[Any, ...]]] = {
-    "download": (FILE,),
-    "email": (None,),
-    "email_content": (_MAIL,),
-    "delete": (None,),
-    "events": ([RADIAN_ROW],),
-    "accept": (_ACCEPTED,),
-}
-_BY_TYPE: Final[Mapping[str, tuple[Any, ...]]] = {
-    "reception.upload": (_RECEIVED,),
-    "reception.list": (_page(_RECEIVED),),
-    "reception.emit_event": (RADIAN_ROW,),
-    "document.download": (FILE,),
-    "numbering_range.list": (_page(_RANGE),),
-    "numbering_range.get": (_RANGE,),
-    "numbering_range.create": (_RANGE,),
-    "numbering_range.update": (_RANGE,),
-    "numbering_range.set_status": (_RANGE, {**_RANGE, "is_active": 0}),
-    "numbering_range.software": (
-        [{"prefix": "SETP", "from": 990000000, "to": 995000000, "resolution_number": "18760000001"}],
-    ),
-    "payroll_numbering_range.list": (_page(_PAYROLL_RANGE),),
-    "payroll_numbering_range.get": (_PAYROLL_RANGE,),
-    "payroll_numbering_range.create": (_PAYROLL_RANGE,),
-    "payroll_numbering_range.update": (_PAYROLL_RANGE,),
-    "payroll_numbering_range.set_status": (_PAYROLL_RANGE,),
-    "company.get": (_COMPANY,),
-    "company.update": (_COMPANY,),
-    "company.logo": ({"url_logo": "https://api-sandbox.factus.com.co/storage/images/logos/acme.png"},),
-    "subscription.list": ([{"name": "Facturación", "documents_available": "Ilimitado", "is_active": True}],),
-    "acquirer.get": ({"name": "Comercializadora La Sabana SAS", "email": "facturas@lasabana.example"},),
-}
-
-
-def answers(job_type: str) -> tuple[Any, ...]:
-    """``data`` of the answers to a job's calls, in order; the last one again and again."""
-    family, _, verb = job_type.partition(".")
-    if job_type in _BY_TYPE:
-        return _BY_TYPE[job_type]
-    if verb == "list":
-        return (_page(_row(family)),)
-    return _BY_VERB.get(verb, ())

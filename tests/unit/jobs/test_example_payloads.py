@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
+from jobs.example_payloads import MORE, example
 from jobs.registry import JOB_TYPES
-from schemas.contract.example_payloads import MORE, example
 from schemas.payload.validate import validate
 
 TODAY = date(2026, 11, 30)
