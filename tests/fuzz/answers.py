@@ -164,7 +164,15 @@ def _status(asked: Asked, documents: dict[str, Any], chance: random.Random, secr
     """A status, a body that fits some other one, and the secrets in its words."""
     status = chance.choice(_STATUSES) if chance.random() < 0.8 else chance.randrange(100, 1000)
     words = chance.choice(
-        ["", "Bad credentials", " ".join(secrets), f"token {asked.token or ACCESS} for {secrets[-1]}", "x" * 5000, "\ud800", "\x1b[2J"]
+        [
+            "",
+            "Bad credentials",
+            " ".join(secrets),
+            f"token {asked.token or ACCESS} for {secrets[-1]}",
+            "x" * 5000,
+            "\ud800",
+            "\x1b[2J",
+        ]
     )
     errors = chance.choice(
         [

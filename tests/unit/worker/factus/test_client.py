@@ -435,7 +435,7 @@ async def test_a_refusing_token_route_tells_no_token_on(client_of, fake_redis, n
 async def test_no_answer_tells_a_token_that_another_one_has_replaced(client_of, stored_job, status, body):
     """Nor, where the account is refused, one of another process, of which nobody here has heard."""
     tokens = iter(["secret-token", "fresh-token"])
-    client, wire = client_of(lambda _: httpx.Response(401, json={}))
+    client, _ = client_of(lambda _: httpx.Response(401, json={}))
 
     def respond(request):
         if request.url.path == "/oauth/token":
