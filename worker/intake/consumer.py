@@ -32,7 +32,7 @@ from worker.queue.dispatcher import LaneScriptArguments
 from worker.queue.ledger import LedgerPolicy
 from worker.settings import Account
 from worker.store.keys import Keys
-from worker.store.scripts import Arg, Scripts
+from worker.store.scripts import ScriptArgs, Scripts
 
 log = structlog.get_logger()
 
@@ -123,8 +123,9 @@ class Intake:
 
     async def _keep_lead(self) -> int:
         """0: another worker's, 1: still ours, 2: newly ours."""
-        args: list[Arg] = [self._worker_id, self._bounds.lease_ms]
-        found = int(await self._scripts.run("acquire_leadership", [self._keys.leader("intake")], args))
+        keys = {"leader": self._keys.leader("intake")}
+        args: ScriptArgs = {"worker": self._worker_id, "lease_ms": self._bounds.lease_ms}
+        found = int(await self._scripts.run("acquire_leadership", keys, args))
         self._clock.mark("lead")
         return found
 
@@ -140,14 +141,17 @@ class Intake:
         other = self._peers.next_leader()
         if other is None or not self._clock.is_due("rotation", self._bounds.rotation_ms):
             return
-        keys = [self._keys.leader("intake")]
-        if await self._scripts.run("hand_over", keys, [self._worker_id, other, self._bounds.lease_ms]):
+        keys = {"leader": self._keys.leader("intake")}
+        args: ScriptArgs = {"worker": self._worker_id, "other": other, "lease_ms": self._bounds.lease_ms}
+        if await self._scripts.run("hand_over", keys, args):
             self.is_leader = False
             log.debug("intake.lead_handed_over")
 
     async def _resign(self) -> None:
         try:
-            await self._scripts.run("release_leadership", [self._keys.leader("intake")], [self._worker_id])
+            await self._scripts.run(
+                "release_leadership", {"leader": self._keys.leader("intake")}, {"worker": self._worker_id}
+            )
         except RedisError as exc:
             log.info("intake.not_resigned", error=type(exc).__name__)  # the lease ends by itself
 

@@ -7,15 +7,44 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from jobs.fiscal_day import start_window_ms
 from worker.intake.items import Item
 from worker.queue.claims import Claimer
 from worker.queue.dispatcher import LaneScriptArguments
-from worker.queue.ledger import LedgerPolicy
+from worker.queue.ledger import LedgerPolicy, tally_values
 from worker.settings import Account
 from worker.store.keys import Keys
-from worker.store.scripts import Arg
+from worker.store.scripts import Arg, Key, ScriptArgs, ScriptKeys
+
+
+class EntryKeys(NamedTuple):
+    """The keys of one entry in the order of ``ENTRY_KEYS`` (``intake.lua``)."""
+
+    stream: str
+    results: str
+    job: str
+    document: str
+    joined: str
+    waiting: str
+    later: str
+
+
+class EntryValues(NamedTuple):
+    """What else the script takes of an entry, in the order of ``ENTRY``; its tally and the lists stand behind."""
+
+    kind: str
+    entry: str
+    id: str
+    lane: str
+    content: str
+    fingerprint: str
+    start_ms: int
+    end_ms: int
+    score: int
+    deadline_ms: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,46 +92,59 @@ class IntakeArguments:
         "".join([*keys, *[arg for arg in args if type(arg) is str]]).encode()
         return Prepared(item, keys, args)
 
-    def of(self, prepared: Sequence[Prepared]) -> tuple[list[str], list[Arg]]:
+    def of(self, prepared: Sequence[Prepared]) -> tuple[ScriptKeys, ScriptArgs]:
         """KEYS and ARGV for these entries, in their order."""
-        keys = [self._keys.leader("intake"), self._keys.lanes_due(), self._keys.lanes()]
-        keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due(), self._keys.intake_facts()]
-        args: list[Arg] = [
-            self._group,
-            self._claimer.worker_id,
-            self._lease_ms,
-            self._policy.results_maxlen,
-            self._policy.retention_ms,
-            len(prepared),
-        ]
         lanes = [self._book.arguments(lane) for lane in {one.item.lane for one in prepared if one.item.kind != "close"}]
-        args += [len(lanes), *self._claimer.arguments(), self._keys.batch("")]
+        rest_of_keys: list[Key] = []
+        rest: list[Arg] = []
+        for _, values in lanes:
+            rest += values
         for one in prepared:
-            keys += one.keys
-        for lane_keys, lane_args in lanes:
-            keys += lane_keys
-            args += lane_args
-        for one in prepared:
-            args += one.args
+            rest_of_keys += one.keys
+            rest += one.args
+        for lane_keys, _ in lanes:
+            rest_of_keys += lane_keys
+        keys: ScriptKeys = {
+            "leader": self._keys.leader("intake"),
+            "due": self._keys.lanes_due(),
+            "lanes": self._keys.lanes(),
+            "dead": self._keys.dead(),
+            "deadlines": self._keys.deadlines(),
+            "batches_due": self._keys.batches_due(),
+            "facts": self._keys.intake_facts(),
+            "rest": rest_of_keys,
+        }
+        args: ScriptArgs = {
+            "group": self._group,
+            "worker": self._claimer.worker_id,
+            "lease_ms": self._lease_ms,
+            "maxlen": self._policy.results_maxlen,
+            "retention_ms": self._policy.retention_ms,
+            "n_entries": len(prepared),
+            "n_lanes": len(lanes),
+            "taker": self._claimer.arguments(),
+            "batch_prefix": self._keys.batch(""),
+            "rest": rest,
+        }
         return keys, args
 
-    def _item_keys(self, item: Item) -> list[str]:
-        results = self._keys.results(item.results_owner or None)
+    def _item_keys(self, item: Item) -> EntryKeys:
         # A key that is not there is the stream's own: the worker's Redis user may name keys of the namespace only.
         absent = item.entry.stream
-        return [
-            item.entry.stream,
-            results,
-            item.job_key or absent,
-            item.document_key or absent,
-            self._keys.joined(item.document_key) if item.document_key else absent,
-            self._keys.waiting(item.lane),
-            self._keys.later(item.lane),
-        ]
+        return EntryKeys(
+            stream=item.entry.stream,
+            results=self._keys.results(item.results_owner or None),
+            job=item.job_key or absent,
+            document=item.document_key or absent,
+            joined=self._keys.joined(item.document_key) if item.document_key else absent,
+            waiting=self._keys.waiting(item.lane),
+            later=self._keys.later(item.lane),
+        )
 
     def _item_args(self, item: Item) -> list[Arg]:
         record = item.record
-        start_at, end_at, score, deadline_ms = 0, 0, 0, 0
+        start_at, end_at, deadline_ms = 0, 0, 0
+        score = 0
         fields: dict[str, Arg] = {}
         if record:
             if item.kind == "accept":
@@ -115,24 +157,20 @@ class IntakeArguments:
             if start_at:
                 fields["start_at"] = start_at
         fingerprint = item.must_match or (record.fingerprint if record and item.kind == "accept" else "")
-        head: list[Arg] = [
-            item.kind,
-            item.entry.id,
-            record.id if record else "",
-            item.lane,
-            item.content,
-            fingerprint,
-            start_at,
-            end_at,
-            score,
-            deadline_ms,
-            item.tally.member,
-            item.batch_size,
-            item.tally.cents,
-            item.tally.number,
-            item.tally.failure,
-            item.tally.document,
-        ]
+        head = EntryValues(
+            kind=item.kind,
+            entry=item.entry.id,
+            id=record.id if record else "",
+            lane=item.lane,
+            content=item.content,
+            fingerprint=fingerprint,
+            start_ms=start_at,
+            end_ms=end_at,
+            score=score,
+            deadline_ms=deadline_ms,
+            size=item.batch_size,
+        )
         pairs = [part for pair in fields.items() for part in pair]
         dead = list(item.dead)
-        return [*head, len(fields), *pairs, len(item.event), *item.event, len(dead) // 2, *dead]
+        tally = tally_values(item.tally)
+        return [*head, *tally, len(fields), *pairs, len(item.event), *item.event, len(dead) // 2, *dead]

@@ -1,42 +1,21 @@
 -- include: lib/types
 -- include: lib/admit
 -- include: lib/follow_ups
+-- include: lib/events
+-- include: lib/reader
+-- FOLLOWER_KEYS: job, waiting, later
+-- FOLLOWER: id, lane, account, score, delay_ms, life_ms, watches
 -- What the scripts share that make jobs final.
 
--- Where the values of ARGV are read one after the other.
-local function reader_of(argv, at)
-  local reader = { at = at }
-  function reader.one()
-    reader.at = reader.at + 1
-    return argv[reader.at - 1]
-  end
-  function reader.some(n)
-    local found = {}
-    for i = 1, n do found[i] = reader.one() end
-    return found
-  end
-  return reader
-end
-
--- How a job counts in its batch: five values.
-local function read_tally(reader)
-  local t = reader.some(5)
-  return { member = t[1], cents = t[2], number = t[3], failure = t[4], document = t[5] }
-end
-
-local function publish(stream, maxlen, event)
-  redis.call('XADD', stream, 'MAXLEN', '~', maxlen, '*', 'event', event[1], 'type', event[2], 'account', event[3],
-    'job_id', event[4], 'reference_code', event[5])
-end
-
--- A job that follows a document (archive, RADIAN). Keys from `k`: job, waiting, later of its lane; values: id, lane,
--- account, score, delay ms, life ms, 1 when it watches RADIAN, number of record fields, fields.
+-- A job that follows a document (archive, RADIAN): FOLLOWER (`watches`: 1 when it watches RADIAN), the number of its
+-- record fields, the fields; its keys stand after the place `k`.
 local function read_follower(reader, keys, k)
-  local head = reader.some(7)
+  local head = reader.some(#FOLLOWER)
   return {
-    id = head[1], lane = head[2], account = head[3], score = head[4], delay_ms = tonumber(head[5]),
-    life_ms = tonumber(head[6]), watches = head[7] == '1', fields = reader.some(2 * tonumber(reader.one())),
-    job = keys[k], waiting = keys[k + 1], later = keys[k + 2],
+    id = head[FOLLOWER.id], lane = head[FOLLOWER.lane], account = head[FOLLOWER.account], score = head[FOLLOWER.score],
+    delay_ms = tonumber(head[FOLLOWER.delay_ms]), life_ms = tonumber(head[FOLLOWER.life_ms]),
+    watches = head[FOLLOWER.watches] == '1', fields = reader.some(2 * tonumber(reader.one())),
+    job = keys[k + FOLLOWER_KEYS.job], waiting = keys[k + FOLLOWER_KEYS.waiting], later = keys[k + FOLLOWER_KEYS.later],
   }
 end
 
