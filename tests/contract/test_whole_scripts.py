@@ -155,8 +155,8 @@ class Recorder:
         in_order = packed(name, keys, args)
         shape: tuple = (name,)
         if name == "end_attempt":
-            counts = [min(args[n], 1) for n in ("n_events", "n_fields", "n_dead", "n_notices", "n_followers")]
-            shape = (name, args["ending"], *counts, len(keys["followers"]) > 0)
+            counts = [min(args[n], 1) for n in ("n_events", "n_fields", "n_dead", "n_notices", "n_follow_ups")]
+            shape = (name, args["ending"], *counts, len(keys["follow_ups"]) > 0)
         if name in ("end_joined", "requeue_job", "permit", "acquire_change_lock", "token_get", "last_word", "resume"):
             shape = (name, len(in_order[0]))
         if name == "cancel_job":

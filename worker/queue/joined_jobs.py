@@ -256,7 +256,7 @@ class Joined:
             "maxlen": self._ledger.policy.results_maxlen,
             "batch_prefix": self._keys.batch(""),
             "n_jobs": len(ids),
-            "n_followers": len(rows),
+            "n_follow_ups": len(rows),
             "rest": rest + [value for row in rows for value in self._ledger.follow_up_values(row)],
         }
         return keys, args

@@ -105,16 +105,16 @@ class EventValues(NamedTuple):
     reference_code: str
 
 
-class FollowerKeys(NamedTuple):
-    """The keys of a job that follows a document, in the order of ``FOLLOWER_KEYS`` (``lib/ends.lua``)."""
+class FollowUpKeys(NamedTuple):
+    """The keys of a job that follows a document, in the order of ``FOLLOW_UP_KEYS`` (``lib/ends.lua``)."""
 
     job: str
     waiting: str
     later: str
 
 
-class FollowerValues(NamedTuple):
-    """What else the scripts take of one, in the order of ``FOLLOWER``; its record's fields stand behind."""
+class FollowUpValues(NamedTuple):
+    """What else the scripts take of one, in the order of ``FOLLOW_UP``; its record's fields stand behind."""
 
     id: str
     lane: str
@@ -399,7 +399,7 @@ class Ledger:
             "deadlines": self._keys.deadlines(),
             "batches_due": self._keys.batches_due(),
             **self._document_keys(job),
-            "followers": [key for row in follow_ups for key in self.follow_up_keys(row)],
+            "follow_ups": [key for row in follow_ups for key in self.follow_up_keys(row)],
         }
         args: ScriptArgs = {
             "lane": lane_values,
@@ -416,7 +416,7 @@ class Ledger:
             "n_fields": len(page.fields),
             "n_dead": len(page.dead),
             "n_notices": len(page.notices),
-            "n_followers": len(follow_ups),
+            "n_follow_ups": len(follow_ups),
             "batch_prefix": self._keys.batch(""),
             "mend": page.mend,
             "rest": [
@@ -489,19 +489,19 @@ class Ledger:
     def _owner(self, job: JobRecord) -> str | None:
         return job.account if self._book.accounts[job.account].own_streams else None
 
-    def follow_up_keys(self, row: JobRecord) -> FollowerKeys:
+    def follow_up_keys(self, row: JobRecord) -> FollowUpKeys:
         """The keys of a job that follows a document."""
-        return FollowerKeys(
+        return FollowUpKeys(
             job=self._keys.job(row.account, row.id),
             waiting=self._keys.waiting(row.lane),
             later=self._keys.later(row.lane),
         )
 
     def follow_up_values(self, row: JobRecord) -> list[Arg]:
-        """What else ``read_follower`` (lib/ends.lua) takes of it."""
+        """What else ``read_follow_up`` (lib/ends.lua) takes of it."""
         delay_ms, life_ms = self._policy.follow_up_ms(row)
         fields = _pairs(row.to_hash())
-        head = FollowerValues(
+        head = FollowUpValues(
             id=row.id,
             lane=row.lane,
             account=row.account,

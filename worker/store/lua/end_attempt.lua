@@ -8,19 +8,19 @@
 -- include: lib/ends
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
 -- KEYS: lane[LANE_KEYS], job, results, notices, dead, deadlines, batches_due, document, joined, ended_ids, ended_event,
---   ended_due, followers...
+--   ended_due, follow_ups...
 -- ARGV: lane[LANE], taker[TAKER], id, arq_id, fence, ending, pause_ms, reason, document_state, retention_ms, maxlen,
---   goes_on, health, n_events, n_fields, n_dead, n_notices, n_followers, batch_prefix, mend, rest...
+--   goes_on, health, n_events, n_fields, n_dead, n_notices, n_follow_ups, batch_prefix, mend, rest...
 -- results, notices: the streams of its own events and of the notices.
 -- document to ended_due: the job's key for jobs that issue nothing. joined: the jobs that joined the document; ended_ids,
 --   ended_event: where these stand when it has ended; ended_due: the set of what is to be drained.
--- followers: FOLLOWER_KEYS for each job that follows the document.
+-- follow_ups: FOLLOW_UP_KEYS for each job that follows the document.
 -- ending: `final`, or who waits: `lane`, `account`, `job`. pause_ms: of a final one, of the reference.
 -- reason: of the pause; of a final one `stays` when an unvalidated document is left at Factus.
 -- document_state, retention_ms: of a final one. goes_on: 1 to start the lane's next job. health: `up`, `down`, `unknown`.
 -- mend: what a person does about the reason of the pause; '' when nothing is known to help.
 -- rest: the record fields (name, value), the dead letter (name, value), for a final one its TALLY, the own events (EVENT),
---   the notices (`blocked` or `resumed`, scope, since ms, EVENT), the jobs that follow (FOLLOWER, lib/ends.lua).
+--   the notices (`blocked` or `resumed`, scope, since ms, EVENT), the jobs that follow (FOLLOW_UP, lib/ends.lua).
 -- Reply: {'ok', jobs that joined and are to be drained, started, jobs taken (see begin)...} | {'lost'}: nothing was
 --   written.
 local lane, taker = lane_of(KEYS.lane, ARGV.lane), taker_of(ARGV.taker)
@@ -31,27 +31,27 @@ local is_final = ending == 'final'
 local pause_ms, reason, document_state = tonumber(ARGV.pause_ms), ARGV.reason, ARGV.document_state
 local retention_ms, maxlen, goes_on, health = ARGV.retention_ms, ARGV.maxlen, ARGV.goes_on == '1', ARGV.health
 local n_events, n_fields, n_dead = tonumber(ARGV.n_events), tonumber(ARGV.n_fields), tonumber(ARGV.n_dead)
-local n_notices, n_followers, batch_prefix = tonumber(ARGV.n_notices), tonumber(ARGV.n_followers), ARGV.batch_prefix
+local n_notices, n_follow_ups, batch_prefix = tonumber(ARGV.n_notices), tonumber(ARGV.n_follow_ups), ARGV.batch_prefix
 local mend = ARGV.mend
 
 local reader = reader_of(ARGV.rest)
 local fields, letter = reader.some(2 * n_fields), reader.some(2 * n_dead)
 local own_tally = is_final and read_tally(reader)
-local events, told, followers = {}, {}, {}
+local events, told, follow_ups = {}, {}, {}
 for n = 1, n_events do events[n] = reader.some(#EVENT) end
 for n = 1, n_notices do
   told[n] = { kind = reader.one(), scope = 'blocked:' .. reader.one(), since = reader.one() }
   told[n].event = reader.some(#EVENT)
 end
-local keys, before = KEYS.followers
-for n = 1, n_followers do followers[n] = read_follower(reader, keys, before + #FOLLOWER_KEYS * (n - 1)) end
+local keys, before = KEYS.follow_ups
+for n = 1, n_follow_ups do follow_ups[n] = read_follow_up(reader, keys, before + #FOLLOW_UP_KEYS * (n - 1)) end
 
 local wrong = misfit(job, 'hash')
 if wrong then return wrong end
 if not owns(job, fence) then return {'lost'} end
 wrong = misfit(n_events > 0 and results, 'stream', n_notices > 0 and notices, 'stream', n_dead > 0 and dead, 'stream',
   deadlines, 'zset', document or false, 'hash', document and KEYS.joined or false, 'list',
-  document and KEYS.ended_due or false, 'zset') or lane_misfit(lane) or followers_misfit(followers)
+  document and KEYS.ended_due or false, 'zset') or lane_misfit(lane) or follow_ups_misfit(follow_ups)
 if wrong then return wrong end
 
 local now = now_ms()
@@ -133,7 +133,7 @@ for _, notice in ipairs(told) do
   end
   if is_news then publish(notices, maxlen, notice.event) end
 end
-follow(followers, document, lane.lanes, lane.due, deadlines, now)
+follow(follow_ups, document, lane.lanes, lane.due, deadlines, now)
 
 redis.call('SADD', lane.lanes, lane.name)
 if goes_on then

@@ -163,7 +163,7 @@ end
 -- What a push that was answered from the ledger has asked to follow its document.
 local function follow(e)
   if e.kind == 'watch' and not may_watch(e.document, e.id) then return end
-  keep_follower(e.document, e.id, e.kind == 'watch')
+  keep_follow_up(e.document, e.id, e.kind == 'watch')
   local begins = math.max(now, e.start_at)
   admit(KEYS.lanes, KEYS.due, KEYS.deadlines, e, now, begins, begins + e.deadline_ms, begins + e.deadline_ms, told)
 end

@@ -16,7 +16,7 @@ import worker
 from worker.intake.script_arguments import EntryKeys, EntryValues
 from worker.queue.claims import Taker
 from worker.queue.dispatcher import LaneKeys, LaneValues
-from worker.queue.ledger import EventValues, FollowerKeys, FollowerValues, TallyValues
+from worker.queue.ledger import EventValues, FollowUpKeys, FollowUpValues, TallyValues
 from worker.store.script_names import DeclarationError, Layout, Value, read_header, resolve
 from worker.store.scripts import header, packed, record, source
 
@@ -62,8 +62,8 @@ class TestEveryScript:
         (Taker, "lib/claims", "TAKER"),
         (EventValues, "lib/events", "EVENT"),
         (TallyValues, "lib/batches", "TALLY"),
-        (FollowerKeys, "lib/ends", "FOLLOWER_KEYS"),
-        (FollowerValues, "lib/ends", "FOLLOWER"),
+        (FollowUpKeys, "lib/ends", "FOLLOW_UP_KEYS"),
+        (FollowUpValues, "lib/ends", "FOLLOW_UP"),
         (EntryKeys, "intake", "ENTRY_KEYS"),
         (EntryValues, "intake", "ENTRY"),
     ],
@@ -76,7 +76,7 @@ def test_every_record_of_a_library_is_a_row_in_python():
     """A new one is compared above, too."""
     declared = {name for file in FILES for name in header(file).records}
     assert declared == {
-        "LANE_KEYS", "LANE", "TAKER", "EVENT", "TALLY", "FOLLOWER_KEYS", "FOLLOWER", "ENTRY_KEYS", "ENTRY",
+        "LANE_KEYS", "LANE", "TAKER", "EVENT", "TALLY", "FOLLOW_UP_KEYS", "FOLLOW_UP", "ENTRY_KEYS", "ENTRY",
     }  # fmt: skip
 
 

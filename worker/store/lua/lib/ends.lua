@@ -3,24 +3,24 @@
 -- include: lib/follow_ups
 -- include: lib/events
 -- include: lib/reader
--- FOLLOWER_KEYS: job, waiting, later
--- FOLLOWER: id, lane, account, score, delay_ms, life_ms, watches
+-- FOLLOW_UP_KEYS: job, waiting, later
+-- FOLLOW_UP: id, lane, account, score, delay_ms, life_ms, watches
 -- What the scripts share that make jobs final.
 
--- A job that follows a document (archive, RADIAN): FOLLOWER (`watches`: 1 when it watches RADIAN), the number of its
+-- A job that follows a document (archive, RADIAN): FOLLOW_UP (`watches`: 1 when it watches RADIAN), the number of its
 -- record fields, the fields; its keys stand after the place `k`.
-local function read_follower(reader, keys, k)
-  local head = reader.some(#FOLLOWER)
+local function read_follow_up(reader, keys, k)
+  local head = reader.some(#FOLLOW_UP)
   return {
-    id = head[FOLLOWER.id], lane = head[FOLLOWER.lane], account = head[FOLLOWER.account], score = head[FOLLOWER.score],
-    delay_ms = tonumber(head[FOLLOWER.delay_ms]), life_ms = tonumber(head[FOLLOWER.life_ms]),
-    watches = head[FOLLOWER.watches] == '1', fields = reader.some(2 * tonumber(reader.one())),
-    job = keys[k + FOLLOWER_KEYS.job], waiting = keys[k + FOLLOWER_KEYS.waiting], later = keys[k + FOLLOWER_KEYS.later],
+    id = head[FOLLOW_UP.id], lane = head[FOLLOW_UP.lane], account = head[FOLLOW_UP.account], score = head[FOLLOW_UP.score],
+    delay_ms = tonumber(head[FOLLOW_UP.delay_ms]), life_ms = tonumber(head[FOLLOW_UP.life_ms]),
+    watches = head[FOLLOW_UP.watches] == '1', fields = reader.some(2 * tonumber(reader.one())),
+    job = keys[k + FOLLOW_UP_KEYS.job], waiting = keys[k + FOLLOW_UP_KEYS.waiting], later = keys[k + FOLLOW_UP_KEYS.later],
   }
 end
 
-local function followers_misfit(followers)
-  for _, e in ipairs(followers) do
+local function follow_ups_misfit(follow_ups)
+  for _, e in ipairs(follow_ups) do
     local wrong = misfit(e.job, 'hash', e.waiting, 'zset', e.later, 'zset')
     if wrong then return wrong end
   end
@@ -29,10 +29,10 @@ end
 
 -- Start them with the final event that they follow. One that is there already stays: it is the same document, asked for
 -- again after its end was written and the answer lost.
-local function follow(followers, document, lanes, due, deadlines, now)
-  for _, e in ipairs(followers) do
+local function follow(follow_ups, document, lanes, due, deadlines, now)
+  for _, e in ipairs(follow_ups) do
     if redis.call('EXISTS', e.job) == 0 and (not e.watches or may_watch(document, e.id)) then
-      keep_follower(document, e.id, e.watches)
+      keep_follow_up(document, e.id, e.watches)
       local begins = now + e.delay_ms
       admit(lanes, due, deadlines, e, now, begins, begins + e.life_ms, begins + e.life_ms)
     end
