@@ -84,12 +84,14 @@ def show_parts(built: Services, jobs: list[str], whole_us: float) -> None:
     today = datetime.now(BOGOTA).date()
     check_us = timed(lambda payload: validate(DOCUMENT_SPECS["invoice"], payload, today=today), payloads)
     writer = built.intake._writer
-    desk_us = timed(writer._items._validator.validate, entries)
-    if not isinstance(writer._items._validator.validate(entries[0]), Accepted):
+    validator = writer._commands._validator
+    desk_us = timed(validator.validate, entries)
+    if not isinstance(validator.validate(entries[0]), Accepted):
         raise SystemExit("the benchmark's bill is refused")
-    prepared = [writer.prepare(entry)[0] for entry in entries]
-    slices = [prepared[start : start + 25] for start in range(0, len(prepared), 25)]
-    arguments_us = timed(lambda one: writer._arguments.prepare(one.item), prepared)
+    commands = [writer.prepare(entry)[0] for entry in entries]
+    slices = [commands[start : start + 25] for start in range(0, len(commands), 25)]
+    pairs = [(command.entry, command.record) for command in commands]
+    arguments_us = timed(lambda pair: writer._commands._acceptance(*pair), pairs)
     arguments_us += timed(writer._arguments.of, slices) / 25
     parts = {
         "parse": parse_us,

@@ -169,7 +169,8 @@ class EntryValidator:
             # From here on there is nothing but version 2: in the ledger, the fingerprint and the events.
             envelope = envelope.model_copy(update={"payload": converted.payload, "payload_version": "v2"})
         found = validate(job_type.payload, envelope.payload, today=self._first_day(envelope))
-        found = replace(found, warnings=(*told, *found.warnings))
+        if told:
+            found = replace(found, warnings=(*told, *found.warnings))
         if found.errors:
             return _refuse(remains, parsed, found.errors, found.warnings)
         record = _record(entry, envelope, job_type, account, found, self.now_ms())

@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 
 from tests.builders import a_bill
 from tests.service_in_process import an_account, quick, running, services_on
-from worker.intake.items import without_token
+from worker.intake import commands
+from worker.intake.commands import without_token
 from worker.store.bounded_connection import LARGEST_REPLY
 
 JOB = {"type": "invoice.issue", "account": "acme"}
@@ -336,18 +337,23 @@ class TestWhatTripsUs:
     @pytest.mark.parametrize("trap", ["validate", "arguments"])
     async def test_a_defect_keeps_what_can_be_read(self, redis, namespace, factus, monkeypatch, trap):
         from jobs.intake import EntryValidator
-        from worker.intake.script_arguments import IntakeArguments
 
-        kind, name = (EntryValidator, "validate") if trap == "validate" else (IntakeArguments, "prepare")
-        whole = getattr(kind, name)
+        validate, lay_out = EntryValidator.validate, commands.lay_out
 
-        def trip(self, one):
-            raw = (one if trap == "validate" else one.entry).raw or b""
-            if b"tripwire" in raw and (trap == "validate" or one.kind == "accept"):
+        def trip(self, entry):
+            if b"tripwire" in (entry.raw or b""):
                 raise OverflowError("defect")
-            return whole(self, one)
+            return validate(self, entry)
 
-        monkeypatch.setattr(kind, name, trip)
+        def trip_late(entry, account, record, keys, values, **more):
+            if b"tripwire" in (entry.raw or b"") and values.kind == "accept":
+                raise OverflowError("defect")
+            return lay_out(entry, account, record, keys, values, **more)
+
+        if trap == "validate":
+            monkeypatch.setattr(EntryValidator, "validate", trip)
+        else:
+            monkeypatch.setattr(commands, "lay_out", trip_late)
         built = services_on(redis, namespace, gateway=factus)
         async with running(built) as rig:
             await rig.push(a_job("tripwire", id="mine", batch="L", metadata={"a": 1}))

@@ -8,9 +8,12 @@ from collections import Counter
 import pytest
 
 from tests.builders import a_bill
-from tests.service_in_process import an_account, running, services_on
+from tests.service_in_process import an_account, quick, running, services_on
 
 N = 25
+WHOLE_SLICES = quick(intake={"slice_ms": 60_000})
+"""A slice ends by its number of entries, however busy the machine is."""
+
 JOB = {"type": "invoice.issue", "account": "acme"}
 
 
@@ -39,7 +42,7 @@ def counted(built):
 
 
 async def test_a_day_that_is_pushed_again_is_answered_by_slices(redis, namespace, factus):
-    built = services_on(redis, namespace, gateway=factus)
+    built = services_on(redis, namespace, gateway=factus, policies=WHOLE_SLICES)
     runs = counted(built)
     async with running(built) as rig:
         await push_together(rig, [a_job(f"R-{n}") for n in range(N)])
@@ -56,7 +59,7 @@ async def test_a_day_that_is_pushed_again_is_answered_by_slices(redis, namespace
 
 
 async def test_among_new_jobs_and_conflicts_each_push_has_its_own_answer(redis, namespace, factus):
-    built = services_on(redis, namespace, gateway=factus)
+    built = services_on(redis, namespace, gateway=factus, policies=WHOLE_SLICES)
     runs = counted(built)
     async with running(built) as rig:
         await push_together(rig, [a_job("old", id="one")])
@@ -95,7 +98,7 @@ async def test_among_new_jobs_and_conflicts_each_push_has_its_own_answer(redis, 
 
 @pytest.mark.parametrize("spoilt", ["{", "[]", '{"job_id": 5}', '{"job_id": "gone", "data": 7}'])
 async def test_an_answer_that_cannot_be_read_costs_its_own_pushes_only(redis, namespace, factus, spoilt):
-    built = services_on(redis, namespace, gateway=factus)
+    built = services_on(redis, namespace, gateway=factus, policies=WHOLE_SLICES)
     async with running(built) as rig:
         await push_together(rig, [a_job("A"), a_job("B")])
         await rig.events(2)

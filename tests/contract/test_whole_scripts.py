@@ -35,7 +35,7 @@ from worker.intake.reader import GROUP, EntryReader
 from worker.process import run_tasks
 from worker.queue.claims import ClaimedJob, SetAside
 from worker.queue.holds import AccountHolds
-from worker.store.scripts import Scripts, source
+from worker.store.scripts import ScriptArgs, ScriptKeys, Scripts, packed, source
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -151,21 +151,23 @@ class Recorder:
     has_late_ones: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the scripts have run that come in their own time: by a leader each second, or after a hold."""
 
-    def note(self, name: str, keys: list[Any], args: list[Any]) -> None:
+    def note(self, name: str, keys: ScriptKeys, args: ScriptArgs) -> None:
+        in_order = packed(name, keys, args)
         shape: tuple = (name,)
         if name == "end_attempt":
-            shape = (name, args[16], *(min(int(n), 1) for n in args[24:29]), len(keys) > 20)
+            counts = [min(args[n], 1) for n in ("n_events", "n_fields", "n_dead", "n_notices", "n_follow_ups")]
+            shape = (name, args["ending"], *counts, len(keys["follow_ups"]) > 0)
         if name in ("end_joined", "requeue_job", "permit", "acquire_change_lock", "token_get", "last_word", "resume"):
-            shape = (name, len(keys))
+            shape = (name, len(in_order[0]))
         if name == "cancel_job":
-            shape = (name, args[12] != "")
+            shape = (name, args["heir"] != "")
         if name == "intake":
-            said = {arg.decode() for arg in args if isinstance(arg, bytes)}
+            said = {arg for arg in args["rest"] if isinstance(arg, str)}
             shape = (name, *sorted(said & {"accept", "follow", "watch", "close", "job.refused"}))
         if name in ("read_entries", "look_at_streams"):
-            shape = (name, *(self.client.xlen(key) > 0 for key in keys if "jobs" in key))
+            shape = (name, *(self.client.xlen(key) > 0 for key in keys["streams"]))
         # The last one of a shape: by then there is the most to be broken.
-        self.samples[shape] = Sample(name, [*keys], [*args], dump(self.client))
+        self.samples[shape] = Sample(name, *in_order, dump(self.client))
         if {sample.name for sample in self.samples.values()} >= {"close_batch", "trim_letters", "acquire_change_lock"}:
             self.has_late_ones.set()
 
@@ -191,7 +193,7 @@ async def record() -> list[Sample]:
     run = Scripts.run
 
     async def noting(self, name, keys, args):
-        recorder.note(name, list(keys), args)
+        recorder.note(name, keys, args)
         return await run(self, name, keys, args)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -268,7 +270,7 @@ async def last_words(redis: ArqRedis, factus: FakeFactus) -> None:
     sound = built.ledger._finish
 
     async def refuse(claimed, end, page, follow_ups):
-        if end[0] == "final" and claimed.job.id == "last":
+        if end["ending"] == "final" and claimed.job.id == "last":
             await claimer.last_word(claimed, final_of(claimed), page)
             return 0
         return await sound(claimed, end, page, follow_ups)
@@ -286,8 +288,9 @@ async def last_words(redis: ArqRedis, factus: FakeFactus) -> None:
     await task
     ((letter, _),) = await redis.xrange(built.keys.dead(), count=1)
     document = built.keys.document("acme", "invoice", "gone")
-    names = [built.keys.dead(), built.keys.jobs(), built.keys.job("acme", "new"), document]
-    await built.ledger._scripts.run("retry_letter", names, [letter, "{}", "old", 1000])
+    names = {"dead": built.keys.dead(), "stream": built.keys.jobs(), "record": built.keys.job("acme", "new")}
+    values = {"letter": letter, "envelope": "{}", "job_id": "old", "retention_ms": 1000}
+    await built.ledger._scripts.run("retry_letter", {**names, "document": document}, values)
 
 
 async def by_hand(redis: ArqRedis, built: Services) -> None:
@@ -299,15 +302,18 @@ async def by_hand(redis: ArqRedis, built: Services) -> None:
     await redis.xreadgroup(GROUP, "dead", {keys.jobs(): ">"})
     ids = await reader.pending(keys.jobs())
     await reader.claimed(keys.jobs(), ids)
-    await scripts.run("entry_part", [keys.jobs()], [ids[0], 0, 3])
-    await scripts.run("read_entries", [keys.jobs("own"), keys.jobs()], [GROUP, "w2", 10, 1000, 1000, 100])
+    await scripts.run("entry_part", {"stream": keys.jobs()}, {"entry": ids[0], "first": 0, "n_bytes": 3})
+    bounds = {"most": 10, "most_bytes": 1000, "largest": 1000, "beginning": 100}
+    streams = {"streams": [keys.jobs("own"), keys.jobs()]}
+    await scripts.run("read_entries", streams, {"group": GROUP, "worker": "w2", **bounds})
 
     job, document = keys.job("acme", "remover"), keys.document("acme", "invoice", "A")
     await redis.hset(job, mapping={"v": "1", "state": "inflight", "fence": "1"})
     await redis.hset(document, mapping={"state": "rejected", "free_at": "1"})
     await redis.rpush(keys.pending_deletes(document), "remover", "other")
-    prefix = keys.job("acme", "")
-    await scripts.run("begin_removal", [job, document, keys.pending_deletes(document)], ["1", 1000, prefix])
+    removal = {"job": job, "document": document, "line": keys.pending_deletes(document)}
+    values = {"fence": "1", "settle_ms": 1000, "job_prefix": keys.job("acme", "")}
+    await scripts.run("begin_removal", removal, values)
 
     await redis.hset(keys.account("acme"), mapping={"hold_until": "99999999999999", "hold_reason": "factus.denied"})
     await redis.sadd(keys.lanes(), "acme/invoice")
@@ -316,9 +322,11 @@ async def by_hand(redis: ArqRedis, built: Services) -> None:
     await AccountHolds(redis, keys).heed_credentials(built.accounts)
     for _ in range(2):
         await redis.xadd(keys.dead(), {"reason": "internal"})
-    await scripts.run("trim_letters", [keys.dead(), keys.intake_facts()], [1, 10**9])
+    letters = {"dead": keys.dead(), "facts": keys.intake_facts()}
+    await scripts.run("trim_letters", letters, {"most": 1, "most_bytes": 10**9})
     await redis.set(keys.leader("intake"), "w2")
-    await scripts.run("hand_over", [keys.leader("intake")], ["w2", "w3", 5000])
+    lead = {"worker": "w2", "other": "w3", "lease_ms": 5000}
+    await scripts.run("hand_over", {"leader": keys.leader("intake")}, lead)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ the script. It never raises, never takes long, and what it hands over is bounded
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 import traceback
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from tests.fuzz.promises import LOOP_BUDGET_MS, Violation
 from tests.service_in_process import an_account, some_settings
 from worker.bootstrap import Services, build
 from worker.intake.policy import IntakePolicy
+from worker.intake.script_arguments import IntakeCommand
 
 APART_MS: Final = 1000
 _POLICY: Final = IntakePolicy()
@@ -72,31 +72,25 @@ class PureIntake:
         began = time.thread_time()
         try:
             # As the writer prepares it, without the guard around: what that would catch is a defect all the same.
-            item = self._writer._items.validate(entry)
-            arguments = self._writer._arguments
-            prepared = arguments.prepare(item)
+            command = self._writer._commands.validate(entry)
         except Exception as exc:  # noqa: BLE001 - that nothing raises is what is tried here
             return [_raised(exc)]
         used_ms = (time.thread_time() - began) * 1000
         self.slowest = max(self.slowest, (used_ms, f"{size} bytes: {(entry.raw or b'')[:120]!r}"))
-        found = _defects(item)
+        found = _defects(command)
         # Large ones are examined beside the event loop, one at a time.
         if used_ms > (LOOP_BUDGET_MS if size < _POLICY.apart_bytes else APART_MS):
             found.append(Violation("loop held", "intake", f"{used_ms:.0f} ms for an entry of {size} bytes"))
-        total = sum(len(str(part)) for part in (*prepared.keys, *prepared.args))
+        total = sum(len(str(part)) for part in (*command.keys, *command.args))
         if total > 6 * size + _ROOM_BYTES:
             found.append(Violation("argument", "size", f"{size} bytes became {total}"))
-        return found + _faults_of(arguments._item_args(item))
+        return found + _faults_of(command.args)
 
 
-def _defects(item: Any) -> list[Violation]:
+def _defects(command: IntakeCommand) -> list[Violation]:
     """What was refused because we failed, not the producer: caught, and a defect all the same."""
-    dead = dict(zip(item.dead[::2], item.dead[1::2], strict=True))
-    if dead.get("reason") != "internal":
-        return []
-    told = re.search(r'"message":"(.*?)"', str(dead["errors"]).partition('"errors"')[2])
-    words = told[1] if told else ""
-    return [Violation("defect", words[:80], f"refused as internal: {words}")]
+    words = [error.message for error in command.errors if error.code == "internal"]
+    return [Violation("defect", words[0][:80], f"refused as internal: {words[0]}")] if words else []
 
 
 def _raised(exc: Exception) -> Violation:

@@ -15,7 +15,6 @@ from tests.fuzz.entries import THEMES, Producer
 from tests.fuzz.promises import Book, Owed, death, faults_of, held_too_long, names_of
 from tests.fuzz.pure import PureIntake, quiet_log
 from tests.fuzz.shrink import Shrinker
-from worker.intake.script_arguments import Prepared
 
 EVENT = {
     "id": "calm/one/1",
@@ -220,8 +219,10 @@ def test_the_pure_half_sees_what_raises_and_what_is_inexact(monkeypatch):
     pure = PureIntake()
     add = Add(((b"job", b"{}"),))
     assert pure.try_add(add) == []
-    monkeypatch.setattr(pure._writer._arguments, "_item_args", lambda _item: [2**60, None])
-    monkeypatch.setattr(pure._writer._arguments, "prepare", lambda item: Prepared(item, (), (b"x" * 300_000,)))
+    commands = pure._writer._commands
+    validate = commands.validate
+    args = (2**60, None, b"x" * 300_000)
+    monkeypatch.setattr(commands, "validate", lambda entry: replace(validate(entry), args=args))
     assert {found.sign for found in pure.try_add(add)} == {"inexact", "NoneType", "size"}
-    monkeypatch.setattr(pure._writer._items, "validate", lambda _entry: 1 / 0)
+    monkeypatch.setattr(commands, "validate", lambda _entry: 1 / 0)
     assert [found.kind for found in pure.try_add(add)] == ["raised"]

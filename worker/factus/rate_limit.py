@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from jobs.errors import LeaseLost, LedgerUnavailable
 from worker.settings import Account
 from worker.store.keys import Keys
-from worker.store.scripts import Arg, Scripts
+from worker.store.scripts import Arg, Key, Scripts
 
 MARGIN_MS: Final = 500
 _MARGIN_STEP_MS: Final = 250
@@ -74,12 +74,18 @@ class SendMark:
     settle_ms: int = 0
 
     @property
-    def keys(self) -> list[str]:
-        return [self.job_key, *([self.document_key] if self.document_key else [])]
+    def keys(self) -> dict[str, Key]:
+        document: dict[str, Key] = {"document": self.document_key} if self.document_key else {}
+        return {"job": self.job_key, **document}
 
     @property
-    def arguments(self) -> list[Arg]:
-        return [self.fence, self.latest_ms, self.what, self.settle_ms]
+    def arguments(self) -> dict[str, Arg]:
+        return {
+            "fence": self.fence,
+            "latest_ms": self.latest_ms,
+            "what": self.what,
+            "settle_ms": self.settle_ms,
+        }
 
 
 class RateLimit:
@@ -114,9 +120,11 @@ class RateLimit:
             await asyncio.sleep(found.wait_s)
 
     async def _try(self, mark: SendMark | None) -> Granted | NoPermitYet | DeadlinePassed:
-        keys = [self._grants, self._state, *(mark.keys if mark else [])]
-        args: list[Arg] = [self._account.rate_limit, limit_window_ms(self._account)]
-        args += mark.arguments if mark else []
+        keys: dict[str, Key] = {"grants": self._grants, "account": self._state}
+        args: dict[str, Arg] = {"limit": self._account.rate_limit, "window_ms": limit_window_ms(self._account)}
+        if mark:
+            keys |= mark.keys
+            args |= mark.arguments
         asked_at = time.monotonic()
         try:
             word, *numbers = await self._scripts.run("permit", keys, args)
@@ -142,17 +150,26 @@ class RateLimit:
         """
         asked_s = self._account.rate_window / 6 if retry_after_s is None else retry_after_s
         hold_s = min(max(asked_s, 0.5), self._longest_hold_s) + random.uniform(0.05, 0.5)
-        args: list[Arg] = [round(hold_s * 1000), _MARGIN_STEP_MS, _LARGEST_MARGIN_MS]
+        args = {
+            "hold_ms": round(hold_s * 1000),
+            "margin_step_ms": _MARGIN_STEP_MS,
+            "largest_margin_ms": _LARGEST_MARGIN_MS,
+        }
         try:
-            await self._scripts.run("hold_account", [self._state], args)
+            await self._scripts.run("hold_account", {"account": self._state}, args)
         except RedisError as exc:
             raise LedgerUnavailable("a hold could not be written") from exc
         return hold_s
 
     async def adopt_remote_usage(self, n_used_by_factus: int) -> int:
         """Enter the calls that somebody else made with this account; returns how many (none when Redis is silent)."""
-        args: list[Arg] = [self._account.rate_limit, limit_window_ms(self._account), n_used_by_factus]
+        keys = {"grants": self._grants, "account": self._state}
+        args = {
+            "limit": self._account.rate_limit,
+            "window_ms": limit_window_ms(self._account),
+            "used": n_used_by_factus,
+        }
         try:
-            return int(await self._scripts.run("adopt_remote_usage", [self._grants, self._state], args))
+            return int(await self._scripts.run("adopt_remote_usage", keys, args))
         except RedisError:
             return 0  # the answer in hand is worth more than the count

@@ -80,7 +80,7 @@ class TokenCache:
 
     def __init__(self, scripts: Scripts, keys: Keys, account: str, worker_id: str, *, lock_ms: int = LOCK_MS) -> None:
         self._scripts = scripts
-        self._keys = [keys.token(account), keys.token_lock(account)]
+        self._token_key, self._lock_key = keys.token(account), keys.token_lock(account)
         self._refused_key = keys.token_refused(account)
         self._worker_id = worker_id
         self._lock_ms = lock_ms
@@ -122,8 +122,15 @@ class TokenCache:
         while True:
             word, *rest = await self._scripts.run(
                 "token_get",
-                [*self._keys, self._refused_key],
-                [self._worker_id, self._lock_ms, refused_generation, _LEAST_LIFE_MS, _RENEW_EARLY_MS, int(has_waited)],
+                {"token": self._token_key, "lock": self._lock_key, "seen": self._refused_key},
+                {
+                    "worker": self._worker_id,
+                    "lock_ms": self._lock_ms,
+                    "refused": refused_generation,
+                    "least_ms": _LEAST_LIFE_MS,
+                    "early_ms": _RENEW_EARLY_MS,
+                    "has_waited": int(has_waited),
+                },
             )
             has_waited = True
             match word:
@@ -155,8 +162,8 @@ class TokenCache:
             # Told to all who wait; an older token that is still good serves meanwhile.
             await self._scripts.run(
                 "token_refused",
-                [self._keys[1], self._refused_key],
-                [self._worker_id, _seen_to_json(issued), _REFUSED_MS],
+                {"lock": self._lock_key, "seen": self._refused_key},
+                {"worker": self._worker_id, "seen": _seen_to_json(issued), "told_ms": _REFUSED_MS},
             )
             return None
         if not isinstance(issued, Issued):
@@ -164,8 +171,13 @@ class TokenCache:
             return issued
         reply = await self._scripts.run(
             "token_put",
-            self._keys,
-            [self._worker_id, generation, issued.access, max(issued.expires_in_s, 1) * 1000],
+            {"token": self._token_key, "lock": self._lock_key},
+            {
+                "worker": self._worker_id,
+                "generation": generation,
+                "access": issued.access,
+                "life_ms": max(issued.expires_in_s, 1) * 1000,
+            },
         )
         if not reply:
             return None  # the lock ran out and somebody else was quicker: theirs is as good
@@ -177,12 +189,16 @@ class TokenCache:
         while True:
             await asyncio.sleep(self._lock_ms / 3000)
             try:
-                await self._scripts.run("acquire_leadership", [self._keys[1]], [self._worker_id, self._lock_ms])
+                await self._scripts.run(
+                    "acquire_leadership",
+                    {"leader": self._lock_key},
+                    {"worker": self._worker_id, "lease_ms": self._lock_ms},
+                )
             except RedisError:
                 continue  # the put is fenced: whoever leads by then has its own
 
     async def _resign(self) -> None:
-        await self._scripts.run("release_leadership", [self._keys[1]], [self._worker_id])
+        await self._scripts.run("release_leadership", {"leader": self._lock_key}, {"worker": self._worker_id})
 
 
 def _seen_to_json(seen: Answer) -> str:

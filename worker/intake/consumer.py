@@ -20,11 +20,11 @@ from redis.exceptions import RedisError
 
 from jobs.intake import Entry, EntryValidator
 from worker.guard import Guard, pause
-from worker.intake.items import IntakeItems, is_of_unknown_account, log_refusal
+from worker.intake.commands import IntakeCommands, is_of_unknown_account, log_refusal
 from worker.intake.peers import Peers
 from worker.intake.policy import IntakePolicy
 from worker.intake.reader import GROUP, EntryReader
-from worker.intake.script_arguments import IntakeArguments, Prepared
+from worker.intake.script_arguments import IntakeCommand, SliceArguments
 from worker.intake.watch import StreamWatch
 from worker.intake.writer import EntryWriter, LeadLost
 from worker.queue.claims import Claimer
@@ -32,7 +32,7 @@ from worker.queue.dispatcher import LaneScriptArguments
 from worker.queue.ledger import LedgerPolicy
 from worker.settings import Account
 from worker.store.keys import Keys
-from worker.store.scripts import Arg, Scripts
+from worker.store.scripts import ScriptArgs, Scripts
 
 log = structlog.get_logger()
 
@@ -69,9 +69,9 @@ class Intake:
         self._guard = guard
         self._reader = EntryReader(blocking, self._owners, self._worker_id, bounds, guard)
         self._watch = StreamWatch(scripts, keys, list(self._owners), bounds)
-        items = IntakeItems(keys, validator, accounts, bounds)
-        arguments = IntakeArguments(keys, accounts, policy, book, claimer, group=GROUP, lease_ms=bounds.lease_ms)
-        self._writer = EntryWriter(redis, scripts, keys, items, arguments, claimer, self._guard)
+        commands = IntakeCommands(keys, validator, accounts, bounds, policy)
+        arguments = SliceArguments(keys, policy, book, claimer, group=GROUP, lease_ms=bounds.lease_ms)
+        self._writer = EntryWriter(redis, scripts, keys, commands, arguments, claimer, self._guard)
         self._started_at = time.monotonic()
         self._left: dict[str, float] = {}
         self._clock = _Clock()
@@ -123,8 +123,9 @@ class Intake:
 
     async def _keep_lead(self) -> int:
         """0: another worker's, 1: still ours, 2: newly ours."""
-        args: list[Arg] = [self._worker_id, self._bounds.lease_ms]
-        found = int(await self._scripts.run("acquire_leadership", [self._keys.leader("intake")], args))
+        keys = {"leader": self._keys.leader("intake")}
+        args: ScriptArgs = {"worker": self._worker_id, "lease_ms": self._bounds.lease_ms}
+        found = int(await self._scripts.run("acquire_leadership", keys, args))
         self._clock.mark("lead")
         return found
 
@@ -140,14 +141,17 @@ class Intake:
         other = self._peers.next_leader()
         if other is None or not self._clock.is_due("rotation", self._bounds.rotation_ms):
             return
-        keys = [self._keys.leader("intake")]
-        if await self._scripts.run("hand_over", keys, [self._worker_id, other, self._bounds.lease_ms]):
+        keys = {"leader": self._keys.leader("intake")}
+        args: ScriptArgs = {"worker": self._worker_id, "other": other, "lease_ms": self._bounds.lease_ms}
+        if await self._scripts.run("hand_over", keys, args):
             self.is_leader = False
             log.debug("intake.lead_handed_over")
 
     async def _resign(self) -> None:
         try:
-            await self._scripts.run("release_leadership", [self._keys.leader("intake")], [self._worker_id])
+            await self._scripts.run(
+                "release_leadership", {"leader": self._keys.leader("intake")}, {"worker": self._worker_id}
+            )
         except RedisError as exc:
             log.info("intake.not_resigned", error=type(exc).__name__)  # the lease ends by itself
 
@@ -188,7 +192,7 @@ class Intake:
                     if writing:
                         await writing
                     await self._renew()
-                    writing = asyncio.create_task(self._writer.write(slice_.items))
+                    writing = asyncio.create_task(self._writer.write(slice_.commands))
                     is_near_end = are_many and not reading and slice_.n_left <= self._bounds.slice_entries
                     if is_near_end and reads_on() and time.monotonic() < ends_at:
                         reading = asyncio.create_task(self._reader.more())
@@ -222,18 +226,18 @@ class Intake:
         if self._clock.is_due("lead", self._bounds.lease_ms / 3) and not await self._keep_lead():
             raise LeadLost
 
-    async def _examined(self, entry: Entry) -> list[Prepared]:
+    async def _examined(self, entry: Entry) -> list[IntakeCommand]:
         """What an entry becomes; empty when it is left to another worker, or to a later look."""
         if len(entry.raw or b"") < self._bounds.apart_bytes:
-            prepared = self._writer.prepare(entry)
+            commands = self._writer.prepare(entry)
         else:
-            prepared = await asyncio.to_thread(self._writer.prepare, entry)
-        if prepared and is_of_unknown_account(prepared[0].item) and self._is_awaited(entry, prepared[0].item.account):
+            commands = await asyncio.to_thread(self._writer.prepare, entry)
+        if commands and is_of_unknown_account(commands[0]) and self._is_awaited(entry, commands[0].account):
             return []
         self._left.pop(entry.id, None)
-        for one in prepared:
-            log_refusal(one.item)
-        return prepared
+        for one in commands:
+            log_refusal(one)
+        return commands
 
     def _is_awaited(self, entry: Entry, account: str | None) -> bool:
         """Whether a worker that serves the account lives, or may be on its way."""
@@ -252,7 +256,7 @@ class Intake:
 class _Slice:
     """What goes into one script."""
 
-    items: list[Prepared] = field(default_factory=list)
+    commands: list[IntakeCommand] = field(default_factory=list)
     n_bytes: int = 0
     n_entries: int = 0
     n_left: int = 0
@@ -260,8 +264,8 @@ class _Slice:
 
     began_at: float = field(default_factory=time.perf_counter)
 
-    def add(self, prepared: Sequence[Prepared], n_bytes: int) -> None:
-        self.items += prepared
+    def add(self, commands: Sequence[IntakeCommand], n_bytes: int) -> None:
+        self.commands += commands
         self.n_bytes += n_bytes
         self.n_entries += 1
 

@@ -130,8 +130,14 @@ class EntryReader:
         streams = [*self._streams]
         # Who was first is last in the next read: a full stream takes no other's share of the bytes.
         self._streams.append(self._streams.pop(0))
-        args: list[Arg] = [GROUP, self._worker_id, self._policy.read_entries, self._policy.read_bytes, *self._sizes()]
-        rows = await self._scripts.run("read_entries", streams, args)
+        args = {
+            "group": GROUP,
+            "worker": self._worker_id,
+            "most": self._policy.read_entries,
+            "most_bytes": self._policy.read_bytes,
+            **self._sizes(),
+        }
+        rows = await self._scripts.run("read_entries", {"streams": streams}, args)
         entries = [await self._entry(streams[row[0] - 1], row) for row in rows]
         self._seen |= {entry.stream: entry.id for entry in entries}
         return entries
@@ -192,7 +198,11 @@ class EntryReader:
         found: list[bytes] = []
         start: Any = since
         while True:
-            start, ids = await self._scripts.run("claim_pending", [stream], [GROUP, self._worker_id, start, 1000])
+            start, ids = await self._scripts.run(
+                "claim_pending",
+                {"stream": stream},
+                {"group": GROUP, "worker": self._worker_id, "start": start, "most": 1000},
+            )
             found += ids
             if start in (b"0-0", "0-0"):
                 return found
@@ -205,14 +215,16 @@ class EntryReader:
             How many ids were looked at, and the entries; what is not there any more was removed by somebody else.
         """
         n, rows, gone = await self._scripts.run(
-            "read_claimed", [stream], [self._policy.read_bytes, *self._sizes(), *ids]
+            "read_claimed",
+            {"stream": stream},
+            {"most_bytes": self._policy.read_bytes, **self._sizes(), "ids": ids},
         )
         if gone:
             await self._blocking.xack(stream, GROUP, *gone)
         return n, [await self._entry(stream, row) for row in rows]
 
-    def _sizes(self) -> list[Arg]:
-        return [MAX_JOB_BYTES, self._policy.letter_bytes]
+    def _sizes(self) -> dict[str, Arg]:
+        return {"largest": MAX_JOB_BYTES, "beginning": self._policy.letter_bytes}
 
     async def _entry(self, stream: str, row: Sequence[Any]) -> Entry:
         _, entry_id, n_jobs, n_bytes, raw = row
@@ -224,7 +236,11 @@ class EntryReader:
     async def _digest(self, stream: str, entry_id: bytes, n_bytes: int) -> str:
         digest = hashlib.sha256()
         for n in range(min(-(-n_bytes // _PART_BYTES), _MOST_PARTS)):
-            part = await self._scripts.run("entry_part", [stream], [entry_id, n * _PART_BYTES, _PART_BYTES])
+            part = await self._scripts.run(
+                "entry_part",
+                {"stream": stream},
+                {"entry": entry_id, "first": n * _PART_BYTES, "n_bytes": _PART_BYTES},
+            )
             if part is None:
                 return ""
             digest.update(part)

@@ -1,138 +1,178 @@
 """
-The keys and arguments of ``intake.lua``: the one place that knows their order beside the script itself.
+What ``intake.lua`` is given: an entry's command laid out, and a slice of them.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from jobs.fiscal_day import start_window_ms
-from worker.intake.items import Item
+from jobs.batches import NO_TALLY, Tally
+from jobs.intake import Entry
+from schemas.contract.event import ErrorDetail
+from schemas.records import JobRecord
 from worker.queue.claims import Claimer
 from worker.queue.dispatcher import LaneScriptArguments
-from worker.queue.ledger import LedgerPolicy
-from worker.settings import Account
+from worker.queue.ledger import LedgerPolicy, tally_values
 from worker.store.keys import Keys
-from worker.store.scripts import Arg
+from worker.store.scripts import Arg, Key, ScriptArgs, ScriptKeys
+
+
+class Kind(StrEnum):
+    """What the script does with an entry."""
+
+    ACCEPT = "accept"
+    """Its job is work: a record, in its lane or joined to the job that issues the same document."""
+
+    CLOSE = "close"
+    """It is final at once, refused or answered from what is known: its event, and the entry is taken out."""
+
+    FOLLOW = "follow"
+    """A job that follows a document which was answered from the ledger: its files are archived."""
+
+    WATCH = "watch"
+    """The same that watches the document's RADIAN events: a document has one."""
+
+
+class EntryKeys(NamedTuple):
+    """
+    The keys of one entry in the order of ``ENTRY_KEYS`` (``intake.lua``).
+
+    One that there is not is the stream's own: the worker's Redis user may name keys of the namespace only.
+    """
+
+    stream: str
+    results: str
+    job: str
+    document: str
+    joined: str
+    waiting: str
+    later: str
+
+
+class EntryValues(NamedTuple):
+    """What else the script takes of an entry, in the order of ``ENTRY``; its tally and the lists stand behind."""
+
+    kind: Kind
+    entry: str
+    id: str = ""
+    lane: str = ""
+    content: str = ""
+    fingerprint: str = ""
+    start_ms: int = 0
+    end_ms: int = 0
+    score: int = 0
+    deadline_ms: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """One item, laid out for the script: what could fail about it has been tried."""
+class IntakeCommand:
+    """What becomes of one entry, laid out for the script: what could fail about that has been tried."""
 
-    item: Item
-    keys: Sequence[str]
+    entry: Entry
+    kind: Kind
+    account: str | None
+    """As far as one could be read."""
+
+    record: JobRecord | None
+    """What the ledger keeps of it; None for a refusal that uses up no id."""
+
+    keys: EntryKeys
     args: Sequence[Arg]
+    errors: tuple[ErrorDetail, ...] = ()
+    """Why it is refused; empty for what is not."""
+
     refusal: int = 0
     """1 for the refusal of an entry that tripped us, 2 for the barer one that follows when that one fails; else 0."""
 
+    @property
+    def lane(self) -> str:
+        """The lane that it puts work into; empty for what is final at once."""
+        return "" if self.kind is Kind.CLOSE or self.record is None else self.record.lane
 
-class IntakeArguments:
-    """Lays out what the script needs to know of a few entries."""
 
-    def __init__(
-        self,
-        keys: Keys,
-        accounts: Mapping[str, Account],
-        policy: LedgerPolicy,
-        book: LaneScriptArguments,
-        claimer: Claimer,
-        *,
-        group: str,
-        lease_ms: int,
-    ) -> None:
-        self._keys = keys
-        self._accounts = accounts
-        self._policy = policy
-        self._book = book
-        self._claimer = claimer
-        self._group = group
-        self._lease_ms = lease_ms
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
-    def prepare(self, item: Item) -> Prepared:
-        """
-        One item's part of KEYS and ARGV.
 
-        Raises:
-            Exception: It cannot be laid out: a text without a UTF-8 form, an instant beyond the calendar.
-        """
-        keys, args = self._item_keys(item), self._item_args(item)
-        # A text without a UTF-8 form would fail when the whole slice is sent: here it costs its own entry only.
-        "".join([*keys, *[arg for arg in args if type(arg) is str]]).encode()
-        return Prepared(item, keys, args)
+def lay_out(
+    entry: Entry,
+    account: str | None,
+    record: JobRecord | None,
+    keys: EntryKeys,
+    values: EntryValues,
+    *,
+    tally: Tally = NO_TALLY,
+    fields: Mapping[str, str] = _NOTHING,
+    event: Sequence[Arg] = (),
+    letter: Sequence[Arg] = (),
+    errors: tuple[ErrorDetail, ...] = (),
+) -> IntakeCommand:
+    """
+    One entry's part of KEYS and ARGV.
 
-    def of(self, prepared: Sequence[Prepared]) -> tuple[list[str], list[Arg]]:
+    Args:
+        fields: Of the record, as they are stored.
+        event: The five values of its event, or none.
+        letter: Names and values of its dead letter, in turn.
+
+    Raises:
+        UnicodeError: A text has no UTF-8 form. It would fail when the whole slice is sent: here it costs its own
+            entry only.
+    """
+    pairs = [part for pair in fields.items() for part in pair]
+    n_pairs = len(letter) // 2
+    args = [*values, *tally_values(tally), len(fields), *pairs, len(event), *event, n_pairs, *letter]
+    "".join([*keys, *[arg for arg in args if type(arg) is str]]).encode()
+    return IntakeCommand(entry, values.kind, account, record, keys, args, errors)
+
+
+@dataclass(frozen=True, slots=True)
+class SliceArguments:
+    """Lays out what the script needs to know of a few entries together."""
+
+    keys: Keys
+    policy: LedgerPolicy
+    book: LaneScriptArguments
+    claimer: Claimer
+    group: str
+    lease_ms: int
+
+    def of(self, commands: Sequence[IntakeCommand]) -> tuple[ScriptKeys, ScriptArgs]:
         """KEYS and ARGV for these entries, in their order."""
-        keys = [self._keys.leader("intake"), self._keys.lanes_due(), self._keys.lanes()]
-        keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due(), self._keys.intake_facts()]
-        args: list[Arg] = [
-            self._group,
-            self._claimer.worker_id,
-            self._lease_ms,
-            self._policy.results_maxlen,
-            self._policy.retention_ms,
-            len(prepared),
-        ]
-        lanes = [self._book.arguments(lane) for lane in {one.item.lane for one in prepared if one.item.kind != "close"}]
-        args += [len(lanes), *self._claimer.arguments(), self._keys.batch("")]
-        for one in prepared:
-            keys += one.keys
-        for lane_keys, lane_args in lanes:
-            keys += lane_keys
-            args += lane_args
-        for one in prepared:
-            args += one.args
+        lanes = [self.book.arguments(lane) for lane in {one.lane for one in commands} if lane]
+        rest_of_keys: list[Key] = []
+        rest: list[Arg] = []
+        for _, values in lanes:
+            rest += values
+        for one in commands:
+            rest_of_keys += one.keys
+            rest += one.args
+        for lane_keys, _ in lanes:
+            rest_of_keys += lane_keys
+        keys: ScriptKeys = {
+            "leader": self.keys.leader("intake"),
+            "due": self.keys.lanes_due(),
+            "lanes": self.keys.lanes(),
+            "dead": self.keys.dead(),
+            "deadlines": self.keys.deadlines(),
+            "batches_due": self.keys.batches_due(),
+            "facts": self.keys.intake_facts(),
+            "rest": rest_of_keys,
+        }
+        args: ScriptArgs = {
+            "group": self.group,
+            "worker": self.claimer.worker_id,
+            "lease_ms": self.lease_ms,
+            "maxlen": self.policy.results_maxlen,
+            "retention_ms": self.policy.retention_ms,
+            "n_entries": len(commands),
+            "n_lanes": len(lanes),
+            "taker": self.claimer.arguments(),
+            "batch_prefix": self.keys.batch(""),
+            "rest": rest,
+        }
         return keys, args
-
-    def _item_keys(self, item: Item) -> list[str]:
-        results = self._keys.results(item.results_owner or None)
-        # A key that is not there is the stream's own: the worker's Redis user may name keys of the namespace only.
-        absent = item.entry.stream
-        return [
-            item.entry.stream,
-            results,
-            item.job_key or absent,
-            item.document_key or absent,
-            self._keys.joined(item.document_key) if item.document_key else absent,
-            self._keys.waiting(item.lane),
-            self._keys.later(item.lane),
-        ]
-
-    def _item_args(self, item: Item) -> list[Arg]:
-        record = item.record
-        start_at, end_at, score, deadline_ms = 0, 0, 0, 0
-        fields: dict[str, Arg] = {}
-        if record:
-            if item.kind == "accept":
-                start_at, end_at = start_window_ms(record, self._accounts[record.account].zone)
-                deadline_ms = self._policy.deadline_ms
-            if record.parent:
-                delay_ms, deadline_ms = self._policy.follow_up_ms(record)
-                start_at = round(time.time() * 1000) + delay_ms if delay_ms else 0
-            score, fields = record.score, dict(record.to_hash())
-            if start_at:
-                fields["start_at"] = start_at
-        fingerprint = item.must_match or (record.fingerprint if record and item.kind == "accept" else "")
-        head: list[Arg] = [
-            item.kind,
-            item.entry.id,
-            record.id if record else "",
-            item.lane,
-            item.content,
-            fingerprint,
-            start_at,
-            end_at,
-            score,
-            deadline_ms,
-            item.tally.member,
-            item.batch_size,
-            item.tally.cents,
-            item.tally.number,
-            item.tally.failure,
-            item.tally.document,
-        ]
-        pairs = [part for pair in fields.items() for part in pair]
-        dead = list(item.dead)
-        return [*head, len(fields), *pairs, len(item.event), *item.event, len(dead) // 2, *dead]

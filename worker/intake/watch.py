@@ -17,7 +17,7 @@ import structlog
 from worker.intake.policy import IntakePolicy
 from worker.intake.reader import GROUP
 from worker.store.keys import Keys
-from worker.store.scripts import Arg, Scripts
+from worker.store.scripts import ScriptArgs, Scripts
 
 log = structlog.get_logger()
 
@@ -46,8 +46,9 @@ class StreamWatch:
         await self._look_at_letters()
 
     async def _look_at_streams(self) -> None:
-        keys = [self.keys.intake_facts(), *self.streams]
-        rows = await self.scripts.run("look_at_streams", keys, [GROUP, self.policy.ahead_ms])
+        keys = {"facts": self.keys.intake_facts(), "streams": self.streams}
+        args: ScriptArgs = {"group": GROUP, "ahead_ms": self.policy.ahead_ms}
+        rows = await self.scripts.run("look_at_streams", keys, args)
         for stream, (n_gone, ahead_ms, was_renewed) in zip(self.streams, rows, strict=True):
             if int(n_gone):
                 log.error("intake.entries_gone", stream=stream, n_entries=int(n_gone))
@@ -61,7 +62,8 @@ class StreamWatch:
             self._n_ahead.pop(stream, None)
 
     async def _look_at_letters(self) -> None:
-        args: list[Arg] = [self.policy.letters, self.policy.letters_bytes]
-        n_gone = await self.scripts.run("trim_letters", [self.keys.dead(), self.keys.intake_facts()], args)
+        keys = {"dead": self.keys.dead(), "facts": self.keys.intake_facts()}
+        args = {"most": self.policy.letters, "most_bytes": self.policy.letters_bytes}
+        n_gone = await self.scripts.run("trim_letters", keys, args)
         if n_gone:
             log.error("letters.trimmed", n_trimmed=int(n_gone))

@@ -19,8 +19,8 @@ from jobs.follow_ups import archive_job
 from jobs.intake import Entry
 from schemas import strict_json
 from worker.guard import Guard, is_server_state
-from worker.intake.items import IntakeItems, Item, log_refusal
-from worker.intake.script_arguments import IntakeArguments, Prepared
+from worker.intake.commands import IntakeCommands, log_refusal
+from worker.intake.script_arguments import IntakeCommand, SliceArguments
 from worker.queue.claims import Claimer
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
@@ -48,28 +48,28 @@ class EntryWriter:
         redis: Redis,
         scripts: Scripts,
         keys: Keys,
-        items: IntakeItems,
-        arguments: IntakeArguments,
+        commands: IntakeCommands,
+        arguments: SliceArguments,
         claimer: Claimer,
         guard: Guard,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
-        self._items = items
+        self._commands = commands
         self._arguments = arguments
         self._claimer = claimer
         self._guard = guard
         self.n_taken = 0
 
-    def prepare(self, entry: Entry) -> list[Prepared]:
+    def prepare(self, entry: Entry) -> list[IntakeCommand]:
         """What becomes of an entry, laid out for the script, whatever it does to us; empty when nothing can be."""
         try:
-            return [self._arguments.prepare(self._items.validate(entry))]
+            return [self._commands.validate(entry)]
         except Exception as exc:  # noqa: BLE001  # whatever a producer found to trip us, those behind it go on
             return self._refused(entry, exc)
 
-    async def write(self, slice_: Sequence[Prepared]) -> None:
+    async def write(self, slice_: Sequence[IntakeCommand]) -> None:
         """
         Write these, in order.
 
@@ -77,42 +77,42 @@ class EntryWriter:
             LeadLost: The lead is another worker's.
             RedisError: The server is out of reach, or takes no writes. What was not written is pending.
         """
-        items = list(slice_)
-        while items:
+        left = list(slice_)
+        while left:
             try:
-                n_done, code, words, n_started, *claimed = await self._scripts.run("intake", *self._arguments.of(items))
+                n_done, code, words, n_started, *claimed = await self._scripts.run("intake", *self._arguments.of(left))
             except RedisError as exc:
                 if is_server_state(exc):
                     raise
-                await self._write_parts(items, exc)
+                await self._write_parts(left, exc)
                 return
             self.n_taken += n_done
-            items = items[n_done:]
+            left = left[n_done:]
             self._claimer.receive(n_started, claimed)
             match code:
                 case b"done":
                     return
                 case b"leader":
-                    log.warning("intake.lead_lost", n_entries=len(items))
+                    log.warning("intake.lead_lost", n_entries=len(left))
                     raise LeadLost
                 case _:
-                    items = await self._answered(items, words)
+                    left = await self._answered(left, words)
 
-    async def _answered(self, items: Sequence[Prepared], words: Sequence[Any]) -> list[Prepared]:
-        """The same items; those of which the ledger says why they cannot be taken as they are, in another form."""
+    async def _answered(self, commands: Sequence[IntakeCommand], words: Sequence[Any]) -> list[IntakeCommand]:
+        """The same; those of which the ledger says why they cannot be taken as they are, in another form."""
         told = {place: (code, stored) for place, code, stored in zip(words[::3], words[1::3], words[2::3], strict=True)}
         answers = await self._answers_of(
-            {stored: items[place].item.account or "" for place, (code, stored) in told.items() if code == b"replay"}
+            {stored: commands[place].account or "" for place, (code, stored) in told.items() if code == b"replay"}
         )
-        found: list[Prepared] = []
-        for place, prepared in enumerate(items):
+        found: list[IntakeCommand] = []
+        for place, command in enumerate(commands):
             match told.get(place):
                 case None:
-                    found.append(prepared)
+                    found.append(command)
                 case b"replay", stored:
-                    found += self._replayed(prepared.item, answers[stored])
+                    found += self._replayed(command, answers[stored])
                 case code, _:
-                    found += self._conflicting(prepared.item, code.decode())
+                    found += self._conflicting(command, code.decode())
         return found
 
     async def _answers_of(self, events: Mapping[bytes, str]) -> dict[bytes, _Answer | Exception]:
@@ -147,18 +147,18 @@ class EntryWriter:
                 found[stored] = exc
         return found
 
-    async def _write_parts(self, items: list[Prepared], error: RedisError) -> None:
+    async def _write_parts(self, commands: list[IntakeCommand], error: RedisError) -> None:
         """What could not be written together: in halves, and what is left alone at last in another form."""
-        first = items[0].item.entry
-        rest = next((n for n, one in enumerate(items) if one.item.entry is not first), 0)
+        first = commands[0].entry
+        rest = next((n for n, one in enumerate(commands) if one.entry is not first), 0)
         if rest:
-            middle = max(rest, len(items) // 2)
-            while items[middle].item.entry is items[middle - 1].item.entry:
+            middle = max(rest, len(commands) // 2)
+            while commands[middle].entry is commands[middle - 1].entry:
                 middle -= 1
-            await self.write(items[:middle])
-            await self.write(items[middle:])
+            await self.write(commands[:middle])
+            await self.write(commands[middle:])
             return
-        refusal = self._refused(first, error, after=items[0].refusal)
+        refusal = self._refused(first, error, after=commands[0].refusal)
         if refusal:
             await self.write(refusal)
         else:
@@ -166,23 +166,23 @@ class EntryWriter:
             # behind it go on.
             self._guard.fails(first.id, "the refusal of the entry cannot be written")
 
-    def _conflicting(self, item: Item, code: str) -> list[Prepared]:
+    def _conflicting(self, command: IntakeCommand, code: str) -> list[IntakeCommand]:
         try:
-            prepared = self._arguments.prepare(self._items.conflict(item, code))
-            log_refusal(prepared.item)
-            return [prepared]
+            other = self._commands.conflict(command, code)
+            log_refusal(other)
+            return [other]
         except Exception as exc:  # noqa: BLE001  # as in prepare
-            return self._refused(item.entry, exc)
+            return self._refused(command.entry, exc)
 
-    def _replayed(self, item: Item, answer: _Answer | Exception) -> list[Prepared]:
+    def _replayed(self, command: IntakeCommand, answer: _Answer | Exception) -> list[IntakeCommand]:
         try:
             if isinstance(answer, Exception):
                 raise answer
-            return [self._arguments.prepare(one) for one in self._items.replay(item, answer.event, answer.documents)]
+            return self._commands.replay(command, answer.event, answer.documents)
         except Exception as exc:  # noqa: BLE001  # as in prepare
-            return self._refused(item.entry, exc)
+            return self._refused(command.entry, exc)
 
-    def _refused(self, entry: Entry, error: Exception, *, after: int = 0) -> list[Prepared]:
+    def _refused(self, entry: Entry, error: Exception, *, after: int = 0) -> list[IntakeCommand]:
         """
         The refusal of an entry that tripped us.
 
@@ -194,10 +194,10 @@ class EntryWriter:
         """
         log.exception("intake.defect", entry=entry.id, error=type(error).__name__, exc_info=error)
         self._guard.failed[self._guard.task] += 1
-        for n, make in enumerate((self._items.defect, self._items.bare_defect), 1):
+        for n, make in enumerate((self._commands.defect, self._commands.bare_defect), 1):
             if n > after:
                 try:
-                    return [replace(self._arguments.prepare(make(entry, error)), refusal=n)]
+                    return [replace(make(entry, error), refusal=n)]
                 except Exception as exc:  # the refusal trips us too
                     log.exception("intake.defect", entry=entry.id, error=type(exc).__name__)
         return []

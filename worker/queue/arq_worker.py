@@ -25,7 +25,7 @@ from redis.exceptions import RedisError
 from worker.guard import Guards, log_unavailable, pause
 from worker.queue.claims import LEASE, ClaimedJob, Claimer, LeasePolicy, SetAside
 from worker.store.keys import Keys
-from worker.store.scripts import Arg, Scripts
+from worker.store.scripts import Arg, Key, ScriptArgs, Scripts
 
 log = structlog.get_logger()
 
@@ -146,8 +146,15 @@ class LeaseWorker(Worker):
         if not room:
             return
         keys = self._keys
-        prefixes = [f"{keys.namespace}:", job_key_prefix, keys.job_prefix(), keys.account(""), keys.lane("")]
-        rows = await self._scripts.run("claim_jobs", [self.queue_name], [*self.claimer.arguments(room=room), *prefixes])
+        args: ScriptArgs = {
+            "taker": self.claimer.arguments(room=room),
+            "arq_prefix": f"{keys.namespace}:",
+            "arq_job_prefix": job_key_prefix,
+            "job_prefix": keys.job_prefix(),
+            "account_prefix": keys.account(""),
+            "lane_prefix": keys.lane(""),
+        }
+        rows = await self._scripts.run("claim_jobs", {"queue": self.queue_name}, args)
         self._is_backlogged = len(rows) == room
         self.run_claimed(self.claimer.read(rows))
 
@@ -202,8 +209,13 @@ class LeaseWorker(Worker):
         running = [arq_id for arq_id, task in self.tasks.items() if not task.done()]
         if not running:
             return
-        args: list[Arg] = [self.claimer.worker_id, self.claimer.lease.lease_ms, in_progress_key_prefix, *running]
-        for raw in await self._scripts.run("renew_leases", [self.queue_name], args):
+        args: ScriptArgs = {
+            "worker": self.claimer.worker_id,
+            "lease_ms": self.claimer.lease.lease_ms,
+            "mark_prefix": in_progress_key_prefix,
+            "ids": running,
+        }
+        for raw in await self._scripts.run("renew_leases", {"queue": self.queue_name}, args):
             arq_id = raw.decode(errors="replace")
             if (task := self.tasks.get(arq_id)) and not task.done():
                 # The run goes on: its answer is worth having in the log, and the fence keeps it from writing.
@@ -230,17 +242,22 @@ class LeaseWorker(Worker):
             log_unavailable("wake", exc, level="debug")  # the others look by themselves
 
     async def _put_back(self, arq_id: bytes, pause_s: float) -> None:
-        keys: list[str | bytes] = [self.queue_name, in_progress_key_prefix.encode() + arq_id]
+        keys: dict[str, Key] = {"queue": self.queue_name, "mark": in_progress_key_prefix.encode() + arq_id}
+        args: ScriptArgs = {
+            "worker": self.claimer.worker_id,
+            "arq_id": arq_id,
+            "pause_ms": round(pause_s * 1000),
+        }
         with self._renewals.turn():
-            await self._scripts.run("requeue_job", keys, [self.claimer.worker_id, arq_id, round(pause_s * 1000)])
+            await self._scripts.run("requeue_job", keys, args)
 
     async def _release(self, arq_id: str, aside: SetAside | None = None) -> None:
-        keys: list[str | bytes] = [self.queue_name, in_progress_key_prefix + arq_id]
-        args: list[Arg] = [self.claimer.worker_id, arq_id, 0]
+        keys: dict[str, Key] = {"queue": self.queue_name, "mark": in_progress_key_prefix + arq_id}
+        args: dict[str, Arg] = {"worker": self.claimer.worker_id, "arq_id": arq_id, "pause_ms": 0}
         if aside:
             job = aside.claimed.job
-            keys.append(self._keys.job(job.account, job.id))
-            args = [self.claimer.worker_id, arq_id, round(aside.pause_s * 1000), job.fence, aside.n_defects]
+            keys["job"] = self._keys.job(job.account, job.id)
+            args |= {"pause_ms": round(aside.pause_s * 1000), "fence": job.fence, "defects": aside.n_defects}
         # Where it fails the lease ends by itself, and the next run finds in the ledger what is left to do.
         with self._renewals.turn():
             await self._scripts.run("requeue_job", keys, args)

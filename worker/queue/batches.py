@@ -16,7 +16,7 @@ from worker.guard import Guard
 from worker.queue.ledger import LedgerPolicy, event_values
 from worker.settings import Account
 from worker.store.keys import Keys
-from worker.store.scripts import Arg, Scripts
+from worker.store.scripts import ScriptArgs, Scripts
 
 
 class Batches:
@@ -58,8 +58,18 @@ class Batches:
         now = datetime.now(account.zone if account else BOGOTA)
         event = completed_event(member, held, [_text(failure) for failure in failures], now=now)
         results = self._keys.results(account.name if account and account.own_streams else None)
-        args: list[Arg] = [member, held.get("n_final", ""), self._policy.results_maxlen, *event_values(event)]
-        keys = [key, self._keys.batches_due(), results, self._keys.batch_documents(member)]
+        keys = {
+            "batch": key,
+            "batches_due": self._keys.batches_due(),
+            "results": results,
+            "documents": self._keys.batch_documents(member),
+        }
+        args: ScriptArgs = {
+            "member": member,
+            "n_final": held.get("n_final", ""),
+            "maxlen": self._policy.results_maxlen,
+            "event": event_values(event),
+        }
         return int(await self._scripts.run("close_batch", keys, args))
 
 

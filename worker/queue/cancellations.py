@@ -27,7 +27,7 @@ from schemas.records import JobRecord, JobState
 from worker.queue.ledger import Ledger, event_values, tally_values
 from worker.store.connection import command
 from worker.store.keys import Keys
-from worker.store.scripts import Arg, Scripts
+from worker.store.scripts import ScriptArgs, Scripts
 
 MOST_A_TURN: Final = 2_000
 """Jobs that one turn ends; a larger batch takes several."""
@@ -171,18 +171,45 @@ class Cancellations:
         event, error = self._ending(by, job)
         document = self._keys.document(job.account, job.family, job.reference_code) if job.issues else ""
         own = self._keys.job(job.account, job.id)
-        keys = [own, self._ledger.results_stream(job), self._keys.deadlines(), self._keys.batches_due()]
-        keys += [self._keys.lane(job.lane), self._keys.waiting(job.lane), self._keys.later(job.lane)]
-        keys += [self._keys.in_flight(job.lane), self._keys.account(job.account), self._keys.arq_queue()]
-        keys += [self._keys.lanes_due(), self._keys.cancelled(by.account, by.id)]
-        keys += [document or own, self._keys.joined(document) if document else own]
-        keys.append(self._keys.job(job.account, heir.id) if heir.id else own)
         policy = self._ledger.policy
-        args: list[Arg] = [job.id, job.seq, policy.retention_ms, policy.results_maxlen, self._keys.batch("")]
-        args += [f"{self._keys.namespace}:{job.account}:{job.id}:", job_key_prefix, in_progress_key_prefix, job.lane]
-        args += [f"{job.account}/{job.id}", error.model_dump_json(), self._settle_ms]
-        args += [heir.id, heir.starts_ms, heir.ends_ms, policy.deadline_ms, f"{job.account}/{heir.id}"]
-        args += [*tally_values(tally_of(event)), *event_values(event)]
+        keys = {
+            "job": own,
+            "results": self._ledger.results_stream(job),
+            "deadlines": self._keys.deadlines(),
+            "batches_due": self._keys.batches_due(),
+            "lane": self._keys.lane(job.lane),
+            "waiting": self._keys.waiting(job.lane),
+            "later": self._keys.later(job.lane),
+            "flight": self._keys.in_flight(job.lane),
+            "account": self._keys.account(job.account),
+            "queue": self._keys.arq_queue(),
+            "lanes_due": self._keys.lanes_due(),
+            "cancelled": self._keys.cancelled(by.account, by.id),
+            "document": document or own,
+            "joined": self._keys.joined(document) if document else own,
+            "heir": self._keys.job(job.account, heir.id) if heir.id else own,
+        }
+        args: ScriptArgs = {
+            "id": job.id,
+            "seq": job.seq,
+            "retention_ms": policy.retention_ms,
+            "maxlen": policy.results_maxlen,
+            "batch_prefix": self._keys.batch(""),
+            "arq_prefix": f"{self._keys.namespace}:{job.account}:{job.id}:",
+            "arq_job_prefix": job_key_prefix,
+            "mark_prefix": in_progress_key_prefix,
+            "lane": job.lane,
+            "member": f"{job.account}/{job.id}",
+            "error": error.model_dump_json(),
+            "settle_ms": self._settle_ms,
+            "heir": heir.id,
+            "heir_starts_ms": heir.starts_ms,
+            "heir_ends_ms": heir.ends_ms,
+            "deadline_ms": policy.deadline_ms,
+            "heir_member": f"{job.account}/{heir.id}",
+            "tally": tally_values(tally_of(event)),
+            "event": event_values(event),
+        }
         return bytes(await self._scripts.run("cancel_job", keys, args))
 
     def _ending(self, by: JobRecord, job: JobRecord) -> tuple[Event, ErrorDetail]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 from arq.constants import in_progress_key_prefix
@@ -18,7 +18,6 @@ from arq.worker import RetryJob
 from jobs.outcomes import AccountState
 from schemas.records import JobRecord
 from worker.guard import Guard
-from worker.store.scripts import Arg
 
 log = structlog.get_logger()
 
@@ -77,6 +76,15 @@ class Hands(Protocol):
         ...
 
 
+class Taker(NamedTuple):
+    """What the scripts are given of a process that takes jobs, in the order of ``TAKER`` (``lib/claims.lua``)."""
+
+    worker: str
+    lease_ms: int
+    room: int
+    mark_prefix: str
+
+
 @dataclass(frozen=True, slots=True)
 class Claimer:
     """This process as the scripts know it."""
@@ -86,10 +94,10 @@ class Claimer:
     guard: Guard
     lease: LeasePolicy = LEASE
 
-    def arguments(self, *, room: int | None = None) -> list[Arg]:
-        """The four ARGV that ``taker_of`` (lib/claims.lua) reads."""
+    def arguments(self, *, room: int | None = None) -> Taker:
+        """This process as ``taker_of`` (lib/claims.lua) reads it."""
         room = max(self.hands.room if room is None else room, 0)
-        return [self.worker_id, self.lease.lease_ms, room, in_progress_key_prefix]
+        return Taker(self.worker_id, self.lease.lease_ms, room, in_progress_key_prefix)
 
     def receive(self, n_started: int, rows: Sequence[Any]) -> None:
         """Run what a script started and handed over."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from arq.constants import job_key_prefix
@@ -23,7 +23,7 @@ from worker.guard import Guard, pause
 from worker.queue.claims import Claimer
 from worker.settings import Account
 from worker.store.keys import Keys
-from worker.store.scripts import Arg, Scripts
+from worker.store.scripts import Scripts
 
 log = structlog.get_logger()
 
@@ -33,9 +33,37 @@ IDLE_S: Final = 1.0
 _MOST_LANES_A_LOOK: Final = 100
 
 
+class LaneKeys(NamedTuple):
+    """The keys of a lane in the order of ``LANE_KEYS`` (``lib/lanes.lua``)."""
+
+    due: str
+    lanes: str
+    hash: str
+    waiting: str
+    later: str
+    flight: str
+    account: str
+    grants: str
+    queue: str
+
+
+class LaneValues(NamedTuple):
+    """What else the scripts take of a lane, in the order of ``LANE``."""
+
+    name: str
+    account_name: str
+    job_prefix: str
+    arq_prefix: str
+    arq_job_prefix: str
+    width: int
+    limit: int
+    window_ms: int
+    behind: str
+
+
 @dataclass(frozen=True, slots=True)
 class LaneScriptArguments:
-    """Builds the head of KEYS and ARGV that ``lib/lanes.lua`` expects."""
+    """Builds what ``lib/lanes.lua`` is given of a lane."""
 
     keys: Keys
     accounts: Mapping[str, Account]
@@ -43,38 +71,38 @@ class LaneScriptArguments:
     def knows(self, lane: str) -> bool:
         return account_of(lane) in self.accounts
 
-    def arguments(self, lane: str) -> tuple[list[str], list[Arg]]:
+    def arguments(self, lane: str) -> tuple[LaneKeys, LaneValues]:
         """
-        KEYS and ARGV of one lane.
+        What stands for one lane in KEYS and in ARGV.
 
         Raises:
             KeyError: The lane's account is not configured here.
         """
         name = account_of(lane)
         account = self.accounts[name]
-        keys = [
-            self.keys.lanes_due(),
-            self.keys.lanes(),
-            self.keys.lane(lane),
-            self.keys.waiting(lane),
-            self.keys.later(lane),
-            self.keys.in_flight(lane),
-            self.keys.account(name),
-            self.keys.grants(name),
-            self.keys.arq_queue(),
-        ]
-        args: list[Arg] = [
-            lane,
-            name,
-            self.keys.job(name, ""),
-            f"{self.keys.namespace}:{name}:",
-            job_key_prefix,
-            max_in_flight(lane, account.concurrency),
-            account.rate_limit,
-            limit_window_ms(account),
-            lanes_with_precedence(lane),
-        ]
-        return keys, args
+        keys = LaneKeys(
+            due=self.keys.lanes_due(),
+            lanes=self.keys.lanes(),
+            hash=self.keys.lane(lane),
+            waiting=self.keys.waiting(lane),
+            later=self.keys.later(lane),
+            flight=self.keys.in_flight(lane),
+            account=self.keys.account(name),
+            grants=self.keys.grants(name),
+            queue=self.keys.arq_queue(),
+        )
+        values = LaneValues(
+            name=lane,
+            account_name=name,
+            job_prefix=self.keys.job(name, ""),
+            arq_prefix=f"{self.keys.namespace}:{name}:",
+            arq_job_prefix=job_key_prefix,
+            width=max_in_flight(lane, account.concurrency),
+            limit=account.rate_limit,
+            window_ms=limit_window_ms(account),
+            behind=lanes_with_precedence(lane),
+        )
+        return keys, values
 
 
 class Dispatcher:
@@ -125,7 +153,9 @@ class Dispatcher:
 
     async def _due(self, most: int) -> tuple[int, float, list[bytes]]:
         """Server ms, ms at which the lane is due that follows, and at most so many lanes that are due."""
-        now_ms, following_ms, *due = await self._scripts.run("due_lanes", [self._book.keys.lanes_due()], [most])
+        now_ms, following_ms, *due = await self._scripts.run(
+            "due_lanes", {"due": self._book.keys.lanes_due()}, {"most": most}
+        )
         return int(now_ms), float(following_ms or "inf"), due
 
     async def _dispatch(self, lane: str) -> None:
@@ -136,8 +166,9 @@ class Dispatcher:
             )
             log.warning("lane.account_unknown", lane=lane)
             return
-        keys, args = self._book.arguments(lane)
-        n_started, *claimed = await self._scripts.run("dispatch", keys, [*args, *self._claimer.arguments()])
+        keys, values = self._book.arguments(lane)
+        args = {"lane": values, "taker": self._claimer.arguments()}
+        n_started, *claimed = await self._scripts.run("dispatch", {"lane": keys}, args)
         self._claimer.receive(n_started, claimed)
 
 

@@ -67,11 +67,21 @@ class AccountHolds:
         return max(await self._run(account.name, mark_of(account, secrets.token_hex(_SALT_BYTES)), known), 0)
 
     async def _run(self, account: str, mark: str, known: str) -> int:
-        keys = [self._keys.account(account), self._keys.lanes(), self._keys.lanes_due()]
+        keys = {
+            "account": self._keys.account(account),
+            "lanes": self._keys.lanes(),
+            "lanes_due": self._keys.lanes_due(),
+        }
         if mark:
-            keys.append(self._keys.token(account))  # an operator's user may not name it
-        prefixes = [account, self._keys.lane(""), self._keys.job(account, "")]
-        return int(await self._scripts.run("resume", keys, [*prefixes, mark, known]))
+            keys["token"] = self._keys.token(account)  # an operator's user may not name it
+        args = {
+            "account": account,
+            "lane_prefix": self._keys.lane(""),
+            "job_prefix": self._keys.job(account, ""),
+            "mark": mark,
+            "known": known,
+        }
+        return int(await self._scripts.run("resume", keys, args))
 
 
 def mark_of(account: Account, salt: str) -> str:

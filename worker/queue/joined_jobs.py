@@ -30,7 +30,7 @@ from worker.queue.ended_owners import EndedOwners
 from worker.queue.ledger import Ledger, event_values, tally_values
 from worker.store.connection import command
 from worker.store.keys import Keys
-from worker.store.scripts import Arg, Scripts
+from worker.store.scripts import Arg, ScriptArgs, ScriptKeys, Scripts
 
 log = structlog.get_logger()
 
@@ -231,26 +231,36 @@ class Joined:
         log.error("record.damaged", account=owner.account, job_id=id_, variables=damaged)
         return replace(plain(job), id=id_)
 
-    def _arguments(self, owner: _Owner, ids: list[bytes], ended: list[_Ended]) -> tuple[list[str], list[Arg]]:
-        first = ended[0].job
-        document = self._keys.document(owner.account, first.family, owner.event["reference_code"])
-        keys = [self._keys.ended_ids(owner.account, owner.job_id), self._keys.ended_event(owner.account, owner.job_id)]
-        keys += [self._keys.ended_due(), self._ledger.results_of(owner.account), self._keys.batches_due()]
-        keys += [self._keys.lanes_due(), self._keys.lanes(), self._keys.deadlines(), document]
-        keys += [self._keys.job(owner.account, one.job.id) for one in ended]
+    def _arguments(self, owner: _Owner, ids: list[bytes], ended: list[_Ended]) -> tuple[ScriptKeys, ScriptArgs]:
+        document = self._keys.document(owner.account, ended[0].job.family, owner.event["reference_code"])
+        jobs = [self._keys.job(owner.account, one.job.id) for one in ended]
         rows = [row for one in ended for row in _following(one)]
-        keys += [key for row in rows for key in self._ledger.follow_up_keys(row)]
-        policy = self._ledger.policy
-        args: list[Arg] = [
-            f"{owner.account}/{owner.job_id}",
-            self._policy.lease_ms,
-            policy.retention_ms,
-            policy.results_maxlen,
-        ]
-        args += [self._keys.batch(""), len(ids), len(rows)]
+        keys: ScriptKeys = {
+            "ids": self._keys.ended_ids(owner.account, owner.job_id),
+            "event": self._keys.ended_event(owner.account, owner.job_id),
+            "ended_due": self._keys.ended_due(),
+            "results": self._ledger.results_of(owner.account),
+            "batches_due": self._keys.batches_due(),
+            "lanes_due": self._keys.lanes_due(),
+            "lanes": self._keys.lanes(),
+            "deadlines": self._keys.deadlines(),
+            "document": document,
+            "rest": jobs + [key for row in rows for key in self._ledger.follow_up_keys(row)],
+        }
+        rest: list[Arg] = []
         for raw, one in zip(ids, ended, strict=True):
-            args += [raw, one.event.seq, *tally_values(tally_of(one.event)), *event_values(one.event, owner.data)]
-        return keys, args + [value for row in rows for value in self._ledger.follow_up_values(row)]
+            rest += [raw, one.event.seq, *tally_values(tally_of(one.event)), *event_values(one.event, owner.data)]
+        args: ScriptArgs = {
+            "member": f"{owner.account}/{owner.job_id}",
+            "lease_ms": self._policy.lease_ms,
+            "retention_ms": self._ledger.policy.retention_ms,
+            "maxlen": self._ledger.policy.results_maxlen,
+            "batch_prefix": self._keys.batch(""),
+            "n_jobs": len(ids),
+            "n_follow_ups": len(rows),
+            "rest": rest + [value for row in rows for value in self._ledger.follow_up_values(row)],
+        }
+        return keys, args
 
 
 def _following(one: _Ended) -> list[JobRecord]:

@@ -7,10 +7,10 @@ published by the script that changes the record, so neither exists without the o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from arq.constants import in_progress_key_prefix, job_key_prefix
@@ -30,7 +30,7 @@ from worker.queue.dispatcher import LaneScriptArguments
 from worker.queue.ended_owners import EndedOwners
 from worker.store.connection import command
 from worker.store.keys import Keys
-from worker.store.scripts import Arg, Scripts
+from worker.store.scripts import Arg, ScriptArgs, Scripts
 
 _DAY_MS: Final = 86_400_000
 _MOST_LIKE: Final = 5_000
@@ -84,6 +84,49 @@ class LedgerPolicy:
         return 0, self.deadline_ms
 
 
+class TallyValues(NamedTuple):
+    """How a job counts in its batch, in the order of ``TALLY`` (``lib/batches.lua``)."""
+
+    member: str
+    cents: int
+    number: str
+    failure: str
+    document: str
+
+
+class EventValues(NamedTuple):
+    """An event in the order of ``EVENT`` (``lib/events.lua``)."""
+
+    event: str
+    type: str
+    account: str
+    job_id: str
+    reference_code: str
+
+
+class FollowUpKeys(NamedTuple):
+    """The keys of a job that follows a document, in the order of ``FOLLOW_UP_KEYS`` (``lib/ends.lua``)."""
+
+    job: str
+    waiting: str
+    later: str
+
+
+class FollowUpValues(NamedTuple):
+    """What else the scripts take of one, in the order of ``FOLLOW_UP``; its record's fields stand behind."""
+
+    id: str
+    lane: str
+    account: str
+    score: int
+    delay_ms: int
+    life_ms: int
+    watches: int
+
+
+_OF_DOCUMENT: Final = ("document", "joined", "ended_ids", "ended_event", "ended_due")
+
+
 class Ledger:
     """Reads and writes of the records of jobs and documents."""
 
@@ -126,7 +169,7 @@ class Ledger:
         Raises:
             LeaseLost: The job is another worker's by now.
         """
-        return await self._acquire(job, [self._keys.changes(job.account, thing)], [])
+        return await self._acquire(job, {"line": self._keys.changes(job.account, thing)})
 
     async def acquire_removal_lock(self, job: JobRecord, reference_code: str) -> LockState:
         """
@@ -138,13 +181,19 @@ class Ledger:
             LeaseLost: As :meth:`acquire_change_lock`.
         """
         document = self._keys.document(job.account, job.family, reference_code)
-        return await self._acquire(job, [self._keys.pending_deletes(document)], [document])
+        return await self._acquire(job, {"line": self._keys.pending_deletes(document), "document": document})
 
-    async def _acquire(self, job: JobRecord, lock: list[str], document: list[str]) -> LockState:
-        keys = [*lock, self._keys.job(job.account, job.id), *document]
-        args: list[Arg] = [job.fence, job.id, self._keys.job(job.account, ""), self._policy.deadline_ms + _DAY_MS]
+    async def _acquire(self, job: JobRecord, lock: Mapping[str, str]) -> LockState:
+        args: ScriptArgs = {
+            "fence": job.fence,
+            "id": job.id,
+            "job_prefix": self._keys.job(job.account, ""),
+            "keep_ms": self._policy.deadline_ms + _DAY_MS,
+        }
         try:
-            word = await self._scripts.run("acquire_change_lock", keys, args)
+            word = await self._scripts.run(
+                "acquire_change_lock", {"job": self._keys.job(job.account, job.id), **lock}, args
+            )
         except RedisError as exc:
             raise _failure(exc, "a job could not acquire a change lock") from exc
         match word:
@@ -217,8 +266,16 @@ class Ledger:
     async def begin_removal(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> bool:
         """See :class:`jobs.ports.Journal`."""
         document = self._keys.document(job.account, job.family, reference_code)
-        keys = [self._keys.job(job.account, job.id), document, self._keys.pending_deletes(document)]
-        args: list[Arg] = [job.fence, settle_ms, self._keys.job(job.account, "")]
+        keys = {
+            "job": self._keys.job(job.account, job.id),
+            "document": document,
+            "line": self._keys.pending_deletes(document),
+        }
+        args: ScriptArgs = {
+            "fence": job.fence,
+            "settle_ms": settle_ms,
+            "job_prefix": self._keys.job(job.account, ""),
+        }
         try:
             word = await self._scripts.run("begin_removal", keys, args)
         except RedisError as exc:
@@ -229,9 +286,10 @@ class Ledger:
 
     async def record_rejection(self, job: JobRecord, verdict: tuple[ErrorDetail, ...], number: str) -> None:
         """See :class:`jobs.ports.Journal`."""
-        key = self._keys.job(job.account, job.id)
+        keys = {"job": self._keys.job(job.account, job.id)}
+        args: ScriptArgs = {"fence": job.fence, "verdict": verdict_to_json(verdict), "number": number}
         try:
-            noted = await self._scripts.run("mark_deleting", [key], [job.fence, verdict_to_json(verdict), number])
+            noted = await self._scripts.run("mark_deleting", keys, args)
         except RedisError as exc:
             raise _failure(exc, "a rejection could not be noted") from exc
         if not noted:
@@ -249,7 +307,12 @@ class Ledger:
             LedgerUnavailable: No answer from Redis; it may have been written.
             LedgerRefused: It cannot be written; nothing was.
         """
-        end: list[Arg] = [ending.waits, round(ending.pause_s * 1000), ending.reason.code, ""]
+        end: dict[str, Arg] = {
+            "ending": ending.waits,
+            "pause_ms": round(ending.pause_s * 1000),
+            "reason": ending.reason.code,
+            "document_state": "",
+        }
         return await self._finish(claimed, end, page, ())
 
     async def close(
@@ -265,7 +328,12 @@ class Ledger:
         Returns, raises:
             As :meth:`pause`.
         """
-        end: list[Arg] = ["final", round(final.free_in_s * 1000), _left(final), final.state]
+        end: dict[str, Arg] = {
+            "ending": "final",
+            "pause_ms": round(final.free_in_s * 1000),
+            "reason": _left(final),
+            "document_state": final.state,
+        }
         return await self._finish(claimed, end, page, following)
 
     async def last_word(self, claimed: ClaimedJob, final: Finished, page: AttemptWrite) -> None:
@@ -277,21 +345,36 @@ class Ledger:
             As :meth:`pause`.
         """
         job = claimed.job
-        keys = [self._keys.job(job.account, job.id), self.results_stream(job), self._keys.dead()]
-        keys += [
-            self._keys.deadlines(),
-            self._keys.batches_due(),
-            self._keys.in_flight(job.lane),
-            self._keys.arq_queue(),
-        ]
-        keys += [self._keys.lanes_due(), *self._document_keys(job)]
         member = f"{job.account}/{job.id}"
-        args: list[Arg] = [job.id, claimed.arq_id, job.fence, final.state, self._policy.retention_ms]
-        args += [self._policy.results_maxlen, self._keys.batch(""), job_key_prefix, in_progress_key_prefix, job.lane]
-        args += [final.number, page.fields.get("last_error", ""), member, len(page.events), len(page.dead)]
-        args += self._own_tally(job, page)
-        args += [value for event in page.events for value in event_values(event)]
-        args += [part for pair in page.dead.items() for part in pair]
+        keys = {
+            "job": self._keys.job(job.account, job.id),
+            "results": self.results_stream(job),
+            "dead": self._keys.dead(),
+            "deadlines": self._keys.deadlines(),
+            "batches_due": self._keys.batches_due(),
+            "flight": self._keys.in_flight(job.lane),
+            "queue": self._keys.arq_queue(),
+            "lanes_due": self._keys.lanes_due(),
+            **self._document_keys(job),
+        }
+        args: ScriptArgs = {
+            "id": job.id,
+            "arq_id": claimed.arq_id,
+            "fence": job.fence,
+            "document_state": final.state,
+            "retention_ms": self._policy.retention_ms,
+            "maxlen": self._policy.results_maxlen,
+            "batch_prefix": self._keys.batch(""),
+            "arq_job_prefix": job_key_prefix,
+            "mark_prefix": in_progress_key_prefix,
+            "lane": job.lane,
+            "number": final.number,
+            "error": page.fields.get("last_error", ""),
+            "member": member,
+            "n_events": len(page.events),
+            "n_dead": len(page.dead),
+            "rest": [*self._own_tally(job, page), *_events(page), *_pairs(page.dead)],
+        }
         try:
             word, *rest = await self._scripts.run("last_word", keys, args)
         except RedisError as exc:
@@ -302,24 +385,48 @@ class Ledger:
             self._ended_owners.add(member)
 
     async def _finish(
-        self, claimed: ClaimedJob, end: list[Arg], page: AttemptWrite, follow_ups: Sequence[JobRecord]
+        self, claimed: ClaimedJob, end: Mapping[str, Arg], page: AttemptWrite, follow_ups: Sequence[JobRecord]
     ) -> int:
         job = claimed.job
-        keys, args = self._book.arguments(job.lane)
-        keys += [self._keys.job(job.account, job.id), self.results_stream(job), self._keys.results(self._owner(job))]
-        keys += [self._keys.dead(), self._keys.deadlines(), self._keys.batches_due(), *self._document_keys(job)]
-        keys += [key for row in follow_ups for key in self.follow_up_keys(row)]
-        args += [*self._claimer.arguments(), job.id, claimed.arq_id, job.fence, *end]
-        args += [self._policy.retention_ms, self._policy.results_maxlen, int(page.goes_on), page.health]
-        args += [len(page.events), len(page.fields), len(page.dead), len(page.notices), len(follow_ups)]
-        args += [self._keys.batch(""), page.mend]
-        args += [part for pair in (*page.fields.items(), *page.dead.items()) for part in pair]
-        if end[0] == "final":
-            args += self._own_tally(job, page)
-        args += [value for event in page.events for value in event_values(event)]
-        for notice in page.notices:
-            args += [notice.kind, notice.scope, notice.since_ms, *event_values(notice.event)]
-        args += [value for row in follow_ups for value in self.follow_up_values(row)]
+        lane_keys, lane_values = self._book.arguments(job.lane)
+        keys = {
+            "lane": lane_keys,
+            "job": self._keys.job(job.account, job.id),
+            "results": self.results_stream(job),
+            "notices": self._keys.results(self._owner(job)),
+            "dead": self._keys.dead(),
+            "deadlines": self._keys.deadlines(),
+            "batches_due": self._keys.batches_due(),
+            **self._document_keys(job),
+            "follow_ups": [key for row in follow_ups for key in self.follow_up_keys(row)],
+        }
+        args: ScriptArgs = {
+            "lane": lane_values,
+            "taker": self._claimer.arguments(),
+            "id": job.id,
+            "arq_id": claimed.arq_id,
+            "fence": job.fence,
+            **end,
+            "retention_ms": self._policy.retention_ms,
+            "maxlen": self._policy.results_maxlen,
+            "goes_on": int(page.goes_on),
+            "health": page.health,
+            "n_events": len(page.events),
+            "n_fields": len(page.fields),
+            "n_dead": len(page.dead),
+            "n_notices": len(page.notices),
+            "n_follow_ups": len(follow_ups),
+            "batch_prefix": self._keys.batch(""),
+            "mend": page.mend,
+            "rest": [
+                *_pairs(page.fields),
+                *_pairs(page.dead),
+                *(self._own_tally(job, page) if end["ending"] == "final" else ()),
+                *_events(page),
+                *_notices(page),
+                *(value for row in follow_ups for value in self.follow_up_values(row)),
+            ],
+        }
         try:
             word, *rest = await self._scripts.run("end_attempt", keys, args)
         except RedisError as exc:
@@ -332,18 +439,23 @@ class Ledger:
         self._claimer.receive(n_started, rows)
         return int(n_started)
 
-    def _own_tally(self, job: JobRecord, page: AttemptWrite) -> list[Arg]:
+    def _own_tally(self, job: JobRecord, page: AttemptWrite) -> TallyValues:
         # A job that follows another is no member of its batch: that one has been counted.
         return tally_values(NO_TALLY if job.parent or not page.events else tally_of(page.events[-1]))
 
-    def _document_keys(self, job: JobRecord) -> list[str]:
+    def _document_keys(self, job: JobRecord) -> dict[str, str]:
         """The document, who joined it, and where these stand when it has ended; the job's own key when it issues
         nothing."""
         if not job.issues:
-            return [self._keys.job(job.account, job.id)] * 5
+            return dict.fromkeys(_OF_DOCUMENT, self._keys.job(job.account, job.id))
         document = self._keys.document(job.account, job.family, job.reference_code)
-        ended = (self._keys.ended_ids(job.account, job.id), self._keys.ended_event(job.account, job.id))
-        return [document, self._keys.joined(document), *ended, self._keys.ended_due()]
+        return {
+            "document": document,
+            "joined": self._keys.joined(document),
+            "ended_ids": self._keys.ended_ids(job.account, job.id),
+            "ended_event": self._keys.ended_event(job.account, job.id),
+            "ended_due": self._keys.ended_due(),
+        }
 
     async def _hash(self, key: str) -> dict[bytes, bytes]:
         try:
@@ -376,15 +488,27 @@ class Ledger:
     def _owner(self, job: JobRecord) -> str | None:
         return job.account if self._book.accounts[job.account].own_streams else None
 
-    def follow_up_keys(self, row: JobRecord) -> list[str]:
-        """The three KEYS of a job that follows a document (lib/ends.lua)."""
-        return [self._keys.job(row.account, row.id), self._keys.waiting(row.lane), self._keys.later(row.lane)]
+    def follow_up_keys(self, row: JobRecord) -> FollowUpKeys:
+        """The keys of a job that follows a document."""
+        return FollowUpKeys(
+            job=self._keys.job(row.account, row.id),
+            waiting=self._keys.waiting(row.lane),
+            later=self._keys.later(row.lane),
+        )
 
     def follow_up_values(self, row: JobRecord) -> list[Arg]:
-        """Its ARGV."""
+        """What else ``read_follow_up`` (lib/ends.lua) takes of it."""
         delay_ms, life_ms = self._policy.follow_up_ms(row)
-        fields = [part for pair in row.to_hash().items() for part in pair]
-        head: list[Arg] = [row.id, row.lane, row.account, row.score, delay_ms, life_ms, int(row.is_tracking)]
+        fields = _pairs(row.to_hash())
+        head = FollowUpValues(
+            id=row.id,
+            lane=row.lane,
+            account=row.account,
+            score=row.score,
+            delay_ms=delay_ms,
+            life_ms=life_ms,
+            watches=int(row.is_tracking),
+        )
         return [*head, len(fields) // 2, *fields]
 
 
@@ -397,12 +521,26 @@ def _left(final: Finished) -> str:
     return "stays" if final.leaves_a_document else ""
 
 
-def tally_values(tally: Tally) -> list[Arg]:
-    """The five values of a tally in the order that the scripts take them."""
-    return [tally.member, tally.cents, tally.number, tally.failure, tally.document]
+def tally_values(tally: Tally) -> TallyValues:
+    """A tally as the scripts take it."""
+    return TallyValues(tally.member, tally.cents, tally.number, tally.failure, tally.document)
 
 
-def event_values(event: Event, data: str | None = None) -> list[Arg]:
-    """The five values of an event in the order that the scripts take them; *data* as :meth:`Event.to_json` has it."""
-    fields = stream_fields(event, data)
-    return [fields[name] for name in ("event", "type", "account", "job_id", "reference_code")]
+def event_values(event: Event, data: str | None = None) -> EventValues:
+    """An event as the scripts take it; *data* as :meth:`Event.to_json` has it."""
+    return EventValues(**stream_fields(event, data))
+
+
+def _events(page: AttemptWrite) -> list[Arg]:
+    return [value for event in page.events for value in event_values(event)]
+
+
+def _notices(page: AttemptWrite) -> list[Arg]:
+    found: list[Arg] = []
+    for notice in page.notices:
+        found += [notice.kind, notice.scope, notice.since_ms, *event_values(notice.event)]
+    return found
+
+
+def _pairs(fields: Mapping[str, Arg]) -> list[Arg]:
+    return [part for pair in fields.items() for part in pair]

@@ -24,7 +24,7 @@ from worker.queue.dispatcher import LaneScriptArguments
 from worker.queue.ledger import LedgerPolicy
 from worker.store.connection import command
 from worker.store.keys import Keys
-from worker.store.scripts import Scripts
+from worker.store.scripts import ScriptArgs, Scripts
 
 log = structlog.get_logger()
 
@@ -88,7 +88,9 @@ class Sweep:
         while not stopping.is_set():
             with self._guard.turn() as turn:
                 if await self._scripts.run(
-                    "acquire_leadership", [self._keys.leader("sweep")], [self._claimer.worker_id, self._pace.lease_ms]
+                    "acquire_leadership",
+                    {"leader": self._keys.leader("sweep")},
+                    {"worker": self._claimer.worker_id, "lease_ms": self._pace.lease_ms},
                 ):
                     await self.end_expired_and_close_batches()
                     if n_turns % round(self._pace.every_s / self._pace.deadlines_every_s) == 0:
@@ -139,9 +141,9 @@ class Sweep:
             return 0
         if not self._book.knows(lane.decode()):
             return None
-        keys, args = self._book.arguments(lane.decode())
-        keys += [self._keys.job(account, job_id), self._keys.deadlines()]
-        args += [*self._claimer.arguments(), job_id, member]
+        lane_keys, lane_values = self._book.arguments(lane.decode())
+        keys = {"lane": lane_keys, "job": self._keys.job(account, job_id), "deadlines": self._keys.deadlines()}
+        args = {"lane": lane_values, "taker": self._claimer.arguments(), "id": job_id, "member": member}
         n_started, *claimed = await self._scripts.run("expire_job", keys, args)
         self._claimer.receive(n_started, claimed)
         return int(n_started)
@@ -157,8 +159,9 @@ class Sweep:
                 lane = raw.decode()
                 if not self._book.knows(lane):
                     continue
-                keys, args = self._book.arguments(lane)
-                again, freed, woken = await self._scripts.run("repair_lane", keys, [*args, self._pace.lost_after_ms])
+                keys, values = self._book.arguments(lane)
+                args: ScriptArgs = {"lane": values, "lost_after_ms": self._pace.lost_after_ms}
+                again, freed, woken = await self._scripts.run("repair_lane", {"lane": keys}, args)
                 total = Repairs(total.n_requeued + again, total.n_freed + freed, total.n_woken + woken)
         if total:
             log.warning("sweep.repaired", n_requeued=total.n_requeued, n_freed=total.n_freed, n_woken=total.n_woken)

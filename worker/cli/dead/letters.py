@@ -237,8 +237,13 @@ class DeadLetters:
         text = strict_json.dump({**repeat.envelope, "id": job_id})
         reply: list[bytes] = await self._scripts.run(
             "retry_letter",
-            [dead, repeat.stream, record, repeat.document or dead],
-            [letter.id, text, letter.job_id, self._retention_ms],
+            {"dead": dead, "stream": repeat.stream, "record": record, "document": repeat.document or dead},
+            {
+                "letter": letter.id,
+                "envelope": text,
+                "job_id": letter.job_id,
+                "retention_ms": self._retention_ms,
+            },
         )
         return reply
 

@@ -4,33 +4,34 @@
 -- A worker takes dispatched jobs from arq's queue under a lease: what other workers had no room for, and what a dead one
 -- left behind. The score of a claimed id is the end of its lease, so that the read finds only what is free, however much
 -- is under way elsewhere.
--- KEYS: 1 arq's queue. ARGV: 1-4 the taker, 5 prefix of the arq ids, 6 of arq's jobs, 7 of job records (before the
---   account), 8 of accounts, 9 of lanes.
+-- KEYS: queue
+-- ARGV: taker[TAKER], arq_prefix, arq_job_prefix, job_prefix, account_prefix, lane_prefix
+-- queue: arq's. The prefixes stand before arq's ids, arq's jobs, the account in the key of a record, an account, a lane.
 -- Reply: jobs taken (see begin)...
-local wrong = misfit(KEYS[1], 'zset')
+local wrong = misfit(KEYS.queue, 'zset')
 if wrong then return wrong end
-local taker = taker_of(ARGV, 1)
+local taker = taker_of(ARGV.taker)
 local now = now_ms()
 local function forget(arq_id)
-  redis.call('ZREM', KEYS[1], arq_id)
-  redis.call('DEL', ARGV[6] .. arq_id, taker.mark_prefix .. arq_id)
+  redis.call('ZREM', KEYS.queue, arq_id)
+  redis.call('DEL', ARGV.arq_job_prefix .. arq_id, taker.mark_prefix .. arq_id)
 end
 
-for _, arq_id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now), 'LIMIT', 0, taker.room)) do
-  local account, id, epoch = string.match(string.sub(arq_id, #ARGV[5] + 1), '^([^:]+):(.+):(%d+)$')
-  local job = ARGV[7] .. (account or '') .. ':' .. (id or '')
+for _, arq_id in ipairs(redis.call('ZRANGEBYSCORE', KEYS.queue, '-inf', text(now), 'LIMIT', 0, taker.room)) do
+  local account, id, epoch = string.match(string.sub(arq_id, #ARGV.arq_prefix + 1), '^([^:]+):(.+):(%d+)$')
+  local job = ARGV.job_prefix .. (account or '') .. ':' .. (id or '')
   local held = fields_of(job, 'state', 'epoch', 'lane') or {}
   local lane = held[3] or ''
   if held[1] ~= 'inflight' or held[2] ~= epoch then
     forget(arq_id) -- not the current dispatch: nothing is left to do
   elseif redis.call('SET', taker.mark_prefix .. arq_id, taker.worker, 'NX', 'PX', taker.lease_ms) then
-    redis.call('ZADD', KEYS[1], text(now + taker.lease_ms), arq_id)
-    begin(taker, arq_id, job, ARGV[8] .. account, ARGV[9] .. lane, string.sub(lane, #account + 2), now)
+    redis.call('ZADD', KEYS.queue, text(now + taker.lease_ms), arq_id)
+    begin(taker, arq_id, job, ARGV.account_prefix .. account, ARGV.lane_prefix .. lane, string.sub(lane, #account + 2), now)
   else
     -- The mark outlives its score by a moment (a script sees keys expire at the instant it began): look again when it
     -- ends, and not a whole lease later.
     local left_ms = redis.call('PTTL', taker.mark_prefix .. arq_id)
-    redis.call('ZADD', KEYS[1], text(now + math.max(left_ms, 1)), arq_id)
+    redis.call('ZADD', KEYS.queue, text(now + math.max(left_ms, 1)), arq_id)
   end
 end
 return taker.taken

@@ -2,9 +2,10 @@
 -- include: lib/claims
 -- include: lib/lanes
 -- Start what may start in one lane.
--- KEYS: 1-9 the lane. ARGV: 1-9 the lane, 10-13 the taker (worker/queue/dispatcher.py).
+-- KEYS: lane[LANE_KEYS]
+-- ARGV: lane[LANE], taker[TAKER]
 -- Reply: {number of jobs started, jobs taken (see begin)...}
-local taker, lane = taker_of(ARGV, 10), lane_of(KEYS, 1, ARGV, 1)
+local taker, lane = taker_of(ARGV.taker), lane_of(KEYS.lane, ARGV.lane)
 local wrong = lane_misfit(lane)
 if wrong then return wrong end
 local started = dispatch(lane, taker, now_ms())

@@ -7,49 +7,51 @@
 -- include: lib/batches
 -- include: lib/ends
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
--- KEYS: 1-9 the lane, 10 job, 11 stream of its events, 12 stream of the notices, 13 dead letters, 14 deadlines,
---   15 batches due, 16 document, 17 joined jobs of the document, 18 and 19 where these stand when it has ended: ids and
---   the event, 20 the set of what is to be drained (16 to 20: the job's key for jobs that issue nothing), then
---   for each job that follows the document: job, waiting and later of its lane.
--- ARGV: 1-9 the lane, 10-13 the taker, then in order: job id, arq id, fence, ending (`final`, or who waits: `lane`,
---   `account`, `job`), pause ms (final: of the reference), reason of the pause
---   (final: `stays` when an unvalidated document is left at Factus), document state (final), retention ms (final), largest length of the stream,
---   1 to start the lane's next job, health (`up`, `down`, `unknown`),
---   numbers of own events, record fields, dead letter fields, notices, jobs that follow; what stands before
---   a batch's key; what a person does about the reason of the pause ('': nothing is known to help);
---   then the record fields (name, value), the dead letter (name, value), for a final one its tally, the own events (five
---   values each), the notices (`blocked` or `resumed`, scope, since ms, five values of the event), the jobs that follow
---   (lib/ends.lua).
+-- KEYS: lane[LANE_KEYS], job, results, notices, dead, deadlines, batches_due, document, joined, ended_ids, ended_event,
+--   ended_due, follow_ups...
+-- ARGV: lane[LANE], taker[TAKER], id, arq_id, fence, ending, pause_ms, reason, document_state, retention_ms, maxlen,
+--   goes_on, health, n_events, n_fields, n_dead, n_notices, n_follow_ups, batch_prefix, mend, rest...
+-- results, notices: the streams of its own events and of the notices.
+-- document to ended_due: the job's key for jobs that issue nothing. joined: the jobs that joined the document; ended_ids,
+--   ended_event: where these stand when it has ended; ended_due: the set of what is to be drained.
+-- follow_ups: FOLLOW_UP_KEYS for each job that follows the document.
+-- ending: `final`, or who waits: `lane`, `account`, `job`. pause_ms: of a final one, of the reference.
+-- reason: of the pause; of a final one `stays` when an unvalidated document is left at Factus.
+-- document_state, retention_ms: of a final one. goes_on: 1 to start the lane's next job. health: `up`, `down`, `unknown`.
+-- mend: what a person does about the reason of the pause; '' when nothing is known to help.
+-- rest: the record fields (name, value), the dead letter (name, value), for a final one its TALLY, the own events (EVENT),
+--   the notices (`blocked` or `resumed`, scope, since ms, EVENT), the jobs that follow (FOLLOW_UP, lib/ends.lua).
 -- Reply: {'ok', jobs that joined and are to be drained, started, jobs taken (see begin)...} | {'lost'}: nothing was
 --   written.
-local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 10)
-local job, results, notices, dead, deadlines, batches_due = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-local document = KEYS[16] ~= job and KEYS[16] or nil
-local id, arq_id, fence, ending = ARGV[14], ARGV[15], ARGV[16], ARGV[17]
+local lane, taker = lane_of(KEYS.lane, ARGV.lane), taker_of(ARGV.taker)
+local job, results, notices, dead = KEYS.job, KEYS.results, KEYS.notices, KEYS.dead
+local deadlines, batches_due, document = KEYS.deadlines, KEYS.batches_due, KEYS.document ~= job and KEYS.document or nil
+local id, arq_id, fence, ending = ARGV.id, ARGV.arq_id, ARGV.fence, ARGV.ending
 local is_final = ending == 'final'
-local pause_ms, reason, document_state = tonumber(ARGV[18]), ARGV[19], ARGV[20]
-local retention_ms, maxlen, goes_on, health = ARGV[21], ARGV[22], ARGV[23] == '1', ARGV[24]
-local n_events, n_fields, n_dead = tonumber(ARGV[25]), tonumber(ARGV[26]), tonumber(ARGV[27])
-local n_notices, n_following, batch_prefix = tonumber(ARGV[28]), tonumber(ARGV[29]), ARGV[30]
-local mend = ARGV[31]
+local pause_ms, reason, document_state = tonumber(ARGV.pause_ms), ARGV.reason, ARGV.document_state
+local retention_ms, maxlen, goes_on, health = ARGV.retention_ms, ARGV.maxlen, ARGV.goes_on == '1', ARGV.health
+local n_events, n_fields, n_dead = tonumber(ARGV.n_events), tonumber(ARGV.n_fields), tonumber(ARGV.n_dead)
+local n_notices, n_follow_ups, batch_prefix = tonumber(ARGV.n_notices), tonumber(ARGV.n_follow_ups), ARGV.batch_prefix
+local mend = ARGV.mend
 
-local reader = reader_of(ARGV, 32)
+local reader = reader_of(ARGV.rest)
 local fields, letter = reader.some(2 * n_fields), reader.some(2 * n_dead)
 local own_tally = is_final and read_tally(reader)
-local events, told, followers = {}, {}, {}
-for n = 1, n_events do events[n] = reader.some(5) end
+local events, told, follow_ups = {}, {}, {}
+for n = 1, n_events do events[n] = reader.some(#EVENT) end
 for n = 1, n_notices do
   told[n] = { kind = reader.one(), scope = 'blocked:' .. reader.one(), since = reader.one() }
-  told[n].event = reader.some(5)
+  told[n].event = reader.some(#EVENT)
 end
-for n = 1, n_following do followers[n] = read_follower(reader, KEYS, 21 + 3 * (n - 1)) end
+local keys, before = KEYS.follow_ups
+for n = 1, n_follow_ups do follow_ups[n] = read_follow_up(reader, keys, before + #FOLLOW_UP_KEYS * (n - 1)) end
 
 local wrong = misfit(job, 'hash')
 if wrong then return wrong end
 if not owns(job, fence) then return {'lost'} end
 wrong = misfit(n_events > 0 and results, 'stream', n_notices > 0 and notices, 'stream', n_dead > 0 and dead, 'stream',
-  deadlines, 'zset', document or false, 'hash', document and KEYS[17] or false, 'list', document and KEYS[20] or false,
-  'zset') or lane_misfit(lane) or followers_misfit(followers)
+  deadlines, 'zset', document or false, 'hash', document and KEYS.joined or false, 'list',
+  document and KEYS.ended_due or false, 'zset') or lane_misfit(lane) or follow_ups_misfit(follow_ups)
 if wrong then return wrong end
 
 local now = now_ms()
@@ -57,7 +59,7 @@ local final_event, final_type = '', '' -- what follows a document may end withou
 -- Streams first: they can refuse an entry for reasons that no look at them tells beforehand.
 for n = 1, n_events do
   publish(results, maxlen, events[n])
-  final_event, final_type = events[n][1], events[n][2]
+  final_event, final_type = events[n][EVENT.event], events[n][EVENT.type]
 end
 if n_dead > 0 then redis.call('XADD', dead, '*', unpack(letter)) end
 for n = 1, n_fields do redis.call('HSET', job, fields[2 * n - 1], fields[2 * n]) end
@@ -82,8 +84,8 @@ if is_final then
       redis.call('HDEL', job, 'payload')
     end
     redis.call('PEXPIRE', document, retention_ms)
-    local ended = { ids = KEYS[18], event = KEYS[19], due = KEYS[20] }
-    n_joined = leave_joined(KEYS[17], ended, lane.account_name .. '/' .. id, final_event, now)
+    local ended = { ids = KEYS.ended_ids, event = KEYS.ended_event, due = KEYS.ended_due }
+    n_joined = leave_joined(KEYS.joined, ended, lane.account_name .. '/' .. id, final_event, now)
   end
 elseif ending == 'job' then
   redis.call('HSET', job, 'state', 'waiting', 'next_at', text(now + pause_ms))
@@ -131,7 +133,7 @@ for _, notice in ipairs(told) do
   end
   if is_news then publish(notices, maxlen, notice.event) end
 end
-follow(followers, document, lane.lanes, lane.due, deadlines, now)
+follow(follow_ups, document, lane.lanes, lane.due, deadlines, now)
 
 redis.call('SADD', lane.lanes, lane.name)
 if goes_on then

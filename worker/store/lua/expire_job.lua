@@ -4,24 +4,26 @@
 -- include: lib/lanes
 -- A waiting job whose time is up is started past its lane's order, width and holds, only to be ended: the attempt finds
 -- that it is too late before it makes any call.
--- KEYS: 1-9 the lane, 10 job, 11 deadlines. ARGV: 1-9 the lane, 10-13 the taker, 14 job id, 15 member of the deadlines.
+-- KEYS: lane[LANE_KEYS], job, deadlines
+-- ARGV: lane[LANE], taker[TAKER], id, member
+-- member: of the deadlines.
 -- Reply: {number of jobs started, jobs taken (see begin)...}
-local lane, taker = lane_of(KEYS, 1, ARGV, 1), taker_of(ARGV, 10)
-local wrong = misfit(KEYS[10], 'hash', KEYS[11], 'zset') or lane_misfit(lane)
+local lane, taker = lane_of(KEYS.lane, ARGV.lane), taker_of(ARGV.taker)
+local wrong = misfit(KEYS.job, 'hash', KEYS.deadlines, 'zset') or lane_misfit(lane)
 if wrong then return wrong end
-local id, member, now = ARGV[14], ARGV[15], now_ms()
-local held = redis.call('HMGET', KEYS[10], 'state', 'attempts', 'deadline_at', 'v')
+local id, member, now = ARGV.id, ARGV.member, now_ms()
+local held = redis.call('HMGET', KEYS.job, 'state', 'attempts', 'deadline_at', 'v')
 local state = held[1] or 'waiting' -- a record's defaults are not stored
 if not held[4] or state == 'final' or state == 'joined' then
-  redis.call('ZREM', KEYS[11], member)
+  redis.call('ZREM', KEYS.deadlines, member)
   return {0}
 end
 local deadline_at = number(held[3])
 if number(held[2]) > 0 and now < deadline_at then
-  redis.call('ZADD', KEYS[11], text(deadline_at), member) -- begun: it no longer expires
+  redis.call('ZADD', KEYS.deadlines, text(deadline_at), member) -- begun: it no longer expires
   return {0}
 end
-redis.call('ZADD', KEYS[11], text(now + 15000), member)
+redis.call('ZADD', KEYS.deadlines, text(now + 15000), member)
 if state ~= 'waiting' then return {0} end
 redis.call('ZREM', lane.waiting, id)
 redis.call('ZREM', lane.later, id)

@@ -3,6 +3,7 @@
 -- include: lib/claims
 -- include: lib/admit
 -- include: lib/follow_ups
+-- include: lib/events
 -- include: lib/lanes
 -- include: lib/batches
 -- A batch of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
@@ -10,64 +11,68 @@
 -- known already of the entries behind it is said along: a day that is pushed twice is one call for a slice, not one for
 -- each of its entries.
 -- Does all of its work up to there or nothing: arguments and keys are checked before the first write.
--- KEYS: 1 leader, 2 due, 3 lanes, 4 dead letters, 5 deadlines, 6 batches due, 7 facts of the intake; then for each entry:
---   stream, results, job, document, joined, waiting, later (a job or document that is not there: the stream's key
---   instead); then for each lane its nine.
--- ARGV: 1 group, 2 leader's worker id, 3 lease ms, 4 largest length of the results, 5 retention ms, 6 number of
---   entries, 7 number of lanes, 8-11 the taker, 12 what stands before a batch's key; then for each lane its nine;
---   then for each entry: kind, entry id, job id, lane, content, fingerprint, start ms, end ms, score, deadline ms,
---   batch member (`account/batch` or ''), stated size of the batch (0: none), cents, number, failure, document (how a
---   closed one counts), number of record fields, fields (name, value), number of event values (0 or 5), event values,
---   number of dead letter values, dead letter (name, value).
---   `start ms` and `end ms` bound when it may be begun (0: unbounded).
---   Kinds: `accept`; `follow` and `watch` (jobs that follow a document, made by a replay); `close` (final at once: refused, or answered from the ledger; `fingerprint` not empty asks that
---   the document is still validated with it).
+-- KEYS: leader, due, lanes, dead, deadlines, batches_due, facts, rest...
+-- ARGV: group, worker, lease_ms, maxlen, retention_ms, n_entries, n_lanes, taker[TAKER], batch_prefix, rest...
+-- ENTRY_KEYS: stream, results, job, document, joined, waiting, later
+-- ENTRY: kind, entry, id, lane, content, fingerprint, start_ms, end_ms, score, deadline_ms, size
+-- facts: of the intake. rest of KEYS: ENTRY_KEYS for each entry (the stream's key where there is no job or document), then
+--   LANE_KEYS for each lane.
+-- rest of ARGV: LANE for each lane; then for each entry ENTRY, TALLY (how a closed one counts), and in numbers that stand
+--   before them: record fields (name, value), event values (none or EVENT), the dead letter (name, value).
+-- kind: `accept`; `follow` and `watch` (jobs that follow a document, made by a replay); `close` (final at once: refused, or
+--   answered from the ledger; a fingerprint asks that the document is still validated with it).
+-- start_ms, end_ms: when it may be begun, 0 for unbounded. size: of the batch, as stated; 0 for none.
 -- Reply: {entries done, code, words, jobs started in those lanes, jobs taken (see begin)...}: code `done`, `leader`
 --   (not ours: nothing was written), or `stopped`, with three words for the first entry that was not done and for each
 --   behind it of which as much is known: its place among those not done (from 0), why (`id.conflict`,
 --   `reference.conflict`, `replay`), and for a replay the document's event.
-local bad = misfit(KEYS[1], 'string')
+local bad = misfit(KEYS.leader, 'string')
 if bad then return bad end
-if redis.call('GET', KEYS[1]) ~= ARGV[2] then return {0, 'leader', {}, 0} end
+if redis.call('GET', KEYS.leader) ~= ARGV.worker then return {0, 'leader', {}, 0} end
 local LONGEST_WORDS = 1048576 -- bytes of events in one reply; the first goes along whatever it takes
-local group, maxlen, retention_ms, n_entries = ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[6])
-local n_lanes, taker, batch_prefix = tonumber(ARGV[7]), taker_of(ARGV, 8), ARGV[12]
-local facts = KEYS[7]
+local group, maxlen, retention_ms, n_entries = ARGV.group, ARGV.maxlen, ARGV.retention_ms, tonumber(ARGV.n_entries)
+local n_lanes, taker, batch_prefix = tonumber(ARGV.n_lanes), taker_of(ARGV.taker), ARGV.batch_prefix
+local facts = KEYS.facts
+local keys, k = KEYS.rest
+local argv, at = ARGV.rest
 local now = now_ms()
-local at = 13 + 9 * n_lanes
 
 -- -- what is asked for, read whole before anything is done ---------------------------------------------------------
-local function values(n)
-  at = at + n
-  return { unpack(ARGV, at - n, at - 1) }
+local lanes = {}
+for n = 1, n_lanes do
+  lanes[n] = lane_of(keys, k + #ENTRY_KEYS * n_entries + #LANE_KEYS * (n - 1), argv, at + #LANE * (n - 1))
 end
+at = at + #LANE * n_lanes
 
+-- As many values as the next one says, of such a width.
 local function counted(width)
-  at = at + 1
-  return values(width * tonumber(ARGV[at - 1]))
+  local first = at + 2
+  at = at + 1 + width * tonumber(argv[at + 1])
+  return { unpack(argv, first, at) }
 end
 
-local function entry_of(n)
-  local k = 7 + (n - 1) * 7
-  local head = values(16)
+local function next_entry()
+  local lane = argv[at + ENTRY.lane]
   local e = {
-    kind = head[1], entry = head[2], id = head[3], lane = head[4], account = string.match(head[4], '^[^/]*'),
-    content = head[5], fingerprint = head[6],
-    start_at = tonumber(head[7]), end_at = tonumber(head[8]), score = head[9], deadline_ms = tonumber(head[10]),
-    tally = { member = head[11], cents = head[13], number = head[14], failure = head[15], document = head[16] },
-    size = tonumber(head[12]),
-    stream = KEYS[k + 1], results = KEYS[k + 2], job = KEYS[k + 3], document = KEYS[k + 4], joined = KEYS[k + 5],
-    waiting = KEYS[k + 6], later = KEYS[k + 7],
+    kind = argv[at + ENTRY.kind], entry = argv[at + ENTRY.entry], id = argv[at + ENTRY.id], lane = lane,
+    account = string.match(lane, '^[^/]*'), content = argv[at + ENTRY.content], fingerprint = argv[at + ENTRY.fingerprint],
+    start_at = tonumber(argv[at + ENTRY.start_ms]), end_at = tonumber(argv[at + ENTRY.end_ms]),
+    score = argv[at + ENTRY.score], deadline_ms = tonumber(argv[at + ENTRY.deadline_ms]),
+    size = tonumber(argv[at + ENTRY.size]), tally = tally_of(argv, at + #ENTRY),
+    stream = keys[k + ENTRY_KEYS.stream], results = keys[k + ENTRY_KEYS.results], job = keys[k + ENTRY_KEYS.job],
+    document = keys[k + ENTRY_KEYS.document], joined = keys[k + ENTRY_KEYS.joined],
+    waiting = keys[k + ENTRY_KEYS.waiting], later = keys[k + ENTRY_KEYS.later],
   }
+  k, at = k + #ENTRY_KEYS, at + #ENTRY + #TALLY
   e.fields = counted(2)
   e.event = counted(1)
   e.dead = counted(2)
-  e.is_refused = e.event[2] == 'job.refused'
+  e.is_refused = e.event[EVENT.type] == 'job.refused'
   return e
 end
 
 local entries = {}
-for n = 1, n_entries do entries[n] = entry_of(n) end
+for n = 1, n_entries do entries[n] = next_entry() end
 
 local function unless_absent(e, key)
   return key ~= e.stream and key
@@ -77,21 +82,16 @@ end
 bad = misfit(facts, 'hash')
 for _, e in ipairs(entries) do
   bad = bad or misfit(e.stream, 'stream', e.results, 'stream', unless_absent(e, e.job), 'hash',
-    unless_absent(e, e.document), 'hash', unless_absent(e, e.joined), 'list', #e.dead > 0 and KEYS[4], 'stream')
+    unless_absent(e, e.document), 'hash', unless_absent(e, e.joined), 'list', #e.dead > 0 and KEYS.dead, 'stream')
   if e.kind ~= 'close' then
-    bad = bad or misfit(KEYS[2], 'zset', KEYS[3], 'set', KEYS[5], 'zset', e.waiting, 'zset', e.later, 'zset')
+    bad = bad or misfit(KEYS.due, 'zset', KEYS.lanes, 'set', KEYS.deadlines, 'zset', e.waiting, 'zset', e.later, 'zset')
   end
 end
-local lanes = {}
-for n = 1, n_lanes do
-  local lane = lane_of(KEYS, 7 + 7 * n_entries + 9 * (n - 1) + 1, ARGV, 13 + 9 * (n - 1))
-  lanes[n] = lane
-  bad = bad or lane_misfit(lane)
-end
+for _, lane in ipairs(lanes) do bad = bad or lane_misfit(lane) end
 if bad then return bad end
 
 -- -- from here on everything is written ----------------------------------------------------------------------------
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PEXPIRE', KEYS.leader, ARGV.lease_ms)
 local taken = {} -- how many entries were taken out of each stream
 local finished = {} -- ids of those that are still to be taken out, of each stream
 local told = {} -- lanes that are known to be due
@@ -150,7 +150,7 @@ local function accept(e, document)
   -- A DELETE of the job before that had no answer could take what is issued under the reference now.
   local begins = math.max(now, e.start_at, number(document and document[4]))
   local deadline_at = begins + e.deadline_ms
-  admit(KEYS[3], KEYS[2], KEYS[5], e, now, begins, deadline_at,
+  admit(KEYS.lanes, KEYS.due, KEYS.deadlines, e, now, begins, deadline_at,
     e.end_at > 0 and math.min(e.end_at, deadline_at) or deadline_at, told)
   -- The reference was tried before and ended rejected or failed, or is being removed at Factus: look there first.
   if document and (document[1] or redis.call('EXISTS', e.document .. ':removals') == 1) then
@@ -163,9 +163,9 @@ end
 -- What a push that was answered from the ledger has asked to follow its document.
 local function follow(e)
   if e.kind == 'watch' and not may_watch(e.document, e.id) then return end
-  keep_follower(e.document, e.id, e.kind == 'watch')
+  keep_follow_up(e.document, e.id, e.kind == 'watch')
   local begins = math.max(now, e.start_at)
-  admit(KEYS[3], KEYS[2], KEYS[5], e, now, begins, begins + e.deadline_ms, begins + e.deadline_ms, told)
+  admit(KEYS.lanes, KEYS.due, KEYS.deadlines, e, now, begins, begins + e.deadline_ms, begins + e.deadline_ms, told)
 end
 
 local function close(e)
@@ -176,12 +176,9 @@ local function close(e)
     redis.call('HSET', e.job, 'accepted_at', text(now), 'final_at', text(now))
     redis.call('PEXPIRE', e.job, retention_ms)
   end
-  if #e.event > 0 then
-    redis.call('XADD', e.results, 'MAXLEN', '~', maxlen, '*', 'event', e.event[1], 'type', e.event[2],
-      'account', e.event[3], 'job_id', e.event[4], 'reference_code', e.event[5])
-  end
-  if #e.dead > 0 then redis.call('XADD', KEYS[4], '*', unpack(e.dead)) end
-  tally(batch_prefix, KEYS[6], e.tally, e.event[2], retention_ms)
+  if #e.event > 0 then publish(e.results, maxlen, e.event) end
+  if #e.dead > 0 then redis.call('XADD', KEYS.dead, '*', unpack(e.dead)) end
+  tally(batch_prefix, KEYS.batches_due, e.tally, e.event[EVENT.type], retention_ms)
 end
 
 -- What is known of the entries from *first* on, which begins with an obstacle.
@@ -209,7 +206,7 @@ for n, e in ipairs(entries) do
     elseif e.kind == 'close' then close(e)
     else follow(e) end
     if e.size > 0 then
-      state_size(batch_prefix .. e.tally.member, KEYS[6], e.tally.member, e.size, e.is_refused)
+      state_size(batch_prefix .. e.tally.member, KEYS.batches_due, e.tally.member, e.size, e.is_refused)
     end
   end
   -- What was closed is taken out.

@@ -3,13 +3,15 @@
 -- What became of the intake streams beside what the intake took out of them: entries that somebody else removed, and ids
 -- that lie in the future. A stream whose last id lies there takes no ids of today any more; once it is empty it is made
 -- anew, in the same step, so that nothing that was pushed is lost.
--- KEYS: 1 facts of the intake, then the streams. ARGV: 1 group, 2 ms that an id may be ahead of the clock.
+-- KEYS: facts, streams...
+-- ARGV: group, ahead_ms
+-- facts: of the intake. ahead_ms: by how much an id may be ahead of the clock.
 -- Reply: for each stream {entries gone since the last look, ms by which its last id is ahead (0: it is not), 1 when it was
 --   made anew}
-local bad = misfit(KEYS[1], 'hash')
+local bad = misfit(KEYS.facts, 'hash')
 if bad then return bad end
 
-local facts, group, now = KEYS[1], ARGV[1], now_ms()
+local facts, group, now = KEYS.facts, ARGV.group, now_ms()
 
 local function info_of(stream)
   local found, told = {}, redis.call('XINFO', 'STREAM', stream)
@@ -54,15 +56,16 @@ local function n_gone(stream, info)
 end
 
 local found = {}
-for n = 2, #KEYS do
-  local stream = KEYS[n]
+local streams, before = KEYS.streams
+for n = before + 1, #streams do
+  local stream = streams[n]
   local row = {0, 0, 0}
   -- A key that holds no stream is told by whoever reads it, and keeps nobody from a look at the others.
   if redis.call('EXISTS', stream) == 1 and not misfit(stream, 'stream') then
     local info = info_of(stream)
     row[1] = n_gone(stream, info)
     local ahead = ms_of(info['last-generated-id']) - now
-    if ahead > tonumber(ARGV[2]) then
+    if ahead > tonumber(ARGV.ahead_ms) then
       row[2] = text(ahead)
       redis.call('HSET', facts, 'ahead:' .. stream, info['last-generated-id'])
       local reader = group_of(stream)

@@ -1,19 +1,22 @@
 -- include: lib/types
 -- include: lib/time
 -- The leases of the jobs that a worker is running.
--- KEYS: 1 arq's queue. ARGV: 1 worker id, 2 lease ms, 3 prefix of the in-progress marks, then ids.
+-- KEYS: queue
+-- ARGV: worker, lease_ms, mark_prefix, ids...
+-- queue: arq's.
 -- Reply: the ids whose lease is no longer ours.
-local wrong = misfit(KEYS[1], 'zset')
+local wrong = misfit(KEYS.queue, 'zset')
 if wrong then return wrong end
-local ends = text(now_ms() + tonumber(ARGV[2]))
+local ends = text(now_ms() + tonumber(ARGV.lease_ms))
 local lost = {}
-for i = 4, #ARGV do
-  local mark = ARGV[3] .. ARGV[i]
-  if redis.pcall('GET', mark) == ARGV[1] then
-    redis.call('PEXPIRE', mark, ARGV[2])
-    redis.call('ZADD', KEYS[1], 'XX', ends, ARGV[i])
+local ids, before = ARGV.ids
+for i = before + 1, #ids do
+  local mark = ARGV.mark_prefix .. ids[i]
+  if redis.pcall('GET', mark) == ARGV.worker then
+    redis.call('PEXPIRE', mark, ARGV.lease_ms)
+    redis.call('ZADD', KEYS.queue, 'XX', ends, ids[i])
   else
-    lost[#lost + 1] = ARGV[i]
+    lost[#lost + 1] = ids[i]
   end
 end
 return lost

@@ -3,14 +3,16 @@
 -- include: lib/lanes
 -- Repair one lane: what a crash between two scripts, or a hand in Redis, may have left behind. In calm weather it
 -- finds nothing.
--- KEYS, ARGV: the lane, ARGV 10: ms after which a dispatched job without arq's entry counts as lost.
+-- KEYS: lane[LANE_KEYS]
+-- ARGV: lane[LANE], lost_after_ms
+-- lost_after_ms: after which a dispatched job without arq's entry counts as lost.
 -- Reply: {jobs enqueued again, places freed, lanes woken}
-local lane = lane_of(KEYS, 1, ARGV, 1)
+local lane = lane_of(KEYS.lane, ARGV.lane)
 local wrong = lane_misfit(lane)
 if wrong then return wrong end
 local now = now_ms()
 local again, freed, woken = 0, 0, 0
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane.flight, '-inf', text(now - tonumber(ARGV[10])))) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane.flight, '-inf', text(now - tonumber(ARGV.lost_after_ms)))) do
   -- What is no record holds no place.
   local held = fields_of(lane.job_prefix .. id, 'state', 'epoch') or {}
   if held[1] ~= 'inflight' then

@@ -3,16 +3,18 @@
 -- include: lib/fence
 -- A run was cut off or could not be written: the job goes back into arq's queue, free for anybody when its pause is
 -- over. By the owner of the lease only: a worker that lost it must not free the mark of the one that runs the job now.
--- KEYS: 1 arq's queue, 2 in-progress mark, 3 job (absent: its record stays as it is).
--- ARGV: 1 worker id, 2 arq id, 3 pause ms, 4 fence of the job, 5 its defects so far. Reply: 1, or 0 when the lease is
+-- KEYS: queue, mark, job?
+-- ARGV: worker, arq_id, pause_ms, fence?, defects?
+-- job: its record; absent, it stays as it is. fence, defects: of the job; its defects so far.
+-- Reply: 1, or 0 when the lease is
 --   not ours.
-local wrong = misfit(KEYS[1], 'zset', KEYS[2], 'string', KEYS[3] or false, 'hash')
+local wrong = misfit(KEYS.queue, 'zset', KEYS.mark, 'string', KEYS.job or false, 'hash')
 if wrong then return wrong end
-if not holds_lease(KEYS[2], ARGV[1]) then return 0 end
-if KEYS[3] then
-  if owns(KEYS[3], ARGV[4]) then redis.call('HSET', KEYS[3], 'defects', ARGV[5]) end
+if not holds_lease(KEYS.mark, ARGV.worker) then return 0 end
+if KEYS.job then
+  if owns(KEYS.job, ARGV.fence) then redis.call('HSET', KEYS.job, 'defects', ARGV.defects) end
 end
-redis.call('DEL', KEYS[2])
-local pause_ms = number(ARGV[3])
-redis.call('ZADD', KEYS[1], 'XX', pause_ms > 0 and text(now_ms() + pause_ms) or '0', ARGV[2])
+redis.call('DEL', KEYS.mark)
+local pause_ms = number(ARGV.pause_ms)
+redis.call('ZADD', KEYS.queue, 'XX', pause_ms > 0 and text(now_ms() + pause_ms) or '0', ARGV.arq_id)
 return 1

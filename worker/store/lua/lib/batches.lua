@@ -1,4 +1,5 @@
 -- include: lib/types
+-- TALLY: member, cents, number, failure, document
 -- Counting final jobs in their batch. Included by every script that makes a job final, so that a count and the event
 -- that it counts are one step. Nothing here can fail: a job's end does not depend on the keys of its batch.
 
@@ -43,8 +44,21 @@ local function add_cents(batch, cents)
   if not (held and string.find(held, '^%d+$')) then redis.call('HSET', batch, 'cents', cents) end
 end
 
--- One more final job. t: member (`account/batch`, '' for none), cents (validated), number, failure (JSON or ''),
--- document (`family/reference`, '' when it has none).
+-- How a job counts in its batch, from the values after the place `at`: member (`account/batch`, '' for none), cents
+-- (validated), number, failure (JSON or ''), document (`family/reference`, '' when it has none).
+local function tally_of(argv, at)
+  return {
+    member = argv[at + TALLY.member], cents = argv[at + TALLY.cents], number = argv[at + TALLY.number],
+    failure = argv[at + TALLY.failure], document = argv[at + TALLY.document],
+  }
+end
+
+local function read_tally(reader)
+  reader.at = reader.at + #TALLY
+  return tally_of(reader.argv, reader.at - #TALLY)
+end
+
+-- One more final job.
 local function tally(prefix, due, t, final_type, retention_ms)
   if t.member == '' then return end
   -- As worker/store/keys.py has them.

@@ -1,13 +1,14 @@
 -- include: lib/types
+-- TAKER: worker, lease_ms, room, mark_prefix
 -- Claiming: what a script starts goes into the hands of the worker that runs it, with its record.
 
 -- The worker that runs this script takes what it starts, as far as it has room: claimed, begun and in its hands with the
 -- reply, where otherwise two more round trips would lie between two documents of a lane. What is beyond its room stays
--- in arq's queue for anybody (claim_jobs.lua).
+-- in arq's queue for anybody (claim_jobs.lua). Its values stand after the place `at`.
 local function taker_of(argv, at)
   return {
-    worker = argv[at], lease_ms = tonumber(argv[at + 1]), room = tonumber(argv[at + 2]), mark_prefix = argv[at + 3],
-    taken = {},
+    worker = argv[at + TAKER.worker], lease_ms = tonumber(argv[at + TAKER.lease_ms]),
+    room = tonumber(argv[at + TAKER.room]), mark_prefix = argv[at + TAKER.mark_prefix], taken = {},
   }
 end
 

@@ -6,6 +6,6 @@ local function may_watch(document, id)
 end
 
 -- A document keeps the ids of the jobs that archive it: whoever looks at it sees all that follows, whoever asked for it.
-local function keep_follower(document, id, watches)
+local function keep_follow_up(document, id, watches)
   if document and not watches then redis.call('HSET', document, 'archived_by:' .. id, '1') end
 end

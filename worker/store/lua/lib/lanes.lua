@@ -3,6 +3,8 @@
 -- include: lib/claims
 -- include: lib/precedence
 -- include: lib/outage
+-- LANE_KEYS: due, lanes, hash, waiting, later, flight, account, grants, queue
+-- LANE: name, account_name, job_prefix, arq_prefix, arq_job_prefix, width, limit, window_ms, behind
 -- Choosing and starting the next jobs of one lane. Included by every script that may free a place in a lane, so that
 -- the next job starts in the same step, without a poll in between.
 --
@@ -149,17 +151,19 @@ local function dispatch(lane, taker, now)
   end
 end
 
--- A lane: nine KEYS and nine ARGV in a row, as worker/queue/dispatcher.py builds them, that begin at these places. `behind`: the
--- account's lanes that go first (for its calls; '' for those that issue); `siblings`: what stands before their names.
+-- A lane, from the keys after the place `k` and the values after `a`. `behind`: the account's lanes that go first (for its
+-- calls; '' for those that issue); `siblings`: what stands before their names.
 local function lane_of(keys, k, argv, a)
+  local hash, name, account_name = keys[k + LANE_KEYS.hash], argv[a + LANE.name], argv[a + LANE.account_name]
   return {
-    due = keys[k], lanes = keys[k + 1], hash = keys[k + 2], waiting = keys[k + 3], later = keys[k + 4],
-    flight = keys[k + 5], account = keys[k + 6], grants = keys[k + 7], queue = keys[k + 8],
-    name = argv[a], account_name = argv[a + 1], job_prefix = argv[a + 2], arq_prefix = argv[a + 3],
-    arq_job_prefix = argv[a + 4], width = tonumber(argv[a + 5]), limit = tonumber(argv[a + 6]),
-    window_ms = tonumber(argv[a + 7]), behind = argv[a + 8],
-    siblings = string.sub(keys[k + 2], 1, #keys[k + 2] - #argv[a]) .. argv[a + 1] .. '/',
-    is_control = string.sub(argv[a], -8) == '/control',
+    due = keys[k + LANE_KEYS.due], lanes = keys[k + LANE_KEYS.lanes], hash = hash, waiting = keys[k + LANE_KEYS.waiting],
+    later = keys[k + LANE_KEYS.later], flight = keys[k + LANE_KEYS.flight], account = keys[k + LANE_KEYS.account],
+    grants = keys[k + LANE_KEYS.grants], queue = keys[k + LANE_KEYS.queue],
+    name = name, account_name = account_name, job_prefix = argv[a + LANE.job_prefix],
+    arq_prefix = argv[a + LANE.arq_prefix], arq_job_prefix = argv[a + LANE.arq_job_prefix],
+    width = tonumber(argv[a + LANE.width]), limit = tonumber(argv[a + LANE.limit]),
+    window_ms = tonumber(argv[a + LANE.window_ms]), behind = argv[a + LANE.behind],
+    siblings = string.sub(hash, 1, #hash - #name) .. account_name .. '/', is_control = string.sub(name, -8) == '/control',
   }
 end
 

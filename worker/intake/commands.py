@@ -1,5 +1,5 @@
 """
-What each entry of an intake stream becomes, as the script takes it: a job for the ledger, or an end with its event.
+What each entry of an intake stream becomes: a command to the script, for a job in the ledger or an end with its event.
 
 No store and no network: what the ledger has to say is an argument.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ import structlog
 
 from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.events import event_id, final_event, refused_event, replayed_event
+from jobs.fiscal_day import start_window_ms
 from jobs.follow_ups import follow_ups
 from jobs.intake import NO_ACCOUNT, Accepted, Entry, EntryValidator, Refused, conflict_errors, remains_of
 from schemas import strict_json
@@ -25,7 +27,8 @@ from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord, JobState
 from worker.intake.policy import IntakePolicy
-from worker.queue.ledger import event_values
+from worker.intake.script_arguments import EntryKeys, EntryValues, IntakeCommand, Kind, lay_out
+from worker.queue.ledger import LedgerPolicy, event_values
 from worker.settings import Account
 from worker.store.keys import Keys
 from worker.store.scripts import Arg
@@ -33,55 +36,34 @@ from worker.store.scripts import Arg
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One entry as the script takes it."""
-
-    entry: Entry
-    kind: str
-    job_key: str
-    document_key: str
-    lane: str
-    record: JobRecord | None
-    account: str | None
-    content: str = ""
-    event: Sequence[Arg] = ()
-    dead: Sequence[Arg] = ()
-    must_match: str = ""
-    tally: Tally = NO_TALLY
-    batch_size: int = 0
-    errors: tuple[ErrorDetail, ...] = ()
-    """Why it is refused; empty for what is not."""
-
-    results_owner: str = ""
-    """Whose results stream takes the event: an account with ``own_streams``, or empty for the common one."""
-
-
-class IntakeItems:
-    """Makes the items of one process."""
+class IntakeCommands:
+    """Makes the commands of one process."""
 
     def __init__(
-        self, keys: Keys, validator: EntryValidator, accounts: Mapping[str, Account], bounds: IntakePolicy
+        self,
+        keys: Keys,
+        validator: EntryValidator,
+        accounts: Mapping[str, Account],
+        bounds: IntakePolicy,
+        policy: LedgerPolicy,
     ) -> None:
         self._keys = keys
         self._validator = validator
         self._accounts = accounts
         self._bounds = bounds
+        self._policy = policy
 
-    def validate(self, entry: Entry) -> Item:
+    def validate(self, entry: Entry) -> IntakeCommand:
         """
         What becomes of an entry, as far as it can be known without the ledger.
 
         Raises:
-            Exception: A defect of ours; the entry then becomes what :meth:`defect` says.
+            Exception: A defect of ours, or what cannot be laid out: a text without a UTF-8 form, an instant beyond the
+                calendar. The entry then becomes what :meth:`defect` says.
         """
         match self._validator.validate(entry):
-            case Accepted(record, answer) if answer is None:
-                document = (
-                    self._keys.document(record.account, record.family, record.reference_code) if record.issues else ""
-                )
-                tally = Tally(f"{record.account}/{record.batch}") if record.batch else NO_TALLY
-                return self._acceptance(entry, record, document, tally)
+            case Accepted(record, None):
+                return self._acceptance(entry, record)
             case Accepted(record, answer):
                 assert answer is not None
                 event = final_event(record, answer, attempts=0, now=self._now(record.account))
@@ -99,53 +81,89 @@ class IntakeItems:
         is_ahead = ms > self._validator.now_ms() + self._bounds.ahead_ms / 2  # half: our clock and the server's differ
         return hashlib.sha256(entry.raw or b"").hexdigest() if is_ahead else ""
 
-    def defect(self, entry: Entry, error: Exception) -> Item:
+    def defect(self, entry: Entry, error: Exception) -> IntakeCommand:
         """An entry that tripped us: refused as ``internal``, with what can be read of it."""
         found = self._validator.refused_unread(entry, _internal(error))
         return self._refusal(entry, found.remains, found.errors, job_id=found.remains.id, content=found.content)
 
-    def bare_defect(self, entry: Entry, error: Exception) -> Item:
+    def bare_defect(self, entry: Entry, error: Exception) -> IntakeCommand:
         """The same where even that cannot be written: nothing of the entry's own words goes along but its bytes."""
         remains = PartialEnvelope(None, entry_id=entry.id)
         remains.account = entry.owner or None
         return self._refusal(entry, remains, (_internal(error),), job_id=entry.id, content="")
 
-    def _acceptance(self, entry: Entry, record: JobRecord, document: str = "", tally: Tally = NO_TALLY) -> Item:
-        return Item(
-            entry,
-            "accept",
-            self._keys.job(record.account, record.id),
-            document,
+    def _acceptance(self, entry: Entry, record: JobRecord) -> IntakeCommand:
+        start_ms, end_ms = start_window_ms(record, self._accounts[record.account].zone)
+        document = self._keys.document(record.account, record.family, record.reference_code) if record.issues else ""
+        values = EntryValues(
+            Kind.ACCEPT,
+            entry.id,
+            record.id,
             record.lane,
-            record,
-            record.account,
             record.content,
-            tally=tally,
-            batch_size=record.batch_size if tally.member else 0,
-            results_owner=self._owner_of(record.account),
+            record.fingerprint,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            score=record.score,
+            deadline_ms=self._policy.deadline_ms,
+            size=record.batch_size if record.batch else 0,
+        )
+        tally = Tally(f"{record.account}/{record.batch}") if record.batch else NO_TALLY
+        keys = self._keys_of(entry, record, document)
+        return lay_out(entry, record.account, record, keys, values, tally=tally, fields=_fields(record, start_ms))
+
+    def _following(self, entry: Entry, document: str, row: JobRecord) -> IntakeCommand:
+        """A job that follows a document: it counts in no batch."""
+        delay_ms, life_ms = self._policy.follow_up_ms(row)
+        start_ms = round(time.time() * 1000) + delay_ms if delay_ms else 0
+        kind = Kind.WATCH if row.is_tracking else Kind.FOLLOW
+        values = EntryValues(
+            kind,
+            entry.id,
+            row.id,
+            row.lane,
+            row.content,
+            start_ms=start_ms,
+            score=row.score,
+            deadline_ms=life_ms,
+        )
+        return lay_out(
+            entry, row.account, row, self._keys_of(entry, row, document), values, fields=_fields(row, start_ms)
         )
 
-    def _closing(self, entry: Entry, record: JobRecord, event: Event, document: str = "", must_match: str = "") -> Item:
+    def _closing(
+        self, entry: Entry, record: JobRecord, event: Event, document: str = "", must_match: str = ""
+    ) -> IntakeCommand:
         """A job that is final as soon as it is taken in: it was answered from what is known."""
-        return Item(
+        final = replace(record, state=JobState.FINAL, seq=1, payload="", final_type=event.type)
+        return lay_out(
             entry,
-            "close",
-            self._keys.job(record.account, record.id),
-            document,
-            record.lane,
-            _final(record, event.type),
             record.account,
-            record.content,
-            event_values(event),
-            must_match=must_match,
+            final,
+            self._keys_of(entry, record, document),
+            EntryValues(
+                Kind.CLOSE, entry.id, record.id, record.lane, record.content, must_match, size=record.batch_size
+            ),
             tally=tally_of(event),
-            batch_size=record.batch_size,
-            results_owner=self._owner_of(record.account),
+            fields=_fields(final),
+            event=event_values(event),
+        )
+
+    def _keys_of(self, entry: Entry, record: JobRecord, document: str) -> EntryKeys:
+        known = self._accounts.get(record.account)
+        return EntryKeys(
+            stream=entry.stream,
+            results=self._keys.results(record.account if known and known.own_streams else None),
+            job=self._keys.job(record.account, record.id),
+            document=document or entry.stream,
+            joined=self._keys.joined(document) if document else entry.stream,
+            waiting=self._keys.waiting(record.lane),
+            later=self._keys.later(record.lane),
         )
 
     def _refusal(
         self, entry: Entry, remains: PartialEnvelope, errors: tuple[ErrorDetail, ...], *, job_id: str, content: str
-    ) -> Item:
+    ) -> IntakeCommand:
         event = refused_event(remains, errors, job_id=job_id, now=self._now(remains.account))
         is_denied = errors[0].code == "auth.denied"
         if is_denied:
@@ -157,23 +175,26 @@ class IntakeItems:
         if content:
             record = _closed_record(remains, entry, content, event.type, errors[0])
         # Without a record no key of the ledger is touched: a wrong one there cannot keep the refusal back.
-        key = self._keys.job(*_place_of_id(entry, remains, is_denied=is_denied)) if record else ""
-        return Item(
+        key = self._keys.job(*_place_of_id(entry, remains, is_denied=is_denied)) if record else entry.stream
+        values = EntryValues(
+            Kind.CLOSE,
+            entry.id,
+            record.id if record else "",
+            content=content,
+            size=(remains.batch_size or 0) if remains.batch and not is_denied else 0,
+        )
+        return lay_out(
             entry,
-            "close",
-            key,
-            "",
-            "",
-            record,
             remains.account,
-            content,
-            event_values(event),
-            self._letter(entry, remains, event, job_id),
-            tally=NO_TALLY if is_denied else tally_of(event),
-            batch_size=(remains.batch_size or 0) if remains.batch and not is_denied else 0,
-            errors=errors,
+            record,
             # To the producer, by the way on which the job came.
-            results_owner=entry.owner,
+            EntryKeys(entry.stream, self._keys.results(entry.owner or None), key, *[entry.stream] * 4),
+            values,
+            tally=NO_TALLY if is_denied else tally_of(event),
+            fields=_fields(record) if record else {},
+            event=event_values(event),
+            letter=self._letter(entry, remains, event, job_id),
+            errors=errors,
         )
 
     def _letter(self, entry: Entry, remains: PartialEnvelope, event: Event, job_id: str) -> list[Arg]:
@@ -184,32 +205,29 @@ class IntakeItems:
         letter += ["stream", entry.stream, "entry", entry.id, "account", remains.account or "", "job_id", job_id]
         return [*letter, "size", entry.size, "sha256", entry.sha256] if entry.size else letter
 
-    def _owner_of(self, account: str) -> str:
-        known = self._accounts.get(account)
-        return account if known and known.own_streams else ""
-
-    def conflict(self, item: Item, code: str) -> Item:
+    def conflict(self, command: IntakeCommand, code: str) -> IntakeCommand:
         """What becomes of an entry that was fine by itself and met another of its id or reference."""
-        entry = item.entry
-        remains = remains_of(item.record, entry.raw or b"") if item.record else PartialEnvelope(None, entry_id=entry.id)
-        if code == "id.conflict" and item.record and item.errors and not remains.has_own_id:
+        entry, record, errors = command.entry, command.record, command.errors
+        remains = remains_of(record, entry.raw or b"") if record else PartialEnvelope(None, entry_id=entry.id)
+        content = record.content if record else ""
+        if code == "id.conflict" and record and errors and not remains.has_own_id:
             # The same of one that is refused anyhow.
-            remains.id = _next_id(item.record.id)
-            return self._refusal(entry, remains, item.errors, job_id=remains.id, content=item.content)
-        if item.errors and item.errors[0].code == "auth.denied":
+            remains.id = _next_id(record.id)
+            return self._refusal(entry, remains, errors, job_id=remains.id, content=content)
+        if errors and errors[0].code == "auth.denied":
             # Denied before under this id, with another content: denied again, and nothing is told of what is known.
-            return self._refusal(entry, remains, item.errors, job_id=entry.id, content="")
-        if code == "id.conflict" and item.record and not remains.has_own_id and item.kind == "accept":
+            return self._refusal(entry, remains, errors, job_id=entry.id, content="")
+        if code == "id.conflict" and record and not remains.has_own_id and command.kind is Kind.ACCEPT:
             # Redis gives an id once; but a clock was set back, or somebody took it before its time. It is no fault of
             # whoever pushed this job.
-            return self._renamed(item, item.record)
+            return self._acceptance(entry, replace(record, id=_next_id(record.id)))
         if code == "id.conflict":
             # The id belongs to another job: this entry's answer goes out under the entry's own id.
             return self._refusal(entry, remains, conflict_errors(code), job_id=entry.id, content="")
-        content = item.content if remains.has_own_id else ""
+        content = content if remains.has_own_id else ""
         return self._refusal(entry, remains, conflict_errors(code), job_id=remains.id, content=content)
 
-    def replay(self, item: Item, first: Mapping[str, Any], documents: list[Any]) -> list[Item]:
+    def replay(self, command: IntakeCommand, first: Mapping[str, Any], documents: list[Any]) -> list[IntakeCommand]:
         """
         The answer from the ledger, and what this push asked to follow the document.
 
@@ -217,20 +235,12 @@ class IntakeItems:
             first: The final event of the job that issued it.
             documents: What has been archived of it since.
         """
-        record = item.record
+        entry, record, document = command.entry, command.record, command.keys.document
         assert record is not None
         event = replayed_event(record, dict(first), documents, now=self._now(record.account))
-        closing = self._closing(item.entry, record, event, item.document_key, must_match=record.fingerprint)
+        closing = self._closing(entry, record, event, document, must_match=record.fingerprint)
         following = follow_ups(record, event.data or {}, seq=event.seq)
-        return [closing, *(self._following(item, row) for row in following)]
-
-    def _renamed(self, item: Item, record: JobRecord) -> Item:
-        fresh = replace(record, id=_next_id(record.id))
-        return replace(item, record=fresh, job_key=self._keys.job(fresh.account, fresh.id))
-
-    def _following(self, item: Item, row: JobRecord) -> Item:
-        kind = "watch" if row.is_tracking else "follow"
-        return replace(self._acceptance(item.entry, row, item.document_key), kind=kind)
+        return [closing, *(self._following(entry, document, row) for row in following)]
 
     def _now(self, account: str | None) -> datetime:
         known = self._accounts.get(account or "")
@@ -243,20 +253,20 @@ def _next_id(id_: str) -> str:
     return f"{base}.{int(n or 1) + 1}"
 
 
-def is_of_unknown_account(item: Item) -> bool:
+def is_of_unknown_account(command: IntakeCommand) -> bool:
     """Whether an entry is refused for nothing but that this process does not serve its account."""
-    return [error.code for error in item.errors] == ["account.unknown"]
+    return [error.code for error in command.errors] == ["account.unknown"]
 
 
-def log_refusal(item: Item) -> None:
+def log_refusal(command: IntakeCommand) -> None:
     """Say in the log that an entry is refused, and why."""
-    if item.errors:
-        facts = {"error": item.errors[0].code, "n_errors": len(item.errors)}
+    if command.errors:
+        facts = {"error": command.errors[0].code, "n_errors": len(command.errors)}
         # An account that is missing here is the operator's to add; all else the producer corrects.
-        if is_of_unknown_account(item):
-            log.error("envelope.refused", entry=item.entry.id, account=item.account, **facts)
+        if is_of_unknown_account(command):
+            log.error("envelope.refused", entry=command.entry.id, account=command.account, **facts)
         else:
-            log.info("envelope.refused", entry=item.entry.id, account=item.account, **facts)
+            log.info("envelope.refused", entry=command.entry.id, account=command.account, **facts)
 
 
 _JWT: Final = re.compile(rb"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.?[A-Za-z0-9_-]*")
@@ -319,5 +329,9 @@ def _closed_record(
     )
 
 
-def _final(record: JobRecord, final_type: str) -> JobRecord:
-    return replace(record, state=JobState.FINAL, seq=1, payload="", final_type=final_type)
+def _fields(record: JobRecord, start_ms: int = 0) -> dict[str, str]:
+    """A record as it is stored; *start_ms* before which it may not be begun, where there is such an instant."""
+    fields = record.to_hash()
+    if start_ms:
+        fields["start_at"] = str(start_ms)
+    return fields
