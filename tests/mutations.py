@@ -134,8 +134,8 @@ BREAKS = (
         "G10",
         "what Factus gives back of the credentials is told on",
         "worker/factus/client.py",
-        "        for one in (token, *http_answers.tokens_in(answer)):",
-        "        for one in ():",
+        "        tokens = (*self._tokens_known, *http_answers.tokens_in(answer))",
+        "        return answer",
         "tests/integration/test_hostile_answers.py::test_what_servers_give_back_of_the_secrets_is_blotted",
     ),
     Break(
