@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 
 from worker.cli.commands import help_text
+from worker.language import language_of_help
 
 
 def main() -> None:
     """Run the command. Exit status: 0 done, 1 failed or a problem seen, 2 wrong usage."""
     if sys.argv[1:] in (["--help"], ["-h"]):
-        sys.stdout.write(help_text() + "\n")
+        sys.stdout.write(help_text(language_of_help()) + "\n")
         return
     from worker import uncaught
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from worker.cli.bilingual import command as spoken_command
+from worker.cli.bilingual import option
 from worker.cli.console import open_redis
 
 if TYPE_CHECKING:
@@ -25,15 +27,36 @@ _WORKERS: Final = 2
 _PATIENCE_S: Final = 120.0
 
 
-@click.command("demo")
-@click.option(
+_ES: Final = """Muestra todo en marcha: no necesita Redis, ni credenciales, ni red.
+
+Enciende un Valkey integrado, un Factus local y dos trabajadores; envía los ejemplos oficiales, facturas inventadas, un
+documento de cada clase y unos trabajos mal hechos, para dos cuentas; guarda archivos, vigila los eventos RADIAN de una
+factura a crédito, hace unas llamadas; muestra cada resultado, y compara con lo que Factus vio.
+
+Código de salida: 0 todo como debe ser, 1 algo es distinto, 2 mal escrito.
+"""
+
+
+@spoken_command("demo", _ES)
+@option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
+    named=("CARPETA", "DIRECTORY"),
     default=Path(".factus/demo"),
     show_default=True,
-    help="Where the demo keeps its data and logs; wiped at each start.",
+    told=(
+        "Dónde guarda sus datos y registros; se vacía al empezar.",
+        "Where the demo keeps its data and logs; wiped at each start.",
+    ),
 )
-@click.option("--seed", type=int, default=7, show_default=True, help="Decides the generated invoices.")
+@option(
+    "--seed",
+    type=int,
+    named=("N", "N"),
+    default=7,
+    show_default=True,
+    told=("Decide las facturas inventadas.", "Decides the generated invoices."),
+)
 def command(folder: Path, seed: int) -> None:
     """See everything at work: needs no Redis, no credentials and no network.
 
@@ -41,7 +64,6 @@ def command(folder: Path, seed: int) -> None:
     document of each family and a few wrong jobs for two accounts; archives files, watches the RADIAN events of a bill
     on credit, makes a few calls; shows every result, and compares with what Factus saw.
 
-    \b
     Exit status: 0 all as it must be, 1 something differs, 2 wrong usage.
     """
     if not asyncio.run(_until_signal(folder, seed)):

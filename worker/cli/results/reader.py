@@ -62,12 +62,18 @@ class Filter:
         return self.type_glob is None or fnmatchcase(found.type, self.type_glob)
 
 
+SINCE: Final = (
+    "es un tiempo (10m), una hora con su zona (2026-11-30T08:00:00-05:00) o el id de una entrada",
+    "a duration (10m), a time with its zone (2026-11-30T08:00:00-05:00) or a stream entry id",
+)
+
+
 def since_entry(text: str, *, now: datetime) -> str:
     """
     The first entry id at or after *text*: a duration before now, an RFC 3339 time, or an entry id.
 
     Raises:
-        ValueError: None of the three.
+        ValueError: None of the three; what it may be is :data:`SINCE`.
     """
     try:
         seconds = parse_duration(text)
@@ -81,7 +87,7 @@ def since_entry(text: str, *, now: datetime) -> str:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise ValueError("a duration (10m), a time with its zone (2026-11-30T08:00:00-05:00) or a stream entry id")
+        raise ValueError(SINCE[1])
     return _first_of(at.timestamp())
 
 
