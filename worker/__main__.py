@@ -21,14 +21,14 @@ def main() -> None:
 
     uncaught.install()
     from jobs.errors import ServiceError
+    from worker.cli.console import emit
     from worker.cli.group import run
 
     try:
         run()
     except ServiceError as exc:
-        # One line, whatever is quoted in it: names of files, accounts and keys come from outside.
-        told = "".join(char if char.isprintable() else " " for char in str(exc))
-        sys.stderr.write(f"factus-worker: {told}\n")
+        # Cleaned, whatever is quoted in it: names of files, accounts and keys come from outside.
+        emit(f"factus-worker: {exc}", hanging=2, err=True)
         sys.exit(1)
 
 

@@ -110,7 +110,7 @@ async def _cancel(
     if as_json:
         click.echo(json_text({"answers": found}))
     else:
-        _show(found, len(wanted), reference or batch or "", speech)
+        _show(found, len(wanted), reference, batch, speech)
     return len(found) == len(wanted) and any((event["data"] or {}).get("cancelled") for event in found)
 
 
@@ -220,13 +220,25 @@ async def _push_and_wait(
 
 
 # -- show --------------------------------------------------------------------------------------------------------------
-def _show(found: Sequence[dict[str, Any]], n_pushed: int, name: str, speech: Speech) -> None:
+def _show(
+    found: Sequence[dict[str, Any]], n_pushed: int, reference: str | None, batch: str | None, speech: Speech
+) -> None:
     say = speech.say
+    if not n_pushed and batch is not None:
+        emit(
+            say(
+                f"El lote {batch} no tiene trabajos abiertos: ya terminó, o se llama de otro modo (factus-worker status "
+                f"--batch {batch}).",
+                f"Batch {batch} has no open job: it is final, or has another name (factus-worker status --batch "
+                f"{batch}).",
+            )
+        )
+        return
     if not n_pushed:
         emit(
             say(
-                f"{name} no se conoce: revise la escritura, --account y --family.",
-                f"{name} is unknown: check the spelling, --account and --family.",
+                f"{reference} no se conoce: revise la escritura, --account y --family.",
+                f"{reference} is unknown: check the spelling, --account and --family.",
             )
         )
         return

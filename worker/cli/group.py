@@ -17,7 +17,7 @@ import click
 
 from worker.cli.bilingual import Group, say
 from worker.cli.commands import COMMANDS, help_text
-from worker.cli.console import clean
+from worker.cli.console import emit
 from worker.language import language_of_help
 
 _UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF})
@@ -68,18 +68,18 @@ def run() -> None:
     try:
         done = cli.main(prog_name="factus-worker", standalone_mode=False)
     except click.Abort:
-        click.echo(say("Interrumpido.", "Interrupted."), err=True)
+        emit(say("Interrumpido.", "Interrupted."), err=True)
         sys.exit(1)
     except click.ClickException as exc:
         if isinstance(exc, click.UsageError) and exc.ctx is not None:
             names = f"{exc.ctx.command_path} {exc.ctx.help_option_names[0]}"
             click.echo(f"{exc.ctx.get_usage()}\n{say(f'Ayuda: {names}', f'Help: {names}')}\n", err=True)
-        click.echo(f"Error: {clean(exc.format_message())}", err=True)
+        emit(f"Error: {exc.format_message()}", hanging=2, err=True)
         sys.exit(exc.exit_code)
     except OSError as exc:
         if exc.filename is not None or exc.errno not in _UNWRITABLE:
             raise
         told = say("no se puede escribir la salida", "the output cannot be written")
-        click.echo(f"factus-worker: {told}: {exc.strerror}", err=True)
+        emit(f"factus-worker: {told}: {exc.strerror}", err=True)
         sys.exit(1)
     sys.exit(done if isinstance(done, int) else 0)

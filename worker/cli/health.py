@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from worker.cli.bilingual import command as spoken_command
-from worker.cli.console import clean, open_redis
+from worker.cli.console import emit, open_redis
 
 if TYPE_CHECKING:
     from worker.settings import Settings
@@ -44,13 +44,13 @@ def command() -> None:
     n_alive, n_elsewhere = asyncio.run(_alive(settings))
     if n_alive:
         what = speech.of(n_alive, ("trabajador", "worker"), ("trabajadores", "workers"))
-        click.echo(speech.say(f"Sano: Redis responde; {what} de este equipo.", f"Healthy: Redis answers; {what} here."))
+        emit(speech.say(f"Sano: Redis responde; {what} de este equipo.", f"Healthy: Redis answers; {what} here."))
         return
     told = speech.say(
         "Ningún trabajador de este equipo ha dado señal en 10 s", "No worker of this host has given a sign within 10 s"
     )
     other = speech.say(f" (en otros: {n_elsewhere})", f" (elsewhere: {n_elsewhere})") if n_elsewhere else ""
-    click.echo(clean(f"{told}{other}."), err=True)
+    emit(f"{told}{other}.", err=True)
     raise click.exceptions.Exit(1)
 
 

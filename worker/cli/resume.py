@@ -8,7 +8,7 @@ import click
 
 from worker.cli.bilingual import argument
 from worker.cli.bilingual import command as spoken_command
-from worker.cli.console import clean, open_redis
+from worker.cli.console import clean, emit, open_redis
 
 if TYPE_CHECKING:
     from worker.settings import Settings
@@ -46,9 +46,9 @@ def command(account: str) -> None:
     n_lifted = asyncio.run(_lift(settings, account))
     name = clean(account)
     if not n_lifted:
-        click.echo(say(f"Nada detiene a la cuenta {name}.", f"Nothing holds account {name}."))
+        emit(say(f"Nada detiene a la cuenta {name}.", f"Nothing holds account {name}."))
         raise click.exceptions.Exit(1)
-    click.echo(
+    emit(
         say(
             f"Se vuelve a preguntar a Factus por la cuenta {name} (retenciones levantadas: {n_lifted}).",
             f"Factus is asked again for account {name} (holds lifted: {n_lifted}).",

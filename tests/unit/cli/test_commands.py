@@ -148,10 +148,10 @@ def test_demo_wipes_its_own_folder_and_no_other(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     with demo_folder(folder):
         (folder / "left").mkdir()
-        with pytest.raises(ConfigurationError, match="running"), demo_folder(folder):
+        with pytest.raises(ConfigurationError, match="en marcha"), demo_folder(folder):
             pass
     with demo_folder(folder):
         assert [path.name for path in folder.iterdir()] == [MARK]
-    with pytest.raises(ConfigurationError, match="left alone"), demo_folder(tmp_path):
+    with pytest.raises(ConfigurationError, match="se deja como está"), demo_folder(tmp_path):
         pass
     assert folder.exists()

@@ -125,7 +125,7 @@ async def _list(settings: Settings, wanted: Wanted, since: str, count: int | Non
             if n_shown == count:
                 break
     if not n_shown:
-        click.echo(Speech(settings.lang).say("No hay trabajos apartados.", "No dead letters."), err=True)
+        emit(Speech(settings.lang).say("No hay trabajos apartados.", "No dead letters."), err=True)
 
 
 _WIDE: int = 160
@@ -172,7 +172,7 @@ async def _show(settings: Settings, letter_id: str, only_raw: bool) -> bool:
     async with _open(settings) as dead:
         letter = await dead.get(letter_id)
         if letter is None:
-            click.echo(_no_such(letter_id, speech), err=True)
+            emit(_no_such(letter_id, speech), hanging=2, err=True)
             return False
         history = None if only_raw else await dead.history(letter)
     if history is None:
@@ -265,7 +265,7 @@ async def _retry(settings: Settings, ids: tuple[str, ...], reason: str | None, a
             letter = await dead.get(letter_id)
             is_kept = letter and letter.may_be_done and not _goes_anyway(letter, speech, is_named=bool(ids), yes=yes)
             if letter and is_kept:
-                click.echo(clean(_careful_line(letter, speech)), err=True)
+                emit(_careful_line(letter, speech), hanging=2, err=True)
                 continue
             match await dead.retry(letter) if letter else Gone():
                 case Pushed() as pushed:
@@ -273,12 +273,15 @@ async def _retry(settings: Settings, ids: tuple[str, ...], reason: str | None, a
                     n_done += 1
                 case Kept(why, why_en):
                     kept = speech.say(f"se queda: {why}", f"kept: {why_en}")
-                    click.echo(f"{letter_id}  {clean(kept)}", err=True)
+                    emit(f"{letter_id}  {kept}", hanging=2, err=True)
                 case Gone():
-                    click.echo(_no_such(letter_id, speech), err=True)
+                    emit(_no_such(letter_id, speech), hanging=2, err=True)
     n, of = speech.count(n_done), speech.count(len(chosen))
-    done = speech.say(f"Enviados {n} de {of}. Sus resultados:", f"Pushed {n} of {of}. Their results:")
-    emit(f"{done} factus-worker results, status JOB")
+    done = speech.say(f"Enviados {n} de {of}.", f"Pushed {n} of {of}.")
+    look = speech.say(
+        "Sus resultados: factus-worker results, status TRABAJO", "Their results: factus-worker results, status JOB"
+    )
+    emit(f"{done} {look}" if n_done else done)
     return n_done == len(chosen)
 
 
@@ -323,12 +326,13 @@ async def _drop(settings: Settings, ids: tuple[str, ...], reason: str | None, ac
         for letter_id in chosen:
             letter = await dead.get(letter_id)
             if letter and await dead.drop(letter_id):
-                click.echo(f"{speech.say('eliminado', 'dropped')}  {line_of(letter)}")
+                told = line_of(letter) if not is_terminal() else "  ".join(columns_of(letter))
+                emit(f"{speech.say('eliminado', 'dropped')}  {told}", hanging=2)
                 n_done += 1
             else:
-                click.echo(_no_such(letter_id, speech), err=True)
+                emit(_no_such(letter_id, speech), hanging=2, err=True)
     n, of = speech.count(n_done), speech.count(len(chosen))
-    click.echo(speech.say(f"Eliminados {n} de {of}.", f"Dropped {n} of {of}."))
+    emit(speech.say(f"Eliminados {n} de {of}.", f"Dropped {n} of {of}."))
     return n_done == len(chosen)
 
 

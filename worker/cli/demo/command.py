@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from worker.cli.bilingual import command as spoken_command
-from worker.cli.bilingual import option
-from worker.cli.console import open_redis
+from worker.cli.bilingual import option, say
+from worker.cli.console import emit, open_redis
 
 if TYPE_CHECKING:
     from worker.cli.demo.jobs import DemoJob
@@ -84,7 +84,13 @@ async def _until_signal(folder: Path, seed: int) -> bool:
     try:
         return await _demo(folder, seed, stopping)
     except asyncio.CancelledError:
-        click.echo("Stopped; everything that the demo started is stopped too.", err=True)
+        emit(
+            say(
+                "Detenido; todo lo que la demostración encendió está apagado.",
+                "Stopped; everything that the demo started is stopped too.",
+            ),
+            err=True,
+        )
         raise click.Abort from None
 
 
@@ -108,22 +114,42 @@ async def _demo(folder: Path, seed: int, stopping: asyncio.Event) -> bool:
                 await workers_up(redis, stage, _WORKERS, stopping)
                 story, jobs = _story(), _jobs(seed)
                 first = [*story.begin(), *jobs]
-                click.echo(f"Pushing {len(first)} jobs now, each with one XADD, and the rest as it becomes possible")
+                emit(
+                    say(
+                        f"Se envían {len(first)} trabajos ahora, cada uno con un XADD, y los demás cuando se pueda",
+                        f"Pushing {len(first)} jobs now, each with one XADD, and the rest as it becomes possible",
+                    )
+                )
                 with progress([*jobs, *(step.job("") for step in story.steps)]) as tell:
                     run = Run(redis, base_url, story, tell)
                     await run.play(stage, first, stopping, _PATIENCE_S)
                 saw = await what_factus_saw(base_url)
     found = [*run.surprises(), *differences(run.told(), saw)]
     show(run, saw, found, place)
-    click.echo(f"{monotonic() - began:.1f} s in all.")
+    emit(say(f"{monotonic() - began:.1f} s en total.", f"{monotonic() - began:.1f} s in all."))
     _show_what_is_left(folder, base_url)
     return not found
 
 
 def _introduce(folder: Path, base_url: str) -> None:
-    click.echo(f"Valkey in {folder}, a local Factus at {base_url}, {_WORKERS} workers")
-    click.echo("Two accounts: andina sells, caribe also buys from farmers and pays wages")
-    click.echo("Limits are Factus's own (80 calls in 60 s for each account); a create takes 120 ms here")
+    emit(
+        say(
+            f"Valkey en {folder}, un Factus local en {base_url}, {_WORKERS} trabajadores",
+            f"Valkey in {folder}, a local Factus at {base_url}, {_WORKERS} workers",
+        )
+    )
+    emit(
+        say(
+            "Dos cuentas: andina vende; caribe además compra a campesinos y paga nómina",
+            "Two accounts: andina sells, caribe also buys from farmers and pays wages",
+        )
+    )
+    emit(
+        say(
+            "Los límites son los de Factus (80 llamadas en 60 s por cuenta); emitir tarda aquí 120 ms",
+            "Limits are Factus's own (80 calls in 60 s for each account); a create takes 120 ms here",
+        )
+    )
 
 
 def _story() -> Story:
@@ -167,7 +193,14 @@ def _show_what_is_left(folder: Path, base_url: str) -> None:
     program = shlex.quote(sys.argv[0]) if Path(sys.argv[0]).name == "factus-worker" else f"{sys.executable} -m worker"
     where = shlex.quote(str(folder))
     port = base_url.rpartition(":")[2]
-    click.echo(f"\nEverything is stopped. The data and the logs of the processes stay in {folder}. To look at them:\n")
+    emit("")
+    emit(
+        say(
+            f"Todo está apagado. Los datos y los registros de los procesos quedan en {folder}. Para mirarlos:",
+            f"Everything is stopped. The data and the logs of the processes stay in {folder}. To look at them:",
+        )
+    )
+    emit("")
     for line in (
         f"export FACTUS_REDIS_URL=embedded:{where} FACTUS_ACCOUNTS_FILE={where}/accounts.toml",
         f"{program} results",
@@ -178,6 +211,13 @@ def _show_what_is_left(folder: Path, base_url: str) -> None:
         f"{program} dead list",
     ):
         click.echo(f"  {line}")
-    click.echo("\nTo go on working with it, in two other terminals (the second with the export above):\n")
+    emit("")
+    emit(
+        say(
+            "Para seguir trabajando con esto, en otras dos terminales (la segunda con el export de arriba):",
+            "To go on working with it, in two other terminals (the second with the export above):",
+        )
+    )
+    emit("")
     click.echo(f"  {program} sandbox --port {port}")
     click.echo(f"  {program} run")

@@ -10,7 +10,7 @@ import click
 
 from worker.cli.bilingual import command as spoken_command
 from worker.cli.bilingual import option, say
-from worker.cli.console import escaped, is_terminal, open_redis, told_settings
+from worker.cli.console import emit, escaped, is_terminal, open_redis, told_settings
 
 if TYPE_CHECKING:
     from worker.cli.results.reader import Filter, Published
@@ -155,7 +155,7 @@ async def _print(
             finally:
                 await reader.close()
     if not n_shown:
-        click.echo(Speech(settings.lang).say("No hay eventos.", "No events."), err=True)
+        emit(Speech(settings.lang).say("No hay eventos.", "No events."), err=True)
 
 
 async def _show(

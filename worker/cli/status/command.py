@@ -8,7 +8,7 @@ import click
 
 from worker.cli.bilingual import argument, option, say
 from worker.cli.bilingual import command as spoken_command
-from worker.cli.console import clean, json_text, open_redis, told_settings
+from worker.cli.console import emit, json_text, open_redis, told_settings
 
 if TYPE_CHECKING:
     from worker.cli.speech import Speech
@@ -150,7 +150,7 @@ async def _show_batch(settings: Settings, batch: str, account: str | None, as_js
             f"No batch {batch} is known of which a job is final. Check the name, --account, FACTUS_NAMESPACE and "
             "FACTUS_REDIS_URL.",
         )
-        click.echo(clean(text), err=True)
+        emit(text, err=True)
     return bool(found)
 
 
@@ -187,9 +187,9 @@ async def _show_document(
         for one in told:
             show_explanation(one, speech)
         if is_pushed:
-            click.echo(clean(_pushed(reference, has_worker, speech)))
+            emit(_pushed(reference, has_worker, speech))
     if not told and not is_pushed:
-        click.echo(clean(_hint(settings, reference, account, speech)), err=True)
+        emit(_hint(settings, reference, account, speech), err=True)
     is_stuck = not has_worker and (is_pushed or any(one.outcome is None for one in told))
     return bool(told or is_pushed) and not is_stuck
 

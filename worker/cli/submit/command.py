@@ -12,7 +12,7 @@ import click
 
 from worker.cli.bilingual import argument, option, say
 from worker.cli.bilingual import command as spoken_command
-from worker.cli.console import clean, json_text, spoken, told_settings
+from worker.cli.console import emit, json_text, spoken, told_settings
 from worker.cli.duration import duration
 from worker.cli.files.sheet_options import gathered, sheet_options
 from worker.cli.job_type_option import TYPES_HELP, job_type_option
@@ -236,7 +236,7 @@ def _write_template(path: str, job_type: str, files: Sequence[str], speech: Spee
         write_template(path, family, datetime.now(BOGOTA).date())
     except FileRefused as exc:
         raise click.ClickException(str(exc)) from exc
-    click.echo(clean(speech.say(f"Plantilla escrita: {path}", f"Template written: {path}")))
+    emit(speech.say(f"Plantilla escrita: {path}", f"Template written: {path}"))
 
 
 def _results_paths(
