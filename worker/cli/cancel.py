@@ -28,11 +28,11 @@ _BLOCK_MS: Final = 500
 _PAGE: Final = 500
 
 
-_ES: Final = """Termina lo que está abierto y no ha enviado nada: los trabajos del documento REFERENCIA, un TRABAJO por su
-id, o un lote.
+_ES: Final = """Termina lo que está abierto y no ha enviado nada: los trabajos del documento REFERENCIA, un TRABAJO
+por su id, o un lote.
 
-Lo que Factus puede tener, y lo que ya terminó, sigue como está, y la respuesta dice por qué: llegó tarde. Envía un trabajo
-de tipo job.cancel y muestra su respuesta; tiene que haber un trabajador en marcha.
+Lo que Factus puede tener, y lo que ya terminó, sigue como está, y la respuesta dice por qué: llegó tarde. Envía un
+trabajo de tipo job.cancel y muestra su respuesta; tiene que haber un trabajador en marcha.
 
 Código de salida: 0 se canceló algo, 1 nada, o no llegó respuesta, 2 mal escrito.
 """
@@ -227,8 +227,8 @@ def _show(
     if not n_pushed and batch is not None:
         emit(
             say(
-                f"El lote {batch} no tiene trabajos abiertos: ya terminó, o se llama de otro modo (factus-worker status "
-                f"--batch {batch}).",
+                f"El lote {batch} no tiene trabajos abiertos: ya terminó, o se llama de otro modo "
+                f"(factus-worker status --batch {batch}).",
                 f"Batch {batch} has no open job: it is final, or has another name (factus-worker status --batch "
                 f"{batch}).",
             )

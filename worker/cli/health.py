@@ -16,10 +16,11 @@ FRESH_MS: Final = 10_000
 """How old the last sign of life of a worker may be."""
 
 
-_ES: Final = """Pregunta si Redis responde y si un trabajador de este equipo dio señal de vida en los últimos 10 segundos.
+_ES: Final = """Pregunta si Redis responde y si un trabajador de este equipo dio señal de vida en los últimos 10
+segundos.
 
-Es para los chequeos de salud de contenedores y supervisores. Los trabajos apartados, las cuentas detenidas y lo demás que
-no se arregla reiniciando un trabajador son asunto de `status`.
+Es para los chequeos de salud de contenedores y supervisores. Los trabajos apartados, las cuentas detenidas y lo
+demás que no se arregla reiniciando un trabajador son asunto de `status`.
 
 Código de salida: 0 así es, 1 no (lo dice en una línea), 2 mal escrito.
 """

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 
 _ES: Final = """Hace que se pregunte ya por la cuenta CUENTA, si algo la detiene o detiene uno de sus carriles:
-credenciales, un plan, un permiso, una dirección equivocada, una caída, un documento ajeno. Lo que Factus pidió esperar
-(429) sigue esperando.
+credenciales, un plan, un permiso, una dirección equivocada, una caída, un documento ajeno. Lo que Factus pidió
+esperar (429) sigue esperando.
 
-Lo detenido se vuelve a preguntar solo, a más tardar a los cinco minutos (FACTUS_BACKOFF_MAX, si es menos), y de inmediato
-cuando un trabajador arranca con otras credenciales: esto es para quien ya arregló la causa y no quiere esperar.
+Lo detenido se vuelve a preguntar solo, a más tardar a los cinco minutos (FACTUS_BACKOFF_MAX, si es menos), y de
+inmediato cuando un trabajador arranca con otras credenciales: esto es para quien ya arregló la causa y no quiere
+esperar.
 
 Código de salida: 0 se vuelve a preguntar, 1 nada la detiene, 2 mal escrito.
 """

@@ -10,8 +10,8 @@ from worker.cli.bilingual import option
 
 _ES = """Pone en marcha un trabajador: recibe trabajos, emite documentos y publica resultados.
 
-Inicie los que quiera, en los equipos que quiera, con la misma configuración. SIGTERM deja terminar las llamadas en curso
-(30 s a lo sumo); lo demás sigue en la cola.
+Inicie los que quiera, en los equipos que quiera, con la misma configuración. SIGTERM deja terminar las llamadas en
+curso (30 s a lo sumo); lo demás sigue en la cola.
 """
 
 

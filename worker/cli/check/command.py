@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 _ES: Final = """Revisa ARCHIVOS sin conexión, con las reglas que el trabajador aplica antes de llamar a Factus.
 
-Recibe lo mismo que `submit`: trabajos con o sin sobre en .json, .jsonl, o - para cualquiera de los dos por la entrada
-estándar, y hojas de cálculo con documentos (.csv, .xlsx, .xls). Los avisos se muestran y no impiden: un trabajo así se
-recibe, pero algo en él es dudoso o no se haría.
+Recibe lo mismo que `submit`: trabajos con o sin sobre en .json, .jsonl, o - para cualquiera de los dos por la
+entrada estándar, y hojas de cálculo con documentos (.csv, .xlsx, .xls). Los avisos se muestran y no impiden: un
+trabajo así se recibe, pero algo en él es dudoso o no se haría.
 
 Código de salida: 0 sin errores, 1 hay errores, 2 mal escrito.
 """

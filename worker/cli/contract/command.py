@@ -11,11 +11,12 @@ from worker.cli.bilingual import command as spoken_command
 from worker.cli.bilingual import option, say
 from worker.cli.console import clean
 
-_ES: Final = """Escribe el documento AsyncAPI 3.0 de las colas: canales, y cada mensaje con su esquema y un ejemplo.
+_ES: Final = """Escribe el documento AsyncAPI 3.0 de las colas: canales, y cada mensaje con su esquema y un
+ejemplo.
 
-No necesita configuración ni Redis. Con --schemas: un archivo para el sobre, uno para el evento, uno para el contenido de
-cada clase de trabajo y uno para los datos de cada clase de evento (JSON Schema 2020-12); sirven para revisar en cualquier
-lenguaje.
+No necesita configuración ni Redis. Con --schemas: un archivo para el sobre, uno para el evento, uno para el
+contenido de cada clase de trabajo y uno para los datos de cada clase de evento (JSON Schema 2020-12); sirven para
+revisar en cualquier lenguaje.
 
 \b
 factus-worker contract > asyncapi.json

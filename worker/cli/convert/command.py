@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 _MOST_TOLD: Final = 200
 
 
-_ES: Final = """Convierte cuerpos de la versión 1 de Factus (.json, .jsonl, o - para cualquiera de los dos por la entrada
-estándar) en contenidos de la versión 2.
+_ES: Final = """Convierte cuerpos de la versión 1 de Factus (.json, .jsonl, o - para cualquiera de los dos por la
+entrada estándar) en contenidos de la versión 2.
 
-Escribe un contenido por línea, y en la salida de errores lo que dedujo y cuánto cambió el total. Los sobres siguen siendo
-sobres. No llama a nadie: los ids de la versión 1 son posiciones en las tablas que trae el programa.
+Escribe un contenido por línea, y en la salida de errores lo que dedujo y cuánto cambió el total. Los sobres siguen
+siendo sobres. No llama a nadie: los ids de la versión 1 son posiciones en las tablas que trae el programa.
 
-Código de salida: 0 todo convertido, 1 un cuerpo no se puede convertir (dice los campos),
-2 mal escrito.
+Código de salida: 0 todo convertido, 1 un cuerpo no se puede convertir (dice los campos), 2 mal escrito.
 """
 
 

@@ -68,8 +68,8 @@ def command() -> None:
 
 
 # -- look --------------------------------------------------------------------------------------------------------------
-_ES_LIST: Final = """Muestra los trabajos apartados, del más viejo al más nuevo: id, hora, motivo, cuenta, referencia, id
-del trabajo, primer mensaje."""
+_ES_LIST: Final = """Muestra los trabajos apartados, del más viejo al más nuevo: id, hora, motivo, cuenta,
+referencia, id del trabajo, primer mensaje."""
 
 
 @partial(below, command)
@@ -219,15 +219,16 @@ def _selection(told: Both) -> Callable[[Command], Command]:
     return decorate
 
 
-_ES_RETRY: Final = """Envía otra vez los trabajos apartados, cada uno como trabajo nuevo: el mismo contenido, el id de antes
-y .r1, .r2 ...
+_ES_RETRY: Final = """Envía otra vez los trabajos apartados, cada uno como trabajo nuevo: el mismo contenido, el id
+de antes y .r1, .r2 ...
 
-El apartado se borra cuando su trabajo se envía. Ningún documento sale dos veces por esto: una referencia que está abierta
-o validada se une o se responde de inmediato, y cualquier otra se busca primero en Factus. El apartado de un trabajo que
-falló no guarda priority, not_before, expires_at ni issue_on; su trabajo va sin ellos, y la salida lo dice.
+El apartado se borra cuando su trabajo se envía. Ningún documento sale dos veces por esto: una referencia que está
+abierta o validada se une o se responde de inmediato, y cualquier otra se busca primero en Factus. El apartado de
+un trabajo que falló no guarda priority, not_before, expires_at ni issue_on; su trabajo va sin ellos, y la salida
+lo dice.
 
-Un correo o un evento RADIAN del que no se sabe si salió se envía otra vez solo si usted lo confirma uno por uno, o lo
-nombra con --yes: a Factus no se le puede preguntar si lo hizo, y lo hace dos veces.
+Un correo o un evento RADIAN del que no se sabe si salió se envía otra vez solo si usted lo confirma uno por uno, o
+lo nombra con --yes: a Factus no se le puede preguntar si lo hizo, y lo hace dos veces.
 """
 
 

@@ -29,9 +29,10 @@ _PATIENCE_S: Final = 120.0
 
 _ES: Final = """Muestra todo en marcha: no necesita Redis, ni credenciales, ni red.
 
-Enciende un Valkey integrado, un Factus local y dos trabajadores; envía los ejemplos oficiales, facturas inventadas, un
-documento de cada clase y unos trabajos mal hechos, para dos cuentas; guarda archivos, vigila los eventos RADIAN de una
-factura a crédito, hace unas llamadas; muestra cada resultado, y compara con lo que Factus vio.
+Enciende un Valkey integrado, un Factus local y dos trabajadores; envía los ejemplos oficiales, facturas
+inventadas, un documento de cada clase y unos trabajos mal hechos, para dos cuentas; guarda archivos, vigila los
+eventos RADIAN de una factura a crédito, hace unas llamadas; muestra cada resultado, y compara con lo que Factus
+vio.
 
 Código de salida: 0 todo como debe ser, 1 algo es distinto, 2 mal escrito.
 """

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 
-_ES: Final = """Muestra los eventos que hay, del más viejo al más nuevo: hora, tipo, referencia, número o código de error,
-mensaje.
+_ES: Final = """Muestra los eventos que hay, del más viejo al más nuevo: hora, tipo, referencia, número o código de
+error, mensaje.
 
-Un grupo se crea si es nuevo, desde el comienzo de la lista, y recuerda hasta dónde leyó. Con --group, lo que --type o
---account dejan por fuera también queda confirmado.
+Un grupo se crea si es nuevo, desde el comienzo de la lista, y recuerda hasta dónde leyó. Con --group, lo que
+--type o --account dejan por fuera también queda confirmado.
 """
 _NAME: Final = ("NOMBRE", "NAME")
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 
-_ES: Final = """Explica el documento REFERENCIA (también sirve el id de un trabajo): dónde está, por qué, qué sigue y
-cuándo, y lo que viene detrás: los archivos que se guardan, los eventos RADIAN que se vigilan. Una llamada se busca por el
-id de su trabajo.
+_ES: Final = """Explica el documento REFERENCIA (también sirve el id de un trabajo): dónde está, por qué, qué sigue
+y cuándo, y lo que viene detrás: los archivos que se guardan, los eventos RADIAN que se vigilan. Una llamada se
+busca por el id de su trabajo.
 
-Sin REFERENCIA: trabajadores, recepción, carriles con la razón de la espera y lo que tardará cada uno, cupo, detenciones y
-fichas de las cuentas, grupos que leen los resultados, trabajos apartados; y cada problema con desde cuándo, qué lo
-detiene, qué hacer y qué pasa solo. `calls` es el carril de lo que no emite nada: va detrás de los documentos de su cuenta;
-lo que allí espera su hora vigila RADIAN, o está en pausa.
+Sin REFERENCIA: trabajadores, recepción, carriles con la razón de la espera y lo que tardará cada uno, cupo,
+detenciones y fichas de las cuentas, grupos que leen los resultados, trabajos apartados; y cada problema con desde
+cuándo, qué lo detiene, qué hacer y qué pasa solo. `calls` es el carril de lo que no emite nada: va detrás de los
+documentos de su cuenta; lo que allí espera su hora vigila RADIAN, o está en pausa.
 
 Código de salida: 0 todo en orden, 1 no se encontró o hay un problema, 2 mal escrito.
 """

@@ -38,17 +38,18 @@ def _account(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     return value
 
 
-_ES: Final = """Envía los trabajos de ARCHIVOS: .json (un objeto o una lista), .jsonl (un objeto por línea), - para JSONL
-por la entrada estándar; y los documentos de hojas de cálculo (.csv, .xlsx, .xls), una fila por línea de factura.
+_ES: Final = """Envía los trabajos de ARCHIVOS: .json (un objeto o una lista), .jsonl (un objeto por línea), - para
+JSONL por la entrada estándar; y los documentos de hojas de cálculo (.csv, .xlsx, .xls), una fila por línea de
+factura.
 
 Un objeto con "payload" es un sobre y se envía como está, completado con las opciones; cualquier otro objeto es el
-contenido de un trabajo de --type. Todos los archivos se leen antes de enviar algo; de una hoja de cálculo no se envía nada
-si no vale toda. Necesita FACTUS_REDIS_URL y ninguna credencial de Factus. Enviar otra vez un archivo no hace daño: la misma
-referencia con el mismo contenido es un solo documento. Las llamadas no tienen referencia: un correo sale otra vez, salvo
-que su sobre tenga el mismo "id".
+contenido de un trabajo de --type. Todos los archivos se leen antes de enviar algo; de una hoja de cálculo no se
+envía nada si no vale toda. Necesita FACTUS_REDIS_URL y ninguna credencial de Factus. Enviar otra vez un archivo no
+hace daño: la misma referencia con el mismo contenido es un solo documento. Las llamadas no tienen referencia: un
+correo sale otra vez, salvo que su sobre tenga el mismo "id".
 
-Código de salida: 0 se envió (con --wait: todo salió bien), 1 algo falló,
-2 mal escrito o un archivo que no se puede leer.
+Código de salida: 0 se envió (con --wait: todo salió bien), 1 algo falló, 2 mal escrito o un archivo que no se
+puede leer.
 """
 _FILE: Final = ("ARCHIVO", "FILE")
 
