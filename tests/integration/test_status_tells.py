@@ -17,6 +17,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from jobs import answers
+from sandbox.server import serve
+from sandbox.state.config import SandboxConfig
+from sandbox.state.faults import read_rules
 from schemas.factus import DocumentView
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
@@ -145,6 +148,32 @@ async def test_a_call_of_one_type_that_is_denied_is_told(run: Run, real_redis: A
         found = await run("status")
     assert found.exit_code == 1
     assert "niega los trabajos company.get (403)" in found.output
+
+
+SLOW_DOWN = {"on": "create", "times": 9, "effect": {"kind": "rate_limited", "retry_after": 60}}
+
+
+async def test_a_429_is_told_as_what_it_is_and_is_no_problem(
+    run: Run, real_redis: Any, namespace: str, tmp_path: Path
+) -> None:
+    """The lane that met it said that Factus does not answer."""
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps(a_bill(reference_code="C")))
+    async with serve(SandboxConfig(faults=read_rules({"rules": [SLOW_DOWN]}))) as url:
+        made = services_on(real_redis, namespace, an_account(base_url=url), over_http=True, **LONG)
+        async with running(made) as rig:
+            await rig.push_bill("A")
+            await rig.push_bill("B")
+            await held(rig, rig.services.keys.account("acme"), "n_throttled")
+            await held(rig, rig.services.keys.lane("acme/invoice"))
+            found, one = await run("status"), await run("status", "B")
+            waiting = await run("submit", "--account", "acme", "--wait", "--timeout", "8s", str(file))
+    assert found.exit_code == 0, found.output
+    assert "Factus pidió ir más despacio (429)" in found.output
+    assert "Factus pidió ir más despacio (429)" in one.output
+    assert "pausa: Factus pidió ir más despacio" in waiting.output
+    for said in (found, one, waiting):
+        assert "no responde" not in said.output
 
 
 # -- lanes -------------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from worker.store.connection import command
 from worker.store.keys import Keys
 
 EVERY_S: Final = 1.0
+_MOMENT_MS: Final = 2_000
 
 _HOLDS: Final = {
     "factus.credentials": ("Factus rechaza las credenciales", "Factus refuses the credentials"),
@@ -132,7 +133,9 @@ class PauseReader:
         held = await command(self._redis, "HMGET", self._keys.account(account), "hold_reason", "hold_until")
         reason, lane_hold, lane_until = (_text(value) for value in own)
         hold, until = (_text(value) for value in held)
-        is_account = _number(until) >= _number(lane_until)
+        # A 429 holds the account; the pause of the lane that met it ends a moment later, and knows less.
+        slack_ms = _MOMENT_MS if hold == "factus.throttled" else 0
+        is_account = _number(until) + slack_ms >= _number(lane_until)
         n_waiting = int(await command(self._redis, "ZCARD", self._keys.waiting(lane)))
         n_later = int(await command(self._redis, "ZCARD", self._keys.later(lane)))
         return LaneFacts(

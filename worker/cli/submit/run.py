@@ -151,7 +151,8 @@ class Run:
             told = pace_words(len(watch.pushed) - n_final, pace, speech, is_left_told=bool(note))
             words = f"{speech.say('terminados', 'final')}{counts_of(watch.pushed, speech)}"
             if not self.as_json:
-                bar.show(n_final, words, " · ".join(part for part in (told, note) if part))
+                why = "" if n_final == len(watch.pushed) else note
+                bar.show(n_final, words, " · ".join(part for part in (told, why) if part))
             if self.is_stopped and n_final < len(watch.pushed):
                 raise Interrupted
             if n_final == len(watch.pushed) or monotonic() >= gives_up_at:
