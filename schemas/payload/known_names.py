@@ -50,8 +50,8 @@ class _Names(NamedTuple):
 _TAXES: Final = 'El impuesto de la línea va en "taxes": [{"code": "01", "rate": "19.00"}].'
 _UNIT_PRICE: Final = 'El precio de una unidad, sin impuestos, va en "price"; el valor de la línea lo calcula Factus.'
 _GROSS_PRICE: Final = (
-    'Factus pide "price", el precio de una unidad sin impuestos: divida el precio por 1 más su tarifa (por 1.19 con IVA '
-    "de 19 %)."
+    'Factus pide "price", el precio de una unidad sin impuestos: divida el precio por 1 más su tarifa '
+    "(por 1.19 con IVA de 19 %)."
 )
 _DISCOUNT: Final = 'El descuento va en "discount_rate" (porcentaje) o "discount_amount" (valor), uno de los dos.'
 _PERSON: Final = 'El nombre completo de una persona va en "names", el de una empresa en "company".'
