@@ -84,8 +84,8 @@ referencia, id del trabajo, primer mensaje."""
     "--since",
     named=("CUÁNDO", "WHEN"),
     told=(
-        "Desde entonces: 10m, 2026-11-30T08:00:00-05:00, o el id de uno.",
-        "From then on: 10m, 2026-11-30T08:00:00-05:00, or a letter's id.",
+        "Desde entonces: 10m, 2026-11-30, 2026-11-30T08:00:00-05:00, o el id de uno.",
+        "From then on: 10m, 2026-11-30, 2026-11-30T08:00:00-05:00, or a letter's id.",
     ),
 )
 @option("--count", type=click.IntRange(min=1), named=("N", "N"), told=("Termina después de N.", "End after N letters."))

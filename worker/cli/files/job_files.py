@@ -320,4 +320,6 @@ _SYNTAX: Final = {
 
 def _no_object(value: object) -> str:
     kinds = {list: "una lista", str: "un texto", bool: "true o false", type(None): "null"}
-    return f"Hay {kinds.get(type(value), 'un número')} donde se espera un objeto JSON."
+    hint = " Si el archivo entero es una lista, llámelo .json; en un .jsonl cada línea es un objeto."
+    more = hint if isinstance(value, list) else ""
+    return f"Hay {kinds.get(type(value), 'un número')} donde se espera un objeto JSON.{more}"

@@ -63,8 +63,8 @@ _NAME: Final = ("NOMBRE", "NAME")
     "--since",
     named=("CUÁNDO", "WHEN"),
     told=(
-        "Desde entonces: 10m, 2026-11-30T08:00:00-05:00, o el id de una entrada.",
-        "From then on: 10m, 2026-11-30T08:00:00-05:00, or a stream entry id.",
+        "Desde entonces: 10m, 2026-11-30, 2026-11-30T08:00:00-05:00, o el id de una entrada.",
+        "From then on: 10m, 2026-11-30, 2026-11-30T08:00:00-05:00, or a stream entry id.",
     ),
 )
 @option(
