@@ -167,7 +167,7 @@ async def test_a_429_is_told_as_what_it_is_and_is_no_problem(
             await held(rig, rig.services.keys.account("acme"), "n_throttled")
             await held(rig, rig.services.keys.lane("acme/invoice"))
             found, one = await run("status"), await run("status", "B")
-            waiting = await run("submit", "--account", "acme", "--wait", "--timeout", "8s", str(file))
+            waiting = await run("submit", "--wait", "--timeout", "8s", str(file))
     assert found.exit_code == 0, found.output
     assert "Factus pidió ir más despacio (429)" in found.output
     assert "Factus pidió ir más despacio (429)" in one.output

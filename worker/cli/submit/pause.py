@@ -75,6 +75,19 @@ def note_of(lanes: Sequence[LaneFacts], n_workers: int, now_ms: int, zone: tzinf
     return " · ".join(parts)
 
 
+async def usual_account(redis: Redis, keys: Keys, accounts: Mapping[str, Account]) -> str:
+    """The account of jobs that name none: the only one that is configured here, or that the workers serve."""
+    names = set(accounts)
+    if not names:
+        try:
+            for worker in await command(redis, "ZRANGE", keys.workers(), 0, -1):
+                served = _text(await command(redis, "HGET", keys.worker(worker.decode()), "accounts"))
+                names |= {name for name in served.split(",") if name}
+        except RedisError:
+            pass  # a producer's user may not look
+    return names.pop() if len(names) == 1 else "default"
+
+
 def left_words(lanes: Sequence[LaneFacts], now_ms: int, speech: Speech) -> str:
     """
     How long the slowest lane will need by the allowance alone; empty below five seconds.

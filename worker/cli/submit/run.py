@@ -129,14 +129,14 @@ class Run:
         """Until all are final, time is up, or nothing has come for long; the bar is drawn after each look."""
         from schemas.factus import BOGOTA
         from worker.cli.submit.pace import Pace, pace_words
-        from worker.cli.submit.pause import PauseReader
+        from worker.cli.submit.pause import PauseReader, usual_account
         from worker.cli.submit.push import Watch
         from worker.cli.submit.report import counts_of, lane_of
         from worker.store.keys import Keys
 
         accounts = settings.accounts()
-        only = next(iter(accounts)) if len(accounts) == 1 else "default"
         keys, speech, pace, note = Keys(settings.namespace), self.speech, Pace(), ""
+        only = await usual_account(redis, keys, accounts)
         watch = Watch(redis, keys, self.pushed, places, default_account=only)
         lanes = sorted({lane_of(one.job, only) for one in watch.pushed})
         pauses = PauseReader(redis, keys, lanes, accounts)
