@@ -61,6 +61,8 @@ def tally_of(event: Event) -> Tally:
         "type": event.type,
         "code": first.code if first else None,
         "message": first.message if first else event.message,
+        "number": (event.data or {}).get("number"),
+        "rule": first.rule if first else None,
     }
     return Tally(member, failure=strict_json.dump(failure))
 

@@ -16,7 +16,10 @@ What Factus answers is a value (``jobs/answers.py``), not an exception: every an
 
 from __future__ import annotations
 
-from jobs.archive_names import Stored
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobs.archive_names import Stored
 
 
 class ServiceError(Exception):

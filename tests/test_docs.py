@@ -171,6 +171,24 @@ def test_first_example_of_the_job_types_names_no_account() -> None:
     assert "account" not in json.loads(job)
 
 
+def test_what_the_first_page_quotes_of_the_programs_is_what_they_say() -> None:
+    page = (ROOT / "docs" / "primeros-pasos.md").read_text(encoding="utf-8").partition("## Si algo no sale")[2]
+    quoted = set(re.findall(r"(?m)^\| ((?:`[^`]+`(?: o )?)+) \|", page))
+    words = {word for cell in quoted for word in re.findall("`([^`]+)`", cell)}
+    said = "".join(
+        path.read_text(encoding="utf-8")
+        for path in [ROOT / "Makefile", *(ROOT / "worker").rglob("*.py"), *(ROOT / "sandbox").rglob("*.py")]
+    )
+    of_the_system = {
+        "make: command not found",
+        "No module named pip",
+        "submit --wait",
+        "cannot listen on 127.0.0.1:8400",
+    }
+    assert len(words) > 4
+    assert {word for word in words if word not in said} <= of_the_system
+
+
 def test_what_the_night_page_quotes_is_what_the_commands_say() -> None:
     """Whoever is woken up looks for the words on the screen."""
     page = (ROOT / "docs" / "son-las-23-40.md").read_text(encoding="utf-8")

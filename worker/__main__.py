@@ -9,25 +9,26 @@ from __future__ import annotations
 import sys
 
 from worker.cli.commands import help_text
+from worker.language import language_of_help
 
 
 def main() -> None:
     """Run the command. Exit status: 0 done, 1 failed or a problem seen, 2 wrong usage."""
     if sys.argv[1:] in (["--help"], ["-h"]):
-        sys.stdout.write(help_text() + "\n")
+        sys.stdout.write(help_text(language_of_help()) + "\n")
         return
     from worker import uncaught
 
     uncaught.install()
     from jobs.errors import ServiceError
+    from worker.cli.console import emit
     from worker.cli.group import run
 
     try:
         run()
     except ServiceError as exc:
-        # One line, whatever is quoted in it: names of files, accounts and keys come from outside.
-        told = "".join(char if char.isprintable() else " " for char in str(exc))
-        sys.stderr.write(f"factus-worker: {told}\n")
+        # Cleaned, whatever is quoted in it: names of files, accounts and keys come from outside.
+        emit(f"factus-worker: {exc}", hanging=2, err=True)
         sys.exit(1)
 
 

@@ -261,6 +261,8 @@ class BatchFailure(Data):
     type: str = Field(description="Type of its final event")
     code: str | None = Field(description="Of its first error")
     message: str
+    number: str | None = Field(default=None, description="That a rejected document had, and that is used up")
+    rule: str | None = Field(default=None, description="Of the DIAN, or of this service: of its first error")
 
 
 class BatchCompleted(Data):

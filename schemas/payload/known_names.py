@@ -49,6 +49,10 @@ class _Names(NamedTuple):
 
 _TAXES: Final = 'El impuesto de la línea va en "taxes": [{"code": "01", "rate": "19.00"}].'
 _UNIT_PRICE: Final = 'El precio de una unidad, sin impuestos, va en "price"; el valor de la línea lo calcula Factus.'
+_GROSS_PRICE: Final = (
+    'Factus pide "price", el precio de una unidad sin impuestos: divida el precio por 1 más su tarifa '
+    "(por 1.19 con IVA de 19 %)."
+)
 _DISCOUNT: Final = 'El descuento va en "discount_rate" (porcentaje) o "discount_amount" (valor), uno de los dos.'
 _PERSON: Final = 'El nombre completo de una persona va en "names", el de una empresa en "company".'
 _PAYMENTS: Final = (
@@ -66,6 +70,11 @@ _TAX_NAMES: Final = (
 _DISCOUNT_NAMES: Final = "discount descuento descuentos discounts dto desc discount_total total_discount"
 _DISCOUNT_RATES: Final = "discount_percent discount_percentage porcentaje_descuento descuento_porcentaje pct_descuento"
 _DISCOUNT_AMOUNTS: Final = "discount_value valor_descuento descuento_valor discount_price discount_money"
+_GROSS_NAMES: Final = (
+    "price_with_tax price_with_taxes price_with_vat price_gross gross_price price_tax_included price_including_tax "
+    "unit_price_with_tax precio_con_iva precio_con_impuesto precio_con_impuestos precio_iva_incluido valor_con_iva "
+    "tax_included tax_inclusive includes_tax iva_incluido impuesto_incluido"
+)
 _NAME_NAMES: Final = (
     "name nombre nombres first_name last_name firstname lastname surname surnames apellido apellidos full_name "
     "fullname customer_name other_names middle_name second_surname first_surname"
@@ -75,7 +84,8 @@ _HEADER_DISCOUNTS: Final = f"{_DISCOUNT_NAMES} {_DISCOUNT_RATES} {_DISCOUNT_AMOU
 _TABLE: Final = (
     # Lines.
     _Names("price", "unit_price unit_value price_unit unit_cost precio precio_unitario valor_unitario"),
-    _Names("price", "amount valor value monto", _UNIT_PRICE),
+    _Names("price", "amount valor value monto importe", _UNIT_PRICE),
+    _Names("price", _GROSS_NAMES, _GROSS_PRICE),
     _Names("quantity", "qty cantidad cant units invoiced_quantity amount_of_items"),
     _Names("code_reference", "code sku codigo codigo_producto product_code item_code barcode reference ref"),
     _Names("unit_measure_code", "unit unit_code unidad unidad_medida unit_measure measure_unit uom unit_of_measure"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from jobs import answers
+from schemas.factus import Remark
 from tests.service_in_process import running, services_on
 
 
@@ -28,6 +29,17 @@ async def test_it_closes_when_the_last_of_its_jobs_is_final(rig):
         "last_number": "SETP990000003",
         "failures": [],
     }
+
+
+async def test_a_gap_in_the_numbers_is_explained_by_the_rejection_that_used_it(rig, factus):
+    """Six validated under seven numbers: the auditor asks for the seventh."""
+    rule = Remark("Regla: FAJ43b, Rechazo: Nombre informado no corresponde", "FAJ43b")
+    factus.script = [answers.RulesRefused((rule,), number="SETP7")]
+    await rig.push_bill("rejected", batch="b", batch_size=2)
+    await rig.push_bill("good", batch="b")
+    event = await completed(rig, 2)
+    (failure,) = event["data"]["failures"]
+    assert (failure["reference_code"], failure["number"], failure["rule"]) == ("rejected", "SETP7", "FAJ43b")
 
 
 async def test_what_failed_is_named_and_counts(rig, factus):

@@ -46,11 +46,11 @@ def test_demo_ends_well_and_can_be_looked_at(tmp_path: Path) -> None:
     demo = start(folder)
     shown, _ = demo.communicate(timeout=150)
     assert demo.returncode == 0, shown
-    assert "Pushed 77: 66 validated, 4 calls completed, 7 refused before any call." in shown
-    assert re.search(r"66 creates: .* 66 stored, 0 duplicated, 0 refused,\s0 x 409, 0 x 429", shown)
-    assert "Both agree on every number and total, in all families" in shown
+    assert "Enviados 77: 66 validados, 4 llamadas hechas, 7 no aceptados antes de toda llamada." in shown
+    assert re.search(r"66 emisiones: .* 66 guardadas, 0 duplicadas, 0 rechazadas,\s0 x 409, 0 x 429", shown)
+    assert "Coinciden en cada número y cada total, en todas las clases de documento" in shown
     for family in FAMILIES:
-        assert re.search(rf"^{family} +\d+ +\d+ .* yes$", shown, re.MULTILINE)
+        assert re.search(rf"^{family} +\d+ +\d+ .* sí$", shown, re.MULTILINE)
     assert re.search(r"^FV-CREDITO .* 033 ", shown, re.MULTILINE)
     named = re.findall(r"  (archive/\S+)$", shown, re.MULTILINE)
     assert len(named) == 8
@@ -94,5 +94,5 @@ def test_stopped_demo_stops_what_it_started(tmp_path: Path, number: signal.Signa
         demo.kill()
         demo.wait()
     assert demo.returncode == 1, shown
-    assert "is stopped" in shown
+    assert "está apagado" in shown
     assert processes_of(folder) == []

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from jobs import answers
+from sandbox.server import serve
+from sandbox.state.config import SandboxConfig
+from sandbox.state.faults import read_rules
 from schemas.factus import DocumentView
+from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.service_in_process import ServiceInProcess, running, services_on
+from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from worker.cli.group import cli
 
 Run = Callable[..., Any]
@@ -142,6 +148,32 @@ async def test_a_call_of_one_type_that_is_denied_is_told(run: Run, real_redis: A
         found = await run("status")
     assert found.exit_code == 1
     assert "niega los trabajos company.get (403)" in found.output
+
+
+SLOW_DOWN = {"on": "create", "times": 9, "effect": {"kind": "rate_limited", "retry_after": 60}}
+
+
+async def test_a_429_is_told_as_what_it_is_and_is_no_problem(
+    run: Run, real_redis: Any, namespace: str, tmp_path: Path
+) -> None:
+    """The lane that met it said that Factus does not answer."""
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps(a_bill(reference_code="C")))
+    async with serve(SandboxConfig(faults=read_rules({"rules": [SLOW_DOWN]}))) as url:
+        made = services_on(real_redis, namespace, an_account(base_url=url), over_http=True, **LONG)
+        async with running(made) as rig:
+            await rig.push_bill("A")
+            await rig.push_bill("B")
+            await held(rig, rig.services.keys.account("acme"), "n_throttled")
+            await held(rig, rig.services.keys.lane("acme/invoice"))
+            found, one = await run("status"), await run("status", "B")
+            waiting = await run("submit", "--wait", "--timeout", "8s", str(file))
+    assert found.exit_code == 0, found.output
+    assert "Factus pidió ir más despacio (429)" in found.output
+    assert "Factus pidió ir más despacio (429)" in one.output
+    assert "pausa: Factus pidió ir más despacio" in waiting.output
+    for said in (found, one, waiting):
+        assert "no responde" not in said.output
 
 
 # -- lanes -------------------------------------------------------------------------------------------------------------
@@ -306,3 +338,118 @@ async def test_english_says_the_same_and_json_is_one(
         found, english = await run("status"), json.loads((await run("status", "--json")).output)
     assert "Problem: account acme is held: Factus asks for a payment" in found.output
     assert spanish["problems"] == english["problems"]
+
+
+# -- the rest of what an operator has to know --------------------------------------------------------------------------
+async def test_no_worker_and_jobs_that_wait(run: Run, real_redis: Any, namespace: str) -> None:
+    """With `account.unserved`: a worker that runs and does not know the account is none for its jobs."""
+    await push_without_worker(real_redis, namespace)
+    for name in ("ACME-0002", "ACME-0003"):
+        job = {"type": "invoice.issue", "account": "acme", "payload": a_bill(reference_code=name)}
+        await real_redis.xadd(f"{namespace}:jobs", {"job": json.dumps(job)})
+    found = await run("status")
+    assert found.exit_code == 1
+    assert "ningún trabajador está en marcha" in found.output
+    assert "abiertos)" in found.output
+    assert "qué hacer: inicie uno: factus-worker run" in found.output
+
+
+async def test_an_account_that_no_worker_serves_is_told(run: Run, real_redis: Any, namespace: str) -> None:
+    await push_without_worker(real_redis, namespace, not_before="2026-12-31T00:00:00-05:00")
+    async with running(services_on(real_redis, namespace, an_account("otra"), gateway=FakeFactus())) as rig:
+        while not await real_redis.exists(rig.services.keys.workers()):
+            await real_redis.ping()
+        found = await run("status")
+    assert found.exit_code == 1
+    assert "ningún trabajador en marcha tiene las credenciales de la cuenta acme" in found.output
+    assert "configúrela y reinicie" in found.output
+
+
+async def test_results_that_were_trimmed_unread_are_told(run: Run, real_redis: Any, namespace: str) -> None:
+    async with service(real_redis, namespace, FakeFactus()) as rig:
+        stream = rig.services.keys.results()
+        await real_redis.xgroup_create(stream, "erp", id="0", mkstream=True)
+        for n in range(3):
+            await rig.push_bill(f"A-{n}")
+        await rig.events(3)
+        assert (await run("status")).exit_code == 0
+        await real_redis.xtrim(stream, maxlen=1, approximate=False)
+        found = await run("status")
+    assert found.exit_code == 1
+    for words in (f"grupo erp de {stream}", "se recortaron 2 entradas que no había leído", "inicie el consumidor"):
+        assert words in found.output, words
+
+
+async def test_a_group_that_lags_is_told_before_anything_is_trimmed(
+    run: Run, real_redis: Any, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACTUS_RESULTS_MAXLEN", "1000")
+    async with service(real_redis, namespace, FakeFactus()) as rig:
+        stream = rig.services.keys.results()
+        await real_redis.xgroup_create(stream, "erp", id="0", mkstream=True)
+        for _ in range(801):
+            await real_redis.xadd(stream, {"event": "{}"})
+        found = await run("status")
+    assert found.exit_code == 1
+    for words in ("esperan 801 entradas; en 1.000 (FACTUS_RESULTS_MAXLEN)", "inicie el consumidor"):
+        assert words in found.output, words
+
+
+async def test_jobs_that_were_trimmed_unread_are_told(run: Run, real_redis: Any, namespace: str) -> None:
+    stream = f"{namespace}:jobs"
+    for n in range(5):
+        await real_redis.xadd(stream, {"job": json.dumps({"id": f"x-{n}"})})
+    await real_redis.xtrim(stream, maxlen=2, approximate=False)
+    async with service(real_redis, namespace, FakeFactus()) as rig:
+        await rig.rest()
+        await rig.services.intake._watch.look()
+        found = await run("status")
+    assert found.exit_code == 1
+    for words in ("se quitaron 3 entradas antes de leerlas", "desde: 20", "ningún productor debe recortarla"):
+        assert words in found.output, words
+
+
+async def test_poison_jobs_are_counted_and_stop_nothing(run: Run, real_redis: Any, namespace: str) -> None:
+    unknown = {"type": "invoice.issue", "account": "x", "payload": a_bill()}
+    poison = (b"\xff\xfe", b"{", b"[]", b'{"type": "nada"}', b"null", json.dumps(unknown).encode())
+    async with service(real_redis, namespace, FakeFactus()) as rig:
+        for raw in poison:
+            await rig.push(raw)
+        await rig.push_bill("A")
+        assert (await rig.events(7))[-1]["type"] == "invoice.validated"
+        found, letters = await run("status"), await run("dead", "list")
+    assert found.exit_code == 1, "an account that nobody knows is for an operator"
+    assert "Trabajos apartados: 6 (5 los corrige quien los envió)" in found.output
+    assert "1 trabajo apartado que un operador debe mirar: 1 account.unknown" in found.output
+    assert "factus-worker dead list" in found.output
+    assert len(letters.output.splitlines()) == 6
+
+
+async def test_a_key_that_holds_something_else_is_told(run: Run, real_redis: Any, namespace: str) -> None:
+    async with service(real_redis, namespace, FakeFactus()) as rig:
+        await real_redis.set(rig.services.keys.account("acme"), "x")
+        found = await run("status")
+    assert found.exit_code == 1
+    assert "contiene otra cosa que la que guarda el servicio" in found.output
+
+
+PROBLEM = re.compile(r'(?:Problem|_held)\(\s*"([a-z]+\.[a-z_]+)"')
+ELSEWHERE = {
+    "redis.writes": "tests/integration/test_redis_refusing.py",
+    "intake.id_ahead": "tests/contract/test_intake_borders.py",
+    "intake.stream_renewed": "tests/contract/test_intake_borders.py",
+    "letters.trimmed": "tests/contract/test_intake_borders.py",
+    "worker.failures": "tests/contract/test_loops.py",
+}
+HERE = {
+    "redis.key", "workers.none", "workers.accounts", "account.unserved", "account.held", "account.blocked",
+    "type.blocked", "lane.held", "intake.entries_gone", "group.lost", "group.lagging", "group.stale",
+    "letters.operator",
+}  # fmt: skip
+
+
+def test_no_problem_is_without_a_test_on_a_running_set() -> None:
+    root = Path(__file__).resolve().parents[2]
+    source = (root / "worker/cli/status/problems.py").read_text(encoding="utf-8")
+    assert set(PROBLEM.findall(source)) == HERE | ELSEWHERE.keys()
+    assert all((root / path).is_file() for path in ELSEWHERE.values())

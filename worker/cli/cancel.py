@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from schemas.names import account_of
+from worker.cli.bilingual import argument, option, say
+from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import emit, json_text, open_redis, show_table, told_settings
+from worker.cli.duration import duration
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -26,24 +29,44 @@ _BLOCK_MS: Final = 500
 _PAGE: Final = 500
 
 
-def _duration(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
-    from worker.settings import parse_duration
+_ES: Final = """Termina lo que está abierto y no ha enviado nada: los trabajos del documento REFERENCIA, un TRABAJO
+por su id, o un lote.
 
-    try:
-        seconds = parse_duration(value)
-    except ValueError as exc:
-        raise click.BadParameter(str(exc)) from exc
-    assert isinstance(seconds, float)
-    return seconds
+Lo que Factus puede tener, y lo que ya terminó, sigue como está, y la respuesta dice por qué: llegó tarde. Envía un
+trabajo de tipo job.cancel y muestra su respuesta; tiene que haber un trabajador en marcha.
+
+Código de salida: 0 se canceló algo, 1 nada, o no llegó respuesta, 2 mal escrito.
+"""
+_NAME: Final = ("NOMBRE", "NAME")
 
 
-@click.command("cancel")
-@click.argument("reference", required=False, metavar="[REFERENCE|JOB]")
-@click.option("--batch", metavar="NAME", help="Cancel all open jobs of this batch.")
-@click.option("--account", metavar="NAME", help="In this account only.")
-@click.option("--family", metavar="NAME", help="Only a document of this family, such as invoice.")
-@click.option("--timeout", callback=_duration, default="30s", show_default=True, help="Longest wait for the answer.")
-@click.option("--json", "as_json", is_flag=True, help="The answers as events, one JSON document.")
+@spoken_command("cancel", _ES)
+@argument("reference", required=False, named=("[REFERENCIA|TRABAJO]", "[REFERENCE|JOB]"))
+@option(
+    "--batch",
+    named=_NAME,
+    told=("Cancela todos los trabajos abiertos de este lote.", "Cancel all open jobs of this batch."),
+)
+@option("--account", named=_NAME, told=("Solo en esta cuenta.", "In this account only."))
+@option(
+    "--family",
+    named=_NAME,
+    told=("Solo un documento de esta clase, como invoice.", "Only a document of this family, such as invoice."),
+)
+@option(
+    "--timeout",
+    callback=duration,
+    named=("TIEMPO", "TIME"),
+    default="30s",
+    show_default=True,
+    told=("Cuánto espera la respuesta, a lo sumo.", "Longest wait for the answer."),
+)
+@option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    told=("Las respuestas como eventos, en un documento JSON.", "The answers as events, one JSON document."),
+)
 def command(
     reference: str | None,
     batch: str | None,
@@ -57,13 +80,14 @@ def command(
     What Factus may have, and what is final, stays as it is, and the answer says why: it came too late for that.
     Pushes a job of type job.cancel and shows its answer; a worker has to run.
 
-    \b
     Exit status: 0 something was cancelled, 1 nothing was, or no answer came, 2 wrong usage.
     """
     import asyncio
 
     if (reference is None) == (batch is None):
-        raise click.UsageError("Name a REFERENCE or JOB, or a --batch.")
+        raise click.UsageError(
+            say("Diga una REFERENCIA o un TRABAJO, o un --batch.", "Name a REFERENCE or JOB, or a --batch.")
+        )
     settings = told_settings()
     if not asyncio.run(_cancel(settings, reference, batch, account, family, timeout, as_json)):
         raise click.exceptions.Exit(1)
@@ -87,7 +111,7 @@ async def _cancel(
     if as_json:
         click.echo(json_text({"answers": found}))
     else:
-        _show(found, len(wanted), reference or batch or "", speech)
+        _show(found, len(wanted), reference, batch, speech)
     return len(found) == len(wanted) and any((event["data"] or {}).get("cancelled") for event in found)
 
 
@@ -124,7 +148,12 @@ def _sure(found: list[Wanted], name: str) -> list[Wanted]:
     """
     accounts = sorted({account for account, _ in found})
     if len(accounts) > 1:
-        raise click.UsageError(f"{name} is open in the accounts {', '.join(accounts)}: say which with --account.")
+        raise click.UsageError(
+            say(
+                f"{name} está abierto en las cuentas {', '.join(accounts)}: diga cuál con --account.",
+                f"{name} is open in the accounts {', '.join(accounts)}: say which with --account.",
+            )
+        )
     return found
 
 
@@ -192,13 +221,25 @@ async def _push_and_wait(
 
 
 # -- show --------------------------------------------------------------------------------------------------------------
-def _show(found: Sequence[dict[str, Any]], n_pushed: int, name: str, speech: Speech) -> None:
+def _show(
+    found: Sequence[dict[str, Any]], n_pushed: int, reference: str | None, batch: str | None, speech: Speech
+) -> None:
     say = speech.say
+    if not n_pushed and batch is not None:
+        emit(
+            say(
+                f"El lote {batch} no tiene trabajos abiertos: ya terminó, o se llama de otro modo "
+                f"(factus-worker status --batch {batch}).",
+                f"Batch {batch} has no open job: it is final, or has another name (factus-worker status --batch "
+                f"{batch}).",
+            )
+        )
+        return
     if not n_pushed:
         emit(
             say(
-                f"{name} no se conoce: revise la escritura, --account y --family.",
-                f"{name} is unknown: check the spelling, --account and --family.",
+                f"{reference} no se conoce: revise la escritura, --account y --family.",
+                f"{reference} is unknown: check the spelling, --account and --family.",
             )
         )
         return

@@ -8,30 +8,80 @@ from typing import Final, NamedTuple
 
 
 class Command(NamedTuple):
-    """One command: where it stands below ``worker.cli``, and its help in a line."""
+    """One command: where it stands below ``worker.cli``, and its help in a line, Spanish and English."""
 
     module: str
-    help: str
+    es: str
+    en: str
 
 
 COMMANDS: Final = {
-    "run": Command("run", "Run a worker."),
-    "sandbox": Command("sandbox", "Run a local Factus to develop against."),
-    "demo": Command("demo.command", "See everything at work, on an embedded server and the sandbox."),
-    "check": Command("check.command", "Validate files offline."),
-    "submit": Command("submit.command", "Push files of jobs, spreadsheets among them."),
-    "convert": Command("convert.command", "Convert bodies of Factus v1."),
-    "results": Command("results.command", "Print the events that are there."),
-    "status": Command("status.command", "Explain one document, or show everything at a glance."),
-    "health": Command("health", "Ask whether Redis answers and a worker of this host lives."),
-    "cancel": Command("cancel", "End open jobs of which nothing was sent."),
-    "resume": Command("resume", "Have an account that is held asked again now."),
-    "dead": Command("dead.command", "Look at dead letters, push them again, or drop them."),
-    "contract": Command("contract.command", "Print the contract as AsyncAPI, or its JSON Schemas."),
+    "run": Command("run", "Pone en marcha un trabajador.", "Run a worker."),
+    "sandbox": Command("sandbox", "Enciende un Factus local, para probar.", "Run a local Factus to develop against."),
+    "demo": Command(
+        "demo.command",
+        "Muestra todo en marcha, con un servidor integrado y el Factus local.",
+        "See everything at work, on an embedded server and the sandbox.",
+    ),
+    "check": Command("check.command", "Revisa archivos sin conexión.", "Validate files offline."),
+    "submit": Command(
+        "submit.command",
+        "Envía archivos de trabajos, también hojas de cálculo.",
+        "Push files of jobs, spreadsheets among them.",
+    ),
+    "convert": Command(
+        "convert.command", "Convierte cuerpos de la versión 1 de Factus.", "Convert bodies of Factus v1."
+    ),
+    "results": Command("results.command", "Muestra los eventos que hay.", "Print the events that are there."),
+    "status": Command(
+        "status.command",
+        "Explica un documento, o muestra todo de un vistazo.",
+        "Explain one document, or show everything at a glance.",
+    ),
+    "health": Command(
+        "health",
+        "Dice si Redis responde y un trabajador de este equipo vive.",
+        "Ask whether Redis answers and a worker of this host lives.",
+    ),
+    "cancel": Command(
+        "cancel",
+        "Termina trabajos abiertos de los que no se envió nada.",
+        "End open jobs of which nothing was sent.",
+    ),
+    "resume": Command(
+        "resume",
+        "Hace que se pregunte ya por una cuenta detenida.",
+        "Have an account that is held asked again now.",
+    ),
+    "dead": Command(
+        "dead.command",
+        "Mira los trabajos apartados, los envía otra vez o los borra.",
+        "Look at dead letters, push them again, or drop them.",
+    ),
+    "contract": Command(
+        "contract.command",
+        "Escribe el contrato en AsyncAPI, o sus JSON Schemas.",
+        "Print the contract as AsyncAPI, or its JSON Schemas.",
+    ),
 }
 
+_HEAD_ES: Final = """\
+Uso: factus-worker [OPCIONES] ORDEN [ARGUMENTOS]...
 
-_HEAD: Final = """\
+  Emite documentos electrónicos de Colombia por medio de Factus: ninguno sale
+  dos veces, ninguno se pierde, ninguno queda sin respuesta.
+
+  Se configura con variables de entorno que empiezan por FACTUS_ (y luego
+  .env); están en docs/operations.md. FACTUS_LANG=en habla inglés.
+
+Opciones:
+  --version   Muestra la versión y termina.
+  -h, --help  Muestra esta ayuda y termina.
+
+Órdenes:
+"""
+
+_HEAD_EN: Final = """\
 Usage: factus-worker [OPTIONS] COMMAND [ARGS]...
 
   Issue Colombian electronic documents through Factus: never twice, never lost,
@@ -48,7 +98,9 @@ Commands:
 """
 
 
-def help_text() -> str:
+def help_text(language: str = "es") -> str:
     """The help of the command without a subcommand."""
     width = max(map(len, COMMANDS))
-    return _HEAD + "\n".join(f"  {name:{width}}  {command.help}" for name, command in COMMANDS.items())
+    is_es = language == "es"
+    lines = (f"  {name:{width}}  {one.es if is_es else one.en}" for name, one in COMMANDS.items())
+    return (_HEAD_ES if is_es else _HEAD_EN) + "\n".join(lines)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
@@ -28,20 +28,30 @@ _WIDEST: Final = 64
 NARROW: Final = 100
 """Columns below which a table is a block for each row."""
 
+_SENTENCE: Final = 30
+"""Characters of a cell from which it may be wrapped; shorter ones, such as times, stay on a line."""
+
+_READABLE: Final = 24
+"""Columns that a wrapped cell has at least."""
+
 _EMBEDDED: Final = "embedded:"
 _MOST_ROWS_SHOWN: Final = 2_000
 
 
 def is_terminal() -> bool:
     """Whether a person watches standard output."""
-    return sys.stdout is not None and sys.stdout.isatty()  # None: it was closed by whoever called
+    return _is_watched(sys.stdout)
 
 
-def console() -> Console:
-    """A rich console on standard output. Honours NO_COLOR and TERM=dumb by itself; no markup in data."""
+def _is_watched(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()  # None: it was closed by whoever called
+
+
+def console(*, err: bool = False) -> Console:
+    """A rich console on standard output or error. Honours NO_COLOR and TERM=dumb by itself; no markup in data."""
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, highlight=False)
+    return Console(markup=False, emoji=False, highlight=False, stderr=err)
 
 
 def width() -> int:
@@ -49,21 +59,23 @@ def width() -> int:
     return console().width if is_terminal() else 10_000
 
 
-def emit(text: str, style: str = "", *, indent: int = 0, hanging: int = 0) -> None:
+def emit(text: str, style: str = "", *, indent: int = 0, hanging: int = 0, err: bool = False) -> None:
     """
     One line of text, cleaned; on a terminal wrapped between words and in a colour where it has them.
 
     Args:
         style: As rich names it: ``bold``, ``red`` ...; nothing in a pipe, with NO_COLOR or TERM=dumb.
         hanging: Blanks before the second and later lines, more than *indent*.
+        err: To standard error.
     """
-    for line in wrapped(clean(text), width(), indent=indent, hanging=hanging):
-        if is_terminal():
-            from rich.text import Text
+    if not (_is_watched(sys.stderr) if err else is_terminal()):
+        click.echo(" " * indent + clean(text), err=err)
+        return
+    from rich.text import Text
 
-            console().print(Text(line, style=style), soft_wrap=True)
-        else:
-            click.echo(line)
+    out = console(err=err)
+    for line in wrapped(clean(text), out.width, indent=indent, hanging=hanging):
+        out.print(Text(line, style=style), soft_wrap=True)
 
 
 def wrapped(text: str, columns: int, *, indent: int = 0, hanging: int = 0) -> list[str]:
@@ -106,31 +118,51 @@ def show_table(
     if not is_terminal():
         for line in plain_lines([headers, *shown], right=right):
             click.echo(line)
-    elif fits([headers, *shown], width()):
-        _draw(headers, shown, right, styles)
+    elif widths := column_widths([headers, *shown], width()):
+        _draw(headers, shown, widths, right, styles)
     else:
         _show_blocks(headers, shown, styles)
     if len(rows) > len(shown):
         click.echo(more.format(len(rows) - len(shown)))
 
 
-def fits(rows: Sequence[Sequence[str]], columns: int) -> bool:
-    """Whether rows can stand as a table: every one on a line of its own, or on a wide terminal with no word broken."""
-    cells = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+def column_widths(rows: Sequence[Sequence[str]], columns: int) -> list[int]:
+    """
+    The widths in which rows stand as a table: every one on a line of its own, or on a wide terminal with the sentences
+    among its cells wrapped between words; no widths where that would not be easy to read.
+
+    rich could find widths too, but lets a table grow past the terminal, and cuts what is beyond it.
+    """
+    room = columns - 2 * (len(rows[0]) - 1)
+    whole = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if sum(whole) <= room:
+        return whole
     words = [max(len(word) for cell in column for word in (cell.split() or [""])) for column in zip(*rows, strict=True)]
-    between = 2 * (len(cells) - 1)
-    return sum(cells) + between <= columns or (columns >= NARROW and sum(words) + between <= columns)
+    widths = [
+        full if full <= _SENTENCE else max(word, _READABLE) for full, word in zip(whole, words, strict=True)
+    ]  # fmt: skip
+    if columns < NARROW or sum(widths) > room:
+        return []
+    for _ in range(room - sum(widths)):
+        missing = [full - width for full, width in zip(whole, widths, strict=True)]
+        widths[missing.index(max(missing))] += 1
+    return widths
 
 
-def _draw(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int], styles: Sequence[str]) -> None:
+def _draw(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    right: Sequence[int],
+    styles: Sequence[str],
+) -> None:
     from rich import box
     from rich.table import Table
 
     # As narrow as the plain lines: two blanks between columns, none around.
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for index, header in enumerate(headers):
-        longest = max(len(word) for row in [headers, *rows] for word in (row[index].split() or [""]))
-        table.add_column(header, justify="right" if index in right else "left", overflow="fold", min_width=longest)
+        table.add_column(header, justify="right" if index in right else "left", overflow="fold", width=widths[index])
     for index, row in enumerate(rows):
         table.add_row(*(clean(cell) for cell in row), style=styles[index] if styles else None)
     console().print(table)
@@ -202,7 +234,7 @@ def told_settings() -> Settings:
 
     settings = load_settings()
     for told in nearest_variables(unknown_variables()):
-        click.echo(clean(f"factus-worker: {told}"), err=True)
+        emit(f"factus-worker: {told}", err=True)
     return settings
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from worker.cli.console import clean, open_redis
+from worker.cli.bilingual import command as spoken_command
+from worker.cli.console import emit, open_redis
 
 if TYPE_CHECKING:
     from worker.settings import Settings
@@ -15,14 +16,23 @@ FRESH_MS: Final = 10_000
 """How old the last sign of life of a worker may be."""
 
 
-@click.command("health")
+_ES: Final = """Pregunta si Redis responde y si un trabajador de este equipo dio señal de vida en los últimos 10
+segundos.
+
+Es para los chequeos de salud de contenedores y supervisores. Los trabajos apartados, las cuentas detenidas y lo
+demás que no se arregla reiniciando un trabajador son asunto de `status`.
+
+Código de salida: 0 así es, 1 no (lo dice en una línea), 2 mal escrito.
+"""
+
+
+@spoken_command("health", _ES)
 def command() -> None:
     """Ask whether Redis answers and a worker of this host has given a sign of life within 10 seconds.
 
     For health checks of containers and supervisors. Dead letters, held accounts and all else that restarting a worker
     does not mend are the matter of `status`.
 
-    \b
     Exit status: 0 so it is, 1 it is not (said in a line), 2 wrong usage.
     """
     import asyncio
@@ -35,13 +45,13 @@ def command() -> None:
     n_alive, n_elsewhere = asyncio.run(_alive(settings))
     if n_alive:
         what = speech.of(n_alive, ("trabajador", "worker"), ("trabajadores", "workers"))
-        click.echo(speech.say(f"Sano: Redis responde; {what} de este equipo.", f"Healthy: Redis answers; {what} here."))
+        emit(speech.say(f"Sano: Redis responde; {what} de este equipo.", f"Healthy: Redis answers; {what} here."))
         return
     told = speech.say(
         "Ningún trabajador de este equipo ha dado señal en 10 s", "No worker of this host has given a sign within 10 s"
     )
     other = speech.say(f" (en otros: {n_elsewhere})", f" (elsewhere: {n_elsewhere})") if n_elsewhere else ""
-    click.echo(clean(f"{told}{other}."), err=True)
+    emit(f"{told}{other}.", err=True)
     raise click.exceptions.Exit(1)
 
 

@@ -12,8 +12,11 @@ from typing import Final
 
 import click
 
-TYPES_HELP: Final = "\b\n" + Path(__file__).with_name("job_types.txt").read_text(encoding="utf-8")
-"""With the sign that keeps click from filling the lines anew."""
+from worker.cli.bilingual import option, say
+
+_LIST: Final = Path(__file__).with_name("job_types.txt").read_text(encoding="utf-8").partition(":")[2]
+TYPES_HELP: Final = (f"\b\nTipos de trabajo, FAMILIA.VERBO:{_LIST}", f"\b\nJob types, FAMILY.VERB:{_LIST}")
+"""In both languages, with the sign that keeps click from filling the lines anew."""
 
 
 def _known(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
@@ -23,17 +26,22 @@ def _known(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
 
     if value not in JOB_TYPES:
         close = get_close_matches(value, JOB_TYPES, n=2)
-        hint = f"Did you mean {' or '.join(close)}?" if close else "--help lists them."
-        raise click.BadParameter(f"{value!r} is no job type. {hint}")
+        hint = say("--help los dice.", "--help lists them.")
+        if close:
+            hint = say(f"¿Quiso decir {' o '.join(close)}?", f"Did you mean {' or '.join(close)}?")
+        raise click.BadParameter(say(f"{value!r} no es un tipo de trabajo. ", f"{value!r} is no job type. ") + hint)
     return value
 
 
-job_type_option: Final = click.option(
+job_type_option: Final = option(
     "--type",
     "job_type",
-    metavar="TYPE",
+    named=("TIPO", "TYPE"),
     default="invoice.issue",
     show_default=True,
     callback=_known,
-    help="Job type of bare payloads; envelopes say their own.",
+    told=(
+        "Tipo de trabajo de lo que viene sin sobre; los sobres dicen el suyo.",
+        "Job type of bare payloads; envelopes say their own.",
+    ),
 )

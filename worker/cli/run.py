@@ -5,11 +5,24 @@ from __future__ import annotations
 import click
 import structlog
 
+from worker.cli.bilingual import command as spoken_command
+from worker.cli.bilingual import option
 
-@click.command("run")
-@click.option("--burst", is_flag=True, help="End when nothing is left to do.")
-@click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+_ES = """Pone en marcha un trabajador: recibe trabajos, emite documentos y publica resultados.
+
+Inicie los que quiera, en los equipos que quiera, con la misma configuración. SIGTERM deja terminar las llamadas en
+curso (30 s a lo sumo); lo demás sigue en la cola.
+"""
+
+
+@spoken_command("run", _ES)
+@option("--burst", is_flag=True, told=("Termina cuando no queda nada por hacer.", "End when nothing is left to do."))
+@option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    told=("Desde qué nivel se registra.", "The lowest level that is logged."),
 )
 def command(burst: bool, log_level: str) -> None:
     """Run a worker: take jobs in, issue documents, publish results.

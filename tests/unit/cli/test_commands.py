@@ -42,7 +42,7 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _LOADED, *arguments, "--help"], capture_output=True, text=True, check=True
     )
-    assert "Usage: factus-worker" in done.stdout
+    assert "Uso: factus-worker" in done.stdout
     assert done.stderr.strip() == "loaded:"
 
 
@@ -105,20 +105,20 @@ def test_check_reads_standard_input() -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["submit", "a.csv"], "a.csv: No such file"),
-        (["submit", "missing.json"], "No such file"),
+        (["submit", "a.csv"], "a.csv: no existe"),
+        (["submit", "missing.json"], "missing.json: no existe"),
         (["submit", "-"], "no tienen ningún trabajo"),
-        (["submit", "-", "--timeout", "5"], "a duration is a number and"),
-        (["submit", "-", "--issue-on", "30/11/2026"], "YYYY-MM-DD"),
+        (["submit", "-", "--timeout", "5"], "un tiempo es un número y"),
+        (["submit", "-", "--issue-on", "30/11/2026"], "AAAA-MM-DD"),
         (["submit", "-", "--account", "Acme"], "a-z, 0-9"),
-        (["results", "--since", "yesterday"], "a duration (10m)"),
-        (["results", "--since", "10m", "--group", "g"], "from its own place"),
-        (["status", "--account", "acme"], "go with a REFERENCE"),
-        (["submit", "-", "--type", "invoice.mail"], "Did you mean invoice.email"),
-        (["check"], "Missing argument"),
+        (["results", "--since", "yesterday"], "un tiempo (10m)"),
+        (["results", "--since", "10m", "--group", "g"], "sigue desde donde quedó"),
+        (["status", "--account", "acme"], "van con una REFERENCIA"),
+        (["submit", "-", "--type", "invoice.mail"], "¿Quiso decir invoice.email"),
+        (["check"], "Falta el argumento 'ARCHIVO...'"),
         (["check", "-"], "no tienen ningún trabajo"),
-        (["check", "a.xlsx"], "a.xlsx: No such file"),
-        (["check", "-", "--type", "invoice"], "is no job type"),
+        (["check", "a.xlsx"], "a.xlsx: no existe"),
+        (["check", "-", "--type", "invoice"], "no es un tipo de trabajo"),
     ],
 )
 def test_wrong_usage_is_2_and_names_what_is_wrong(arguments: list[str], word: str) -> None:
@@ -148,10 +148,10 @@ def test_demo_wipes_its_own_folder_and_no_other(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     with demo_folder(folder):
         (folder / "left").mkdir()
-        with pytest.raises(ConfigurationError, match="running"), demo_folder(folder):
+        with pytest.raises(ConfigurationError, match="en marcha"), demo_folder(folder):
             pass
     with demo_folder(folder):
         assert [path.name for path in folder.iterdir()] == [MARK]
-    with pytest.raises(ConfigurationError, match="left alone"), demo_folder(tmp_path):
+    with pytest.raises(ConfigurationError, match="se deja como está"), demo_folder(tmp_path):
         pass
     assert folder.exists()

@@ -242,7 +242,7 @@ class TestCommand:
         (tmp_path / "file").write_text("")
         done = run("--schemas", str(tmp_path / "file" / "below"))
         assert done.exit_code == 1
-        assert "cannot be written" in done.output
+        assert "no se puede escribir" in done.output
 
     def test_wrong_usage_is_2(self, tmp_path: Path) -> None:
         assert run("--yaml", "--schemas", str(tmp_path)).exit_code == 2

@@ -219,15 +219,15 @@ def test_a_push_says_what_the_job_goes_without() -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["show"], "Missing argument"),
-        (["show", "FV-1"], "is no letter's id"),
-        (["list", "--since", "yesterday"], "a duration (10m)"),
-        (["retry"], "Name the letters, or say --all"),
-        (["retry", "1-0", "--all"], "Name the letters, or say --all"),
-        (["retry", "1-0", "--reason", "x"], "go with --all"),
-        (["retry", "--all"], "it needs --yes"),
-        (["drop", "--all", "--reason", "x"], "it needs --yes"),
-        (["drop", "1"], "is no letter's id"),
+        (["show"], "Falta el argumento 'ID'"),
+        (["show", "FV-1"], "no es el id de un trabajo apartado"),
+        (["list", "--since", "yesterday"], "un tiempo (10m)"),
+        (["retry"], "Diga cuáles, por su id, o --all"),
+        (["retry", "1-0", "--all"], "Diga cuáles, por su id, o --all"),
+        (["retry", "1-0", "--reason", "x"], "van con --all"),
+        (["retry", "--all"], "necesita --yes"),
+        (["drop", "--all", "--reason", "x"], "necesita --yes"),
+        (["drop", "1"], "no es el id de un trabajo apartado"),
     ],
 )
 def test_wrong_usage_is_2_and_names_what_is_wrong(arguments: list[str], word: str) -> None:
@@ -240,5 +240,5 @@ def test_wrong_usage_is_2_and_names_what_is_wrong(arguments: list[str], word: st
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     command = [sys.executable, "-c", _LOADED, *arguments, "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "Usage: factus-worker dead" in done.stdout
+    assert "Uso: factus-worker dead" in done.stdout
     assert done.stderr.strip() == "loaded:"

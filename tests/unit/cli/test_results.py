@@ -24,6 +24,7 @@ async def publish(redis: ArqRedis, stream: str, entry: str, type_: str = "invoic
         ("10m", f"{int(NOW.timestamp()) * 1000 - 600_000}-0"),
         ("2026-11-30T07:00:00-05:00", f"{int(NOW.timestamp()) * 1000}-0"),
         ("2026-11-30T12:00:00Z", f"{int(NOW.timestamp()) * 1000}-0"),
+        ("2026-11-30", f"{int(NOW.timestamp()) * 1000 - 7 * 3_600_000}-0"),
         ("1795622401234-3", "1795622401234-3"),
     ],
 )

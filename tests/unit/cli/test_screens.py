@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from worker.cli import progress
-from worker.cli.console import emit, fits, show_fields, show_table, wrapped
+from worker.cli.console import column_widths, emit, show_fields, show_table, wrapped
 from worker.cli.files.job_files import Job
 from worker.cli.progress import Bar, watched
 from worker.cli.speech import ENGLISH, SPANISH
@@ -69,9 +69,21 @@ def test_a_narrow_terminal_has_blocks_and_a_wide_one_a_table(screen: Screen) -> 
 
 
 def test_a_table_that_fits_is_a_table_everywhere() -> None:
-    assert fits([["a", "b"], ["1", "2"]], 20)
-    assert not fits([HEADERS, *ROWS], 99)
-    assert fits([HEADERS, *ROWS], 120)
+    assert column_widths([["a", "b"], ["1", "2"]], 20) == [1, 1]
+    assert not column_widths([HEADERS, *ROWS], 99)
+    assert column_widths([HEADERS, *ROWS], 120) == [16, 12, 20, 66]
+
+
+def test_no_word_of_a_wide_table_is_lost(screen: Screen) -> None:
+    """rich made such a table wider than the terminal, and cut "no se sabe" to "no se"."""
+    headers = ["carril", "esperan", "más tarde", "en curso", "por qué espera", "se mira", "falta"]
+    why = "el cupo está usado (80 de 80 solicitudes en 60 s), sigue 2026-11-30 00:14:47 -05:00"
+    names = ("beta/invoice", "ferreteria-el-tornillo/invoice")
+    rows = [[name, "4", "0", "0", why, "2026-11-30 00:14:47 -05:00", "no se sabe"] for name in names]
+    for shown in (rows[:1], rows):
+        text = screen(lambda shown=shown: show_table(headers, shown), 120)
+        assert max(map(len, text.splitlines())) <= 120
+        assert set(" ".join(" ".join(row) for row in shown).split()) <= set(text.split())
 
 
 def test_colour_is_for_terminals(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from worker.cli.bilingual import argument, option
+from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import emit, json_text, show_table, spoken
 from worker.cli.files.sheet_options import gathered, sheet_options
 from worker.cli.job_type_option import TYPES_HELP, job_type_option
@@ -18,11 +20,26 @@ if TYPE_CHECKING:
     from worker.cli.speech import Speech
 
 
-@click.command("check", epilog=TYPES_HELP)
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+_ES: Final = """Revisa ARCHIVOS sin conexión, con las reglas que el trabajador aplica antes de llamar a Factus.
+
+Recibe lo mismo que `submit`: trabajos con o sin sobre en .json, .jsonl, o - para cualquiera de los dos por la
+entrada estándar, y hojas de cálculo con documentos (.csv, .xlsx, .xls). Los avisos se muestran y no impiden: un
+trabajo así se recibe, pero algo en él es dudoso o no se haría.
+
+Código de salida: 0 sin errores, 1 hay errores, 2 mal escrito.
+"""
+
+
+@spoken_command("check", _ES, after=TYPES_HELP)
+@argument("files", nargs=-1, required=True, named=("ARCHIVO...", "FILE..."))
 @job_type_option
 @sheet_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
+@option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    told=("Un documento JSON en lugar de una tabla.", "One JSON document instead of a table."),
+)
 def command(files: tuple[str, ...], job_type: str, as_json: bool, **sheets: Any) -> None:
     """Validate FILEs offline, with the rules that the worker applies before it calls Factus.
 
@@ -30,7 +47,6 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool, **sheets: Any)
     spreadsheets of documents (.csv, .xlsx, .xls). Warnings are shown and do not fail: such a job is taken, but
     something in it is doubtful or would not be done.
 
-    \b
     Exit status: 0 no errors, 1 errors were found, 2 wrong usage.
     """
     from datetime import datetime

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from schemas.names import family_of, issues
+from worker.cli.bilingual import argument, option
+from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import clean, escaped, spoken
 from worker.cli.job_type_option import job_type_option
 
@@ -20,18 +22,35 @@ if TYPE_CHECKING:
 _MOST_TOLD: Final = 200
 
 
-@click.command("convert")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+_ES: Final = """Convierte cuerpos de la versión 1 de Factus (.json, .jsonl, o - para cualquiera de los dos por la
+entrada estándar) en contenidos de la versión 2.
+
+Escribe un contenido por línea, y en la salida de errores lo que dedujo y cuánto cambió el total. Los sobres siguen
+siendo sobres. No llama a nadie: los ids de la versión 1 son posiciones en las tablas que trae el programa.
+
+Código de salida: 0 todo convertido, 1 un cuerpo no se puede convertir (dice los campos), 2 mal escrito.
+"""
+
+
+@spoken_command("convert", _ES)
+@argument("files", nargs=-1, required=True, named=("ARCHIVO...", "FILE..."))
 @job_type_option
-@click.option("--out", metavar="FILE", help="Write the payloads there (.json or .jsonl) and not to standard output.")
+@option(
+    "--out",
+    named=("ARCHIVO", "FILE"),
+    told=(
+        "Escribe allí los contenidos (.json o .jsonl) y no en la salida estándar.",
+        "Write the payloads there (.json or .jsonl) and not to standard output.",
+    ),
+)
 def command(files: tuple[str, ...], job_type: str, out: str | None) -> None:
     """Convert bodies of Factus API v1 (.json, .jsonl, or - for either on stdin) into payloads of v2.
 
     Prints one payload a line, and to standard error what was inferred and how the total moved. Envelopes stay
     envelopes. Nothing is called: ids of v1 are positions in the tables that are shipped.
 
-    \b
-    Exit status: 0 all converted, 1 a body cannot be converted (its fields are named), 2 wrong usage.
+    Exit status: 0 all converted, 1 a body cannot be converted (its fields are named),
+    2 wrong usage.
     """
     from worker.cli.files.all_files import is_spreadsheet, read_all
     from worker.cli.files.job_files import sound_rows
@@ -39,7 +58,10 @@ def command(files: tuple[str, ...], job_type: str, out: str | None) -> None:
 
     speech = spoken()
     if out is not None and Path(out).suffix.lower() not in (".json", ".jsonl"):
-        raise click.BadParameter("the name must end in .json or .jsonl", param_hint="--out")
+        raise click.BadParameter(
+            speech.say("el nombre debe terminar en .json o .jsonl", "the name must end in .json or .jsonl"),
+            param_hint="--out",
+        )
     if any(is_spreadsheet(path) for path in files):
         raise click.UsageError(speech.say("convert es para .json y .jsonl", "convert is for .json and .jsonl"))
     try:

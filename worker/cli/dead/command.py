@@ -6,10 +6,13 @@ import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from worker.cli.bilingual import Both, argument, below, group, option, say
+from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import clean, emit, escaped, is_terminal, open_redis, show_fields, told_settings, width
 from worker.cli.dead.rendering import (
     columns_of,
@@ -35,7 +38,12 @@ _LETTER_ID: Final = re.compile(r"\d{1,20}-\d{1,20}")
 def _ids(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     for text in value:
         if not _LETTER_ID.fullmatch(text):
-            raise click.BadParameter(f"{text!r} is no letter's id: those look like 1795622401234-0 (dead list)")
+            raise click.BadParameter(
+                say(
+                    f"{text!r} no es el id de un trabajo apartado: son como 1795622401234-0 (dead list)",
+                    f"{text!r} is no letter's id: those look like 1795622401234-0 (dead list)",
+                )
+            )
     return tuple(dict.fromkeys(value))
 
 
@@ -43,34 +51,65 @@ def _id(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return _ids(ctx, param, (value,))[0]
 
 
-@click.group("dead")
+_ES: Final = """Trabajos apartados: los que se rechazaron o fallaron, guardados hasta que una persona los atiende.
+
+Código de salida: 0 hecho, 1 no está o no se pudo con todos, 2 mal escrito.
+"""
+_NAME: Final = ("NOMBRE", "NAME")
+_GLOB: Final = ("PATRÓN", "GLOB")
+
+
+@group("dead", _ES)
 def command() -> None:
     """Dead letters: jobs that were refused or have failed, kept until a person has dealt with them.
 
-    \b
     Exit status: 0 done, 1 not found or not all could be done, 2 wrong usage.
     """
 
 
 # -- look --------------------------------------------------------------------------------------------------------------
-@command.command("list", short_help="One line for each.")
-@click.option("--account", metavar="NAME", help="Only letters of this account.")
-@click.option("--reason", metavar="GLOB", help="Only these reasons, such as 'payload.*'.")
-@click.option("--since", metavar="WHEN", help="From then on: 10m, 2026-11-30T08:00:00-05:00, or a letter's id.")
-@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after N letters.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, without the original bytes.")
+_ES_LIST: Final = """Muestra los trabajos apartados, del más viejo al más nuevo: id, hora, motivo, cuenta,
+referencia, id del trabajo, primer mensaje."""
+
+
+@partial(below, command)
+@spoken_command("list", _ES_LIST, short=("Una línea por cada uno.", "One line for each."))
+@option("--account", named=_NAME, told=("Solo los de esta cuenta.", "Only letters of this account."))
+@option(
+    "--reason",
+    named=_GLOB,
+    told=("Solo estos motivos, como 'payload.*'.", "Only these reasons, such as 'payload.*'."),
+)
+@option(
+    "--since",
+    named=("CUÁNDO", "WHEN"),
+    told=(
+        "Desde entonces: 10m, 2026-11-30, 2026-11-30T08:00:00-05:00, o el id de uno.",
+        "From then on: 10m, 2026-11-30, 2026-11-30T08:00:00-05:00, or a letter's id.",
+    ),
+)
+@option("--count", type=click.IntRange(min=1), named=("N", "N"), told=("Termina después de N.", "End after N letters."))
+@option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    told=(
+        "Un objeto JSON por línea, sin los bytes originales.",
+        "One JSON object a line, without the original bytes.",
+    ),
+)
 def list_letters(account: str | None, reason: str | None, since: str | None, count: int | None, as_json: bool) -> None:
     """Print the letters, oldest first: id, time, reason, account, reference, job id, first message."""
     import asyncio
     from datetime import UTC, datetime
 
     from worker.cli.dead.letters import Wanted
-    from worker.cli.results.reader import since_entry
+    from worker.cli.results.reader import SINCE, since_entry
 
     try:
         start = since_entry(since, now=datetime.now(UTC)) if since else "-"
     except ValueError as exc:
-        raise click.BadParameter(str(exc), param_hint="--since") from exc
+        raise click.BadParameter(say(*SINCE), param_hint="--since") from exc
     asyncio.run(_list(told_settings(), Wanted(account, reason), start, count, as_json))
 
 
@@ -86,7 +125,7 @@ async def _list(settings: Settings, wanted: Wanted, since: str, count: int | Non
             if n_shown == count:
                 break
     if not n_shown:
-        click.echo(Speech(settings.lang).say("No hay trabajos apartados.", "No dead letters."), err=True)
+        emit(Speech(settings.lang).say("No hay trabajos apartados.", "No dead letters."), err=True)
 
 
 _WIDE: int = 160
@@ -102,9 +141,24 @@ def _show_line(letter: Letter) -> None:
     emit(message, indent=2, hanging=2)
 
 
-@command.command("show", short_help="One letter with everything that is known of it.")
-@click.argument("letter_id", metavar="ID", callback=_id)
-@click.option("--raw", "only_raw", is_flag=True, help="Write the original bytes to standard output, and nothing else.")
+_ES_SHOW: Final = """Muestra el trabajo apartado ID: por qué, cada error, qué fue del trabajo antes, y los bytes
+originales."""
+
+
+@partial(below, command)
+@spoken_command(
+    "show", _ES_SHOW, short=("Uno, con todo lo que se sabe de él.", "One letter with everything that is known of it.")
+)
+@argument("letter_id", named=("ID", "ID"), callback=_id)
+@option(
+    "--raw",
+    "only_raw",
+    is_flag=True,
+    told=(
+        "Escribe los bytes originales en la salida estándar, y nada más.",
+        "Write the original bytes to standard output, and nothing else.",
+    ),
+)
 def show(letter_id: str, only_raw: bool) -> None:
     """Show the letter ID: why, every error, what became of the job before, and the original bytes."""
     import asyncio
@@ -118,7 +172,7 @@ async def _show(settings: Settings, letter_id: str, only_raw: bool) -> bool:
     async with _open(settings) as dead:
         letter = await dead.get(letter_id)
         if letter is None:
-            click.echo(_no_such(letter_id, speech), err=True)
+            emit(_no_such(letter_id, speech), hanging=2, err=True)
             return False
         history = None if only_raw else await dead.history(letter)
     if history is None:
@@ -137,25 +191,54 @@ async def _show(settings: Settings, letter_id: str, only_raw: bool) -> bool:
 
 
 # -- act ---------------------------------------------------------------------------------------------------------------
-def _selection(verb: str) -> Callable[[Command], Command]:
+def _selection(told: Both) -> Callable[[Command], Command]:
     """What ``retry`` and ``drop`` have in common: which letters are meant."""
 
     def decorate(function: Command) -> Command:
-        for option in (
-            click.option("--yes", is_flag=True, help="Do not ask."),
-            click.option("--account", metavar="NAME", help="With --all: only letters of this account."),
-            click.option("--reason", metavar="GLOB", help="With --all: only these reasons, such as 'factus.*'."),
-            click.option("--all", "is_all", is_flag=True, help=f"{verb} every letter that is there now."),
-            click.argument("ids", nargs=-1, metavar="[ID]...", callback=_ids),
+        for add in (
+            option("--yes", is_flag=True, told=("No pregunta.", "Do not ask.")),
+            option(
+                "--account",
+                named=_NAME,
+                told=("Con --all: solo los de esta cuenta.", "With --all: only letters of this account."),
+            ),
+            option(
+                "--reason",
+                named=_GLOB,
+                told=(
+                    "Con --all: solo estos motivos, como 'factus.*'.",
+                    "With --all: only these reasons, such as 'factus.*'.",
+                ),
+            ),
+            option("--all", "is_all", is_flag=True, told=told),
+            argument("ids", nargs=-1, named=("[ID]...", "[ID]..."), callback=_ids),
         ):
-            function = option(function)
+            function = add(function)
         return function
 
     return decorate
 
 
-@command.command("retry", short_help="Push the jobs again and remove the letters.")
-@_selection("Push again")
+_ES_RETRY: Final = """Envía otra vez los trabajos apartados, cada uno como trabajo nuevo: el mismo contenido, el id
+de antes y .r1, .r2 ...
+
+El apartado se borra cuando su trabajo se envía. Ningún documento sale dos veces por esto: una referencia que está
+abierta o validada se une o se responde de inmediato, y cualquier otra se busca primero en Factus. El apartado de
+un trabajo que falló no guarda priority, not_before, expires_at ni issue_on; su trabajo va sin ellos, y la salida
+lo dice.
+
+Un correo o un evento RADIAN del que no se sabe si salió se envía otra vez solo si usted lo confirma uno por uno, o
+lo nombra con --yes: a Factus no se le puede preguntar si lo hizo, y lo hace dos veces.
+"""
+
+
+@partial(below, command)
+@spoken_command(
+    "retry",
+    _ES_RETRY,
+    short=("Envía otra vez los trabajos y borra los apartados.", "Push the jobs again and remove the letters."),
+)
+@_selection(("Envía otra vez todos los que hay ahora.", "Push again every letter that is there now."))
 def retry(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str | None, yes: bool) -> None:
     """Push the jobs of the letters again, each as a new job: the same payload, the old id and .r1, .r2 ...
 
@@ -183,7 +266,7 @@ async def _retry(settings: Settings, ids: tuple[str, ...], reason: str | None, a
             letter = await dead.get(letter_id)
             is_kept = letter and letter.may_be_done and not _goes_anyway(letter, speech, is_named=bool(ids), yes=yes)
             if letter and is_kept:
-                click.echo(clean(_careful_line(letter, speech)), err=True)
+                emit(_careful_line(letter, speech), hanging=2, err=True)
                 continue
             match await dead.retry(letter) if letter else Gone():
                 case Pushed() as pushed:
@@ -191,12 +274,15 @@ async def _retry(settings: Settings, ids: tuple[str, ...], reason: str | None, a
                     n_done += 1
                 case Kept(why, why_en):
                     kept = speech.say(f"se queda: {why}", f"kept: {why_en}")
-                    click.echo(f"{letter_id}  {clean(kept)}", err=True)
+                    emit(f"{letter_id}  {kept}", hanging=2, err=True)
                 case Gone():
-                    click.echo(_no_such(letter_id, speech), err=True)
+                    emit(_no_such(letter_id, speech), hanging=2, err=True)
     n, of = speech.count(n_done), speech.count(len(chosen))
-    done = speech.say(f"Enviados {n} de {of}. Sus resultados:", f"Pushed {n} of {of}. Their results:")
-    emit(f"{done} factus-worker results, status JOB")
+    done = speech.say(f"Enviados {n} de {of}.", f"Pushed {n} of {of}.")
+    look = speech.say(
+        "Sus resultados: factus-worker results, status TRABAJO", "Their results: factus-worker results, status JOB"
+    )
+    emit(f"{done} {look}" if n_done else done)
     return n_done == len(chosen)
 
 
@@ -219,8 +305,12 @@ def _careful_line(letter: Letter, speech: Speech) -> str:
     )
 
 
-@command.command("drop", short_help="Delete letters for good.")
-@_selection("Drop")
+_ES_DROP: Final = """Borra trabajos apartados para siempre, con sus bytes originales; dice lo que borró."""
+
+
+@partial(below, command)
+@spoken_command("drop", _ES_DROP, short=("Borra apartados para siempre.", "Delete letters for good."))
+@_selection(("Borra todos los que hay ahora.", "Drop every letter that is there now."))
 def drop(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str | None, yes: bool) -> None:
     """Delete letters for good, their original bytes included; prints what was dropped."""
     import asyncio
@@ -237,22 +327,28 @@ async def _drop(settings: Settings, ids: tuple[str, ...], reason: str | None, ac
         for letter_id in chosen:
             letter = await dead.get(letter_id)
             if letter and await dead.drop(letter_id):
-                click.echo(f"{speech.say('eliminado', 'dropped')}  {line_of(letter)}")
+                told = line_of(letter) if not is_terminal() else "  ".join(columns_of(letter))
+                emit(f"{speech.say('eliminado', 'dropped')}  {told}", hanging=2)
                 n_done += 1
             else:
-                click.echo(_no_such(letter_id, speech), err=True)
+                emit(_no_such(letter_id, speech), hanging=2, err=True)
     n, of = speech.count(n_done), speech.count(len(chosen))
-    click.echo(speech.say(f"Eliminados {n} de {of}.", f"Dropped {n} of {of}."))
+    emit(speech.say(f"Eliminados {n} de {of}.", f"Dropped {n} of {of}."))
     return n_done == len(chosen)
 
 
 def _check_selection(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str | None, yes: bool) -> None:
     if bool(ids) == is_all:
-        raise click.UsageError("Name the letters, or say --all.")
+        raise click.UsageError(say("Diga cuáles, por su id, o --all.", "Name the letters, or say --all."))
     if ids and (reason is not None or account is not None):
-        raise click.UsageError("--reason and --account go with --all.")
+        raise click.UsageError(say("--reason y --account van con --all.", "--reason and --account go with --all."))
     if is_all and not yes and not _can_ask():
-        raise click.UsageError("--all asks on a terminal; elsewhere it needs --yes.")
+        raise click.UsageError(
+            say(
+                "--all pregunta en una terminal; en otra parte necesita --yes.",
+                "--all asks on a terminal; elsewhere it needs --yes.",
+            )
+        )
 
 
 def _can_ask() -> bool:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from worker.cli.console import open_redis
+from worker.cli.bilingual import command as spoken_command
+from worker.cli.bilingual import option, say
+from worker.cli.console import emit, open_redis
 
 if TYPE_CHECKING:
     from worker.cli.demo.jobs import DemoJob
@@ -25,15 +27,37 @@ _WORKERS: Final = 2
 _PATIENCE_S: Final = 120.0
 
 
-@click.command("demo")
-@click.option(
+_ES: Final = """Muestra todo en marcha: no necesita Redis, ni credenciales, ni red.
+
+Enciende un Valkey integrado, un Factus local y dos trabajadores; envía los ejemplos oficiales, facturas
+inventadas, un documento de cada clase y unos trabajos mal hechos, para dos cuentas; guarda archivos, vigila los
+eventos RADIAN de una factura a crédito, hace unas llamadas; muestra cada resultado, y compara con lo que Factus
+vio.
+
+Código de salida: 0 todo como debe ser, 1 algo es distinto, 2 mal escrito.
+"""
+
+
+@spoken_command("demo", _ES)
+@option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
+    named=("CARPETA", "DIRECTORY"),
     default=Path(".factus/demo"),
     show_default=True,
-    help="Where the demo keeps its data and logs; wiped at each start.",
+    told=(
+        "Dónde guarda sus datos y registros; se vacía al empezar.",
+        "Where the demo keeps its data and logs; wiped at each start.",
+    ),
 )
-@click.option("--seed", type=int, default=7, show_default=True, help="Decides the generated invoices.")
+@option(
+    "--seed",
+    type=int,
+    named=("N", "N"),
+    default=7,
+    show_default=True,
+    told=("Decide las facturas inventadas.", "Decides the generated invoices."),
+)
 def command(folder: Path, seed: int) -> None:
     """See everything at work: needs no Redis, no credentials and no network.
 
@@ -41,7 +65,6 @@ def command(folder: Path, seed: int) -> None:
     document of each family and a few wrong jobs for two accounts; archives files, watches the RADIAN events of a bill
     on credit, makes a few calls; shows every result, and compares with what Factus saw.
 
-    \b
     Exit status: 0 all as it must be, 1 something differs, 2 wrong usage.
     """
     if not asyncio.run(_until_signal(folder, seed)):
@@ -62,7 +85,13 @@ async def _until_signal(folder: Path, seed: int) -> bool:
     try:
         return await _demo(folder, seed, stopping)
     except asyncio.CancelledError:
-        click.echo("Stopped; everything that the demo started is stopped too.", err=True)
+        emit(
+            say(
+                "Detenido; todo lo que la demostración encendió está apagado.",
+                "Stopped; everything that the demo started is stopped too.",
+            ),
+            err=True,
+        )
         raise click.Abort from None
 
 
@@ -86,22 +115,42 @@ async def _demo(folder: Path, seed: int, stopping: asyncio.Event) -> bool:
                 await workers_up(redis, stage, _WORKERS, stopping)
                 story, jobs = _story(), _jobs(seed)
                 first = [*story.begin(), *jobs]
-                click.echo(f"Pushing {len(first)} jobs now, each with one XADD, and the rest as it becomes possible")
+                emit(
+                    say(
+                        f"Se envían {len(first)} trabajos ahora, cada uno con un XADD, y los demás cuando se pueda",
+                        f"Pushing {len(first)} jobs now, each with one XADD, and the rest as it becomes possible",
+                    )
+                )
                 with progress([*jobs, *(step.job("") for step in story.steps)]) as tell:
                     run = Run(redis, base_url, story, tell)
                     await run.play(stage, first, stopping, _PATIENCE_S)
                 saw = await what_factus_saw(base_url)
     found = [*run.surprises(), *differences(run.told(), saw)]
     show(run, saw, found, place)
-    click.echo(f"{monotonic() - began:.1f} s in all.")
+    emit(say(f"{monotonic() - began:.1f} s en total.", f"{monotonic() - began:.1f} s in all."))
     _show_what_is_left(folder, base_url)
     return not found
 
 
 def _introduce(folder: Path, base_url: str) -> None:
-    click.echo(f"Valkey in {folder}, a local Factus at {base_url}, {_WORKERS} workers")
-    click.echo("Two accounts: andina sells, caribe also buys from farmers and pays wages")
-    click.echo("Limits are Factus's own (80 calls in 60 s for each account); a create takes 120 ms here")
+    emit(
+        say(
+            f"Valkey en {folder}, un Factus local en {base_url}, {_WORKERS} trabajadores",
+            f"Valkey in {folder}, a local Factus at {base_url}, {_WORKERS} workers",
+        )
+    )
+    emit(
+        say(
+            "Dos cuentas: andina vende; caribe además compra a campesinos y paga nómina",
+            "Two accounts: andina sells, caribe also buys from farmers and pays wages",
+        )
+    )
+    emit(
+        say(
+            "Los límites son los de Factus (80 llamadas en 60 s por cuenta); emitir tarda aquí 120 ms",
+            "Limits are Factus's own (80 calls in 60 s for each account); a create takes 120 ms here",
+        )
+    )
 
 
 def _story() -> Story:
@@ -145,7 +194,14 @@ def _show_what_is_left(folder: Path, base_url: str) -> None:
     program = shlex.quote(sys.argv[0]) if Path(sys.argv[0]).name == "factus-worker" else f"{sys.executable} -m worker"
     where = shlex.quote(str(folder))
     port = base_url.rpartition(":")[2]
-    click.echo(f"\nEverything is stopped. The data and the logs of the processes stay in {folder}. To look at them:\n")
+    emit("")
+    emit(
+        say(
+            f"Todo está apagado. Los datos y los registros de los procesos quedan en {folder}. Para mirarlos:",
+            f"Everything is stopped. The data and the logs of the processes stay in {folder}. To look at them:",
+        )
+    )
+    emit("")
     for line in (
         f"export FACTUS_REDIS_URL=embedded:{where} FACTUS_ACCOUNTS_FILE={where}/accounts.toml",
         f"{program} results",
@@ -156,6 +212,13 @@ def _show_what_is_left(folder: Path, base_url: str) -> None:
         f"{program} dead list",
     ):
         click.echo(f"  {line}")
-    click.echo("\nTo go on working with it, in two other terminals (the second with the export above):\n")
+    emit("")
+    emit(
+        say(
+            "Para seguir trabajando con esto, en otras dos terminales (la segunda con el export de arriba):",
+            "To go on working with it, in two other terminals (the second with the export above):",
+        )
+    )
+    emit("")
     click.echo(f"  {program} sandbox --port {port}")
     click.echo(f"  {program} run")

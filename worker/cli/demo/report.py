@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from worker.cli.console import clean, console, is_terminal, show_table
+from worker.cli.bilingual import say
+from worker.cli.console import NARROW, clean, console, emit, is_terminal, show_table, width, wrapped
+from worker.cli.speech import Speech
+from worker.language import language_of_help
 
 if TYPE_CHECKING:
     from worker.cli.demo.factus_view import FactusSaw
@@ -34,10 +37,11 @@ def progress(jobs: list[DemoJob]) -> Iterator[Callable[[dict[str, Any], Pushed],
 
     from worker.cli.demo.jobs import n_jobs_by_account
 
-    columns: list[Any] = [TextColumn("{task.fields[label]:<8}"), BarColumn(), MofNCompleteColumn()]
+    columns: list[Any] = [TextColumn("{task.fields[label]:<12}"), BarColumn(), MofNCompleteColumn()]
     with Progress(*columns, TextColumn("{task.description}"), console=console()) as bars:
         counts = {**n_jobs_by_account(jobs), "refused": sum(bool(one.expected_code) for one in jobs)}
-        tasks = {name: bars.add_task("", total=count, label=name) for name, count in counts.items()}
+        labels = {"refused": say("no aceptados", "refused")}
+        tasks = {name: bars.add_task("", total=n, label=labels.get(name, name)) for name, n in counts.items()}
 
         def tell(event: dict[str, Any], _one: Pushed) -> None:
             name = event["account"] if event["success"] else "refused"
@@ -76,35 +80,56 @@ def _is_end(event: dict[str, Any]) -> bool:
 # -- at the end --------------------------------------------------------------------------------------------------------
 def show(run: Run, saw: FactusSaw, differences: list[str], folder: Path) -> None:
     """Everything that came of it, and whether Factus agrees."""
-    _heading("Documents that DIAN has validated, as the service tells it")
+    _heading(
+        say(
+            "Documentos que la DIAN validó, como los cuenta el servicio",
+            "Documents that DIAN has validated, as the service tells it",
+        )
+    )
     _show_documents(run)
-    _heading("Calls that issue nothing")
+    _heading(say("Llamadas que no emiten nada", "Calls that issue nothing"))
     rows = [
         [one.job.type, one.job.reference or str(one.job.id), one.outcome.message]
         for one in run.pushed
         if one.outcome and one.outcome.type.endswith(".completed")
     ]
-    show_table(["call", "about", "answer"], rows)
-    _heading("Files archived after validation, in calls that give way to documents")
+    show_table([say("llamada", "call"), say("sobre", "about"), say("respuesta", "answer")], rows)
+    _heading(
+        say(
+            "Archivos guardados después de validar, en llamadas que ceden el paso a los documentos",
+            "Files archived after validation, in calls that give way to documents",
+        )
+    )
     _show_files(run.archived, folder)
-    _heading("RADIAN events of the bill on credit, as they were found")
+    _heading(
+        say(
+            "Eventos RADIAN de la factura a crédito, como se encontraron",
+            "RADIAN events of the bill on credit, as they were found",
+        )
+    )
     _show_radian(run.radian)
-    _heading("Refused before any call, as it must be")
+    _heading(say("No aceptados antes de toda llamada, como debe ser", "Refused before any call, as it must be"))
     _show_refused(run)
-    _heading("What Factus saw")
+    _heading(say("Lo que vio Factus", "What Factus saw"))
     _show_comparison(run, saw)
     for difference in differences:
-        click.echo(f"Differs: {clean(difference)}")
-    verdict = (
-        f"{len(differences)} differences" if differences else "Both agree on every number and total, in all families"
-    )
-    click.echo(f"{verdict}.")
+        emit(say(f"Distinto: {difference}", f"Differs: {difference}"), "red")
+    if differences:
+        emit(say(f"{len(differences)} diferencias.", f"{len(differences)} differences."), "red")
+    else:
+        emit(
+            say(
+                "Coinciden en cada número y cada total, en todas las clases de documento.",
+                "Both agree on every number and total, in all families.",
+            ),
+            "green",
+        )
 
 
 def _heading(title: str) -> None:
-    click.echo()
-    click.secho(title, bold=True)
-    click.echo("-" * len(title))
+    emit("")
+    emit(title, "bold")
+    emit("-" * min(len(title), width()))
 
 
 def _show_documents(run: Run) -> None:
@@ -124,8 +149,17 @@ def _show_documents(run: Run) -> None:
                     _seconds(run, one),
                 ]
             )
-    show_table(["family", "reference", "number", "total", "CUFE/CUDE/CUDS/CUNE", "secs"], rows, right=(3, 5))
-    click.echo("secs: from XADD to the event. The two accounts are two companies: each has its own numbers.")
+    headers = [say("clase", "family"), say("referencia", "reference"), say("número", "number"), "total"]
+    headers += ["CUFE/CUDE/CUDS/CUNE", say("seg", "secs")]
+    if width() < NARROW:  # without the codes 60 rows are a table on 80 columns too
+        headers, rows = [*headers[:4], headers[5]], [[*row[:4], row[5]] for row in rows]
+    show_table(headers, rows, right=(3, len(headers) - 1))
+    emit(
+        say(
+            "seg: del XADD al evento. Las dos cuentas son dos empresas: cada una tiene sus números.",
+            "secs: from XADD to the event. The two accounts are two companies: each has its own numbers.",
+        )
+    )
 
 
 def _code_of(event: dict[str, Any] | None) -> str:
@@ -138,18 +172,19 @@ def _code_of(event: dict[str, Any] | None) -> str:
 def _seconds(run: Run, one: Pushed) -> str:
     """From XADD to the event, by the server's clock and the worker's, which are one here."""
     at = run.finished.get(one.entry)
-    return f"{at.timestamp() - int(one.entry.partition('-')[0]) / 1000:.2f}" if at else ""
+    return _speech().money(Decimal(str(at.timestamp() - int(one.entry.partition("-")[0]) / 1000))) if at else ""
 
 
 def _show_files(events: list[dict[str, Any]], folder: Path) -> None:
     base = folder.as_uri() + "/"
     rows = [
-        [event["reference_code"], file["kind"], f"{file['bytes']:,}", file["uri"].removeprefix(base)]
+        [event["reference_code"], file["kind"], _speech().count(file["bytes"]), file["uri"].removeprefix(base)]
         for event in events
         if event["success"]
         for file in event["data"]["documents"]
     ]
-    show_table(["document", "kind", "bytes", f"file in {folder.name}/"], rows, right=(2,))
+    headers = [say("documento", "document"), say("tipo", "kind"), "bytes"]
+    show_table([*headers, say(f"archivo en {folder.name}/", f"file in {folder.name}/")], rows, right=(2,))
 
 
 def _show_radian(events: list[dict[str, Any]]) -> None:
@@ -157,7 +192,8 @@ def _show_radian(events: list[dict[str, Any]]) -> None:
         [event["reference_code"], event["data"]["number"], event["data"]["event_code"], event["data"]["event_name"]]
         for event in events
     ]
-    show_table(["document", "number", "event", "name"], rows)
+    headers = [say("documento", "document"), say("número", "number"), say("evento", "event"), say("nombre", "name")]
+    show_table(headers, rows)
 
 
 def _show_refused(run: Run) -> None:
@@ -166,8 +202,8 @@ def _show_refused(run: Run) -> None:
         if one.outcome and one.outcome.type == "job.refused":
             field = ((one.outcome.event or {}).get("errors") or [{}])[0].get("field")
             click.echo(clean(f"{one.job.reference:<25}{one.outcome.code:<18}{field or ''}").rstrip())
-            text = click.wrap_text(clean(one.outcome.message), _WIDTH, initial_indent="    ", subsequent_indent="    ")
-            click.echo(text)
+            for line in wrapped(clean(one.outcome.message), min(width(), _WIDTH), indent=4):
+                click.echo(line)
 
 
 def _show_comparison(run: Run, saw: FactusSaw) -> None:
@@ -180,26 +216,47 @@ def _show_comparison(run: Run, saw: FactusSaw) -> None:
             str(one.n_seen),
             _money(one.told_total),
             _money(one.seen_total),
-            "yes" if one.agrees else "NO",
+            say("sí", "yes") if one.agrees else "NO",
         ]
         for one in agreements(run.told(), saw)
     ]
-    headers = ["family", "told", "at Factus", "total told", "total at Factus", "agree"]
+    headers = [say("clase", "family"), say("contados", "told"), say("en Factus", "at Factus")]
+    headers += [say("total contado", "total told"), say("total en Factus", "total at Factus"), say("igual", "agree")]
     show_table(headers, rows, right=(1, 2, 3, 4))
     n_calls = sum(bool(one.outcome and one.outcome.type.endswith(".completed")) for one in run.pushed)
     n_refused = sum(bool(one.outcome and one.outcome.type == "job.refused") for one in run.pushed)
     totals = saw.totals
-    click.echo(
-        f"\nPushed {len(run.pushed)}: {len(run.told())} validated, {n_calls} calls completed, "
-        f"{n_refused} refused before any call."
+    emit("")
+    emit(
+        say(
+            f"Enviados {len(run.pushed)}: {len(run.told())} validados, {n_calls} llamadas hechas, {n_refused} no "
+            "aceptados antes de toda llamada.",
+            f"Pushed {len(run.pushed)}: {len(run.told())} validated, {n_calls} calls completed, "
+            f"{n_refused} refused before any call.",
+        )
     )
-    click.echo(
-        f"Factus saw {totals['creates_posted']} creates: {totals['validated']} validated, {totals['stored']} stored, "
-        f"{totals['duplicate_references']} duplicated, {totals['refused']} refused,\n"
-        f"{totals['conflicts']} x 409, {totals['rate_limited']} x 429, {totals['tokens_issued']} tokens; "
-        f"calls of {', '.join(f'{account} {n}' for account, n in saw.n_calls.items())}, of 80 a minute each."
+    emit(
+        say(
+            f"Factus vio {totals['creates_posted']} emisiones: {totals['validated']} validadas, {totals['stored']} "
+            f"guardadas, {totals['duplicate_references']} duplicadas, {totals['refused']} rechazadas,",
+            f"Factus saw {totals['creates_posted']} creates: {totals['validated']} validated, {totals['stored']} "
+            f"stored, {totals['duplicate_references']} duplicated, {totals['refused']} refused,",
+        )
     )
+    calls = ", ".join(f"{account} {n}" for account, n in saw.n_calls.items())
+    emit(
+        say(
+            f"{totals['conflicts']} x 409, {totals['rate_limited']} x 429, {totals['tokens_issued']} tokens; "
+            f"llamadas de {calls}, de 80 por minuto cada una.",
+            f"{totals['conflicts']} x 409, {totals['rate_limited']} x 429, {totals['tokens_issued']} tokens; "
+            f"calls of {calls}, of 80 a minute each.",
+        )
+    )
+
+
+def _speech() -> Speech:
+    return Speech(language_of_help())
 
 
 def _money(amount: Decimal | None) -> str:
-    return "" if amount is None else f"{amount:,.2f}"
+    return "" if amount is None else _speech().money(amount)

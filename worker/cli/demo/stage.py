@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from jobs.errors import ConfigurationError, ServiceError
+from worker.cli.bilingual import say
 from worker.settings import environment_for_child
 from worker.store import embedded_server
 
@@ -49,15 +50,26 @@ def demo_folder(folder: Path) -> Iterator[Path]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
         raise ConfigurationError(
-            f"The folder {folder} cannot be made: {exc.strerror}. Choose another: --folder"
+            say(
+                f"La carpeta {folder} no se puede crear: {exc.strerror}. Escoja otra: --folder",
+                f"The folder {folder} cannot be made: {exc.strerror}. Choose another: --folder",
+            )
         ) from exc
     handle = os.open(folder, os.O_RDONLY)
     try:
         if not _lock(handle):
-            raise ConfigurationError(f"A demo is running in {folder} already. Wait for it, or choose another --folder")
+            raise ConfigurationError(
+                say(
+                    f"Ya hay una demostración en marcha en {folder}. Espérela, o escoja otra --folder",
+                    f"A demo is running in {folder} already. Wait for it, or choose another --folder",
+                )
+            )
         if any(folder.iterdir()) and not (folder / MARK).exists():
             raise ConfigurationError(
-                f"{folder} holds other things than a demo and is left alone. Choose another --folder"
+                say(
+                    f"{folder} tiene otras cosas que una demostración, y se deja como está. Escoja otra --folder",
+                    f"{folder} holds other things than a demo and is left alone. Choose another --folder",
+                )
             )
         _clear(folder)
         (folder / MARK).write_text(
@@ -73,7 +85,10 @@ def _clear(folder: Path) -> None:
         with (folder / "users.lock").open("ab") as users:
             if not _lock(users.fileno()):
                 raise ConfigurationError(
-                    f"A process is working on the embedded server in {folder}. Stop it, or choose another --folder"
+                    say(
+                        f"Un proceso usa el servidor integrado de {folder}. Deténgalo, o escoja otra --folder",
+                        f"A process is working on the embedded server in {folder}. Stop it, or choose another --folder",
+                    )
                 )
         if _lives(folder):
             embedded_server.stop(embedded_server.start(folder))  # left behind by processes that were killed

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from worker.cli.bilingual import say
 from worker.cli.files.job_files import STANDARD_INPUT, FileRow, read_json
-from worker.cli.files.limits import MOST_ROWS, FileRefused
+from worker.cli.files.limits import MOST_ROWS, FileRefused, counted
 
 if TYPE_CHECKING:
     from worker.cli.files.spreadsheets import SheetOptions
@@ -58,5 +59,12 @@ def read_all(
         for row in read_rows(path, stdin, job_type, how):
             n_rows += 1
             if n_rows > MOST_ROWS:
-                raise FileRefused(f"{path}: more than {MOST_ROWS:,} jobs at once; push them in parts")
+                n = counted(MOST_ROWS)
+                raise FileRefused(
+                    f"{path}: "
+                    + say(
+                        f"más de {n} trabajos a la vez; envíelos por partes",
+                        f"more than {MOST_ROWS:,} jobs at once; push them in parts",
+                    )
+                )
             yield row

@@ -17,6 +17,7 @@ from schemas import strict_json
 from schemas.contract.envelope import MAX_JOB_BYTES, without_nothing
 from schemas.contract.event import ErrorDetail
 from worker.bounded_files import FileUnusable, read_whole
+from worker.cli.bilingual import say
 from worker.cli.files.limits import FileRefused
 
 STANDARD_INPUT: Final = "-"
@@ -127,17 +128,24 @@ def read_json(path: str, stdin: BinaryIO) -> Iterator[FileRow]:
     if path == STANDARD_INPUT:
         data = stdin.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
-            raise FileRefused(f"<stdin>: more than {_MOST_BYTES // 1024**2} MiB; push it in parts")
+            n = _MOST_BYTES // 1024**2
+            raise FileRefused(
+                f"<stdin>: {say(f'tiene más de {n} MiB; envíelo por partes', f'more than {n} MiB; push it in parts')}"
+            )
         return _either("<stdin>", data)
     suffix = Path(path).suffix.lower()
     if suffix not in (".json", ".jsonl"):
         raise FileRefused(
-            f"{path}: the name must end in .json, .jsonl, .csv, .xlsx or .xls (or be - for JSON on standard input)"
+            say(
+                f"{path}: el nombre debe terminar en .json, .jsonl, .csv, .xlsx o .xls (o ser -: JSON por la entrada "
+                "estándar)",
+                f"{path}: the name must end in .json, .jsonl, .csv, .xlsx or .xls (or be - for JSON on standard input)",
+            )
         )
     try:
         data = read_whole(path, most=_MOST_BYTES)
     except FileUnusable as exc:
-        raise FileRefused(f"{path}: {exc}") from exc
+        raise FileRefused(f"{path}: {say(exc.es, str(exc))}") from exc
     return _document(path, data) if suffix == ".json" else _lines(path, data)
 
 
@@ -312,4 +320,6 @@ _SYNTAX: Final = {
 
 def _no_object(value: object) -> str:
     kinds = {list: "una lista", str: "un texto", bool: "true o false", type(None): "null"}
-    return f"Hay {kinds.get(type(value), 'un número')} donde se espera un objeto JSON."
+    hint = " Si el archivo entero es una lista, llámelo .json; en un .jsonl cada línea es un objeto."
+    more = hint if isinstance(value, list) else ""
+    return f"Hay {kinds.get(type(value), 'un número')} donde se espera un objeto JSON.{more}"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from worker.cli.bilingual import option, say
+
 if TYPE_CHECKING:
     from worker.cli.files.spreadsheets import SheetOptions
 
@@ -24,32 +26,57 @@ def _encoding(_ctx: click.Context, _param: click.Parameter, value: str | None) -
         found = codecs.lookup(value)
         b"a".decode(found.name)
     except (LookupError, ValueError, TypeError) as exc:
-        raise click.BadParameter(f"{value!r} no es una codificación; por ejemplo utf-8, cp1252, cp850") from exc
+        raise click.BadParameter(
+            say(
+                f"{value!r} no es una codificación; por ejemplo utf-8, cp1252, cp850",
+                f"{value!r} is no encoding; such as utf-8, cp1252, cp850",
+            )
+        ) from exc
     return found.name
+
+
+_OPTIONS: Final = (
+    option(
+        "--sheet",
+        named=("NOMBRE", "NAME"),
+        told=("Hojas de cálculo: la hoja que se lee.", "Spreadsheets: the sheet to read."),
+    ),
+    option(
+        "--map",
+        "mapped",
+        named=("CAMPO=ENCABEZADO", "FIELD=HEADING"),
+        multiple=True,
+        told=(
+            "Hojas de cálculo: el encabezado de una columna; se puede repetir.",
+            "Spreadsheets: the heading of a column; repeatable.",
+        ),
+    ),
+    option(
+        "--decimal",
+        type=click.Choice([",", "."]),
+        told=(
+            "Hojas de cálculo: la marca decimal de textos como 1.234.",
+            "Spreadsheets: the decimal mark of texts such as 1.234.",
+        ),
+    ),
+    option(
+        "--encoding",
+        callback=_encoding,
+        named=("NOMBRE", "NAME"),
+        told=("CSV: su codificación, como cp850.", "CSV: its encoding, such as cp850."),
+    ),
+    option(
+        "--profile",
+        type=click.Choice(PROFILES),
+        told=("Hojas de cálculo: lo que exporta otro programa.", "Spreadsheets: the export of another program."),
+    ),
+)
 
 
 def sheet_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of spreadsheets; :func:`gathered` makes one value of them."""
-    for option in reversed(
-        (
-            click.option("--sheet", metavar="NAME", help="Spreadsheets: the sheet to read."),
-            click.option(
-                "--map",
-                "mapped",
-                metavar="FIELD=HEADING",
-                multiple=True,
-                help="Spreadsheets: the heading of a column; repeatable.",
-            ),
-            click.option(
-                "--decimal",
-                type=click.Choice([",", "."]),
-                help="Spreadsheets: the decimal mark of texts such as 1.234.",
-            ),
-            click.option("--encoding", callback=_encoding, metavar="NAME", help="CSV: its encoding, such as cp850."),
-            click.option("--profile", type=click.Choice(PROFILES), help="Spreadsheets: the export of another program."),
-        )
-    ):
-        command = option(command)
+    for add in reversed(_OPTIONS):
+        command = add(command)
     return command
 
 

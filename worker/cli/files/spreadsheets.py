@@ -24,6 +24,7 @@ from schemas.sheets.headings import OF_DOCUMENTS, MapRefused, fit, known_heading
 from schemas.sheets.reading import SheetDocument
 from schemas.sheets.sheet import Options, Sheet, open_sheet
 from worker.bounded_files import FileUnusable, opened
+from worker.cli.bilingual import say
 from worker.cli.files.cell_errors import CellError
 from worker.cli.files.job_files import AboutFile, FileRow, Row
 from worker.cli.files.limits import MOST_BYTES, MOST_SHEETS, MOST_XLS_BYTES, FileRefused, too_many_bytes
@@ -195,7 +196,7 @@ def _workbook(path: str, encoding: str, score: Score) -> Iterator[Workbook]:
         with opened(path, most=1 << 62) as file:
             yield _book(path, file, encoding, score)
     except FileUnusable as exc:
-        raise FileRefused(f"{path}: {exc}") from exc
+        raise FileRefused(f"{path}: {say(exc.es, str(exc))}") from exc
 
 
 def _book(path: str, file: BinaryIO, encoding: str, score: Score) -> Workbook:

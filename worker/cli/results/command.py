@@ -4,30 +4,81 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from worker.cli.console import escaped, is_terminal, open_redis, told_settings
+from worker.cli.bilingual import command as spoken_command
+from worker.cli.bilingual import option, say
+from worker.cli.console import emit, escaped, is_terminal, open_redis, told_settings
 
 if TYPE_CHECKING:
     from worker.cli.results.reader import Filter, Published
     from worker.settings import Settings
 
 
-@click.command("results")
-@click.option("--follow", "-f", is_flag=True, help="Go on with the events that come, until Ctrl-C.")
-@click.option(
-    "--group", metavar="NAME", help="Read as this consumer group: each event once, acknowledged when printed."
+_ES: Final = """Muestra los eventos que hay, del más viejo al más nuevo: hora, tipo, referencia, número o código de
+error, mensaje.
+
+Un grupo se crea si es nuevo, desde el comienzo de la lista, y recuerda hasta dónde leyó. Con --group, lo que
+--type o --account dejan por fuera también queda confirmado.
+"""
+_NAME: Final = ("NOMBRE", "NAME")
+
+
+@spoken_command("results", _ES)
+@option(
+    "--follow",
+    "-f",
+    is_flag=True,
+    told=("Sigue con los eventos que lleguen, hasta Ctrl-C.", "Go on with the events that come, until Ctrl-C."),
 )
-@click.option("--radian", is_flag=True, help="The RADIAN events of tracked bills instead of the outcomes of jobs.")
-@click.option(
-    "--type", "type_glob", metavar="GLOB", help="Only these types: 'payroll*.validated', '*.failed', 'invoice.email.*'."
+@option(
+    "--group",
+    named=_NAME,
+    told=(
+        "Lee como este grupo de consumidores: cada evento una vez, confirmado al mostrarlo.",
+        "Read as this consumer group: each event once, acknowledged when printed.",
+    ),
 )
-@click.option("--account", metavar="NAME", help="Only events of this account.")
-@click.option("--since", metavar="WHEN", help="From then on: 10m, 2026-11-30T08:00:00-05:00, or a stream entry id.")
-@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after N events.")
-@click.option("--json", "as_json", is_flag=True, help="One event a line, exactly as published.")
+@option(
+    "--radian",
+    is_flag=True,
+    told=(
+        "Los eventos RADIAN de las facturas vigiladas, en lugar de los resultados de los trabajos.",
+        "The RADIAN events of tracked bills instead of the outcomes of jobs.",
+    ),
+)
+@option(
+    "--type",
+    "type_glob",
+    named=("PATRÓN", "GLOB"),
+    told=(
+        "Solo estos tipos: 'payroll*.validated', '*.failed', 'invoice.email.*'.",
+        "Only these types: 'payroll*.validated', '*.failed', 'invoice.email.*'.",
+    ),
+)
+@option("--account", named=_NAME, told=("Solo eventos de esta cuenta.", "Only events of this account."))
+@option(
+    "--since",
+    named=("CUÁNDO", "WHEN"),
+    told=(
+        "Desde entonces: 10m, 2026-11-30, 2026-11-30T08:00:00-05:00, o el id de una entrada.",
+        "From then on: 10m, 2026-11-30, 2026-11-30T08:00:00-05:00, or a stream entry id.",
+    ),
+)
+@option(
+    "--count",
+    type=click.IntRange(min=1),
+    named=("N", "N"),
+    told=("Termina después de N eventos.", "End after N events."),
+)
+@option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    told=("Un evento por línea, tal como se publicó.", "One event a line, exactly as published."),
+)
 def command(
     follow: bool,
     group: str | None,
@@ -46,14 +97,19 @@ def command(
     import asyncio
     from datetime import UTC, datetime
 
-    from worker.cli.results.reader import Filter, since_entry
+    from worker.cli.results.reader import SINCE, Filter, since_entry
 
     if group is not None and since is not None:
-        raise click.UsageError("--since cannot be used with --group: a group goes on from its own place.")
+        raise click.UsageError(
+            say(
+                "--since no va con --group: un grupo sigue desde donde quedó.",
+                "--since cannot be used with --group: a group goes on from its own place.",
+            )
+        )
     try:
         start = since_entry(since, now=datetime.now(UTC)) if since else "0-0"
     except ValueError as exc:
-        raise click.BadParameter(str(exc), param_hint="--since") from exc
+        raise click.BadParameter(say(*SINCE), param_hint="--since") from exc
     settings = told_settings()
     streams = _streams(settings, is_radian=radian)
     try:
@@ -99,7 +155,7 @@ async def _print(
             finally:
                 await reader.close()
     if not n_shown:
-        click.echo(Speech(settings.lang).say("No hay eventos.", "No events."), err=True)
+        emit(Speech(settings.lang).say("No hay eventos.", "No events."), err=True)
 
 
 async def _show(

@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from schemas import strict_json
+from schemas.factus import BOGOTA
 from worker.cli.console import clean
 from worker.cli.speech import clock
 from worker.settings import parse_duration
@@ -30,6 +31,7 @@ _BLOCK_MS: Final = 1000
 _ABANDONED_MS: Final = 60_000
 _MOST_HELD: Final = 10_000
 _CONSUMER: Final = "results-"
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ENTRY_ID: Final = re.compile(r"\d{1,20}(-\d{1,20})?")
 
 
@@ -62,12 +64,18 @@ class Filter:
         return self.type_glob is None or fnmatchcase(found.type, self.type_glob)
 
 
+SINCE: Final = (
+    "es un tiempo (10m), un día (2026-11-30), una hora con su zona (2026-11-30T08:00:00-05:00) o el id de una entrada",
+    "a duration (10m), a day (2026-11-30), a time with its zone (2026-11-30T08:00:00-05:00) or a stream entry id",
+)
+
+
 def since_entry(text: str, *, now: datetime) -> str:
     """
-    The first entry id at or after *text*: a duration before now, an RFC 3339 time, or an entry id.
+    The first entry id at or after *text*: a duration before now, a day in Bogotá, an RFC 3339 time, or an entry id.
 
     Raises:
-        ValueError: None of the three.
+        ValueError: None of these; what it may be is :data:`SINCE`.
     """
     try:
         seconds = parse_duration(text)
@@ -80,8 +88,10 @@ def since_entry(text: str, *, now: datetime) -> str:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
+    if at is not None and _DAY.fullmatch(text):
+        at = at.replace(tzinfo=BOGOTA)
     if at is None or at.tzinfo is None:
-        raise ValueError("a duration (10m), a time with its zone (2026-11-30T08:00:00-05:00) or a stream entry id")
+        raise ValueError(SINCE[1])
     return _first_of(at.timestamp())
 
 

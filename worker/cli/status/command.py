@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from worker.cli.console import clean, json_text, open_redis, told_settings
+from worker.cli.bilingual import argument, option, say
+from worker.cli.bilingual import command as spoken_command
+from worker.cli.console import emit, json_text, open_redis, told_settings
 
 if TYPE_CHECKING:
     from worker.cli.speech import Speech
@@ -14,12 +16,42 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 
-@click.command("status")
-@click.argument("reference", required=False)
-@click.option("--batch", metavar="NAME", help="Show this batch: how many are final, by what, and how many are left.")
-@click.option("--account", metavar="NAME", help="Look in this account only.")
-@click.option("--family", metavar="NAME", help="Look at this family only, such as invoice.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document, the same in every language.")
+_ES: Final = """Explica el documento REFERENCIA (también sirve el id de un trabajo): dónde está, por qué, qué sigue
+y cuándo, y lo que viene detrás: los archivos que se guardan, los eventos RADIAN que se vigilan. Una llamada se
+busca por el id de su trabajo.
+
+Sin REFERENCIA: trabajadores, recepción, carriles con la razón de la espera y lo que tardará cada uno, cupo,
+detenciones y fichas de las cuentas, grupos que leen los resultados, trabajos apartados; y cada problema con desde
+cuándo, qué lo detiene, qué hacer y qué pasa solo. `calls` es el carril de lo que no emite nada: va detrás de los
+documentos de su cuenta; lo que allí espera su hora vigila RADIAN, o está en pausa.
+
+Código de salida: 0 todo en orden, 1 no se encontró o hay un problema, 2 mal escrito.
+"""
+_NAME: Final = ("NOMBRE", "NAME")
+
+
+@spoken_command("status", _ES)
+@argument("reference", required=False, named=("[REFERENCIA]", "[REFERENCE]"))
+@option(
+    "--batch",
+    named=_NAME,
+    told=(
+        "Muestra este lote: cuántos terminaron, cómo, y cuántos faltan.",
+        "Show this batch: how many are final, by what, and how many are left.",
+    ),
+)
+@option("--account", named=_NAME, told=("Busca solo en esta cuenta.", "Look in this account only."))
+@option(
+    "--family",
+    named=_NAME,
+    told=("Mira solo esta clase de documento, como invoice.", "Look at this family only, such as invoice."),
+)
+@option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    told=("Un documento JSON, igual en los dos idiomas.", "One JSON document, the same in every language."),
+)
 def command(reference: str | None, batch: str | None, account: str | None, family: str | None, as_json: bool) -> None:
     """Explain the document of REFERENCE (a job id will do): where it is, why, what happens next and when, and what
     follows it: the files that are archived, the RADIAN events that are watched. A call is found by its job id.
@@ -29,15 +61,18 @@ def command(reference: str | None, batch: str | None, account: str | None, famil
     holds it, what to do and what happens by itself. `calls` is the lane of all that issues nothing: it stands behind
     the documents of its account; what comes later there watches RADIAN, or pauses.
 
-    \b
     Exit status: 0 all is well, 1 not found or a problem seen, 2 wrong usage.
     """
     import asyncio
 
     if reference is not None and batch is not None:
-        raise click.UsageError("Name a REFERENCE or a --batch, not both.")
+        raise click.UsageError(
+            say("Diga una REFERENCIA o un --batch, no los dos.", "Name a REFERENCE or a --batch, not both.")
+        )
     if reference is None and (family or (account and batch is None)):
-        raise click.UsageError("--account and --family go with a REFERENCE.")
+        raise click.UsageError(
+            say("--account y --family van con una REFERENCIA.", "--account and --family go with a REFERENCE.")
+        )
     settings = told_settings()
     if batch is not None:
         shown = _show_batch(settings, batch, account, as_json)
@@ -115,7 +150,7 @@ async def _show_batch(settings: Settings, batch: str, account: str | None, as_js
             f"No batch {batch} is known of which a job is final. Check the name, --account, FACTUS_NAMESPACE and "
             "FACTUS_REDIS_URL.",
         )
-        click.echo(clean(text), err=True)
+        emit(text, err=True)
     return bool(found)
 
 
@@ -152,9 +187,9 @@ async def _show_document(
         for one in told:
             show_explanation(one, speech)
         if is_pushed:
-            click.echo(clean(_pushed(reference, has_worker, speech)))
+            emit(_pushed(reference, has_worker, speech))
     if not told and not is_pushed:
-        click.echo(clean(_hint(settings, reference, account, speech)), err=True)
+        emit(_hint(settings, reference, account, speech), err=True)
     is_stuck = not has_worker and (is_pushed or any(one.outcome is None for one in told))
     return bool(told or is_pushed) and not is_stuck
 

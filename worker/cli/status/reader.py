@@ -255,7 +255,7 @@ class StatusReader:
     async def _lanes(
         self, names: Iterable[str], accounts: Mapping[str, AccountSeen], now_ms: int
     ) -> tuple[LaneSeen, ...]:
-        queues = [await self._queue(name, now_ms) for name in names]
+        queues = [_of_its_account(await self._queue(name, now_ms), accounts) for name in names]
         return tuple(with_backlog(queue, queues, accounts[queue.account], now_ms) for queue in queues)
 
     async def _queue(self, name: str, now_ms: int) -> LaneSeen:
@@ -319,6 +319,18 @@ def _whole(value: Any) -> int:
         return int(float(value or 0))
     except (ValueError, OverflowError):
         return 0
+
+
+def _of_its_account(lane: LaneSeen, accounts: Mapping[str, AccountSeen]) -> LaneSeen:
+    """
+    A lane without the pause that came with a 429: it is the account that Factus asked to slow down, and the words of
+    the job that met it would say that Factus does not answer.
+    """
+    by_account = accounts[lane.account].hold
+    is_slowed = by_account is not None and by_account.reason == "factus.throttled"
+    if is_slowed and lane.hold and lane.hold.reason == "factus.unavailable":
+        return replace(lane, hold=None)
+    return lane
 
 
 def _why(lane: LaneSeen) -> str | None:

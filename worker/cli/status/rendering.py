@@ -248,4 +248,5 @@ def show_batch(one: BatchSeen, speech: Speech) -> None:
         show_table([say("resultado", "outcome"), say("trabajos", "jobs")], counts, right=(1,))
     for failure in one.failures:
         place = failure.get("reference_code") or failure.get("job_id") or "-"
-        emit(f"{place}  {failure.get('code') or '-'}  {failure.get('message') or ''}", indent=2, hanging=2)
+        known = "".join(f" [{failure[name]}]" for name in ("number", "rule") if failure.get(name))
+        emit(f"{place}  {failure.get('code') or '-'}  {failure.get('message') or ''}{known}", indent=2, hanging=2)

@@ -6,11 +6,14 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from worker.cli.console import clean, json_text, spoken, told_settings
+from worker.cli.bilingual import argument, option, say
+from worker.cli.bilingual import command as spoken_command
+from worker.cli.console import emit, json_text, spoken, told_settings
+from worker.cli.duration import duration
 from worker.cli.files.sheet_options import gathered, sheet_options
 from worker.cli.job_type_option import TYPES_HELP, job_type_option
 
@@ -18,53 +21,121 @@ if TYPE_CHECKING:
     from worker.cli.speech import Speech
 
 
-def _duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
-    from worker.settings import parse_duration
-
-    if value is None:
-        return None
-    try:
-        seconds = parse_duration(value)
-    except ValueError as exc:
-        raise click.BadParameter(str(exc)) from exc
-    assert isinstance(seconds, float)
-    return seconds
-
-
 def _day(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     try:
         return date.fromisoformat(value).isoformat() if value else None
     except ValueError as exc:
-        raise click.BadParameter("a day is written YYYY-MM-DD") from exc
+        raise click.BadParameter(say("un día se escribe AAAA-MM-DD", "a day is written YYYY-MM-DD")) from exc
 
 
 def _account(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     import re
 
     if value is not None and not re.fullmatch(r"[a-z0-9_-]{1,64}", value):
-        raise click.BadParameter("an account is 1 to 64 of a-z, 0-9, _ and -")
+        raise click.BadParameter(
+            say("una cuenta son de 1 a 64 de a-z, 0-9, _ y -", "an account is 1 to 64 of a-z, 0-9, _ and -")
+        )
     return value
 
 
-@click.command("submit", epilog=TYPES_HELP)
-@click.argument("files", nargs=-1, metavar="FILE...")
+_ES: Final = """Envía los trabajos de ARCHIVOS: .json (un objeto o una lista), .jsonl (un objeto por línea), - para
+JSONL por la entrada estándar; y los documentos de hojas de cálculo (.csv, .xlsx, .xls), una fila por línea de
+factura.
+
+Un objeto con "payload" es un sobre y se envía como está, completado con las opciones; cualquier otro objeto es el
+contenido de un trabajo de --type. Todos los archivos se leen antes de enviar algo; de una hoja de cálculo no se
+envía nada si no vale toda. Necesita FACTUS_REDIS_URL y ninguna credencial de Factus. Enviar otra vez un archivo no
+hace daño: la misma referencia con el mismo contenido es un solo documento. Las llamadas no tienen referencia: un
+correo sale otra vez, salvo que su sobre tenga el mismo "id".
+
+Código de salida: 0 se envió (con --wait: todo salió bien), 1 algo falló, 2 mal escrito o un archivo que no se
+puede leer.
+"""
+_FILE: Final = ("ARCHIVO", "FILE")
+
+
+@spoken_command("submit", _ES, after=TYPES_HELP)
+@argument("files", nargs=-1, named=("ARCHIVO...", "FILE..."))
 @job_type_option
-@click.option("--account", callback=_account, help="Account of jobs that name none.")
-@click.option("--priority", type=click.Choice(["high", "normal", "low"]), help="Priority of jobs that state none.")
-@click.option("--batch", metavar="NAME", help="Batch of jobs that name none; batch_size is their number.")
-@click.option("--issue-on", callback=_day, metavar="DAY", help="Day that the documents must carry, YYYY-MM-DD.")
-@click.option("--wait", is_flag=True, help="Wait for the results; exit 1 if any failed, was refused or is missing.")
-@click.option(
+@option(
+    "--account",
+    callback=_account,
+    named=("NOMBRE", "NAME"),
+    told=("Cuenta de los trabajos que no dicen ninguna.", "Account of jobs that name none."),
+)
+@option(
+    "--priority",
+    type=click.Choice(["high", "normal", "low"]),
+    told=("Prioridad de los trabajos que no dicen ninguna.", "Priority of jobs that state none."),
+)
+@option(
+    "--batch",
+    named=("NOMBRE", "NAME"),
+    told=(
+        "Lote de los trabajos que no dicen ninguno; batch_size es cuántos son.",
+        "Batch of jobs that name none; batch_size is their number.",
+    ),
+)
+@option(
+    "--issue-on",
+    callback=_day,
+    named=("DÍA", "DAY"),
+    told=(
+        "AAAA-MM-DD: el día que los documentos deben llevar.",
+        "YYYY-MM-DD: the day that the documents must carry.",
+    ),
+)
+@option(
+    "--wait",
+    is_flag=True,
+    told=(
+        "Espera los resultados; termina con 1 si alguno falló, se rechazó o no llegó.",
+        "Wait for the results; exit 1 if any failed, was refused or is missing.",
+    ),
+)
+@option(
     "--timeout",
-    callback=_duration,
-    help="Longest wait, such as 90s or 2h.  [default: until 10 minutes have passed without news]",
+    callback=duration,
+    named=("TIEMPO", "TIME"),
+    told=(
+        "Cuánto espera a lo sumo, como 90s o 2h.  [por omisión: hasta que pasen 10 minutos sin novedad]",
+        "Longest wait, such as 90s or 2h.  [default: until 10 minutes have passed without news]",
+    ),
 )
 @sheet_options
-@click.option("--partial", is_flag=True, help="Spreadsheets: push the documents that are valid, and exit 1.")
-@click.option("--results", metavar="FILE", help="With --wait: .xlsx or .csv.  [spreadsheets: NAME.resultado.xlsx]")
-@click.option("--template", metavar="FILE.xlsx", help="Write a template for --type, and end.")
-@click.option("--from", "version", type=click.Choice(["v1"]), help="JSON: the payloads are bodies of Factus v1.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document in place of the texts.")
+@option(
+    "--partial",
+    is_flag=True,
+    told=(
+        "Hojas de cálculo: envía los documentos que valen, y termina con 1.",
+        "Spreadsheets: push the documents that are valid, and exit 1.",
+    ),
+)
+@option(
+    "--results",
+    named=_FILE,
+    told=(
+        "Con --wait: .xlsx o .csv.  [hojas de cálculo: NOMBRE.resultado.xlsx]",
+        "With --wait: .xlsx or .csv.  [spreadsheets: NAME.resultado.xlsx]",
+    ),
+)
+@option(
+    "--template",
+    named=("ARCHIVO.xlsx", "FILE.xlsx"),
+    told=("Escribe una plantilla para --type, y termina.", "Write a template for --type, and end."),
+)
+@option(
+    "--from",
+    "version",
+    type=click.Choice(["v1"]),
+    told=("JSON: son cuerpos de la versión 1 de Factus.", "JSON: the payloads are bodies of Factus v1."),
+)
+@option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    told=("Un documento JSON en lugar de los textos.", "One JSON document in place of the texts."),
+)
 def command(
     files: tuple[str, ...],
     job_type: str,
@@ -90,8 +161,8 @@ def command(
     safe: the same reference with the same payload is one document. Calls have no reference: an e-mail goes out again,
     unless its envelope has the same "id".
 
-    \b
-    Exit status: 0 pushed (with --wait: all succeeded), 1 failed, 2 wrong usage or an unreadable file.
+    Exit status: 0 pushed (with --wait: all succeeded), 1 failed,
+    2 wrong usage or an unreadable file.
     """
     import asyncio
 
@@ -106,12 +177,12 @@ def command(
         _write_template(template, job_type, files, speech)
         return
     if not files:
-        raise click.UsageError("Missing argument 'FILE...'.")
+        raise click.UsageError(say("Falta el argumento 'ARCHIVO...'.", "Missing argument 'FILE...'."))
     if batch is not None and not 0 < len(batch) <= 128:
         raise click.BadParameter(speech.say("de 1 a 128 caracteres", "1 to 128 characters"), param_hint="--batch")
     of_sheets = [path for path in files if is_spreadsheet(path)]
     if version and of_sheets:
-        raise click.UsageError("--from v1 is for .json and .jsonl")
+        raise click.UsageError(say("--from v1 es para .json y .jsonl", "--from v1 is for .json and .jsonl"))
     paths = _results_paths(files, of_sheets, results, wait=wait)
     defaults = Defaults(job_type, account, priority, batch, issue_on, version)
     try:
@@ -152,17 +223,21 @@ def _write_template(path: str, job_type: str, files: Sequence[str], speech: Spee
 
     family, _, verb = job_type.partition(".")
     if files:
-        raise click.UsageError("--template takes no FILE")
+        raise click.UsageError(say("--template no lleva ARCHIVO", "--template takes no FILE"))
     if Path(path).suffix.lower() != ".xlsx":
-        raise click.BadParameter("the name must end in .xlsx", param_hint="--template")
+        raise click.BadParameter(
+            say("el nombre debe terminar en .xlsx", "the name must end in .xlsx"), param_hint="--template"
+        )
     if family not in FAMILIES or verb != "issue":
         names = ", ".join(f"{one}.issue" for one in FAMILIES)
-        raise click.BadParameter(f"there is a template for {names}", param_hint="--type")
+        raise click.BadParameter(
+            say(f"hay plantilla para {names}", f"there is a template for {names}"), param_hint="--type"
+        )
     try:
         write_template(path, family, datetime.now(BOGOTA).date())
     except FileRefused as exc:
         raise click.ClickException(str(exc)) from exc
-    click.echo(clean(speech.say(f"Plantilla escrita: {path}", f"Template written: {path}")))
+    emit(speech.say(f"Plantilla escrita: {path}", f"Template written: {path}"))
 
 
 def _results_paths(
@@ -174,9 +249,13 @@ def _results_paths(
     if results is None:
         return {path: default_path(path) for path in of_sheets} if wait else {}
     if not wait:
-        raise click.UsageError("--results needs --wait")
+        raise click.UsageError(say("--results necesita --wait", "--results needs --wait"))
     if Path(results).suffix.lower() not in (".xlsx", ".csv"):
-        raise click.BadParameter("the name must end in .xlsx or .csv", param_hint="--results")
+        raise click.BadParameter(
+            say("el nombre debe terminar en .xlsx o .csv", "the name must end in .xlsx or .csv"), param_hint="--results"
+        )
     if any(Path(results).resolve() == Path(path).resolve() for path in files):
-        raise click.BadParameter("it is the file that is submitted", param_hint="--results")
+        raise click.BadParameter(
+            say("es el mismo archivo que se envía", "it is the file that is submitted"), param_hint="--results"
+        )
     return {"": results}

@@ -22,6 +22,7 @@ from worker.store.connection import command
 from worker.store.keys import Keys
 
 EVERY_S: Final = 1.0
+_MOMENT_MS: Final = 2_000
 
 _HOLDS: Final = {
     "factus.credentials": ("Factus rechaza las credenciales", "Factus refuses the credentials"),
@@ -73,6 +74,19 @@ def note_of(lanes: Sequence[LaneFacts], n_workers: int, now_ms: int, zone: tzinf
     if not parts and lanes and all(lane.is_later for lane in lanes):
         parts.append(speech.say("esperan su hora", "they wait for their time"))
     return " · ".join(parts)
+
+
+async def usual_account(redis: Redis, keys: Keys, accounts: Mapping[str, Account]) -> str:
+    """The account of jobs that name none: the only one that is configured here, or that the workers serve."""
+    names = set(accounts)
+    if not names:
+        try:
+            for worker in await command(redis, "ZRANGE", keys.workers(), 0, -1):
+                served = _text(await command(redis, "HGET", keys.worker(worker.decode()), "accounts"))
+                names |= {name for name in served.split(",") if name}
+        except RedisError:
+            pass  # a producer's user may not look
+    return names.pop() if len(names) == 1 else "default"
 
 
 def left_words(lanes: Sequence[LaneFacts], now_ms: int, speech: Speech) -> str:
@@ -133,7 +147,9 @@ class PauseReader:
         held = await command(self._redis, "HMGET", self._keys.account(account), "hold_reason", "hold_until")
         reason, lane_hold, lane_until = (_text(value) for value in own)
         hold, until = (_text(value) for value in held)
-        is_account = _number(until) >= _number(lane_until)
+        # A 429 holds the account; the pause of the lane that met it ends a moment later, and knows less.
+        slack_ms = _MOMENT_MS if hold == "factus.throttled" else 0
+        is_account = _number(until) + slack_ms >= _number(lane_until)
         n_waiting = int(await command(self._redis, "ZCARD", self._keys.waiting(lane)))
         n_later = int(await command(self._redis, "ZCARD", self._keys.later(lane)))
         return LaneFacts(

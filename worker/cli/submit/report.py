@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-import click
-
 from schemas import names
 from worker.cli.console import emit, show_table
 from worker.cli.submit.course import more_words, outcome_word, outcome_words
@@ -78,7 +76,7 @@ def show_summary(pushed: Sequence[Pushed], speech: Speech) -> None:
             f"{n} without a final event. Nothing is lost, they stay queued: see factus-worker status, and whether a "
             "worker runs. The same command waits for them again.",
         )
-        click.echo(text, err=True)
+        emit(text, err=True)
 
 
 def _family_line(one: FamilySum, speech: Speech) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from worker.cli.console import clean, emit, json_text, open_redis
+from worker.cli.console import emit, json_text, open_redis
 from worker.cli.submit.course import Course
 
 if TYPE_CHECKING:
@@ -55,12 +55,14 @@ class Run:
         if self.as_json:
             click.echo(json_text(self.document()))
             return
-        n_errors = self.speech.count(sum(len(one.errors) for one in self.reading.judged))
-        click.echo(
+        n_errors = self.speech.of(
+            sum(len(one.errors) for one in self.reading.judged), ("error", "error"), ("errores", "errors")
+        )
+        emit(
             self.speech.say(
-                f"No se envió nada: hay {n_errors} errores. Corríjalos y envíe el archivo otra vez, o envíe con "
+                f"No se envió nada: hay {n_errors}. Corríjalos y envíe el archivo otra vez, o envíe con "
                 f"--partial los {self.speech.documents(len(self.reading.jobs))} que están bien.",
-                f"Nothing was pushed: there are {n_errors} errors. Correct them and submit the file again, or push the "
+                f"Nothing was pushed: {n_errors}. Correct them and submit the file again, or push the "
                 f"{self.speech.documents(len(self.reading.jobs))} that are valid with --partial.",
             ),
             err=True,
@@ -70,7 +72,7 @@ class Run:
         if self.as_json:
             return
         n_left = self.speech.documents(len(self.reading.left_out))
-        click.echo(self.speech.say(f"{n_left} con errores no se enviaron.", f"{n_left} with errors were not pushed."))
+        emit(self.speech.say(f"{n_left} con errores no se enviaron.", f"{n_left} with errors were not pushed."))
 
     def tell_interrupted(self) -> None:
         from worker.cli.submit.course import interrupted
@@ -127,14 +129,14 @@ class Run:
         """Until all are final, time is up, or nothing has come for long; the bar is drawn after each look."""
         from schemas.factus import BOGOTA
         from worker.cli.submit.pace import Pace, pace_words
-        from worker.cli.submit.pause import PauseReader
+        from worker.cli.submit.pause import PauseReader, usual_account
         from worker.cli.submit.push import Watch
         from worker.cli.submit.report import counts_of, lane_of
         from worker.store.keys import Keys
 
         accounts = settings.accounts()
-        only = next(iter(accounts)) if len(accounts) == 1 else "default"
         keys, speech, pace, note = Keys(settings.namespace), self.speech, Pace(), ""
+        only = await usual_account(redis, keys, accounts)
         watch = Watch(redis, keys, self.pushed, places, default_account=only)
         lanes = sorted({lane_of(one.job, only) for one in watch.pushed})
         pauses = PauseReader(redis, keys, lanes, accounts)
@@ -149,7 +151,8 @@ class Run:
             told = pace_words(len(watch.pushed) - n_final, pace, speech, is_left_told=bool(note))
             words = f"{speech.say('terminados', 'final')}{counts_of(watch.pushed, speech)}"
             if not self.as_json:
-                bar.show(n_final, words, " · ".join(part for part in (told, note) if part))
+                why = "" if n_final == len(watch.pushed) else note
+                bar.show(n_final, words, " · ".join(part for part in (told, why) if part))
             if self.is_stopped and n_final < len(watch.pushed):
                 raise Interrupted
             if n_final == len(watch.pushed) or monotonic() >= gives_up_at:
@@ -198,7 +201,7 @@ class Run:
             try:
                 written = write_results(path, own)
             except FileRefused as exc:
-                click.echo(clean(str(exc)), err=True)
+                emit(str(exc), err=True)
                 continue
             if not self.as_json:
                 emit(f"{self.speech.say('Resultados', 'Results')}: {', '.join(written)}", hanging=2)
