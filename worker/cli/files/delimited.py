@@ -12,16 +12,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from schemas.sheets.cells import Broken, Table, Value
+from schemas.sheets.cells import Broken, Row, Value
+from schemas.sheets.packed import PackedRows
+from schemas.sheets.table import Table
 from worker.cli.files.limits import (
     LONGEST_TEXT,
     MOST_CELLS,
+    MOST_PACKED,
     MOST_ROWS,
-    MOST_TEXT,
     FileRefused,
     too_many_cells,
     too_many_rows,
-    too_much_text,
+    too_much_content,
 )
 from worker.cli.files.number_formats import text_value
 from worker.cli.files.tables import Score, SheetName
@@ -34,7 +36,7 @@ _LONGEST_LINE: Final = 8 * 1024 * 1024
 _QUOTED_TEXT: Final = re.compile(r'="(.*)"', re.DOTALL)
 _OLD_ENCODINGS: Final = ("cp850", "mac_roman")
 _TRACES: Final = re.compile(r"[A-Za-z][¢£¤¥‚¡‡Žœ—][A-Za-z]|[A-Za-z][¢£¤‚‡Ž](?![A-Za-z])")
-_MOST_KEPT: Final = 200_000
+_MOST_KEPT: Final = 10_000
 _LONGEST_KEPT: Final = 40
 
 
@@ -54,30 +56,29 @@ class Delimited:
     def sheets(self) -> Sequence[SheetName]:
         return [SheetName(Path(self.path).stem)]
 
-    def heads(self, names: Sequence[str], n_rows: int) -> dict[str, list[tuple[int, tuple[Value, ...]]]]:
+    def heads(self, names: Sequence[str], n_rows: int) -> dict[str, list[Row]]:
         return {name: self._head(self._separator, n_rows) for name in names}
 
     def read(self, name: str) -> Table:
         self._refuse_many_rows()
-        rows: list[tuple[int, tuple[Value, ...]]] = []
+        rows = PackedRows()
         kept: dict[str, Value] = {}
-        n_cells = n_text = 0
+        n_cells = 0
         has_traces = False
         for number, record in self._records(self._separator):
-            cells = [_value(text, kept) for text in record]
+            cells = [kept[text] if text in kept else _value(text, kept) for text in record]
             while cells and cells[-1] is None:
                 cells.pop()
             if not cells:
                 continue
             n_cells += len(cells)
-            n_text += sum(map(len, record))
             if n_cells > MOST_CELLS:
                 raise too_many_cells(self.path, n_cells)
-            if n_text > MOST_TEXT:
-                raise too_much_text(self.path)
+            if rows.n_bytes > MOST_PACKED:
+                raise too_much_content(self.path)
             if self._encoding == "cp1252" and not has_traces:
                 has_traces = any(_TRACES.search(text) for text in record)
-            rows.append((number, tuple(cells)))
+            rows.append(number, cells)
         return Table(self.path, name, rows, hints=[self._hint()] if has_traces else [])
 
     def _hint(self) -> str:
@@ -109,12 +110,11 @@ class Delimited:
         with self._text() as text:
             return text.readline(1000).strip().strip('"')
 
-    def _head(self, separator: str, n_rows: int, encoding: str = "") -> list[tuple[int, tuple[Value, ...]]]:
-        kept: dict[str, Value] = {}
-        found: list[tuple[int, tuple[Value, ...]]] = []
+    def _head(self, separator: str, n_rows: int, encoding: str = "") -> list[Row]:
+        found: list[Row] = []
         for number, record in self._records(separator, encoding):
             if any(text.strip() for text in record):
-                found.append((number, tuple(_value(text, kept) for text in record)))
+                found.append((number, tuple(map(_read, record))))
             if len(found) >= n_rows or number > 10 * n_rows:
                 break
         return found
@@ -165,9 +165,7 @@ class _Kept(io.TextIOWrapper):
 
 
 def _value(text: str, kept: dict[str, Value]) -> Value:
-    """The value of a field; equal short ones are kept once."""
-    if text in kept:
-        return kept[text]
+    """The value of a field; short ones are looked at once."""
     found = _read(text)
     if len(text) <= _LONGEST_KEPT and len(kept) < _MOST_KEPT:
         kept[text] = found
@@ -179,7 +177,7 @@ def _read(text: str) -> Value:
         return None
     if text[0] == "=":
         quoted = _QUOTED_TEXT.fullmatch(text.strip())
-        return quoted[1].replace('""', '"') or None if quoted else Broken("formula", text[:60])
+        return text_value(quoted[1].replace('""', '"')) if quoted else Broken("formula", text[:60])
     return text_value(text[:LONGEST_TEXT].replace("\0", ""))
 
 

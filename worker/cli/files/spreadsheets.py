@@ -16,13 +16,14 @@ from typing import Any, BinaryIO, Final
 
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
-from schemas.sheets.cells import Table, Value
+from schemas.sheets.cells import Value
 from schemas.sheets.documents import documents
 from schemas.sheets.faults import Fault, Problem
 from schemas.sheets.fields import FAMILIES
 from schemas.sheets.headings import OF_DOCUMENTS, MapRefused, fit, known_headings
 from schemas.sheets.reading import SheetDocument
 from schemas.sheets.sheet import Options, Sheet, open_sheet
+from schemas.sheets.table import Table
 from worker.bounded_files import FileUnusable, opened
 from worker.cli.files.cell_errors import CellError
 from worker.cli.files.job_files import AboutFile, FileRow, Row

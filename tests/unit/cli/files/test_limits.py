@@ -179,4 +179,4 @@ def test_text_of_one_cell(tmp_path: Path) -> None:
     path = write_raw_xlsx(tmp_path / "a.xlsx", f'{headings()}<row r="2">{inline("A2", text)}</row>')
     code, told = check(path)
     assert code == 1
-    assert "SHT-008" in told
+    assert "SHT-012" in told
