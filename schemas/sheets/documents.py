@@ -124,7 +124,7 @@ class _Maker:
         return told or any(key in self.sheet.styles and self.sheet.styles[key].unusable is not None for key in keys)
 
     def _priced(self, position: int, quantity: Decimal | None, taxes: Sequence[dict[str, Any]]) -> Priced | None:
-        before = len(self.document.faults)
+        before = self.document.n_faults
         gross = (
             self.cells.number(position, "price_with_tax", is_needed=False) if self.sheet.has("price_with_tax") else None
         )
@@ -145,7 +145,7 @@ class _Maker:
             self.cells.tell(
                 position, "discount_amount", Problem("SHT-019", "Hay dos descuentos: deje Descuento o Descuento %.")
             )
-        if len(self.document.faults) > before or (price is None and gross is None):
+        if self.document.n_faults > before or (price is None and gross is None):
             return None
         if price is not None:
             if gross is not None and taxes and not agree(price, gross, taxes):

@@ -25,6 +25,8 @@ MOST_LINES: Final = 8_000
 MOST_TEXT: Final = 2 * 1024 * 1024
 """Characters of all texts of a document."""
 
+_MOST_FAULTS: Final = 500
+_MOST_SEARCHED: Final = 300
 _MOST_KNOWN: Final = 2_000
 _LONGEST_KNOWN: Final = 80
 
@@ -40,6 +42,8 @@ class SheetDocument:
     positions: list[int]
     payload: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    """What cannot be read; the first of it, where there is very much."""
+    n_faults: int = 0
     is_unread: bool = False
     """Whether its rows are too many to be read at all."""
     row: int = 0
@@ -136,11 +140,17 @@ class DocumentReader:
             style = self.sheet.styles.get(one.key)
             return Read("") if style and style.unusable else values.day(value)
         if one.kind == "code":
-            return values.code(one, value, self.family)
+            return self._read_code(one, value)
         if one.kind == "digits":
             found = values.digits(one, value)
             return found if isinstance(found, Problem) else Read(found.number)
         return values.text(one, value)
+
+    def _read_code(self, one: Field, value: Value) -> Read | Problem:
+        found = values.code(one, value, self.family, is_searched=self.sheet.n_searched < _MOST_SEARCHED)
+        # A whole column of wrong names needs no advice for each: two hundred thousand searches take half an hour.
+        self.sheet.n_searched += isinstance(found, Problem)
+        return found
 
     def _once(self, key: str, value: Value, read: Callable[[Field, Value], _T]) -> _T:
         """What a value of a column says. Most stand in many rows, and say the same in each."""
@@ -192,7 +202,7 @@ class DocumentReader:
         return self._taken(self._once(key, value, self._read_line), position, key)
 
     def _read_line(self, one: Field, value: Value) -> Read | Problem:
-        return values.code(one, value, self.family) if one.kind == "code" else values.text(one, value)
+        return self._read_code(one, value) if one.kind == "code" else values.text(one, value)
 
     def number(self, position: int, key: str, *, is_needed: bool = True) -> Decimal | None:
         value = self.value(position, key)
@@ -232,7 +242,10 @@ class DocumentReader:
         return column is not None and any(cells[column] is not None for cells in self._rows.values())
 
     def tell(self, position: int, key: str, problem: Problem) -> None:
-        self.document.faults.append(self.sheet.fault(position, key, problem, self.document.reference))
+        document = self.document
+        document.n_faults += 1
+        if len(document.faults) < _MOST_FAULTS:
+            document.faults.append(self.sheet.fault(position, key, problem, document.reference))
 
     def remark(self, position: int, key: str, problem: Problem) -> None:
         self.sheet.remark(self.sheet.fault(position, key, problem, self.document.reference))

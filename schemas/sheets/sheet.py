@@ -22,6 +22,9 @@ from schemas.sheets.table import Block, Table
 from schemas.sheets.values import Read
 from schemas.sheets.values import text as read_text
 
+MOST_FAULTS: Final = 5_000
+"""Faults that are kept of a file; the others are counted."""
+
 _MOST_LISTED: Final = 20
 _LONGEST_REFERENCE: Final = 1_000
 _OF_COLUMNS: Final = frozenset({"SHT-013", "SHT-016", "SHT-021"})
@@ -66,7 +69,10 @@ class Sheet:
     headings: Headings
     styles: dict[str, Style]
     faults: list[Fault] = field(default_factory=list)
-    """About columns and rows that belong to no document."""
+    """About columns and rows that belong to no document; the first of them, where there are very many."""
+    n_faults: int = 0
+    is_broken: bool = False
+    """Whether a fault of a whole column leaves no document sound."""
     remarks: dict[tuple[str, int | None, str], Remark] = field(default_factory=dict)
     suspects: set[str] = field(default_factory=set)
     """References beside a row without one, which may be a line of theirs."""
@@ -74,15 +80,12 @@ class Sheet:
     """Positions of the rows of each reference, in the order of the file."""
     known_values: dict[str, dict[Value, Any]] = field(default_factory=dict)
     """What values of a column were read as."""
+    n_searched: int = 0
+    """Names that no table has, and for which others were looked for."""
 
     @property
     def profile(self) -> Profile | None:
         return self.known.profile
-
-    @property
-    def is_broken(self) -> bool:
-        """Whether a fault of a whole column leaves no document sound."""
-        return any(fault.row <= self.headings.row or fault.rule in _OF_COLUMNS for fault in self.faults)
 
     def warnings(self) -> list[Fault]:
         """What is doubtful, each once for a column. Complete when all documents have been made."""
@@ -112,6 +115,13 @@ class Sheet:
         value = None if position is None else at(self.table.rows[position][1], column)
         heading = self.headings.texts.get(column, "") if column is not None else ""
         return Fault(self.table.file, self.table.sheet, row, column, heading, cut(value), *problem, reference)
+
+    def tell(self, fault: Fault) -> None:
+        """Enter what is wrong; of two hundred thousand rows without a reference the first thousands say enough."""
+        self.n_faults += 1
+        self.is_broken |= fault.row <= self.headings.row or fault.rule in _OF_COLUMNS
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(fault)
 
     def remark(self, fault: Fault) -> None:
         """Enter a warning; equal ones of a column are counted."""
@@ -143,7 +153,7 @@ def open_sheet(table: Table, family: str, options: Options) -> Sheet | Fault:
     for key, style in styles.items():
         if style.unusable:
             position = next(n for n, (row, _) in enumerate(table.rows) if row == style.row)
-            sheet.faults.append(sheet.fault(position, key, style.unusable))
+            sheet.tell(sheet.fault(position, key, style.unusable))
     _group(sheet, first)
     _remark_on_the_whole(sheet)
     return sheet
@@ -168,7 +178,7 @@ def _judge_headings(sheet: Sheet) -> None:
             f"Dos columnas son {one.label}: {found.texts[first]} y {found.texts[other]}. Deje una, o diga cuál con "
             f"--map {one.label}={found.texts[first]!r}."
         )
-        sheet.faults.append(sheet.fault_at(None, other, Problem("SHT-003", text)))
+        sheet.tell(sheet.fault_at(None, other, Problem("SHT-003", text)))
     missing = [one.label for one in by_key(sheet.family).values() if one.is_required and not sheet.has(one.key)]
     if "IVA" in missing and sheet.has("inc"):
         missing.remove("IVA")
@@ -179,11 +189,11 @@ def _judge_headings(sheet: Sheet) -> None:
         near = next((text for text in found.unknown if heading_rows.nearest(text, sheet.known) == label), "")
         hint = f" ¿Es la columna {near}? Dígalo con --map {label!r}={near!r}." if near else ""
         problem = Problem("SHT-002", f"Falta la columna {label}: agréguela.{hint}")
-        sheet.faults.append(sheet.fault_at(None, None, problem))
+        sheet.tell(sheet.fault_at(None, None, problem))
     for name in sheet.known.mapped:
         if name not in present:
             problem = Problem("SHT-002", f"El encabezado {name!r} que nombra --map no está en la hoja.")
-            sheet.faults.append(sheet.fault_at(None, None, problem))
+            sheet.tell(sheet.fault_at(None, None, problem))
     for column, text in found.texts.items():
         elsewhere = by_heading(FAMILIES[0]).get(fold(text))
         if elsewhere is None or elsewhere.key not in _MONEY_ELSEWHERE or sheet.known.field_of(text):
@@ -191,14 +201,14 @@ def _judge_headings(sheet: Sheet) -> None:
         # What an invoice would take off or add must not be left out without a word.
         if (position := _filled(sheet, column)) is not None:
             problem = Problem("SHT-021", f"Este tipo de documento no admite la columna {text}: {_MEND[elsewhere.key]}")
-            sheet.faults.append(sheet.fault_at(position, column, problem))
+            sheet.tell(sheet.fault_at(position, column, problem))
     refused = [(column, position) for column in found.refused if (position := _filled(sheet, column)) is not None]
     for column, position in refused:
         text = (
             f"No se sabe qué significa {found.texts[column]} (porcentaje o valor): dígalo con "
             f"--map 'Descuento %={found.texts[column]}' o --map 'Descuento={found.texts[column]}'."
         )
-        sheet.faults.append(sheet.fault_at(position, column, Problem("SHT-021", text)))
+        sheet.tell(sheet.fault_at(position, column, Problem("SHT-021", text)))
 
 
 def _filled(sheet: Sheet, column: int) -> int | None:
@@ -240,11 +250,9 @@ def _group(sheet: Sheet, first: int) -> None:
             text = (
                 "La fila no tiene referencia: escríbala (las filas de un documento llevan la misma), o borre la fila."
             )
-            sheet.faults.append(sheet.fault(position, "reference_code", Problem("SHT-004", text)))
+            sheet.tell(sheet.fault(position, "reference_code", Problem("SHT-004", text)))
     if not sheet.groups and not sheet.faults:
-        sheet.faults.append(
-            sheet.fault_at(None, None, Problem("SHT-022", "No hay filas con datos bajo los encabezados."))
-        )
+        sheet.tell(sheet.fault_at(None, None, Problem("SHT-022", "No hay filas con datos bajo los encabezados.")))
 
 
 def _is_blank(sheet: Sheet, position: int) -> bool:
@@ -263,7 +271,7 @@ def _reference(sheet: Sheet, position: int, value: Value, prefix: Value = None) 
     if isinstance(read, Read) and len(read.value) > _LONGEST_REFERENCE:
         read = Problem("SHT-012", "La referencia es demasiado larga: revise si la columna es la correcta.")
     if isinstance(read, Problem):
-        sheet.faults.append(sheet.fault(position, "reference_code", read))
+        sheet.tell(sheet.fault(position, "reference_code", read))
         return None
     if not read.value or prefix is None or isinstance(prefix, Broken):
         return read.value

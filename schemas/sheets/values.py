@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from schemas.money import HUNDRED, render
 from schemas.sheets import dates, numbers
 from schemas.sheets.cells import Broken, Value, plain, shown
-from schemas.sheets.codes import CodeFound, find_code
+from schemas.sheets.codes import CodeFound, find_code, near_codes
 from schemas.sheets.columns import Style, percentage, tax_word
 from schemas.sheets.faults import Problem, digits_lost, of_broken, of_number
 from schemas.sheets.fields import Field, Profile
@@ -156,8 +156,13 @@ def day(value: Value) -> Read | Problem:
     return Read(found.isoformat())
 
 
-def code(field: Field, value: Value, family: str) -> Read | Problem:
-    """A code of a table, from the code itself, its name or a usual word."""
+def code(field: Field, value: Value, family: str, *, is_searched: bool = True) -> Read | Problem:
+    """
+    A code of a table, from the code itself, its name or a usual word.
+
+    Args:
+        is_searched: Whether what is none is searched for, to say what may be meant.
+    """
     if isinstance(value, Broken):
         return of_broken(value)
     found = find_code(field.catalog(family), shown(value).removesuffix(".0"))
@@ -169,7 +174,8 @@ def code(field: Field, value: Value, family: str) -> Read | Problem:
             return Read(elsewhere.code)  # the rule about providers says what to use instead
     if found.is_ambiguous:
         return Problem("SHT-014", f"Hay varios con ese nombre: {'; '.join(found.options)}. Escriba el código.")
-    near = f" ¿Quiso decir {'; '.join(found.options)}?" if found.options else ""
+    options = near_codes(field.catalog(family), shown(value)) if is_searched else ()
+    near = f" ¿Quiso decir {'; '.join(options)}?" if options else ""
     return Problem(
         "SHT-014", f"{field.label}: no está en la tabla.{near} La hoja Catálogos de la plantilla tiene los códigos."
     )

@@ -64,7 +64,7 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool, **sheets: Any)
                     f"Bare payloads were checked as {job_type}; --type names another.",
                 )
             )
-    if any(one.errors for one in checked):
+    if any(one.n_errors for one in checked):
         raise click.exceptions.Exit(1)
 
 
@@ -76,10 +76,10 @@ def show_checked(checked: Sequence[Checked], speech: Speech) -> None:
     errors = [(one, detail) for one in checked for detail in one.errors]
     warnings = [(one, detail) for one in checked for detail in one.warnings]
     if cells := [detail for _, detail in errors if isinstance(detail, CellError)]:
-        show_cells(cells, speech)
+        show_cells(cells, speech, n_more=sum(one.n_untold[0] for one in checked))
     if doubts := each_once([detail for _, detail in warnings if isinstance(detail, CellError)]):
         emit(speech.say("Avisos, que no impiden enviar:", "Warnings, which stop nothing:"))
-        show_cells(doubts, speech, "yellow")
+        show_cells(doubts, speech, "yellow", n_more=sum(one.n_untold[1] for one in checked))
     say = speech.say
     wrong = [_row(one, "error", detail) for one, detail in errors if not isinstance(detail, CellError)]
     doubtful = _each_once(
@@ -95,8 +95,8 @@ def show_checked(checked: Sequence[Checked], speech: Speech) -> None:
 
 def _show_counts(checked: Sequence[Checked], counts: Counts, speech: Speech) -> None:
     say = speech.say
-    n_errors = sum(len(one.errors) for one in checked)
-    n_doubtful = sum(len(one.warnings) for one in checked)
+    n_errors = sum(one.n_errors for one in checked)
+    n_doubtful = sum(one.n_warnings for one in checked)
     parts = [
         say(f"{speech.count(counts.n_fine)} bien", f"{speech.count(counts.n_fine)} fine"),
         say(f"{speech.count(counts.n_warned)} solo con avisos", f"{speech.count(counts.n_warned)} with warnings only"),
@@ -130,11 +130,13 @@ def _row(one: Checked, level: str, detail: ErrorDetail) -> list[str]:
 
 
 def _document(checked: Sequence[Checked], counts: Counts) -> dict[str, object]:
+    untold = [sum(one.n_untold[n] for one in checked) for n in (0, 1)]
     return {
         "checked": counts.n_checked,
         "fine": counts.n_fine,
         "with_warnings": counts.n_warned,
         "with_errors": counts.n_wrong,
+        "not_told": {"errors": untold[0], "warnings": untold[1]},
         "errors": [told_for_programs(one, detail) for one in checked for detail in one.errors],
         "warnings": [told_for_programs(one, detail) for one in checked for detail in one.warnings],
     }

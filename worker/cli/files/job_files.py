@@ -49,6 +49,11 @@ class Row(_Place):
         """Whether it is a document of a spreadsheet."""
         return False
 
+    @property
+    def n_untold(self) -> int:
+        """Errors of its own that are counted and not told: nobody reads a thousand about one document."""
+        return 0
+
     def told(self, errors: tuple[ErrorDetail, ...]) -> tuple[ErrorDetail, ...]:
         """What is wrong with it, in the words and with the places of its file."""
         return errors
@@ -78,6 +83,8 @@ class AboutFile(_Place):
 
     errors: tuple[ErrorDetail, ...] = ()
     warnings: tuple[ErrorDetail, ...] = ()
+    n_untold: int = 0
+    """Errors that are counted and not told."""
 
 
 FileRow: TypeAlias = "Row | BadRow | AboutFile"

@@ -88,6 +88,10 @@ class SheetRow(Row):
         sheet = self.document.sheet
         return not (self.document.faults or sheet.is_broken or self.document.reference in sheet.suspects)
 
+    @property
+    def n_untold(self) -> int:
+        return self.document.n_faults - len(self.document.faults)
+
     def told(self, errors: tuple[ErrorDetail, ...]) -> tuple[ErrorDetail, ...]:
         """Its cells that cannot be read, and what else is wrong at other cells."""
         own = [error_of(fault) for fault in self.document.faults]
@@ -99,6 +103,7 @@ class SheetRow(Row):
 
     def forget(self) -> None:
         self.document.payload.clear()
+        self.document.faults.clear()
 
     def steady_id(self, envelope: dict[str, Any]) -> str:
         """
@@ -127,7 +132,8 @@ def rows_of(path: str, job_type: str, how: SheetOptions) -> Iterator[FileRow]:
 
     def rows() -> Iterator[FileRow]:
         if found.faults:
-            yield AboutFile(path, found.faults[0].row, errors=tuple(found.faults))
+            n_untold = found.sheet.n_faults - len(found.faults) if found.sheet else 0
+            yield AboutFile(path, found.faults[0].row, errors=tuple(found.faults), n_untold=n_untold)
         for document in found.documents():
             yield SheetRow(path, document.row, value=document.payload, document=document)
         if warnings := found.warnings():

@@ -55,7 +55,7 @@ class Run:
         if self.as_json:
             click.echo(json_text(self.document()))
             return
-        n_errors = self.speech.count(sum(len(one.errors) for one in self.reading.judged))
+        n_errors = self.speech.count(sum(one.n_errors for one in self.reading.judged))
         click.echo(
             self.speech.say(
                 f"No se envió nada: hay {n_errors} errores. Corríjalos y envíe el archivo otra vez, o envíe con "
