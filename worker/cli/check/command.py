@@ -35,17 +35,18 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool, **sheets: Any)
     """
     from datetime import datetime
 
-    from schemas.factus import BOGOTA
-    from worker.cli.check.validation import check_rows, counts_of
-    from worker.cli.files.all_files import read_all
+    from worker.cli.files.all_files import begun, read_all
     from worker.cli.files.limits import FileRefused
     from worker.cli.progress import counted
 
-    speech = spoken()
     try:
-        rows = counted(
-            read_all(files, sys.stdin.buffer, job_type, gathered(**sheets)), ("revisados", "checked"), speech
-        )
+        found = begun(read_all(files, sys.stdin.buffer, job_type, gathered(**sheets)))
+        # Afterwards: settings and rules take longer to load than a file to be refused.
+        speech = spoken()
+        from schemas.factus import BOGOTA
+        from worker.cli.check.validation import check_rows, counts_of
+
+        rows = counted(found, ("revisados", "checked"), speech)
         checked = check_rows(rows, job_type, now=datetime.now(BOGOTA), forget=True)
     except FileRefused as exc:
         raise click.UsageError(str(exc)) from exc

@@ -5,6 +5,7 @@ The files that ``check`` and ``submit`` take: JSON, and spreadsheets, whose read
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -12,7 +13,7 @@ from worker.cli.files.job_files import STANDARD_INPUT, FileRow, read_json
 from worker.cli.files.limits import MOST_ROWS, FileRefused
 
 if TYPE_CHECKING:
-    from worker.cli.files.spreadsheets import SheetOptions
+    from worker.cli.files.workbooks import SheetOptions
 
 SPREADSHEETS: Final = (".csv", ".tsv", ".xls", ".xlsm", ".xlsx")
 
@@ -39,9 +40,14 @@ def read_rows(
     """
     if not is_spreadsheet(path):
         return read_json(path, stdin)
-    from worker.cli.files import spreadsheets
+    from worker.cli.files.workbooks import SheetOptions, read_table
 
-    return spreadsheets.rows_of(path, job_type, how or spreadsheets.SheetOptions())
+    how = how or SheetOptions()
+    table = read_table(path, job_type, how)
+    # Afterwards: it loads the models, which take longer than to refuse a file.
+    from worker.cli.files.spreadsheets import rows_of
+
+    return rows_of(path, table, job_type, how)
 
 
 def read_all(
@@ -60,3 +66,14 @@ def read_all(
             if n_rows > MOST_ROWS:
                 raise FileRefused(f"{path}: more than {MOST_ROWS:,} jobs at once; push them in parts")
             yield row
+
+
+def begun(rows: Iterator[FileRow]) -> Iterator[FileRow]:
+    """
+    The same rows, of which the first has been read.
+
+    Raises:
+        FileRefused: At once, where the first file cannot be read.
+    """
+    first = next(rows, None)
+    return chain([] if first is None else [first], rows)

@@ -17,8 +17,12 @@ MOST_CELLS: Final = 5_000_000
 MOST_PACKED: Final = 40 * 1024 * 1024
 """Bytes of what is kept of a sheet, packed: 200,000 rows of 20 columns have some 12 MB."""
 
-MOST_XLS_BYTES: Final = 32 * 1024 * 1024
-"""The old format is not packed: 65,536 rows of 25 columns have about 20 MB."""
+MOST_XLS_BYTES: Final = 24 * 1024 * 1024
+"""The old format is not packed: 65,536 rows of 22 columns have about 20 MB."""
+
+MOST_XLS_CELLS: Final = 1_500_000
+MOST_XLS_TEXTS: Final = 600_000
+"""Different ones. Its reader holds every cell and text as an object."""
 
 MOST_PARTS: Final = 5_000
 MOST_SHEETS: Final = 60
@@ -54,6 +58,10 @@ def too_many_cells(path: str, n: int) -> FileRefused:
         f"{path}: tiene {counted(n)} celdas o más y el máximo es {counted(MOST_CELLS)}; deje solo las columnas que se "
         "usan, o divida el archivo"
     )
+
+
+def too_large_xls(path: str, n: int, what: str, most: int) -> FileRefused:
+    return FileRefused(f"{path}: tiene {counted(n)} {what}, y {counted(most)} un .xls como máximo; guárdelo como .xlsx")
 
 
 def too_much_content(path: str) -> FileRefused:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from worker.cli.files.spreadsheets import SheetOptions
+    from worker.cli.files.workbooks import SheetOptions
 
 PROFILES: Final = ("siigo", "world-office")
 
@@ -58,6 +58,6 @@ def gathered(
 ) -> SheetOptions:
     """The options as the reader takes them."""
     from schemas.sheets.sheet import Options
-    from worker.cli.files.spreadsheets import SheetOptions
+    from worker.cli.files.workbooks import SheetOptions
 
     return SheetOptions(Options(decimal or "", mapped, profile or ""), sheet or "", encoding or "")

@@ -15,9 +15,11 @@ from schemas.sheets.table import Block, Table
 from worker.cli.files.limits import (
     MOST_CELLS,
     MOST_PACKED,
+    MOST_XLS_CELLS,
+    MOST_XLS_TEXTS,
     FileRefused,
     far_cell,
-    too_many_cells,
+    too_large_xls,
     too_much_content,
 )
 from worker.cli.files.number_formats import GENERAL, Format, format_of, number_value, text_value
@@ -27,6 +29,7 @@ _ONE_CELL: Final = frozenset({0x0006, 0x00D6, 0x00FD, 0x0201, 0x0203, 0x0204, 0x
 _MULTI_NUMBER, _MULTI_BLANK = 0x00BD, 0x00BE
 _ENCRYPTED_PACKAGE: Final = "EncryptedPackage".encode("utf-16-le")
 _PASSWORD_RECORD: Final = 0x002F
+_SHARED_TEXTS: Final = 0x00FC
 _TEXT, _NUMBER, _DATE, _FLAG, _ERROR = 1, 2, 3, 4, 5
 
 
@@ -65,6 +68,7 @@ class Xls:
         sheet, rows = self._rows(name)
         hidden = frozenset(number + 1 for number, info in sheet.rowinfo_map.items() if info.hidden)
         blocks = tuple(Block(first + 1, left, last, right - 1) for first, last, left, right in sheet.merged_cells)
+        self._book.release_resources()
         return Table(self.path, name, rows, hidden, blocks)
 
     def _rows(self, name: str) -> tuple[Any, PackedRows]:
@@ -145,13 +149,17 @@ def _measure(path: str, data: bytes) -> None:
         if kind == _PASSWORD_RECORD:
             raise FileRefused(f"{path}: tiene contraseña; guárdelo sin ella")
         width = _cells_of(kind, length)
+        if kind == _SHARED_TEXTS and at + 12 <= end:
+            (n_texts,) = struct.unpack_from("<I", stream, at + 8)
+            if n_texts > MOST_XLS_TEXTS:
+                raise too_large_xls(path, n_texts, "textos distintos", MOST_XLS_TEXTS)
         if width and at + 8 <= end:
             row, column = struct.unpack_from("<HH", stream, at + 4)
             n_cells += width
             last_row, last_column = max(last_row, row + 1), max(last_column, column + width - 1)
         at += 4 + length
-    if n_cells > MOST_CELLS:
-        raise too_many_cells(path, n_cells)
+    if n_cells > MOST_XLS_CELLS:
+        raise too_large_xls(path, n_cells, "celdas", MOST_XLS_CELLS)
     if last_row * (last_column + 1) > MOST_CELLS:
         raise far_cell(path, "", last_row, last_column)
 

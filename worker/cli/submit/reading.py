@@ -18,7 +18,8 @@ from worker.cli.check.validation import Checked, check_rows, contradictions
 from worker.cli.files.all_files import read_all
 from worker.cli.files.job_files import AboutFile, Defaults, FileRow, Job, Row, jobs_of, sound_rows
 from worker.cli.files.limits import FileRefused
-from worker.cli.files.spreadsheets import SheetOptions, SheetRow
+from worker.cli.files.spreadsheets import SheetRow
+from worker.cli.files.workbooks import SheetOptions
 
 _MOST_CONTRADICTIONS = 20
 

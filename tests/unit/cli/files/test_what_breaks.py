@@ -470,7 +470,7 @@ class TestCsv:
 
 
 def payloads_with(path: str, encoding: str) -> list[dict[str, Any]]:
-    from worker.cli.files.spreadsheets import SheetOptions
+    from worker.cli.files.workbooks import SheetOptions
 
     found = read_rows(path, None, how=SheetOptions(encoding=encoding))
     return [row.value for row in found if isinstance(row, Row)]
