@@ -128,9 +128,10 @@ def empty(label: str) -> Problem:
 
 
 def too_large(n_lines: int) -> Problem:
+    n = f"{n_lines:,}".replace(",", ".")
     text = (
-        f"El documento tiene {n_lines} líneas y es demasiado grande para un envío (1 MB, unas 5.000 líneas): divídalo, "
-        "o revise si la columna de la referencia es la correcta."
+        f"El documento tiene {n} líneas y es demasiado grande para un envío (1 MB, unas 5.000 líneas): divídalo, o "
+        "revise si la columna de la referencia es la correcta."
     )
     return Problem("SHT-023", text)
 

@@ -15,7 +15,8 @@ from worker.cli.files.limits import MOST_ROWS, FileRefused
 if TYPE_CHECKING:
     from worker.cli.files.workbooks import SheetOptions
 
-SPREADSHEETS: Final = (".csv", ".tsv", ".xls", ".xlsm", ".xlsx")
+SPREADSHEETS: Final = (".csv", ".ods", ".tsv", ".txt", ".xls", ".xlsb", ".xlsm", ".xlsx")
+"""Names of what is read as one, or refused with what to do about it."""
 
 
 def is_spreadsheet(path: str) -> bool:

@@ -32,7 +32,7 @@ _SEPARATORS: Final = (";", ",", "\t", "|")
 _PIECE: Final = 1024 * 1024
 _HEAD_ROWS: Final = 20
 _LONGEST_FIELD: Final = 1024 * 1024
-_LONGEST_LINE: Final = 8 * 1024 * 1024
+_LONGEST_LINE: Final = 2 * 1024 * 1024
 _QUOTED_TEXT: Final = re.compile(r'="(.*)"', re.DOTALL)
 _OLD_ENCODINGS: Final = ("cp850", "mac_roman")
 _TRACES: Final = re.compile(r"[A-Za-z][¢£¤¥‚¡‡Žœ—][A-Za-z]|[A-Za-z][¢£¤‚‡Ž](?![A-Za-z])")
@@ -134,11 +134,13 @@ class Delimited:
         """The records of the file with their numbers: those that a spreadsheet would show, not lines."""
         csv.field_size_limit(_LONGEST_FIELD)
         with self._text(encoding) as text:
-            reader = csv.reader(text, delimiter=separator)
+            lines = _Lines(self.path, text)
+            reader = csv.reader(lines, delimiter=separator)
             number = 0
             try:
                 for record in reader:
                     number += 1
+                    lines.n_held = 0
                     if number > self._skip:
                         yield number, record
             except csv.Error as exc:
@@ -151,6 +153,25 @@ class Delimited:
         self._file.seek(0)
         errors = "replace" if encoding else "strict"
         return _Kept(self._file, encoding=encoding or self._encoding, errors=errors, newline="")
+
+
+class _Lines:
+    """The lines of a text; those that a quoted field holds together are held in memory together."""
+
+    def __init__(self, path: str, text: io.TextIOWrapper) -> None:
+        self.n_held = 0
+        self._path = path
+        self._text = text
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._text)
+        self.n_held += len(line)
+        if self.n_held > _LONGEST_LINE:
+            raise _too_long(self._path)
+        return line
 
 
 class _Kept(io.TextIOWrapper):
@@ -189,9 +210,12 @@ def _refuse_long_lines(path: str, file: BinaryIO) -> None:
         end = max(piece.rfind(b"\n"), piece.rfind(b"\r"))
         n_bytes = n_bytes + len(piece) if end < 0 else len(piece) - end
         if n_bytes > _LONGEST_LINE:
-            raise FileRefused(
-                f"{path}: una línea tiene más de {_LONGEST_LINE // 1024**2} MB; no es un CSV de documentos"
-            )
+            raise _too_long(path)
+
+
+def _too_long(path: str) -> FileRefused:
+    most = _LONGEST_LINE // 1024**2
+    return FileRefused(f"{path}: una fila tiene más de {most} MB: no es un CSV de documentos, o falta una comilla")
 
 
 def _encoding_of(path: str, file: BinaryIO) -> str:
@@ -205,12 +229,21 @@ def _encoding_of(path: str, file: BinaryIO) -> str:
     try:
         while piece := file.read(_PIECE):
             if b"\0" in piece:
-                raise FileRefused(f"{path}: no es un archivo de texto ni un libro de Excel")
+                raise FileRefused(f"{path}: no es un archivo de texto ni un libro de Excel{_without_mark(piece)}")
             decoder.decode(piece)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return _windows(path, file)
     return "utf-8-sig"
+
+
+def _without_mark(piece: bytes) -> str:
+    """UTF-16 without its mark: every second byte of plain text is zero."""
+    half = len(piece) // 4
+    for name, zeros in (("utf-16-le", piece[1::2]), ("utf-16-be", piece[0::2])):
+        if zeros.count(0) > half:
+            return f"; parece texto en UTF-16 sin marca: pruebe --encoding {name}"
+    return ""
 
 
 def _windows(path: str, file: BinaryIO) -> str:

@@ -22,7 +22,7 @@ def _encoding(_ctx: click.Context, _param: click.Parameter, value: str | None) -
         return None
     try:
         found = codecs.lookup(value)
-        b"a".decode(found.name)
+        b"".decode(found.name)
     except (LookupError, ValueError, TypeError) as exc:
         raise click.BadParameter(f"{value!r} no es una codificación; por ejemplo utf-8, cp1252, cp850") from exc
     return found.name

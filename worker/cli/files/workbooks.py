@@ -104,6 +104,8 @@ def _refuse_others(path: str, head: bytes) -> None:
         raise FileRefused(f"{path}: es un PDF; hace falta la hoja de cálculo")
     if b"urn:schemas-microsoft-com:office:spreadsheet" in head:
         raise FileRefused(f"{path}: es XML de Excel 2003; ábralo en Excel y guárdelo como .xlsx")
+    if head.startswith(b"MIME-Version:"):
+        raise FileRefused(f"{path}: es una página web archivada con nombre de Excel; ábrala y guárdela como .xlsx")
     if _MARKUP.search(head) and head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
         raise FileRefused(f"{path}: es una página HTML con nombre de Excel; ábralo en Excel y guárdelo como .xlsx")
 
