@@ -9,8 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from worker.cli.console import spoken
 from worker.cli.files.job_files import STANDARD_INPUT, FileRow, read_json
 from worker.cli.files.limits import MOST_ROWS, FileRefused
+from worker.cli.progress import announced
 
 if TYPE_CHECKING:
     from worker.cli.files.workbooks import SheetOptions
@@ -44,7 +46,8 @@ def read_rows(
     from worker.cli.files.workbooks import SheetOptions, read_table
 
     how = how or SheetOptions()
-    table = read_table(path, job_type, how)
+    with announced(lambda: spoken().say(f"Leyendo {path} …", f"Reading {path} ...")):
+        table = read_table(path, job_type, how)
     # Afterwards: it loads the models, which take longer than to refuse a file.
     from worker.cli.files.spreadsheets import rows_of
 
