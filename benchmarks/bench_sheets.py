@@ -126,6 +126,12 @@ def _html(folder: Path) -> str:
     return str(folder / "n.xls")
 
 
+def _half(folder: Path) -> str:
+    path = Path(write_xlsx(folder / "n.xlsx", a_table()))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return str(path)
+
+
 def _mixed(folder: Path) -> str:
     return write_xlsx(folder / "n.xlsx", a_table(a_row(IVA=0.19), a_row(Referencia="F-2", IVA=19)))
 
@@ -133,6 +139,8 @@ def _mixed(folder: Path) -> str:
 _BLANKS: Final = "".join(f'<row r="{n}"><c r="A{n}" s="1"/></row>' for n in range(2, 210_000))
 CASES: Final[tuple[Case, ...]] = (
     ("NIT as a number", _table(Identificación=900100200.0), (), 0, "1 bien"),
+    ("NIT as a text with the zero of a float", _table(Identificación="900100200.0"), (), 0, "1 bien"),
+    ("NIT whose points separate no thousands", _table(Identificación="90010020.05"), (), 1, "SHT-010"),
     ("identification of 19 digits as a number", _table(Identificación=1234567890123456789), (), 1, "SHT-011"),
     ("9,00123E+08 as text", _table(Identificación="9,00123E+08"), (), 1, "SHT-011"),
     ("municipality without its zero", _table(Municipio=5001), (), 0, "05001"),
@@ -147,6 +155,8 @@ CASES: Final[tuple[Case, ...]] = (
     ("title rows", lambda f: write_xlsx(f / "n.xlsx", a_table(), then=_titled), (), 0, "1 bien"),
     ("two columns for one field", lambda f: write_xlsx(f / "n.xlsx", a_table(more=("NIT",))), (), 1, "SHT-003"),
     ("HTML called .xls", _html, (), 2, "HTML"),
+    ("half a workbook", _half, (), 2, "dañado"),
+    ("UTF-16 without its mark", lambda f: write_csv(f / "n.csv", a_table(), encoding="utf-16-le"), (), 2, "--encoding"),
     ("cp850", lambda f: write_csv(f / "n.csv", a_table(a_row(Descripción="Café")), encoding="cp850"), (), 1, "cp850"),
     ("a cell at XFD1048576", _raw('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'), (), 2, "XFD1048576"),
     ("blanks to row 210,000", _raw(_BLANKS), (), 2, "200.000"),

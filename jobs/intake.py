@@ -120,7 +120,7 @@ class EntryValidator:
             if isinstance(exc, strict_json.BoundExceeded):
                 return self.refused_unread(entry, refusal)
             return Refused(_nothing_read(entry), (refusal,))
-        return self._examine_parsed(entry, parsed)
+        return self.examine(entry, parsed)
 
     def refused_unread(self, entry: Entry, refusal: ErrorDetail) -> Refused:
         """
@@ -134,7 +134,8 @@ class EntryValidator:
         content = hashlib.sha256(entry.raw or b"").hexdigest() if remains.has_own_id else ""
         return Refused(remains, (fault,), content)
 
-    def _examine_parsed(self, entry: Entry, parsed: object) -> Accepted | Refused:
+    def examine(self, entry: Entry, parsed: object) -> Accepted | Refused:
+        """Decide an entry that the strict JSON reader has read, or would read as *parsed*."""
         if isinstance(parsed, dict):
             parsed = without_nothing(parsed)
         remains = PartialEnvelope(parsed, entry_id=entry.id)

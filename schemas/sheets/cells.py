@@ -1,11 +1,9 @@
 """
-Cells of a table as a reader hands them over, and where they stand: ``F12``, ``Facturas!F12``.
+Cells as a reader hands them over, and where they stand: ``F12``, ``Facturas!F12``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Literal, NamedTuple, TypeAlias
@@ -21,37 +19,15 @@ class Broken(NamedTuple):
 
 
 Value: TypeAlias = "str | Decimal | date | Broken | None"
-"""What stands in a cell; None where it is empty. A number is exact, a percentage is a text such as ``19%``."""
+"""What stands in a cell; None where it is empty or blank. A number is exact, a percentage a text such as ``19%``."""
 
-
-class Block(NamedTuple):
-    """Merged cells, from the first to the last row and column; rows from 1, columns from 0."""
-
-    first_row: int
-    first_column: int
-    last_row: int
-    last_column: int
-
-
-@dataclass(slots=True)
-class Table:
-    """The used part of a sheet. Rows have their number in the file, from 1, and are as long as their last value."""
-
-    file: str
-    sheet: str
-    rows: list[tuple[int, tuple[Value, ...]]]
-    hidden_rows: frozenset[int] = frozenset()
-    blocks: tuple[Block, ...] = ()
-    hints: Sequence[str] = field(default=())
-    """What the reader has noticed about the file as a whole, such as an encoding that it seems to have."""
+Row: TypeAlias = "tuple[int, tuple[Value, ...]]"
+"""The number of a row in its file, from 1, and what stands in it; as long as its last value."""
 
 
 def at(cells: tuple[Value, ...], column: int | None) -> Value:
-    """The value of a row in a column; None beyond its end, for a blank text, and where there is no such column."""
-    if column is None or column >= len(cells):
-        return None
-    value = cells[column]
-    return None if isinstance(value, str) and not value.strip() else value
+    """The value of a row in a column; None beyond its end, and where there is no such column."""
+    return None if column is None or column >= len(cells) else cells[column]
 
 
 def shown(value: Value) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -29,13 +29,13 @@ class CodeFound:
 
 @dataclass(frozen=True, slots=True)
 class NoCode:
-    """No code, or several: what it may have been, as a person would write it."""
+    """No code, or several: those that have the name, as a person would write them."""
 
     options: tuple[str, ...]
     is_ambiguous: bool = False
 
 
-@cache
+@lru_cache(maxsize=20_000)
 def find_code(table: str, text: str) -> CodeFound | NoCode:
     """
     The code that a text stands for.
@@ -62,8 +62,12 @@ def find_code(table: str, text: str) -> CodeFound | NoCode:
     found = _CODE_AND_NAME.fullmatch(text)
     if found and found[1].upper() in known:
         return CodeFound(found[1].upper())
-    near = search(table, text[:60], 3)
-    return NoCode(tuple(f"{name_in(table, row['code'])} ({row['code']})" for row in near))
+    return NoCode(())
+
+
+def near_codes(table: str, text: str) -> tuple[str, ...]:
+    """Codes that may be meant by a text that is none. The whole table is searched: some milliseconds each time."""
+    return tuple(f"{name_in(table, row['code'])} ({row['code']})" for row in search(table, text[:60], 3))
 
 
 def _words_of(table: str) -> str:

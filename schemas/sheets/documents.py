@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from schemas.money import render
-from schemas.sheets.faults import Problem, empty, unlike_total
+from schemas.sheets.faults import Problem, empty, too_large, unlike_total
 from schemas.sheets.lines import Priced, agree, item_of, net_price, taxes_of, total_of
 from schemas.sheets.parties import party_of
 from schemas.sheets.reading import DocumentReader, SheetDocument
@@ -43,6 +43,10 @@ class _Maker:
 
     def make(self) -> None:
         payload: dict[str, Any] = {"reference_code": self.document.reference}
+        if not self.cells.load():
+            self.document.payload, self.document.is_unread = payload, True
+            self.cells.tell(self.document.positions[0], "reference_code", too_large(len(self.document.positions)))
+            return
         if self.family in _OPERATIONS:
             payload["customization_id"] = _OPERATIONS[self.family]
         for key in ("bill_number", "correction_concept_code", "observation"):
@@ -120,11 +124,11 @@ class _Maker:
         return told or any(key in self.sheet.styles and self.sheet.styles[key].unusable is not None for key in keys)
 
     def _priced(self, position: int, quantity: Decimal | None, taxes: Sequence[dict[str, Any]]) -> Priced | None:
-        before = len(self.document.faults)
+        before = self.document.n_faults
         gross = (
             self.cells.number(position, "price_with_tax", is_needed=False) if self.sheet.has("price_with_tax") else None
         )
-        is_gross = self.sheet.value(position, "price_with_tax") is not None
+        is_gross = self.cells.value(position, "price_with_tax") is not None
         key = "price" if self.sheet.has("price") or not self.sheet.has("price_with_tax") else "price_with_tax"
         price = self.cells.number(position, "price", is_needed=not is_gross and key == "price")
         if key == "price_with_tax" and not is_gross:
@@ -141,7 +145,7 @@ class _Maker:
             self.cells.tell(
                 position, "discount_amount", Problem("SHT-019", "Hay dos descuentos: deje Descuento o Descuento %.")
             )
-        if len(self.document.faults) > before or (price is None and gross is None):
+        if self.document.n_faults > before or (price is None and gross is None):
             return None
         if price is not None:
             if gross is not None and taxes and not agree(price, gross, taxes):

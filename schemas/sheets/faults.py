@@ -71,6 +71,7 @@ RULES: Final = {
     "SHT-020": "No se puede saber el tipo de identificación",
     "SHT-021": "Una columna de otro programa cuyo significado no se conoce",
     "SHT-022": "Ninguna fila con datos",
+    "SHT-023": "Un documento de demasiadas líneas, o con demasiado texto",
     "SHT-101": "Filas ocultas que se enviarán",
     "SHT-102": "Columnas que no se usan",
     "SHT-103": "Ceros a la izquierda que se repusieron",
@@ -124,6 +125,15 @@ def digits_lost() -> Problem:
 
 def empty(label: str) -> Problem:
     return Problem("SHT-008", f"Falta {label}: complete la celda (vacía no cuenta como 0).")
+
+
+def too_large(n_lines: int) -> Problem:
+    n = f"{n_lines:,}".replace(",", ".")
+    text = (
+        f"El documento tiene {n} líneas y es demasiado grande para un envío (1 MB, unas 5.000 líneas): divídalo, o "
+        "revise si la columna de la referencia es la correcta."
+    )
+    return Problem("SHT-023", text)
 
 
 def unlike_total(stated: Decimal, found: Decimal) -> Problem:

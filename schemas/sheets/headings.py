@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import islice
 from typing import Final
 
-from schemas.sheets.cells import Table, Value, shown
+from schemas.sheets.cells import Value, shown
 from schemas.sheets.fields import Field, Profile, by_heading, by_key, fields_of, fold, profiles
+from schemas.sheets.table import Table
 
 _ROWS_LOOKED_AT: Final = 20
 _LEAST_KNOWN: Final = 3
@@ -90,7 +92,7 @@ class Headings:
 
 def find_headings(table: Table, known: Known) -> Headings | None:
     """The first of the first rows with three known headings or more; None where there is none."""
-    for index, (number, cells) in enumerate(table.rows[:_ROWS_LOOKED_AT]):
+    for index, (number, cells) in enumerate(islice(table.rows, _ROWS_LOOKED_AT)):
         if n_known(cells, known) >= _LEAST_KNOWN:
             return _headings(index, number, cells, known)
     return None

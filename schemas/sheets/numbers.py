@@ -8,13 +8,12 @@ guesses.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from decimal import Decimal
 from enum import Enum
 from typing import Final, NamedTuple
 
 from schemas.money import EXACT, MAX_INTEGER_DIGITS
-from schemas.sheets.cells import Broken, Value
+from schemas.sheets.cells import Value
 
 _BLANKS: Final = re.compile(r"[\s   ]+")
 _MONEY: Final = re.compile(r"^(?:COP|\$)+|(?:COP|\$)+$", re.IGNORECASE)
@@ -66,12 +65,6 @@ def parse(value: Value, decimal: str = "") -> Decimal | Reason:
             return Reason.NOT_A_NUMBER
 
 
-def evidence(values: Iterable[Value]) -> str:
-    """The decimal mark that the texts of a column show without doubt; empty where none does, or where they differ."""
-    marks = {mark for value in values if isinstance(value, str) and (mark := _mark_shown(value))}
-    return marks.pop() if len(marks) == 1 else ""
-
-
 def to_cents(number: Decimal) -> Decimal | Reason:
     """
     A number with at most two decimals.
@@ -87,6 +80,8 @@ def to_cents(number: Decimal) -> Decimal | Reason:
 
 
 def _parse_text(text: str, decimal: str) -> Decimal | Reason:
+    if text.isascii() and text.isdigit():
+        return _number("", text, "")
     found = _written(text)
     if isinstance(found, Reason):
         return found
@@ -155,8 +150,10 @@ def _number(sign: str, whole: str, fraction: str) -> Decimal | Reason:
     return Decimal(f"{sign}{whole or '0'}.{fraction or '0'}")
 
 
-def _mark_shown(text: str) -> str:
+def mark_shown(text: str) -> str:
     """The decimal mark that a text shows by itself; empty where it shows none."""
+    if text.isascii() and text.isdigit():
+        return ""
     found = _written(text)
     if isinstance(found, Reason) or found.mark not in (",", "."):
         return ""
@@ -167,8 +164,3 @@ def _mark_shown(text: str) -> str:
     if other in whole:
         return mark
     return "" if _may_be_thousands(whole, fraction) else mark
-
-
-def is_broken(value: Value) -> bool:
-    """Whether a cell holds an error or a formula without a value."""
-    return isinstance(value, Broken)

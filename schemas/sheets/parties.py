@@ -38,14 +38,12 @@ def party_of(cells: DocumentReader) -> dict[str, Any]:
 
 
 def _identity(cells: DocumentReader) -> dict[str, Any]:
-    value, position = cells.cell("identification")
+    read, position = cells.identity()
     number = Identified("")
-    if value is not None:
-        read = values.digits(cells.sheet.field("identification"), value)
-        if isinstance(read, Problem):
-            cells.tell(position, "identification", read)
-        else:
-            number = read
+    if isinstance(read, Problem):
+        cells.tell(position, "identification", read)
+    elif read is not None:
+        number = read
     elif cells.sheet.has("identification"):
         cells.tell(position, "identification", empty("la identificación"))
     dv = cells.header("dv") or number.dv

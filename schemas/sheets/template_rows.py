@@ -13,11 +13,13 @@ from importlib import resources
 from typing import Any, Final
 
 from schemas.catalogs import tables
-from schemas.sheets.cells import Table, Value
+from schemas.sheets.cells import Value
 from schemas.sheets.codes import name_in
 from schemas.sheets.documents import documents
 from schemas.sheets.fields import Field, fields_of, sheet_name, words
+from schemas.sheets.packed import PackedRows
 from schemas.sheets.sheet import Options, Sheet, open_sheet
+from schemas.sheets.table import Table
 
 _COMPUTED: Final = "="
 _NUMBERS: Final = frozenset({"number"})
@@ -46,7 +48,8 @@ def example_rows(family: str, today: date) -> list[list[Value]]:
     columns = columns_of(family)
     rows = [[_value(one, row.get(one.key, ""), today) for one in columns] for row in _examples()[family]]
     head: tuple[Value, ...] = tuple(one.label for one in columns)
-    table = Table("", sheet_name(family), [(1, head), *((n, tuple(row)) for n, row in enumerate(rows, 2))])
+    packed = PackedRows.of([(1, head), *((n, tuple(row)) for n, row in enumerate(rows, 2))])
+    table = Table("", sheet_name(family), packed)
     sheet = open_sheet(table, family, Options())
     assert isinstance(sheet, Sheet)  # the headings are those of the reader
     totals = {found.reference: Decimal(found.payload["payment_details"][0]["amount"]) for found in documents(sheet)}

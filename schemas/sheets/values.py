@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from schemas.money import HUNDRED, render
 from schemas.sheets import dates, numbers
 from schemas.sheets.cells import Broken, Value, plain, shown
-from schemas.sheets.codes import CodeFound, find_code
+from schemas.sheets.codes import CodeFound, find_code, near_codes
 from schemas.sheets.columns import Style, percentage, tax_word
 from schemas.sheets.faults import Problem, digits_lost, of_broken, of_number
 from schemas.sheets.fields import Field, Profile
@@ -22,9 +22,13 @@ EXCLUDED: Final = "excluded"
 _LOST: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+", re.ASCII)
 _MOST_EXACT_DIGITS: Final = 15
 _CODED_TEXTS: Final = frozenset({"reference_code", "code_reference", "bill_number"})
-_GROUPED_DIGITS: Final = re.compile(r"\d[\d.,\s]*\d|\d", re.ASCII)
+_GROUPED_DIGITS: Final = re.compile(r"\d+|\d{1,3}(?:[.,\s]\d{3})+|\d[\d\s]*\d", re.ASCII)
 _WITH_CHECK_DIGIT: Final = re.compile(r"(\d[\d.,\s]*\d)\s*-\s*(\d)", re.ASCII)
+_OF_FLOAT: Final = re.compile(r"\d+[.,]0{1,2}", re.ASCII)
+_NUMBERED: Final = re.compile(r"\d[\d.,\s]*\d", re.ASCII)
 _SPLIT: Final = re.compile(r"[;,|\s]+")
+_FIRST_SERIAL, _LAST_SERIAL = 36_526, 73_050
+"""2000-01-01 to 2099-12-31 as Excel counts days."""
 _KNOWN_RATES: Final = frozenset(map(Decimal, ("0", "5", "19")))
 
 
@@ -85,13 +89,16 @@ def digits(field: Field, value: Value) -> Identified | Problem:
 def _digits_of_text(field: Field, found: str) -> Identified | Problem:
     if numbers.SCIENTIFIC.fullmatch(found):
         return digits_lost()
+    if _OF_FLOAT.fullmatch(found):  # as programs write a column of numbers: the zero is no digit of it
+        found = found.replace(",", ".").partition(".")[0]
     if field.key == "identification":
-        if parts := _WITH_CHECK_DIGIT.fullmatch(found):
-            return Identified(_only_digits(parts[1]), parts[2])
-        if _GROUPED_DIGITS.fullmatch(found):
-            return Identified(_only_digits(found))
-    if field.key == "dv" and found.endswith(".0"):
-        return Identified(found.removesuffix(".0"))
+        parts = _WITH_CHECK_DIGIT.fullmatch(found)
+        number, dv = (parts[1], parts[2]) if parts else (found, "")
+        if _GROUPED_DIGITS.fullmatch(number):
+            return Identified(_only_digits(number), dv)
+        if _NUMBERED.fullmatch(number):
+            text = "Los puntos no separan miles: escriba solo las cifras de la identificación, sin puntos ni comas."
+            return Problem("SHT-010", text)
     return Identified(found)
 
 
@@ -151,13 +158,21 @@ def day(value: Value) -> Read | Problem:
     if isinstance(value, Broken):
         return of_broken(value)
     found = dates.parse(value)
+    if found is None and isinstance(value, Decimal) and _FIRST_SERIAL <= value <= _LAST_SERIAL:
+        text = "Es el número con que Excel guarda una fecha: dé a la columna formato de fecha, o escriba 31/12/2026."
+        return Problem("SHT-015", text)
     if found is None:
         return Problem("SHT-015", "No es una fecha que se entienda: escríbala como 31/12/2026 o 2026-12-31.")
     return Read(found.isoformat())
 
 
-def code(field: Field, value: Value, family: str) -> Read | Problem:
-    """A code of a table, from the code itself, its name or a usual word."""
+def code(field: Field, value: Value, family: str, *, is_searched: bool = True) -> Read | Problem:
+    """
+    A code of a table, from the code itself, its name or a usual word.
+
+    Args:
+        is_searched: Whether what is none is searched for, to say what may be meant.
+    """
     if isinstance(value, Broken):
         return of_broken(value)
     found = find_code(field.catalog(family), shown(value).removesuffix(".0"))
@@ -169,7 +184,8 @@ def code(field: Field, value: Value, family: str) -> Read | Problem:
             return Read(elsewhere.code)  # the rule about providers says what to use instead
     if found.is_ambiguous:
         return Problem("SHT-014", f"Hay varios con ese nombre: {'; '.join(found.options)}. Escriba el código.")
-    near = f" ¿Quiso decir {'; '.join(found.options)}?" if found.options else ""
+    options = near_codes(field.catalog(family), shown(value)) if is_searched else ()
+    near = f" ¿Quiso decir {'; '.join(options)}?" if options else ""
     return Problem(
         "SHT-014", f"{field.label}: no está en la tabla.{near} La hoja Catálogos de la plantilla tiene los códigos."
     )

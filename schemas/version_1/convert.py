@@ -54,7 +54,7 @@ def convert(family: str, body: object) -> Converted | Unconvertible:
     What v1 does not know stays as it is, for the validation to refuse. Never raises for what a producer wrote.
     """
     if family not in CONVERTED_FAMILIES:
-        return Unconvertible((("", "De la versión 1 solo se convierten facturas y notas crédito."),))
+        return Unconvertible((("envelope.payload_version", _of_other(family)),))
     if not isinstance(body, dict):
         return Unconvertible((("", "El contenido debe ser un objeto JSON."),))
     notes = Notes()
@@ -75,6 +75,18 @@ def convert(family: str, body: object) -> Converted | Unconvertible:
             return Unconvertible((("items", "El total llega a 10^15 o más."),))
         payload["payment_details"][0]["amount"] = render(total_v2)
     return Converted(payload, tuple(notes.told()), len(lines), total_v1, total_v2)
+
+
+def _of_other(family: str) -> str:
+    """Why nothing of another family is converted."""
+    why = {
+        "debit_note": "La versión 1 no tenía notas débito.",
+        "support_document": "El cuerpo que la versión 1 pedía para documentos soporte no está publicado.",
+        "adjustment_note": "El cuerpo que la versión 1 pedía para notas de ajuste no está publicado.",
+    }.get(family, "La versión 1 no tenía este tipo de trabajo.")
+    return (
+        f"{why} Solo se convierten facturas y notas crédito: envíe el contenido de la versión 2, sin payload_version."
+    )
 
 
 def _root(payload: dict[str, Any], family: str, notes: Notes) -> None:

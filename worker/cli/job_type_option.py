@@ -18,10 +18,14 @@ _LIST: Final = Path(__file__).with_name("job_types.txt").read_text(encoding="utf
 TYPES_HELP: Final = (f"\b\nTipos de trabajo, FAMILIA.VERBO:{_LIST}", f"\b\nJob types, FAMILY.VERB:{_LIST}")
 """In both languages, with the sign that keeps click from filling the lines anew."""
 
+_USUAL: Final = "invoice.issue"
+
 
 def _known(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     from difflib import get_close_matches
 
+    if value == _USUAL:
+        return value  # the registry loads half of the service, and most files need none of it to be refused
     from jobs.registry import JOB_TYPES
 
     if value not in JOB_TYPES:
@@ -37,7 +41,7 @@ job_type_option: Final = option(
     "--type",
     "job_type",
     named=("TIPO", "TYPE"),
-    default="invoice.issue",
+    default=_USUAL,
     show_default=True,
     callback=_known,
     told=(

@@ -5,7 +5,9 @@ How far a command is that takes long: a bar that is drawn anew on a terminal, a 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Timer
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TextIO, TypeVar
@@ -116,6 +118,18 @@ def watched(found: Iterable[T], total: int, what: tuple[str, str], speech: Speec
         for n, one in enumerate(found, 1):
             yield one
             bar.show(n, speech.say(*what))
+
+
+@contextmanager
+def announced(told: Callable[[], str]) -> Iterator[None]:
+    """Say on standard error what is going on, once it takes long: for what cannot be counted while it runs."""
+    timer = Timer(_QUIET_S, lambda: click.echo(clean(told()), err=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def counted(found: Iterable[T], what: tuple[str, str], speech: Speech) -> Iterator[T]:

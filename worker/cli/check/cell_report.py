@@ -51,8 +51,8 @@ def each_once(errors: Sequence[CellError]) -> list[CellError]:
     ]
 
 
-def show_cells(errors: Sequence[CellError], speech: Speech, style: str = "") -> None:
-    """Show what is wrong, or doubtful, each with its cell."""
+def show_cells(errors: Sequence[CellError], speech: Speech, style: str = "", n_more: int = 0) -> None:
+    """Show what is wrong, or doubtful, each with its cell; *n_more* were counted only."""
     headers = (
         speech.say("Celda", "Cell"),
         speech.say("Columna", "Column"),
@@ -66,7 +66,7 @@ def show_cells(errors: Sequence[CellError], speech: Speech, style: str = "") -> 
     else:
         for line in plain_lines([headers, *rows]):
             click.echo(line)
-    if left := len(errors) - len(shown):
+    if left := len(errors) - len(shown) + n_more:
         click.echo(speech.say(f"… y {speech.count(left)} más", f"... and {speech.count(left)} more"))
 
 

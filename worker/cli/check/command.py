@@ -51,17 +51,18 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool, **sheets: Any)
     """
     from datetime import datetime
 
-    from schemas.factus import BOGOTA
-    from worker.cli.check.validation import check_rows, counts_of
-    from worker.cli.files.all_files import read_all
+    from worker.cli.files.all_files import begun, read_all
     from worker.cli.files.limits import FileRefused
     from worker.cli.progress import counted
 
-    speech = spoken()
     try:
-        rows = counted(
-            read_all(files, sys.stdin.buffer, job_type, gathered(**sheets)), ("revisados", "checked"), speech
-        )
+        found = begun(read_all(files, sys.stdin.buffer, job_type, gathered(**sheets)))
+        # Afterwards: settings and rules take longer to load than a file to be refused.
+        speech = spoken()
+        from schemas.factus import BOGOTA
+        from worker.cli.check.validation import check_rows, counts_of
+
+        rows = counted(found, ("revisados", "checked"), speech)
         checked = check_rows(rows, job_type, now=datetime.now(BOGOTA), forget=True)
     except FileRefused as exc:
         raise click.UsageError(str(exc)) from exc
@@ -80,7 +81,7 @@ def command(files: tuple[str, ...], job_type: str, as_json: bool, **sheets: Any)
                     f"Bare payloads were checked as {job_type}; --type names another.",
                 )
             )
-    if any(one.errors for one in checked):
+    if any(one.n_errors for one in checked):
         raise click.exceptions.Exit(1)
 
 
@@ -92,10 +93,10 @@ def show_checked(checked: Sequence[Checked], speech: Speech) -> None:
     errors = [(one, detail) for one in checked for detail in one.errors]
     warnings = [(one, detail) for one in checked for detail in one.warnings]
     if cells := [detail for _, detail in errors if isinstance(detail, CellError)]:
-        show_cells(cells, speech)
+        show_cells(cells, speech, n_more=sum(one.n_untold[0] for one in checked))
     if doubts := each_once([detail for _, detail in warnings if isinstance(detail, CellError)]):
         emit(speech.say("Avisos, que no impiden enviar:", "Warnings, which stop nothing:"))
-        show_cells(doubts, speech, "yellow")
+        show_cells(doubts, speech, "yellow", n_more=sum(one.n_untold[1] for one in checked))
     say = speech.say
     wrong = [_row(one, "error", detail) for one, detail in errors if not isinstance(detail, CellError)]
     doubtful = _each_once(
@@ -111,8 +112,8 @@ def show_checked(checked: Sequence[Checked], speech: Speech) -> None:
 
 def _show_counts(checked: Sequence[Checked], counts: Counts, speech: Speech) -> None:
     say = speech.say
-    n_errors = sum(len(one.errors) for one in checked)
-    n_doubtful = sum(len(one.warnings) for one in checked)
+    n_errors = sum(one.n_errors for one in checked)
+    n_doubtful = sum(one.n_warnings for one in checked)
     parts = [
         say(f"{speech.count(counts.n_fine)} bien", f"{speech.count(counts.n_fine)} fine"),
         say(f"{speech.count(counts.n_warned)} solo con avisos", f"{speech.count(counts.n_warned)} with warnings only"),
@@ -146,11 +147,13 @@ def _row(one: Checked, level: str, detail: ErrorDetail) -> list[str]:
 
 
 def _document(checked: Sequence[Checked], counts: Counts) -> dict[str, object]:
+    untold = [sum(one.n_untold[n] for one in checked) for n in (0, 1)]
     return {
         "checked": counts.n_checked,
         "fine": counts.n_fine,
         "with_warnings": counts.n_warned,
         "with_errors": counts.n_wrong,
+        "not_told": {"errors": untold[0], "warnings": untold[1]},
         "errors": [told_for_programs(one, detail) for one in checked for detail in one.errors],
         "warnings": [told_for_programs(one, detail) for one in checked for detail in one.warnings],
     }

@@ -6,6 +6,7 @@ Pure. Which accounts exist is not looked at: the machine that checks need not ha
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,8 +20,11 @@ from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
+from schemas.sheets.sheet import MOST_FAULTS
 from worker.cli.files.job_files import AboutFile, BadRow, Defaults, FileRow, Row, fill, is_envelope
 
+_DIGEST_BYTES: Final = 16
+_SMALL_BYTES: Final = 50_000
 _ENTRY: Final = "0-1"
 """Stands for the id that Redis gives: nothing that is told depends on it."""
 
@@ -33,6 +37,16 @@ class Checked:
     reference: str
     errors: tuple[ErrorDetail, ...]
     warnings: tuple[ErrorDetail, ...] = ()
+    n_untold: tuple[int, int] = (0, 0)
+    """Errors and warnings that are counted and not told: a spreadsheet may have a million."""
+
+    @property
+    def n_errors(self) -> int:
+        return len(self.errors) + self.n_untold[0]
+
+    @property
+    def n_warnings(self) -> int:
+        return len(self.warnings) + self.n_untold[1]
 
     @property
     def is_bare(self) -> bool:
@@ -40,7 +54,7 @@ class Checked:
         return isinstance(self.row, Row) and not self.row.is_of_sheet and not is_envelope(self.row.value)
 
 
-_FINE: Final = Checked(Row("", 0, value={}), "", ())
+_NOWHERE: Final = Row("", 0, value={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +70,8 @@ class Counts:
 def counts_of(checked: Sequence[Checked]) -> Counts:
     """Add up what was found, each job by the worst of it."""
     jobs = [one for one in checked if not isinstance(one.row, AboutFile)]
-    n_wrong = sum(1 for one in jobs if one.errors)
-    n_warned = sum(1 for one in jobs if one.warnings and not one.errors)
+    n_wrong = sum(1 for one in jobs if one.n_errors)
+    n_warned = sum(1 for one in jobs if one.n_warnings and not one.n_errors)
     return Counts(len(jobs), len(jobs) - n_wrong - n_warned, n_warned, n_wrong)
 
 
@@ -78,15 +92,43 @@ def check_rows(
         forget: Whether documents of spreadsheets are let go of when they have been judged.
     """
     checker = _Checker(defaults or Defaults(type=job_type), int(now.timestamp() * 1000))
+    bound = _Bound()
     found: list[Checked] = []
     for row in rows:
         judged = checker.check(row)
+        if isinstance(row, AboutFile) or (isinstance(row, Row) and row.is_of_sheet):
+            judged = bound.of(judged)
         if forget and isinstance(row, Row) and row.is_of_sheet:
             row.forget()
-            # Of a document without a word against it only its number counts: there may be two hundred thousand.
-            judged = judged if judged.errors or judged.warnings else _FINE
+            judged = bound.without_row(judged)
         found.append(judged)
     return found
+
+
+@dataclass(slots=True)
+class _Bound:
+    """Of what is said of spreadsheets the first thousands are kept; the rest is counted."""
+
+    n_errors: int = 0
+    n_warnings: int = 0
+    _same: dict[tuple[int, int], Checked] = field(default_factory=dict)
+
+    def of(self, one: Checked) -> Checked:
+        """The same with no more than may still be told."""
+        errors = one.errors[: max(MOST_FAULTS - self.n_errors, 0)]
+        warnings = one.warnings[: max(MOST_FAULTS - self.n_warnings, 0)]
+        self.n_errors += len(errors)
+        self.n_warnings += len(warnings)
+        if (len(errors), len(warnings)) == (len(one.errors), len(one.warnings)):
+            return one
+        n_untold = (one.n_errors - len(errors), one.n_warnings - len(warnings))
+        return replace(one, errors=errors, warnings=warnings, n_untold=n_untold)
+
+    def without_row(self, one: Checked) -> Checked:
+        """Of a document of which nothing is told only its numbers count: there may be two hundred thousand."""
+        if one.errors or one.warnings:
+            return one
+        return self._same.setdefault(one.n_untold, Checked(_NOWHERE, "", (), (), one.n_untold))
 
 
 def contradictions(rows: Sequence[Row], defaults: Defaults, *, now: datetime) -> list[tuple[str, str]]:
@@ -120,28 +162,41 @@ class _Checker:
 
     defaults: Defaults
     now_ms: int
-    _contents: dict[tuple[str, ...], tuple[str, str]] = field(default_factory=dict)
+    _contents: dict[bytes, bytes] = field(default_factory=dict)
+    """Digests of what was named, with the digest of its content and its place: few bytes, there may be many."""
+    _validators: dict[str, EntryValidator] = field(default_factory=dict)
 
     def check(self, row: FileRow) -> Checked:
         if isinstance(row, BadRow):
             return Checked(row, "", (ErrorDetail(code="envelope.invalid", message=row.reason),))
         if isinstance(row, AboutFile):
-            return Checked(row, "", row.errors, row.warnings)
+            return Checked(row, "", row.errors, row.warnings, (row.n_untold, 0))
         found = self._check(row)
-        return replace(found, errors=row.told(found.errors), warnings=row.told_warnings(found.warnings))
+        if not row.is_of_sheet:
+            return found
+        errors, warnings = row.told(found.errors), row.told_warnings(found.warnings)
+        return replace(found, errors=errors, warnings=warnings, n_untold=(row.n_untold, 0))
 
     def _check(self, row: Row) -> Checked:
         envelope = fill(row.value, self.defaults)
         remains = PartialEnvelope(envelope, entry_id=_ENTRY)
-        # Whoever it is for counts as known: the desk of one account takes every job of it, named or not.
-        validator = EntryValidator({remains.account or DEFAULT_ACCOUNT: BOGOTA}, lambda: self.now_ms)
-        found = validator.validate(Entry("", _ENTRY, strict_json.dump(envelope).encode()))
+        validator = self._validator(remains.account or DEFAULT_ACCOUNT)
+        entry = Entry("", _ENTRY, strict_json.dump(envelope).encode())
+        # What a row of a sheet became was never text: as long as it is small, reading it again finds nothing in it.
+        is_read = row.is_of_sheet and len(entry.raw or b"") <= _SMALL_BYTES
+        found = validator.examine(entry, envelope) if is_read else validator.validate(entry)
         reference = remains.reference_code or ""
         if isinstance(found, Refused):
             return Checked(row, reference, found.errors, found.warnings)
         refusals, doubts = self._repetitions(row, envelope, found.record)
         warnings = (*map(ErrorDetail.model_validate, found.record.parsed_warnings), *doubts)
         return Checked(row, reference, (*self._lateness(found.record), *refusals), warnings)
+
+    def _validator(self, account: str) -> EntryValidator:
+        """Whoever it is for counts as known: the desk of one account takes every job of it, named or not."""
+        if account not in self._validators:
+            self._validators[account] = EntryValidator({account: BOGOTA}, lambda: self.now_ms)
+        return self._validators[account]
 
     def _lateness(self, record: JobRecord) -> tuple[ErrorDetail, ...]:
         """Why a job that is taken can only fail: the time in which it may begin is over, or never comes."""
@@ -180,9 +235,14 @@ class _Checker:
 
     def _repeated(self, key: tuple[str, ...], row: Row) -> str:
         """Where else something stands; empty when this row is the first."""
-        _, place = self._contents[key]
+        place = self._contents[_digest(*key)][_DIGEST_BYTES:].decode()
         return "" if place == row.place else place
 
     def _other_content(self, key: tuple[str, ...], content: str, row: Row) -> str:
-        first, place = self._contents.setdefault(key, (content, row.place))
-        return "" if first == content else place
+        own = _digest(content)
+        first = self._contents.setdefault(_digest(*key), own + row.place.encode())
+        return "" if first.startswith(own) else first[_DIGEST_BYTES:].decode()
+
+
+def _digest(*parts: str) -> bytes:
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=_DIGEST_BYTES).digest()

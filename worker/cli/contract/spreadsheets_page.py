@@ -34,8 +34,9 @@ Esta página la genera `make docs` a partir de los mismos datos que usa el progr
 Nada se emite dos veces: enviar otra vez un archivo, corregido o no, solo emite lo nuevo o lo que cambió. Un documento se
 conoce por su referencia; no use la misma para dos documentos.
 
-Sirven `.xlsx`, `.xls` y `.csv` (con `;`, `,`, tabulador o `|`; UTF-8, UTF-16 o Windows-1252). Se mira lo que el archivo es, no
-su nombre. Límites: 300 MB descomprimido, 200.000 filas, 5.000.000 de celdas.
+Sirven `.xlsx`, `.xls`, `.csv` y `.txt` (con `;`, `,`, tabulador o `|`; UTF-8, UTF-16 o Windows-1252). Se mira lo que el archivo es, no
+su nombre. Límites: 300 MB descomprimido, 200.000 filas, 5.000.000 de celdas; un documento, 8.000 líneas; un `.xls`, 24 MB.
+De más de 5.000 errores se dicen los primeros y se cuentan los demás.
 
 | Documento | `--type` | Hoja de la plantilla |
 | --- | --- | --- |

@@ -5,17 +5,21 @@ The files that ``check`` and ``submit`` take: JSON, and spreadsheets, whose read
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from worker.cli.bilingual import say
+from worker.cli.console import spoken
 from worker.cli.files.job_files import STANDARD_INPUT, FileRow, read_json
 from worker.cli.files.limits import MOST_ROWS, FileRefused, counted
+from worker.cli.progress import announced
 
 if TYPE_CHECKING:
-    from worker.cli.files.spreadsheets import SheetOptions
+    from worker.cli.files.workbooks import SheetOptions
 
-SPREADSHEETS: Final = (".csv", ".tsv", ".xls", ".xlsm", ".xlsx")
+SPREADSHEETS: Final = (".csv", ".ods", ".tsv", ".txt", ".xls", ".xlsb", ".xlsm", ".xlsx")
+"""Names of what is read as one, or refused with what to do about it."""
 
 
 def is_spreadsheet(path: str) -> bool:
@@ -40,9 +44,15 @@ def read_rows(
     """
     if not is_spreadsheet(path):
         return read_json(path, stdin)
-    from worker.cli.files import spreadsheets
+    from worker.cli.files.workbooks import SheetOptions, read_table
 
-    return spreadsheets.rows_of(path, job_type, how or spreadsheets.SheetOptions())
+    how = how or SheetOptions()
+    with announced(lambda: spoken().say(f"Leyendo {path} …", f"Reading {path} ...")):
+        table = read_table(path, job_type, how)
+    # Afterwards: it loads the models, which take longer than to refuse a file.
+    from worker.cli.files.spreadsheets import rows_of
+
+    return rows_of(path, table, job_type, how)
 
 
 def read_all(
@@ -68,3 +78,14 @@ def read_all(
                     )
                 )
             yield row
+
+
+def begun(rows: Iterator[FileRow]) -> Iterator[FileRow]:
+    """
+    The same rows, of which the first has been read.
+
+    Raises:
+        FileRefused: At once, where the first file cannot be read.
+    """
+    first = next(rows, None)
+    return chain([] if first is None else [first], rows)

@@ -12,16 +12,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from schemas.sheets.cells import Broken, Table, Value
+from schemas.sheets.cells import Broken, Row, Value
+from schemas.sheets.packed import PackedRows
+from schemas.sheets.table import Table
 from worker.cli.files.limits import (
     LONGEST_TEXT,
     MOST_CELLS,
+    MOST_PACKED,
     MOST_ROWS,
-    MOST_TEXT,
     FileRefused,
     too_many_cells,
     too_many_rows,
-    too_much_text,
+    too_much_content,
 )
 from worker.cli.files.number_formats import text_value
 from worker.cli.files.tables import Score, SheetName
@@ -30,11 +32,11 @@ _SEPARATORS: Final = (";", ",", "\t", "|")
 _PIECE: Final = 1024 * 1024
 _HEAD_ROWS: Final = 20
 _LONGEST_FIELD: Final = 1024 * 1024
-_LONGEST_LINE: Final = 8 * 1024 * 1024
+_LONGEST_LINE: Final = 2 * 1024 * 1024
 _QUOTED_TEXT: Final = re.compile(r'="(.*)"', re.DOTALL)
 _OLD_ENCODINGS: Final = ("cp850", "mac_roman")
 _TRACES: Final = re.compile(r"[A-Za-z][¢£¤¥‚¡‡Žœ—][A-Za-z]|[A-Za-z][¢£¤‚‡Ž](?![A-Za-z])")
-_MOST_KEPT: Final = 200_000
+_MOST_KEPT: Final = 10_000
 _LONGEST_KEPT: Final = 40
 
 
@@ -54,30 +56,29 @@ class Delimited:
     def sheets(self) -> Sequence[SheetName]:
         return [SheetName(Path(self.path).stem)]
 
-    def heads(self, names: Sequence[str], n_rows: int) -> dict[str, list[tuple[int, tuple[Value, ...]]]]:
+    def heads(self, names: Sequence[str], n_rows: int) -> dict[str, list[Row]]:
         return {name: self._head(self._separator, n_rows) for name in names}
 
     def read(self, name: str) -> Table:
         self._refuse_many_rows()
-        rows: list[tuple[int, tuple[Value, ...]]] = []
+        rows = PackedRows()
         kept: dict[str, Value] = {}
-        n_cells = n_text = 0
+        n_cells = 0
         has_traces = False
         for number, record in self._records(self._separator):
-            cells = [_value(text, kept) for text in record]
+            cells = [kept[text] if text in kept else _value(text, kept) for text in record]
             while cells and cells[-1] is None:
                 cells.pop()
             if not cells:
                 continue
             n_cells += len(cells)
-            n_text += sum(map(len, record))
             if n_cells > MOST_CELLS:
                 raise too_many_cells(self.path, n_cells)
-            if n_text > MOST_TEXT:
-                raise too_much_text(self.path)
+            if rows.n_bytes > MOST_PACKED:
+                raise too_much_content(self.path)
             if self._encoding == "cp1252" and not has_traces:
                 has_traces = any(_TRACES.search(text) for text in record)
-            rows.append((number, tuple(cells)))
+            rows.append(number, cells)
         return Table(self.path, name, rows, hints=[self._hint()] if has_traces else [])
 
     def _hint(self) -> str:
@@ -109,12 +110,11 @@ class Delimited:
         with self._text() as text:
             return text.readline(1000).strip().strip('"')
 
-    def _head(self, separator: str, n_rows: int, encoding: str = "") -> list[tuple[int, tuple[Value, ...]]]:
-        kept: dict[str, Value] = {}
-        found: list[tuple[int, tuple[Value, ...]]] = []
+    def _head(self, separator: str, n_rows: int, encoding: str = "") -> list[Row]:
+        found: list[Row] = []
         for number, record in self._records(separator, encoding):
             if any(text.strip() for text in record):
-                found.append((number, tuple(_value(text, kept) for text in record)))
+                found.append((number, tuple(map(_read, record))))
             if len(found) >= n_rows or number > 10 * n_rows:
                 break
         return found
@@ -134,11 +134,13 @@ class Delimited:
         """The records of the file with their numbers: those that a spreadsheet would show, not lines."""
         csv.field_size_limit(_LONGEST_FIELD)
         with self._text(encoding) as text:
-            reader = csv.reader(text, delimiter=separator)
+            lines = _Lines(self.path, text)
+            reader = csv.reader(lines, delimiter=separator)
             number = 0
             try:
                 for record in reader:
                     number += 1
+                    lines.n_held = 0
                     if number > self._skip:
                         yield number, record
             except csv.Error as exc:
@@ -153,6 +155,25 @@ class Delimited:
         return _Kept(self._file, encoding=encoding or self._encoding, errors=errors, newline="")
 
 
+class _Lines:
+    """The lines of a text; those that a quoted field holds together are held in memory together."""
+
+    def __init__(self, path: str, text: io.TextIOWrapper) -> None:
+        self.n_held = 0
+        self._path = path
+        self._text = text
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._text)
+        self.n_held += len(line)
+        if self.n_held > _LONGEST_LINE:
+            raise _too_long(self._path)
+        return line
+
+
 class _Kept(io.TextIOWrapper):
     """Text over a file that outlives it."""
 
@@ -165,9 +186,7 @@ class _Kept(io.TextIOWrapper):
 
 
 def _value(text: str, kept: dict[str, Value]) -> Value:
-    """The value of a field; equal short ones are kept once."""
-    if text in kept:
-        return kept[text]
+    """The value of a field; short ones are looked at once."""
     found = _read(text)
     if len(text) <= _LONGEST_KEPT and len(kept) < _MOST_KEPT:
         kept[text] = found
@@ -179,7 +198,7 @@ def _read(text: str) -> Value:
         return None
     if text[0] == "=":
         quoted = _QUOTED_TEXT.fullmatch(text.strip())
-        return quoted[1].replace('""', '"') or None if quoted else Broken("formula", text[:60])
+        return text_value(quoted[1].replace('""', '"')) if quoted else Broken("formula", text[:60])
     return text_value(text[:LONGEST_TEXT].replace("\0", ""))
 
 
@@ -191,9 +210,12 @@ def _refuse_long_lines(path: str, file: BinaryIO) -> None:
         end = max(piece.rfind(b"\n"), piece.rfind(b"\r"))
         n_bytes = n_bytes + len(piece) if end < 0 else len(piece) - end
         if n_bytes > _LONGEST_LINE:
-            raise FileRefused(
-                f"{path}: una línea tiene más de {_LONGEST_LINE // 1024**2} MB; no es un CSV de documentos"
-            )
+            raise _too_long(path)
+
+
+def _too_long(path: str) -> FileRefused:
+    most = _LONGEST_LINE // 1024**2
+    return FileRefused(f"{path}: una fila tiene más de {most} MB: no es un CSV de documentos, o falta una comilla")
 
 
 def _encoding_of(path: str, file: BinaryIO) -> str:
@@ -207,12 +229,21 @@ def _encoding_of(path: str, file: BinaryIO) -> str:
     try:
         while piece := file.read(_PIECE):
             if b"\0" in piece:
-                raise FileRefused(f"{path}: no es un archivo de texto ni un libro de Excel")
+                raise FileRefused(f"{path}: no es un archivo de texto ni un libro de Excel{_without_mark(piece)}")
             decoder.decode(piece)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return _windows(path, file)
     return "utf-8-sig"
+
+
+def _without_mark(piece: bytes) -> str:
+    """UTF-16 without its mark: every second byte of plain text is zero."""
+    half = len(piece) // 4
+    for name, zeros in (("utf-16-le", piece[1::2]), ("utf-16-be", piece[0::2])):
+        if zeros.count(0) > half:
+            return f"; parece texto en UTF-16 sin marca: pruebe --encoding {name}"
+    return ""
 
 
 def _windows(path: str, file: BinaryIO) -> str:

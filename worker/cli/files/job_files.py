@@ -11,14 +11,15 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
 from schemas import strict_json
-from schemas.contract.envelope import MAX_JOB_BYTES, without_nothing
-from schemas.contract.event import ErrorDetail
 from worker.bounded_files import FileUnusable, read_whole
 from worker.cli.bilingual import say
 from worker.cli.files.limits import FileRefused
+
+if TYPE_CHECKING:
+    from schemas.contract.event import ErrorDetail
 
 STANDARD_INPUT: Final = "-"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -50,6 +51,11 @@ class Row(_Place):
         """Whether it is a document of a spreadsheet."""
         return False
 
+    @property
+    def n_untold(self) -> int:
+        """Errors of its own that are counted and not told: nobody reads a thousand about one document."""
+        return 0
+
     def told(self, errors: tuple[ErrorDetail, ...]) -> tuple[ErrorDetail, ...]:
         """What is wrong with it, in the words and with the places of its file."""
         return errors
@@ -79,6 +85,8 @@ class AboutFile(_Place):
 
     errors: tuple[ErrorDetail, ...] = ()
     warnings: tuple[ErrorDetail, ...] = ()
+    n_untold: int = 0
+    """Errors that are counted and not told."""
 
 
 FileRow: TypeAlias = "Row | BadRow | AboutFile"
@@ -193,6 +201,8 @@ def is_envelope(value: dict[str, Any]) -> bool:
 
 def fill(value: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
     """An envelope from an envelope or a bare payload; what it says itself stands, and null says nothing."""
+    from schemas.contract.envelope import without_nothing
+
     envelope = without_nothing(value) if is_envelope(value) else {"payload": value}
     for name in ("type", "account", "priority", "batch", "issue_on", "payload_version"):
         wanted = getattr(defaults, name)
@@ -202,6 +212,8 @@ def fill(value: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
 
 
 def _job(row: Row, envelope: dict[str, Any], own_id: str) -> Job:
+    from schemas.contract.envelope import MAX_JOB_BYTES
+
     if steady := row.steady_id(envelope):
         envelope = {"id": steady, **envelope}
     has_own_id = "id" in envelope
@@ -243,6 +255,8 @@ def _lines(source: str, data: bytes) -> Iterator[Row | BadRow]:
 
 
 def _row(source: str, number: int, line: bytes) -> Row | BadRow:
+    from schemas.contract.envelope import MAX_JOB_BYTES
+
     if len(line) > 2 * MAX_JOB_BYTES:  # before it is parsed; what the intake takes at most may have been escaped here
         return BadRow(source, number, reason=f"La línea tiene {len(line):,} bytes; un trabajo tiene como máximo 1 MiB.")
     try:

@@ -14,16 +14,23 @@ MOST_BYTES: Final = 300 * 1024 * 1024
 
 MOST_ROWS: Final = 200_000
 MOST_CELLS: Final = 5_000_000
-MOST_TEXT: Final = 64_000_000
-"""Characters of all texts together."""
+MOST_PACKED: Final = 40 * 1024 * 1024
+"""Bytes of what is kept of a sheet, packed: 200,000 rows of 20 columns have some 12 MB."""
 
-MOST_XLS_BYTES: Final = 32 * 1024 * 1024
-"""The old format is not packed: 65,536 rows of 25 columns have about 20 MB."""
+MOST_XLS_BYTES: Final = 24 * 1024 * 1024
+"""The old format is not packed: 65,536 rows of 22 columns have about 20 MB."""
+
+MOST_XLS_CELLS: Final = 1_500_000
+MOST_XLS_TEXTS: Final = 600_000
+"""Different ones. Its reader holds every cell and text as an object."""
 
 MOST_PARTS: Final = 5_000
 MOST_SHEETS: Final = 60
 LONGEST_TEXT: Final = 32_767
 """What a cell of Excel can hold."""
+
+LONGEST_ROW: Final = 1024 * 1024
+"""Characters in the texts of one row; no job has more."""
 
 
 class FileRefused(ServiceError):
@@ -53,8 +60,13 @@ def too_many_cells(path: str, n: int) -> FileRefused:
     )
 
 
-def too_much_text(path: str) -> FileRefused:
-    return FileRefused(f"{path}: sus textos suman más de {counted(MOST_TEXT)} caracteres; divida el archivo")
+def too_large_xls(path: str, n: int, what: str, most: int) -> FileRefused:
+    return FileRefused(f"{path}: tiene {counted(n)} {what}, y {counted(most)} un .xls como máximo; guárdelo como .xlsx")
+
+
+def too_much_content(path: str) -> FileRefused:
+    most = MOST_PACKED // (1024 * 1024)
+    return FileRefused(f"{path}: su contenido ocupa más de {most} MB aun comprimido; divida el archivo")
 
 
 def far_cell(path: str, sheet: str, row: int, column: int) -> FileRefused:

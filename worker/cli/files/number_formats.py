@@ -22,6 +22,7 @@ _LONGEST_NUMBER: Final = 40
 _FIRST_DAY: Final = date(1899, 12, 30)
 _FIRST_DAY_1904: Final = date(1904, 1, 1)
 _LAST_SERIAL: Final = 2_958_465
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _ERROR_TEXTS: Final = re.compile(r"#(DIV/0!|N/[AD]|NAME\?|NULL!|NUM!|REF!|VALUE!|[¡¿][A-ZÁÉÍÓÚ/0]+[!?])", re.IGNORECASE)
 
 
@@ -73,7 +74,7 @@ def number_value(raw: str, form: Format, *, is_1904: bool = False) -> Value:
         return f"{plain(cents if isinstance(cents, Decimal) else percent)}%"
     if form.n_digits and number >= 0 and number == number.to_integral_value():
         return plain(number).zfill(form.n_digits)
-    return number
+    return number or Decimal(0)  # the sign of a zero says nothing
 
 
 def day_of(serial: Decimal, *, is_1904: bool) -> Value:
@@ -88,7 +89,12 @@ def day_of(serial: Decimal, *, is_1904: bool) -> Value:
 
 
 def text_value(text: str) -> Value:
-    """A text, or the error that it spells."""
+    """A text, the error that it spells, or None where it is blank."""
+    if not text or text.isspace():
+        return None
+    if not text.isascii() and _SURROGATE.search(text):
+        # Halves of a character, as _xD83D_ makes them: joined where they are a pair; alone they have no UTF-8 form.
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if text[:1] == "#" and _ERROR_TEXTS.fullmatch(text.strip()):
         return Broken("error", text.strip())
     return text

@@ -12,7 +12,7 @@ import click
 from worker.cli.bilingual import option, say
 
 if TYPE_CHECKING:
-    from worker.cli.files.spreadsheets import SheetOptions
+    from worker.cli.files.workbooks import SheetOptions
 
 PROFILES: Final = ("siigo", "world-office")
 
@@ -24,7 +24,7 @@ def _encoding(_ctx: click.Context, _param: click.Parameter, value: str | None) -
         return None
     try:
         found = codecs.lookup(value)
-        b"a".decode(found.name)
+        b"".decode(found.name)
     except (LookupError, ValueError, TypeError) as exc:
         raise click.BadParameter(
             say(
@@ -85,6 +85,6 @@ def gathered(
 ) -> SheetOptions:
     """The options as the reader takes them."""
     from schemas.sheets.sheet import Options
-    from worker.cli.files.spreadsheets import SheetOptions
+    from worker.cli.files.workbooks import SheetOptions
 
     return SheetOptions(Options(decimal or "", mapped, profile or ""), sheet or "", encoding or "")

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from schemas.sheets.cells import Table, Value
+from schemas.sheets.cells import Row, Value
+from schemas.sheets.table import Table
 
 Score: TypeAlias = Callable[[Sequence[Value]], int]
 """How much a row looks like the headings of documents."""
@@ -29,7 +30,7 @@ class Workbook(Protocol):
         """Its sheets, in order."""
         ...
 
-    def heads(self, names: Sequence[str], n_rows: int) -> dict[str, list[tuple[int, tuple[Value, ...]]]]:
+    def heads(self, names: Sequence[str], n_rows: int) -> dict[str, list[Row]]:
         """The first used rows of some sheets."""
         ...
 

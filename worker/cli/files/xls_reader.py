@@ -6,17 +6,21 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from schemas.sheets.cells import Block, Broken, Table, Value
+from schemas.sheets.cells import Broken, Row, Value
+from schemas.sheets.packed import PackedRows
+from schemas.sheets.table import Block, Table
 from worker.cli.files.limits import (
     MOST_CELLS,
-    MOST_TEXT,
+    MOST_PACKED,
+    MOST_XLS_CELLS,
+    MOST_XLS_TEXTS,
     FileRefused,
     far_cell,
-    too_many_cells,
-    too_much_text,
+    too_large_xls,
+    too_much_content,
 )
 from worker.cli.files.number_formats import GENERAL, Format, format_of, number_value, text_value
 from worker.cli.files.tables import SheetName
@@ -25,6 +29,7 @@ _ONE_CELL: Final = frozenset({0x0006, 0x00D6, 0x00FD, 0x0201, 0x0203, 0x0204, 0x
 _MULTI_NUMBER, _MULTI_BLANK = 0x00BD, 0x00BE
 _ENCRYPTED_PACKAGE: Final = "EncryptedPackage".encode("utf-16-le")
 _PASSWORD_RECORD: Final = 0x002F
+_SHARED_TEXTS: Final = 0x00FC
 _TEXT, _NUMBER, _DATE, _FLAG, _ERROR = 1, 2, 3, 4, 5
 
 
@@ -51,40 +56,46 @@ class Xls:
             SheetName(name, n >= len(visible) or visible[n] == 0) for n, name in enumerate(self._book.sheet_names())
         ]
 
-    def heads(self, names: Sequence[str], n_rows: int) -> dict[str, list[tuple[int, tuple[Value, ...]]]]:
-        return {name: self._rows(name)[1][:n_rows] for name in names}
+    def heads(self, names: Sequence[str], n_rows: int) -> dict[str, list[Row]]:
+        found = {}
+        for name in names:
+            _, rows = self._rows(name)
+            found[name] = [row for row, _ in zip(rows, range(n_rows), strict=False)]
+            self._book.unload_sheet(name)
+        return found
 
     def read(self, name: str) -> Table:
         sheet, rows = self._rows(name)
         hidden = frozenset(number + 1 for number, info in sheet.rowinfo_map.items() if info.hidden)
         blocks = tuple(Block(first + 1, left, last, right - 1) for first, last, left, right in sheet.merged_cells)
+        self._book.release_resources()
         return Table(self.path, name, rows, hidden, blocks)
 
-    def _rows(self, name: str) -> tuple[Any, list[tuple[int, tuple[Value, ...]]]]:
+    def _rows(self, name: str) -> tuple[Any, PackedRows]:
         try:
             sheet = self._book.sheet_by_name(name)
-            return sheet, [*self._filled(sheet)]
+            return sheet, self._filled(sheet)
         except _faults() as exc:
             raise _damaged(self.path) from exc
 
-    def _filled(self, sheet: Any) -> Iterator[tuple[int, tuple[Value, ...]]]:
-        n_text = 0
+    def _filled(self, sheet: Any) -> PackedRows:
+        rows = PackedRows()
         for number in range(sheet.nrows):
             cells = [self._value(cell) for cell in sheet.row(number)]
-            n_text += sum(len(cell) for cell in cells if isinstance(cell, str))
-            if n_text > MOST_TEXT:
-                raise too_much_text(self.path)
             while cells and cells[-1] is None:
                 cells.pop()
             if cells:
-                yield number + 1, tuple(cells)
+                rows.append(number + 1, cells)
+            if rows.n_bytes > MOST_PACKED:
+                raise too_much_content(self.path)
+        return rows
 
     def _value(self, cell: Any) -> Value:
         import xlrd
 
         match cell.ctype:
             case c if c == _TEXT:
-                return text_value(cell.value) if cell.value else None
+                return text_value(cell.value)
             case c if c in (_NUMBER, _DATE):
                 return number_value(repr(cell.value), self._format(cell, c), is_1904=bool(self._book.datemode))
             case c if c == _FLAG:
@@ -138,13 +149,17 @@ def _measure(path: str, data: bytes) -> None:
         if kind == _PASSWORD_RECORD:
             raise FileRefused(f"{path}: tiene contraseña; guárdelo sin ella")
         width = _cells_of(kind, length)
+        if kind == _SHARED_TEXTS and at + 12 <= end:
+            (n_texts,) = struct.unpack_from("<I", stream, at + 8)
+            if n_texts > MOST_XLS_TEXTS:
+                raise too_large_xls(path, n_texts, "textos distintos", MOST_XLS_TEXTS)
         if width and at + 8 <= end:
             row, column = struct.unpack_from("<HH", stream, at + 4)
             n_cells += width
             last_row, last_column = max(last_row, row + 1), max(last_column, column + width - 1)
         at += 4 + length
-    if n_cells > MOST_CELLS:
-        raise too_many_cells(path, n_cells)
+    if n_cells > MOST_XLS_CELLS:
+        raise too_large_xls(path, n_cells, "celdas", MOST_XLS_CELLS)
     if last_row * (last_column + 1) > MOST_CELLS:
         raise far_cell(path, "", last_row, last_column)
 

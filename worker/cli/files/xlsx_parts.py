@@ -14,6 +14,12 @@ from worker.cli.files.tables import SheetName
 from worker.cli.files.xlsx_archive import Archive, damaged, parser, target_of
 
 _MOST_STYLES: Final = 100_000
+_MAIN: Final = frozenset(
+    {
+        "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+        "http://purl.oclc.org/ooxml/spreadsheetml/main",
+    }
+)
 
 
 class Enough(Exception):
@@ -44,14 +50,22 @@ def parse(
     """Hand the elements of a part to a reader, by their names without prefix."""
     reading = parser(archive.path)
 
-    def plain_start(name: str, attributes: dict[str, str]) -> None:
-        start(name.rpartition(":")[2] if ":" in name else name, attributes)
+    def prefixed_start(name: str, attributes: dict[str, str]) -> None:
+        start(name.rpartition(":")[2], attributes)
 
-    def plain_end(name: str) -> None:
-        end(name.rpartition(":")[2] if ":" in name else name)
+    def prefixed_end(name: str) -> None:
+        end(name.rpartition(":")[2])
 
-    reading.StartElementHandler = plain_start
-    reading.EndElementHandler = plain_end
+    def start_root(name: str, attributes: dict[str, str]) -> None:
+        # Nearly no program writes prefixes, and a call for each element counts: the first element declares them.
+        has_prefix = ":" in name or any(
+            key.startswith("xmlns:") and space in _MAIN for key, space in attributes.items()
+        )
+        reading.StartElementHandler = prefixed_start if has_prefix else start
+        reading.EndElementHandler = prefixed_end if has_prefix else end
+        reading.StartElementHandler(name, attributes)
+
+    reading.StartElementHandler = start_root
     if text:
         reading.CharacterDataHandler = text
     try:

@@ -18,7 +18,8 @@ from worker.cli.check.validation import Checked, check_rows, contradictions
 from worker.cli.files.all_files import read_all
 from worker.cli.files.job_files import AboutFile, Defaults, FileRow, Job, Row, jobs_of, sound_rows
 from worker.cli.files.limits import FileRefused
-from worker.cli.files.spreadsheets import SheetOptions, SheetRow
+from worker.cli.files.spreadsheets import SheetRow
+from worker.cli.files.workbooks import SheetOptions
 
 _MOST_CONTRADICTIONS = 20
 
@@ -36,7 +37,7 @@ class Reading:
 
     @property
     def has_errors(self) -> bool:
-        return any(one.errors for one in self.judged)
+        return any(one.n_errors for one in self.judged)
 
 
 def read_jobs(files: Sequence[str], stdin: BinaryIO, defaults: Defaults, how: SheetOptions) -> Reading:
@@ -50,7 +51,7 @@ def read_jobs(files: Sequence[str], stdin: BinaryIO, defaults: Defaults, how: Sh
     now = datetime.now(BOGOTA)
     judged = check_rows([row for row in rows if _is_judged(row, defaults)], defaults.type, now=now, defaults=defaults)
     # Of equal rows each is its own: they are told apart by identity.
-    wrong = {id(one.row) for one in judged if one.errors or not _is_sound(one.row)}
+    wrong = {id(one.row) for one in judged if one.n_errors or not _is_sound(one.row)}
     left_out = [row for row in rows if isinstance(row, Row) and id(row) in wrong]
     sound = sound_rows(row for row in rows if id(row) not in wrong)
     if found := contradictions(sound, defaults, now=now):

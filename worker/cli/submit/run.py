@@ -56,7 +56,7 @@ class Run:
             click.echo(json_text(self.document()))
             return
         n_errors = self.speech.of(
-            sum(len(one.errors) for one in self.reading.judged), ("error", "error"), ("errores", "errors")
+            sum(one.n_errors for one in self.reading.judged), ("error", "error"), ("errores", "errors")
         )
         emit(
             self.speech.say(
@@ -214,8 +214,8 @@ class Run:
             return
         emit(
             self.speech.say(
-                f"Por corregir: {self.speech.documents(n)}, en {path}. Corríjalos allí y envíe solo ese archivo: "
-                f"factus-worker submit {path} --wait",
+                f"Por corregir: {self.speech.documents(n)}, en {path}. {'Corríjalo' if n == 1 else 'Corríjalos'} allí "
+                f"y envíe solo ese archivo: factus-worker submit {path} --wait",
                 f"To be corrected: {self.speech.documents(n)}, in {path}. Correct them there and submit that file "
                 f"alone: factus-worker submit {path} --wait",
             ),

@@ -23,6 +23,7 @@ _ROWS: Final = 5_000
 """Rows below the headings in which something can be chosen."""
 
 _LEAST_WIDTH: Final = 8
+_WIDEST_NAMES: Final = 64
 _TEXTS: Final = frozenset({"text", "digits", "code", "list"})
 _NAVY, _SKY, _GREY, _LINE = "#1F3864", "#D9E2F3", "#F2F2F2", "#BFBFBF"
 _FONT: Final = {"font_name": "Calibri", "font_size": 11}
@@ -136,11 +137,11 @@ def _write_catalogs(book: Any, sheet: Any, columns: Sequence[Field], family: str
         rows = catalog_rows(one, family)
         usual = choices(one, family) if one.key == "unit_measure_code" else []
         rows = sorted(rows, key=lambda row: usual.index(row[0]) if row[0] in usual else len(usual))
-        width = min(max(len(name) for name, _ in rows) + 2, 46)
-        sheet.set_column(at, at, width)
+        title = f"{one.label}: nombres"
+        sheet.set_column(at, at, min(max(len(title), *(len(name) for name, _ in rows)) + 2, _WIDEST_NAMES))
         sheet.set_column(at + 1, at + 1, 9)
         sheet.set_column(at + 2, at + 2, 3)
-        sheet.write_string(0, at, f"{one.label}: nombres", head)
+        sheet.write_string(0, at, title, head)
         sheet.write_string(0, at + 1, "Códigos", head)
         for n, (name, code) in enumerate(rows, 1):
             sheet.write_string(n, at, name, text)

@@ -14,7 +14,7 @@ from tests.sheet_files import a_row, a_table, write_csv, write_xlsx
 from tests.unit.cli.files.test_what_breaks import checked, errors
 from worker.cli.files.all_files import read_rows
 from worker.cli.files.job_files import Row
-from worker.cli.files.spreadsheets import SheetOptions
+from worker.cli.files.workbooks import SheetOptions
 
 TODAY = date(2026, 11, 30)
 NOTE = {"Factura": "SETP990000203"}

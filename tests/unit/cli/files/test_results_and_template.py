@@ -167,6 +167,18 @@ def test_template_is_made_for_people(tmp_path: Path, family: str) -> None:
     covered = {labels[next(iter(one.sqref.ranges)).min_col - 1] for one in lists}
     assert {"Tipo identificación", "Municipio", "Forma de pago", "Medio de pago", "Unidad", "IVA"} <= covered
     assert "Referencia" in [cell.value for cell in book["Instrucciones"]["A"]]
+    for one in (page, book["Catálogos"]):
+        widths = {
+            at: dimension.width
+            for dimension in one.column_dimensions.values()
+            if dimension.min  # those of the file; asking for another makes one
+            for at in range(dimension.min, dimension.max + 1)
+        }
+        for head in one[1]:  # broken between words at most: no word is cut
+            longest = max(map(len, str(head.value or "").split()), default=0)
+            assert longest + 1 <= widths[head.column], head.value
+        if one is not page:
+            assert all(len(head.value) < widths[head.column] for head in one[1] if head.value)
 
 
 def test_template_is_for_documents_only(tmp_path: Path) -> None:

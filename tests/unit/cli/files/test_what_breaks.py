@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -12,6 +13,7 @@ from typing import Any
 import openpyxl
 import pytest
 from click.testing import CliRunner
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from tests.sheet_files import GOOD, a_row, a_table, inline, write_csv, write_raw_xlsx, write_xls, write_xlsx
 from worker.cli.check.command import command
@@ -87,15 +89,26 @@ class TestNumbersThatAreNames:
 
     @pytest.mark.parametrize(
         "value",
-        [900100200, 900100200.0, "900100200", "900.100.200", "900100200-0", " 900100200 "],
-        ids=["whole", "float", "text", "dots", "with its digit", "blanks"],
-    )
+        [
+            900100200, 9.001002e8, "900100200", "900.100.200", "900,100,200", "900 100 200", "900100200-0",
+            "900.100.200-0", " 900100200 ", "900100200.0", "900100200,00",
+        ],
+        ids=repr,
+    )  # fmt: skip
     def test_nit_keeps_its_digits(self, make: Callable[..., str], value: Any) -> None:
         assert payloads(make(a_row(Identificación=value)))[0]["customer"]["identification"] == "900100200"
 
     @pytest.mark.parametrize("value", [1234567890123456789, "9,00123E+08", "9.00123E+08", 12345678901234567])
     def test_lost_digits_are_refused(self, make: Callable[..., str], value: Any) -> None:
         assert errors(make(a_row(Identificación=value))) == [(cell("Identificación"), "SHT-011")]
+
+    @pytest.mark.parametrize("value", ["9001002.00.1", "900.10.0200", "90010020.05", 900100200.5, -900100200], ids=repr)
+    def test_separators_that_separate_no_thousands_are_refused(self, make: Callable[..., str], value: Any) -> None:
+        """Taken out they would make another number, and its check digit would be worked out as well."""
+        assert errors(make(a_row(Identificación=value, DV=None))) == [(cell("Identificación"), "SHT-010")]
+
+    def test_telephone_as_a_number(self, make: Callable[..., str]) -> None:
+        assert payloads(make(a_row(Teléfono=6013456789.0)))[0]["customer"]["phone"] == "6013456789"
 
     def test_reference_that_excel_made_a_date_is_refused(self, make: Callable[..., str]) -> None:
         assert errors(make(a_row(Código=date(2026, 5, 1)))) == [(cell("Código"), "SHT-010")]
@@ -247,6 +260,22 @@ class TestRows:
         assert warning["rule"] == "SHT-101"
         assert "2 filas ocultas" in warning["message"]
 
+    def test_blank_rows_with_a_format_do_not_count(self, make: Callable[..., str]) -> None:
+        def format_them(page: Any) -> None:
+            for row in range(3, 200):
+                page.cell(row, 1).number_format = "@"
+
+        assert checked(make(then=format_them))["checked"] == 1
+
+    def test_merged_titles_and_groups_above_the_headings(self, make: Callable[..., str]) -> None:
+        def group(page: Any) -> None:
+            page.insert_rows(1)
+            page["A1"], page["C1"], page["M1"] = "Documento", "Cliente", "Línea"
+            for one in ("A1:B1", "C1:I1", "M1:Q1"):
+                page.merge_cells(one)
+
+        assert errors(make(then=group)) == []
+
     def test_title_rows_above_the_headings(self, make: Callable[..., str]) -> None:
         def title(page: Any) -> None:
             page.insert_rows(1, 3)
@@ -373,6 +402,18 @@ class TestSpellings:
     def test_dates(self, make: Callable[..., str], day: Any) -> None:
         assert payloads(make(a_row(**CREDIT, Vencimiento=day)))[0]["payment_details"][0]["due_date"] == "2026-12-31"
 
+    def test_date_of_a_workbook_that_counts_from_1904(self, make: Callable[..., str]) -> None:
+        def count_from_1904(page: Any) -> None:
+            page.parent.epoch = CALENDAR_MAC_1904
+
+        path = make(a_row(**CREDIT, Vencimiento=date(2027, 1, 31)), then=count_from_1904)
+        assert payloads(path)[0]["payment_details"][0]["due_date"] == "2027-01-31"
+
+    def test_serial_number_in_a_cell_without_format(self, make: Callable[..., str]) -> None:
+        (error,) = checked(make(a_row(**CREDIT, Vencimiento=46400)))["errors"]
+        assert (error["cell"], error["rule"]) == (cell("Vencimiento"), "SHT-015")
+        assert "formato de fecha" in error["message"]
+
     def test_day_stands_first(self, make: Callable[..., str]) -> None:
         found = payloads(make(a_row(**CREDIT, Vencimiento="03/04/2027")))
         assert found[0]["payment_details"][0]["due_date"] == "2027-04-03"
@@ -465,12 +506,17 @@ class TestCsv:
         path = write_csv(tmp_path / "a.csv", a_table(a_row(Municipio='="05001"')))
         assert payloads(path)[0]["customer"]["municipality_code"] == "05001"
 
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1", "cp850", "utf-8-sig"])
+    def test_encoding_that_is_named(self, tmp_path: Path, encoding: str) -> None:
+        path = write_csv(tmp_path / "a.csv", a_table(a_row(Descripción="Café")), encoding=encoding)
+        assert errors(path, "--encoding", encoding) == []
+
     def test_unknown_encoding_is_wrong_usage(self, tmp_path: Path) -> None:
         assert "codificación" in refused(write_csv(tmp_path / "a.csv", a_table()), "--encoding", "nada")
 
 
 def payloads_with(path: str, encoding: str) -> list[dict[str, Any]]:
-    from worker.cli.files.spreadsheets import SheetOptions
+    from worker.cli.files.workbooks import SheetOptions
 
     found = read_rows(path, None, how=SheetOptions(encoding=encoding))
     return [row.value for row in found if isinstance(row, Row)]
@@ -495,6 +541,10 @@ class TestKindsOfFiles:
         [
             (b"<html><table><tr><td>Referencia</td></tr></table></html>", "HTML"),
             (b"<table><tr><td>Referencia</td></tr></table>", "HTML"),
+            (b"\xef\xbb\xbf<html><body><table><tr><td>Referencia</td></tr></table></body></html>", "HTML"),
+            (b"MIME-Version: 1.0\r\nContent-Type: multipart/related\r\n\r\n<html>", "archivada"),
+            ("Referencia;Nombre".encode("utf-16-le"), "--encoding utf-16-le"),
+            ("Referencia;Nombre".encode("utf-16-be"), "--encoding utf-16-be"),
             (b"%PDF-1.7 ...", "PDF"),
             (b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>', "2003"),
             (b"\x00\x01\x02\x03" * 100, "no es un archivo de texto"),
@@ -507,6 +557,24 @@ class TestKindsOfFiles:
     def test_what_is_none_is_told(self, tmp_path: Path, content: bytes, word: str) -> None:
         (tmp_path / "a.xls").write_bytes(content)
         assert word in refused(str(tmp_path / "a.xls"))
+
+    def test_sheet_of_libreoffice(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "a.ods", "w") as archive:
+            archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+            archive.writestr("content.xml", "<x/>")
+        assert "LibreOffice" in refused(str(tmp_path / "a.ods"))
+        (tmp_path / "b.xlsx").write_bytes((tmp_path / "a.ods").read_bytes())
+        assert "LibreOffice" in refused(str(tmp_path / "b.xlsx"))
+
+    def test_half_a_workbook(self, tmp_path: Path) -> None:
+        path = Path(write_xlsx(tmp_path / "a.xlsx", a_table()))
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        assert "dañado" in refused(str(path))
+
+    def test_old_workbook_called_xlsx_and_one_with_macros(self, tmp_path: Path) -> None:
+        old = Path(write_xls(tmp_path / "a.xls", a_table())).rename(tmp_path / "b.xlsx")
+        macros = Path(write_xlsx(tmp_path / "a.xlsx", a_table())).rename(tmp_path / "c.xlsm")
+        assert errors(str(old)) == errors(str(macros)) == []
 
     def test_another_job_type_has_no_sheets(self, make: Callable[..., str]) -> None:
         assert "hoja de cálculo sirve para" in refused(make(), "--type", "payroll.issue")

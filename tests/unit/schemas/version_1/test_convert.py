@@ -167,7 +167,7 @@ def test_what_is_no_document_is_refused(body: Any) -> None:
 
 @pytest.mark.parametrize("family", ["debit_note", "support_document", "payroll", ""])
 def test_families_that_are_not_known_of_version_1_are_refused(family: str) -> None:
-    assert refused(a_body(), family) == [""]
+    assert refused(a_body(), family) == ["envelope.payload_version"]
 
 
 def test_excluded_line_keeps_its_price() -> None:
