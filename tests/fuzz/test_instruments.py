@@ -226,3 +226,13 @@ def test_the_pure_half_sees_what_raises_and_what_is_inexact(monkeypatch):
     assert {found.sign for found in pure.try_add(add)} == {"inexact", "NoneType", "size"}
     monkeypatch.setattr(commands, "validate", lambda _entry: 1 / 0)
     assert [found.kind for found in pure.try_add(add)] == ["raised"]
+
+
+def test_no_change_makes_an_entry_that_the_fuzzer_itself_cannot_hold():
+    """Two lists, one in the other, each two thousand times as long, took 22 GB: the run was killed without a word."""
+    longest = 0
+    for seed in range(300):
+        chance = random.Random(seed)
+        tree = {"a": [[[["x" * 50], 1], 2], 3]}
+        longest = max(longest, len(values.write(values.mutate(tree, chance, 6))))
+    assert longest < 32 * 1024 * 1024

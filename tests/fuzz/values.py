@@ -7,6 +7,7 @@ encoder would write.
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Callable
@@ -54,6 +55,9 @@ TEXTS: Final = (
     *("../../etc/passwd", "a/b", "a:b", ":joined", "x:removals", "%00", "%s%n", "{}", "${x}", "'; --", "<b>", "-", "."),
     *("null", "NaN", "1e999", "0", "-0", "1.000", "9" * 40, "2026-02-29", "9999-12-31", "1-1", "0-0"),
 )
+_LARGEST: Final = 4 * 1024 * 1024
+"""Characters up to which a job is made longer by repeating what it holds."""
+
 RAW_TEXTS: Final = ('"\\ud800"', '"a\\udfffb"', '"\\ud83d"', '"\\u0000"', '"\\ud83d\\ude00"', '"\\x"', '"\n"', "'a'")
 DAYS: Final = (
     *("9999-12-31", "0001-01-01", "0000-01-01", "1970-01-01", "2024-02-29", "2025-02-29", "2100-02-29", "2096-02-29"),
@@ -157,6 +161,15 @@ def _containers(root: Any) -> list[Any]:
     return found
 
 
+def _size(value: Any) -> int:
+    """Characters of a tree as it is written, nearly: what stands in it twice counts twice."""
+    if isinstance(value, str):
+        return len(value) + 2
+    if isinstance(value, dict):
+        return sum(len(key) + 4 + _size(item) for key, item in value.items()) + 2
+    return sum(_size(item) + 1 for item in value) + 2 if isinstance(value, list) else 8
+
+
 def mutate(root: dict[str, Any], chance: random.Random, n_changes: int) -> Any:
     """Change a tree (which is the caller's to lose) in *n_changes* places."""
     for _ in range(n_changes):
@@ -166,7 +179,7 @@ def mutate(root: dict[str, Any], chance: random.Random, n_changes: int) -> Any:
             if isinstance(node, dict):
                 node["a"] = hostile(chance)
             continue
-        _change(node, chance.choice(keys), chance)
+        _change(root, node, chance.choice(keys), chance)
     if chance.random() < 0.03 and root:
         pairs = Pairs(root.items())
         pairs.append(chance.choice(pairs) if chance.random() < 0.5 else (chance.choice(list(root)), hostile(chance)))
@@ -174,7 +187,7 @@ def mutate(root: dict[str, Any], chance: random.Random, n_changes: int) -> Any:
     return root
 
 
-def _change(node: Any, key: Any, chance: random.Random) -> None:
+def _change(root: Any, node: Any, key: Any, chance: random.Random) -> None:
     match chance.randrange(9):
         case 0:
             del node[key]
@@ -183,12 +196,15 @@ def _change(node: Any, key: Any, chance: random.Random) -> None:
                 hostile(chance)
             )
         case 2 if isinstance(node, list):
-            node.extend([node[key]] * chance.choice([1, 10, 100, 2000]))
+            # Copies, each of its own: one list in another, both two thousand times as long, would be written four
+            # million times, and a change of one would be a change of all.
+            room = max(_LARGEST - _size(root), 0) // _size(node[key])
+            node.extend(copy.deepcopy(node[key]) for _ in range(min(chance.choice([1, 10, 100, 2000]), room)))
         case 3:
             node[key] = [node[key]]
         case 4:
             node[key] = {"a": node[key]}
-        case 5 if isinstance(node[key], str):
+        case 5 if isinstance(node[key], str) and _size(root) < _LARGEST:
             node[key] = node[key] * chance.choice([2, 20]) or "a"
         case _:
             node[key] = hostile(chance)
