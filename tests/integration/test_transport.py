@@ -6,6 +6,7 @@ it does by itself.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -77,7 +78,7 @@ async def engine(**changes) -> AsyncIterator[Transport]:
 async def call(transport, method, url, *, connect_s=TIMEOUT_S, read_s=TIMEOUT_S, **parts):
     """Status and body; or the fact that the client makes of what happened instead."""
     timeout = {"connect": connect_s, "pool": connect_s, "read": read_s, "write": read_s}
-    content = None if method == "GET" else b'{"a": 1}'
+    content = parts.pop("content", None if method == "GET" else b'{"a": 1}')
     request = httpx.Request(method, url, content=content, extensions={"timeout": timeout}, **parts)
     try:
         response = await transport.handle_async_request(request)
@@ -200,6 +201,63 @@ async def test_on_a_connection_that_was_used_before_likewise(method, breaks):
         # Where the engine has seen that the connection is gone it makes a new one, before anything is sent.
         assert fact == (200, b"{}") or isinstance(fact, answers.Unknown), fact
         assert len(server.heads) <= 2
+
+
+SECOND = b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"b":"c"}'
+UNASKED = {
+    "an answer": SECOND,
+    "its head": SECOND.partition(b"{")[0],
+    "half of its head": SECOND[:20],
+    "half of its body": SECOND[:-3],
+    "an idle connection's 408": b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+    "a hint": b"HTTP/1.1 103 Early Hints\r\n\r\n",
+    "rubbish": b"zz\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("is_read", [True, False], ids=["read before", "not read yet"])
+@pytest.mark.parametrize("word", UNASKED.values(), ids=UNASKED)
+async def test_what_comes_unasked_is_the_answer_to_nothing(word, is_read, method):
+    """A connection that was kept, and on it a word that no call asked for: the next call is answered by its own."""
+    kept: list[socket.socket] = []
+
+    async def first_well(server, reader, writer):
+        kept.append(writer.get_extra_info("socket"))
+        await well(server, reader, writer)
+
+    async def well(server, reader, writer):
+        while True:
+            await server.request(reader)
+            writer.write(OK)
+
+    async with asyncio.timeout(2 * TIMEOUT_S), serving(first_well, well) as server, engine() as transport:
+        assert await call(transport, method, server.url) == (200, b"{}")
+        os.write(kept[0].fileno(), word)
+        if is_read:
+            await asyncio.sleep(0.02)
+        assert await call(transport, method, server.url) == (200, b"{}")
+        assert await call(transport, method, server.url) == (200, b"{}")
+        assert len(server.heads) == 3
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+async def test_an_early_answer_to_a_large_body_is_taken_and_its_connection_ends():
+    async def early(server, reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        await reader.read()
+
+    async def well(server, reader, writer):
+        await server.request(reader)
+        writer.write(OK)
+
+    async with serving(early, well) as server, engine() as transport:
+        large = b"x" * 20_000_000
+        assert await call(transport, "POST", server.url, content=large) == (413, b"{}")
+        assert await call(transport, "POST", server.url) == (200, b"{}")
 
 
 async def test_nobody_listens():
