@@ -17,8 +17,11 @@ import httpx
 import pytest
 
 from jobs import answers
-from worker.factus.client import translate
+from tests.service_in_process import an_account
+from worker.factus.bounded_body import LARGEST_ANSWER
+from worker.factus.client import FactusClient, translate
 from worker.factus.transport import Transport, translate_engine_error
+from worker.settings import ApiLimits
 
 METHODS = ("POST", "GET", "DELETE", "PUT", "PATCH")
 TIMEOUT_S = 5.0
@@ -241,6 +244,33 @@ async def test_what_comes_unasked_is_the_answer_to_nothing(word, is_read, method
         assert len(server.heads) == 3
 
 
+HINT = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+
+
+async def test_a_few_hints_come_before_an_answer_on_each_call():
+    async def hints(server, reader, writer):
+        while True:
+            await server.request(reader)
+            writer.write(HINT * 15 + OK)
+
+    async with serving(hints) as server, engine() as transport:
+        for _ in range(3):
+            assert await call(transport, "POST", server.url) == (200, b"{}")
+
+
+async def test_hints_without_an_end_end_the_connection():
+    """Not the deadline, until which all that comes would be kept."""
+
+    async def hints(server, reader, writer):
+        await server.request(reader)
+        while True:
+            writer.write(HINT * 1000)
+            await writer.drain()
+
+    async with asyncio.timeout(2 * TIMEOUT_S), serving(hints) as server, engine() as transport:
+        assert isinstance(await call(transport, "POST", server.url, read_s=60), answers.Unknown)
+
+
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 async def test_an_early_answer_to_a_large_body_is_taken_and_its_connection_ends():
     async def early(server, reader, writer):
@@ -277,6 +307,19 @@ async def test_a_handshake_that_does_not_end():
     async with serving(never) as server, engine() as transport:
         url = server.url.replace("http://", "https://")
         assert isinstance(await call(transport, "POST", url, connect_s=0.3), answers.NotSent)
+        assert server.heads == []
+
+
+async def test_what_never_had_a_connection_was_not_sent_however_short_the_time_of_a_call():
+    """The time for the connection is over before that of the whole call, after which nothing is known."""
+    async with serving(never) as server:
+        account = an_account(base_url=server.url.replace("http://", "https://"))
+        client = FactusClient(account, ApiLimits(0.3, 0.3), None, None, None)
+        try:
+            request = client._request("POST", "/v2/bills/validate", 0.3, content=b"{}")
+            assert isinstance(await client._transfer(request, 0.3, LARGEST_ANSWER), answers.NotSent)
+        finally:
+            await client.close()
         assert server.heads == []
 
 

@@ -22,11 +22,16 @@ from yarl import URL
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ConnectionKey
+    from aiohttp.http_parser import RawResponseMessage
+    from aiohttp.streams import StreamReader
     from aiohttp.tracing import Trace
 
 _KEEP_ALIVE_S: Final = 30.0
 _LONGEST_LINE: Final = 64 * 1024
 """Bytes of the status line, and of one header. aiohttp's own bound is 8 KiB: a proxy's policy header may be longer."""
+
+_MOST_INTERIM: Final = 20
+"""Answers of the kind 1xx before the one that counts. aiohttp has no bound, and keeps what it has not looked at yet."""
 
 _READ_BYTES: Final = 64 * 1024
 """What is read ahead of whoever reads the body."""
@@ -83,15 +88,29 @@ class _Body(httpx.AsyncByteStream):
 
 
 class _Protocol(ResponseHandler):
-    """The engine's side of one connection. What comes while nothing was asked ends it."""
+    """The engine's side of one connection. What comes while nothing was asked ends it, and hints without an end do."""
 
     is_idle = False
+    _n_interim = 0
+
+    def begin(self) -> None:
+        """A call is made on this connection."""
+        self.is_idle = False
+        self._n_interim = 0
 
     def data_received(self, data: bytes) -> None:
         if self.is_idle:
             self.close()
         else:
             super().data_received(data)
+
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        if 100 <= data[0].code < 200:
+            self._n_interim += 1
+        if self._n_interim <= _MOST_INTERIM:
+            super().feed_data(data, size)
+        else:
+            self.abort()
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -115,7 +134,7 @@ class _Connector(aiohttp.TCPConnector):
             protocol = connection.protocol
             assert isinstance(protocol, _Protocol)
             if not _has_word(connection):
-                protocol.is_idle = False
+                protocol.begin()
                 return connection
             connection.close()
         return None
