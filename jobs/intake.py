@@ -58,7 +58,10 @@ class Entry:
     stream: str
     id: str
     raw: bytes | None
-    """The bytes of its field ``job``; the first of them where they are more than a job may hold. None without one."""
+    """
+    The bytes of its field ``job``; the first of them where they are more than a job may hold. Of several such fields,
+    or of all names and values where there is none: joined by line ends, and the first of them where they are many.
+    """
 
     owner: str = ""
     """The account to which the stream belongs (``own_streams``); empty for the common one."""
@@ -67,10 +70,10 @@ class Entry:
     """How many fields ``job`` it has."""
 
     size: int = 0
-    """Bytes of the field, where *raw* is not all of it; 0 where it is."""
+    """Bytes of it all, where *raw* is only the first of them; 0 where it is not."""
 
     sha256: str = ""
-    """Hex digest of the whole field, where *raw* is not all of it."""
+    """Hex digest of it all, where *raw* is only the first bytes."""
 
 
 @dataclass(frozen=True, slots=True)

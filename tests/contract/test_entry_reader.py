@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from contextlib import asynccontextmanager
+
+import pytest
 
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
@@ -17,6 +20,19 @@ from worker.store.bounded_connection import LARGEST_REPLY
 from worker.store.keys import Keys
 
 BODY = b'{"type":"invoice.issue"}'
+
+
+LARGE = bytes(range(256)) * 20_000
+CUT = {
+    "one large job": (b"job", LARGE),
+    "two jobs": (b"job", b"a" * 80, b"job", b"b" * 80),
+    "two large jobs": (b"job", LARGE, b"other", b"x", b"job", LARGE),
+    "a line end where it is cut": (b"job", b"a" * 100, b"job", b"b"),
+    "a part that ends where one is read": (b"job", b"a" * 4 * 1024 * 1024, b"job", b"b" * 80),
+    "no job": (b"work", b"a" * 200),
+    "many fields": (b"work", b"a" * 200) * 50,
+    "nothing in them": (b"", b"") * 200,
+}
 
 
 @asynccontextmanager
@@ -64,6 +80,18 @@ class TestTheWait:
             await real_redis.xadd(stream, {"job": b"x" * 2_000_000})
             (entry,) = await reader.next()
             assert (entry.size, len(entry.raw), len(entry.sha256)) == (2_000_000, 100, 64)
+
+    @pytest.mark.parametrize("fields", CUT.values(), ids=CUT)
+    async def test_whatever_is_cut_is_measured(self, valkey_url, real_redis, namespace, fields):
+        """What is beyond the beginning is told by its size and digest, whatever form the entry has."""
+        async with reader_on(valkey_url, namespace, letter_bytes=100) as (_, reader, stream):
+            await real_redis.execute_command("XADD", stream, "*", *fields)
+            (entry,) = await reader.next()
+        jobs = [value for name, value in zip(fields[::2], fields[1::2], strict=True) if name == b"job"]
+        whole = b"\n".join(jobs or fields)
+        assert entry.n_jobs == len(jobs)
+        assert entry.raw == whole[:100]
+        assert (entry.size, entry.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
 
     async def test_what_is_too_large_together_is_read_by_ids_and_before_what_follows(
         self, valkey_url, real_redis, namespace

@@ -255,6 +255,15 @@ class TestRemovedUnread:
         assert not await self.gone(built)
 
 
+OF_ONE_ID = {
+    "rubbish": ([b"job", b"{"], [b"job", b"["]),
+    "large, of one beginning": ([b"job", b"x" * 2_000_000], [b"job", b"x" * 2_000_001]),
+    "two fields, joined and not": ([b"job", b"a\nb"], [b"job", b"a", b"job", b"b"]),
+    "two fields, of one beginning": ([b"job", b"x" * 70_000, b"job", b"a"], [b"job", b"x" * 70_000, b"job", b"b"]),
+    "no job": ([b"work", b"x" * 70_000, b"n", b"1"], [b"work", b"x" * 70_000, b"n", b"2"]),
+}
+
+
 class TestIdsOfTheFuture:
     """One XADD with the largest id there is, and nobody can push any more: until somebody makes the stream anew."""
 
@@ -274,6 +283,20 @@ class TestIdsOfTheFuture:
                 assert event["reference_code"] == "B"
         (told,) = [entry for entry in logs if entry["event"] == "intake.stream_renewed"]
         assert told["log_level"] == "error"
+
+    @pytest.mark.parametrize("pair", OF_ONE_ID.values(), ids=OF_ONE_ID)
+    async def test_each_entry_that_is_refused_under_one_id_has_its_answer(self, redis, namespace, factus, pair):
+        """The stream is made anew in between: Redis takes the id once more, for another entry."""
+        built, answered = services_on(redis, namespace, gateway=factus), set()
+        async with running(built) as rig:
+            for fields in pair:
+                await redis.execute_command("XADD", built.keys.jobs(), self.LAST, *fields)
+                (event,) = await rig.events(1)
+                answered.add(event["id"])
+                await rig.rest()
+                await built.intake._watch.look()
+        assert len(answered) == 2
+        assert len(await letters_of(built)) == 2
 
     async def test_while_something_is_in_it_it_stays_and_is_told(self, redis, namespace, factus):
         built = services_on(redis, namespace, gateway=factus)

@@ -6,6 +6,7 @@ it does by itself.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -16,8 +17,11 @@ import httpx
 import pytest
 
 from jobs import answers
-from worker.factus.client import translate
+from tests.service_in_process import an_account
+from worker.factus.bounded_body import LARGEST_ANSWER
+from worker.factus.client import FactusClient, translate
 from worker.factus.transport import Transport, translate_engine_error
+from worker.settings import ApiLimits
 
 METHODS = ("POST", "GET", "DELETE", "PUT", "PATCH")
 TIMEOUT_S = 5.0
@@ -77,7 +81,7 @@ async def engine(**changes) -> AsyncIterator[Transport]:
 async def call(transport, method, url, *, connect_s=TIMEOUT_S, read_s=TIMEOUT_S, **parts):
     """Status and body; or the fact that the client makes of what happened instead."""
     timeout = {"connect": connect_s, "pool": connect_s, "read": read_s, "write": read_s}
-    content = None if method == "GET" else b'{"a": 1}'
+    content = parts.pop("content", None if method == "GET" else b'{"a": 1}')
     request = httpx.Request(method, url, content=content, extensions={"timeout": timeout}, **parts)
     try:
         response = await transport.handle_async_request(request)
@@ -202,6 +206,90 @@ async def test_on_a_connection_that_was_used_before_likewise(method, breaks):
         assert len(server.heads) <= 2
 
 
+SECOND = b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"b":"c"}'
+UNASKED = {
+    "an answer": SECOND,
+    "its head": SECOND.partition(b"{")[0],
+    "half of its head": SECOND[:20],
+    "half of its body": SECOND[:-3],
+    "an idle connection's 408": b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+    "a hint": b"HTTP/1.1 103 Early Hints\r\n\r\n",
+    "rubbish": b"zz\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("is_read", [True, False], ids=["read before", "not read yet"])
+@pytest.mark.parametrize("word", UNASKED.values(), ids=UNASKED)
+async def test_what_comes_unasked_is_the_answer_to_nothing(word, is_read, method):
+    """A connection that was kept, and on it a word that no call asked for: the next call is answered by its own."""
+    kept: list[socket.socket] = []
+
+    async def first_well(server, reader, writer):
+        kept.append(writer.get_extra_info("socket"))
+        await well(server, reader, writer)
+
+    async def well(server, reader, writer):
+        while True:
+            await server.request(reader)
+            writer.write(OK)
+
+    async with asyncio.timeout(2 * TIMEOUT_S), serving(first_well, well) as server, engine() as transport:
+        assert await call(transport, method, server.url) == (200, b"{}")
+        os.write(kept[0].fileno(), word)
+        if is_read:
+            await asyncio.sleep(0.02)
+        assert await call(transport, method, server.url) == (200, b"{}")
+        assert await call(transport, method, server.url) == (200, b"{}")
+        assert len(server.heads) == 3
+
+
+HINT = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+
+
+async def test_a_few_hints_come_before_an_answer_on_each_call():
+    async def hints(server, reader, writer):
+        while True:
+            await server.request(reader)
+            writer.write(HINT * 15 + OK)
+
+    async with serving(hints) as server, engine() as transport:
+        for _ in range(3):
+            assert await call(transport, "POST", server.url) == (200, b"{}")
+
+
+async def test_hints_without_an_end_end_the_connection():
+    """Not the deadline, until which all that comes would be kept."""
+
+    async def hints(server, reader, writer):
+        await server.request(reader)
+        while True:
+            writer.write(HINT * 1000)
+            await writer.drain()
+
+    async with asyncio.timeout(2 * TIMEOUT_S), serving(hints) as server, engine() as transport:
+        assert isinstance(await call(transport, "POST", server.url, read_s=60), answers.Unknown)
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+async def test_an_early_answer_to_a_large_body_is_taken_and_its_connection_ends():
+    async def early(server, reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        await reader.read()
+
+    async def well(server, reader, writer):
+        await server.request(reader)
+        writer.write(OK)
+
+    async with serving(early, well) as server, engine() as transport:
+        large = b"x" * 20_000_000
+        assert await call(transport, "POST", server.url, content=large) == (413, b"{}")
+        assert await call(transport, "POST", server.url) == (200, b"{}")
+
+
 async def test_nobody_listens():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -219,6 +307,19 @@ async def test_a_handshake_that_does_not_end():
     async with serving(never) as server, engine() as transport:
         url = server.url.replace("http://", "https://")
         assert isinstance(await call(transport, "POST", url, connect_s=0.3), answers.NotSent)
+        assert server.heads == []
+
+
+async def test_what_never_had_a_connection_was_not_sent_however_short_the_time_of_a_call():
+    """The time for the connection is over before that of the whole call, after which nothing is known."""
+    async with serving(never) as server:
+        account = an_account(base_url=server.url.replace("http://", "https://"))
+        client = FactusClient(account, ApiLimits(0.3, 0.3), None, None, None)
+        try:
+            request = client._request("POST", "/v2/bills/validate", 0.3, content=b"{}")
+            assert isinstance(await client._transfer(request, 0.3, LARGEST_ANSWER), answers.NotSent)
+        finally:
+            await client.close()
         assert server.heads == []
 
 

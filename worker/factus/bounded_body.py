@@ -31,6 +31,8 @@ _VALUES: Final = 24 * 1024 * 1024
 
 _MEMORY: Final = 200 * 1024 * 1024
 _STEP: Final = 256 * 1024
+_STEPS_AT_ONCE: Final = 100
+"""A chunk may hold ten thousand members of gzip with nothing in them."""
 
 
 class Room:
@@ -115,7 +117,7 @@ async def read_bounded(
     if unpack is None or (length is not None and length > limit):
         return b"", False
     share = limit if length is None or encoding else length
-    held, n_raw = bytearray(), 0  # chunks of two bytes, kept one by one, would take twenty times the room
+    held, n_raw, n_steps = bytearray(), 0, 0  # chunks of two bytes, kept one by one, would take twenty times the room
     async for chunk in stream:
         n_raw += len(chunk)
         if n_raw > limit:
@@ -127,7 +129,8 @@ async def read_bounded(
                 if len(held) + len(part) > _SMALL:
                     await room.enter(share)
                 held += part
-                if len(part) == _STEP:
+                n_steps += 1
+                if len(part) == _STEP or n_steps % _STEPS_AT_ONCE == 0:
                     await asyncio.sleep(0)  # unpacking must not hold up the others
         except zlib.error:
             return b"", False
@@ -163,9 +166,7 @@ class _Packed:
                 if not self._is_gzip:
                     return  # what follows the end of a body is not of it
                 self._begin()
-            part = self._step(left)
-            if part:
-                yield part
+            yield self._step(left)
             left = self._unpack.unused_data if self._unpack.eof else self._unpack.unconsumed_tail
 
     def _step(self, left: bytes) -> bytes:

@@ -199,7 +199,9 @@ class FactusClient:
         """A request; or that none can be made of these parts, as when a path is longer than any URL may be."""
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
         headers |= parts.pop("headers", {})
-        timeout = {"connect": _CONNECT_TIMEOUT_S, "pool": _CONNECT_TIMEOUT_S, "read": timeout_s, "write": timeout_s}
+        # Before the time of the whole call is up: what never had a connection was surely not sent.
+        connect_s = min(_CONNECT_TIMEOUT_S, timeout_s / 2)
+        timeout = {"connect": connect_s, "pool": connect_s, "read": timeout_s, "write": timeout_s}
         try:
             return httpx.Request(method, self._url_of(path), headers=headers, extensions={"timeout": timeout}, **parts)
         except (httpx.InvalidURL, ValueError) as exc:  # ValueError: a text that has no bytes

@@ -7,18 +7,31 @@ to the rest is one fact, exact in each error: that nothing can have been sent, o
 
 from __future__ import annotations
 
+import asyncio
+import select
 import ssl
 from collections.abc import AsyncIterator
-from functools import cache
-from typing import Final
+from functools import cache, partial
+from typing import TYPE_CHECKING, Final, cast
 
 import aiohttp
 import httpx
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 from yarl import URL
+
+if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ConnectionKey
+    from aiohttp.http_parser import RawResponseMessage
+    from aiohttp.streams import StreamReader
+    from aiohttp.tracing import Trace
 
 _KEEP_ALIVE_S: Final = 30.0
 _LONGEST_LINE: Final = 64 * 1024
 """Bytes of the status line, and of one header. aiohttp's own bound is 8 KiB: a proxy's policy header may be longer."""
+
+_MOST_INTERIM: Final = 20
+"""Answers of the kind 1xx before the one that counts. aiohttp has no bound, and keeps what it has not looked at yet."""
 
 _READ_BYTES: Final = 64 * 1024
 """What is read ahead of whoever reads the body."""
@@ -74,6 +87,67 @@ class _Body(httpx.AsyncByteStream):
         self._response.close()
 
 
+class _Protocol(ResponseHandler):
+    """The engine's side of one connection. What comes while nothing was asked ends it, and hints without an end do."""
+
+    is_idle = False
+    _n_interim = 0
+
+    def begin(self) -> None:
+        """A call is made on this connection."""
+        self.is_idle = False
+        self._n_interim = 0
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_idle:
+            self.close()
+        else:
+            super().data_received(data)
+
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        if 100 <= data[0].code < 200:
+            self._n_interim += 1
+        if self._n_interim <= _MOST_INTERIM:
+            super().feed_data(data, size)
+        else:
+            self.abort()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """
+    Keeps connections, but none on which something came unasked: a proxy's 408, an answer that comes twice.
+
+    aiohttp would give it to the next call, as the answer to that.
+    """
+
+    def __init__(self, *, limit: int, verify: ssl.SSLContext) -> None:
+        super().__init__(limit=limit, keepalive_timeout=_KEEP_ALIVE_S, ssl=verify)
+        self._factory = cast("partial[ResponseHandler]", partial(_Protocol, loop=asyncio.get_running_loop()))
+
+    def _release(self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False) -> None:
+        assert isinstance(protocol, _Protocol)
+        protocol.is_idle = True
+        super()._release(key, protocol, should_close=should_close)
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        while (connection := await super()._get(key, traces)) is not None:
+            protocol = connection.protocol
+            assert isinstance(protocol, _Protocol)
+            if not _has_word(connection):
+                protocol.begin()
+                return connection
+            connection.close()
+        return None
+
+
+def _has_word(connection: Connection) -> bool:
+    """Whether bytes, or the other side's end, have come and wait to be read."""
+    assert connection.transport is not None
+    poll = select.poll()
+    poll.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
 class Transport(httpx.AsyncBaseTransport):
     """The connections of one account, a few at a time. Nothing is repeated, redirected or remembered here."""
 
@@ -117,7 +191,7 @@ class Transport(httpx.AsyncBaseTransport):
 
 def _session(most_connections: int, verify: ssl.SSLContext) -> aiohttp.ClientSession:
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=most_connections, keepalive_timeout=_KEEP_ALIVE_S, ssl=verify),
+        connector=_Connector(limit=most_connections, verify=verify),
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         auto_decompress=False,

@@ -79,7 +79,8 @@ class IntakeCommands:
         """
         ms = int(entry.id.partition("-")[0])
         is_ahead = ms > self._validator.now_ms() + self._bounds.ahead_ms / 2  # half: our clock and the server's differ
-        return hashlib.sha256(entry.raw or b"").hexdigest() if is_ahead else ""
+        told = [entry.raw or b"", entry.sha256.encode(), b"" if entry.n_jobs == 1 else b"%d" % entry.n_jobs]
+        return hashlib.sha256(b"".join(told)).hexdigest() if is_ahead else ""
 
     def defect(self, entry: Entry, error: Exception) -> IntakeCommand:
         """An entry that tripped us: refused as ``internal``, with what can be read of it."""

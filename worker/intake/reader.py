@@ -229,9 +229,10 @@ class EntryReader:
     async def _entry(self, stream: str, row: Sequence[Any]) -> Entry:
         _, entry_id, n_jobs, n_bytes, raw = row
         id_ = entry_id.decode()
-        if n_jobs != 1 or len(raw) >= n_bytes:
+        if len(raw) >= n_bytes:
             return Entry(stream, id_, raw, self._owners[stream], n_jobs)
-        return Entry(stream, id_, raw, self._owners[stream], 1, n_bytes, await self._digest(stream, entry_id, n_bytes))
+        digest = await self._digest(stream, entry_id, n_bytes)
+        return Entry(stream, id_, raw, self._owners[stream], n_jobs, n_bytes, digest)
 
     async def _digest(self, stream: str, entry_id: bytes, n_bytes: int) -> str:
         digest = hashlib.sha256()

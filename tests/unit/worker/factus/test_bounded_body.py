@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 
 import pytest
 
-from worker.factus.bounded_body import Room
+from worker.factus.bounded_body import Room, read_bounded
 
 MIB = 1024 * 1024
 
@@ -92,3 +93,23 @@ async def test_what_is_larger_than_the_room_has_it_alone(room):
     gate = asyncio.Event()
     gate.set()
     await asyncio.gather(*(held(room, 500 * MIB, gate) for _ in range(3)))
+
+
+@pytest.mark.parametrize("inside", [b"", b"a", b"a" * 1000], ids=["nothing", "a byte", "a line"])
+async def test_others_have_their_turn_while_one_chunk_of_many_members_is_unpacked(room, inside):
+    async def once():
+        yield gzip.compress(inside) * 2000
+
+    turns = 0
+
+    async def other():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(other())
+    found = await read_bounded(once(), encoding="gzip", length=None, limit=4 * MIB, room=room)
+    ticking.cancel()
+    assert found == (inside * 2000, True)
+    assert turns >= 2000 // 200
