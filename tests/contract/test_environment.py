@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.contract.example_payloads import example
+from jobs.example_payloads import example
 from tests.service_in_process import ServiceInProcess, an_account
 
 WHERE = {

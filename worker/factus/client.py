@@ -50,6 +50,9 @@ _TOKENS_KNOWN: Final = 4
 _REFUSES_THE_ACCOUNT: Final = frozenset({401, 402, 403, 407})
 """These words are about rights and credentials, and go to the operator; those about a document stay as they are."""
 
+_LARGE: Final = 64 * 1024
+"""Bytes of an answer."""
+
 _URLS_KEPT: Final = 32
 """An account creates under a few addresses, again and again; making one takes a tenth of a millisecond."""
 
@@ -288,6 +291,8 @@ class FactusClient:
             answer = answers.Unknown(f"la respuesta no se puede leer ({type(exc).__name__})")
         else:
             answer = _answer_of(response, raw, is_whole=is_whole)
+            if len(raw) > _LARGE:
+                await asyncio.sleep(0)  # what is done with megabytes of values is done in steps: others have their turn
         finally:
             if response is not None:
                 await _close(response)

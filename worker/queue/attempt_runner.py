@@ -151,6 +151,8 @@ class AttemptRunner:
 
     async def _run(self, claimed: ClaimedJob, started: float) -> None:
         tried = await self._attempt(claimed)
+        # What was read and decided may hold megabytes, and so may what is written now: others have their turn between.
+        await asyncio.sleep(0)
         attempted, n_started = await self._write_end(claimed, tried)
         self.n_run += 1
         if n_started:
