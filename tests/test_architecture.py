@@ -24,7 +24,7 @@ MAY_IMPORT = {
 }
 ROOMS = {
     "worker": ("__main__", "cli", "process", "bootstrap", "intake", "queue", "factus", "store"),
-    "schemas": ("sheets", "version_1", "payload", "contract", "catalogs"),
+    "schemas": ("sheets", "version_1", "payload", "contract", "catalogs", "radian"),
     "sandbox": ("__main__", "server", "app", "routes", "families", "files", "state", "values"),
 }
 """From the top down: each uses those below it only. Modules that are not named here stand below all of them."""
