@@ -5,6 +5,7 @@ What a whole column says about its cells: the decimal mark, fractions or percent
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -58,7 +59,7 @@ def styles_of(
     return found | {key: one.style() for key, one in rates.items()}
 
 
-class _Looker:
+class _Looker(ABC):
     """Looks at the values of one column, each different one once as far as that is worth remembering."""
 
     def __init__(self) -> None:
@@ -71,9 +72,9 @@ class _Looker:
             self._seen.add(value)
         self.look(row, value)
 
+    @abstractmethod
     def look(self, row: int, value: Value) -> None:
         """See a value and the row where it stands."""
-        raise NotImplementedError
 
 
 def _show(table: Table, first: int, columns: Mapping[str, int], lookers: Mapping[str, _Looker]) -> None:
