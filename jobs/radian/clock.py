@@ -72,6 +72,8 @@ class Clock:
             state = self._due(state, events, now_ms, news)
             state = self._silent(state, now_ms, news)
             state = self._unconfirmed(state, now_ms, news)
+        if term := self.term(state):
+            state = replace(state, claim_until_ms=ms(term.claim_until), accepts_from_ms=ms(term.accepts_from))
         return state, tuple(news)
 
     def _received(self, state: ClockState, events: Iterable[SeenEvent], now_ms: int, news: list[News]) -> ClockState:

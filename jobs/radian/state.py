@@ -43,9 +43,10 @@ class ClockState:
     Instants are server ms; 0 means "not yet".
 
     ``n_looks``: looks since something happened. ``received``: the 032 by which the term runs, ``receipt_at_ms`` its own
-    time. ``due_at_ms``, ``silent_at_ms``, ``unconfirmed_at_ms``: when these were told. ``refusal``: why Factus does not
-    take the 034, after which none is sent. ``before``, ``after``: what was seen before the first 034, or when the
-    acceptance was found, and at last. ``last_word``: the claim or acceptance that ended it; ``n_late``: looks since.
+    time; ``claim_until_ms``, ``accepts_from_ms``: the dates as the last look had them. ``due_at_ms``, ``silent_at_ms``,
+    ``unconfirmed_at_ms``: when these were told. ``refusal``: why Factus does not take the 034, after which none is
+    sent. ``before``, ``after``: what was seen before the first 034, or when the acceptance was found, and at last.
+    ``last_word``: the claim or acceptance that ended it; ``n_late``: looks since.
     """
 
     number: str = ""
@@ -54,6 +55,8 @@ class ClockState:
     looked_at_ms: int = 0
     received: SeenEvent | None = None
     receipt_at_ms: int = 0
+    claim_until_ms: int = 0
+    accepts_from_ms: int = 0
     due_at_ms: int = 0
     silent_at_ms: int = 0
     sends: tuple[Sending, ...] = ()

@@ -27,6 +27,7 @@ from jobs.radian.policy import HOUR_MS
 from jobs.radian.seen_events import ACCEPTANCES, read_events
 from jobs.radian.state import ClockState, kept
 from schemas.contract.event import ErrorDetail
+from schemas.factus import Remark
 from schemas.records import SendState
 
 _REGISTERED_BEFORE: Final = "LGC01"
@@ -159,7 +160,7 @@ def heard_of(seen: answers.Answer, account: str) -> tuple[str, str] | None:
         case answers.Conflicted(message, status):
             return answered(status, message), ""
         case answers.FieldsRefused(message, remarks) | answers.RulesRefused(remarks, message):
-            text = answered(422, "; ".join([message, *(remark.text for remark in remarks)]).strip("; "))
+            text = answered(422, "; ".join([message, *map(_words, remarks)]).strip("; "))
             return text, "" if _REGISTERED_BEFORE in text else _refusal(text, account)
         case answers.NotFound(message, status) | answers.BadRequest(status, message):
             text = answered(status, message)
@@ -169,6 +170,10 @@ def heard_of(seen: answers.Answer, account: str) -> tuple[str, str] | None:
             return text, _refusal(text, account)
         case _:
             return None
+
+
+def _words(remark: Remark) -> str:
+    return remark.text if remark.key is None or remark.key in remark.text else f"{remark.key}: {remark.text}"
 
 
 def _refusal(text: str, account: str) -> str:

@@ -1,6 +1,6 @@
 """
-A bill's clock whose worker dies at each instruction of it that anybody can see: a script before and after the server ran
-it, a call before and after Factus did it, the evidence before and after it was stored.
+A bill's clock whose worker dies at each instruction of it that anybody can see: a script before and after the server
+ran it, a call before and after Factus did it, the evidence before and after it was stored.
 
 Everything is the product's own but the network: the client over HTTP, the scripts, the sandbox. Time is virtual.
 """
@@ -190,7 +190,7 @@ PLANS: dict[str, list[dict[str, Any]]] = {
 
 
 def lives(plan: str, first: int, stride: int) -> Iterator[Came]:
-    """One life with a death at each step, or at every *stride*-th from *first* on, until there is none left to die at."""
+    """One life with a death at each step, or each *stride*-th from *first* on, until there is none left to die at."""
     at = first - stride
     while True:
         at += stride
@@ -203,7 +203,7 @@ def lives(plan: str, first: int, stride: int) -> Iterator[Came]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("first", "plan"), enumerate(PLANS, 1))
+@pytest.mark.parametrize(("first", "plan"), [*enumerate(PLANS, 1)])
 def test_it_happens_once_wherever_its_worker_dies(first, plan):
     """Three plans, each third step of one: all of them are the deep test's."""
     judge(lives(plan, first, len(PLANS)))

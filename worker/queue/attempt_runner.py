@@ -474,7 +474,8 @@ def _record_fields(
         return fields | _error_field(ending.reason)
     fields["attempts"] = attempts
     if isinstance(ending, Finished):
-        fields["progress"] = archived_documents(job, ending)
+        if not job.is_tracking:  # what a watch knew last is told to whoever asks
+            fields["progress"] = archived_documents(job, ending)
         fields |= {"number": ending.number or job.number}
         return fields | (_error_field(ending.errors[0]) if ending.errors else {"last_error": ""})
     fields |= {"sent": ending.sent, "failures": job.failures + 1 if ending.is_failure else job.failures}

@@ -89,12 +89,14 @@ def live(
     policy: RadianPolicy | None = None,
     lasts_ms: int = LIFE_MS,
     late: Callable[[int], int] = lambda now_ms: 0,
+    is_stored: bool = True,
 ) -> Life:
     """
     Play a watch as the verb does: rest at night, look, tell, and send when nothing was to be told.
 
     Args:
         late: By how many ms a turn comes later than it was planned.
+        is_stored: Whether the state goes through the ledger's form between two turns.
     """
     start_ms = ms(bogota(validated) if isinstance(validated, str) else validated)
     clock = Clock(policy or RadianPolicy(), start_ms, emits=emits)
@@ -114,7 +116,8 @@ def live(
         if not fresh and clock.may_emit(state, now_ms):
             factus.emit(now_ms)
             state = clock.after_send(state, now_ms, factus.refusal or "Factus la recibió", factus.refusal)
-        state = ClockState.from_progress(json.loads(state.to_json()))
+        if is_stored:
+            state = ClockState.from_progress(json.loads(state.to_json()))
         if clock.is_over(state):
             break
         next_ms = clock.next_ms(state, now_ms)
