@@ -104,7 +104,7 @@ class Retry:
     ``pending`` publishes ``X.pending`` (once). ``progress`` is what a job of several calls has done so far (JSON; None
     leaves it as it is), and unless ``is_failure`` a step forward, after which the backoff begins anew. ``news`` is what
     it has to publish on the way. ``latest_ms`` is by when its next turn should be, its place among those of low
-    priority; 0 leaves it.
+    priority; 0 leaves it. ``narrows``: Factus takes one create of the lane at a time, for now.
     """
 
     waits: Waits
@@ -120,6 +120,7 @@ class Retry:
     news: tuple[News, ...] = ()
     latest_ms: int = 0
     bill: BillNote | None = None
+    narrows: bool = False
 
 
 Ending = Finished | Retry
@@ -166,3 +167,7 @@ class AccountState:
     """Since when nothing that was asked of the account came through."""
     outage_steps: int = 0
     """How often the account has been asked since, and has paused."""
+    n_beside: int = 0
+    """How many others of the lane were under way when the job was claimed."""
+    n_lane_starts: int = 0
+    """How many jobs the lane had started by then."""

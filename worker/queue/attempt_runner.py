@@ -229,6 +229,7 @@ class AttemptRunner:
                 self.patience,
                 delete_rejected=job.deletes_rejected,
                 environment=self.accounts[job.account].environment,
+                lane_width=self.accounts[job.account].lane_width,
             )
             issuing = partial(issue, policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
             return await guarded(policy, gateway, self.ledger, issuing) if is_guarded(job) else await issuing()
