@@ -208,8 +208,8 @@ def _show_clock(data: dict[str, Any]) -> None:
         say(
             f"El reloj de {data['number']}: recibida el {data['received_at'][:10]}, el comprador puede reclamar hasta "
             f"{until}; sin reclamo, la aceptación tácita (034) puede declararse desde el {day}.",
-            f"The clock of {data['number']}: received on {data['received_at'][:10]}, the buyer may claim until {until}; "
-            f"without a claim the tacit acceptance (034) may be declared from {day}.",
+            f"The clock of {data['number']}: received on {data['received_at'][:10]}, the buyer may claim until "
+            f"{until}; without a claim the tacit acceptance (034) may be declared from {day}.",
         )
     )
     left_out = ", ".join(f"{one['date']} ({one['reason']})" for one in data["calendar"])
