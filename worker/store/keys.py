@@ -75,6 +75,17 @@ class Keys:
         """List: jobs that delete, at Factus, what bears the reference of the document of that key."""
         return f"{document}:removals"
 
+    def bill(self, account: str, number: str) -> str:
+        """
+        Hash: what is remembered of a bill by its number: ``form`` (``credit`` or ``cash``), and once it is accepted
+        ``accepted`` (033 or 034), ``cude``, ``occurred_at``.
+        """
+        return f"{self.namespace}:bill:{account}:{number}"
+
+    def terms(self) -> str:
+        """Sorted set: ``account/job id`` of a watch over a bill -> ms from which the bill is due."""
+        return f"{self.namespace}:terms"
+
     def changes(self, account: str, thing: str) -> str:
         """List: jobs that change one thing of an account at Factus (a range, the company), one after the other."""
         return f"{self.namespace}:changes:{account}:{thing}"
