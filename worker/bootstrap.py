@@ -210,6 +210,7 @@ def build(
         _now_ms,
         own_streams=frozenset(name for name, account in accounts.items() if account.own_streams),
         elsewhere=peers.elsewhere,
+        day_of_push=frozenset(name for name, account in accounts.items() if account.day_policy == "push"),
     )
     intake = Intake(
         redis,

@@ -79,6 +79,8 @@ def _language(value: object) -> object:
 Language = Annotated[Literal["es", "en"], BeforeValidator(_language)]
 Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_counted)]
+DayPolicy = Literal["free", "push"]
+"""Which day a document must carry that says none: any, or the one on which it was pushed."""
 AccountName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 RateLimit = Annotated[Count, Field(ge=1, le=100_000)]
 RateWindow = Annotated[Seconds, Field(le=_DAY_S)]
@@ -102,6 +104,7 @@ class Account(BaseModel):
     concurrency: Concurrency
     timezone: str = "America/Bogota"
     own_streams: bool = False
+    day_policy: DayPolicy = "free"
 
     @field_validator("base_url")
     @classmethod
@@ -169,6 +172,7 @@ class Settings(BaseModel):
     concurrency: Concurrency = 8
     job_deadline: Annotated[Seconds, Field(le=400 * _DAY_S)] = 48 * 3600.0
     ledger_days: Annotated[Count, Field(ge=1, le=36_500)] = 90
+    day_policy: DayPolicy = "free"
     radian_interval: Annotated[Seconds, Field(le=30 * _DAY_S)] = 4 * 3600.0
     archive_url: Annotated[str, Field(repr=False)] = "file:./archive"
     results_maxlen: Annotated[Count, Field(ge=1, le=1_000_000_000)] = 1_000_000
@@ -270,6 +274,7 @@ class Settings(BaseModel):
             "rate_limit": self.rate_limit,
             "rate_window": self.rate_window,
             "concurrency": self.concurrency,
+            "day_policy": self.day_policy,
         }
         try:
             account = Account(**{**defaults, **given, "name": name})

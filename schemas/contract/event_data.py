@@ -72,7 +72,7 @@ class ValidatedDocument(Foreign):
     total: Money | None = Field(description="Pesos; of a payroll the net balance; null when Factus tells none")
     tax_amount: Money | None = Field(description="Pesos")
     notifications: list[Notification] = Field(description="DIAN's remarks that do not block")
-    warnings: list[ErrorDetail] = Field(description="Ours: payload.warning, option.unavailable")
+    warnings: list[ErrorDetail] = Field(description="Ours: payload.warning, option.unavailable, payload.converted, date.moved")
     documents: list[ArchivedFile] = Field(description="Archived so far; X.archived tells of the rest")
     replayed: bool = Field(description="Answered from the ledger: the document had been validated before this push")
     environment: Literal["production", "sandbox", "local"] = Field(
