@@ -131,7 +131,8 @@ class Keys:
     def account(self, account: str) -> str:
         """
         Hash: ``hold_until``, ``hold_reason``, ``outage``, ``outage_since``, ``outage_steps``, ``probe_until``,
-        ``margin_ms``, ``blocked:SCOPE`` (ms), ``credentials`` (the mark of those of the last start), and of a hold
+        ``margin_ms``, ``throttled_at``, ``slot_at`` (the last instant that was given to a lane), of others who use it
+        ``others_until`` and the rest (lib/others.lua), ``blocked:SCOPE`` (ms), ``credentials`` (the mark of those of the last start), and of a hold
         ``held_since`` and the rest as a lane has them.
         """
         return f"{self.namespace}:account:{account}"
