@@ -29,6 +29,7 @@ class Family:
     delayed: list[tuple[float, int]] = field(default_factory=list)
     n_in_flight: int = 0
     started_ms: float = 0.0
+    slot_ms: float = 0.0
     seen: list[Seen] = field(default_factory=list)
     done_ms: float = 0.0
 
@@ -63,7 +64,7 @@ class Queue:
         self._holds = holds
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
-        self.now = 0.0
+        self.now = self._last_slot = 0.0
         self.looks: list[tuple[float, AccountLoad]] = []
         self.calls_done_ms = 0.0
 
@@ -93,11 +94,11 @@ class Queue:
     def _next(self, family: Family) -> None:
         if family.n_in_flight or not family.n_waiting:
             return
-        held = self._held_until()
-        free = self._free_at()
+        held, free = self._held_until(), max(self._free_at(), self._slot(family))
         if max(held, free) > self.now:
             self._at(max(held, free), lambda: self._next(family))
             return
+        family.slot_ms = 0.0
         family.n_waiting -= 1
         family.n_in_flight, family.started_ms = 1, self.now
         self._passed += 1
@@ -114,6 +115,27 @@ class Queue:
         family.done_ms = self.now
         self._next(family)
         self._look_at_calls()
+
+    def _slot(self, family: Family) -> float:
+        """When the lane may take a place (docs/decisions/0026): lanes that wait get instants one after the other."""
+        if family.slot_ms:
+            return family.slot_ms
+        n_waiting, free = family.n_waiting, self._free_at()
+        within = [at for at in self._grants if at > self.now - self._window]
+        n_free = self._limit - len(within)
+        release = (within[0] if within else self.now - self._window) + self._window - self.now
+        even = self._window / self._limit if n_waiting > 2 * self._limit else 2.0
+        if n_waiting <= n_free:
+            spacing = 0.0
+        elif n_waiting > 2 * self._limit:
+            spacing = max(even, release / n_free if n_free else 0.0)
+        else:
+            spacing = 0.0 if n_free > self._limit / 10 or n_free == 0 else release / n_free
+        if spacing == 0.0 and free <= self.now:
+            return 0.0
+        slot = min(self._last_slot + max(spacing, 2.0), max(self.now + release, self._last_slot) + even)
+        family.slot_ms = self._last_slot = max(self.now, slot, free + 2.0 if free > self.now else 0.0)
+        return family.slot_ms
 
     # -- the allowance ---------------------------------------------------------------------------------------------
     def _free_at(self) -> float:
@@ -174,6 +196,7 @@ class Queue:
                 one.n_in_flight,
                 tuple(Release(round(self.start_ms + at), n) for at, n in one.delayed),
                 pace_of(one.seen[:300]),
+                n_lately=sum(seen.sent_at_ms > until_ms - self._window for seen in one.seen[:300]),
             )
             for one in self.families
         ]

@@ -4,8 +4,8 @@ for an instant that is known.
 
 A phase lasts as long as the same lanes go. Within it requests leave one after the other, as fast as the lanes make them
 and the ring of the allowance lets them; after a full ring the pattern repeats, so whole rings are leapt over: the cost
-does not grow with what waits. The same rules as in ``worker/store/lua/lib``: lanes share the allowance as they ask for
-it, calls get one start in ten while documents wait, and those of low priority none.
+does not grow with what waits. The same rules as in ``worker/store/lua/lib``: lanes take turns at the allowance, a long
+backlog is spread evenly over the window, calls get one start in ten while documents wait, those of low priority none.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ _CALLS_SHARE: Final = 0.1
 """``PATIENCE`` of precedence.lua: after nine documents a call."""
 
 _LARGEST_OTHERS: Final = 0.9
+_LONG: Final = 2
+"""``LONG`` of pace.lua: a backlog of more windows is spread evenly."""
+
 _MINUTE_MS: Final = 60_000.0
 
 
@@ -110,20 +113,32 @@ class _Forecast:
         times += [one.releases[0].at_ms for one in self._lanes if one.releases]
         return min(times, default=inf)
 
+    @property
+    def _most_at_once(self) -> float:
+        """What waits in a lane beyond this is spread over the window."""
+        return float(_LONG * self._load.limit)
+
     # -- one phase -------------------------------------------------------------------------------------------------
     def _phase(self, active: list[_Lane]) -> None:
         """Go on until one of these lanes has nothing left, or others go."""
         rate = sum(one.most for one in active)
         others, n_calls = self._beside(active, rate)
-        shares = [one.most / rate for one in active]
-        n_jobs = min(one.n_ready / share for one, share in zip(active, shares, strict=True))
         own = 1.0 - others
+        rates = _shared(active, own * self._load.limit / self._load.window_ms)
+        shares = [one / sum(rates) for one in rates]
+        n_jobs = min(one.n_ready / share for one, share in zip(active, shares, strict=True))
+        if over := [
+            (one.n_ready - self._most_at_once) / share
+            for one, share in zip(active, shares, strict=True)
+            if one.n_ready > self._most_at_once + 1 and not one.load.is_calls
+        ]:
+            rate, n_jobs = sum(rates), min(n_jobs, *over)
         if n_calls:
             n_jobs = min(n_jobs, max(n_calls / _CALLS_SHARE * own, 1.0))
-        for one, share in zip(active, shares, strict=True):
+        for one, own_rate in zip(active, rates, strict=True):
             one.points.append((self._now, one.n_started))
             if one.rate is None:
-                one.rate = min(rate, own * self._load.limit / self._load.window_ms) * share
+                one.rate = own_rate
         marks = self._send(n_jobs, own / rate, own, self._next_change(), self._delay(active))
         n_sent = 0.0
         for at_ms, n in marks:
@@ -238,6 +253,22 @@ class _Forecast:
 def _lane(load: LaneLoad, account: AccountLoad) -> _Lane:
     releases = deque(sorted(load.releases, key=lambda one: one.at_ms))
     return _Lane(load, max(load.hold_until_ms, account.hold_until_ms), float(load.n_waiting), releases)
+
+
+def _shared(lanes: list[_Lane], allowed: float) -> list[float]:
+    """
+    The rates of lanes that go together: what one does not need, the others have.
+
+    Each has the part that it had of late. One that has not gone yet has its turn as they have.
+    """
+    seen = [one.load.n_lately for one in lanes if one.load.n_lately]
+    usual = sum(seen) / len(seen) if seen else 1.0
+    parts = [float(one.load.n_lately) or usual for one in lanes]
+    found, left, all_parts = [0.0] * len(lanes), allowed, sum(parts)
+    for place in sorted(range(len(lanes)), key=lambda place: lanes[place].most / parts[place]):
+        found[place] = min(lanes[place].most, left * parts[place] / all_parts)
+        left, all_parts = left - found[place], all_parts - parts[place]
+    return found
 
 
 def _ring(load: AccountLoad, bundle: int) -> deque[float]:

@@ -72,7 +72,8 @@ class LaneLoad:
     A lane: documents of one family, or the calls.
 
     ``n_low`` of the waiting calls go only when no document waits. ``hold_until_ms`` is when it goes on, as far as that
-    is known; of a hold without a known end, when it is asked again.
+    is known; of a hold without a known end, when it is asked again. ``n_lately`` of its documents were sent within the
+    last window: that is its part in the allowance, as long as others go too.
     """
 
     name: str
@@ -84,6 +85,7 @@ class LaneLoad:
     width: int = 1
     is_calls: bool = False
     n_low: int = 0
+    n_lately: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ ERROR_CODES: Final = (
         "producer",
     ),
     ErrorCode("option.unavailable", "An option that the job cannot have", ("warning",), "producer"),
+    ErrorCode("day.at_risk", "Documents will miss the day that they must carry", ("notice",), "operator"),
     ErrorCode("batch.partial", "Not every job of the batch succeeded", ("notice",), "producer"),
 )
 

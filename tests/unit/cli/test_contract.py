@@ -167,6 +167,7 @@ class TestNothingIsLeftOut:
             for end in ("validated", "rejected", "failed", "pending", "archived")
         }
         others = {"job.refused", "radian.event", "account.blocked", "account.resumed", "batch.completed"}
+        others |= {"day.at_risk", "day.safe"}
         assert event_messages().keys() == ends | documents | others
 
     def test_every_model_has_a_name_of_its_own(self) -> None:

@@ -29,6 +29,8 @@ _SUMMARIES: Final = {
     RADIAN: "A RADIAN event was found on a tracked invoice.",
     "account.blocked": "Only a person can mend what stops the account, a family of it, or its jobs of one type.",
     "account.resumed": "What blocked the account, the family, or the jobs of one type, is over.",
+    "day.at_risk": "By the estimate, documents will not be sent on the day that they must carry.",
+    "day.safe": "None of them will miss its day any more.",
     "batch.completed": "As many jobs of the batch are final as it was said to have.",
 }
 
