@@ -48,6 +48,16 @@ def score_at(score: int, priority: str) -> int:
     return PRIORITY_RANK[priority] * _BAND + score % _BAND
 
 
+def pushed_ms_of(score: int) -> int:
+    """When the job was pushed that has this place, about."""
+    return _EPOCH_MS + score % _BAND // _SEQ_PER_MS
+
+
+def score_bands() -> tuple[tuple[int, int], ...]:
+    """The places of what comes back, and of each priority: from, and up to."""
+    return ((-_BAND, 0), *((rank * _BAND, (rank + 1) * _BAND) for rank in PRIORITY_RANK.values()))
+
+
 class JobState(StrEnum):
     """Where a job stands, as stored."""
 
