@@ -1,9 +1,9 @@
 """
 How long does a sale at the till wait behind a backlog that takes the whole allowance?
 
-A backlog of bills that needs many windows, and now and then one of priority ``high`` on the same account and in the same
-lane. The stub Factus in this process stamps each create; a fixed window that opens with the first one, as Factus has it,
-is played over the stamps to see what it would have refused.
+A backlog of bills that needs many windows, and now and then one of priority ``high`` on the same account and in the
+same lane. The stub Factus in this process stamps each create; a fixed window that opens with the first one, as Factus
+has it, is played over the stamps to see what it would have refused.
 """
 
 from __future__ import annotations

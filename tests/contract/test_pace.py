@@ -1,5 +1,6 @@
 """
-A backlog that needs more than the window has left is spread over it: what is urgent finds a place, and no lane takes all.
+A backlog that needs more than the window has left is spread over it: what is urgent finds a place, and no lane takes
+all.
 
 What the scripts decide is looked at, with the instants that they note; how it feels is measured by
 ``benchmarks/bench_till.py``.

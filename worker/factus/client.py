@@ -307,7 +307,7 @@ class FactusClient:
         return answer
 
     async def _apply_rate_limit_headers(self, headers: httpx.Headers, permit: Granted) -> None:
-        """Correct our count when Factus has clearly counted more than we sent, or somebody else is known to send too."""
+        """Correct our count when Factus has counted more than we sent, or somebody else is known to send too."""
         limit, remaining = (
             http_answers.number(headers.get("X-RateLimit-Limit")),
             http_answers.number(headers.get("X-RateLimit-Remaining")),

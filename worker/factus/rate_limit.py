@@ -2,9 +2,9 @@
 One allowance per account for all processes together: at most N requests in any window, counted where they are sent.
 
 A ring of the last N grants in Redis, on the server's own clock, with the window widened by a margin: Factus counts when
-a request arrives, we count when it leaves, and the difference varies (docs/decisions/0004). Where somebody else uses the
-account's user too, what Factus says with each answer is counted as well (docs/decisions/0026). Fails closed: no Redis,
-no permit.
+a request arrives, we count when it leaves, and the difference varies (docs/decisions/0004). Where somebody else uses
+the account's user too, what Factus says with each answer is counted as well (docs/decisions/0026). Fails closed: no
+Redis, no permit.
 """
 
 from __future__ import annotations

@@ -234,6 +234,7 @@ class AttemptRunner:
                 self.patience,
                 delete_rejected=job.deletes_rejected,
                 environment=self.accounts[job.account].environment,
+                lane_width=self.accounts[job.account].lane_width,
             )
             result = await issue(policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
             return replace(result, ending=told_if_moved(job, result.ending, _sent_ms(claimed, gateway), zone))

@@ -73,7 +73,7 @@ class LoadReader:
             pipe.zcard(self._keys.waiting(lane))
             pipe.zcard(self._keys.later(lane))
             pipe.zcard(self._keys.in_flight(lane))
-            pipe.hmget(self._keys.lane(lane), ["hold_until", "hold_reason", "held_since"])
+            pipe.hmget(self._keys.lane(lane), ["hold_until", "hold_reason", "held_since", "width_in_use"])
             pipe.zrange(self._keys.in_flight(lane), 0, 0, withscores=True)
             pipe.lrange(self._keys.seen(lane), 0, _MOST_SEEN - 1)
             pipe.zcount(self._keys.waiting(lane), _LOW, "+inf")
@@ -138,7 +138,8 @@ def _reading(
     lanes, held = [], set()
     for row in rows:
         is_calls = is_calls_lane(row.lane)
-        own = row.hold or (None,) * 3
+        own = row.hold or (None,) * 4
+        in_use = account.concurrency if is_calls else max(_whole(own[3]), 1)
         lanes.append(
             LaneLoad(
                 row.lane,
@@ -147,7 +148,7 @@ def _reading(
                 releases.get(row.lane, ()),
                 pace=_CALL if is_calls else pace_of(seen[row.lane]) if seen[row.lane] else of_account,
                 hold_until_ms=_whole(own[0]),
-                width=max_in_flight(row.lane, account.concurrency),
+                width=min(max_in_flight(row.lane, account.concurrency, account.lane_width), in_use),
                 is_calls=is_calls,
                 n_low=(row.n_low or 0) if is_calls else 0,
                 n_lately=sum(until_ms - window_ms < one.sent_at_ms <= until_ms for one in seen[row.lane]),

@@ -111,8 +111,9 @@ class Keys:
     def lane(self, lane: str) -> str:
         """
         Hash: ``starts``, ``hold_until`` (ms), ``hold_reason``, ``conflict_since`` (ms), ``wait_reason`` (why the last
-        look started no more), ``busy_ms`` (what the attempts of a document took so far), and of a hold
-        ``held_since`` (ms), ``held_for``, ``held_by``, ``held_mend``.
+        look started no more), ``slot_at`` (ms; lib/pace.lua), ``busy_ms`` (what the attempts of a document took so far),
+        of a width above one ``width_in_use``, ``narrow_until`` and the rest (lib/width.lua), and of a hold ``held_since``
+        (ms), ``held_for``, ``held_by``, ``held_mend``.
         """
         return f"{self.namespace}:lane:{lane}"
 
@@ -153,8 +154,8 @@ class Keys:
         """
         Hash: ``hold_until``, ``hold_reason``, ``outage``, ``outage_since``, ``outage_steps``, ``probe_until``,
         ``margin_ms``, ``throttled_at``, ``slot_at`` (the last instant that was given to a lane), of others who use it
-        ``others_until`` and the rest (lib/others.lua), ``blocked:SCOPE`` (ms), ``credentials`` (the mark of those of the last start), and of a hold
-        ``held_since`` and the rest as a lane has them.
+        ``others_until`` and the rest (lib/others.lua), ``blocked:SCOPE`` (ms), ``credentials`` (the mark of those of
+        the last start), and of a hold ``held_since`` and the rest as a lane has them.
         """
         return f"{self.namespace}:account:{account}"
 

@@ -106,6 +106,8 @@ class LaneSeen:
     wait_reason: str = ""
     why: str | None = None
     """``held``, ``allowance``, ``precedence``, ``outage``, ``width``; null where nothing waits."""
+    width: int = 1
+    """How many of its jobs may be under way at once: for documents what is in use just now (``lane_width``)."""
     oldest_ms: int = 0
     """When the job was pushed that waits longest; 0 where nothing waits."""
     pace_per_minute: float = 0.0

@@ -4,6 +4,7 @@
 -- include: lib/pace
 -- include: lib/precedence
 -- include: lib/outage
+-- include: lib/width
 -- LANE_KEYS: due, lanes, hash, waiting, later, flight, account, grants, queue
 -- LANE: name, account_name, job_prefix, arq_prefix, arq_job_prefix, width, limit, window_ms, behind
 -- Choosing and starting the next jobs of one lane. Included by every script that may free a place in a lane, so that
@@ -23,6 +24,7 @@ end
 
 -- False for what has no record: it is taken out of its lane, and told.
 local function start(lane, taker, id, now)
+  if is_solo(lane, id) then redis.call('HSET', lane.hash, 'solo', id) end
   redis.call('ZREM', lane.waiting, id)
   local job = lane.job_prefix .. id
   local record = fields_of(job, 'v')
@@ -133,7 +135,8 @@ local function dispatch(lane, taker, now)
   release_due(lane, now)
   local started = 0
   while true do
-    if redis.call('ZCARD', lane.flight) >= lane.width then
+    local n_under_way = redis.call('ZCARD', lane.flight)
+    if n_under_way >= width_of(lane, now) or has_solo(lane) then
       stop(lane, 'width')
       return started
     end
@@ -149,6 +152,10 @@ local function dispatch(lane, taker, now)
     end
     if not id then
       stop_empty(lane)
+      return started
+    end
+    if n_under_way > 0 and is_solo(lane, id) then
+      stop(lane, 'width')
       return started
     end
     reason, at, probe = kept_by_account(lane, id, now)
