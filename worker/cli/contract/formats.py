@@ -47,7 +47,7 @@ def schema_texts() -> dict[str, str]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, default=float) + "\n"
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def _plain_dumper(yaml: Any) -> Any:

@@ -4,13 +4,13 @@ Every message of the contract: one for each type of job that can be pushed, one 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 from jobs import example_payloads
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
-from schemas import strict_json
 from schemas.contract.event import Event
 from schemas.names import ending_of, family_of
 from worker.cli.contract import example_events
@@ -90,7 +90,7 @@ def _event_message(event: Event) -> dict[str, Any]:
             {
                 "name": _example_name(event.type),
                 "headers": {**fields, "reference_code": event.reference_code or ""},
-                "payload": strict_json.parse(event.to_json()),
+                "payload": json.loads(event.to_json()),
             }
         ],
     }
