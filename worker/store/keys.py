@@ -75,6 +75,17 @@ class Keys:
         """List: jobs that delete, at Factus, what bears the reference of the document of that key."""
         return f"{document}:removals"
 
+    def bill(self, account: str, number: str) -> str:
+        """
+        Hash: what is remembered of a bill by its number: ``form`` (``credit`` or ``cash``), and once it is accepted
+        ``accepted`` (033 or 034), ``cude``, ``occurred_at``.
+        """
+        return f"{self.namespace}:bill:{account}:{number}"
+
+    def terms(self) -> str:
+        """Sorted set: ``account/job id`` of a watch over a bill -> ms from which the bill is due."""
+        return f"{self.namespace}:terms"
+
     def changes(self, account: str, thing: str) -> str:
         """List: jobs that change one thing of an account at Factus (a range, the company), one after the other."""
         return f"{self.namespace}:changes:{account}:{thing}"
@@ -111,7 +122,7 @@ class Keys:
     def lane(self, lane: str) -> str:
         """
         Hash: ``starts``, ``hold_until`` (ms), ``hold_reason``, ``conflict_since`` (ms), ``wait_reason`` (why the last
-        look started no more), ``slot_at`` (ms; lib/pace.lua), ``busy_ms`` (what the attempts of a document took so far),
+        look started no more), ``slot_at`` (ms; lib/pace.lua), ``busy_ms`` (what the attempts of a document took),
         of a width above one ``width_in_use``, ``narrow_until`` and the rest (lib/width.lua), and of a hold
         ``held_since`` (ms), ``held_for``, ``held_by``, ``held_mend``.
         """

@@ -12,6 +12,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -23,6 +24,7 @@ from jobs.estimate.forecast import forecast
 from jobs.follow_ups import TRACK
 from schemas import strict_json
 from schemas.contract.error_codes import ERROR_CODES
+from schemas.factus import BOGOTA
 from schemas.names import account_of, follow_up_id, is_calls_lane
 from schemas.records import pushed_ms_of, score_bands
 from worker.cli.status.facts import (
@@ -34,6 +36,7 @@ from worker.cli.status.facts import (
     LaneSeen,
     LettersSeen,
     Overview,
+    RadianSeen,
     WorkerSeen,
     with_backlog,
 )
@@ -107,7 +110,18 @@ class StatusReader:
             n_letters_gone=_whole(facts.get("letters_gone")),
             letters_gone_at_ms=_whole(facts.get("letters_gone_at")),
             letters=await self._letters(),
+            radian=await self._radian(now_ms),
         )
+
+    async def _radian(self, now_ms: int) -> RadianSeen:
+        """How many watched bills are due, by the day in Bogotá. The dates stand in one set: no record is read."""
+        midnight = datetime.fromtimestamp(now_ms / 1000, BOGOTA).replace(hour=0, minute=0, second=0, microsecond=0)
+        days = [round((midnight + timedelta(days=n)).timestamp() * 1000) for n in range(3)]
+        bounds = (("-inf", f"({days[0]}"), (days[0], f"({days[1]}"), (days[1], f"({days[2]}"))
+        before, today, tomorrow = [
+            await self._ask("ZCOUNT", self._keys.terms(), low, high) or 0 for low, high in bounds
+        ]
+        return RadianSeen(today, tomorrow, before)
 
     async def _letters(self) -> LettersSeen:
         """The dead letters by who acts on them."""
