@@ -16,7 +16,9 @@ from tests.service_in_process import an_account, quick, running, services_on
 SLOW = an_account(rate_limit=1, rate_window=3600.0)
 """One request an hour: of many documents for one day most will miss it."""
 
-NEVER = quick(days={"every_s": 3600.0})
+NEVER = quick(days={"every_s": 3600.0}, drain={"calls_s": 0.1})
+"""Nobody looks but the test; and what nobody answers is not waited for at the end."""
+
 pytestmark = pytest.mark.service(SLOW, policies=NEVER)
 ZONE = ZoneInfo("America/Bogota")
 
