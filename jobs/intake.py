@@ -188,7 +188,9 @@ class EntryValidator:
         if found.errors:
             return _refuse(remains, parsed, found.errors, found.warnings)
         has_person = account in self.with_person
-        record = _record(entry, envelope, job_type, account, found, self.now_ms(), issue_on, has_person=has_person)
+        record = _record(
+            entry, envelope, job_type, account, found, self.now_ms(), issue_on=issue_on, has_person=has_person
+        )
         waits = record.start_at or record.expires_at or record.issue_on
         answer = None if waits or job_type.answer is None else job_type.answer(strict_json.parse(found.wire))
         return Accepted(record, answer)
@@ -417,8 +419,8 @@ def _record(
     account: str,
     found: ValidatedPayload,
     now_ms: int,
-    issue_on: str,
     *,
+    issue_on: str,
     has_person: bool,
 ) -> JobRecord:
     options, unserved = _served(envelope, job_type, account, has_person=has_person)

@@ -48,6 +48,11 @@ def score_at(score: int, priority: str) -> int:
     return PRIORITY_RANK[priority] * _BAND + score % _BAND
 
 
+def score_by(at_ms: int, priority: str) -> int:
+    """The place of a job that should run by an instant, among those of its priority."""
+    return queue_score(priority, f"{max(at_ms, 0)}-0", max(at_ms, 0))
+
+
 def pushed_ms_of(score: int) -> int:
     """When the job was pushed that has this place, about."""
     return _EPOCH_MS + score % _BAND // _SEQ_PER_MS
@@ -56,11 +61,6 @@ def pushed_ms_of(score: int) -> int:
 def score_bands() -> tuple[tuple[int, int], ...]:
     """The places of what comes back, and of each priority: from, and up to."""
     return ((-_BAND, 0), *((rank * _BAND, (rank + 1) * _BAND) for rank in PRIORITY_RANK.values()))
-
-
-def score_by(at_ms: int, priority: str) -> int:
-    """The place of a job that should run by an instant, among those of its priority."""
-    return queue_score(priority, f"{max(at_ms, 0)}-0", max(at_ms, 0))
 
 
 class JobState(StrEnum):

@@ -149,7 +149,6 @@ class Account(BaseModel):
     lane_width: LaneWidth = 1
     timezone: str = "America/Bogota"
     own_streams: bool = False
-    day_policy: DayPolicy = "free"
     radian_person: Annotated[dict[str, Any] | None, Field(repr=False)] = None
     """Who declares tacit acceptances: the fields of ``invoice.accept``, as Factus takes them."""
 
@@ -157,6 +156,8 @@ class Account(BaseModel):
     @classmethod
     def _is_a_person(cls, given: object) -> dict[str, Any] | None:
         return None if given is None else _person(given)
+
+    day_policy: DayPolicy = "free"
 
     @field_validator("base_url")
     @classmethod

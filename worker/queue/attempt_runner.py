@@ -240,7 +240,7 @@ class AttemptRunner:
                 lane_width=self.accounts[job.account].lane_width,
             )
             issuing = partial(issue, policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
-            result = await guarded(policy, gateway, self.ledger, issuing) if is_guarded(job) else await issuing()
+            result = await (guarded(policy, gateway, self.ledger, issuing) if is_guarded(job) else issuing())
             return replace(result, ending=told_if_moved(job, result.ending, _sent_ms(claimed, gateway), zone))
         assert job_type.work is not None
         deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms, self.patience)

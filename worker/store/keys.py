@@ -122,8 +122,8 @@ class Keys:
     def lane(self, lane: str) -> str:
         """
         Hash: ``starts``, ``hold_until`` (ms), ``hold_reason``, ``conflict_since`` (ms), ``wait_reason`` (why the last
-        look started no more), ``slot_at`` (ms; lib/pace.lua), ``busy_ms`` (what the attempts of a document took),
-        of a width above one ``width_in_use``, ``narrow_until`` and the rest (lib/width.lua), and of a hold
+        look started no more), ``slot_at`` (ms; lib/pace.lua), ``busy_ms`` (what the attempts of a document took so
+        far), of a width above one ``width_in_use``, ``narrow_until`` and the rest (lib/width.lua), and of a hold
         ``held_since`` (ms), ``held_for``, ``held_by``, ``held_mend``.
         """
         return f"{self.namespace}:lane:{lane}"

@@ -86,7 +86,8 @@ def other_events() -> dict[str, Event]:
     block = Block("invoice", error("factus.denied", "Factus negó el acceso: el producto no está habilitado"))
     blocked = events.blocked_event(ACCOUNT, block, n_waiting=12, since=NOW, now=NOW, by="job-1")
     resumed = events.resumed_event(ACCOUNT, "invoice", since=NOW, now=NOW, by="job-2")
-    return {event.type: event for event in (refused, *_radian(), blocked, resumed, *_days(), _batch())}
+    every = (refused, *_radian(), blocked, resumed, *_days(), _batch())
+    return {event.type: event for event in every}
 
 
 def _radian() -> tuple[Event, ...]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 _ES: Final = """Explica el documento REFERENCIA (también sirve el id de un trabajo): dónde está, por qué, qué sigue
-y cuándo, y lo que viene detrás: los archivos que se guardan, los eventos RADIAN que se vigilan y su plazo. Una
-llamada se busca por el id de su trabajo.
+y cuándo, y lo que viene detrás: los archivos que se guardan, los eventos RADIAN que se vigilan y su plazo. Una llamada
+se busca por el id de su trabajo.
 
 Sin REFERENCIA: trabajadores, recepción, carriles con la razón de la espera y lo que tardará cada uno, cupo,
 detenciones y fichas de las cuentas, grupos que leen los resultados, trabajos apartados; y cada problema con desde

@@ -7,9 +7,9 @@
 -- include: lib/width
 -- include: lib/batches
 -- include: lib/ends
+-- include: lib/bills
 -- include: lib/days
 -- include: lib/seen
--- include: lib/bills
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
 -- KEYS: lane[LANE_KEYS], job, results, notices, dead, deadlines, batches_due, document, joined, ended_ids, ended_event,
 --   ended_due, bill, terms, follow_ups...
