@@ -101,7 +101,14 @@ ERROR_CODES: Final = (
         ("warning",),
         "producer",
     ),
+    ErrorCode(
+        "date.moved",
+        "Sent on a later day than it was pushed (`FACTUS_DAY_POLICY=free`); the message names both",
+        ("warning",),
+        "producer",
+    ),
     ErrorCode("option.unavailable", "An option that the job cannot have", ("warning",), "producer"),
+    ErrorCode("day.at_risk", "Documents will miss the day that they must carry", ("notice",), "operator"),
     ErrorCode("batch.partial", "Not every job of the batch succeeded", ("notice",), "producer"),
 )
 

@@ -43,6 +43,8 @@ _DATA: Final[dict[str, type[BaseModel]]] = {
     "rejected": event_data.RejectedDocument,
     "account.blocked": event_data.AccountBlocked,
     "account.resumed": event_data.AccountResumed,
+    "day.at_risk": event_data.DayOutlook,
+    "day.safe": event_data.DayOutlook,
     "batch.completed": event_data.BatchCompleted,
 }
 
@@ -187,6 +189,8 @@ def event_types() -> dict[str, bool | Literal["either"]]:
         **dict.fromkeys((name for name in _DATA if name.startswith("radian.")), True),
         "account.blocked": False,
         "account.resumed": True,
+        "day.at_risk": False,
+        "day.safe": True,
         "batch.completed": "either",
     }
 
