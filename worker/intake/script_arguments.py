@@ -67,6 +67,8 @@ class EntryValues(NamedTuple):
     score: int = 0
     deadline_ms: int = 0
     size: int = 0
+    ends_prefix: str = ""
+    ends_member: str = ""
 
 
 @dataclass(frozen=True, slots=True)

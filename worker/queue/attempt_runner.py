@@ -21,6 +21,7 @@ from arq.worker import RetryJob
 from jobs.answers import Answer, DocumentSeen
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallContext, CallPolicy, run_call
+from jobs.closing.ledger_facts import of_validated
 from jobs.errors import LeaseLost, LedgerRefused, LedgerUnavailable
 from jobs.events import blocked_event, events_of, resumed_event
 from jobs.factus_requests import Request
@@ -32,7 +33,7 @@ from jobs.job_type import JobType, LedgerType
 from jobs.lesser_ends import defect_end, lesser_ends, plain
 from jobs.outcomes import AccountState, AttemptResult, Block, Finished, Retry, scope_of
 from jobs.patience import PATIENCE, PatiencePolicy
-from jobs.ports import Archive, Canceller, Gateway
+from jobs.ports import Archive, Canceller, DayBook, Gateway
 from jobs.registry import type_of
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event
@@ -122,6 +123,7 @@ class AttemptRunner:
     policy: RunPolicy = RUN
     draw: Callable[[], float] = random.random
     canceller: Canceller | None = None
+    day_book: DayBook | None = None
     n_run: int = field(default=0, init=False)
 
     async def run_job(self, claimed: ClaimedJob) -> None:
@@ -231,7 +233,14 @@ class AttemptRunner:
         assert job_type.work is not None
         deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms, self.patience)
         context = CallContext(
-            deciding, gateway, self.archive, self.ledger, self.radian_interval_s, canceller=self.canceller
+            deciding,
+            gateway,
+            self.archive,
+            self.ledger,
+            self.radian_interval_s,
+            canceller=self.canceller,
+            day_book=self.day_book,
+            zone=zone,
         )
         return await run_call(
             job_type.work, context, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late
@@ -464,7 +473,7 @@ def _record_fields(
     fields["attempts"] = attempts
     if isinstance(ending, Finished):
         fields["progress"] = archived_documents(job, ending)
-        fields |= {"number": ending.number or job.number}
+        fields |= {"number": ending.number or job.number, **of_validated(ending)}
         return fields | (_error_field(ending.errors[0]) if ending.errors else {"last_error": ""})
     fields |= {"sent": ending.sent, "failures": job.failures + 1 if ending.is_failure else job.failures}
     if ending.progress is not None:

@@ -5,12 +5,14 @@
 -- include: lib/outage
 -- include: lib/lanes
 -- include: lib/batches
+-- include: lib/day_index
 -- include: lib/ends
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
 -- KEYS: lane[LANE_KEYS], job, results, notices, dead, deadlines, batches_due, document, joined, ended_ids, ended_event,
 --   ended_due, follow_ups...
 -- ARGV: lane[LANE], taker[TAKER], id, arq_id, fence, ending, pause_ms, reason, document_state, retention_ms, maxlen,
---   goes_on, health, n_events, n_fields, n_dead, n_notices, n_follow_ups, batch_prefix, mend, rest...
+--   goes_on, health, n_events, n_fields, n_dead, n_notices, n_follow_ups, batch_prefix, ends_prefix, ends_member, mend,
+--   rest...
 -- results, notices: the streams of its own events and of the notices.
 -- document to ended_due: the job's key for jobs that issue nothing. joined: the jobs that joined the document; ended_ids,
 --   ended_event: where these stand when it has ended; ended_due: the set of what is to be drained.
@@ -18,6 +20,7 @@
 -- ending: `final`, or who waits: `lane`, `account`, `job`. pause_ms: of a final one, of the reference.
 -- reason: of the pause; of a final one `stays` when an unvalidated document is left at Factus.
 -- document_state, retention_ms: of a final one. goes_on: 1 to start the lane's next job. health: `up`, `down`, `unknown`.
+-- ends_prefix, ends_member: of a final one, see lib/day_index.lua.
 -- mend: what a person does about the reason of the pause; '' when nothing is known to help.
 -- rest: the record fields (name, value), the dead letter (name, value), for a final one its TALLY, the own events (EVENT),
 --   the notices (`blocked` or `resumed`, scope, since ms, EVENT), the jobs that follow (FOLLOW_UP, lib/ends.lua).
@@ -73,6 +76,7 @@ if is_final then
   redis.call('PEXPIRE', job, retention_ms)
   redis.call('ZREM', deadlines, lane.account_name .. '/' .. id)
   tally(batch_prefix, batches_due, own_tally, final_type, retention_ms)
+  note_end(ARGV.ends_prefix, ARGV.ends_member, now, retention_ms)
   if document_state == 'completed' then redis.call('HDEL', job, 'payload') end -- it has done its work
   if document then
     redis.call('HSET', document, 'state', document_state)
