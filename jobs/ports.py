@@ -160,11 +160,11 @@ class DayBook(Protocol):
         """What ended on the day or soon after, and what is open now."""
         ...
 
-    async def foreign_taxes(self, account: str) -> Mapping[str, str]:
-        """Taxes of documents that are not ours, as Factus told them once, by ``family/number``."""
+    async def foreign_amounts(self, account: str) -> Mapping[str, str]:
+        """Amounts of documents that are not ours, as Factus told them once (``amounts_text``), by ``family/number``."""
         ...
 
-    async def keep_foreign_tax(self, account: str, name: str, amount: str) -> None: ...
+    async def keep_foreign_amounts(self, account: str, name: str, amounts: str) -> None: ...
 
     async def append(self, job: JobRecord, body: Mapping[str, Any], progress: Mapping[str, Any]) -> dict[str, Any]:
         """

@@ -64,7 +64,7 @@ def chained(body: Mapping[str, Any], previous: str | None) -> dict[str, Any]:
 def certificate_of(facts: Gathered) -> dict[str, Any]:
     """The certificate, but for its place in the chain."""
     prefixes = [one for family in facts.families for one in prefix_days(family, facts.day)]
-    warnings = [*_of_the_ledger(facts), *_of_families(facts), *_of_taxes(prefixes)]
+    warnings = [*_of_the_ledger(facts), *_of_families(facts), *_of_amounts(prefixes)]
     rows: list[dict[str, Any]] = []
     n_left_out = 0
     for one in prefixes:
@@ -223,14 +223,14 @@ def _of_families(facts: Gathered) -> list[dict[str, Any]]:
     ]
 
 
-def _of_taxes(prefixes: Iterable[PrefixDay]) -> list[dict[str, Any]]:
+def _of_amounts(prefixes: Iterable[PrefixDay]) -> list[dict[str, Any]]:
     return [
         _warning(
-            "tax.unknown",
-            f"De {one.n_taxes_unknown} documentos con prefijo {one.prefix or '(sin prefijo)'} nadie dice el impuesto: "
-            "no está sumado.",
+            "amount.unknown",
+            f"De {one.n_unpriced} documentos con prefijo {one.prefix or '(sin prefijo)'} no se sabe el "
+            "impuesto o el total: no está sumado.",
             one.family,
         )
         for one in prefixes
-        if one.n_taxes_unknown
+        if one.n_unpriced
     ]

@@ -83,8 +83,9 @@ class PrefixDay:
         return sum(place.class_ in ("waiting", "foreign") and not place.is_validated for place in self.places.values())
 
     @property
-    def n_taxes_unknown(self) -> int:
-        return sum(place.tax_amount is None for place in self.validated)
+    def n_unpriced(self) -> int:
+        """Validated documents of which nobody tells the total, or the tax."""
+        return sum(place.total is None or place.tax_amount is None for place in self.validated)
 
     def holes(self) -> Iterable[int]:
         """The numbers between that nobody knows, in order."""
@@ -199,6 +200,7 @@ def _explain_holes(found: Mapping[str, PrefixDay], facts: FamilyDay) -> None:
 
 def _listed(row: Row, known: KnownDocument | None) -> Place:
     is_ours = known is not None and (not known.number or known.number == row.number or not known.is_validated)
+    asked = known.asked_total if known and is_ours else None
     if row.is_validated:
         return Place(
             row.number,
@@ -206,9 +208,9 @@ def _listed(row: Row, known: KnownDocument | None) -> Place:
             row.reference_code or None,
             reason=None if is_ours else _FOREIGN,
             at_ms=row.created_ms,
-            total=row.total,
+            total=row.total if row.total is not None else asked,
             tax_amount=_tax(row, known if is_ours else None),
-            asked_total=known.asked_total if known and is_ours else None,
+            asked_total=asked,
             is_validated=True,
         )
     if not is_ours:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from jobs import answers
@@ -20,17 +19,16 @@ from jobs.closing.course import UNDATED, Course
 from jobs.closing.days import day_of
 from jobs.closing.facts import Day, KnownDocument, LedgerDay, Row
 from jobs.closing.numbers import Prefixes
-from jobs.closing.rows import packed, row_of, tax_of, unpacked
+from jobs.closing.rows import amounts_text, packed, row_of, unpacked, with_amounts
 from jobs.factus_requests import get
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import Ending, Finished
 from jobs.ports import DayBook
-from schemas.factus import amount, figure, instant
-from schemas.money import render
+from schemas.factus import figure, instant
 
 MOST_FOREIGN_READ: Final = 200
-"""Foreign documents whose tax is asked for, one call each, because lists do not tell it. Of more of them none is asked:
-whoever issues elsewhere has its taxes there."""
+"""Foreign documents whose amounts are asked for, one call each, because lists do not tell them. Of more of them none is
+asked: whoever issues elsewhere has its taxes there."""
 
 _MOST_PASSES: Final = 2
 
@@ -45,11 +43,11 @@ async def close_day(context: CallContext) -> Ending:
     if course.family is not None:
         left = await _read_page(context, book, course, course.family, day)
         return context.more(course.to_progress(), left)
-    if course.taxes:
-        await _read_tax(context, book, course)
-        return context.more(course.to_progress(), "Faltaba el impuesto de documentos ajenos")
+    if course.unpriced:
+        await _read_amounts(context, book, course)
+        return context.more(course.to_progress(), "Faltaban los valores de documentos ajenos")
     facts = await _gathered(context, book, course, day)
-    if _has_more_to_read(course, facts, await book.foreign_taxes(facts.account)):
+    if _has_more_to_read(course, facts):
         return context.more(course.to_progress(), "Faltaba leer otra vez lo que cambió")
     certificate = await book.append(context.decide.job, certificate_of(facts), course.to_progress())
     return _closed(context, certificate)
@@ -126,59 +124,60 @@ def _created_ms(raw: Any) -> int:
     return int(datetime.fromisoformat(created).timestamp() * 1000) if created else 0
 
 
-# -- taxes of what is not ours -----------------------------------------------------------------------------------------
-async def _read_tax(context: CallContext, book: DayBook, course: Course) -> None:
-    name, number = course.taxes[0]
+# -- amounts of what is not ours --------------------------------------------------------------------------------------
+async def _read_amounts(context: CallContext, book: DayBook, course: Course) -> None:
+    name, number = course.unpriced[0]
     family = FAMILIES[name]
     seen = await context.ask(get(family.show(number)))
     course.calls += 1
     match seen:
         case answers.Replied(body) if isinstance(body, Mapping):
-            tax = tax_of(data_of(body))
-            if tax is not None:
-                await book.keep_foreign_tax(context.decide.job.account, f"{name}/{number}", render(tax))
+            text = amounts_text(family, data_of(body))
+            await book.keep_foreign_amounts(context.decide.job.account, f"{name}/{number}", text)
         case answers.NotFound() | answers.Denied("product" | "permission"):
             pass  # the certificate says that nobody tells it
         case _:
             raise context.stopped_by(seen)
-    course.taxes = course.taxes[1:]
+    course.unpriced = course.unpriced[1:]
 
 
-def _has_more_to_read(course: Course, facts: Gathered, taxes: Mapping[str, str]) -> bool:
-    """Whether a list moved while it was read, or foreign taxes are still to be asked for; written into the course."""
+def _has_more_to_read(course: Course, facts: Gathered) -> bool:
+    """Whether a list moved while it was read, or amounts are still to be asked for; written into the course."""
     for family in facts.families:
         if missing_in_list(family, facts.day) and course.passes.get(family.family, 0) + 1 < _MOST_PASSES:
             course.began[family.family] = facts.made_ms
             course.read_again(family.family)
             return True
-    if course.asked_taxes:
+    if course.has_asked:
         return False
-    course.asked_taxes = True
-    unknown = [
+    course.has_asked = True
+    unpriced = [
         [family.family, row.number]
         for family in facts.families
         for row in family.rows
-        if row.is_validated and row.tax_amount is None and _is_foreign(family, row)
+        if row.lacks_amounts and not _is_known(family, row)
     ]
-    unknown = [one for one in unknown if "/".join(one) not in taxes]
-    course.taxes = unknown if len(unknown) <= MOST_FOREIGN_READ else []
-    return bool(course.taxes)
+    course.unpriced = unpriced if len(unpriced) <= MOST_FOREIGN_READ else []
+    return bool(course.unpriced)
 
 
-def _is_foreign(family: FamilyDay, row: Row) -> bool:
+def _is_known(family: FamilyDay, row: Row) -> bool:
+    """Whether the ledger has what the list does not tell."""
     known = family.known.get(row.reference_code)
-    return known is None or known.tax_amount is None
+    if known is None:
+        return False
+    return (row.total or known.asked_total) is not None and (row.tax_amount or known.tax_amount) is not None
 
 
 # -- gathering ---------------------------------------------------------------------------------------------------------
 async def _gathered(context: CallContext, book: DayBook, course: Course, day: Day) -> Gathered:
     job, now_ms = context.decide.job, context.decide.standing.now_ms
     pages = await book.pages(job)
-    taxes = await book.foreign_taxes(job.account)
+    amounts = await book.foreign_amounts(job.account)
     ledger = await book.ledger_day(job.account, day, now_ms)
     families = []
     for name in FAMILIES:
-        rows = _rows(pages, course, name, taxes)
+        rows = _rows(pages, course, name, amounts)
         families.append(await _family_day(context, book, course, name, rows, ledger))
     return Gathered(
         account=job.account,
@@ -200,8 +199,8 @@ def _is_missed(family: str, ledger: LedgerDay) -> bool:
     return family in {job.family for job in ledger.ended} | {job.family for job in ledger.open}
 
 
-def _rows(pages: Mapping[str, str], course: Course, family: str, taxes: Mapping[str, str]) -> list[Row]:
-    """What Factus lists of a family: each once, as it was read last, with the tax that was asked for."""
+def _rows(pages: Mapping[str, str], course: Course, family: str, amounts: Mapping[str, str]) -> list[Row]:
+    """What Factus lists of a family: each once, as it was read last, with the amounts that were asked for."""
     found: dict[str, Row] = {}
     names = [name for name in pages if name.partition("/")[0] == family and course.is_current(name)]
     for name in sorted(names, key=lambda one: int(one.rpartition("/")[2])):
@@ -209,13 +208,7 @@ def _rows(pages: Mapping[str, str], course: Course, family: str, taxes: Mapping[
             key = row.number or f"/{row.reference_code}"
             if key not in found or row.is_validated:
                 found[key] = row
-    return [_with_tax(row, amount(taxes.get(f"{family}/{row.number}"))) for row in found.values()]
-
-
-def _with_tax(row: Row, tax: Decimal | None) -> Row:
-    if row.tax_amount is not None or tax is None or not row.is_validated:
-        return row
-    return Row(row.number, row.reference_code, True, row.total, tax, row.created_ms)
+    return [with_amounts(row, amounts.get(f"{family}/{row.number}")) for row in found.values()]
 
 
 async def _family_day(

@@ -39,8 +39,8 @@ class Course:
         passes: How often a family was begun anew, because what it lists moved while it was read.
         began: When the list of a family began to be read, server ms.
         unread: Families whose list is not, or not wholly, read, and why; denied: those that the account may not read.
-        taxes: Foreign documents (family, number) whose tax is still to be asked for.
-        asked_taxes: Whether those were looked for.
+        unpriced: Foreign documents (family, number) whose amounts are still to be asked for.
+        has_asked: Whether those were looked for.
         certificate: Made and in the chain; only its event is still to be published.
     """
 
@@ -54,8 +54,8 @@ class Course:
     began: dict[str, int] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     denied: list[str] = field(default_factory=list)
-    taxes: list[list[str]] = field(default_factory=list)
-    asked_taxes: bool = False
+    unpriced: list[list[str]] = field(default_factory=list)
+    has_asked: bool = False
     certificate: dict[str, Any] | None = None
 
     @classmethod

@@ -41,6 +41,11 @@ class Row:
     reason: str | None = None
     is_rejected: bool = False
 
+    @property
+    def lacks_amounts(self) -> bool:
+        """Whether the list does not tell what a validated document comes to: of most the tax, of a payroll the total."""
+        return self.is_validated and (self.total is None or self.tax_amount is None)
+
 
 @dataclass(frozen=True, slots=True)
 class KnownDocument:

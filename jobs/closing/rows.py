@@ -7,6 +7,7 @@ A row has no tax and no CUFE (Factus API v2, lists; recorded answers). A tax tha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -33,7 +34,7 @@ def row_of(family: Family, raw: Any) -> Row | None:
         number=number,
         reference_code=reference,
         is_validated=document.is_validated,
-        total=family.total_of(raw),
+        total=family.total_of(raw) if family.total else ZERO,
         tax_amount=tax_of(raw) if family.has_taxes else ZERO,
         created_ms=int(datetime.fromisoformat(created).timestamp() * 1000) if created else 0,
     )
@@ -57,13 +58,8 @@ def _with_reason(row: Row, document: DocumentView) -> Row:
     said = [one for one in document.remarks if one.is_rejection] or list(document.remarks[:1])
     if not said:
         return row
-    return Row(
-        row.number,
-        row.reference_code,
-        row.is_validated,
-        row.total,
-        row.tax_amount,
-        row.created_ms,
+    return replace(
+        row,
         rule=plain(said[0].rule) if said[0].rule else None,
         reason=plain(said[0].words)[:_LONGEST_REASON],
         is_rejected=said[0].is_rejection and not said[0].is_processed_before,
@@ -93,6 +89,24 @@ def _to_list(row: Row) -> list[Any]:
 def _from_list(found: list[Any]) -> Row:
     number, reference, is_validated, total, tax, created_ms, *reason = found
     return Row(number, reference, is_validated, amount(total), amount(tax), created_ms, *reason)
+
+
+def amounts_text(family: Family, raw: Mapping[str, Any]) -> str:
+    """Total and tax of a document that is shown, in the form in which they are kept."""
+    tax = tax_of(raw) if family.has_taxes else ZERO
+    return strict_json.dump([_text(family.total_of(raw)), _text(tax)])
+
+
+def with_amounts(row: Row, text: str | None) -> Row:
+    """A row with the amounts that it lacks, where they are known."""
+    if text is None or not row.lacks_amounts:
+        return row
+    total, tax = (amount(one) for one in strict_json.parse(text))
+    return replace(
+        row,
+        total=total if row.total is None else row.total,
+        tax_amount=tax if row.tax_amount is None else row.tax_amount,
+    )
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -304,7 +304,7 @@ class CertificateWarning(Data):
     """What a reader of the certificate must know."""
 
     code: str = Field(
-        description="ledger.younger, ledger.forgotten, ledger.full, family.unread, tax.unknown, control.partial, "
+        description="ledger.younger, ledger.forgotten, ledger.full, family.unread, amount.unknown, control.partial, "
         "left_out"
     )
     family: str | None

@@ -67,12 +67,12 @@ class DayBookOnRedis:
     async def pages(self, job: JobRecord) -> Mapping[str, str]:
         return await self._texts(self._keys.day_pages(job.account, job.id))
 
-    async def foreign_taxes(self, account: str) -> Mapping[str, str]:
-        return await self._texts(self._keys.foreign_taxes(account))
+    async def foreign_amounts(self, account: str) -> Mapping[str, str]:
+        return await self._texts(self._keys.foreign_amounts(account))
 
-    async def keep_foreign_tax(self, account: str, name: str, amount: str) -> None:
-        key = self._keys.foreign_taxes(account)
-        await self._ask("HSET", key, name, amount)
+    async def keep_foreign_amounts(self, account: str, name: str, amounts: str) -> None:
+        key = self._keys.foreign_amounts(account)
+        await self._ask("HSET", key, name, amounts)
         await self._ask("PEXPIRE", key, self._ledger.policy.retention_ms)
 
     # -- what the ledger knows -------------------------------------------------------------------------------------

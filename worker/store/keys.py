@@ -111,9 +111,9 @@ class Keys:
         """Hash: the pages that a closing has read so far."""
         return f"{self.namespace}:closing:{account}:pages:{job_id}"
 
-    def foreign_taxes(self, account: str) -> str:
-        """Hash: ``family/number`` of a document that is not ours -> its tax, as Factus told it once."""
-        return f"{self.namespace}:closing:{account}:taxes"
+    def foreign_amounts(self, account: str) -> str:
+        """Hash: ``family/number`` of a document that is not ours -> its total and tax, as Factus told them once."""
+        return f"{self.namespace}:closing:{account}:amounts"
 
     def day_chain(self, account: str) -> str:
         """Hash: ``sha256`` of the certificate that was made last, and its ``job``. Never expires."""

@@ -159,10 +159,10 @@ class _Scripted:
     async def ledger_day(self, account: str, day: Day, now_ms: int) -> LedgerDay:
         return LedgerDay((), (), 0, 0)
 
-    async def foreign_taxes(self, account: str) -> Mapping[str, str]:
+    async def foreign_amounts(self, account: str) -> Mapping[str, str]:
         return {}
 
-    async def keep_foreign_tax(self, account: str, name: str, amount: str) -> None: ...
+    async def keep_foreign_amounts(self, account: str, name: str, amounts: str) -> None: ...
 
     async def append(self, job: JobRecord, body: Mapping[str, Any], progress: Mapping[str, Any]) -> dict[str, Any]:
         return chained(body, hashlib.sha256(b"2026-11-24").hexdigest())
