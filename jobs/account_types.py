@@ -381,8 +381,8 @@ _CLOSING: Final = (
         description=Description(
             "Makes the certificate of a day: every number of each prefix in its class, what was refused, failed or is "
             "open, and the ERP's sums beside Factus's, to the cent. Reads the list of the day of each family, a page a "
-            "call and behind issuing, and one more for each foreign document whose amounts no list tells. Certificates of "
-            "an account are a chain.",
+            "call and behind issuing, and one call more for each foreign document whose amounts no list tells. The "
+            "certificates of an account are a chain.",
             errors=ANY_CALL,
             limits="5000 gaps and 2000 jobs of each list are named; the counts are complete all the same.",
         ),

@@ -43,7 +43,7 @@ class Row:
 
     @property
     def lacks_amounts(self) -> bool:
-        """Whether the list does not tell what a validated document comes to: of most the tax, of a payroll the total."""
+        """Whether the list does not tell what a document comes to: of most the tax, of a payroll the total."""
         return self.is_validated and (self.total is None or self.tax_amount is None)
 
 
