@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         faults=given.faults,
         has_examples=given.examples,
         reuses_numbers=given.reuse_numbers,
+        lane_width=given.lane_width,
         is_shared=given.shared_user,
         log=None if given.quiet else _log,
     )
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         default=False,
         help="give the number of a deleted document to the next one; nobody knows what Factus does (default: no)",
     )
+    add("--lane-width", type=_width, default=1, metavar="N", help="creates of a family at once, then 409 (default 1)")
     add("--examples", action="store_true", help="begin with the documents that public examples name")
     add("--shared-user", action="store_true", help="the rights of the user of Factus's public sandbox, and no more")
     add("--quiet", action="store_true", help="no line for each request on standard error")
@@ -72,6 +74,16 @@ def _log(line: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
+
+
+def _width(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be a whole number from 1")
+    return number
 
 
 def _port(text: str) -> int:

@@ -73,7 +73,9 @@ def _closed(context: CallContext, certificate: dict[str, Any]) -> Finished:
 async def _read_page(context: CallContext, book: DayBook, course: Course, family: Family, day: Day) -> str:
     """Read one page of a list and put it aside; what is told if time runs out before the next one."""
     course.began.setdefault(family.name, context.decide.standing.now_ms)
-    seen = await context.ask(get(family.collection, course.params(family, day)))
+    # The first page is the job's own call; all that follows is a part of it, and no attempt more.
+    is_first = course.calls == 0
+    seen = await context.ask(get(family.collection, course.params(family, day)), is_look_up=not is_first)
     course.calls += 1
     left = f"Faltaban listas de Factus por leer (desde {family.noun.lower()}, página {course.page})"
     match seen:
@@ -128,7 +130,7 @@ def _created_ms(raw: Any) -> int:
 async def _read_amounts(context: CallContext, book: DayBook, course: Course) -> None:
     name, number = course.unpriced[0]
     family = FAMILIES[name]
-    seen = await context.ask(get(family.show(number)))
+    seen = await context.ask(get(family.show(number)), is_look_up=True)
     course.calls += 1
     match seen:
         case answers.Replied(body) if isinstance(body, Mapping):
