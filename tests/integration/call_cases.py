@@ -300,22 +300,8 @@ _OTHERS = (
         "day.close",
         "bills",
         lambda _: {"day": "2026-01-15"},
-        frozenset(
-            [
-                "account",
-                "day",
-                "made_at",
-                "is_final",
-                "prefixes",
-                "open",
-                "refused",
-                "failed",
-                "control",
-                "calls",
-                "previous_sha256",
-                "sha256",
-            ]
-        ),
+        frozenset(("account", "day", "made_at", "is_final", "prefixes", "open", "refused", "failed", "control"))
+        | {"calls", "previous_sha256", "sha256"},
         ({"day": "2026-01-15", "control": [{"family": "invoice"}]}, "control.0.total", "CALL-019"),
     ),
     Call(
