@@ -6,7 +6,6 @@ The invoices are issued by the service against the sandbox (2,000 unless --full)
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from typing import Any
