@@ -54,9 +54,8 @@ async def main(bench: lab.Lab, url: str, n: int, pid: int) -> None:
     lab.show("time of a closing", f"{took_s:.1f} s", "under 60 s without an allowance", is_met=took_s < 60)
     most = max(lab.memory_mib(pid))
     lab.show("memory of the worker", f"{most:.0f} MiB", "under 512 MiB", is_met=most < 512)
-    print(
-        f"  {before:.0f} MiB before; closings of {', '.join(f'{one:.1f} s' for one, _ in rows)}; total {prefix['total']}"
-    )
+    times = ", ".join(f"{one:.1f} s" for one, _ in rows)
+    print(f"  {before:.0f} MiB before; closings of {times}; total {prefix['total']}")
 
 
 if __name__ == "__main__":

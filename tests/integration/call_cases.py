@@ -11,6 +11,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from tests.integration.families import FAMILY_CASES, FamilyCase, a_credit_bill
@@ -299,7 +300,7 @@ _OTHERS = (
     Call(
         "day.close",
         "bills",
-        lambda _: {"day": "2026-01-15"},
+        lambda _: {"day": (datetime.now(UTC) - timedelta(days=2)).date().isoformat()},
         frozenset(("account", "day", "made_at", "is_final", "prefixes", "open", "refused", "failed", "control"))
         | {"calls", "previous_sha256", "sha256"},
         ({"day": "2026-01-15", "control": [{"family": "invoice"}]}, "control.0.total", "CALL-019"),
