@@ -32,6 +32,9 @@ SENTENCE = "Nombre informado no corresponde al registrado en el RUT con respecto
 HEADS = {"stays", "está", "file:line", "archivo:línea", "Celda", "Cell", "Clase", "Family", "Número", "Number"}
 """Headings of first columns, which head the blocks of a narrow terminal without being named."""
 
+PROGRESS = ("listas de Factus leídas", "lists of Factus read")
+"""In lines that are told only where it takes long."""
+
 ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 SIX_MIN_MS = 360_000
 
@@ -92,7 +95,8 @@ async def held(rig: ServiceInProcess, place: str) -> None:
 
 def words(text: str) -> set[str]:
     """The words without numbers: times and counts go on while the screens are made."""
-    found = (word.strip(":") for word in ANSI.sub("", text).split())
+    lines = (line for line in ANSI.sub("", text).splitlines() if not any(one in line for one in PROGRESS))
+    found = (word.strip(":") for line in lines for word in line.split())
     return {word for word in found if word and not any(char.isdigit() for char in word)}
 
 
