@@ -389,7 +389,7 @@ _CLOSING: Final = (
         example={
             "day": "2026-11-25",
             "control": [
-                {"family": "invoice", "prefix": "SETP", "count": 1, "total": "119000.00", "tax_amount": "19000.00"}
+                {"family": "invoice", "prefix": "SETP", "count": "1", "total": "119000.00", "tax_amount": "19000.00"}
             ],
         },
         factus_answers=(example_data.page(example_data.ROW_OF_DAY), example_data.page()),

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from schemas.contract.event import ErrorDetail
 
+CountOrMoney = Annotated[int | str, WithJsonSchema({"type": ["integer", "string"]})]
 Money = Annotated[str, Field(pattern=r"^-?[0-9]+\.[0-9]{2}$")]
 """Pesos (COP) with two decimals."""
 Instant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -349,8 +350,10 @@ class ControlDifference(Data):
     family: str
     prefix: str
     what: Literal["count", "total", "tax_amount"]
-    control: int | Money | None = Field(description="Null for a prefix that the ERP does not name")
-    found: int | Money
+    control: Annotated[int | str | None, WithJsonSchema({"type": ["integer", "string", "null"]})] = Field(
+        description="A whole number for a count, else an amount; null for a prefix that the ERP does not name"
+    )
+    found: CountOrMoney
     reference_code: str | None = Field(description="Of the document that explains it, where one does")
 
 

@@ -22,6 +22,7 @@ import redis as sync_redis
 from arq.connections import ArqRedis
 
 from jobs import answers
+from jobs.families import FAMILIES
 from jobs.outcomes import AccountState, Finished
 from schemas.factus import Remark
 from tests.builders import a_bill
@@ -200,6 +201,8 @@ async def record() -> list[Sample]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scripts, "run", noting)
         factus = Dies(gate=asyncio.Event())
+        no_rows = answers.Replied({"data": {"data": [], "pagination": {"last_page": 1, "total": 0}}})
+        factus.replies = {f"GET {family.collection}": [no_rows] for family in FAMILIES.values()}
         policies = quick(patience={"account_pause_s": 0.05}, sweep={"lost_after_ms": 0})
         accounts = an_account(), an_account("own", own_streams=True)
         built = services_on(redis, NAMESPACE, *accounts, gateway=factus, policies=policies)
@@ -236,6 +239,7 @@ async def record() -> list[Sample]:
             await rig.push_bill("down")
             await rig.push_bill("family")
             await rig.push({"type": "invoice.delete", "account": "acme", "payload": {"reference_code": "waits"}})
+            await rig.push({"type": "day.close", "account": "acme", "payload": {"day": str(date.today())}})
             await asyncio.wait_for(recorder.has_late_ones.wait(), 120)
             await rig.rest()
         factus.documents["B"] = factus.documents["A"]

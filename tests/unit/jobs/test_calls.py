@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from jobs import answers
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallContext, CallPolicy, run_call
+from jobs.closing.facts import Day, KnownDocument, LedgerDay
 from jobs.example_payloads import example
 from jobs.outcomes import AccountState, AttemptResult, Finished, Retry
 from jobs.pagination import MOST_ITEMS
@@ -76,6 +78,31 @@ class Nobody:
         return Cancellation((), 0, ())
 
 
+class EmptyBook:
+    """The port ``DayBook`` where nothing ended, and nothing was put aside."""
+
+    async def keep_page(self, job: JobRecord, name: str, rows: str) -> None:
+        pass
+
+    async def pages(self, job: JobRecord) -> Mapping[str, str]:
+        return {}
+
+    async def known(self, account: str, family: str, references: Sequence[str]) -> Mapping[str, KnownDocument]:
+        return {}
+
+    async def ledger_day(self, account: str, day: Day, now_ms: int) -> LedgerDay:
+        return LedgerDay((), (), 0, 0)
+
+    async def foreign_amounts(self, account: str) -> Mapping[str, str]:
+        return {}
+
+    async def keep_foreign_amounts(self, account: str, name: str, amounts: str) -> None:
+        pass
+
+    async def append(self, job: JobRecord, body: Mapping[str, Any], progress: Mapping[str, Any]) -> dict[str, Any]:
+        return {**body, "previous_sha256": None, "sha256": "0" * 64}
+
+
 class OneAnswer(FakeFactus):
     """A Factus that answers everything alike."""
 
@@ -99,7 +126,14 @@ async def turn(type_: str, gateway: FakeFactus, archive: MemoryArchive | None = 
     work = type_of(type_).work
     assert work
     context = CallContext(
-        deciding, gateway, archive or MemoryArchive(), FreeChangeLock(), RadianPolicy(60.0), PERSON, canceller=Nobody()
+        deciding,
+        gateway,
+        archive or MemoryArchive(),
+        FreeChangeLock(),
+        RadianPolicy(60.0),
+        PERSON,
+        canceller=Nobody(),
+        day_book=EmptyBook(),
     )
     return await run_call(work, context, now_ms=NOW_MS, day_ends_ms=0, late=type_of(type_).late)
 
