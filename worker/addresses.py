@@ -110,8 +110,8 @@ def endpoint_address(text: str, *, may_be_http: bool) -> EndpointAddress:
     The address of a webhook.
 
     Raises:
-        ValueError: Not an https URL (or http, where that is allowed), with a user, a fragment, or what no URL holds. Its
-            path and query are not repeated.
+        ValueError: Not an https URL (or http, where that is allowed), with a user, a fragment, or what no URL holds.
+            Its path and query are not repeated.
     """
     if not text.isascii() or not text.isprintable() or re.search(r'[\s"<>\\^`{|}]', text) or len(text) > 2000:
         raise ValueError("holds a character that no URL has (percent-encode it), or is longer than 2000")

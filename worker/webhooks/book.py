@@ -115,6 +115,22 @@ class EndpointState:
     gone_at: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """What is kept of a delivery. Times are ms."""
+
+    id: str
+    rank: str
+    made_at_ms: int
+    type: str
+    account: str
+    reference: str
+    n_failures: int = 0
+    last_status: int = 0
+    last_fault: str = ""
+    next_at_ms: int = 0
+
+
 @dataclass(slots=True)
 class WebhookBook:
     """The steps and the questions."""
@@ -242,6 +258,26 @@ class WebhookBook:
             found = await pipe.execute() if endpoints else []
         return {name: _state(name, *found[6 * n : 6 * n + 6]) for n, name in enumerate(endpoints)}
 
+    async def failed(self, endpoint: str) -> list[str]:
+        """The deliveries of an endpoint that have had their last attempt, oldest first."""
+        return [id_.decode() for id_ in await self.redis.zrange(self.keys.hook(endpoint, "failed"), 0, -1)]
+
+    async def waiting(self, endpoint: str, most: int) -> list[DeliveryRecord]:
+        """The deliveries that are tried next, those under way first."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for of in ("leased", "due"):
+                pipe.zrange(self.keys.hook(endpoint, of), 0, most - 1)
+            leased, due = await pipe.execute()
+        return await self.records(endpoint, [id_.decode() for id_ in [*leased, *due][:most]])
+
+    async def records(self, endpoint: str, ids: Sequence[str]) -> list[DeliveryRecord]:
+        """What is kept of these; those that have ended meanwhile are left out."""
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for id_ in ids:
+                pipe.hgetall(self.keys.delivery(endpoint, id_))
+            found = await pipe.execute() if ids else []
+        return [_record(id_, held) for id_, held in zip(ids, found, strict=True) if held]
+
     async def n_processes(self) -> int:
         """How many processes deliver: those that have given a sign of life within 10 s."""
         seconds, _ = await self.redis.time()
@@ -288,6 +324,27 @@ def _delivery(endpoint: str, row: Sequence[bytes]) -> Delivery:
         made_at_ms=_whole(made_at),
         type=type_.decode(errors="replace"),
         body=unpacked_body(body),
+    )
+
+
+def _record(id_: str, held: Mapping[bytes, bytes]) -> DeliveryRecord:
+    def text(name: bytes) -> str:
+        return held.get(name, b"").decode(errors="replace")
+
+    def number(name: bytes) -> int:
+        return _whole(held.get(name, b"0"))
+
+    return DeliveryRecord(
+        id=id_,
+        rank=text(b"rank"),
+        made_at_ms=number(b"made_at"),
+        type=text(b"type"),
+        account=text(b"account"),
+        reference=text(b"reference"),
+        n_failures=number(b"n"),
+        last_status=number(b"last_status"),
+        last_fault=text(b"last_fault"),
+        next_at_ms=number(b"next_at"),
     )
 
 

@@ -16,17 +16,16 @@ from typing import Any, Final
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
-from jobs.webhooks.bodies import EventHead, UnreadableEvent, body_of, read_event
-from jobs.webhooks.endpoint import Endpoint, rank_of
-from jobs.webhooks.places import Place, Places, StreamFacts, entry_id, first_place, read_places, written
-from jobs.webhooks.signing import message_id
+from jobs.webhooks.endpoint import Endpoint
+from jobs.webhooks.places import Place, Places, entry_id, first_place, read_places, written
 from worker.guard import Guard, pause, shown
 from worker.store.keys import Keys
 from worker.store.scripts import ScriptArgs
-from worker.webhooks.book import DeliveryValues, Move, WebhookBook, packed_body
+from worker.webhooks.book import Move, WebhookBook
 from worker.webhooks.policy import WebhookPolicy
+from worker.webhooks.slices import slice_of
+from worker.webhooks.streams import event_streams, facts_of, in_order, read_page
 
 log = structlog.get_logger()
 
@@ -37,55 +36,12 @@ _LARGE_PAGE: Final = 4 * 1024 * 1024
 """Bytes of a page from which the next one is smaller: an event may have more than a megabyte."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of a stream."""
-
-    stream: str
-    id: str
-    raw: bytes | None
-    """The event; None where somebody else's entry has none."""
-
-
 @dataclass(slots=True)
 class _Group:
     """Endpoints that stand at the same place, each with what is kept of it."""
 
     places: Places
     kept: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Slice:
-    """What becomes of some entries: bodies, and a delivery for each endpoint that wants one."""
-
-    bodies: dict[str, bytes] = field(default_factory=dict)
-    deliveries: list[DeliveryValues] = field(default_factory=list)
-
-    def add(
-        self, raw: bytes, head: EventHead, event: dict[str, Any], at_ms: int, endpoints: Iterable[Endpoint]
-    ) -> None:
-        """An event, for those of the endpoints that take it."""
-        message = message_id(head.id)
-        for endpoint in endpoints:
-            if not endpoint.takes(head):
-                continue
-            name = f"{message}:{endpoint.body_form}"
-            if name not in self.bodies:
-                self.bodies[name] = packed_body(body_of(raw, event, endpoint.omit))
-            self.deliveries.append(
-                DeliveryValues(
-                    endpoint=endpoint.name,
-                    id=message,
-                    body=name,
-                    rank=rank_of(head, message),
-                    made_at=str(at_ms),
-                    type=head.type,
-                    account=head.account,
-                    reference=head.reference_code,
-                    size=len(self.bodies[name]),
-                )
-            )
 
 
 class Taker:
@@ -145,22 +101,14 @@ class Taker:
         groups = await self._groups(endpoints, streams)
         n_made, has_more = 0, False
         for group in groups:
-            made, more = await self._take_for(group, [endpoints[name] for name in group.kept], streams)
+            made, more = await self._take_for(group, [endpoints[name] for name in group.kept])
             n_made, has_more = n_made + made, has_more or more
         return n_made, has_more, groups[-1].places if groups else None
 
     async def streams(self) -> list[str]:
         """The streams that events are read from: the common ones, and those of accounts with their own."""
         if time.monotonic() - self._streams_at >= self._policy.streams_s:
-            served = await self._redis.zrange(self._keys.served_accounts(), 0, -1)
-            names = sorted({name.decode(errors="replace") for name in served} | self._own)
-            own = [stream for name in names for stream in (self._keys.results(name), self._keys.radian(name))]
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for stream in own:
-                    pipe.exists(stream)
-                there = await pipe.execute() if own else []
-            found = [stream for stream, is_there in zip(own, there, strict=True) if is_there]
-            self._streams = [self._keys.results(), self._keys.radian(), *found]
+            self._streams = await event_streams(self._redis, self._keys, self._own)
             self._streams_at = time.monotonic()
         return self._streams
 
@@ -213,81 +161,27 @@ class Taker:
         if before:
             log.error("webhooks.place_damaged", member=endpoint.name)
         from_start = endpoint.start == "all" and not before
-        rows = {stream: first_place(await self._facts(stream), from_start=from_start) for stream in streams}
+        rows = {stream: first_place(await facts_of(self._redis, stream), from_start=from_start) for stream in streams}
         await self._book.note_since(endpoint.name, 1 if from_start else now_ms)
         await self._book.take([Move(endpoint.name, before, written(rows))], {}, [])
         log.info("webhooks.endpoint_begins", member=endpoint.name, detail=endpoint.start)
         return written(rows), rows
 
-    async def _facts(self, stream: str) -> StreamFacts | None:
-        try:
-            info = await self._redis.xinfo_stream(stream)
-        except ResponseError as exc:
-            if "no such key" not in str(exc):
-                raise
-            return None
-        return _facts_of(info, 0, is_whole=False)
-
-    async def _take_for(self, group: _Group, endpoints: Sequence[Endpoint], streams: Sequence[str]) -> tuple[int, bool]:
-        entries, facts = await self._read(group.places, streams)
-        # Of streams that are read in pages nothing is taken that is newer than what is still unread of another one:
-        # events of one job may stand in two.
-        ends = [rows[-1].id for stream, rows in entries.items() if rows and not facts[stream].is_whole]
-        horizon = min(map(entry_id, ends)) if ends else None
-        taken = {
-            stream: [one for one in rows if horizon is None or entry_id(one.id) <= horizon]
-            for stream, rows in entries.items()
-        }
-        moved = {}
+    async def _take_for(self, group: _Group, endpoints: Sequence[Endpoint]) -> tuple[int, bool]:
+        page = await read_page(self._redis, group.places, self._page)
+        self._page = max(self._page // 4, 4) if page.n_bytes > _LARGE_PAGE else min(2 * self._page, self._policy.page)
+        taken, moved = page.taken(), {}
         for stream, rows in taken.items():
-            place = group.places[stream]
-            if stream in facts:
-                await self._tell_of_trimmed(stream, place.n_trimmed(facts[stream]), group)
-                moved[stream] = place.moved(rows[-1].id if rows else place.entry, len(rows), facts[stream])
+            place, facts = group.places[stream], page.facts[stream]
+            await self._tell_of_trimmed(stream, place.n_trimmed(facts), group)
+            moved[stream] = place.moved(rows[-1].id if rows else place.entry, len(rows), facts)
         after = {**group.places, **moved}
         if after == group.places:
             return 0, False
-        ordered = sorted((one for rows in taken.values() for one in rows), key=lambda one: entry_id(one.id))
-        made = self._slice(ordered, endpoints)
+        made = slice_of(in_order(taken), endpoints)
         moves = [Move(name, before, written(after)) for name, before in group.kept.items()]
         n_made = await self._book.take(moves, made.bodies, made.deliveries)
-        return n_made or 0, n_made is None or horizon is not None
-
-    async def _read(
-        self, places: Places, streams: Sequence[str]
-    ) -> tuple[dict[str, list[Entry]], dict[str, StreamFacts]]:
-        """A page of each stream, and how it stands, all of one moment."""
-        page = self._page
-        async with self._redis.pipeline(transaction=True) as pipe:
-            for stream in streams:
-                pipe.xinfo_stream(stream)
-                pipe.xrange(stream, min=f"({places[stream].entry}", count=page)
-            reply = await pipe.execute(raise_on_error=False)
-        entries: dict[str, list[Entry]] = {}
-        facts: dict[str, StreamFacts] = {}
-        for n, stream in enumerate(streams):
-            info, rows = reply[2 * n], reply[2 * n + 1]
-            for part in (info, rows):
-                if isinstance(part, Exception) and "no such key" not in str(part):
-                    raise part
-            if isinstance(info, Exception):
-                continue
-            entries[stream] = [Entry(stream, id_.decode(), fields.get(b"event")) for id_, fields in rows]
-            facts[stream] = _facts_of(info, len(rows), is_whole=len(rows) < page)
-        n_bytes = sum(len(one.raw or b"") for rows in entries.values() for one in rows)
-        self._page = max(page // 4, 4) if n_bytes > _LARGE_PAGE else min(2 * page, self._policy.page)
-        return entries, facts
-
-    def _slice(self, entries: Sequence[Entry], endpoints: Sequence[Endpoint]) -> Slice:
-        made = Slice()
-        for entry in entries:
-            try:
-                head, event = read_event(entry.raw or b"")
-            except UnreadableEvent as exc:
-                log.error("webhooks.entry_unreadable", stream=entry.stream, entry=entry.id, detail=str(exc))
-                continue
-            made.add(entry.raw or b"", head, event, entry_id(entry.id)[0], endpoints)
-        return made
+        return n_made or 0, n_made is None or page.horizon is not None
 
     async def _tell_of_trimmed(self, stream: str, n: int, group: _Group) -> None:
         if not n:
@@ -309,15 +203,3 @@ class Taker:
             with self._guard.turn():
                 keys = {"leader": self._keys.leader(_LEADER)}
                 await self._book.scripts.run("release_leadership", keys, {"worker": self._process_id})
-
-
-def _facts_of(info: Mapping[str, Any], n_read: int, *, is_whole: bool) -> StreamFacts:
-    added = info.get("entries-added")
-    last = info["last-generated-id"]
-    return StreamFacts(
-        n_added=int(added) if added is not None else None,
-        length=int(info["length"]),
-        last_id=last.decode() if isinstance(last, bytes) else str(last),
-        n_read=n_read,
-        is_whole=is_whole,
-    )
