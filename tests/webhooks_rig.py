@@ -173,9 +173,7 @@ def some_service(
     own_streams: frozenset[str] = frozenset(),
 ) -> WebhookService:
     file = EndpointsFile(Path("/nowhere"), {one.name: one for one in endpoints or (an_endpoint(),)}, 2)
-    return build(
-        Settings(namespace=namespace), file, redis, blocking, sender, policy, own_streams=own_streams
-    )
+    return build(Settings(namespace=namespace), file, redis, blocking, sender, policy, own_streams=own_streams)
 
 
 @asynccontextmanager
