@@ -99,10 +99,10 @@ class _Protocol(ResponseHandler):
         self._n_interim = 0
 
     def data_received(self, data: bytes) -> None:
-        if self.is_idle:
-            self.close()
-        else:
+        if not self.is_idle:
             super().data_received(data)
+        elif data:  # nothing at all is how the engine looks whether it held something back
+            self.close()
 
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
         if 100 <= data[0].code < 200:

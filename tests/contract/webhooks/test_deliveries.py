@@ -264,7 +264,7 @@ class TestNobodyWaitsForAnother:
         assert Counter(one.message for one in sender.received) == Counter(ids_of(*events)), "each once, by either"
 
     async def test_one_that_refuses_all_is_asked_now_and_then(self, real_redis, valkey_url, namespace):
-        """A dead endpoint with a great deal waiting costs next to nothing, and is whole again with its first success."""
+        """A dead endpoint with a great deal waiting costs next to nothing; with its first success all of it goes."""
         policy = quick(pace_ms=200, schedule=SchedulePolicy(steps_s=(0.01,) * 9))
         sender = FakeEndpoints({"shop": [BAD]})
         async with hooks(real_redis, valkey_url, namespace, sender=sender, policy=policy) as rig:
