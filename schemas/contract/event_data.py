@@ -277,6 +277,18 @@ class BatchCompleted(Data):
     failures: list[BatchFailure] = Field(description="By name; the first 1000, the counts are complete all the same")
 
 
+class WebhookNews(Data):
+    """What is told of an endpoint of webhooks."""
+
+    endpoint: str = Field(description="Its name in FACTUS_WEBHOOKS_FILE")
+    since: Instant | None = Field(
+        description="Since when it has only failed; of webhook.enabled, since when it had been disabled. Null where it "
+        "had not failed"
+    )
+    waiting: int = Field(ge=0, description="Deliveries that wait for it")
+    last_status: int | None = Field(description="HTTP status of its last answer; null when none came")
+
+
 VALIDATED: Final[Mapping[str, type[Data]]] = {
     "cufe": ValidatedBill,
     "cude": ValidatedNote,

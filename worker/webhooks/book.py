@@ -254,7 +254,7 @@ class WebhookBook:
                 pipe.zcard(self.keys.hook(name, "leased"))
                 pipe.zcard(self.keys.hook(name, "failed"))
                 pipe.zrange(self.keys.hook(name, "due"), 0, 0, withscores=True)
-                pipe.hexists(self.keys.hook_places(), name)
+                pipe.hget(self.keys.hook_places(), name)
             found = await pipe.execute() if endpoints else []
         return {name: _state(name, *found[6 * n : 6 * n + 6]) for n, name in enumerate(endpoints)}
 
@@ -349,7 +349,7 @@ def _record(id_: str, held: Mapping[bytes, bytes]) -> DeliveryRecord:
 
 
 def _state(
-    name: str, held: Mapping[bytes, bytes], n_waiting: int, n_leased: int, n_failed: int, due: Any, is_known: bool
+    name: str, held: Mapping[bytes, bytes], n_waiting: int, n_leased: int, n_failed: int, due: Any, place: bytes | None
 ) -> EndpointState:
     def number(field_name: str) -> int:
         return _whole(held.get(field_name.encode(), b"0"))
@@ -359,7 +359,7 @@ def _state(
 
     return EndpointState(
         name=name,
-        is_known=is_known,
+        is_known=place is not None,
         is_disabled=text("state") == "disabled",
         disabled_at=number("disabled_at"),
         disabled_why=text("disabled_why"),

@@ -24,6 +24,10 @@ from jobs.job_type import JobType
 from jobs.outcomes import AttemptResult, Block, Ending, Finished
 from jobs.ports import Cancellation, KeptJob, LockState
 from jobs.registry import JOB_TYPES
+from jobs.webhooks import notices
+from jobs.webhooks.notices import About
+from jobs.webhooks.signing import message_id
+from jobs.webhooks.verdict import Answer
 from schemas import strict_json
 from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import Event
@@ -79,7 +83,7 @@ def other_events() -> dict[str, Event]:
     block = Block("invoice", error("factus.denied", "Factus negó el acceso: el producto no está habilitado"))
     blocked = events.blocked_event(ACCOUNT, block, n_waiting=12, since=NOW, now=NOW, by="job-1")
     resumed = events.resumed_event(ACCOUNT, "invoice", since=NOW, now=NOW, by="job-2")
-    return {event.type: event for event in (refused, _radian(), blocked, resumed, _batch())}
+    return {event.type: event for event in (refused, _radian(), blocked, resumed, _batch(), *_webhooks())}
 
 
 def _radian() -> Event:
@@ -89,6 +93,18 @@ def _radian() -> Event:
     ending = _turn(follower, follow_ups.track, ([example_data.RADIAN_ROW],))
     (event,) = events.events_of(follower, ending, attempts=0, now_ms=_NOW_MS, now=NOW)
     return event
+
+
+def _webhooks() -> list[Event]:
+    about, answer = About("erp", _NOW_MS - 2_135_000, 12, 503), Answer(503)
+    message = message_id("acme/erp-invoice.issue-1/1")
+    return [
+        notices.failing_event(about, answer, message=message, attempts=4, now=NOW),
+        notices.exhausted_event(about, answer, message=message, attempts=10, now=NOW),
+        notices.disabled_event(about, "failing", now=NOW),
+        notices.enabled_event(about, now=NOW),
+        notices.test_event("erp", now=NOW),
+    ]
 
 
 def _batch() -> Event:

@@ -202,7 +202,10 @@ def _fate(about: Description) -> list[str]:
 
 def _other_events(events: dict[str, Event], schemas: dict[str, dict[str, Any]]) -> str:
     lines = ["## Other events"]
-    for name in ("job.refused", "radian.event", "account.blocked", "account.resumed", "batch.completed"):
+    for name in (
+        "job.refused", "radian.event", "account.blocked", "account.resumed", "batch.completed", "webhook.failing",
+        "webhook.exhausted", "webhook.disabled", "webhook.enabled", "webhook.test",
+    ):  # fmt: skip
         event, model = events[name], data_model(name)
         lines += [f"### `{name}`", event_summary(name)]
         if model:

@@ -38,6 +38,11 @@ _DATA: Final[dict[str, type[BaseModel]]] = {
     "account.blocked": event_data.AccountBlocked,
     "account.resumed": event_data.AccountResumed,
     "batch.completed": event_data.BatchCompleted,
+    "webhook.failing": event_data.WebhookNews,
+    "webhook.exhausted": event_data.WebhookNews,
+    "webhook.disabled": event_data.WebhookNews,
+    "webhook.enabled": event_data.WebhookNews,
+    "webhook.test": event_data.WebhookNews,
 }
 
 
@@ -182,6 +187,11 @@ def event_types() -> dict[str, bool | Literal["either"]]:
         "account.blocked": False,
         "account.resumed": True,
         "batch.completed": "either",
+        "webhook.failing": False,
+        "webhook.exhausted": False,
+        "webhook.disabled": False,
+        "webhook.enabled": True,
+        "webhook.test": True,
     }
 
 

@@ -30,6 +30,11 @@ _SUMMARIES: Final = {
     "account.blocked": "Only a person can mend what stops the account, a family of it, or its jobs of one type.",
     "account.resumed": "What blocked the account, the family, or the jobs of one type, is over.",
     "batch.completed": "As many jobs of the batch are final as it was said to have.",
+    "webhook.failing": "A delivery to an endpoint of webhooks has failed four times.",
+    "webhook.exhausted": "A delivery to an endpoint of webhooks has had its last attempt.",
+    "webhook.disabled": "An endpoint of webhooks gets nothing more until it is enabled; what comes waits.",
+    "webhook.enabled": "An endpoint of webhooks is enabled again.",
+    "webhook.test": "What `webhooks test` sends to an endpoint. It stands in no stream.",
 }
 
 
