@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-_MOST_AT_ONCE: Final = 16
+_MOST_AT_ONCE: Final = 8
 """Questions of one endpoint that have no answer yet."""
 
 Resolve = Callable[[str, str, int], Awaitable[list[str]]]
@@ -51,7 +51,11 @@ class Resolver:
             except RuntimeError:
                 return  # the process has ended meanwhile
 
-        threading.Thread(target=ask, name=f"resolve-{endpoint}", daemon=True).start()
+        try:
+            threading.Thread(target=ask, name=f"resolve-{endpoint}", daemon=True).start()
+        except RuntimeError as exc:  # the process may have no more of them
+            self._under_way[endpoint] -= 1
+            raise OSError("no thread to ask for its addresses") from exc
         return await found
 
 
