@@ -136,6 +136,14 @@ class Canceller(Protocol):
         ...
 
 
+class Bills(Protocol):
+    """What is remembered of bills by their number."""
+
+    async def bill(self, account: str, number: str) -> Mapping[str, str]:
+        """The facts of a bill (``jobs.outcomes.BillNote``); empty for one that is not known here."""
+        ...
+
+
 class Journal(Protocol):
     """The part of the ledger that an attempt needs while it runs."""
 
@@ -154,6 +162,15 @@ class Journal(Protocol):
 
         Raises:
             LeaseLost: The job is another worker's by now.
+        """
+        ...
+
+    async def has_company(self, job: JobRecord, n_lane_starts: int) -> bool:
+        """
+        Whether another job of the lane is under way, or was since the job was claimed.
+
+        Args:
+            n_lane_starts: How many jobs the lane had started when this one was claimed.
         """
         ...
 

@@ -16,6 +16,7 @@ from jobs.calls import unchanged
 from jobs.document_types import DOCUMENT_TYPES
 from jobs.families import FAMILIES
 from jobs.job_type import JobType, LedgerType
+from jobs.radian.watch import track
 from schemas.names import is_calls_lane
 
 ISSUING_WIDTH: Final = 1
@@ -28,7 +29,7 @@ FOLLOW_UPS: Final = {
     for family in FAMILIES
     for verb, work, late in (
         (follow_ups.ARCHIVE, follow_ups.archive, follow_ups.archive_late),
-        (follow_ups.TRACK, follow_ups.track, unchanged),
+        (follow_ups.TRACK, track, unchanged),
     )
 }
 """What the service starts itself after a document is validated."""
@@ -49,6 +50,14 @@ def lanes_with_precedence(lane: str) -> str:
     return ",".join(FAMILIES) if is_calls_lane(lane) else ""
 
 
-def max_in_flight(lane: str, concurrency: int) -> int:
-    """How many jobs of a lane may be under way at once."""
-    return concurrency if is_calls_lane(lane) else ISSUING_WIDTH
+def max_in_flight(lane: str, concurrency: int, lane_width: int = ISSUING_WIDTH) -> int:
+    """
+    How many jobs of a lane may be under way at once.
+
+    Args:
+        concurrency: Of the account's calls.
+        lane_width: Of each family that issues; fewer while Factus takes only one (``lib/width.lua``).
+    """
+    if is_calls_lane(lane):
+        return concurrency
+    return ISSUING_WIDTH if lane.endswith("/control") else lane_width

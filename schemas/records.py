@@ -41,6 +41,11 @@ def score_at(score: int, priority: str) -> int:
     return PRIORITY_RANK[priority] * _BAND + score % _BAND
 
 
+def score_by(at_ms: int, priority: str) -> int:
+    """The place of a job that should run by an instant, among those of its priority."""
+    return queue_score(priority, f"{max(at_ms, 0)}-0", max(at_ms, 0))
+
+
 class JobState(StrEnum):
     """Where a job stands, as stored."""
 
@@ -181,6 +186,16 @@ class JobRecord:
     @property
     def tracks_radian(self) -> bool:
         return bool(self.parsed_options.get("track_radian"))
+
+    @property
+    def accepts_tacitly(self) -> bool:
+        """Whether the tacit acceptance (034) is declared when the term is over."""
+        return bool(self.parsed_options.get("tacit_acceptance"))
+
+    @property
+    def goes_after_acceptance(self) -> bool:
+        """Whether a note is issued although its bill has been accepted."""
+        return bool(self.parsed_options.get("after_acceptance"))
 
     @property
     def deletes_rejected(self) -> bool:

@@ -23,6 +23,7 @@ from jobs.errors import ConfigurationError
 from jobs.intake import EntryValidator
 from jobs.patience import PatiencePolicy
 from jobs.ports import Archive, Gateway
+from jobs.radian.policy import RadianPolicy, RadianTimes
 from worker.archive.archive import open_archive
 from worker.factus.client import FactusClient, client_of
 from worker.factus.token_cache import LOCK_MS
@@ -62,6 +63,7 @@ class Policies:
     sweep: SweepPolicy = field(default_factory=SweepPolicy)
     joined: JoinedPolicy = field(default_factory=JoinedPolicy)
     drain: DrainPolicy = field(default_factory=DrainPolicy)
+    radian: RadianTimes = field(default_factory=RadianTimes)
     defect_pause_s: float = DEFECT_PAUSE_S
     token_lock_ms: int = LOCK_MS
 
@@ -164,11 +166,12 @@ def build(
     keys = Keys(settings.namespace)
     scripts = Scripts(redis)
     book = LaneScriptArguments(keys, accounts)
+    radian = RadianPolicy(settings.radian_interval, settings.radian_silent_after, settings.calendar, policies.radian)
     policy = LedgerPolicy(
         settings.ledger_days,
         settings.results_maxlen,
         deadline_ms=round(settings.job_deadline * 1000),
-        radian_interval_ms=round(settings.radian_interval * 1000),
+        radian_interval_ms=radian.pause_ms(0),
     )
     guards = Guards()
     arq = LeaseWorker(
@@ -197,7 +200,7 @@ def build(
         settings.backoff,
         draining,
         settings.api_limits.settle_ms,
-        settings.radian_interval,
+        radian,
         dispatcher.wake,
         policies.patience,
         policies.run,
@@ -209,6 +212,7 @@ def build(
         {name: account.zone for name, account in accounts.items()},
         _now_ms,
         own_streams=frozenset(name for name, account in accounts.items() if account.own_streams),
+        with_person=frozenset(name for name, account in accounts.items() if account.radian_person),
         elsewhere=peers.elsewhere,
     )
     intake = Intake(

@@ -44,6 +44,12 @@ ERROR_CODES: Final = (
         ("refused",),
         "producer",
     ),
+    ErrorCode(
+        "radian.accepted",
+        "A note about an invoice that has been accepted (033 or 034), without `options.after_acceptance`",
+        ("refused",),
+        "producer",
+    ),
     ErrorCode("factus.validation", "Factus refused the content (400, 422)", ("rejected", "failed"), "producer"),
     ErrorCode("dian.rejected", "DIAN refused the document; `rule` is its rule", ("rejected", "notice"), "producer"),
     ErrorCode("dian.processed", "DIAN's rule 90, and Factus shows no validated document", ("failed",), "operator"),

@@ -144,6 +144,63 @@ class RadianNews(Data):
     event_number: str | None = Field(description="Number of the event at whoever emitted it")
 
 
+class ClockNews(Data):
+    """What RADIAN's clock says of an invoice on credit."""
+
+    number: str = Field(description="Number of the invoice")
+    cude: str | None = Field(description="Of the RADIAN event that it rests on; null where there is none")
+    rules_version: str = Field(
+        description="Which edition of the law's rules and of the holidays, with a mark of what the operator corrects"
+    )
+
+
+class LeftOutDay(Data):
+    """A day within the term that does not count."""
+
+    date: str = Field(json_schema_extra={"format": "date"})
+    reason: str = Field(description="Spanish: sábado, domingo, festivo and its name")
+
+
+class RadianClock(ClockNews):
+    """The receipt of the goods (032) was seen: the term runs."""
+
+    received_at: Instant = Field(description="The own time of event 032")
+    claim_until: Instant = Field(description="18:00 of the third business day")
+    accepts_from: Instant = Field(description="00:00 of the day after it")
+    calendar: list[LeftOutDay] = Field(description="The days that were left out")
+
+
+class RadianDue(RadianClock):
+    """The term is over, and neither 031 nor 033 nor 034 stands at Factus."""
+
+    emits: bool = Field(description="Whether the service declares the acceptance (034) itself")
+
+
+class RadianClaimed(ClockNews):
+    """The buyer claims (031)."""
+
+    occurred_at: Instant | None
+
+
+class RadianAccepted(ClockNews):
+    """The invoice is accepted (033, or 034 as Factus shows it)."""
+
+    kind: Literal["express", "tacit"]
+    occurred_at: Instant | None
+
+
+class RadianSilent(ClockNews):
+    """No receipt of the goods (032) has come for long; watching goes on."""
+
+    since: Instant = Field(description="The validation of the invoice")
+
+
+class RadianUnconfirmed(ClockNews):
+    """A 034 that was sent does not show at Factus, or Factus does not take it."""
+
+    reason: str = Field(description="Spanish, with the mend")
+
+
 # -- calls -------------------------------------------------------------------------------------------------------------
 class Shown(Foreign):
     """What Factus has, or has now."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -33,11 +34,13 @@ from jobs.lesser_ends import defect_end, lesser_ends, plain
 from jobs.outcomes import AccountState, AttemptResult, Block, Finished, Retry, scope_of
 from jobs.patience import PATIENCE, PatiencePolicy
 from jobs.ports import Archive, Canceller, Gateway
+from jobs.radian.notes import bill_note, guarded, is_guarded
+from jobs.radian.policy import RadianPolicy
 from jobs.registry import type_of
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event
 from schemas.names import pushable_id
-from schemas.records import JobRecord
+from schemas.records import JobRecord, score_by
 from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
 from worker.queue.attempt_log import log_attempt, log_notices
 from worker.queue.claims import ClaimedJob, SetAside
@@ -115,7 +118,7 @@ class AttemptRunner:
     backoff: BackoffPolicy
     draining: asyncio.Event
     settle_ms: int
-    radian_interval_s: float
+    radian: RadianPolicy
     on_lane_idle: Callable[[], None]
     """Called when an attempt's end started nothing in its place: the lane has said when it is to be polled."""
     patience: PatiencePolicy = PATIENCE
@@ -226,12 +229,20 @@ class AttemptRunner:
                 self.patience,
                 delete_rejected=job.deletes_rejected,
                 environment=self.accounts[job.account].environment,
+                lane_width=self.accounts[job.account].lane_width,
             )
-            return await issue(policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
+            issuing = partial(issue, policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
+            return await guarded(policy, gateway, self.ledger, issuing) if is_guarded(job) else await issuing()
         assert job_type.work is not None
         deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms, self.patience)
         context = CallContext(
-            deciding, gateway, self.archive, self.ledger, self.radian_interval_s, canceller=self.canceller
+            deciding,
+            gateway,
+            self.archive,
+            self.ledger,
+            self.radian,
+            self.accounts[job.account].radian_person,
+            canceller=self.canceller,
         )
         return await run_call(
             job_type.work, context, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late
@@ -298,6 +309,7 @@ class AttemptRunner:
             events=events,
             notices=notices,
             mend=ending.block.mend if ending.block else "",
+            bill=bill_note(job, ending),
         )
         if isinstance(ending, Finished) and ending.state in ("failed", "refused") and events:
             return replace(page, dead=dead_letter(job, ending, events[-1]))
@@ -463,10 +475,13 @@ def _record_fields(
         return fields | _error_field(ending.reason)
     fields["attempts"] = attempts
     if isinstance(ending, Finished):
-        fields["progress"] = archived_documents(job, ending)
+        if not job.is_tracking:  # what a watch knew last is told to whoever asks
+            fields["progress"] = archived_documents(job, ending)
         fields |= {"number": ending.number or job.number}
         return fields | (_error_field(ending.errors[0]) if ending.errors else {"last_error": ""})
     fields |= {"sent": ending.sent, "failures": job.failures + 1 if ending.is_failure else job.failures}
+    if ending.latest_ms:
+        fields["score"] = score_by(ending.latest_ms, job.priority)
     if ending.progress is not None:
         # A step forward begins the count of failures anew; a failure that notes something goes on with it.
         fields |= {"progress": ending.progress} if ending.is_failure else {"progress": ending.progress, "failures": 0}

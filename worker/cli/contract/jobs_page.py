@@ -202,10 +202,9 @@ def _fate(about: Description) -> list[str]:
 
 def _other_events(events: dict[str, Event], schemas: dict[str, dict[str, Any]]) -> str:
     lines = ["## Other events"]
-    for name in (
-        "job.refused", "radian.event", "account.blocked", "account.resumed", "batch.completed", "webhook.failing",
-        "webhook.exhausted", "webhook.disabled", "webhook.enabled", "webhook.test",
-    ):  # fmt: skip
+    radian = [name for name in events if name.startswith("radian.")]
+    webhooks = [name for name in events if name.startswith("webhook.")]
+    for name in ("job.refused", *radian, "account.blocked", "account.resumed", "batch.completed", *webhooks):
         event, model = events[name], data_model(name)
         lines += [f"### `{name}`", event_summary(name)]
         if model:

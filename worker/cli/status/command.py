@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _ES: Final = """Explica el documento REFERENCIA (también sirve el id de un trabajo): dónde está, por qué, qué sigue
-y cuándo, y lo que viene detrás: los archivos que se guardan, los eventos RADIAN que se vigilan. Una llamada se
+y cuándo, y lo que viene detrás: los archivos que se guardan, los eventos RADIAN que se vigilan y su plazo. Una llamada se
 busca por el id de su trabajo.
 
 Sin REFERENCIA: trabajadores, recepción, carriles con la razón de la espera y lo que tardará cada uno, cupo,
@@ -54,7 +54,7 @@ _NAME: Final = ("NOMBRE", "NAME")
 )
 def command(reference: str | None, batch: str | None, account: str | None, family: str | None, as_json: bool) -> None:
     """Explain the document of REFERENCE (a job id will do): where it is, why, what happens next and when, and what
-    follows it: the files that are archived, the RADIAN events that are watched. A call is found by its job id.
+    follows it: the files that are archived, the RADIAN events that are watched and their term. A call is found by its job id.
 
     Without REFERENCE: workers, intake, lanes with why they wait and the time each backlog will need, allowance, holds
     and tokens of the accounts, consumer groups of the results, dead letters; and every problem with since when, what

@@ -104,6 +104,8 @@ class LaneSeen:
     wait_reason: str = ""
     why: str | None = None
     """``held``, ``allowance``, ``precedence``, ``outage``, ``width``; null where nothing waits."""
+    width: int = 1
+    """How many of its jobs may be under way at once: for documents what is in use just now (``lane_width``)."""
 
     @property
     def is_calls(self) -> bool:
@@ -163,6 +165,15 @@ class LettersSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class RadianSeen:
+    """Watched bills whose term is over today, tomorrow, or was before, and that nobody has accepted or claimed."""
+
+    due_today: int = 0
+    due_tomorrow: int = 0
+    due_before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Everything at a glance."""
 
@@ -183,6 +194,7 @@ class Overview:
     """Dead letters that went because there were too many; ``letters_gone_at_ms`` is when it last happened."""
     letters_gone_at_ms: int = 0
     letters: LettersSeen = LettersSeen()
+    radian: RadianSeen = RadianSeen()
 
 
 def with_backlog(lane: LaneSeen, lanes: Iterable[LaneSeen], account: AccountSeen, now_ms: int) -> LaneSeen:

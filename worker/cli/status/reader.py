@@ -12,6 +12,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -20,7 +21,8 @@ from redis.exceptions import NoPermissionError, ResponseError
 from jobs.follow_ups import TRACK
 from schemas import strict_json
 from schemas.contract.error_codes import ERROR_CODES
-from schemas.names import account_of, follow_up_id
+from schemas.factus import BOGOTA
+from schemas.names import account_of, follow_up_id, is_calls_lane
 from worker.cli.status.facts import (
     WAIT_REASONS,
     AccountSeen,
@@ -30,6 +32,7 @@ from worker.cli.status.facts import (
     LaneSeen,
     LettersSeen,
     Overview,
+    RadianSeen,
     WorkerSeen,
     with_backlog,
 )
@@ -98,7 +101,18 @@ class StatusReader:
             n_letters_gone=_whole(facts.get("letters_gone")),
             letters_gone_at_ms=_whole(facts.get("letters_gone_at")),
             letters=await self._letters(),
+            radian=await self._radian(now_ms),
         )
+
+    async def _radian(self, now_ms: int) -> RadianSeen:
+        """How many watched bills are due, by the day in Bogotá. The dates stand in one set: no record is read."""
+        midnight = datetime.fromtimestamp(now_ms / 1000, BOGOTA).replace(hour=0, minute=0, second=0, microsecond=0)
+        days = [round((midnight + timedelta(days=n)).timestamp() * 1000) for n in range(3)]
+        bounds = (("-inf", f"({days[0]}"), (days[0], f"({days[1]}"), (days[1], f"({days[2]}"))
+        before, today, tomorrow = [
+            await self._ask("ZCOUNT", self._keys.terms(), low, high) or 0 for low, high in bounds
+        ]
+        return RadianSeen(today, tomorrow, before)
 
     async def _letters(self) -> LettersSeen:
         """The dead letters by who acts on them."""
@@ -271,11 +285,19 @@ class StatusReader:
             hold=await self._hold(account, state, now_ms),
             next_look_ms=_whole(await self._ask("ZSCORE", self._keys.lanes_due(), name)),
             wait_reason=state.get("wait_reason", ""),
+            width=self._width(name, state),
         )
         if lane.hold and not lane.n_open:
             lane = replace(lane, hold=None)  # nobody is left whom it holds
         lane = replace(lane, why=_why(lane))
         return replace(lane, n_tracking=await self._n_tracking(name)) if lane.is_calls and lane.n_later else lane
+
+    def _width(self, lane: str, state: Mapping[str, str]) -> int:
+        """As the dispatcher's last look had it; of calls what is configured here."""
+        known = self._accounts.get(account_of(lane))
+        if is_calls_lane(lane):
+            return known.concurrency if known else 1
+        return max(_whole(state.get("width_in_use")), 1)
 
     async def _n_tracking(self, lane: str) -> int:
         found = self._redis.zscan_iter(self._keys.later(lane), match=follow_up_id("*", TRACK), count=_SCAN_COUNT)
