@@ -7,7 +7,7 @@ machines behind its firewall, or to the metadata of its cloud.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -50,7 +50,8 @@ _REFUSED: Final[tuple[tuple[Network, str], ...]] = tuple(
 _GLOBAL_UNICAST: Final = ip_network("2000::/3")
 
 
-def refused_as(address: str, allowed: Sequence[Network] = ()) -> str:
+@lru_cache(maxsize=4096)
+def refused_as(address: str, allowed: tuple[Network, ...] = ()) -> str:
     """
     What an address is that must not be connected to (``loopback``, ``private`` ...); empty for one that may be.
 

@@ -23,6 +23,7 @@ from schemas.factus import Remark
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
+from tests.webhooks_rig import SECRET
 from worker.cli import console
 from worker.cli.group import run
 
@@ -109,6 +110,13 @@ async def test_every_screen_fits_its_terminal_and_says_all(
     sheet = tmp_path / "ventas.csv"
     sheet.write_text("Referencia;Código;Precio\nFV-1;A;mil pesos\n", encoding="utf-8")
 
+    hooks = tmp_path / "webhooks.toml"
+    hooks.write_text(
+        f'[endpoints.tienda]\nurl = "https://127.0.0.1:9/x"\nsecrets = ["{SECRET}"]\n'
+        f'[endpoints.{LONG_NAME}]\nurl = "https://{LONG_NAME}.example/x"\nsecrets = ["{SECRET}"]\n'
+    )
+    monkeypatch.setenv("FACTUS_WEBHOOKS_FILE", str(hooks))
+
     async def typed(arguments: Sequence[str], columns: int) -> str:
         monkeypatch.setenv("COLUMNS", str(columns or 80))
         monkeypatch.setattr(console, "_is_watched", lambda _stream: bool(columns))
@@ -128,7 +136,10 @@ async def test_every_screen_fits_its_terminal_and_says_all(
             ["dead", "list"], *(["dead", "show", one] for one in letters), ["dead", "show", "1-1"],
             ["dead", "drop", "1-1"], ["dead", "retry", "1-1"], ["dead", "list", "--reason", "nada"],
             ["cancel", "FV-2026-0003"], ["cancel", "NADA"], ["cancel", "--batch", "nada"],
-            ["resume", "nada"], ["health"],
+            ["resume", "nada"], ["health"], ["health", "--webhooks"],
+            ["webhooks", "list"], ["webhooks", "show", "tienda"],
+            ["webhooks", "disable", "tienda"], ["webhooks", "enable", "tienda"], ["webhooks", "test", "tienda"],
+            ["webhooks", "replay", "tienda", "--since", "1h"], ["webhooks", "replay", "tienda", "--since", "x"],
             ["check", str(file)], ["check", str(sheet)], ["submit", str(file)], ["submit", str(sheet)],
             ["statu"], ["status", "a", "b"], ["dead", "show", "x"], ["submit", "falta.json"], ["check", "x.doc"],
         ]  # fmt: skip

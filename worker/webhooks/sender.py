@@ -13,6 +13,7 @@ import ssl
 import time
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -81,7 +82,7 @@ class Sender:
     async def _attempt(
         self, endpoint: Endpoint, secrets: tuple[str, ...], message: str, body: bytes
     ) -> Answer | aiohttp.ClientResponse:
-        place = endpoint_address(endpoint.url, may_be_http=True)  # the file says whether it may be; here it stands
+        place = _place_of(endpoint.url)
         try:
             addresses = await self._addresses(endpoint.name, place)
         except OSError as exc:
@@ -117,7 +118,7 @@ class Sender:
     ) -> Answer | aiohttp.ClientResponse:
         try:
             return await self._of_this_loop().post(
-                URL(place.at(address), encoded=True),
+                _url_at(place, address),
                 headers=headers,
                 data=body,
                 allow_redirects=False,
@@ -131,6 +132,17 @@ class Sender:
         if self._session is None:
             self._session = hardened_session(0, self._verify or tls_context(), keep_alive_s=_KEEP_ALIVE_S)
         return self._session
+
+
+@lru_cache(maxsize=1024)
+def _place_of(url: str) -> EndpointAddress:
+    """The file has said whether it may be http; here it stands."""
+    return endpoint_address(url, may_be_http=True)
+
+
+@lru_cache(maxsize=1024)
+def _url_at(place: EndpointAddress, address: str) -> URL:
+    return URL(place.at(address), encoded=True)
 
 
 def _tls_name(place: EndpointAddress) -> str | None:
