@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from jobs.families import FAMILIES
-from jobs.fiscal_day import first_day
+from jobs.fiscal_day import day_of_push, first_day
 from jobs.job_type import JobType
 from jobs.outcomes import Finished
 from jobs.radian.notes import NOTES, is_credit
@@ -114,6 +114,9 @@ class EntryValidator:
     elsewhere: Callable[[], frozenset[str]] = frozenset
     """Accounts that other living workers serve and this one does not."""
 
+    day_of_push: frozenset[str] = frozenset()
+    """Accounts whose documents carry the day on which they were pushed, unless they say another (``push``)."""
+
     def validate(self, entry: Entry) -> Accepted | Refused:
         """Decide one entry. Never raises for what a producer wrote."""
         unreadable = _unreadable(entry)
@@ -177,20 +180,32 @@ class EntryValidator:
             told = (conversion_warning(converted),)
             # From here on there is nothing but version 2: in the ledger, the fingerprint and the events.
             envelope = envelope.model_copy(update={"payload": converted.payload, "payload_version": "v2"})
-        found = validate(job_type.payload, envelope.payload, today=self._first_day(envelope))
+        issue_on = self._issue_on(entry, envelope, job_type, account)
+        today = first_day(issue_on, _ms(envelope.not_before), self.now_ms())
+        found = validate(job_type.payload, envelope.payload, today=today)
         if told:
             found = replace(found, warnings=(*told, *found.warnings))
         if found.errors:
             return _refuse(remains, parsed, found.errors, found.warnings)
         has_person = account in self.with_person
-        record = _record(entry, envelope, job_type, account, found, self.now_ms(), has_person=has_person)
+        record = _record(
+            entry, envelope, job_type, account, found, self.now_ms(), issue_on=issue_on, has_person=has_person
+        )
         waits = record.start_at or record.expires_at or record.issue_on
         answer = None if waits or job_type.answer is None else job_type.answer(strict_json.parse(found.wire))
         return Accepted(record, answer)
 
-    def _first_day(self, envelope: Envelope) -> date:
-        issue_on = envelope.issue_on.isoformat() if envelope.issue_on else ""
-        return first_day(issue_on, _ms(envelope.not_before), self.now_ms())
+    def _issue_on(self, entry: Entry, envelope: Envelope, job_type: JobType, account: str) -> str:
+        """
+        The day that the document must carry; empty for any.
+
+        The day of the push is no content of the job: pushed again on another day it is still the same one.
+        """
+        if envelope.issue_on:
+            return envelope.issue_on.isoformat()
+        if not job_type.issues or account not in self.day_of_push:
+            return ""
+        return day_of_push(entry.id, _ms(envelope.not_before), self.now_ms(), self.zones[account]).isoformat()
 
     def _beyond_the_horizon(self, envelope: Envelope) -> tuple[ErrorDetail, ...]:
         if not (envelope.issue_on or envelope.not_before or envelope.expires_at):
@@ -405,6 +420,7 @@ def _record(
     found: ValidatedPayload,
     now_ms: int,
     *,
+    issue_on: str,
     has_person: bool,
 ) -> JobRecord:
     options, unserved = _served(envelope, job_type, account, has_person=has_person)
@@ -433,7 +449,7 @@ def _record(
         party=found.party,
         start_at=_ms(envelope.not_before),
         expires_at=_ms(envelope.expires_at),
-        issue_on=envelope.issue_on.isoformat() if envelope.issue_on else "",
+        issue_on=issue_on,
     )
 
 

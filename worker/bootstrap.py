@@ -37,6 +37,7 @@ from worker.queue.attempt_runner import AttemptRunner, RunPolicy
 from worker.queue.batches import Batches
 from worker.queue.cancellations import Cancellations
 from worker.queue.claims import Claimer, LeasePolicy
+from worker.queue.day_watch import DayWatch, DayWatchPolicy
 from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
 from worker.queue.ended_owners import EndedOwners
 from worker.queue.joined_jobs import Joined, JoinedPolicy
@@ -61,6 +62,7 @@ class Policies:
     run: RunPolicy = field(default_factory=RunPolicy)
     patience: PatiencePolicy = field(default_factory=PatiencePolicy)
     sweep: SweepPolicy = field(default_factory=SweepPolicy)
+    days: DayWatchPolicy = field(default_factory=DayWatchPolicy)
     joined: JoinedPolicy = field(default_factory=JoinedPolicy)
     drain: DrainPolicy = field(default_factory=DrainPolicy)
     radian: RadianTimes = field(default_factory=RadianTimes)
@@ -91,6 +93,7 @@ class Services:
     claimer: Claimer
     runner: AttemptRunner
     sweep: Sweep
+    days: DayWatch
     joined: Joined
     guards: Guards
     draining: asyncio.Event
@@ -214,6 +217,7 @@ def build(
         own_streams=frozenset(name for name, account in accounts.items() if account.own_streams),
         with_person=frozenset(name for name, account in accounts.items() if account.radian_person),
         elsewhere=peers.elsewhere,
+        day_of_push=frozenset(name for name, account in accounts.items() if account.day_policy == "push"),
     )
     intake = Intake(
         redis,
@@ -243,6 +247,7 @@ def build(
         claimer=claimer,
         runner=runner,
         sweep=Sweep(redis, scripts, keys, book, policy, claimer, batches, guards.of("sweep"), policies.sweep),
+        days=DayWatch(redis, scripts, keys, accounts, policy, worker_id, guards.of("days"), policies.days),
         joined=Joined(redis, scripts, keys, ledger, ended_owners, guards.of("joined"), policies.joined),
         guards=guards,
         draining=draining,

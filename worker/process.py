@@ -96,6 +96,7 @@ async def run_tasks(
         named("dispatch", built.dispatcher.run(stopping)),
         named("arq", built.arq.serve(built.runner.run_job, stopping)),
         named("sweep", built.sweep.run(stopping)),
+        named("days", built.days.run(stopping)),
         named("joined", built.joined.run(stopping)),
         named("heartbeat", _heartbeat(built, stopping, holds or Holds())),
         named("ending", _wake_at_the_end(built, stopping)),

@@ -122,6 +122,8 @@ def _person(given: object) -> dict[str, Any]:
 Language = Annotated[Literal["es", "en"], BeforeValidator(_language)]
 Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_counted)]
+DayPolicy = Literal["free", "push"]
+"""Which day a document must carry that says none: any, or the one on which it was pushed."""
 AccountName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 RateLimit = Annotated[Count, Field(ge=1, le=100_000)]
 RateWindow = Annotated[Seconds, Field(le=_DAY_S)]
@@ -154,6 +156,8 @@ class Account(BaseModel):
     @classmethod
     def _is_a_person(cls, given: object) -> dict[str, Any] | None:
         return None if given is None else _person(given)
+
+    day_policy: DayPolicy = "free"
 
     @field_validator("base_url")
     @classmethod
@@ -222,6 +226,7 @@ class Settings(BaseModel):
     lane_width: LaneWidth = 1
     job_deadline: Annotated[Seconds, Field(le=400 * _DAY_S)] = 48 * 3600.0
     ledger_days: Annotated[Count, Field(ge=1, le=36_500)] = 90
+    day_policy: DayPolicy = "free"
     radian_interval: Annotated[Seconds, Field(le=30 * _DAY_S)] = 4 * 3600.0
     radian_saturday: bool = False
     radian_silent_after: Annotated[Seconds, Field(le=400 * _DAY_S)] = 10 * _DAY_S
@@ -333,6 +338,7 @@ class Settings(BaseModel):
             "rate_limit": self.rate_limit,
             "rate_window": self.rate_window,
             "concurrency": self.concurrency,
+            "day_policy": self.day_policy,
             "lane_width": self.lane_width,
         }
         try:

@@ -72,7 +72,9 @@ class ValidatedDocument(Foreign):
     total: Money | None = Field(description="Pesos; of a payroll the net balance; null when Factus tells none")
     tax_amount: Money | None = Field(description="Pesos")
     notifications: list[Notification] = Field(description="DIAN's remarks that do not block")
-    warnings: list[ErrorDetail] = Field(description="Ours: payload.warning, option.unavailable")
+    warnings: list[ErrorDetail] = Field(
+        description="Ours: payload.warning, option.unavailable, payload.converted, date.moved"
+    )
     documents: list[ArchivedFile] = Field(description="Archived so far; X.archived tells of the rest")
     replayed: bool = Field(description="Answered from the ledger: the document had been validated before this push")
     environment: Literal["production", "sandbox", "local"] = Field(
@@ -332,6 +334,19 @@ class BatchCompleted(Data):
     first_number: str | None = Field(description="Number of the document that was validated first")
     last_number: str | None
     failures: list[BatchFailure] = Field(description="By name; the first 1000, the counts are complete all the same")
+
+
+class DayOutlook(Data):
+    """What will become of the jobs of an account that must go out on a day, by the estimate."""
+
+    day: str = Field(description="issue_on of the jobs", json_schema_extra={"format": "date"})
+    ends_at: Instant = Field(description="When the day is over, in the account's time zone")
+    expected_at: Instant | None = Field(description="When the last of them would be done, whatever its day")
+    waiting: int = Field(ge=0, description="Jobs of that day of which nothing was sent yet")
+    will_miss: int = Field(ge=0, description="Those that will not be sent on their day; 0 in day.safe")
+    references: list[str] = Field(description="The first 100 that will miss it, in the order of sending")
+    batches: list[str] = Field(description="Batches of those that will miss it")
+    pace_per_minute: float = Field(ge=0, description="Jobs for each minute, of the lanes in which they wait")
 
 
 class WebhookNews(Data):

@@ -25,7 +25,7 @@ from jobs.calls import CallContext, CallPolicy, run_call
 from jobs.errors import LeaseLost, LedgerRefused, LedgerUnavailable
 from jobs.events import blocked_event, events_of, resumed_event
 from jobs.factus_requests import Request
-from jobs.fiscal_day import day_bounds_ms, revalidate_for_today
+from jobs.fiscal_day import day_bounds_ms, revalidate_for_today, told_if_moved
 from jobs.follow_ups import archived_documents, follow_ups
 from jobs.issue import issue
 from jobs.issue_policy import IssuePolicy
@@ -69,14 +69,22 @@ RUN: Final = RunPolicy()
 
 @dataclass(slots=True)
 class NotingGateway:
-    """Factus, and the number of the last document that it showed under the job's reference: what is known of it when
-    the attempt ends in a defect."""
+    """
+    Factus, and what is noted of an attempt on the way: the number of the last document that it showed under the job's
+    reference, which is what is known when the attempt ends in a defect, and when it sent.
+    """
 
     gateway: Gateway
     number: str = ""
+    began: float = field(default_factory=time.monotonic)
+    sent_s: tuple[float, float] | None = None
+    """Seconds from the start of the attempt between which its create was sent; None where it has sent none."""
 
     async def create(self, job: JobRecord, *, latest_ms: int) -> Answer:
-        return self._noted(await self.gateway.create(job, latest_ms=latest_ms))
+        asked_s = time.monotonic() - self.began
+        seen = await self.gateway.create(job, latest_ms=latest_ms)
+        self.sent_s = asked_s, time.monotonic() - self.began
+        return self._noted(seen)
 
     async def find(self, family: str, reference_code: str) -> Answer:
         return self._noted(await self.gateway.find(family, reference_code))
@@ -211,7 +219,7 @@ class AttemptRunner:
     def _defect_pause_s(self, n_defects: int) -> float:
         return self.backoff.jittered_s(n_defects + 1, self.draw)
 
-    async def _work(self, claimed: ClaimedJob, job_type: LedgerType, gateway: Gateway) -> AttemptResult:
+    async def _work(self, claimed: ClaimedJob, job_type: LedgerType, gateway: NotingGateway) -> AttemptResult:
         job, standing = claimed.job, claimed.standing
         zone = self.accounts[job.account].zone
         day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
@@ -232,7 +240,8 @@ class AttemptRunner:
                 lane_width=self.accounts[job.account].lane_width,
             )
             issuing = partial(issue, policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
-            return await guarded(policy, gateway, self.ledger, issuing) if is_guarded(job) else await issuing()
+            result = await (guarded(policy, gateway, self.ledger, issuing) if is_guarded(job) else issuing())
+            return replace(result, ending=told_if_moved(job, result.ending, _sent_ms(claimed, gateway), zone))
         assert job_type.work is not None
         deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms, self.patience)
         context = CallContext(
@@ -379,6 +388,16 @@ class AttemptRunner:
             return await self.ledger.n_waiting(job.account, None if block.family is None else job.lane)
         except LedgerRefused:
             return 0  # a key of a lane is broken: the operator is told of the block all the same
+
+
+def _sent_ms(claimed: ClaimedJob, gateway: NotingGateway) -> tuple[int, int]:
+    """Between which instants Factus got the document, on the Redis server's clock; 0 where we have sent none."""
+    job = claimed.job
+    if job.pending_since or gateway.sent_s is None:
+        sent_at_ms = job.pending_since or job.sending_at  # what is sent again while DIAN is silent keeps its first date
+        return sent_at_ms, sent_at_ms
+    asked_s, answered_s = gateway.sent_s
+    return claimed.standing.now_ms + round(asked_s * 1000), claimed.standing.now_ms + round(answered_s * 1000)
 
 
 def _context(job: JobRecord) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from jobs import answers, events, example_data, follow_ups
 from jobs.archive_names import Stored
@@ -16,8 +17,10 @@ from jobs.attempt_policy import error
 from jobs.backoff import BackoffPolicy
 from jobs.batches import completed_event
 from jobs.calls import CallContext, CallPolicy, Work, run_call
+from jobs.day_notices import DayOutlook, Told, day_event
 from jobs.factus_requests import Request
 from jobs.families import FAMILIES
+from jobs.fiscal_day import day_bounds_ms
 from jobs.intake import conflict_errors
 from jobs.issue_policy import IssuePolicy, rejection_errors
 from jobs.job_type import JobType
@@ -87,8 +90,8 @@ def other_events() -> dict[str, Event]:
     block = Block("invoice", error("factus.denied", "Factus negó el acceso: el producto no está habilitado"))
     blocked = events.blocked_event(ACCOUNT, block, n_waiting=12, since=NOW, now=NOW, by="job-1")
     resumed = events.resumed_event(ACCOUNT, "invoice", since=NOW, now=NOW, by="job-2")
-    found = (refused, *_radian(), blocked, resumed, _batch(), *_webhooks())
-    return {event.type: event for event in found}
+    every = (refused, *_radian(), blocked, resumed, *_days(), _batch(), *_webhooks())
+    return {event.type: event for event in every}
 
 
 def _radian() -> tuple[Event, ...]:
@@ -113,6 +116,15 @@ def _radian() -> tuple[Event, ...]:
 
 def _seen(*codes: str) -> tuple[SeenEvent, ...]:
     return read_events({**example_data.RADIAN_ROW, **example_data.RADIAN_ROWS[code]} for code in codes)
+
+
+def _days() -> tuple[Event, Event]:
+    """Of an evening: what will miss its day, and that it will not."""
+    zone, day = ZoneInfo("America/Bogota"), NOW.date().isoformat()
+    ends_ms = day_bounds_ms(day, zone)[1]
+    late = DayOutlook(ACCOUNT, day, ends_ms, 1240, 2, ends_ms + 90_000, 79.7, ("FV-1239", "FV-1240"), ("cierre",))
+    good = replace(late, waiting=310, will_miss=0, references=(), batches=(), expected_ms=float(ends_ms - 600_000))
+    return day_event("at_risk", late, Told(), zone, NOW), day_event("safe", good, Told(n_told=1), zone, NOW)
 
 
 def _webhooks() -> list[Event]:

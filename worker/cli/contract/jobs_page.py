@@ -204,7 +204,9 @@ def _other_events(events: dict[str, Event], schemas: dict[str, dict[str, Any]]) 
     lines = ["## Other events"]
     radian = [name for name in events if name.startswith("radian.")]
     webhooks = [name for name in events if name.startswith("webhook.")]
-    for name in ("job.refused", *radian, "account.blocked", "account.resumed", "batch.completed", *webhooks):
+    days = ("day.at_risk", "day.safe")
+    every = ("job.refused", *radian, "account.blocked", "account.resumed", *days, "batch.completed", *webhooks)
+    for name in every:
         event, model = events[name], data_model(name)
         lines += [f"### `{name}`", event_summary(name)]
         if model:

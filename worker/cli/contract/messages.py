@@ -4,13 +4,13 @@ Every message of the contract: one for each type of job that can be pushed, one 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 from jobs import example_payloads
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
-from schemas import strict_json
 from schemas.contract.event import Event
 from schemas.names import ending_of, family_of
 from worker.cli.contract import example_events
@@ -35,6 +35,8 @@ _SUMMARIES: Final = {
     "radian.unconfirmed": "A 034 does not show a day after it was sent, or Factus does not take it. Once.",
     "account.blocked": "Only a person can mend what stops the account, a family of it, or its jobs of one type.",
     "account.resumed": "What blocked the account, the family, or the jobs of one type, is over.",
+    "day.at_risk": "By the estimate, documents will not be sent on the day that they must carry.",
+    "day.safe": "None of them will miss its day any more.",
     "batch.completed": "As many jobs of the batch are final as it was said to have.",
     "webhook.failing": "A delivery to an endpoint of webhooks has failed four times.",
     "webhook.exhausted": "A delivery to an endpoint of webhooks has had its last attempt.",
@@ -99,7 +101,7 @@ def _event_message(event: Event) -> dict[str, Any]:
             {
                 "name": _example_name(event.type),
                 "headers": {**fields, "reference_code": event.reference_code or ""},
-                "payload": strict_json.parse(event.to_json()),
+                "payload": json.loads(event.to_json()),
             }
         ],
     }

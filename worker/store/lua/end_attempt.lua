@@ -8,6 +8,8 @@
 -- include: lib/batches
 -- include: lib/ends
 -- include: lib/bills
+-- include: lib/days
+-- include: lib/seen
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
 -- KEYS: lane[LANE_KEYS], job, results, notices, dead, deadlines, batches_due, document, joined, ended_ids, ended_event,
 --   ended_due, bill, terms, follow_ups...
@@ -72,6 +74,10 @@ end
 if n_dead > 0 then redis.call('XADD', dead, '*', unpack(letter)) end
 for n = 1, n_fields do redis.call('HSET', job, fields[2 * n - 1], fields[2 * n]) end
 
+local started_at = number(redis.call('ZSCORE', lane.flight, id))
+note_attempt(lane, job, started_at, is_final, ending == 'lane' and pause_ms or 0, now)
+local sent = redis.call('HMGET', job, 'sent', 'pending_since')
+if is_final or (sent[1] or '') ~= '' or number(sent[2]) > 0 then leave_day(lane.hash, job, id) end
 redis.call('ZREM', lane.flight, id)
 redis.call('ZREM', lane.queue, arq_id)
 redis.call('DEL', lane.arq_job_prefix .. arq_id, taker.mark_prefix .. arq_id)
