@@ -45,6 +45,7 @@ ON_BOTH_LOOPS: Final = (
     "integration/test_hostile_answers.py",
     "integration/test_redis_tls.py",
     "integration/test_transport.py",
+    "integration/test_webhook_sender.py",
 )
 _TESTS: Final = Path(__file__).parent
 

@@ -43,10 +43,12 @@ def test_compose_file_follows_the_specification() -> None:
 
 def test_compose_services_report_their_health_and_get_time_to_stop(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert set(services) == {"redis", "worker", "sandbox"}
+    assert set(services) == {"redis", "worker", "webhooks", "sandbox"}
     assert all("healthcheck" in service for service in services.values())
     assert services["worker"]["deploy"]["replicas"] == 2
-    assert services["worker"]["stop_grace_period"] == "45s"
+    assert services["worker"]["stop_grace_period"] == services["webhooks"]["stop_grace_period"] == "45s"
+    assert services["webhooks"]["profiles"] == ["webhooks"]
+    assert services["webhooks"]["healthcheck"]["test"] == ["CMD", "factus-worker", "health", "--webhooks"]
     assert services["sandbox"]["profiles"] == ["sandbox"]
 
 
@@ -83,7 +85,7 @@ def test_image_runs_as_a_user_by_number_and_gets_its_signals() -> None:
     assert any(line.startswith("HEALTHCHECK") for line in lines)
 
 
-@pytest.mark.parametrize("name", ["redis", "worker", "sandbox"])
+@pytest.mark.parametrize("name", ["redis", "worker", "webhooks", "sandbox"])
 def test_compose_services_have_no_right_that_they_do_not_need(compose: dict[str, Any], name: str) -> None:
     service = compose["services"][name]
     assert service["read_only"] is True
@@ -208,6 +210,20 @@ def test_unit_has_no_right_that_it_does_not_need() -> None:
         "Environment=FACTUS_ACCOUNTS_FILE=%d/accounts.toml",
     } <= set(unit)  # fmt: skip
     assert not any(re.search(r"(?i)password|secret|token", line) for line in unit if not line.startswith("#"))
+
+
+def test_unit_of_webhooks_has_the_same_bounds_and_no_credentials_of_factus() -> None:
+    worker, webhooks = (
+        set((ROOT / "deploy" / f"factus-{name}@.service").read_text().splitlines()) for name in ("worker", "webhooks")
+    )
+    lost = {line for line in worker - webhooks if not line.startswith("#")}
+    assert lost == {
+        "Description=factus-worker %i", "ExecStart=/opt/factus-worker/.venv/bin/factus-worker run", "TasksMax=128",
+        "LoadCredential=accounts.toml:/etc/factus-worker/accounts.toml",
+        "Environment=FACTUS_ACCOUNTS_FILE=%d/accounts.toml",
+    }  # fmt: skip
+    assert {"ReadWritePaths=/etc/factus-worker/webhooks", "KillMode=mixed", "TimeoutStopSec=45"} <= webhooks
+    assert not any("accounts" in line for line in webhooks if not line.startswith("#"))
 
 
 def test_unit_waits_for_the_calls_under_way() -> None:

@@ -79,6 +79,63 @@ def factus_address(text: str) -> str:
     return right
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointAddress:
+    """Where deliveries of a webhook go, taken apart. ``repr`` shows no path and no query: either may hold a secret."""
+
+    scheme: Literal["https", "http"]
+    host: str
+    """A name, or an address without brackets."""
+    port: int
+    target: str
+    """Path and query, as they are sent."""
+
+    def __repr__(self) -> str:
+        return f"EndpointAddress({self.scheme!r}, {self.host!r}, {self.port!r})"
+
+    @property
+    def authority(self) -> str:
+        """The ``Host`` header: host, and the port where it is not the usual one."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.scheme == "https" else 80) else f"{host}:{self.port}"
+
+    def at(self, address: str) -> str:
+        """The URL with one of the host's addresses in place of its name."""
+        host = f"[{address}]" if ":" in address else address
+        return f"{self.scheme}://{host}:{self.port}{self.target}"
+
+
+def endpoint_address(text: str, *, may_be_http: bool) -> EndpointAddress:
+    """
+    The address of a webhook.
+
+    Raises:
+        ValueError: Not an https URL (or http, where that is allowed), with a user, a fragment, or what no URL holds.
+            Its path and query are not repeated.
+    """
+    if not text.isascii() or not text.isprintable() or re.search(r'[\s"<>\\^`{|}]', text) or len(text) > 2000:
+        raise ValueError("holds a character that no URL has (percent-encode it), or is longer than 2000")
+    scheme, separator, rest = text.partition("://")
+    scheme = scheme.lower()
+    if not separator or scheme not in ("https", "http"):
+        raise ValueError("starts with https://")
+    if scheme == "http" and not may_be_http:
+        raise ValueError("starts with https://; http needs allow_http = true")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    target = rest[len(authority) :]
+    if "@" in authority:
+        raise ValueError("holds a user or a password; the signature says who we are")
+    if "#" in target:
+        raise ValueError("has a fragment (#), which is never sent")
+    host, port = _host_and_port(authority)
+    return EndpointAddress(
+        scheme="https" if scheme == "https" else "http",
+        host=host.removeprefix("[").removesuffix("]"),
+        port=port or (443 if scheme == "https" else 80),
+        target=target if target.startswith("/") else f"/{target}",
+    )
+
+
 def environment_of(base_url: str) -> Environment:
     """Which Factus an address is: the real one, its sandbox, or anything else."""
     return _ENVIRONMENTS.get((urlsplit(base_url).hostname or "").rstrip("."), "local")

@@ -60,7 +60,7 @@ async def run_worker(
     """
     # Around the services: from the moment that an embedded server may run until it has been left, no signal ends the
     # process on the spot. One that comes while the server starts is heard when it answers.
-    with _stopping_on_signals() as stopping:
+    with stopping_on_signals() as stopping:
         async with services(settings, policies, archive=archive) as built:
             await _greet(built)
             await AccountHolds(built.redis, built.keys).heed_credentials(built.accounts)
@@ -70,7 +70,7 @@ async def run_worker(
 
 
 @contextmanager
-def _stopping_on_signals() -> Iterator[asyncio.Event]:
+def stopping_on_signals() -> Iterator[asyncio.Event]:
     """An event that SIGTERM and SIGINT set while the block lasts."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -94,20 +94,20 @@ async def run_tasks(
     """
     drain = built.policies.drain
     tasks = [
-        _named("intake", built.intake.run(built.dispatcher.wake, stopping)),
-        _named("dispatch", built.dispatcher.run(stopping)),
-        _named("arq", built.arq.serve(built.runner.run_job, stopping)),
-        _named("sweep", built.sweep.run(stopping)),
-        _named("days", built.days.run(stopping)),
-        _named("joined", built.joined.run(stopping)),
-        _named("heartbeat", _heartbeat(built, stopping, holds or Holds())),
-        _named("ending", _wake_at_the_end(built, stopping)),
+        named("intake", built.intake.run(built.dispatcher.wake, stopping)),
+        named("dispatch", built.dispatcher.run(stopping)),
+        named("arq", built.arq.serve(built.runner.run_job, stopping)),
+        named("sweep", built.sweep.run(stopping)),
+        named("days", built.days.run(stopping)),
+        named("joined", built.joined.run(stopping)),
+        named("heartbeat", _heartbeat(built, stopping, holds or Holds())),
+        named("ending", _wake_at_the_end(built, stopping)),
     ]
     if built.keeper:
-        tasks.append(_named("server", built.keeper.run(stopping)))
+        tasks.append(named("server", built.keeper.run(stopping)))
     is_server_gone = False
-    listener = _named("wake", _listen(built, stopping))
-    watcher = _named("burst", until_idle(built, stopping)) if burst else None
+    listener = named("wake", _listen(built, stopping))
+    watcher = named("burst", until_idle(built, stopping)) if burst else None
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
@@ -290,5 +290,6 @@ def _stop_on_signal(stopping: asyncio.Event, number: signal.Signals) -> None:
     stopping.set()
 
 
-def _named(name: str, body: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+def named(name: str, body: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """A task of a process, under a name."""
     return asyncio.create_task(body, name=name)

@@ -236,11 +236,12 @@ class Settings(BaseModel):
     results_maxlen: Annotated[Count, Field(ge=1, le=1_000_000_000)] = 1_000_000
     jobs_signed: bool = False
     jobs_keys: Path | None = None
+    webhooks_file: Path | None = None
     metrics_port: Annotated[Count, Field(ge=1, le=65535)] | None = None
     log_format: Literal["console", "json"] | None = None
     lang: Language = "es"
 
-    _MAY_BE_OFF: ClassVar = ("metrics_port", "log_format", "accounts_file", "jobs_keys")
+    _MAY_BE_OFF: ClassVar = ("metrics_port", "log_format", "accounts_file", "jobs_keys", "webhooks_file")
 
     @model_validator(mode="before")
     @classmethod
@@ -316,7 +317,7 @@ class Settings(BaseModel):
         except RecursionError as exc:
             raise ConfigurationError(f"{where}: is not TOML: too deeply nested") from exc
         except ValueError as exc:  # TOMLDecodeError, and whole numbers of thousands of digits
-            raise ConfigurationError(f"{where}: is not TOML{_place(exc)}") from exc
+            raise ConfigurationError(f"{where}: is not TOML{toml_place(exc)}") from exc
         accounts = table.get("accounts")
         if not isinstance(accounts, dict) or not accounts or set(table) != {"accounts"}:
             raise ConfigurationError(f"{where}: holds tables named [accounts.NAME] and nothing else")
@@ -511,7 +512,7 @@ def _reason(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-def _place(error: ValueError) -> str:
+def toml_place(error: ValueError) -> str:
     """Where in a TOML file, without the words: they may quote it."""
     found = re.search(r"at line (\d+), column (\d+)", str(error))
     return f", line {found[1]}, column {found[2]}" if found else ""

@@ -109,6 +109,9 @@ ERROR_CODES: Final = (
     ),
     ErrorCode("option.unavailable", "An option that the job cannot have", ("warning",), "producer"),
     ErrorCode("day.at_risk", "Documents will miss the day that they must carry", ("notice",), "operator"),
+    ErrorCode("webhook.failing", "A delivery to an endpoint has failed four times", ("notice",), "operator"),
+    ErrorCode("webhook.exhausted", "A delivery to an endpoint has had its last attempt", ("notice",), "operator"),
+    ErrorCode("webhook.disabled", "An endpoint gets nothing more until it is enabled", ("notice",), "operator"),
     ErrorCode("batch.partial", "Not every job of the batch succeeded", ("notice",), "producer"),
 )
 

@@ -457,6 +457,18 @@ class DayOutlook(Data):
     pace_per_minute: float = Field(ge=0, description="Jobs for each minute, of the lanes in which they wait")
 
 
+class WebhookNews(Data):
+    """What is told of an endpoint of webhooks."""
+
+    endpoint: str = Field(description="Its name in FACTUS_WEBHOOKS_FILE")
+    since: Instant | None = Field(
+        description="Since when it has only failed; of webhook.enabled, since when it had been disabled. Null where it "
+        "had not failed"
+    )
+    waiting: int = Field(ge=0, description="Deliveries that wait for it")
+    last_status: int | None = Field(description="HTTP status of its last answer; null when none came")
+
+
 VALIDATED: Final[Mapping[str, type[Data]]] = {
     "cufe": ValidatedBill,
     "cude": ValidatedNote,

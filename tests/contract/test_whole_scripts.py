@@ -11,8 +11,8 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -24,10 +24,14 @@ from arq.connections import ArqRedis
 from jobs import answers
 from jobs.families import FAMILIES
 from jobs.outcomes import AccountState, Finished
+from jobs.webhooks.notices import About, disabled_event, enabled_event
+from jobs.webhooks.verdict import Answer, Verdict
 from schemas.factus import Remark
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, quick, running, services_on
+from tests.webhooks_rig import QUICK as QUICK_HOOKS
+from tests.webhooks_rig import an_endpoint, an_event
 from worker.bootstrap import Services
 from worker.factus.rate_limit import Granted, RateLimit, SendMark
 from worker.factus.token_cache import Issued, TokenCache
@@ -37,7 +41,11 @@ from worker.intake.reader import GROUP, EntryReader
 from worker.process import run_tasks
 from worker.queue.claims import ClaimedJob, SetAside
 from worker.queue.holds import AccountHolds
+from worker.store.keys import Keys
 from worker.store.scripts import ScriptArgs, ScriptKeys, Scripts, packed, source
+from worker.webhooks.book import DeliveryValues, Ended, Move, WebhookBook
+from worker.webhooks.slices import slice_of
+from worker.webhooks.streams import Entry
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -161,6 +169,8 @@ class Recorder:
             shape = (name, args["ending"], *counts, len(keys["follow_ups"]) > 0)
         if name in ("end_joined", "requeue_job", "permit", "acquire_change_lock", "token_get", "last_word", "resume"):
             shape = (name, len(in_order[0]))
+        if name in ("take_events", "serve_endpoint", "switch_endpoint"):
+            shape = (name, len(args.get("rest", ())), args.get("state"))
         if name == "cancel_job":
             shape = (name, args["heir"] != "")
         if name == "intake":
@@ -255,6 +265,7 @@ async def record() -> list[Sample]:
         await TokenCache(Scripts(redis), keys, "own", "w1").get(refuse)
         await last_words(redis, factus)
         await by_hand(redis, built)
+        await webhooks(redis)
     await redis.aclose()
     return list(recorder.samples.values())
 
@@ -297,6 +308,34 @@ async def last_words(redis: ArqRedis, factus: FakeFactus) -> None:
     names = {"dead": built.keys.dead(), "stream": built.keys.jobs(), "record": built.keys.job("acme", "new")}
     values = {"letter": letter, "envelope": "{}", "job_id": "old", "retention_ms": 1000}
     await built.ledger._scripts.run("retry_letter", {**names, "document": document}, values)
+
+
+async def webhooks(redis: ArqRedis) -> None:
+    """Deliveries of every end, one that is tried anew, a switch, and an endpoint that goes. Named as accounts are."""
+    name = "acme"
+    book = WebhookBook(redis, Scripts(redis), Keys(NAMESPACE), replace(QUICK_HOOKS, quiet_s=0.0, most_failed=1))
+    entries = [Entry("s", f"{n}-0", an_event("j", n).to_json().encode()) for n in (1, 2)]
+    entries += [Entry("s", f"{n}-0", an_event().to_json().encode()) for n in range(3, 8)]
+    made = slice_of(entries, [an_endpoint(name)])
+    await book.take([Move(name, "", "a")], made.bodies, made.deliveries)
+    notice = disabled_event(About(name, 1, 2, 3), "gone", now=datetime.now(UTC))
+    again, over = Verdict("again", 0.0), Verdict("exhausted")
+    gone = Verdict("again", 60.0, disables="gone")
+    ended: list[Ended] = []
+    for verdict in (Verdict("delivered"), again, over, over, gone):
+        served = await book.serve(name, ended, room=1, width=8, lease_ms=60_000)
+        (delivery,) = served.deliveries
+        events = (notice,) if verdict.disables else ()
+        ended = [Ended(delivery, Answer(200 if verdict.outcome == "delivered" else 500), verdict, events)]
+    await book.serve(name, ended, room=1, width=8, lease_ms=60_000)
+    await book.switch(name, is_on=False, event=notice)
+    await book.switch(name, is_on=True, event=enabled_event(About(name, 1, 2, 3), now=datetime.now(UTC)))
+    (failed,) = await book.failed(name)
+    (row,) = await book.records(name, [failed])
+    renewed = DeliveryValues(name, row.id, "", row.rank, "0", row.type, row.account, row.reference, 0)
+    await book.take([], {}, [renewed])
+    await redis.zadd(book.keys.hooks_seen(), {name: 1})
+    await book.forget(name)
 
 
 async def by_hand(redis: ArqRedis, built: Services) -> None:

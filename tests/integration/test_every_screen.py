@@ -24,6 +24,7 @@ from schemas.factus import Remark
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
+from tests.webhooks_rig import SECRET
 from worker.cli import console
 from worker.cli.group import run
 
@@ -128,6 +129,13 @@ async def test_every_screen_fits_its_terminal_and_says_all(
     sheet = tmp_path / "ventas.csv"
     sheet.write_text("Referencia;Código;Precio\nFV-1;A;mil pesos\n", encoding="utf-8")
 
+    hooks = tmp_path / "webhooks.toml"
+    hooks.write_text(
+        f'[endpoints.tienda]\nurl = "https://127.0.0.1:9/x"\nsecrets = ["{SECRET}"]\n'
+        f'[endpoints.{LONG_NAME}]\nurl = "https://{LONG_NAME}.example/x"\nsecrets = ["{SECRET}"]\n'
+    )
+    monkeypatch.setenv("FACTUS_WEBHOOKS_FILE", str(hooks))
+
     async def typed(arguments: Sequence[str], columns: int) -> str:
         monkeypatch.setenv("COLUMNS", str(columns or 80))
         monkeypatch.setattr(console, "_is_watched", lambda _stream: bool(columns))
@@ -151,6 +159,10 @@ async def test_every_screen_fits_its_terminal_and_says_all(
             ["close", "2026-01-15", "--account", "acme", "--out", str(tmp_path), "--control", str(totals)],
             ["close", "verify", str(tmp_path)], ["close", "31/01/2026"], ["close", "verify", "nada"],
             ["close", "hoy", "--control", str(sheet)],
+            ["health", "--webhooks"],
+            ["webhooks", "list"], ["webhooks", "show", "tienda"],
+            ["webhooks", "disable", "tienda"], ["webhooks", "enable", "tienda"], ["webhooks", "test", "tienda"],
+            ["webhooks", "replay", "tienda", "--since", "1h"], ["webhooks", "replay", "tienda", "--since", "x"],
             ["check", str(file)], ["check", str(sheet)], ["submit", str(file)], ["submit", str(sheet)],
             ["statu"], ["status", "a", "b"], ["dead", "show", "x"], ["submit", "falta.json"], ["check", "x.doc"],
         ]  # fmt: skip

@@ -114,11 +114,16 @@ def command(name: str, es: str, *, short: Both = ("", ""), after: Both = ("", ""
     return decorate
 
 
-def group(name: str, es: str) -> Callable[[Function], Group]:
-    """A group of commands; its help as :func:`command` has it."""
+def group(name: str, es: str, *, runs_alone: bool = False) -> Callable[[Function], Group]:
+    """
+    A group of commands; its help as :func:`command` has it.
+
+    Args:
+        runs_alone: Whether it does something itself, called without a command of it.
+    """
 
     def decorate(function: Function) -> Group:
-        made = click.group(name, cls=Group)(function)
+        made = click.group(name, cls=Group, invoke_without_command=runs_alone)(function)
         made.told = (es, function.__doc__ or "")
         return made
 

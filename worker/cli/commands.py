@@ -63,6 +63,11 @@ COMMANDS: Final = {
         "Mira los trabajos apartados, los envía otra vez o los borra.",
         "Look at dead letters, push them again, or drop them.",
     ),
+    "webhooks": Command(
+        "webhooks.all_commands",
+        "Entrega los eventos a sus direcciones web, y las administra.",
+        "Deliver events to web addresses, and look after these.",
+    ),
     "contract": Command(
         "contract.command",
         "Escribe el contrato en AsyncAPI, o sus JSON Schemas.",

@@ -99,10 +99,10 @@ class _Protocol(ResponseHandler):
         self._n_interim = 0
 
     def data_received(self, data: bytes) -> None:
-        if self.is_idle:
-            self.close()
-        else:
+        if not self.is_idle:
             super().data_received(data)
+        elif data:  # nothing at all is how the engine looks whether it held something back
+            self.close()
 
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
         if 100 <= data[0].code < 200:
@@ -120,8 +120,8 @@ class _Connector(aiohttp.TCPConnector):
     aiohttp would give it to the next call, as the answer to that.
     """
 
-    def __init__(self, *, limit: int, verify: ssl.SSLContext) -> None:
-        super().__init__(limit=limit, keepalive_timeout=_KEEP_ALIVE_S, ssl=verify)
+    def __init__(self, *, limit: int, verify: ssl.SSLContext, keep_alive_s: float) -> None:
+        super().__init__(limit=limit, keepalive_timeout=keep_alive_s, ssl=verify)
         self._factory = cast("partial[ResponseHandler]", partial(_Protocol, loop=asyncio.get_running_loop()))
 
     def _release(self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False) -> None:
@@ -185,13 +185,22 @@ class Transport(httpx.AsyncBaseTransport):
 
     def _of_this_loop(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = _session(self._most_connections, self._verify or tls_context())
+            self._session = hardened_session(self._most_connections, self._verify or tls_context())
         return self._session
 
 
-def _session(most_connections: int, verify: ssl.SSLContext) -> aiohttp.ClientSession:
+def hardened_session(
+    most_connections: int, verify: ssl.SSLContext, *, keep_alive_s: float = _KEEP_ALIVE_S
+) -> aiohttp.ClientSession:
+    """
+    A session of the engine for whoever speaks to a server that may do anything: no cookies, no proxy, no answer that
+    came unasked, no call sent twice, bounds on heads and hints.
+
+    Args:
+        most_connections: 0 for no bound.
+    """
     session = aiohttp.ClientSession(
-        connector=_Connector(limit=most_connections, verify=verify),
+        connector=_Connector(limit=most_connections, verify=verify, keep_alive_s=keep_alive_s),
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         auto_decompress=False,

@@ -233,6 +233,43 @@ class Keys:
         """Sorted set: worker id -> ms of its last heartbeat."""
         return f"{self.namespace}:workers"
 
+    # -- webhooks --------------------------------------------------------------------------------------------------
+    def hooks(self) -> str:
+        """
+        What stands before the keys of endpoints, deliveries and bodies: ``endpoint:NAME`` (hash: ``state``,
+        ``failing_since``, ``bytes`` ...) with ``:due``, ``:leased``, ``:order`` and ``:failed`` beside it,
+        ``delivery:NAME:ID`` and ``body:NAME`` (worker/store/lua/lib/deliveries.lua).
+        """
+        return f"{self.namespace}:hooks:"
+
+    def hook(self, endpoint: str, of: str = "") -> str:
+        """An endpoint's hash, or with *of* (``due``, ``leased``, ``order``, ``failed``) what stands beside it."""
+        return f"{self.hooks()}endpoint:{endpoint}" + (f":{of}" if of else "")
+
+    def delivery(self, endpoint: str, message: str) -> str:
+        """Hash: one delivery (``webhook-id``) to an endpoint."""
+        return f"{self.hooks()}delivery:{endpoint}:{message}"
+
+    def hook_places(self) -> str:
+        """Hash: endpoint -> where it stands in each stream, JSON."""
+        return f"{self.hooks()}places"
+
+    def hook_looks(self) -> str:
+        """Sorted set: endpoint -> ms at which something of it is to be done."""
+        return f"{self.hooks()}next"
+
+    def hooks_seen(self) -> str:
+        """Sorted set: endpoint -> ms at which a process had it in its file last."""
+        return f"{self.hooks()}seen"
+
+    def hook_processes(self) -> str:
+        """Sorted set: id of a process that delivers -> ms of its last sign of life."""
+        return f"{self.hooks()}processes"
+
+    def hook_rotations(self) -> str:
+        """Hash: endpoint -> which secrets leave, by their digest, and when (JSON). No secret stands here."""
+        return f"{self.hooks()}rotations"
+
     # -- batches ---------------------------------------------------------------------------------------------------
     def batch(self, member: str) -> str:
         """Hash: size, counts and sums of a batch; *member* is ``account/batch``."""

@@ -35,6 +35,10 @@ from jobs.radian.policy import HOUR_MS, RadianPolicy
 from jobs.radian.seen_events import SeenEvent, read_events
 from jobs.radian.state import ClockState
 from jobs.registry import JOB_TYPES
+from jobs.webhooks import notices
+from jobs.webhooks.notices import About
+from jobs.webhooks.signing import message_id
+from jobs.webhooks.verdict import Answer
 from schemas import strict_json
 from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import Event
@@ -90,7 +94,7 @@ def other_events() -> dict[str, Event]:
     block = Block("invoice", error("factus.denied", "Factus negó el acceso: el producto no está habilitado"))
     blocked = events.blocked_event(ACCOUNT, block, n_waiting=12, since=NOW, now=NOW, by="job-1")
     resumed = events.resumed_event(ACCOUNT, "invoice", since=NOW, now=NOW, by="job-2")
-    every = (refused, *_radian(), blocked, resumed, *_days(), _batch())
+    every = (refused, *_radian(), blocked, resumed, *_days(), _batch(), *_webhooks())
     return {event.type: event for event in every}
 
 
@@ -125,6 +129,18 @@ def _days() -> tuple[Event, Event]:
     late = DayOutlook(ACCOUNT, day, ends_ms, 1240, 2, ends_ms + 90_000, 79.7, ("FV-1239", "FV-1240"), ("cierre",))
     good = replace(late, waiting=310, will_miss=0, references=(), batches=(), expected_ms=float(ends_ms - 600_000))
     return day_event("at_risk", late, Told(), zone, NOW), day_event("safe", good, Told(n_told=1), zone, NOW)
+
+
+def _webhooks() -> list[Event]:
+    about, answer = About("erp", _NOW_MS - 2_135_000, 12, 503), Answer(503)
+    message = message_id("acme/erp-invoice.issue-1/1")
+    return [
+        notices.failing_event(about, answer, message=message, attempts=4, now=NOW),
+        notices.exhausted_event(about, answer, message=message, attempts=10, now=NOW),
+        notices.disabled_event(about, "failing", now=NOW),
+        notices.enabled_event(about, now=NOW),
+        notices.test_event("erp", now=NOW),
+    ]
 
 
 def _batch() -> Event:

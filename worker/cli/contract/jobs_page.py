@@ -203,8 +203,10 @@ def _fate(about: Description) -> list[str]:
 def _other_events(events: dict[str, Event], schemas: dict[str, dict[str, Any]]) -> str:
     lines = ["## Other events"]
     radian = [name for name in events if name.startswith("radian.")]
+    webhooks = [name for name in events if name.startswith("webhook.")]
     days = ("day.at_risk", "day.safe")
-    for name in ("job.refused", *radian, "account.blocked", "account.resumed", *days, "batch.completed"):
+    every = ("job.refused", *radian, "account.blocked", "account.resumed", *days, "batch.completed", *webhooks)
+    for name in every:
         event, model = events[name], data_model(name)
         lines += [f"### `{name}`", event_summary(name)]
         if model:

@@ -46,6 +46,11 @@ _DATA: Final[dict[str, type[BaseModel]]] = {
     "day.at_risk": event_data.DayOutlook,
     "day.safe": event_data.DayOutlook,
     "batch.completed": event_data.BatchCompleted,
+    "webhook.failing": event_data.WebhookNews,
+    "webhook.exhausted": event_data.WebhookNews,
+    "webhook.disabled": event_data.WebhookNews,
+    "webhook.enabled": event_data.WebhookNews,
+    "webhook.test": event_data.WebhookNews,
 }
 
 
@@ -192,6 +197,11 @@ def event_types() -> dict[str, bool | Literal["either"]]:
         "day.at_risk": False,
         "day.safe": True,
         "batch.completed": "either",
+        "webhook.failing": False,
+        "webhook.exhausted": False,
+        "webhook.disabled": False,
+        "webhook.enabled": True,
+        "webhook.test": True,
     }
 
 

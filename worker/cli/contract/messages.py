@@ -38,6 +38,11 @@ _SUMMARIES: Final = {
     "day.at_risk": "By the estimate, documents will not be sent on the day that they must carry.",
     "day.safe": "None of them will miss its day any more.",
     "batch.completed": "As many jobs of the batch are final as it was said to have.",
+    "webhook.failing": "A delivery to an endpoint of webhooks has failed four times.",
+    "webhook.exhausted": "A delivery to an endpoint of webhooks has had its last attempt.",
+    "webhook.disabled": "An endpoint of webhooks gets nothing more until it is enabled; what comes waits.",
+    "webhook.enabled": "An endpoint of webhooks is enabled again.",
+    "webhook.test": "What `webhooks test` sends to an endpoint. It stands in no stream.",
 }
 
 

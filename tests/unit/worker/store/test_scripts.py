@@ -19,6 +19,7 @@ from worker.queue.dispatcher import LaneKeys, LaneValues
 from worker.queue.ledger import EventValues, FollowUpKeys, FollowUpValues, TallyValues
 from worker.store.script_names import DeclarationError, Layout, Value, read_header, resolve
 from worker.store.scripts import header, packed, record, source
+from worker.webhooks.book import DeliveryValues
 
 WORKER = Path(worker.__file__).parent
 LUA = WORKER / "store" / "lua"
@@ -66,6 +67,7 @@ class TestEveryScript:
         (FollowUpValues, "lib/ends", "FOLLOW_UP"),
         (EntryKeys, "intake", "ENTRY_KEYS"),
         (EntryValues, "intake", "ENTRY"),
+        (DeliveryValues, "take_events", "DELIVERY"),
     ],
 )
 def test_a_row_of_values_is_the_same_in_python_and_in_lua(values, script, name):
@@ -77,6 +79,7 @@ def test_every_record_of_a_library_is_a_row_in_python():
     declared = {name for file in FILES for name in header(file).records}
     assert declared == {
         "LANE_KEYS", "LANE", "TAKER", "EVENT", "TALLY", "FOLLOW_UP_KEYS", "FOLLOW_UP", "ENTRY_KEYS", "ENTRY",
+        "DELIVERY",
     }  # fmt: skip
 
 

@@ -1,0 +1,167 @@
+"""What breaks in between: connections that are cut around each script, Redis away, processes that die, two of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from jobs.webhooks.verdict import Answer
+from tests.webhooks_rig import FakeEndpoints, an_endpoint, an_event, hooks, ids_of, quick
+from worker.store.scripts import Scripts
+
+pytestmark = pytest.mark.timeout(90)
+
+SOON = quick(spare_s=-4.0)
+"""Leases of a second: what a process had that is gone is taken up soon."""
+
+
+@pytest.fixture
+def cut(monkeypatch):
+    """Cut every *nth* run of a script, before or after the server ran it, *most* times."""
+    run, ran = Scripts.run, Counter()
+
+    def arrange(name: str, moment: str, nth: int = 2, most: int = 5) -> Counter:
+        async def cutting(self, called, keys, args):
+            if called != name:
+                return await run(self, called, keys, args)
+            ran[name] += 1
+            if ran[name] % nth or ran["cut"] >= most:
+                return await run(self, called, keys, args)
+            ran["cut"] += 1
+            if moment == "after":
+                await run(self, called, keys, args)
+            raise RedisConnectionError("cut")
+
+        monkeypatch.setattr(Scripts, "run", cutting)
+        return ran
+
+    return arrange
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("name", ["acquire_leadership", "take_events", "serve_endpoint"])
+async def test_a_cut_connection_loses_nothing_and_repeats_nothing(real_redis, valkey_url, namespace, cut, name, moment):
+    """An end that was written and not heard of is written once; leases that nobody has end, and are given out again."""
+    n_cut = cut(name, moment)
+    sender = FakeEndpoints()
+    async with hooks(real_redis, valkey_url, namespace, sender=sender, policy=SOON) as rig:
+        events = [an_event(f"j{n % 4}", 1 + n // 4) for n in range(16)]
+        for event in events:
+            await rig.publish(event)
+            await asyncio.sleep(0.02)
+        await rig.empty(timeout_s=40)
+    assert n_cut["cut"]
+    assert Counter(one.message for one in sender.received) == Counter(ids_of(*events))
+    for job in {one.event["job_id"] for one in sender.received}:
+        seqs = [one.event["seq"] for one in sender.received if one.event["job_id"] == job]
+        assert seqs == sorted(seqs)
+
+
+async def test_what_a_process_had_under_way_is_sent_again_by_another(real_redis, valkey_url, namespace):
+    """It dies with one attempt under way: that one is repeated, and no other."""
+    never = FakeEndpoints(gates={"shop": asyncio.Event()})
+    endpoint = an_endpoint(concurrency=1)
+    async with hooks(real_redis, valkey_url, namespace, endpoint, sender=never, policy=quick(spare_s=-4.0)) as rig:
+        events = [an_event() for _ in range(5)]
+        for event in events:
+            await rig.publish(event)
+        await rig.until(lambda: len(never.received) == 1)
+        sender = FakeEndpoints()
+        async with hooks(real_redis, valkey_url, namespace, endpoint, sender=sender, policy=SOON) as other:
+            await other.empty(timeout_s=20)
+        # The dead one wakes: its end is void, and nothing is written or counted twice.
+        never.gates["shop"].set()
+        await asyncio.sleep(0.3)
+        state = (await rig.service.book.states(["shop"]))["shop"]
+    repeated = ids_of(events[0])
+    assert Counter(one.message for one in (*never.received, *sender.received)) == Counter(ids_of(*events)) + Counter(
+        repeated
+    )
+    assert state.n_delivered == 5
+
+
+async def test_redis_away_is_waited_for(real_redis, valkey_url, namespace, monkeypatch):
+    """No script gets through for a while: what was under way is written down when it is back, and nothing twice."""
+    run, is_away = Scripts.run, asyncio.Event()
+
+    async def away(self, called, keys, args):
+        if is_away.is_set():
+            raise RedisConnectionError("away")
+        return await run(self, called, keys, args)
+
+    monkeypatch.setattr(Scripts, "run", away)
+    sender = FakeEndpoints(gates={"shop": asyncio.Event()})
+    async with hooks(real_redis, valkey_url, namespace, sender=sender) as rig:
+        events = [an_event() for _ in range(5)]
+        for event in events:
+            await rig.publish(event)
+        await rig.until(lambda: len(sender.received) == 5)
+        is_away.set()
+        sender.gates["shop"].set()
+        await asyncio.sleep(1.5)
+        is_away.clear()
+        await rig.empty(timeout_s=15)
+    assert Counter(one.message for one in sender.received) == Counter(ids_of(*events))
+
+
+async def test_two_processes_share_and_repeat_nothing(real_redis, valkey_url, namespace):
+    first, second = FakeEndpoints(), FakeEndpoints()
+    endpoint = an_endpoint(concurrency=4)
+    gate = asyncio.Event()
+    first.gates["shop"] = gate
+    async with (
+        hooks(real_redis, valkey_url, namespace, endpoint, sender=first) as rig,
+        hooks(real_redis, valkey_url, namespace, endpoint, sender=second),
+    ):
+        events = [an_event(f"j{n % 10}", 1 + n // 10) for n in range(100)]
+        for event in events:
+            await rig.publish(event)
+        asyncio.get_running_loop().call_later(0.5, gate.set)
+        await rig.empty(timeout_s=30)
+    everything = [*first.received, *second.received]
+    assert Counter(one.message for one in everything) == Counter(ids_of(*events))
+
+
+async def test_one_that_ends_writes_down_what_was_under_way(real_redis, valkey_url, namespace):
+    sender = FakeEndpoints(gates={"shop": asyncio.Event()})
+    async with hooks(real_redis, valkey_url, namespace, sender=sender) as rig:
+        await rig.publish(an_event())
+        await rig.until(lambda: len(sender.received) == 1)
+        asyncio.get_running_loop().call_later(0.3, sender.gates["shop"].set)
+    assert await rig.waiting() == 0
+
+
+async def test_a_defect_of_an_attempt_ends_it_alone(real_redis, valkey_url, namespace):
+    class Breaks(FakeEndpoints):
+        async def attempt(self, endpoint, secrets, message, body):
+            answer = await super().attempt(endpoint, secrets, message, body)
+            if len(self.received) == 1:
+                raise RuntimeError("a defect")
+            return answer
+
+    sender = Breaks()
+    async with hooks(real_redis, valkey_url, namespace, sender=sender, policy=SOON) as rig:
+        events = [an_event() for _ in range(3)]
+        for event in events:
+            await rig.publish(event)
+        await rig.empty(timeout_s=30)
+    assert Counter(one.message for one in sender.received) == Counter(ids_of(*events, events[0]))
+
+
+async def test_no_secret_stands_in_redis_or_in_the_logs(real_redis, valkey_url, namespace, caplog):
+    from structlog.testing import capture_logs
+
+    from tests.webhooks_rig import SECRET
+
+    sender = FakeEndpoints({"shop": [Answer(500), Answer(410)]})
+    with capture_logs() as logs:
+        async with hooks(real_redis, valkey_url, namespace, sender=sender) as rig:
+            await rig.publish(an_event())
+            await rig.until(rig.operator_events)
+    secret = SECRET.removeprefix("whsec_")
+    assert secret not in repr(logs)
+    async for key in real_redis.scan_iter(f"{namespace}:*"):
+        assert secret.encode() not in (await real_redis.dump(key) or b"")

@@ -1,0 +1,220 @@
+"""How endpoints look on a terminal, in a pipe and as JSON. Pure. No secret and no path of a URL stands in any of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from jobs.webhooks.notices import what_came
+from jobs.webhooks.verdict import Answer
+from schemas.factus import BOGOTA
+from worker.addresses import endpoint_address
+from worker.cli.console import emit, show_fields, show_table
+from worker.cli.speech import Speech, clock, iso
+
+if TYPE_CHECKING:
+    from jobs.webhooks.endpoint import Endpoint
+    from worker.webhooks.book import DeliveryRecord, EndpointState
+    from worker.webhooks.rotation import Rotation
+
+_STATES = {"on": ("activa", "on"), "failing": ("falla", "failing"), "disabled": ("desactivada", "disabled")}
+_WHY = {
+    "gone": ("respondió 410", "answered 410"),
+    "failing": ("solo falló 120 h", "only failed for 120 h"),
+    "operator": ("por un operador", "by an operator"),
+}
+
+
+def state_of(state: EndpointState) -> str:
+    """``on``, ``failing`` (the last attempt was no success) or ``disabled``."""
+    if state.is_disabled:
+        return "disabled"
+    return "failing" if state.failing_since else "on"
+
+
+def overview_json(
+    endpoints: Mapping[str, Endpoint], states: Mapping[str, EndpointState], n_processes: int
+) -> dict[str, Any]:
+    return {
+        "processes": n_processes,
+        "endpoints": [_row_json(endpoint, states[name]) for name, endpoint in endpoints.items()],
+    }
+
+
+def show_overview(
+    endpoints: Mapping[str, Endpoint], states: Mapping[str, EndpointState], n_processes: int, speech: Speech
+) -> None:
+    say = speech.say
+    heads = [
+        say("dirección", "endpoint"),
+        say("estado", "state"),
+        say("esperan", "waiting"),
+        say("última entrega", "last success"),
+        say("último fallo", "last failure"),
+    ]
+    rows = []
+    for name in endpoints:
+        state = states[name]
+        why = say(*_WHY[state.disabled_why]) if state.is_disabled and state.disabled_why in _WHY else ""
+        told = say(*_STATES[state_of(state)]) + (f" ({why})" if why else "")
+        failure = clock(state.last_failure_at, BOGOTA)
+        if state.failing_since:
+            failure = f"{failure}: {_last_answer(state, speech)}"
+        rows.append([name, told, speech.count(state.n_waiting), clock(state.last_success_at, BOGOTA), failure])
+    show_table(heads, rows, right=[2], more=say("... y {} más", "... and {} more"))
+    for name in endpoints:
+        for line in _remarks(states[name], speech):
+            emit(f"{name}: {line}", hanging=2)
+    if not n_processes:
+        emit(
+            say(
+                "No hay ningún proceso que entregue: inicie factus-worker webhooks.",
+                "No process delivers: start factus-worker webhooks.",
+            ),
+            err=True,
+        )
+
+
+def endpoint_json(endpoint: Endpoint, state: EndpointState, waiting: Sequence[Any], rotation: Any) -> dict[str, Any]:
+    return {
+        **_row_json(endpoint, state),
+        "types": list(endpoint.types),
+        "accounts": list(endpoint.accounts),
+        "omit": [".".join(place) for place in endpoint.omit],
+        "timeout_s": endpoint.timeout_s,
+        "concurrency": endpoint.concurrency,
+        "allow_networks": [str(network) for network in endpoint.allow_networks],
+        "start": endpoint.start,
+        "secrets_leave_at": iso(_leave_at(endpoint, rotation), BOGOTA),
+        "next": [
+            {
+                "id": row.id,
+                "type": row.type,
+                "account": row.account or None,
+                "reference_code": row.reference or None,
+                "attempts": row.n_failures,
+                "last_status": row.last_status or None,
+                "next_at": iso(row.next_at_ms, BOGOTA),
+            }
+            for row in waiting
+        ],
+    }
+
+
+def show_endpoint(
+    endpoint: Endpoint, state: EndpointState, waiting: Sequence[Any], rotation: Any, speech: Speech
+) -> None:
+    say = speech.say
+    leave_at = _leave_at(endpoint, rotation)
+    secrets = speech.count(len(endpoint.secrets))
+    if leave_at:
+        secrets += say(
+            f" (los viejos firman hasta {clock(leave_at, BOGOTA)})",
+            f" (older ones sign until {clock(leave_at, BOGOTA)})",
+        )
+    show_fields(
+        [
+            (say("dirección", "endpoint"), endpoint.name),
+            (say("servidor", "server"), _server(endpoint)),
+            (say("estado", "state"), say(*_STATES[state_of(state)])),
+            (say("tipos", "types"), ", ".join(endpoint.types)),
+            (say("cuentas", "accounts"), ", ".join(endpoint.accounts)),
+            (say("sin", "without"), ", ".join(".".join(place) for place in endpoint.omit)),
+            (say("secretos", "secrets"), secrets),
+            (say("a la vez", "at once"), speech.count(endpoint.concurrency)),
+            (say("esperan", "waiting"), speech.count(state.n_waiting)),
+            (say("en curso", "under way"), speech.count(state.n_under_way)),
+            (say("entregadas", "delivered"), speech.count(state.n_delivered)),
+            (say("agotadas", "exhausted"), speech.count(state.n_failed)),
+            (say("última entrega", "last success"), clock(state.last_success_at, BOGOTA)),
+            (say("último fallo", "last failure"), clock(state.last_failure_at, BOGOTA)),
+            (say("falla desde", "failing since"), clock(state.failing_since, BOGOTA) if state.failing_since else ""),
+            (say("por qué", "why"), _last_answer(state, speech) if state.failing_since else ""),
+        ]
+    )
+    for line in _remarks(state, speech):
+        emit(line, hanging=2)
+    if waiting:
+        emit("")
+        emit(say("Próximas entregas:", "Next deliveries:"))
+        show_table(
+            [
+                say("evento", "event"),
+                say("referencia", "reference"),
+                say("intentos", "attempts"),
+                say("próximo", "next"),
+            ],
+            [_waiting_row(row, speech) for row in waiting],
+            right=[2],
+        )
+
+
+def _waiting_row(row: DeliveryRecord, speech: Speech) -> list[str]:
+    is_due = row.next_at_ms <= time.time() * 1000
+    at = speech.say("ahora", "now") if is_due else clock(row.next_at_ms, BOGOTA)
+    return [row.type, row.reference or "-", speech.count(row.n_failures), at]
+
+
+def _remarks(state: EndpointState, speech: Speech) -> list[str]:
+    found = []
+    if state.is_disabled:
+        at = clock(state.disabled_at, BOGOTA)
+        found.append(
+            speech.say(
+                f"desactivada desde {at}; lo que llegue espera hasta: webhooks enable {state.name}",
+                f"disabled since {at}; what comes waits until: webhooks enable {state.name}",
+            )
+        )
+    if state.n_gone:
+        n = speech.count(state.n_gone)
+        at = clock(state.gone_at, BOGOTA)
+        found.append(
+            speech.say(
+                f"se perdieron {n} entradas, recortadas antes de leerlas ({at}): suba FACTUS_RESULTS_MAXLEN",
+                f"{n} entries were trimmed before they were read ({at}): raise FACTUS_RESULTS_MAXLEN",
+            )
+        )
+    return found
+
+
+def _last_answer(state: EndpointState, speech: Speech) -> str:
+    if speech.language == "es":
+        return what_came(Answer(state.last_status, state.last_fault))  # type: ignore[arg-type]  # as it was written
+    return f"answered {state.last_status}" if state.last_status else f"no answer ({state.last_fault or '-'})"
+
+
+def _row_json(endpoint: Endpoint, state: EndpointState) -> dict[str, Any]:
+    return {
+        "name": endpoint.name,
+        "server": _server(endpoint),
+        "state": state_of(state),
+        "waiting": state.n_waiting,
+        "under_way": state.n_under_way,
+        "delivered": state.n_delivered,
+        "exhausted": state.n_failed,
+        "last_success_at": iso(state.last_success_at, BOGOTA),
+        "last_failure_at": iso(state.last_failure_at, BOGOTA),
+        "last_status": state.last_status or None,
+        "last_fault": state.last_fault or None,
+        "failing_since": iso(state.failing_since, BOGOTA),
+        "disabled_at": iso(state.disabled_at, BOGOTA),
+        "disabled_why": state.disabled_why or None,
+        "trimmed_unread": state.n_gone,
+        "secrets": len(endpoint.secrets),
+    }
+
+
+def _leave_at(endpoint: Endpoint, rotation: Rotation | None) -> int:
+    from worker.webhooks.signer import digest
+
+    if rotation is None:
+        return 0
+    times = [rotation.leave_at_ms.get(digest(secret), 0) for secret in endpoint.secrets[1:]]
+    return max(times, default=0)
+
+
+def _server(endpoint: Endpoint) -> str:
+    """Scheme and host: a path may hold a token."""
+    place = endpoint_address(endpoint.url, may_be_http=True)
+    return f"{place.scheme}://{place.authority}"
