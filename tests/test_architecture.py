@@ -106,7 +106,7 @@ def test_httpx_has_one_border() -> None:
 
 
 def test_signatures_have_one_border() -> None:
-    """Libraries for tokens let more pass than a token may say: they are not asked what one says (record 0026)."""
+    """Libraries for tokens let more pass than a token may say: they are not asked what one says (record 0031)."""
     users = {
         name
         for name in ("jwt", "nacl")
