@@ -30,6 +30,8 @@ ALLOWED_KEYS: Final = frozenset(
         "attempts", "duration_ms", "queue_wait_ms", "next_attempt_in_s", "n_entries", "n_errors", "n_lanes",
         "n_requeued", "n_freed", "n_woken", "n_cancelled", "n_accounts", "n_run", "hold_s", "n_foreign", "generation",
         "n_unread", "n_trimmed", "n_joined", "n_defects", "busy_ms", "environments",
+        # signed jobs: which check, which keys, which file; never anything else of a token
+        "check", "kid", "kids", "setting",
     }
 )  # fmt: skip
 

@@ -183,6 +183,8 @@ class StatusReader:
                         failed=facts.get("failed", ""),
                         held_ms=_whole(facts.get("held_ms")),
                         environments=_environments(facts.get("environments", "")),
+                        is_signed=facts.get("signed") == "1",
+                        keys_fault=facts.get("keys_fault", ""),
                     )
                 )
         return tuple(sorted(found, key=lambda worker: worker.id))
