@@ -1,5 +1,5 @@
 """
-The programs of docs/clients, run as they stand in the pages: they push, read, acknowledge, go on after a crash, and know
+The programs of docs/clients, run as they stand in the pages: they push, read, acknowledge, go on after a crash, and tell
 a webhook that is not ours.
 """
 

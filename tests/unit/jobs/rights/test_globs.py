@@ -49,9 +49,9 @@ def test_a_glob_means_what_a_regular_expression_of_it_means(glob: str, name: str
 
 def test_no_glob_takes_long() -> None:
     """``*a*a*a…b`` is what backtracking hangs on."""
-    began_at = time.perf_counter()
+    began_at = time.process_time()
     assert not matches("*a" * 4000 + "*b", "a" * 8000)
-    assert time.perf_counter() - began_at < 1
+    assert time.process_time() - began_at < 1
 
 
 def test_one_of_several() -> None:

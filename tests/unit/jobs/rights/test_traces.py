@@ -56,6 +56,6 @@ def test_all_else_stays_to_the_byte(raw: bytes) -> None:
 @pytest.mark.parametrize("piece", [b"a", b"eyJ", b"a.", b"eyJaaaaaaaa.", b"e\0y\0J\0", b"aaaaaaaaaaaaaaaaaaaa.", b"{"])
 def test_nothing_takes_long(piece: bytes) -> None:
     raw = (piece * (1024 * 1024 // len(piece)))[: 1024 * 1024]
-    began_at = time.perf_counter()
+    began_at = time.process_time()
     without_token(raw)
-    assert time.perf_counter() - began_at < 2
+    assert time.process_time() - began_at < 2
