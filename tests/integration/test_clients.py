@@ -1,6 +1,6 @@
 """
-The programs of docs/clients, run as they stand in the pages: they push, read, acknowledge, go on after a crash, and tell
-a webhook that is not ours.
+The programs of docs/clients, run as they stand in the pages: they push, read, go on after a crash, and tell a webhook
+that is not ours.
 """
 
 from __future__ import annotations
