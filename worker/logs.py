@@ -31,6 +31,8 @@ ALLOWED_KEYS: Final = frozenset(
         "n_requeued", "n_freed", "n_woken", "n_cancelled", "n_accounts", "n_run", "hold_s", "n_foreign", "generation",
         "n_unread", "n_trimmed", "n_joined", "n_defects", "busy_ms", "environments",
         "is_shared", "n_jobs", "n_waiting", "day",
+        # signed jobs: which check, which keys, which file; never anything else of a token
+        "check", "kid", "kids", "setting",
     }
 )  # fmt: skip
 

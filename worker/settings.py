@@ -237,11 +237,21 @@ class Settings(BaseModel):
     jobs_signed: bool = False
     jobs_keys: Path | None = None
     webhooks_file: Path | None = None
+    jobs_revoked: Path | None = None
+    jobs_token: SecretStr | None = None
+    jobs_token_file: Path | None = None
     metrics_port: Annotated[Count, Field(ge=1, le=65535)] | None = None
     log_format: Literal["console", "json"] | None = None
     lang: Language = "es"
 
-    _MAY_BE_OFF: ClassVar = ("metrics_port", "log_format", "accounts_file", "jobs_keys", "webhooks_file")
+    _MAY_BE_OFF: ClassVar = (
+        "metrics_port",
+        "log_format",
+        "accounts_file",
+        "jobs_keys",
+        "jobs_revoked",
+        "webhooks_file",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -307,6 +317,16 @@ class Settings(BaseModel):
                 raise ConfigurationError("The account 'default' stands in FACTUS_ACCOUNTS_FILE and in the environment")
             found["default"] = self._account("default", secrets, "The account 'default'")
         return found
+
+    def producers_token(self) -> str | None:
+        """
+        The token with which our own commands push; None where none is set.
+
+        Raises:
+            ConfigurationError: Its file cannot be read, or is empty.
+        """
+        found = self._secret("jobs_token")
+        return found.get_secret_value() if found else None
 
     def _accounts_of_file(self, path: Path) -> dict[str, Account]:
         where = f"FACTUS_ACCOUNTS_FILE: {path}"

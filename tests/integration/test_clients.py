@@ -1,7 +1,13 @@
-"""The programs of docs/clients.md, run as they stand: they push, read, acknowledge, and go on after a crash."""
+"""
+The programs of docs/clients, run as they stand in the pages: they push, read, go on after a crash, and tell a webhook
+that is not ours.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -9,9 +15,12 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import redis
@@ -19,7 +28,99 @@ import redis
 from tests.service_processes import until
 from worker.store import embedded_server
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "clients.md").read_text(encoding="utf-8")
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "clients"
+TITLES = ("Push by Redis", "Push by HTTP", "Read as a group", "Verify a webhook")
+LONGEST = 60
+TOKEN = "a.producer.token"
+SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+
+
+def programs(page: str) -> dict[str, str]:
+    """The programs of a page by the title above each."""
+    parts = re.split(r"(?m)^## (.+)$", (PAGES / f"{page}.md").read_text(encoding="utf-8"))[1:]
+    found = {}
+    for title, text in zip(parts[::2], parts[1::2], strict=True):
+        (found[title],) = re.findall(r"(?ms)^```\w+\n(.*?)^```$", text)
+    return found
+
+
+@pytest.mark.parametrize("page", ["python", "node", "php", "redis-cli", "csharp", "java"])
+def test_each_page_has_the_four_programs_and_none_is_long(page: str) -> None:
+    found = programs(page)
+    assert tuple(found) == TITLES
+    assert all(text.count("\n") <= LONGEST for text in found.values())
+
+
+def test_the_overview_leads_to_every_page() -> None:
+    overview = (PAGES.parent / "clients.md").read_text(encoding="utf-8")
+    assert {f"clients/{path.name}" for path in PAGES.glob("*.md")} == set(
+        re.findall(r"\((clients/[a-z-]+\.md)\)", overview)
+    )
+
+
+# -- running them ------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Language:
+    """How the programs of a page are run."""
+
+    page: str
+    file: str
+    command: tuple[str, ...]
+
+    def missing(self, title: str, folder: Path) -> str:
+        """What is not here for one of its programs; empty when all is."""
+        if shutil.which(self.command[0]) is None:
+            return self.command[0]
+        speaks_redis = title in ("Push by Redis", "Read as a group")
+        match self.page:
+            case "php" if speaks_redis:
+                modules = subprocess.run(["php", "-m"], capture_output=True, text=True).stdout
+                return "" if "redis" in modules else "php's extension redis"
+            case "redis-cli":
+                needed = {"Push by HTTP": "curl", "Verify a webhook": "openssl"}.get(title, "redis-cli")
+                return "" if shutil.which(needed) else needed
+            case "node" if speaks_redis:
+                return _npm_install(folder)
+            case _:
+                return ""
+
+    def program(self, title: str, folder: Path) -> list[str]:
+        """Write one of them down; its command. Skips, naming what is missing."""
+        if missing := self.missing(title, folder):
+            pytest.skip(f"{missing} is not here")
+        (folder / self.file).write_text(programs(self.page)[title], encoding="utf-8")
+        return [*self.command, self.file]
+
+
+def _npm_install(folder: Path) -> str:
+    if shutil.which("npm") is None:
+        return "npm"
+    (folder / "package.json").write_text('{"type": "module", "dependencies": {"redis": "5.12.1"}}')
+    done = subprocess.run(["npm", "install", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True)
+    return f"redis for node ({done.stderr[-200:]})" if done.returncode else ""
+
+
+LANGUAGES = {
+    "python": Language("python", "client.py", (sys.executable, "-u")),
+    "node": Language("node", "client.mjs", ("node",)),
+    "php": Language("php", "client.php", ("php",)),
+    "redis-cli": Language("redis-cli", "client.sh", ("sh",)),
+}
+SLOW = {"node"}
+"""What npm has to fetch first is looked at in the deep run."""
+
+every_language = pytest.mark.parametrize(
+    "language", [pytest.param(one, marks=pytest.mark.deep) if name in SLOW else one for name, one in LANGUAGES.items()],
+    ids=list(LANGUAGES),
+)  # fmt: skip
+without_packages = pytest.mark.parametrize("language", LANGUAGES.values(), ids=list(LANGUAGES))
+
+
+def done(
+    command: list[str], folder: Path, stdin: bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    env = {**os.environ, **environment}
+    return subprocess.run(command, cwd=folder, env=env, input=stdin, capture_output=True, timeout=50)
 
 
 @pytest.fixture
@@ -39,33 +140,75 @@ def _free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def program(language: str) -> str:
-    (text,) = re.findall(rf"(?ms)^```{language}\n(.*?)^```", PAGE)
-    return str(text)
+def url_of(server: redis.Redis) -> str:
+    return f"redis://127.0.0.1:{server.config_get('port')['port']}"
 
 
-def command_of(language: str, folder: Path) -> list[str]:
-    if language == "python":
-        (folder / "client.py").write_text(program("python"))
-        return [sys.executable, "-u", "client.py"]
-    if language == "php":
-        if (
-            shutil.which("php") is None
-            or "redis" not in subprocess.run(["php", "-m"], capture_output=True, text=True).stdout
-        ):
-            pytest.skip("php with the extension redis is not here")
-        (folder / "client.php").write_text(program("php"))
-        return ["php", "client.php"]
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not here")
-    (folder / "package.json").write_text('{"type": "module", "dependencies": {"redis": "5.12.1"}}')
-    done = subprocess.run(["npm", "install", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"npm cannot install redis here: {done.stderr[-200:]}")
-    (folder / "client.js").write_text(program("js"))
-    return ["node", "client.js"]
+# -- push --------------------------------------------------------------------------------------------------------------
+@every_language
+@pytest.mark.parametrize("token", ["", TOKEN])
+def test_a_job_is_pushed_with_its_id_and_its_token_beside_it(
+    server: redis.Redis, tmp_path: Path, language: Language, token: str
+) -> None:
+    ended = done(language.program(TITLES[0], tmp_path), tmp_path, REDIS_URL=url_of(server), FACTUS_TOKEN=token)
+    assert ended.stdout.decode().strip() == "pushed", ended.stderr.decode()
+    ((_, fields),) = server.xrange("factus:jobs")
+    assert json.loads(fields.pop("job")) == {
+        "id": "erp-1001",
+        "type": "invoice.get",
+        "payload": {"reference_code": "FV-0001"},
+    }
+    assert fields == ({"token": token} if token else {})
 
 
+class _Door(BaseHTTPRequestHandler):
+    """Answers as the contract says (section 10), and keeps what came."""
+
+    seen: ClassVar[list[tuple[str, dict[str, str], Any]]] = []
+    answer: ClassVar[tuple[int, dict[str, Any]]] = (200, {})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+        status, data = self.answer
+        text = json.dumps({"success": status < 400, "message": "x", "data": data, "errors": None}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: a test's output is its own."""
+
+
+@without_packages
+@pytest.mark.parametrize(("status", "told"), [(200, "invoice.get.completed"), (202, "erp-1001"), (422, "job.refused")])
+def test_a_job_is_pushed_by_http(tmp_path: Path, language: Language, status: int, told: str) -> None:
+    data = {"job_id": "erp-1001", "account": "acme", "href": "/"} if status == 202 else {"type": told}
+    _Door.seen.clear()
+    _Door.answer = (status, data)
+    command = language.program(TITLES[1], tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Door) as door:
+        threading.Thread(target=door.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{door.server_address[1]}"
+        ended = done(command, tmp_path, DOOR_URL=url, FACTUS_TOKEN=TOKEN, NO_PROXY="*", no_proxy="*")
+        door.shutdown()
+    said = ended.stdout.decode().strip()
+    if language.page == "redis-cli":
+        assert said == str(status), ended.stderr.decode()
+        assert json.loads((tmp_path / "answer.json").read_text())["data"] == data
+    else:
+        assert said == f"{status} {told}", ended.stderr.decode()
+    ((path, headers, body),) = _Door.seen
+    assert path == "/api/v1/jobs"
+    assert body == {"type": "invoice.get", "payload": {"reference_code": "FV-0001"}}
+    wanted = {"authorization": f"Bearer {TOKEN}", "idempotency-key": "erp-1001", "prefer": "wait=30"}
+    assert {name: headers[name] for name in wanted} == wanted
+    assert headers["content-type"].startswith("application/json")
+
+
+# -- read --------------------------------------------------------------------------------------------------------------
 class Run:
     """A program that reads for ever, until it is killed."""
 
@@ -74,7 +217,7 @@ class Run:
         self.said = ""
         self._process = subprocess.Popen(
             command, cwd=folder, env={**os.environ, "REDIS_URL": url}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read, self._hear)]
         for thread in self._threads:
@@ -91,7 +234,7 @@ class Run:
             self.said += line
 
     def kill(self) -> None:
-        self._process.kill()
+        os.killpg(self._process.pid, 9)  # a shell has started others
         self._process.wait()
         for thread in self._threads:
             thread.join()
@@ -102,37 +245,112 @@ class Run:
 
 def publish(server: redis.Redis, n: int) -> None:
     event: dict[str, Any] = {"type": "invoice.validated", "job_id": f"job-{n}", "success": True}
-    server.xadd("factus:results", {"event": json.dumps(event)})
+    server.xadd("factus:results", {"event": json.dumps(event), "type": "invoice.validated", "job_id": f"job-{n}"})
 
 
-@pytest.mark.parametrize(
-    "language", ["python", pytest.param("js", marks=pytest.mark.deep), pytest.param("php", marks=pytest.mark.deep)]
-)
-def test_a_program_pushes_reads_each_event_once_and_goes_on_after_a_kill(
-    server: redis.Redis, tmp_path: Path, language: str
+def heard(run: Run, folder: Path) -> list[str]:
+    """The jobs whose events a program has told of; the shell's writes them to a file."""
+    stored = folder / "events.jsonl"
+    if not stored.exists():
+        return [line.split()[1] for line in run.lines]
+    return [json.loads(line)["job_id"] for line in stored.read_text().splitlines()]
+
+
+@every_language
+def test_a_program_reads_each_event_once_and_goes_on_after_a_kill(
+    server: redis.Redis, tmp_path: Path, language: Language
 ) -> None:
-    command = command_of(language, tmp_path)
-    url = f"redis://127.0.0.1:{server.config_get('port')['port']}"
+    command, url = language.program(TITLES[2], tmp_path), url_of(server)
+
+    def has_acknowledged(run: Run) -> None:
+        until(lambda: server.xpending("factus:results", "erp")["pending"] == 0, timeout_s=20, what=lambda: run.said)
+
+    for n in range(3):
+        publish(server, n)
     first = Run(command, tmp_path, url)
     try:
-        for n in range(3):
-            publish(server, n)
-        wanted = [f"invoice.validated job-{n} true" for n in range(3)]
-        until(lambda: len(first.lines) >= 3, timeout_s=30, what=lambda: first.said)
-        assert [line.lower() for line in first.lines] == wanted
-        until(lambda: server.xpending("factus:results", "erp")["pending"] == 0, timeout_s=10, what=lambda: first.said)
+        until(lambda: len(heard(first, tmp_path)) >= 3, timeout_s=30, what=lambda: first.said)
+        assert heard(first, tmp_path) == ["job-0", "job-1", "job-2"]
+        has_acknowledged(first)
     finally:
         first.kill()
-    (job,) = [json.loads(fields["job"]) for _, fields in server.xrange("factus:jobs")]
-    assert (job["id"], job["type"], job["payload"]) == ("erp-1001", "invoice.get", {"reference_code": "FV-0001"})
     # What it had got and not acknowledged when it was killed, and what came while it was dead.
     publish(server, 3)
     server.xreadgroup("erp", "erp-1", {"factus:results": ">"}, count=1)
     publish(server, 4)
+    (tmp_path / "events.jsonl").unlink(missing_ok=True)
     second = Run(command, tmp_path, url)
     try:
-        until(lambda: len(second.lines) >= 2, timeout_s=30, what=lambda: second.said)
-        assert [line.split()[1] for line in second.lines] == ["job-3", "job-4"]
-        until(lambda: server.xpending("factus:results", "erp")["pending"] == 0, timeout_s=10, what=lambda: second.said)
+        until(lambda: len(heard(second, tmp_path)) >= 2, timeout_s=30, what=lambda: second.said)
+        assert heard(second, tmp_path) == ["job-3", "job-4"]
+        has_acknowledged(second)
     finally:
         second.kill()
+
+
+# -- verify ------------------------------------------------------------------------------------------------------------
+BODY = json.dumps({"type": "invoice.validated", "message": "Factura validada, señor Ñ"}, ensure_ascii=False).encode()
+
+
+def signed(
+    body: bytes = BODY, *, secret: str = SECRET, at: int | None = None, message: str = "msg_1"
+) -> dict[str, str]:
+    """The headers of a message, as Standard Webhooks has them."""
+    when = str(int(time.time()) if at is None else at)
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    digest = hmac.new(key, f"{message}.{when}.".encode() + body, hashlib.sha256).digest()
+    value = "v1," + base64.b64encode(digest).decode()
+    return {"webhook-id": message, "webhook-timestamp": when, "webhook-signature": value}
+
+
+def verified(
+    language: Language, folder: Path, headers: Mapping[str, str], body: bytes
+) -> subprocess.CompletedProcess[bytes]:
+    command = language.program(TITLES[3], folder)
+    (folder / "body.json").write_bytes(body)
+    own = {f"WEBHOOK_{name.removeprefix('webhook-').upper()}": value for name, value in headers.items()}
+    return done(command, folder, body, WEBHOOK_SECRET=SECRET, WEBHOOK_HEADERS=json.dumps(headers), **own)
+
+
+OTHER = "whsec_" + base64.b64encode(b"another secret of thirty-two byt").decode()
+
+
+@without_packages
+def test_a_webhook_of_ours_is_known(tmp_path: Path, language: Language) -> None:
+    good, old = signed(), signed(secret=OTHER)
+    rotated = {**good, "webhook-signature": f"{old['webhook-signature']} {good['webhook-signature']}"}
+    for headers in (good, rotated, signed(at=int(time.time()) - 290)):
+        ended = verified(language, tmp_path, headers, BODY)
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout.decode().split()[0] == "msg_1"
+
+
+@without_packages
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (signed(), BODY.replace(b"validada", b"anulada.")),
+        (signed(secret=OTHER), BODY),
+        ({**signed(), "webhook-id": "msg_2"}, BODY),
+        ({**signed(), "webhook-timestamp": str(int(time.time()) + 5)}, BODY),
+        ({**signed(), "webhook-signature": "v1,"}, BODY),
+        ({**signed(), "webhook-signature": ""}, BODY),
+        (signed(at=0), BODY),
+        (signed(at=9_999_999_999), BODY),
+    ],
+)
+def test_one_that_is_not_is_refused(tmp_path: Path, language: Language, headers: dict[str, str], body: bytes) -> None:
+    ended = verified(language, tmp_path, headers, body)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert b"401" in ended.stderr
+
+
+@pytest.mark.deep
+def test_the_webhook_program_for_java_verifies(tmp_path: Path) -> None:
+    if shutil.which("java") is None or shutil.which("javac") is None:
+        pytest.skip("a JDK is not here")
+    (tmp_path / "Verify.java").write_text(programs("java")[TITLES[3]], encoding="utf-8")
+    subprocess.run(["javac", "Verify.java"], cwd=tmp_path, check=True, capture_output=True)
+    for headers, status in ((signed(), 0), (signed(secret=OTHER), 1)):
+        ended = done(["java", "Verify", *headers.values()], tmp_path, BODY, WEBHOOK_SECRET=SECRET)
+        assert ended.returncode == status, ended.stderr

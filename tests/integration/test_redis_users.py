@@ -30,7 +30,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 Connect = Callable[[str], redis.Redis]
 
 
-USERS = ("admin", "worker", "operator", "viewer", "producer", "consumer", "producer-acme", "consumer-acme")
+USERS = (
+    "admin", "worker", "operator", "viewer", "monitor", "door", "webhooks", "producer", "consumer", "producer-acme",
+    "consumer-acme",
+)  # fmt: skip
 
 
 def servers() -> list[Path]:
@@ -182,7 +185,7 @@ def test_no_user_but_admin_can_do_harm_beyond_its_keys(connect: Connect, user: s
     assert not allowed
 
 
-@pytest.mark.parametrize("user", ["operator", "viewer", "producer", "consumer", "producer-acme", "consumer-acme"])
+@pytest.mark.parametrize("user", [user for user in USERS if user not in ("admin", "worker")])
 def test_nobody_but_the_worker_comes_near_a_token(connect: Connect, user: str) -> None:
     connect("worker").hset("factus:token:acme", "token", "secret")
     for command in ("HGETALL", "HGET", "TYPE", "DEL"):
@@ -210,6 +213,117 @@ def test_a_viewer_changes_nothing(connect: Connect) -> None:
     for command in ("SET factus:x 1", "DEL factus:jobs", "XADD factus:jobs * job x", "HSET factus:account:a b c",
                     "XACK factus:results g 1-1", "XGROUP CREATE factus:results g 0", "EVAL return 1 0"):  # fmt: skip
         assert denied(viewer.execute_command, *command.split(" ")), command
+
+
+def all_denied(connect: Connect, user: str, *commands: str) -> list[str]:
+    """Which of these a user may do although it should not."""
+    allowed = []
+    for text in commands:
+        with connect(user) as client:
+            try:
+                client.execute_command(*text.split(" "))
+                allowed.append(text)
+            except redis.exceptions.NoPermissionError:
+                pass
+            except redis.exceptions.ResponseError as exc:
+                allowed.append(f"{text}: {exc}")
+    return allowed
+
+
+def test_only_the_operator_and_the_worker_write_what_needs_no_token(connect: Connect) -> None:
+    """Whoever may write {ns}:retry pushes for everybody."""
+    for user in ("operator", "worker"):
+        assert connect(user).xadd("factus:retry", {"job": "{}", "owner": ""})
+    for user in ("viewer", "monitor", "door", "webhooks", "producer", "consumer", "producer-acme", "consumer-acme"):
+        assert not all_denied(connect, user, "XADD factus:retry * job {}", "DEL factus:retry", "SET factus:retry x"), (
+            user
+        )
+
+
+def test_the_door_pushes_and_reads_and_writes_nothing_else(connect: Connect) -> None:
+    worker, door = connect("worker"), connect("door")
+    worker.delete("factus:dead", "factus:job:acme:1", "factus:jobs", "factus:jobs:acme")
+    worker.hset("factus:job:acme:1", "state", "final")
+    worker.xadd("factus:results", {"event": "{}"})
+    assert door.xadd("factus:jobs", {"job": "{}", "token": "t"})
+    assert door.xadd("factus:jobs:acme", {"job": "{}"})
+    assert door.xread({"factus:results": "0"})
+    assert door.xrange("factus:radian") == []
+    assert door.hgetall("factus:job:acme:1") == {"state": "final"}
+    assert door.xlen("factus:dead") == 0
+    assert door.set("factus:probe:x", "1", px=10)
+    assert not all_denied(
+        connect,
+        "door",
+        "XADD factus:results * event {}",
+        "XADD factus:dead * raw x",
+        "DEL factus:jobs",
+        "XTRIM factus:jobs MAXLEN 0",
+        "SET factus:jobs x",
+        "SET factus:job:acme:1 x",
+        "HSET factus:job:acme:1 state open",
+        "XACK factus:results g 1-1",
+        "XREADGROUP GROUP g c STREAMS factus:results >",
+        "EVAL return 1 0",
+        "PUBLISH factus:wake x",
+        "DEL factus:probe:x",
+        "XGROUP CREATE factus:results g 0",
+        "SET factus:leader:intake x",
+    )
+
+
+def test_webhooks_read_results_keep_their_deliveries_and_tell_of_them(connect: Connect) -> None:
+    worker, webhooks = connect("worker"), connect("webhooks")
+    worker.xadd("factus:results:acme", {"event": "{}"})
+    assert webhooks.xread({"factus:results:acme": "0"})
+    assert webhooks.xrange("factus:radian") == []
+    assert webhooks.hset("factus:hooks:endpoint:erp", "state", "enabled") in (0, 1)
+    assert webhooks.zadd("factus:hooks:next", {"erp": 1}) in (0, 1)
+    script = (
+        "redis.call('HSET', KEYS[1], 'a', 1) return redis.call('XADD', KEYS[2], 'MAXLEN', '~', 100, '*', 'event', '{}')"
+    )
+    assert webhooks.eval(script, 2, "factus:hooks:places", "factus:results")
+    assert webhooks.delete("factus:hooks:places") == 1
+    assert not all_denied(
+        connect,
+        "webhooks",
+        "DEL factus:results",
+        "XTRIM factus:results MAXLEN 0",
+        "SET factus:results x",
+        "XADD factus:jobs * job {}",
+        "XADD factus:results:acme * event {}",
+        "XRANGE factus:jobs - +",
+        "HGETALL factus:job:acme:1",
+        "XRANGE factus:dead - +",
+        "HSET factus:worker:x a b",
+        "EVAL return(redis.call('DEL',KEYS[1])) 1 factus:results",
+        "XADD factus:radian * event {}",
+    )
+
+
+def test_a_monitor_counts_and_reads_no_document(connect: Connect) -> None:
+    worker, monitor = connect("worker"), connect("monitor")
+    worker.hset("factus:worker:w", mapping={"host": "x"})
+    worker.xadd("factus:dead", {"raw": "{}"})
+    assert monitor.xlen("factus:dead") >= 1
+    assert monitor.hgetall("factus:worker:w") == {"host": "x"}
+    assert monitor.zcard("factus:lanes:due") == 0
+    assert monitor.info("memory")
+    assert not all_denied(
+        connect,
+        "monitor",
+        "XRANGE factus:dead - +",
+        "XRANGE factus:results - +",
+        "XINFO STREAM factus:dead",
+        "HGETALL factus:job:acme:1",
+        "XREAD STREAMS factus:results 0",
+        "HGETALL factus:doc:acme:invoice:1",
+        "XADD factus:jobs * job {}",
+        "SET factus:probe:x 1",
+        "DEL factus:worker:w",
+        "HSET factus:worker:w a b",
+        "EVAL return 1 0",
+    )
 
 
 def test_nobody_enters_without_a_name(socket: Path) -> None:
@@ -249,6 +363,11 @@ COMMANDS = [
     ("operator", ["cancel", "--batch", "b", "--account", "acme", "--timeout", "1ms"], 1, "No llegó respuesta a tiempo"),
     ("operator", ["health"], 1, "Ningún trabajador de este equipo"),
     ("viewer", ["health"], 1, "Ningún trabajador de este equipo"),
+    ("monitor", ["health"], 1, "Ningún trabajador de este equipo"),
+    ("monitor", ["dead", "list"], 1, "NoPermissionError"),
+    ("monitor", ["submit", "job.json"], 1, "NoPermissionError"),
+    ("door", ["submit", "job.json"], 0, "Enviados 1 trabajo"),
+    ("door", ["dead", "retry", "--all", "--yes"], 1, "NoPermissionError"),
     ("viewer", ["status", "--batch", "b"], 1, "No se conoce ningún lote b"),
     ("viewer", ["status"], 1, "Trabajos apartados"),
     ("viewer", ["dead", "list"], 0, ""),
@@ -288,4 +407,4 @@ def test_the_commands_need_no_more_than_the_users_of_people_may(
     assert (done.returncode, told in shown) == (status, True), shown
     # An account's token is looked at and may be denied; a viewer's try to write too.
     denials = {entry["object"] for entry in held.acl_log()}
-    assert all("factus:token" in one or user == "viewer" for one in denials), denials
+    assert told == "NoPermissionError" or all("factus:token" in one or user == "viewer" for one in denials), denials

@@ -68,6 +68,11 @@ COMMANDS: Final = {
         "Entrega los eventos a sus direcciones web, y las administra.",
         "Deliver events to web addresses, and look after these.",
     ),
+    "token": Command(
+        "token.command",
+        "Claves y tokens de los productores, para trabajos firmados.",
+        "Keys and tokens of producers, for signed jobs.",
+    ),
     "contract": Command(
         "contract.command",
         "Escribe el contrato en AsyncAPI, o sus JSON Schemas.",

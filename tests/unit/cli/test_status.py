@@ -503,6 +503,14 @@ def test_what_became_of_a_stream_is_told(facts, words):
     assert [words in problem.what for problem in found] == ([True] if words else [])
 
 
+def test_keys_that_turned_bad_and_workers_that_sign_and_do_not_are_told():
+    one = WorkerSeen("w", 1, "0", ("acme",), 0, 0, 10, is_signed=True, keys_fault="FACTUS_JOBS_KEYS: it is not JSON")
+    found = problems(overview(workers=(one, replace(one, id="x", is_signed=False, keys_fault=""))), ENGLISH)
+    assert [problem.id for problem in found] == ["workers.signing", "jobs.keys"]
+    assert "(x)" in found[0].what
+    assert "it is not JSON" in found[1].what
+
+
 def test_letters_that_went_and_workers_that_differ_are_told():
     one = WorkerSeen("w", 1, "0", ("acme",), 0, 0, 10, failed="sweep=2")
     found = problems(

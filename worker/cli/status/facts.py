@@ -45,6 +45,12 @@ class WorkerSeen:
     environments: dict[str, str] = field(default_factory=dict)
     """Which Factus it asks for each of its accounts."""
 
+    is_signed: bool = False
+    """Whether it takes signed jobs only."""
+
+    keys_fault: str = ""
+    """Why the newest file of keys or revocations does not count; empty when it does."""
+
 
 @dataclass(frozen=True, slots=True)
 class IntakeSeen:

@@ -99,6 +99,16 @@ def _of_workers(seen: Overview, speech: Speech) -> Iterator[Problem]:
         )
         told = "; ".join(f"{worker.id}: {', '.join(worker.accounts)}" for worker in seen.workers)
         yield Problem("workers.accounts", "workers", f"{what} ({told})", mends, rank=3)
+    if len({worker.is_signed for worker in seen.workers}) > 1:
+        what = speech.say(
+            "unos trabajadores exigen trabajos firmados y otros no",
+            "some workers ask for signed jobs and others do not",
+        )
+        mends = speech.say(
+            "dé a todos el mismo FACTUS_JOBS_SIGNED y reinícielos", "give all the same FACTUS_JOBS_SIGNED and restart"
+        )
+        told = ", ".join(worker.id for worker in seen.workers if not worker.is_signed)
+        yield Problem("workers.signing", "workers", f"{what} ({told})", mends, rank=3)
     served = {name for worker in seen.workers for name in worker.accounts}
     for name in sorted({lane.account for lane in seen.lanes if lane.n_open} - served):
         what = speech.say(
@@ -112,6 +122,13 @@ def _of_workers(seen: Overview, speech: Speech) -> Iterator[Problem]:
 
 
 def _of_worker(worker: WorkerSeen, speech: Speech) -> Iterator[Problem]:
+    if worker.keys_fault:
+        what = speech.say(
+            f"trabajador {worker.id}: el archivo nuevo no sirve y sigue valiendo el anterior ({worker.keys_fault})",
+            f"worker {worker.id}: the new file cannot be used, and the one before still counts ({worker.keys_fault})",
+        )
+        mends = speech.say("corrija el archivo; se lee solo", "mend the file; it is read by itself")
+        yield Problem("jobs.keys", worker.id, what, mends, rank=5)
     if worker.failed:
         what = speech.say(
             f"trabajador {worker.id}: fallas en sus tareas desde que inició ({worker.failed})",

@@ -188,7 +188,7 @@ class StatusReader:
         return sorted(name for name, account in self._accounts.items() if account.own_streams)
 
     def _job_streams(self) -> list[str]:
-        return [self._keys.jobs(), *(self._keys.jobs(name) for name in self._own())]
+        return [self._keys.jobs(), self._keys.retry(), *(self._keys.jobs(name) for name in self._own())]
 
     async def workers(self, now_ms: int) -> tuple[WorkerSeen, ...]:
         found: list[WorkerSeen] = []
@@ -207,6 +207,8 @@ class StatusReader:
                         failed=facts.get("failed", ""),
                         held_ms=_whole(facts.get("held_ms")),
                         environments=_environments(facts.get("environments", "")),
+                        is_signed=facts.get("signed") == "1",
+                        keys_fault=facts.get("keys_fault", ""),
                     )
                 )
         return tuple(sorted(found, key=lambda worker: worker.id))
