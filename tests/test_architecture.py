@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "sandbox": {"sandbox"},
 }
 ROOMS = {
-    "worker": ("__main__", "cli", "process", "bootstrap", "intake", "queue", "factus", "store"),
+    "worker": ("__main__", "cli", "process", "bootstrap", "status", "intake", "queue", "factus", "store"),
     "schemas": ("sheets", "version_1", "payload", "contract", "catalogs", "radian"),
     "sandbox": ("__main__", "server", "app", "routes", "families", "files", "state", "values"),
 }

@@ -37,8 +37,8 @@ def command() -> None:
     """
     import asyncio
 
-    from worker.cli.speech import Speech
     from worker.settings import load_settings
+    from worker.speech import Speech
 
     settings = load_settings()
     speech = Speech(settings.lang)

@@ -11,9 +11,9 @@ from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import emit, json_text, open_redis, told_settings
 
 if TYPE_CHECKING:
-    from worker.cli.speech import Speech
-    from worker.cli.status.reader import StatusReader
     from worker.settings import Settings
+    from worker.speech import Speech
+    from worker.status.reader import StatusReader
 
 
 _ES: Final = """Explica el documento REFERENCIA (también sirve el id de un trabajo): dónde está, por qué, qué sigue
@@ -86,7 +86,7 @@ def command(reference: str | None, batch: str | None, account: str | None, famil
 
 def _speech(settings: Settings, as_json: bool) -> Speech:
     """JSON is the same in both languages: its messages are Spanish, as those of events."""
-    from worker.cli.speech import SPANISH, Speech
+    from worker.speech import SPANISH, Speech
 
     return SPANISH if as_json else Speech(settings.lang)
 
@@ -94,7 +94,7 @@ def _speech(settings: Settings, as_json: bool) -> Speech:
 def _reader(settings: Settings, redis: object) -> StatusReader:
     from redis.asyncio import Redis
 
-    from worker.cli.status.reader import StatusReader
+    from worker.status.reader import StatusReader
     from worker.store.keys import Keys
 
     assert isinstance(redis, Redis)
@@ -112,8 +112,8 @@ async def _show_overview(settings: Settings, as_json: bool) -> bool:
     from dataclasses import asdict
 
     from schemas.factus import BOGOTA
-    from worker.cli.status.problems import problems
     from worker.cli.status.rendering import show_overview
+    from worker.status.problems import problems
 
     speech = _speech(settings, as_json)
     async with open_redis(settings, must_exist=True) as redis:
@@ -127,8 +127,8 @@ async def _show_overview(settings: Settings, as_json: bool) -> bool:
 
 
 async def _show_batch(settings: Settings, batch: str, account: str | None, as_json: bool) -> bool:
-    from worker.cli.status.batch import batches_named
     from worker.cli.status.rendering import show_batch
+    from worker.status.batch import batches_named
     from worker.store.keys import Keys
 
     speech = _speech(settings, as_json)
@@ -160,9 +160,9 @@ async def _show_document(
     from dataclasses import asdict
 
     from schemas.factus import BOGOTA
-    from worker.cli.status.explain import explain, explain_event
-    from worker.cli.status.lookup import JobLookup
     from worker.cli.status.rendering import show_explanation
+    from worker.status.explain import explain, explain_event
+    from worker.status.lookup import JobLookup
     from worker.store.keys import Keys
 
     accounts, speech = settings.accounts(), _speech(settings, as_json)

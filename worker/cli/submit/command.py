@@ -18,7 +18,7 @@ from worker.cli.files.sheet_options import gathered, sheet_options
 from worker.cli.job_type_option import TYPES_HELP, job_type_option
 
 if TYPE_CHECKING:
-    from worker.cli.speech import Speech
+    from worker.speech import Speech
 
 
 def _day(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:

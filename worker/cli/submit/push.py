@@ -20,7 +20,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from jobs.errors import ServiceError
 from schemas import strict_json
 from worker.cli.files.job_files import Job
-from worker.cli.speech import ENGLISH, Speech
+from worker.speech import ENGLISH, Speech
 from worker.store.connection import command, words_of
 from worker.store.keys import Keys
 

@@ -21,7 +21,12 @@ from jobs.follow_ups import TRACK
 from schemas import strict_json
 from schemas.contract.error_codes import ERROR_CODES
 from schemas.names import account_of, follow_up_id
-from worker.cli.status.facts import (
+from worker.factus.rate_limit import limit_window_ms
+from worker.guard import redis_word
+from worker.intake.reader import GROUP
+from worker.queue.consumer_lag import GroupLag, groups_of
+from worker.settings import Account
+from worker.status.facts import (
     WAIT_REASONS,
     AccountSeen,
     Block,
@@ -33,11 +38,6 @@ from worker.cli.status.facts import (
     WorkerSeen,
     with_backlog,
 )
-from worker.factus.rate_limit import limit_window_ms
-from worker.guard import redis_word
-from worker.intake.reader import GROUP
-from worker.queue.consumer_lag import GroupLag, groups_of
-from worker.settings import Account
 from worker.store.connection import command, words_of
 from worker.store.keys import Keys
 

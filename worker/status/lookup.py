@@ -17,9 +17,9 @@ from jobs.follow_ups import ARCHIVE
 from schemas import strict_json
 from schemas.names import follow_up_id, followed_id
 from schemas.records import JobRecord
-from worker.cli.retry_ids import retry_id
-from worker.cli.status.facts import AccountSeen, LaneSeen
-from worker.cli.status.reader import StatusReader
+from worker.retry_ids import retry_id
+from worker.status.facts import AccountSeen, LaneSeen
+from worker.status.reader import StatusReader
 from worker.store.connection import command
 from worker.store.keys import Keys
 
