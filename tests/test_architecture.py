@@ -23,12 +23,15 @@ MAY_IMPORT = {
     "sandbox": {"sandbox"},
 }
 ROOMS = {
-    "worker": ("__main__", "cli", "process", "bootstrap", "status", "intake", "queue", "factus", "store"),
+    "worker": (
+        *("__main__", "cli", "process", "bootstrap", "http", "status", "intake", "queue", "factus", "store", "rights"),
+    ),
     "schemas": ("sheets", "version_1", "payload", "contract", "catalogs", "radian"),
     "sandbox": ("__main__", "server", "app", "routes", "families", "files", "state", "values"),
 }
 """From the top down: each uses those below it only. Modules that are not named here stand below all of them."""
 ADAPTERS_ONLY = {"obstore", "redis", "arq", "httpx", "aiohttp", "starlette", "uvicorn", "click", "rich", "structlog"}
+ADAPTERS_ONLY |= {"jwt", "nacl"}
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,17 @@ def test_httpx_has_one_border() -> None:
         "httpx": {"worker.factus.client", "worker.factus.transport"},
         "aiohttp": {"worker.factus.transport"},
     }
+
+
+def test_signatures_have_one_border() -> None:
+    """Libraries for tokens let more pass than a token may say: they are not asked what one says (record 0026)."""
+    users = {
+        name
+        for name in ("jwt", "nacl")
+        for module in modules(*SERVICE, "sandbox")
+        if name in module.top_level_imported() and module.name != "worker.rights.signatures"
+    }
+    assert not users
 
 
 def test_jobs_and_schemas_reach_neither_network_nor_store() -> None:
