@@ -65,5 +65,3 @@ async def _read(request: Request, most: int, stated: int | None, most_drained: i
     if n_bytes > most:
         raise too_large(most)
     return b"".join(parts)
-
-

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import h11
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from worker.http.answers import AWAY, JSON, body_of, error
@@ -61,7 +61,8 @@ def protocol_of(policy: DoorPolicy) -> type[H11Protocol]:
 
         def _watch_head(self) -> None:
             """From the first byte of a head, or of what nobody asked for any more, until the head is whole."""
-            if self.cycle is not None and not self.cycle.response_complete:
+            cycle: RequestResponseCycle | None = self.cycle
+            if cycle is not None and not cycle.response_complete:
                 self._unwatch_head()
             elif self._head_timer is None:
                 self._head_timer = self.loop.call_later(policy.head_timeout_s, self.transport.abort)
