@@ -21,6 +21,9 @@ from jobs.fiscal_day import first_day
 from jobs.job_type import JobType
 from jobs.outcomes import Finished
 from jobs.registry import JOB_TYPES
+from jobs.rights.admission import Rights, TokenBeside, denial_of
+from jobs.rights.denial import DENIED_MESSAGE, Denied
+from jobs.rights.token import LONGEST_TOKEN
 from schemas import strict_json
 from schemas.contract.envelope import (
     MAX_JOB_BYTES,
@@ -48,6 +51,8 @@ HORIZON_DAYS: Final = 400
 can count on from there."""
 
 _CREDIT: Final = "2"
+_LONGEST_TOKEN_TEXT: Final = LONGEST_TOKEN + 2  # its quotes
+_DENIED: Final = ErrorDetail(code="auth.denied", message=DENIED_MESSAGE, field="envelope.token")
 _NO_OPTIONS: Final = Options()
 
 
@@ -75,6 +80,12 @@ class Entry:
     sha256: str = ""
     """Hex digest of it all, where *raw* is only the first bytes."""
 
+    beside: TokenBeside | None = None
+    """What its fields ``token`` hold; None where it has none."""
+
+    is_operators: bool = False
+    """Whether it came by a stream that only the operator may write: it needs no token."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -98,6 +109,9 @@ class Refused:
     warnings: tuple[ErrorDetail, ...] = ()
     """For whoever checks a file: the event of a refusal has no place for them."""
 
+    denial: Denied | None = None
+    """Why its token grants it nothing: for the log alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class EntryValidator:
@@ -110,6 +124,9 @@ class EntryValidator:
 
     elsewhere: Callable[[], frozenset[str]] = frozenset
     """Accounts that other living workers serve and this one does not."""
+
+    rights: Rights | None = None
+    """Where jobs are signed: what tokens grant. Else a token is ignored, whatever it is."""
 
     def validate(self, entry: Entry) -> Accepted | Refused:
         """Decide one entry. Never raises for what a producer wrote."""
@@ -133,8 +150,11 @@ class EntryValidator:
         """
         remains = PartialEnvelope(strict_json.top_level(entry.raw or b""), entry_id=entry.id)
         remains.account = remains.account or entry.owner or None
-        fault = self._trespass(entry, remains.account) or refusal
         content = hashlib.sha256(entry.raw or b"").hexdigest() if remains.has_own_id else ""
+        fields = strict_json.top_level(entry.raw or b"", longest=_LONGEST_TOKEN_TEXT)
+        if (denial := self._denial(entry, fields, remains.account)) is not None:
+            return Refused(remains, (_DENIED,), content, denial=denial)
+        fault = self._trespass(entry, remains.account) or refusal
         return Refused(remains, (fault,), content)
 
     def examine(self, entry: Entry, parsed: object) -> Accepted | Refused:
@@ -145,6 +165,10 @@ class EntryValidator:
         if isinstance(parsed, dict) and "account" not in parsed:
             remains.account = entry.owner or self._default_account()
         # Before anything else is said of it: who may not act for an account learns nothing, and uses up no id of it.
+        if isinstance(parsed, dict):
+            if (denial := self._denial(entry, parsed, remains.account)) is not None:
+                return replace(_refuse(remains, parsed, (_DENIED,)), denial=denial)
+            parsed.pop("token", None)
         if (fault := self._trespass(entry, remains.account)) is not None:
             return _refuse(remains, parsed, (fault,))
         if faults := too_many_fields(parsed):
@@ -206,6 +230,12 @@ class EntryValidator:
         if len(names) == 1:
             return next(iter(names))
         return DEFAULT_ACCOUNT if DEFAULT_ACCOUNT in names else None
+
+    def _denial(self, entry: Entry, fields: Mapping[str, Any], account: str | None) -> Denied | None:
+        """Why the token of a job grants it nothing; None where it does, or none is asked for."""
+        if self.rights is None or entry.is_operators:
+            return None
+        return denial_of(self.rights, fields, account, job=entry.raw or b"", beside=entry.beside)
 
     def _trespass(self, entry: Entry, account: str | None) -> ErrorDetail | None:
         """Whoever pushes to an account's own stream can name no other, and nobody can name it elsewhere."""

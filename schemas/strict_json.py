@@ -33,7 +33,6 @@ _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[][{}:,]|[^][{}:,"\s]++', re.DOTALL)
 _MOST_TOKENS: Final = 60_000
-_LONGEST_SCALAR: Final = 1024
 _STRUCTURE_ONLY: Final = bytes(set(range(256)) - set(b"[]{},"))
 _escape = json.encoder.encode_basestring
 _quick_dump: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
@@ -125,12 +124,15 @@ def _check_structure(data: bytes) -> None:
             depth -= 1
 
 
-def top_level(raw: bytes) -> dict[str, Any]:
+def top_level(raw: bytes, *, longest: int = 1024) -> dict[str, Any]:
     """
     The short texts and numbers that stand directly in an object which :func:`parse` refused for a bound.
 
     A producer finds the answer to a job by its id, also where the rest of the job is beyond reading. Of a key that
     stands there twice nothing is returned: nobody knows which one is meant.
+
+    Args:
+        longest: Bytes of a text as it is written, its quotes included; a longer one is left out.
     """
     found: dict[str, Any] = {}
     repeated: set[str] = set()
@@ -144,7 +146,7 @@ def top_level(raw: bytes) -> dict[str, Any]:
             case b":" if depth == 1:
                 key, value = value, b""
             case b"," | b"}" | b"]" if depth == 1:
-                name, scalar = _scalar(key), _scalar(value)
+                name, scalar = _scalar(key, longest), _scalar(value, longest)
                 if isinstance(name, str) and scalar is not None:
                     repeated |= {name} & found.keys()
                     found[name] = scalar
@@ -155,9 +157,9 @@ def top_level(raw: bytes) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name not in repeated}
 
 
-def _scalar(token: bytes) -> str | int | None:
+def _scalar(token: bytes, longest: int) -> str | int | None:
     """A text that can be written down, or a whole number; None for all else."""
-    if not 0 < len(token) <= _LONGEST_SCALAR:
+    if not 0 < len(token) <= longest:
         return None
     try:
         found = _DECODER.decode(token.decode("utf-8"))

@@ -23,6 +23,7 @@ from jobs.errors import ConfigurationError
 from jobs.intake import EntryValidator
 from jobs.patience import PatiencePolicy
 from jobs.ports import Archive, Gateway
+from jobs.rights.admission import Rights
 from worker.archive.archive import open_archive
 from worker.factus.client import FactusClient, client_of
 from worker.factus.token_cache import LOCK_MS
@@ -41,6 +42,7 @@ from worker.queue.ended_owners import EndedOwners
 from worker.queue.joined_jobs import Joined, JoinedPolicy
 from worker.queue.ledger import Ledger, LedgerPolicy
 from worker.queue.sweep import Sweep, SweepPolicy
+from worker.rights.trust_files import LOOK_S, TrustFiles
 from worker.settings import Account, Settings
 from worker.store import connection
 from worker.store.embedded_keeper import Keeper
@@ -64,6 +66,7 @@ class Policies:
     drain: DrainPolicy = field(default_factory=DrainPolicy)
     defect_pause_s: float = DEFECT_PAUSE_S
     token_lock_ms: int = LOCK_MS
+    trust_look_s: float = LOOK_S
 
 
 POLICIES: Final = Policies()
@@ -93,6 +96,7 @@ class Services:
     guards: Guards
     draining: asyncio.Event
     policies: Policies
+    trust: TrustFiles | None = None
     keeper: Keeper | None = None
 
     async def close(self) -> None:
@@ -119,7 +123,7 @@ async def services(
         archive: As for :func:`build`.
 
     Raises:
-        ConfigurationError: A setting cannot be used, or the embedded server does not start.
+        ConfigurationError: A setting or a file that it names cannot be used, or the embedded server does not start.
     """
     accounts = settings.accounts()
     if not accounts:
@@ -127,9 +131,7 @@ async def services(
             "No Factus credentials: set FACTUS_CLIENT_ID, FACTUS_CLIENT_SECRET, FACTUS_USERNAME and FACTUS_PASSWORD, "
             "or FACTUS_ACCOUNTS_FILE"
         )
-    if settings.jobs_signed:
-        # Fail closed: a service that was told to check signatures must not run without checking them.
-        raise ConfigurationError("FACTUS_JOBS_SIGNED is not available in this version")
+    trust = trust_of(settings)
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(tls_context)  # a quarter of a second on a busy machine; signals are heard meanwhile
         server = await stack.enter_async_context(connection.server(settings.redis_url))
@@ -137,7 +139,7 @@ async def services(
         stack.push_async_callback(connection.close, redis)
         blocking = connection.connect(server.url, blocking=True)
         stack.push_async_callback(connection.close, blocking)
-        built = build(settings, accounts, redis, blocking, policies, archive=archive)
+        built = build(settings, accounts, redis, blocking, policies, archive=archive, trust=trust)
         stack.push_async_callback(built.close)
         yield replace(built, keeper=server.keeper)
 
@@ -151,6 +153,7 @@ def build(
     *,
     gateway_of: GatewayOf | None = None,
     archive: Archive | None = None,
+    trust: TrustFiles | None = None,
 ) -> Services:
     """
     Wire the parts of a worker process on open connections.
@@ -159,7 +162,9 @@ def build(
         policies: Times and numbers that are no settings.
         gateway_of: Makes the gateway of each account; the client over HTTP unless given.
         archive: Where files are kept; what ``FACTUS_ARCHIVE_URL`` names unless given.
+        trust: Whose signatures count, where jobs are signed; read from the files unless given.
     """
+    trust = trust or trust_of(settings)
     worker_id = new_worker_id()
     keys = Keys(settings.namespace)
     scripts = Scripts(redis)
@@ -210,6 +215,7 @@ def build(
         _now_ms,
         own_streams=frozenset(name for name, account in accounts.items() if account.own_streams),
         elsewhere=peers.elsewhere,
+        rights=_rights(trust, settings.namespace) if trust else None,
     )
     intake = Intake(
         redis,
@@ -243,7 +249,32 @@ def build(
         guards=guards,
         draining=draining,
         policies=policies,
+        trust=trust,
     )
+
+
+def trust_of(settings: Settings) -> TrustFiles | None:
+    """
+    Whose signatures count; None where jobs are not signed.
+
+    Raises:
+        ConfigurationError: A file of keys or revocations cannot be used.
+    """
+    if not settings.jobs_signed:
+        return None
+    # Fail closed: a service that was told to check signatures must not run without checking them.
+    if settings.jobs_keys is None:
+        raise ConfigurationError(
+            "FACTUS_JOBS_SIGNED needs FACTUS_JOBS_KEYS: a file with the keys of the producers (JWK Set)"
+        )
+    return TrustFiles(settings.jobs_keys, settings.jobs_revoked)
+
+
+def _rights(trust: TrustFiles, namespace: str) -> Rights:
+    # Here, because the library of the signatures is nothing that an unsigned service has to load.
+    from worker.rights.verifier import TokenVerifier
+
+    return TokenVerifier(trust, namespace)
 
 
 def _now_ms() -> int:

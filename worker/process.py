@@ -100,6 +100,9 @@ async def run_tasks(
         _named("heartbeat", _heartbeat(built, stopping, holds or Holds())),
         _named("ending", _wake_at_the_end(built, stopping)),
     ]
+    if built.trust:
+        follow = built.trust.follow(stopping, built.guards.of("keys"), every_s=built.policies.trust_look_s)
+        tasks.append(_named("keys", follow))
     if built.keeper:
         tasks.append(_named("server", built.keeper.run(stopping)))
     is_server_gone = False
@@ -188,6 +191,8 @@ async def _beat(built: Services, holds: Holds) -> None:
         "held": holds.n,
         "held_ms": round(holds.longest_ms),
         "held_busy_ms": round(holds.longest_busy_ms),
+        "signed": int(built.trust is not None),
+        "keys_fault": built.trust.fault if built.trust else "",
     }
     async with built.redis.pipeline(transaction=False) as pipe:
         pipe.hset(key, mapping=dict(facts))
@@ -213,7 +218,8 @@ async def until_idle(built: Services, stopping: asyncio.Event) -> None:
 
 
 async def _is_idle(built: Services) -> bool:
-    streams = [built.keys.jobs(), *(built.keys.jobs(a.name) for a in built.accounts.values() if a.own_streams)]
+    streams = [built.keys.jobs(), built.keys.retry()]
+    streams += [built.keys.jobs(a.name) for a in built.accounts.values() if a.own_streams]
     for stream in streams:
         if await built.redis.exists(stream) and not await _is_drained(built, stream):
             return False

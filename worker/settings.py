@@ -174,6 +174,9 @@ class Settings(BaseModel):
     results_maxlen: Annotated[Count, Field(ge=1, le=1_000_000_000)] = 1_000_000
     jobs_signed: bool = False
     jobs_keys: Path | None = None
+    jobs_revoked: Path | None = None
+    jobs_token: SecretStr | None = None
+    jobs_token_file: Path | None = None
     metrics_port: Annotated[Count, Field(ge=1, le=65535)] | None = None
     http_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")] = "127.0.0.1"
     http_port: Annotated[Count, Field(ge=0, le=65535)] = 8080
@@ -186,7 +189,7 @@ class Settings(BaseModel):
     lang: Language = "es"
 
     _MAY_BE_OFF: ClassVar = (
-        *("metrics_port", "log_format", "accounts_file", "jobs_keys"),
+        *("metrics_port", "log_format", "accounts_file", "jobs_keys", "jobs_revoked"),
         *("http_cert", "http_cert_key", "http_key", "users_file"),
     )
 
@@ -249,6 +252,16 @@ class Settings(BaseModel):
                 raise ConfigurationError("The account 'default' stands in FACTUS_ACCOUNTS_FILE and in the environment")
             found["default"] = self._account("default", secrets, "The account 'default'")
         return found
+
+    def producers_token(self) -> str | None:
+        """
+        The token with which our own commands push; None where none is set.
+
+        Raises:
+            ConfigurationError: Its file cannot be read, or is empty.
+        """
+        found = self._secret("jobs_token")
+        return found.get_secret_value() if found else None
 
     def _accounts_of_file(self, path: Path) -> dict[str, Account]:
         where = f"FACTUS_ACCOUNTS_FILE: {path}"

@@ -34,8 +34,7 @@ def dead(rig):
 
 def desk_of(rig) -> DeadLetters:
     built = rig.services
-    own = frozenset(name for name, account in built.accounts.items() if account.own_streams)
-    return DeadLetters(built.redis, built.keys, own, retention_ms=RETENTION_MS)
+    return DeadLetters(built.redis, built.keys, retention_ms=RETENTION_MS)
 
 
 ANY = Wanted()
@@ -98,7 +97,7 @@ class TestRetry:
         await rig.events(1)
         pushed = await dead.retry(await only(dead))
         assert isinstance(pushed, Pushed)
-        assert (pushed.job_id, pushed.stream) == ("one.r1", rig.services.keys.jobs())
+        assert (pushed.job_id, pushed.stream) == ("one.r1", rig.services.keys.retry())
         assert pushed.goes_without == (f"issue_on {MISSED}", "priority high")
         (event,) = await rig.events(1)
         assert (event["type"], event["job_id"], event["metadata"]) == ("invoice.validated", "one.r1", {"till": 7})
@@ -221,7 +220,7 @@ class TestRetry:
         for _ in range(2):
             fields = {"reason": "x", "raw": json.dumps({"n": 1}), "account": "acme", "job_id": "one"}
             await redis.xadd(rig_less.keys.dead(), fields)
-        dead = DeadLetters(redis, rig_less.keys, frozenset(), retention_ms=RETENTION_MS)
+        dead = DeadLetters(redis, rig_less.keys, retention_ms=RETENTION_MS)
         pushed = [await dead.retry(letter) for letter in await letters(dead)]
         assert [one.job_id for one in pushed if isinstance(one, Pushed)] == ["one.r1", "one.r2"]
 
@@ -253,7 +252,7 @@ class TestOwnStreams:
         await rig.push({**bill, "id": "two", "payload": {}}, stream=keys.jobs("own"))
         await rig.events(2, stream=keys.results("own"))
         pushed = [await dead.retry(letter) for letter in await letters(dead)]
-        assert {one.stream for one in pushed if isinstance(one, Pushed)} == {keys.jobs("own")}
+        assert {one.stream for one in pushed if isinstance(one, Pushed)} == {keys.retry()}
         events = await rig.events(2, stream=keys.results("own"))
         assert {(event["job_id"], event["type"]) for event in events} == {
             ("one.r1", "invoice.validated"),
@@ -267,7 +266,7 @@ class TestOwnStreams:
         await rig.events(1, stream=keys.results("own"))
         letter = await only(dead)
         assert letter.reason == "auth.denied"
-        for desk in (dead, DeadLetters(rig.services.redis, keys, frozenset(), retention_ms=RETENTION_MS)):
+        for desk in (dead, DeadLetters(rig.services.redis, keys, retention_ms=RETENTION_MS)):
             assert isinstance(await desk.retry(letter), Kept)
         assert not factus.calls
 

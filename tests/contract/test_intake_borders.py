@@ -12,10 +12,10 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from jobs.rights.traces import without_token
 from tests.builders import a_bill
 from tests.service_in_process import an_account, quick, running, services_on
 from worker.intake import commands
-from worker.intake.commands import without_token
 from worker.store.bounded_connection import LARGEST_REPLY
 
 JOB = {"type": "invoice.issue", "account": "acme"}

@@ -288,8 +288,8 @@ async def last_words(redis: ArqRedis, factus: FakeFactus) -> None:
     await task
     ((letter, _),) = await redis.xrange(built.keys.dead(), count=1)
     document = built.keys.document("acme", "invoice", "gone")
-    names = {"dead": built.keys.dead(), "stream": built.keys.jobs(), "record": built.keys.job("acme", "new")}
-    values = {"letter": letter, "envelope": "{}", "job_id": "old", "retention_ms": 1000}
+    names = {"dead": built.keys.dead(), "stream": built.keys.retry(), "record": built.keys.job("acme", "new")}
+    values = {"letter": letter, "envelope": "{}", "owner": "", "job_id": "old", "retention_ms": 1000}
     await built.ledger._scripts.run("retry_letter", {**names, "document": document}, values)
 
 

@@ -85,7 +85,7 @@ def test_retry_pushes_what_it_can_and_says_what_it_could_not(
 ) -> None:
     done = run("retry", *letters)
     assert done.exit_code == 1
-    assert f"{letters[0]}  pushed as job-uno.r1 to {namespace}:jobs" in done.stdout
+    assert f"{letters[0]}  pushed as job-uno.r1 to {namespace}:retry" in done.stdout
     assert f"{letters[1]}  kept: its bytes are no JSON object" in done.stderr
     assert "goes without priority, not_before" in done.stdout.splitlines()[1]
     assert "Pushed 2 of 3." in done.stdout

@@ -98,7 +98,7 @@ def check_rights(settings: Settings) -> tuple[TrustFiles | None, DoorKey | None,
     Raises:
         ConfigurationError: One cannot be used, or is missing beside another.
     """
-    trust = TrustFiles(settings.jobs_keys, getattr(settings, "jobs_revoked", None)) if settings.jobs_keys else None
+    trust = TrustFiles(settings.jobs_keys, settings.jobs_revoked) if settings.jobs_keys else None
     if settings.jobs_signed and trust is None:
         raise ConfigurationError("FACTUS_JOBS_SIGNED needs FACTUS_JOBS_KEYS, a JWK Set file")
     key = _door_key(settings.http_key, settings.namespace) if settings.http_key else None

@@ -7,7 +7,6 @@ No store and no network: what the ledger has to say is an argument.
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +20,7 @@ from jobs.events import event_id, final_event, refused_event, replayed_event
 from jobs.fiscal_day import start_window_ms
 from jobs.follow_ups import follow_ups
 from jobs.intake import NO_ACCOUNT, Accepted, Entry, EntryValidator, Refused, conflict_errors, remains_of
-from schemas import strict_json
+from jobs.rights.traces import without_token
 from schemas.contract.envelope import MAX_JOB_BYTES, PartialEnvelope
 from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import BOGOTA
@@ -68,9 +67,10 @@ class IntakeCommands:
                 assert answer is not None
                 event = final_event(record, answer, attempts=0, now=self._now(record.account))
                 return self._closing(entry, record, event)
-            case Refused(remains, errors, content):
+            case Refused(remains, errors, content, denial=denial):
                 content = content or self._content_of_a_future(entry)
-                return self._refusal(entry, remains, errors, job_id=remains.id, content=content)
+                refusal = self._refusal(entry, remains, errors, job_id=remains.id, content=content)
+                return replace(refusal, denial=denial) if denial else refusal
 
     def _content_of_a_future(self, entry: Entry) -> str:
         """
@@ -203,7 +203,9 @@ class IntakeCommands:
         raw = without_token(entry.raw or b"")
         letter: list[Arg] = ["reason", event.errors[0].code, "errors", event.to_json()]
         letter += ["raw", raw[: MAX_JOB_BYTES if not entry.size else self._bounds.letter_bytes]]
-        letter += ["stream", entry.stream, "entry", entry.id, "account", remains.account or "", "job_id", job_id]
+        # By whose way it came first: an operator who pushes it again takes nobody's place.
+        stream = self._keys.jobs(entry.owner or None) if entry.is_operators else entry.stream
+        letter += ["stream", stream, "entry", entry.id, "account", remains.account or "", "job_id", job_id]
         return [*letter, "size", entry.size, "sha256", entry.sha256] if entry.size else letter
 
     def conflict(self, command: IntakeCommand, code: str) -> IntakeCommand:
@@ -217,7 +219,8 @@ class IntakeCommands:
             return self._refusal(entry, remains, errors, job_id=remains.id, content=content)
         if errors and errors[0].code == "auth.denied":
             # Denied before under this id, with another content: denied again, and nothing is told of what is known.
-            return self._refusal(entry, remains, errors, job_id=entry.id, content="")
+            refusal = self._refusal(entry, remains, errors, job_id=entry.id, content="")
+            return replace(refusal, denial=command.denial)
         if code == "id.conflict" and record and not remains.has_own_id and command.kind is Kind.ACCEPT:
             # Redis gives an id once; but a clock was set back, or somebody took it before its time. It is no fault of
             # whoever pushed this job.
@@ -262,7 +265,12 @@ def is_of_unknown_account(command: IntakeCommand) -> bool:
 def log_refusal(command: IntakeCommand) -> None:
     """Say in the log that an entry is refused, and why."""
     if command.errors:
-        facts = {"error": command.errors[0].code, "n_errors": len(command.errors)}
+        facts: dict[str, Any] = {"error": command.errors[0].code, "n_errors": len(command.errors)}
+        if command.denial:
+            # A producer whose token ran out, or somebody who tries tokens out: nobody but the log is told which.
+            facts |= {"check": command.denial.check.value, "kid": command.denial.kid}
+            log.warning("envelope.refused", entry=command.entry.id, account=command.account, **facts)
+            return
         # An account that is missing here is the operator's to add; all else the producer corrects.
         if is_of_unknown_account(command):
             log.error("envelope.refused", entry=command.entry.id, account=command.account, **facts)
@@ -270,30 +278,8 @@ def log_refusal(command: IntakeCommand) -> None:
             log.info("envelope.refused", entry=command.entry.id, account=command.account, **facts)
 
 
-_JWT: Final = re.compile(rb"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.?[A-Za-z0-9_-]*")
-
-
 _DENIED: Final = "!"
 """Stands for the account in the keys of denied jobs; no account can have that name."""
-
-_MARKS_OF_TOKENS: Final = (b"token", b"eyJ", b"\\u")
-
-
-def without_token(raw: bytes) -> bytes:
-    """
-    The bytes of a job as a dead letter may keep them: without its ``token``.
-
-    What cannot be read loses whatever looks like a JWT.
-    """
-    if not any(mark in raw for mark in _MARKS_OF_TOKENS):
-        return raw
-    try:
-        parsed = strict_json.parse(raw)
-    except strict_json.JsonRefused:
-        return _JWT.sub(b"***", raw)
-    if isinstance(parsed, dict) and "token" in parsed:
-        return strict_json.dump({name: value for name, value in parsed.items() if name != "token"}).encode()
-    return raw
 
 
 def _place_of_id(entry: Entry, remains: PartialEnvelope, *, is_denied: bool) -> tuple[str, str]:

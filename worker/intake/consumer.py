@@ -63,11 +63,11 @@ class Intake:
         self._bounds = bounds
         self._peers = peers
         self._worker_id = claimer.worker_id
-        self._owners = {keys.jobs(): ""} | {
+        self._owners = {keys.jobs(): "", keys.retry(): ""} | {
             keys.jobs(name): name for name, account in accounts.items() if account.own_streams
         }
         self._guard = guard
-        self._reader = EntryReader(blocking, self._owners, self._worker_id, bounds, guard)
+        self._reader = EntryReader(blocking, self._owners, self._worker_id, bounds, guard, operators=keys.retry())
         self._watch = StreamWatch(scripts, keys, list(self._owners), bounds)
         commands = IntakeCommands(keys, validator, accounts, bounds, policy)
         arguments = SliceArguments(keys, policy, book, claimer, group=GROUP, lease_ms=bounds.lease_ms)

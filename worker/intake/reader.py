@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from jobs.intake import Entry
+from jobs.rights.admission import TokenBeside
 from schemas.contract.envelope import MAX_JOB_BYTES
 from worker.guard import Guard
 from worker.intake.policy import IntakePolicy
@@ -44,16 +45,26 @@ class EntryReader:
     """Reads for one process. *owners*: the streams, and the account to which each belongs (empty: the common one)."""
 
     def __init__(
-        self, blocking: Redis, owners: Mapping[str, str], worker_id: str, policy: IntakePolicy, guard: Guard
+        self,
+        blocking: Redis,
+        owners: Mapping[str, str],
+        worker_id: str,
+        policy: IntakePolicy,
+        guard: Guard,
+        *,
+        operators: str = "",
     ) -> None:
         """
         Args:
             blocking: A client that does not repeat what had no answer: what a lost answer held is pending, and taken up
                 from there.
+            operators: The stream among them that only the operator writes. Its entries name their owner themselves.
         """
         self._blocking = blocking
         self._scripts = Scripts(blocking)
         self._owners = owners
+        self._operators = operators
+        self._accounts = frozenset(owners.values())
         self._streams = list(owners)
         self._worker_id = worker_id
         self._policy = policy
@@ -170,12 +181,20 @@ class EntryReader:
         """Entries as the wait brought them; those that have another form than a job's are read again, measured."""
         found: list[Entry] = []
         for id_, fields in rows:
-            if len(fields) == 2 and fields[0] == b"job" and len(fields[1]) <= MAX_JOB_BYTES:
-                found.append(Entry(stream, id_.decode(), fields[1], self._owners[stream]))
-            else:
-                found += (await self.claimed(stream, [id_]))[1]
+            entry = self._small_entry(stream, id_.decode(), fields)
+            found += [entry] if entry else (await self.claimed(stream, [id_]))[1]
         self._seen[stream] = rows[-1][0].decode()
         return found
+
+    def _small_entry(self, stream: str, id_: str, fields: Sequence[bytes]) -> Entry | None:
+        """An entry of the form that nearly all have; None for one that has to be measured."""
+        names, values = fields[::2], dict(zip(fields[::2], fields[1::2], strict=True))
+        is_small = names.count(b"job") == 1 and len(values[b"job"]) <= MAX_JOB_BYTES
+        if not is_small or names.count(b"token") > 1:
+            return None
+        owner, is_operators = self._owner(stream, values.get(b"owner", b""))
+        beside = TokenBeside(1, values[b"token"]) if b"token" in values else None
+        return Entry(stream, id_, values[b"job"], owner, beside=beside, is_operators=is_operators)
 
     async def _read_owed(self) -> list[Entry]:
         """Entries that were given to us in a reply that was too large, oldest first in each stream."""
@@ -227,12 +246,28 @@ class EntryReader:
         return {"largest": MAX_JOB_BYTES, "beginning": self._policy.letter_bytes}
 
     async def _entry(self, stream: str, row: Sequence[Any]) -> Entry:
-        _, entry_id, n_jobs, n_bytes, raw = row
-        id_ = entry_id.decode()
-        if len(raw) >= n_bytes:
-            return Entry(stream, id_, raw, self._owners[stream], n_jobs)
-        digest = await self._digest(stream, entry_id, n_bytes)
-        return Entry(stream, id_, raw, self._owners[stream], n_jobs, n_bytes, digest)
+        _, entry_id, n_jobs, n_bytes, raw, n_tokens, token, named = row
+        owner, is_operators = self._owner(stream, named)
+        is_whole = len(raw) >= n_bytes
+        return Entry(
+            stream,
+            entry_id.decode(),
+            raw,
+            owner,
+            n_jobs,
+            size=0 if is_whole else n_bytes,
+            sha256="" if is_whole else await self._digest(stream, entry_id, n_bytes),
+            beside=TokenBeside(n_tokens, token) if n_tokens else None,
+            is_operators=is_operators,
+        )
+
+    def _owner(self, stream: str, named: bytes) -> tuple[str, bool]:
+        """By whose own stream an entry came (empty: the common one), and whether the operator has pushed it again."""
+        if stream != self._operators:
+            return self._owners[stream], False
+        # An account whose own stream is not served here any more is reached through the common one.
+        account = named.decode("ascii", "replace")
+        return (account if account in self._accounts else ""), True
 
     async def _digest(self, stream: str, entry_id: bytes, n_bytes: int) -> str:
         digest = hashlib.sha256()

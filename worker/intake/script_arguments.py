@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from jobs.batches import NO_TALLY, Tally
 from jobs.intake import Entry
+from jobs.rights.denial import Denied
 from schemas.contract.event import ErrorDetail
 from schemas.records import JobRecord
 from worker.queue.claims import Claimer
@@ -88,6 +89,9 @@ class IntakeCommand:
 
     refusal: int = 0
     """1 for the refusal of an entry that tripped us, 2 for the barer one that follows when that one fails; else 0."""
+
+    denial: Denied | None = None
+    """Why its token grants it nothing, where that is why it is refused."""
 
     @property
     def lane(self) -> str:

@@ -19,7 +19,7 @@ from jobs.rights.keys import KeyInvalid, KeySet, key_set_of
 from jobs.rights.revocations import Revocations, RevocationsInvalid, revocations_of
 from worker.bounded_files import FileUnusable, read_whole
 from worker.guard import Guard, pause
-from worker.rights.verifier import Trust
+from worker.rights.trust import Trust
 
 log = structlog.get_logger()
 

@@ -11,40 +11,16 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from jobs.rights.claims import Claims, Grant, claims_of, grant_of
 from jobs.rights.denial import Check, Denied
-from jobs.rights.keys import KeySet
-from jobs.rights.revocations import NONE_REVOKED, Revocations
 from jobs.rights.token import LONGEST_TOKEN, read_token
 from worker.rights.signatures import is_signed
+from worker.rights.trust import Trust, TrustSource
 
 MOST_REMEMBERED: Final = 1000
 """Tokens. One takes a kilobyte, at the very most 80; only who holds a key can fill it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """Whom a verifier trusts at a moment. A new one takes its place whenever the files change."""
-
-    keys: KeySet
-    revoked: Revocations = NONE_REVOKED
-
-
-class TrustSource(Protocol):
-    """Where a verifier asks whom to trust, at each token."""
-
-    @property
-    def trust(self) -> Trust: ...
-
-
-@dataclass(frozen=True, slots=True)
-class FixedTrust:
-    """Keys that do not change while the process runs."""
-
-    trust: Trust
 
 
 class TokenVerifier:

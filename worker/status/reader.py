@@ -164,7 +164,7 @@ class StatusReader:
         return sorted(name for name, account in self._accounts.items() if account.own_streams)
 
     def _job_streams(self) -> list[str]:
-        return [self._keys.jobs(), *(self._keys.jobs(name) for name in self._own())]
+        return [self._keys.jobs(), self._keys.retry(), *(self._keys.jobs(name) for name in self._own())]
 
     async def workers(self, now_ms: int) -> tuple[WorkerSeen, ...]:
         found: list[WorkerSeen] = []

@@ -1,8 +1,9 @@
 """
 Every Redis key of the service, in one screenful. Nobody else builds a key name.
 
-Public (docs/contract.md): ``jobs``, ``results``, ``radian`` streams and ``token:{account}``. All else may change
-freely. Accounts hold no colon and lanes one slash, so no two names can meet. No key holds personal data.
+Public (docs/contract.md): the streams ``jobs``, ``results``, ``radian`` and ``retry``, and ``token:{account}``. All
+else may change freely. Accounts hold no colon and lanes one slash, so no two names can meet. No key holds personal
+data.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ class Keys:
     def jobs(self, account: str | None = None) -> str:
         """Intake; with *account* the own stream of an account with ``own_streams``."""
         return self._stream("jobs", account)
+
+    def retry(self) -> str:
+        """Intake of what the operator pushes again (``dead retry``); field ``owner`` beside ``job``. Needs no token."""
+        return self._stream("retry", None)
 
     def intake_facts(self) -> str:
         """Hash: what became of the intake streams, by field and stream (worker/store/lua/look_at_streams.lua)."""

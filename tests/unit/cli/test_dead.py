@@ -97,24 +97,23 @@ def test_long_ids_that_begin_alike_stay_apart() -> None:
 
 # -- what is pushed again ----------------------------------------------------------------------------------------------
 def test_the_letter_s_account_is_named_where_the_producer_named_none() -> None:
-    repeat = repeat_of(a_letter(), KEYS, frozenset())
+    repeat = repeat_of(a_letter(), KEYS)
     assert not isinstance(repeat, Kept)
     assert repeat.envelope["account"] == "acme"
-    assert (repeat.stream, repeat.document) == ("t:jobs", KEYS.document("acme", "invoice", "FV-1"))
+    assert (repeat.owner, repeat.document) == ("", KEYS.document("acme", "invoice", "FV-1"))
 
 
 @pytest.mark.parametrize("stream", ["own", "t:jobs:own"])
 def test_an_own_stream_is_known_by_its_key_and_by_its_account(stream: str) -> None:
     """Letters of refused jobs hold the one, those of failed jobs the other."""
     letter = a_letter(stream=stream, account="own")
-    there, gone = repeat_of(letter, KEYS, frozenset({"own"})), repeat_of(letter, KEYS, frozenset())
-    assert not isinstance(there, Kept)
-    assert not isinstance(gone, Kept)
-    assert (there.stream, gone.stream) == ("t:jobs:own", "t:jobs")
+    repeat = repeat_of(letter, KEYS)
+    assert not isinstance(repeat, Kept)
+    assert repeat.owner == "own"
 
 
 def test_a_job_that_is_too_large_would_only_come_back() -> None:
-    kept = repeat_of(a_letter(raw=b'{"a":"' + b"x" * 1024 * 1024 + b'"}'), KEYS, frozenset())
+    kept = repeat_of(a_letter(raw=b'{"a":"' + b"x" * 1024 * 1024 + b'"}'), KEYS)
     assert isinstance(kept, Kept)
     assert ("más de los que admite" in kept.why, "more than a job may" in kept.why_en) == (True, True)
 
@@ -133,7 +132,7 @@ def test_a_failed_archive_is_pushed_again_as_the_download_that_its_letter_holds(
     archived = a_letter({**REFUSED, "type": "invoice.archived"}, job_id="job-1~archive", raw=DOWNLOAD)
     assert archived.is_of_accepted_job
     assert lost_fields(archived, a_job(priority="low")) == ()
-    repeat = repeat_of(archived, KEYS, frozenset())
+    repeat = repeat_of(archived, KEYS)
     assert not isinstance(repeat, Kept)
     assert (repeat.envelope["type"], repeat.document) == ("invoice.download", "")
 

@@ -382,10 +382,9 @@ async def _open(settings: Settings) -> AsyncIterator[DeadLetters]:
     from worker.queue.ledger import LedgerPolicy
     from worker.store.keys import Keys
 
-    own = frozenset(name for name, account in settings.accounts().items() if account.own_streams)
     policy = LedgerPolicy(settings.ledger_days, settings.results_maxlen)
     async with open_redis(settings, must_exist=True) as redis:
-        yield DeadLetters(redis, Keys(settings.namespace), own, retention_ms=policy.retention_ms)
+        yield DeadLetters(redis, Keys(settings.namespace), retention_ms=policy.retention_ms)
 
 
 def _no_such(letter_id: str, speech: Speech) -> str:

@@ -1,8 +1,8 @@
 """
 Dead letters: work that needs a person, as it is kept, read, pushed again and dropped.
 
-A letter is pushed again as a new job, through the intake like every other: whatever keeps a document from going out
-twice holds for it as well. What a letter looks like on a terminal is said by ``cli/dead.py``.
+A letter is pushed again as a new job, through the intake like every other, by the operator's own stream: whatever keeps
+a document from going out twice holds for it as well. What a letter looks like on a terminal is said by ``cli/dead.py``.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ class History:
 class Repeat:
     """A job as it would be pushed again: all but its new id."""
 
-    stream: str
+    owner: str
+    """The account by whose own stream it came first; empty for the common one."""
     envelope: Mapping[str, Any]
     document: str
     """Key of its document; empty when the letter does not tell."""
@@ -153,16 +154,14 @@ class Gone:
 class DeadLetters:
     """The dead letters of one namespace."""
 
-    def __init__(self, redis: Redis, keys: Keys, own_streams: frozenset[str], *, retention_ms: int) -> None:
+    def __init__(self, redis: Redis, keys: Keys, *, retention_ms: int) -> None:
         """
         Args:
-            own_streams: Accounts that have an intake stream of their own.
             retention_ms: How long the ledger remembers what is final.
         """
         self._redis = redis
         self._scripts = Scripts(redis)
         self._keys = keys
-        self._own_streams = own_streams
         self._retention_ms = retention_ms
         self._given: set[tuple[str, str]] = set()
 
@@ -207,7 +206,7 @@ class DeadLetters:
         Raises:
             RedisError: It may have been pushed; the letter is then gone.
         """
-        found = repeat_of(letter, self._keys, self._own_streams)
+        found = repeat_of(letter, self._keys)
         if isinstance(found, Kept):
             return found
         goes_without = lost_fields(letter, await self._record(letter.account, letter.job_id))
@@ -221,7 +220,7 @@ class DeadLetters:
             match word:
                 case b"pushed":
                     self._given.add((letter.account, job_id))
-                    return Pushed(job_id, found.stream, rest[0].decode(), goes_without)
+                    return Pushed(job_id, self._keys.retry(), rest[0].decode(), goes_without)
                 case b"gone":
                     return Gone()
                 case _:
@@ -237,10 +236,11 @@ class DeadLetters:
         text = strict_json.dump({**repeat.envelope, "id": job_id})
         reply: list[bytes] = await self._scripts.run(
             "retry_letter",
-            {"dead": dead, "stream": repeat.stream, "record": record, "document": repeat.document or dead},
+            {"dead": dead, "stream": self._keys.retry(), "record": record, "document": repeat.document or dead},
             {
                 "letter": letter.id,
                 "envelope": text,
+                "owner": repeat.owner,
                 "job_id": letter.job_id,
                 "retention_ms": self._retention_ms,
             },
@@ -253,7 +253,7 @@ class DeadLetters:
         return JobRecord.from_hash(dict(stored)) if stored else None
 
 
-def repeat_of(letter: Letter, keys: Keys, own_streams: frozenset[str]) -> Repeat | Kept:
+def repeat_of(letter: Letter, keys: Keys) -> Repeat | Kept:
     """The job of a letter as it can be pushed again, or why it cannot."""
     envelope = _object(letter.raw)
     if not envelope:
@@ -276,9 +276,7 @@ def repeat_of(letter: Letter, keys: Keys, own_streams: frozenset[str]) -> Repeat
         )
     if letter.account:
         envelope.setdefault("account", letter.account)
-    # An account whose own stream is no longer served here is reached through the common one.
-    stream = keys.jobs(owner if owner in own_streams else None)
-    return Repeat(stream, envelope, _document_key(letter, envelope, keys))
+    return Repeat(owner, envelope, _document_key(letter, envelope, keys))
 
 
 def lost_fields(letter: Letter, record: JobRecord | None) -> tuple[str, ...]:

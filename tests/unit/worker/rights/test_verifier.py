@@ -24,7 +24,8 @@ from jobs.rights.revocations import Revocations
 from tests.tokens import DAY_S, NOW_S, PRIVATE, PUBLIC, SECRET, claims, header, key_set, signature, token
 from worker.rights import verifier as module
 from worker.rights.signatures import is_signed, new_key, public_part, sign
-from worker.rights.verifier import FixedTrust, TokenVerifier, Trust
+from worker.rights.trust import FixedTrust, Trust
+from worker.rights.verifier import TokenVerifier
 
 
 class _Clock:
