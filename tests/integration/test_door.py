@@ -52,9 +52,7 @@ def bill(reference: str, **envelope: Any) -> dict[str, Any]:
 
 
 class TestPush:
-    async def test_a_job_goes_into_the_stream_to_the_letter(
-        self, door: DoorInProcess, real_redis: ArqRedis
-    ) -> None:
+    async def test_a_job_goes_into_the_stream_to_the_letter(self, door: DoorInProcess, real_redis: ArqRedis) -> None:
         """The bytes are the producer's own: nothing of them is written again."""
         raw = json.dumps({**SEARCH, "id": "mine-1", "account": "acme"}, indent=3).encode()
         answer = await door.post(raw)
@@ -143,7 +141,7 @@ class TestWait:
         assert (first.status_code, again.status_code) == (200, 200)
         assert again.json() == first.json()
         assert first.json()["data"]["job_id"] == "w-4"
-        assert factus.count("create") == 1 if hasattr(factus, "count") else True
+        assert factus.calls["create"] == 1
 
     async def test_a_key_with_other_content_is_a_conflict(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
         key = {"Idempotency-Key": "w-5"}
@@ -152,7 +150,7 @@ class TestWait:
         assert other.status_code == 422
         assert other.json()["errors"][0]["code"] == "id.conflict"
 
-    async def test_two_hundred_wait_at_once(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
+    async def test_a_hundred_wait_at_once(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
         """One reader serves all: each gets its own event."""
         jobs = [door.post({**SEARCH, "account": "acme", "id": f"m-{n}"}, Prefer="wait=30") for n in range(100)]
         answers = await asyncio.gather(*jobs)
@@ -195,7 +193,7 @@ class TestLook:
             file = await door.get(f"/documents/invoice/{spelled}/files/pdf")
             assert file.status_code == 200, file.text
             assert file.headers["content-type"] == "application/pdf"
-            assert file.content.startswith(b"%PDF") or file.content
+            assert file.content
         assert (await door.get("/documents/invoice/FV%2F2026%2F1/files/xml")).status_code == 404
         assert (await door.get("/documents/invoice/FV%2F2026%2F1/files/..%2F..%2Fetc")).status_code == 404
 
@@ -253,5 +251,3 @@ async def listened(door: DoorInProcess, n: int, *, after: str = "0", **headers: 
                 if len(found) == n:
                     break
     return found
-
-

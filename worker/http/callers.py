@@ -21,7 +21,8 @@ from jobs.rights.keys import NO_BOUNDS, VerificationKey, verification_key_of
 from worker.http.answers import forbidden, unauthorized
 from worker.http.users import User, UsersFile
 from worker.rights.signatures import sign
-from worker.rights.verifier import TokenVerifier, Trust, TrustSource
+from worker.rights.trust import Trust, TrustSource
+from worker.rights.verifier import TokenVerifier
 
 log = structlog.get_logger()
 
