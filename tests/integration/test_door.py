@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from arq.connections import ArqRedis
+from structlog.testing import capture_logs
 
+from jobs.errors import ConfigurationError
 from tests.builders import a_bill
 from tests.door_in_process import DoorInProcess, a_door
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from worker.archive.archive import open_archive
+from worker.http.server import Certificate, check_address
+from worker.settings import Settings
 
 SEARCH = {"type": "catalog.search", "payload": {"catalog": "taxes", "query": "01"}}
 
@@ -251,3 +258,55 @@ async def listened(door: DoorInProcess, n: int, *, after: str = "0", **headers: 
                 if len(found) == n:
                     break
     return found
+
+
+class TestOverTls:
+    TLS = Path(__file__).parents[1] / "vendor" / "tls"
+
+    async def test_a_certificate_is_spoken_and_a_new_one_taken(
+        self, valkey_url: str, namespace: str, tmp_path: Path
+    ) -> None:
+        cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+        cert.write_bytes((self.TLS / "server.crt").read_bytes())
+        key.write_bytes((self.TLS / "server.key").read_bytes())
+        trusting = ssl.create_default_context(cafile=str(self.TLS / "ca.crt"))
+        async with a_door(valkey_url, namespace, tmp_path, http_cert=cert, http_cert_key=key) as door:
+            port = door.url.rpartition(":")[2]
+            async with httpx.AsyncClient(verify=trusting, headers=door.bearer()) as client:
+                answer = await client.get(f"https://localhost:{port}/api/v1/catalogs/taxes")
+                assert answer.status_code == 200
+                assert answer.headers["strict-transport-security"]
+            plain = httpx.AsyncClient()
+            with pytest.raises(httpx.HTTPError):
+                await plain.get(f"http://localhost:{port}/api/v1/docs")
+            await plain.aclose()
+        certificate = Certificate.of(Settings(http_cert=cert, http_cert_key=key))
+        assert certificate is not None
+        cert.write_text("no certificate")
+        os.utime(cert, (1, 1))
+        with capture_logs() as logs:
+            certificate.look()
+        assert [one["event"] for one in logs] == ["door.certificate_not_taken"]
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "door.example.com"])
+    def test_others_reach_it_over_tls_or_a_proxy_alone(self, host: str) -> None:
+        with pytest.raises(ConfigurationError, match="FACTUS_HTTP_CERT"):
+            check_address(Settings(http_host=host), None)
+        check_address(Settings(http_host=host, http_behind_proxy=True), None)
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+    def test_this_machine_alone_needs_none(self, host: str) -> None:
+        check_address(Settings(http_host=host), None)
+
+
+class TestShown:
+    async def test_the_documents_are_packed_and_known_again(self, door: DoorInProcess) -> None:
+        for path in ("/docs", "/docs/swagger-ui-bundle.js", "/docs/start.js", "/openapi.json", "/asyncapi.json"):
+            answer = await door.http.get(f"/api/v1{path}", headers={"Authorization": ""})
+            assert answer.status_code == 200, path
+            assert "http-equiv" not in answer.text[:2000]
+        tag = (await door.get("/docs/swagger-ui.css")).headers["etag"]
+        assert (await door.get("/docs/swagger-ui.css", {"If-None-Match": tag})).status_code == 304
+        policy = (await door.get("/docs")).headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
