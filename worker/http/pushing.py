@@ -17,6 +17,7 @@ from starlette.responses import Response
 from jobs.intake import DEFAULT_ACCOUNT
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
+from schemas.contract.envelope import Envelope
 from schemas.names import ending_of
 from worker.guard import log_unavailable
 from worker.http.answers import Refusal, answer, error, forbidden, not_found, raw_answer, unavailable
@@ -68,7 +69,8 @@ class Pushing:
             if caller.is_bound:
                 caller = door.gate.identify(authorization, job=job)
             caller.check_push(account, draft.envelope.type)
-            return await self._into_the_stream(request, draft, account, job, caller, wait_s)
+        # Outside of the block: who waits for a minute holds no room that others need for their bodies.
+        return await self._into_the_stream(request, draft.envelope, account, job, caller, wait_s)
 
     async def _account_of(self, draft: Draft) -> str:
         account = draft.envelope.account or await self._door.accounts.default()
@@ -78,14 +80,14 @@ class Pushing:
         return account
 
     async def _into_the_stream(
-        self, request: Request, draft: Draft, account: str, job: bytes, caller: Caller, wait_s: int
+        self, request: Request, envelope: Envelope, account: str, job: bytes, caller: Caller, wait_s: int
     ) -> Response:
         door = self._door
         owner = account if account in door.accounts.own_streams else None
         stream = door.keys.jobs(owner)
         fields: dict[str, bytes | str] = {"job": job}
         if door.settings.jobs_signed:
-            fields["token"] = caller.token or self._signed(account, draft.envelope.type, job)
+            fields["token"] = caller.token or self._signed(account, envelope.type, job)
         with door.waiting.place(caller.name) as may_wait:
             before = door.feed.seen
             try:
@@ -93,7 +95,7 @@ class Pushing:
             except (RedisError, OSError) as exc:
                 log_unavailable("door", exc)
                 raise unavailable(_LOST) from exc
-            pushed = Pushed(account, draft.envelope.id or entry, entry, stream, owner, before)
+            pushed = Pushed(account, envelope.id or entry, entry, stream, owner, before)
             found = None
             if wait_s and may_wait:
                 found = await door.waits.final_of(pushed, wait_s, lambda: first(left(request), door.stopping.wait()))

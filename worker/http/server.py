@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import signal
 import socket
 import ssl
@@ -218,6 +219,8 @@ def _config(
         h11_max_incomplete_event_size=policy.most_head,
     )
     config.load()
+    # What is no HTTP is answered and forgotten: whoever sends it could fill the log.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     if certificate:
         config.ssl = certificate.context
     return config

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from arq.connections import ArqRedis
+from redis.exceptions import RedisError
 
 from schemas.records import JobRecord
 from worker.http.feed import Feed, Place, Published
@@ -22,6 +23,7 @@ from worker.store.keys import Keys
 
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
+_LATE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +68,32 @@ class Waits:
                 await _first_of(found, left, again, seconds)
                 if found.done():
                     return found.result().raw
-                if again is not None and again.done() and not again.exception():
+                if again is not None and again.done() and not again.exception() and again.result() is not None:
                     return again.result()
+                return None if left.done() else await self._late(pushed)
             finally:
                 for task in (left, again):
                     if task is not None:
                         task.cancel()
-        return None
 
     async def record_of(self, account: str, job_id: str) -> JobRecord | None:
         stored = dict(await command(self.redis, "HGETALL", self.keys.job(account, job_id)))
         return JobRecord.from_hash(stored) if stored else None
+
+    async def _late(self, pushed: Pushed) -> bytes | None:
+        """
+        A last look when time is up: what was published while the reader of the streams was not there (Redis had been
+        away, and its first look came after) is found where it stands.
+        """
+        try:
+            async with asyncio.timeout(_LATE_S):
+                record = await self.record_of(pushed.account, pushed.id)
+                if record is None:
+                    return await self.finals.of_entry(pushed.entry, pushed.account, pushed.owner)
+                is_its = record.is_final and record.entry == pushed.entry
+                return await self.finals.of_job(record) if is_its else None
+        except (RedisError, OSError, ValueError):
+            return None
 
     async def _of_a_repetition(self, pushed: Pushed) -> bytes | None:
         """The end of a job that was final when it was pushed again; None where that is not so: its event comes."""
