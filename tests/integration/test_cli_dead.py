@@ -89,7 +89,7 @@ def test_retry_pushes_what_it_can_and_says_what_it_could_not(
     assert f"{letters[1]}  kept: its bytes are no JSON object" in done.stderr
     assert "goes without priority, not_before" in done.stdout.splitlines()[1]
     assert "Pushed 2 of 3." in done.stdout
-    jobs = [json.loads(fields[b"job"]) for _, fields in client.xrange(f"{namespace}:jobs")]
+    jobs = [json.loads(fields[b"job"]) for _, fields in client.xrange(f"{namespace}:retry")]
     assert [(job["id"], job["account"]) for job in jobs] == [("job-uno.r1", "acme"), ("job-tres.r1", "acme")]
     assert jobs[0]["payload"] == a_bill()
     assert run("list").stdout.split()[0] == letters[1]
@@ -113,6 +113,20 @@ def test_all_can_be_narrowed_by_reason(run: Run, letters: list[str]) -> None:
     assert [line.split()[0] for line in run("list").stdout.splitlines()] == [letters[1]]
 
 
+def test_what_was_denied_is_pushed_again_only_when_it_is_meant(run: Run, client: redis.Redis, namespace: str) -> None:
+    """Without a token a job that somebody forged would be issued by the operator's hand."""
+    raw = json.dumps({"type": "invoice.issue", "payload": a_bill()})
+    fields = {"reason": "auth.denied", "raw": raw, "stream": f"{namespace}:jobs", "account": "acme", "job_id": "x"}
+    letters = [client.xadd(f"{namespace}:dead", fields).decode() for _ in range(2)]
+    done = run("retry", "--all", "--yes")
+    assert done.exit_code == 1
+    assert f"{letters[0]}  kept: it was denied to whoever pushed it" in done.stderr
+    assert not client.exists(f"{namespace}:retry")
+    assert run("retry", letters[0]).exit_code == 0
+    assert run("retry", "--all", "--reason", "auth.*", "--yes").exit_code == 0
+    assert client.xlen(f"{namespace}:retry") == 2
+
+
 @pytest.fixture
 def email(client: redis.Redis, namespace: str) -> str:
     """An e-mail of which nobody knows whether it went out."""
@@ -130,7 +144,7 @@ def test_what_may_be_done_already_is_pushed_again_only_by_name(
         done = run("retry", *arguments)
         assert done.exit_code == 1
         assert f"{email}  kept: the e-mail may have been sent already. Look at Factus" in done.stderr
-    assert not client.exists(f"{namespace}:jobs")
+    assert not client.exists(f"{namespace}:retry")
     done = run("retry", email, "--yes")
     assert (done.exit_code, "pushed as mail.r1" in done.stdout) == (0, True)
 

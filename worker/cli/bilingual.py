@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from click import core, decorators, exceptions, formatting, parser, termui, types
@@ -125,7 +125,10 @@ def group(name: str, es: str) -> Callable[[Function], Group]:
     return decorate
 
 
-def below(parent: Group, made: Command) -> Command:
+_Made = TypeVar("_Made", bound=click.Command)
+
+
+def below(parent: click.Group, made: _Made) -> _Made:
     """Put a command into a group."""
     parent.add_command(made)
     return made

@@ -14,6 +14,7 @@ from worker.cli.bilingual import argument, option, say
 from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import emit, json_text, open_redis, show_table, told_settings
 from worker.cli.duration import duration
+from worker.cli.producers_token import entry_of, producers_token, token_option
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -61,6 +62,7 @@ _NAME: Final = ("NOMBRE", "NAME")
     show_default=True,
     told=("Cuánto espera la respuesta, a lo sumo.", "Longest wait for the answer."),
 )
+@token_option
 @option(
     "--json",
     "as_json",
@@ -73,6 +75,7 @@ def command(
     account: str | None,
     family: str | None,
     timeout: float,
+    token_file: str | None,
     as_json: bool,
 ) -> None:
     """End what is open and has sent nothing: the jobs of the document REFERENCE, one JOB by its id, or a batch.
@@ -89,7 +92,8 @@ def command(
             say("Diga una REFERENCIA o un TRABAJO, o un --batch.", "Name a REFERENCE or JOB, or a --batch.")
         )
     settings = told_settings()
-    if not asyncio.run(_cancel(settings, reference, batch, account, family, timeout, as_json)):
+    token = producers_token(settings, token_file)
+    if not asyncio.run(_cancel(settings, reference, batch, account, family, timeout, token, as_json)):
         raise click.exceptions.Exit(1)
 
 
@@ -100,6 +104,7 @@ async def _cancel(
     account: str | None,
     family: str | None,
     timeout_s: float,
+    token: str,
     as_json: bool,
 ) -> bool:
     from worker.speech import Speech
@@ -107,7 +112,7 @@ async def _cancel(
     speech = Speech(settings.lang)
     async with open_redis(settings, must_exist=True) as redis:
         wanted = await _wanted(settings, redis, reference, batch, account, family)
-        found = await _push_and_wait(settings, redis, wanted, timeout_s)
+        found = await _push_and_wait(settings, redis, wanted, timeout_s, token)
     if as_json:
         click.echo(json_text({"answers": found}))
     else:
@@ -193,7 +198,7 @@ async def _named(redis: Redis, keys: Keys, account: str, reference: str, family:
 
 # -- push and wait -----------------------------------------------------------------------------------------------------
 async def _push_and_wait(
-    settings: Settings, redis: Any, wanted: Sequence[Wanted], timeout_s: float
+    settings: Settings, redis: Any, wanted: Sequence[Wanted], timeout_s: float, token: str
 ) -> list[dict[str, Any]]:
     from schemas import strict_json
     from worker.cli.submit.push import ends_of
@@ -206,7 +211,7 @@ async def _push_and_wait(
     for account, payload in wanted:
         job_id = f"cancel-{secrets.token_hex(6)}"
         job = {"id": job_id, "type": "job.cancel", "account": account, "priority": "high", "payload": payload}
-        await redis.xadd(keys.jobs(account if account in own else None), {"job": strict_json.dump(job)})
+        await redis.xadd(keys.jobs(account if account in own else None), entry_of(strict_json.dump(job), token))
         open_ids.add(job_id)
     found: list[dict[str, Any]] = []
     gives_up_at = monotonic() + timeout_s

@@ -64,6 +64,11 @@ COMMANDS: Final = {
         "Mira los trabajos apartados, los envía otra vez o los borra.",
         "Look at dead letters, push them again, or drop them.",
     ),
+    "token": Command(
+        "token.command",
+        "Claves y tokens de los productores, para trabajos firmados.",
+        "Keys and tokens of producers, for signed jobs.",
+    ),
     "contract": Command(
         "contract.command",
         "Escribe el contrato en AsyncAPI, o sus JSON Schemas.",

@@ -229,6 +229,9 @@ lo dice.
 
 Un correo o un evento RADIAN del que no se sabe si salió se envía otra vez solo si usted lo confirma uno por uno, o
 lo nombra con --yes: a Factus no se le puede preguntar si lo hizo, y lo hace dos veces.
+
+Va como envío del operador, sin token: lo que se negó a su productor (auth.denied) se envía solo por su id, o con
+--reason.
 """
 
 
@@ -248,6 +251,9 @@ def retry(ids: tuple[str, ...], is_all: bool, reason: str | None, account: str |
 
     An e-mail or a RADIAN event of unknown outcome is pushed again only when you confirm that one letter, or name it
     with --yes: Factus cannot be asked whether it was done, and does it twice.
+
+    It is pushed as the operator, without a token: what was denied to its producer (auth.denied) only by its id, or with
+    --reason.
     """
     import asyncio
 
@@ -264,6 +270,9 @@ async def _retry(settings: Settings, ids: tuple[str, ...], reason: str | None, a
         chosen = ids or await _choose(dead, reason, account, speech.say("¿Enviar otra vez", "Push again"), yes, speech)
         for letter_id in chosen:
             letter = await dead.get(letter_id)
+            if letter and letter.reason == "auth.denied" and not ids and reason is None:
+                emit(_denied_line(letter, speech), hanging=2, err=True)
+                continue
             is_kept = letter and letter.may_be_done and not _goes_anyway(letter, speech, is_named=bool(ids), yes=yes)
             if letter and is_kept:
                 emit(_careful_line(letter, speech), hanging=2, err=True)
@@ -284,6 +293,14 @@ async def _retry(settings: Settings, ids: tuple[str, ...], reason: str | None, a
     )
     emit(f"{done} {look}" if n_done else done)
     return n_done == len(chosen)
+
+
+def _denied_line(letter: Letter, speech: Speech) -> str:
+    """What was denied to a producer happens by the operator's hand only when he means it."""
+    return speech.say(
+        f"{letter.id}  se queda: se le negó a quien lo envió. Mire de quién es (dead show); se envía solo por su id",
+        f"{letter.id}  kept: it was denied to whoever pushed it. See whose it is (dead show): push it by its id",
+    )
 
 
 def _goes_anyway(letter: Letter, speech: Speech, *, is_named: bool, yes: bool) -> bool:

@@ -16,6 +16,7 @@ from worker.cli.console import emit, json_text, spoken, told_settings
 from worker.cli.duration import duration
 from worker.cli.files.sheet_options import gathered, sheet_options
 from worker.cli.job_type_option import TYPES_HELP, job_type_option
+from worker.cli.producers_token import token_option
 
 if TYPE_CHECKING:
     from worker.speech import Speech
@@ -130,6 +131,7 @@ _FILE: Final = ("ARCHIVO", "FILE")
     type=click.Choice(["v1"]),
     told=("JSON: son cuerpos de la versión 1 de Factus.", "JSON: the payloads are bodies of Factus v1."),
 )
+@token_option
 @option(
     "--json",
     "as_json",
@@ -149,6 +151,7 @@ def command(
     results: str | None,
     template: str | None,
     version: str | None,
+    token_file: str | None,
     as_json: bool,
     **sheets: Any,
 ) -> None:
@@ -193,7 +196,7 @@ def command(
         ) from exc
     if not reading.jobs and not reading.judged:
         raise click.UsageError(speech.say("Los archivos no tienen ningún trabajo.", "The files hold no job."))
-    run = Run(reading, speech, batch, paths, as_json=as_json)
+    run = Run(reading, speech, batch, paths, as_json=as_json, token_file=token_file)
     run.tell_judged()
     if reading.has_errors and not partial:
         run.tell_nothing_pushed()

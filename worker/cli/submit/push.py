@@ -20,6 +20,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from jobs.errors import ServiceError
 from schemas import strict_json
 from worker.cli.files.job_files import Job
+from worker.cli.producers_token import entry_of
 from worker.speech import ENGLISH, Speech
 from worker.store.connection import command, words_of
 from worker.store.keys import Keys
@@ -83,6 +84,8 @@ async def push(
     own_streams: frozenset[str],
     on_pushed: Callable[[int], None] = lambda _n: None,
     speech: Speech = ENGLISH,
+    *,
+    token: str = "",
 ) -> list[Pushed]:
     """
     Push in order, pipelined.
@@ -90,6 +93,7 @@ async def push(
     Args:
         own_streams: Accounts whose jobs go to a stream of their own.
         on_pushed: Called with the number of jobs pushed so far.
+        token: The producer's, where jobs are signed.
 
     Raises:
         ServiceError: Redis refused or went away; says how many jobs are in. What is in stays, and pushing the rest
@@ -101,7 +105,7 @@ async def push(
             async with redis.pipeline(transaction=False) as pipe:
                 for job in chunk:
                     owner = job.account if job.account in own_streams else None
-                    pipe.xadd(keys.jobs(owner), {"job": job.text})
+                    pipe.xadd(keys.jobs(owner), entry_of(job.text, token))
                 # Not the first error raised: redis-py writes the whole command into it, and that is the invoice.
                 answers = await pipe.execute(raise_on_error=False)
         except RedisError as exc:

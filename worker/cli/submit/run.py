@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from worker.cli.console import emit, json_text, open_redis
+from worker.cli.producers_token import producers_token
 from worker.cli.submit.course import Course
 
 if TYPE_CHECKING:
@@ -33,12 +34,20 @@ class Run:
     """One run of the command, and what it says."""
 
     def __init__(
-        self, reading: Reading, speech: Speech, batch: str | None, paths: dict[str, str], *, as_json: bool
+        self,
+        reading: Reading,
+        speech: Speech,
+        batch: str | None,
+        paths: dict[str, str],
+        *,
+        as_json: bool,
+        token_file: str | None = None,
     ) -> None:
         self.reading = reading
         self.speech = speech
         self.paths = paths
         self.as_json = as_json
+        self.token_file = token_file
         self.pushed: list[Pushed] = []
         self.course = Course(len(reading.jobs), batch)
         self.is_waiting = False
@@ -94,6 +103,7 @@ class Run:
         from worker.cli.submit.report import show_pushed
         from worker.store.keys import Keys
 
+        token = producers_token(settings, self.token_file)
         self._hear_interrupts()
         jobs = self.reading.jobs
         own = frozenset(name for name, account in settings.accounts().items() if account.own_streams)
@@ -113,7 +123,7 @@ class Run:
                     if self.is_stopped:
                         raise Interrupted
 
-                self.pushed = await push(redis, keys, jobs, own, told, self.speech)
+                self.pushed = await push(redis, keys, jobs, own, told, self.speech, token=token)
                 self.course.pushed = self.pushed
                 if not wait:
                     if not self.as_json:
