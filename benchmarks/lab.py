@@ -39,7 +39,7 @@ KEYS: Final = Keys("factus")
 UNLIMITED: Final = 100_000
 """An allowance that no run comes near, for questions that are not about the allowance."""
 
-_READY_S: Final = 20.0
+_READY_S: Final = 60.0
 _END_S: Final = 35.0  # a worker drains for 30 s at most
 _LIBRARIES: Final = ("factus-worker", "arq", "redis", "httpx", "pydantic", "uvicorn")
 

@@ -50,8 +50,9 @@ async def issue(
                 step = policy.after_create(seen)
                 status = answers.status_of(seen)
             case Look(reason, why):
+                is_beside = reason == "conflict" and await _is_beside_another(policy, journal)
                 seen = await gateway.find(job.family, job.reference_code)
-                step = policy.after_look(seen, reason, has_sent=has_sent, why=why)
+                step = policy.after_look(seen, reason, has_sent=has_sent, why=why, is_beside=is_beside)
                 status = answers.status_of(seen) or status
             case Delete(verdict, "") if not is_named:
                 # It has used a number up, which nobody could tell once it is gone; and what is validated stays.
@@ -84,6 +85,14 @@ async def issue(
             case _:
                 assert_never(step)
     raise AssertionError(f"{_MOST_CALLS} calls and no ending: {step}")
+
+
+async def _is_beside_another(policy: IssuePolicy, journal: Journal) -> bool:
+    """Whether a create of our own, in the same lane, may be what Factus answers 409 for."""
+    if policy.lane_width == 1:
+        return False
+    standing = policy.standing
+    return standing.n_beside > 0 or await journal.has_company(policy.job, standing.n_lane_starts)
 
 
 async def _find_blocker(policy: IssuePolicy, gateway: Gateway, journal: Journal) -> Step:

@@ -72,6 +72,8 @@ class IssuePolicy(AttemptPolicy):
     delete_rejected: bool = True
     environment: str = "local"
     """Which Factus the account's is: ``production``, ``sandbox`` or ``local``."""
+    lane_width: int = 1
+    """How many creates of the family may be under way at once."""
 
     @property
     def family(self) -> Family:
@@ -122,13 +124,16 @@ class IssuePolicy(AttemptPolicy):
                 return self.call_not_accepted(seen, sent=SendState.NOTHING)
 
     # -- after a look-up -------------------------------------------------------------------------------------------
-    def after_look(self, seen: answers.Answer, reason: LookReason, *, has_sent: bool, why: str = "") -> Step:
+    def after_look(
+        self, seen: answers.Answer, reason: LookReason, *, has_sent: bool, why: str = "", is_beside: bool = False
+    ) -> Step:
         """
         What follows a look-up by reference code.
 
         Args:
             why: What made it necessary (:class:`Look`).
             has_sent: Whether this very attempt sent the document before it looked.
+            is_beside: Whether another create of the lane was under way when Factus answered 409.
         """
         still: Sent = SendState.DELETING if reason == "deleting" else SendState.UNKNOWN
         match seen:
@@ -141,7 +146,7 @@ class IssuePolicy(AttemptPolicy):
             case answers.Absent() | answers.NotFound() if reason == "processed_before":
                 return self._processed_before(None)
             case answers.Absent() | answers.NotFound() if reason == "conflict":
-                return self._conflict()
+                return self._narrow() if is_beside else self._conflict()
             case answers.Absent() | answers.NotFound() if reason == "unnamed":
                 return self._final_rejected(field_errors(answered(422, why).rstrip("."), ()))
             case answers.Absent() | answers.NotFound() if has_sent:
@@ -403,6 +408,11 @@ class IssuePolicy(AttemptPolicy):
     def _pending(self, number: str) -> Retry:
         reason = error("dian.pending", "Factus tiene el documento; la DIAN no ha respondido.")
         return self.again("lane", reason, SendState.NOTHING, pending=True, number=number)
+
+    def _narrow(self) -> Retry:
+        """Factus takes one create of the family at a time: ours waits for the other one, and neither has failed."""
+        reason = error("factus.conflict", "Factus recibe de a un documento de esta familia (409): espera al otro.")
+        return Retry("lane", 0.0, reason, is_failure=False, narrows=True)
 
     def _conflict(self) -> Step:
         # The first time it may be a create of ours that is still under way: it passes by itself.

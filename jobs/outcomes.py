@@ -79,7 +79,8 @@ class Retry:
     before sending (``UNKNOWN``), or finish a removal (``DELETING``). ``is_failure`` lets the backoff grow.
     ``pending`` publishes ``X.pending`` (once). ``progress`` is what a job of several calls has done so far (JSON; None
     leaves it as it is), and unless ``is_failure`` a step forward, after which the backoff begins anew. ``news`` is what
-    it has to publish on the way: RADIAN events, as their ``data``.
+    it has to publish on the way: RADIAN events, as their ``data``. ``narrows``: Factus takes one create of the lane at
+    a time, for now.
     """
 
     waits: Waits
@@ -93,6 +94,7 @@ class Retry:
     block: Block | None = None
     progress: str | None = None
     news: tuple[dict[str, Any], ...] = ()
+    narrows: bool = False
 
 
 Ending = Finished | Retry
@@ -139,3 +141,7 @@ class AccountState:
     """Since when nothing that was asked of the account came through."""
     outage_steps: int = 0
     """How often the account has been asked since, and has paused."""
+    n_beside: int = 0
+    """How many others of the lane were under way when the job was claimed."""
+    n_lane_starts: int = 0
+    """How many jobs the lane had started by then."""

@@ -157,6 +157,15 @@ class Journal(Protocol):
         """
         ...
 
+    async def has_company(self, job: JobRecord, n_lane_starts: int) -> bool:
+        """
+        Whether another job of the lane is under way, or was since the job was claimed.
+
+        Args:
+            n_lane_starts: How many jobs the lane had started when this one was claimed.
+        """
+        ...
+
     async def is_being_removed(self, job: JobRecord) -> bool:
         """Whether an open job of ours deletes, at Factus, what bears the job's reference code."""
         ...

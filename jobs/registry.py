@@ -49,6 +49,14 @@ def lanes_with_precedence(lane: str) -> str:
     return ",".join(FAMILIES) if is_calls_lane(lane) else ""
 
 
-def max_in_flight(lane: str, concurrency: int) -> int:
-    """How many jobs of a lane may be under way at once."""
-    return concurrency if is_calls_lane(lane) else ISSUING_WIDTH
+def max_in_flight(lane: str, concurrency: int, lane_width: int = ISSUING_WIDTH) -> int:
+    """
+    How many jobs of a lane may be under way at once.
+
+    Args:
+        concurrency: Of the account's calls.
+        lane_width: Of each family that issues; fewer while Factus takes only one (``lib/width.lua``).
+    """
+    if is_calls_lane(lane):
+        return concurrency
+    return ISSUING_WIDTH if lane.endswith("/control") else lane_width

@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notice_share=given.notice_share,
         faults=given.faults,
         has_examples=given.examples,
+        lane_width=given.lane_width,
         is_shared=given.shared_user,
         log=None if given.quiet else _log,
     )
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate-window", type=_duration, default=60.0, help="length of that window (default 60s)")
     add("--token-lifetime", type=_duration, default=3600.0, help="expires_in of tokens (default 1h)")
     add("--notice-share", type=float, default=0.25, help="share of documents with a notice of DIAN (default 0.25)")
+    add("--lane-width", type=_width, default=1, metavar="N", help="creates of a family at once, then 409 (default 1)")
     add("--examples", action="store_true", help="begin with the documents that public examples name")
     add("--shared-user", action="store_true", help="the rights of the user of Factus's public sandbox, and no more")
     add("--quiet", action="store_true", help="no line for each request on standard error")
@@ -65,6 +67,16 @@ def _log(line: str) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
+
+
+def _width(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be a whole number from 1")
+    return number
 
 
 def _port(text: str) -> int:

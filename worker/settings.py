@@ -83,6 +83,7 @@ AccountName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 RateLimit = Annotated[Count, Field(ge=1, le=100_000)]
 RateWindow = Annotated[Seconds, Field(le=_DAY_S)]
 Concurrency = Annotated[Count, Field(ge=1, le=64)]
+LaneWidth = Annotated[Count, Field(ge=1, le=16)]
 
 
 class Account(BaseModel):
@@ -100,6 +101,7 @@ class Account(BaseModel):
     rate_limit: RateLimit
     rate_window: RateWindow
     concurrency: Concurrency
+    lane_width: LaneWidth = 1
     timezone: str = "America/Bogota"
     own_streams: bool = False
 
@@ -167,6 +169,7 @@ class Settings(BaseModel):
     backoff_base: Annotated[Seconds, Field(le=3600)] = 5.0
     backoff_max: Annotated[Seconds, Field(le=_DAY_S)] = 300.0
     concurrency: Concurrency = 8
+    lane_width: LaneWidth = 1
     job_deadline: Annotated[Seconds, Field(le=400 * _DAY_S)] = 48 * 3600.0
     ledger_days: Annotated[Count, Field(ge=1, le=36_500)] = 90
     radian_interval: Annotated[Seconds, Field(le=30 * _DAY_S)] = 4 * 3600.0
@@ -293,6 +296,7 @@ class Settings(BaseModel):
             "rate_limit": self.rate_limit,
             "rate_window": self.rate_window,
             "concurrency": self.concurrency,
+            "lane_width": self.lane_width,
         }
         try:
             account = Account(**{**defaults, **given, "name": name})

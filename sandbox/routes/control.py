@@ -136,7 +136,7 @@ class _Control:
         shelf, outcome = account.shelf(family.name), body.get("outcome", "validated")
         if document.is_validated:
             raise ControlError("it is validated already")
-        if shelf.under_way == document.reference:
+        if document.reference in shelf.under_way:
             raise ControlError("its create is under way")
         if outcome == "validated":
             document.errors = {}

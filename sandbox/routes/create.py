@@ -1,9 +1,9 @@
 """
 `POST …/validate`: storing a document, the family lock, DIAN's word, and the repeat of a reference.
 
-One create at a time for an account and family: a second one is answered 409 while the first is under way, and as long
-as any stored document is not validated. A repeated reference brings the stored document back; its second body is not
-read.
+One create at a time for an account and family, or as many as ``--lane-width`` says: one more is answered 409 while
+these are under way, and as long as any stored document is not validated. A repeated reference brings the stored
+document back; its second body is not read.
 """
 
 from starlette.responses import Response
@@ -48,19 +48,19 @@ async def _repeat(call: Call, document: Document) -> Response:
         return responses.registered(document.reference, call.family.show(document, call.account.company))
     if _is_barred(call):
         return _conflict(call)
-    shelf.under_way = document.reference
+    shelf.under_way.add(document.reference)
     try:
         await _take_time(call)
         dian.ask_again(document, shelf, call.state.now())
     finally:
-        shelf.under_way = None
+        shelf.under_way.discard(document.reference)
     return _tell(call, document)
 
 
 async def _create_new(call: Call, drafted: Draft) -> Response:
     """Store first, then wait: who looks meanwhile finds a document that is not validated."""
     shelf, slow = call.shelf, call.effects.get("slow")
-    shelf.under_way = call.reference
+    shelf.under_way.add(call.reference)
     try:
         if slow and slow["where"] == "before_store":
             await call.state.sleep(slow["seconds"])
@@ -71,7 +71,7 @@ async def _create_new(call: Call, drafted: Draft) -> Response:
             # Also when the client went away and the request was cancelled: Factus goes on without it.
             call.state.dian.judge(document, shelf, call.effects, call.state.now())
     finally:
-        shelf.under_way = None
+        shelf.under_way.discard(call.reference)
     return _tell(call, document)
 
 
@@ -95,7 +95,7 @@ def _tell(call: Call, document: Document) -> Response:
 
 def _is_barred(call: Call) -> bool:
     shelf = call.shelf
-    if shelf.under_way is not None:
+    if call.reference in shelf.under_way or len(shelf.under_way) >= call.state.config.lane_width:
         return True
     call.state.dian.settle_all(shelf, call.state.now())
     return shelf.blocker(call.reference) is not None

@@ -66,7 +66,7 @@ async def delete(call: Call) -> Response:
     account.count_delete(name, "rejected" if may_go else "forbidden")
     if not may_go:
         shelf.deleted_forbidden.append(document.reference)
-    if shelf.under_way == document.reference:
+    if document.reference in shelf.under_way:
         return responses.plain(409, call.family.conflict)
     shelf.remove(document)
     return responses.deleted(document.reference)

@@ -20,6 +20,7 @@ class SandboxConfig:
         rate_limit: Requests per account in one window; 0 for no limit.
         notice_share: Share of the validated documents that carry DIAN's notice RUT01.
         has_examples: Every account begins with the documents that public examples name.
+        lane_width: How many creates of one family and account may be under way at once; more are answered 409.
         is_shared: Every account has the rights of the public sandbox's user, and no more.
         log: Gets a line for each request.
         now: Unix time in seconds. Tests move it.
@@ -35,6 +36,7 @@ class SandboxConfig:
     notice_share: float = 0.25
     faults: tuple[Rule, ...] = ()
     has_examples: bool = False
+    lane_width: int = 1
     is_shared: bool = False
     log: Callable[[str], None] | None = None
     now: Callable[[], float] = time.time

@@ -116,7 +116,7 @@ class FamilyStore:
     """All documents of one account and family, in the order of their numbers."""
 
     def __init__(self) -> None:
-        self.under_way: str | None = None
+        self.under_way: set[str] = set()
         self.n_stored = 0
         self.n_rejections = 0
         self.validations: Counter[str] = Counter()
@@ -146,9 +146,9 @@ class FamilyStore:
         return list(self._unvalidated.values())
 
     def blocker(self, reference: str) -> Document | None:
-        """A stored document that is not validated and is not the one of *reference*."""
+        """A stored document that is not validated, whose create is over, and that is not the one of *reference*."""
         for document in self._unvalidated.values():
-            if document.reference != reference:
+            if document.reference != reference and document.reference not in self.under_way:
                 return document
         return None
 

@@ -21,6 +21,7 @@ _LONGEST_PLACE: Final = 100
 _MOST_MEMBERS: Final = 2000
 _DEEPEST: Final = 4  # what is too large deeper down is left out whole: each level measures what lies below it
 _SLICE: Final = 500
+_FEW: Final = 8
 _LEAST: Final = 64  # below it nothing readable is left of a text or an object
 _measure: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False, default=str).encode
 
@@ -51,37 +52,55 @@ def _fit(value: Any, size: int, room: int, place: str, depth: int, places: dict[
         wide = value[: room // 2 - 4]
         return f"{wide if _size(wide) <= room - 8 else value[: room // 6 - 2]}…"
     return (
-        _first_items(value, room, place, depth, places)
+        _first_items(value, size, room, place, depth, places)
         if isinstance(value, list)
-        else _members(value, room, place, depth, places)
+        else _members(value, size, room, place, depth, places)
     )
 
 
-def _first_items(items: list[Any], room: int, place: str, depth: int, places: dict[str, None]) -> list[Any]:
-    """The first ones that fit. One that is alone too large is shortened itself."""
-    n_kept, left, step = 0, room - 2, _SLICE
+def _first_items(items: list[Any], size: int, room: int, place: str, depth: int, places: dict[str, None]) -> list[Any]:
+    """
+    The first ones that fit. One that is alone too large is shortened itself.
+
+    Slices double while they fit, and are single items once one did not: a large item is measured twice at most.
+    """
+    n_kept, left, step, longest = 0, room - 2, 1, _SLICE
+    of_slice = _first_size(items, size)
     while n_kept < len(items):
-        size = _size(items[n_kept : n_kept + step]) - 1
-        if size <= left:
+        if n_kept:
+            of_slice = _size(items[n_kept : n_kept + step]) - 1
+        if of_slice <= left:
             n_kept += step
-            left -= size
-        elif step > 1:
-            step = 1 if step <= 10 else step // 10
+            left -= of_slice
+            step = min(step * 2, longest)
+        elif step > 1 and n_kept + 1 < len(items):
+            step = longest = 1
         else:
             break
     if n_kept < len(items) and (n_kept or len(items) > 1):
         places[place] = None
     if n_kept or not items:
         return items[:n_kept]
-    return [_fit(items[0], _size(items[0]), left - 1, _inside(place, "0"), depth + 1, places)]
+    return [_fit(items[0], of_slice - 1, left - 1, _inside(place, "0"), depth + 1, places)]
 
 
-def _members(members: Mapping[str, Any], room: int, place: str, depth: int, places: dict[str, None]) -> dict[str, Any]:
+def _first_size(items: list[Any], size: int) -> int:
+    """Bytes of the first item and its comma: of a large one among a few, what the others leave."""
+    others = items[1:]
+    if len(others) < _FEW and all(_extent(other) <= _extent(items[0]) for other in others):
+        return size - 1 - (_size(others) - 1 if others else 0)
+    return _size(items[:1]) - 1
+
+
+def _members(
+    members: Mapping[str, Any], size: int, room: int, place: str, depth: int, places: dict[str, None]
+) -> dict[str, Any]:
     """Every member gets an equal share; what a small one leaves goes to the larger ones."""
     held = dict(islice(members.items(), _MOST_MEMBERS))
-    if len(held) < len(members):
+    is_whole = len(held) == len(members)
+    if not is_whole:
         places[place] = None
-    sizes = {key: (_size(key) + 2, _size(item)) for key, item in held.items()}
+    sizes = _sizes(held, size if is_whole else None)
     left, n_left = room - 2, len(held)
     kept: dict[str, Any] = {}
     for key in sorted(held, key=lambda key: sum(sizes[key])):
@@ -94,6 +113,31 @@ def _members(members: Mapping[str, Any], room: int, place: str, depth: int, plac
         kept[key] = _fit(held[key], of_item, share - of_key, _inside(place, key), depth + 1, places)
         left -= of_key + (of_item if kept[key] is held[key] else _size(kept[key]))
     return {key: kept[key] for key in held if key in kept}
+
+
+def _sizes(members: Mapping[str, Any], size: int | None) -> dict[str, tuple[int, int]]:
+    """
+    Bytes of each name, with what stands beside it, and of each value.
+
+    Where the *size* of all is known, the value that seems the largest is not measured: it is what the others leave. An
+    answer that is one object in another is then measured once, not once for each level.
+    """
+    sizes = {key: (_size(key) + 2, 0) for key in members}
+    largest = max(members, key=lambda key: _extent(members[key]), default=None) if size is not None else None
+    for key, item in members.items():
+        if key != largest:
+            sizes[key] = (sizes[key][0], _size(item))
+    if largest is not None and size is not None:
+        others = sum(map(sum, sizes.values()))
+        sizes[largest] = (sizes[largest][0], max(size - 1 - others, 1))  # 1: two braces, and a comma less than members
+    return sizes
+
+
+def _extent(item: Any) -> int:
+    """How large a value seems, at a glance: objects and lists before texts."""
+    if isinstance(item, (dict, list)):
+        return 1_000_000_000 + len(item)
+    return len(item) if isinstance(item, str) else 0
 
 
 def _inside(place: str, name: str) -> str:

@@ -145,3 +145,36 @@ async def test_an_id_of_the_future_that_is_used_again_ends_no_job_twice(redis, n
     assert {event["job_id"] for event in events} <= {FUTURE, f"{FUTURE}.2"}
     assert len({(event["account"], event["job_id"]) for event in events}) == len(events) == 1 + (second != first)
     assert len({event["id"] for event in events}) == len(events)
+
+
+CROWDED = {
+    "an id that another job has": json.dumps({**a_job("C"), "id": "mine"}),
+    "the same once more": json.dumps({**a_job("D"), "id": "mine"}),
+    "and without an account": json.dumps({"id": "mine", "type": "invoice.issue"}),
+    "denied, with an id of its own": json.dumps({**a_job("E"), "account": "own", "id": "theirs"}),
+    "denied, with the same id": json.dumps({**a_job("F"), "account": "own", "id": "theirs"}),
+    "no JSON": "{",
+    "fine": json.dumps(a_job("G")),
+}
+
+
+@pytest.mark.parametrize("second", list(CROWDED.values())[::2], ids=list(CROWDED)[::2])
+@pytest.mark.parametrize("first", CROWDED.values(), ids=CROWDED)
+async def test_nor_where_the_jobs_have_ids_of_their_own(redis, namespace, factus, first, second):
+    """A refusal that cannot go out under the job's own id goes out under the entry's, which is no new one either."""
+    built = services_on(redis, namespace, an_account(), an_account("own", own_streams=True), gateway=factus)
+    async with running(built) as rig:
+        await redis.xadd(built.keys.jobs(), {"job": json.dumps({**a_job("A"), "id": "mine"})})
+        await redis.xadd(built.keys.jobs(), {"job": json.dumps({**a_job("B"), "account": "own", "id": "theirs"})})
+        events = await rig.events(2)
+        for raw in (first, second):
+            await redis.xadd(built.keys.jobs(), {"job": raw}, id=FUTURE)
+            await rig.rest()
+            await built.intake._watch.look()
+        await rig.push_bill("later")
+        while not events or events[-1]["reference_code"] != "later":
+            events += await rig.events(1)
+    finals = [(event["account"], event["job_id"]) for event in events]
+    assert len(set(finals)) == len(finals)
+    assert len({event["id"] for event in events}) == len(events)
+    assert len(events) >= 3 + (second != first)

@@ -27,7 +27,7 @@ from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, quick, running, services_on
 from worker.bootstrap import Services
-from worker.factus.rate_limit import RateLimit, SendMark
+from worker.factus.rate_limit import Granted, RateLimit, SendMark
 from worker.factus.token_cache import Issued, TokenCache
 from worker.guard import Guard, redis_key, redis_word
 from worker.intake.policy import IntakePolicy
@@ -212,8 +212,9 @@ async def record() -> list[Sample]:
             mark = SendMark(keys.job("acme", "one"), 1, 0)
             limit = RateLimit(built.ledger._scripts, keys, an_account())
             await limit.acquire(patience_s=0, mark=mark)
-            await limit.acquire(patience_s=0)
-            await limit.adopt_remote_usage(5)
+            granted = await limit.acquire(patience_s=0)
+            assert isinstance(granted, Granted)
+            await limit.note_usage(5, granted)
             await limit.throttled(0.01)
             await built.sweep.sweep()
             await built.sweep.end_overdue()  # while the lane is full: it would be started in its turn

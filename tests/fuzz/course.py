@@ -148,7 +148,7 @@ class Course:
                 self.book.forgive(entry.decode())
             return 1
         pipe = self.service.redis.pipeline(transaction=False)
-        at = time.monotonic()
+        at = self.service.clock()
         for _ in range(n):
             pipe.execute_command("XADD", stream, self._id_of(add), *flat)
         replies = pipe.execute(raise_on_error=False)
@@ -176,7 +176,7 @@ class Course:
         size = add.size // add.times
         self.n_bytes += size
         self._accepted = [*self._accepted[-200:], (add.owner, entry)]
-        owed = Owed(entry, add.owner, names_of(add, entry), at or time.monotonic(), size, add.is_good)
+        owed = Owed(entry, add.owner, names_of(add, entry), at or self.service.clock(), size, add.is_good)
         self.book.owe(owed)
 
     def kill_worker(self) -> None:
@@ -189,10 +189,10 @@ class Course:
     # -- watching --------------------------------------------------------------------------------------------------
     def look(self, *, always: bool = False) -> None:
         """Read what has come out, and hold it against the promises."""
-        now = time.monotonic()
-        if now < self._next_look and not always:
+        at = time.monotonic()
+        if at < self._next_look and not always:
             return
-        self._next_look = now + 0.05
+        self._next_look = at + 0.05
         try:
             self._read_events()
         except RedisError as exc:
@@ -208,10 +208,10 @@ class Course:
         status = self.service.worker.poll()
         if status is not None and not self._was_asked_to_end:
             self._died(status)
-        self._late(now)
+        self._late(self.service.clock())
 
     def _read_events(self) -> None:
-        keys, now = self.service.keys, time.monotonic()
+        keys, now = self.service.keys, self.service.clock()
         streams = [stream for owner in (None, OWN) for stream in (keys.results(owner), keys.radian(owner))]
         reply = self.service.redis.xread({stream: self._last.get(stream, "0-0") for stream in streams}, count=500)
         for stream, rows in reply or ():

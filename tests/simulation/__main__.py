@@ -29,7 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not args.quick:
         print(f"seed {seed}, {args.jobs} jobs", flush=True)
         figures = full.run_full(
-            seed, args.jobs, minutes=args.minutes, rate_limit=args.rate_limit, say=lambda line: print(line, flush=True)
+            seed,
+            args.jobs,
+            minutes=args.minutes,
+            rate_limit=args.rate_limit,
+            lane_width=args.lane_width,
+            takes_at_once=args.takes,
+            say=lambda line: print(line, flush=True),
         )
         print(figures.table())
         return 0 if figures.is_clean else 1
@@ -113,6 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rate-limit", type=int, default=full.RATE_LIMIT, help="requests per account in 10 s, full run (%(default)s)"
     )
+    parser.add_argument("--lane-width", type=int, default=1, help="creates of a family tried at once (%(default)s)")
+    parser.add_argument("--takes", type=int, default=1, help="creates of a family that Factus takes (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="many seeds in process, in virtual time")
     parser.add_argument("--seeds", type=int, default=1000, help="seeds of a quick run (%(default)s)")
     parser.add_argument(

@@ -40,7 +40,14 @@ _LONGEST_LEASE_S = 6.0
 
 
 def run_full(
-    seed: int, n_jobs: int, *, minutes: float, say: Callable[[str], None], rate_limit: int = RATE_LIMIT
+    seed: int,
+    n_jobs: int,
+    *,
+    minutes: float,
+    say: Callable[[str], None],
+    rate_limit: int = RATE_LIMIT,
+    lane_width: int = 1,
+    takes_at_once: int = 1,
 ) -> Figures:
     """
     One run.
@@ -48,16 +55,18 @@ def run_full(
     Args:
         minutes: Longest time until everything must have ended.
         rate_limit: Requests per account in ten seconds; raised, so that thousands of invoices take minutes.
+        lane_width: How many creates of a family an account tries at once.
+        takes_at_once: How many Factus takes.
     """
     chance = random.Random(seed)
     folder = Path(tempfile.mkdtemp(prefix=f"factus-simulation-{seed}-"))
     plan = {"rules": full_plan(chance, TIMEOUT_S, kept=KEPT)}
     (folder / "plan.json").write_text(json.dumps({"seed": seed, "jobs": n_jobs, **plan}, indent=1))
     accounts, storm = folder / "accounts.toml", folder / "storm"
-    accounts.write_text("".join(_account(name, rate_limit) for name in ACCOUNTS))
+    accounts.write_text("".join(_account(name, rate_limit, lane_width) for name in ACCOUNTS))
     storm.touch()
     arguments = ["--seed", str(seed), "--latency", "5ms-30ms", "--rate-limit", str(rate_limit)]
-    arguments += ["--rate-window", f"{WINDOW_S:g}s"]
+    arguments += ["--rate-window", f"{WINDOW_S:g}s", "--lane-width", str(takes_at_once)]
     env = {"FACTUS_ACCOUNTS_FILE": str(accounts), "FACTUS_TIMEOUT": f"{TIMEOUT_S:g}s", "FACTUS_LOG_FORMAT": "json"}
     env |= {"FACTUS_RADIAN_INTERVAL": "3s", "FACTUS_ARCHIVE_URL": f"file://{folder}/archive"}
     with plant(folder, *arguments, **env, SIMULATION_STORM=str(storm)) as works:
@@ -74,14 +83,15 @@ def run_full(
         post_json(f"{works.sandbox_url}/_sandbox/faults", plan)
         started = time.monotonic()
         before = _n_requests(works.report())
-        run = Run(seed, works, pushes, side, storm, started + minutes * 60, say, chance, proxy)
+        run = Run(seed, works, pushes, side, storm, started + minutes * 60, say, chance, proxy, lane_width)
         run.play()
         seconds = time.monotonic() - started
         verdict = _verdict(run)
         verdict.counts["requests"] -= before
         waits = waits_in(folder.glob("worker-*.log"))
         proxy.close()
-    repeat = f"make simulate SEED={seed} JOBS={n_jobs}"
+    widths = f" ARGS='--lane-width {lane_width} --takes {takes_at_once}'" if lane_width > 1 else ""
+    repeat = f"make simulate SEED={seed} JOBS={n_jobs}{widths}"
     return Figures(seed, folder, verdict, run.facts, run.takeovers_s, waits, seconds, repeat)
 
 
@@ -89,11 +99,11 @@ def _n_requests(report: dict[str, Any]) -> int:
     return sum(sum(found["requests"].values()) for found in report["accounts"].values())
 
 
-def _account(name: str, rate_limit: int) -> str:
+def _account(name: str, rate_limit: int, lane_width: int) -> str:
     own = str(name in OWN_STREAMS).lower()
     return (
         f'[accounts.{name}]\nclient_id = "x"\nclient_secret = "x"\nusername = "{name}"\npassword = "x"\n'
-        f'rate_limit = {rate_limit}\nrate_window = "{WINDOW_S:g}s"\nown_streams = {own}\n\n'
+        f'rate_limit = {rate_limit}\nrate_window = "{WINDOW_S:g}s"\nown_streams = {own}\nlane_width = {lane_width}\n\n'
     )
 
 
@@ -143,6 +153,7 @@ def _evidence(run: Run) -> Evidence:
         frozenset({"dian.processed"}),
         stocked=frozenset(side.stocked),
         radian=run.radian,
+        one_at_a_time=run.lane_width == 1,
         radian_at_factus={(account, number): side.radian(account, number) for account, number in numbers},
         files={path.as_uri(): path.read_bytes() for path in archive.rglob("*") if path.is_file()},
         served=side.file,

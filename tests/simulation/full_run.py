@@ -60,6 +60,7 @@ class Run:
     say: Callable[[str], None]
     chance: random.Random
     proxy: SpoilingProxy
+    lane_width: int = 1
     facts: Counter[str] = field(default_factory=Counter)
     takeovers_s: list[float] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)

@@ -66,6 +66,7 @@ class Evidence:
         files: The archive, by URI.
         served: What Factus gives as a file: account, family, number, kind.
         active_ranges: By account and id.
+        one_at_a_time: Documents of a family are created one after the other, so that their order can be judged.
     """
 
     pushes: Sequence[Push]
@@ -80,6 +81,7 @@ class Evidence:
     files: Mapping[str, bytes] = field(default_factory=dict)
     served: Callable[[str, str, str, str], bytes] = _nothing
     active_ranges: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    one_at_a_time: bool = True
 
 
 @dataclass

@@ -32,6 +32,8 @@ class SimOptions:
         spoil_share: Share of Factus's answers that are spoilt.
         storage_fail_share: Share of the writes at which the archive's storage fails.
         storage_slow_s: How long the storage takes at most.
+        lane_width: How many creates of a family an account tries at once.
+        takes_at_once: How many Factus takes.
         rules: The faults of Factus.
     """
 
@@ -49,6 +51,8 @@ class SimOptions:
     spoil_share: float
     storage_fail_share: float
     storage_slow_s: float
+    lane_width: int
+    takes_at_once: int
     rules: tuple[Rule, ...]
 
     @classmethod
@@ -58,6 +62,8 @@ class SimOptions:
         accounts = tuple(f"acct-{n}" for n in range(chance.randint(1, 3)))
         rate_limit, rate_window_s = chance.choice([(1000, 60.0), (1000, 60.0), (25, 5.0)])
         keep_share = chance.choice([0.0, 0.0, 0.08])
+        of_lanes = random.Random(f"lanes of {seed}")  # their own: what else a seed means stays as it was
+        lane_width = of_lanes.choice([1, 1, 2, 3, 4])
         return cls(
             accounts=accounts,
             own_streams=frozenset(accounts[-1:] if chance.random() < 0.3 else ()),
@@ -73,6 +79,8 @@ class SimOptions:
             spoil_share=chance.choice([0.0, 0.02, 0.1]),
             storage_fail_share=chance.choice([0.0, 0.1, 0.3]),
             storage_slow_s=chance.choice([0.0, 0.3]),
+            lane_width=lane_width,
+            takes_at_once=of_lanes.choice([1, lane_width]),
             rules=tuple(quick_plan(chance, TIMEOUT_S, kept=KEPT if keep_share else "")),
         )
 

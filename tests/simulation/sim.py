@@ -102,6 +102,7 @@ class Sim:
             rate_window_s=options.rate_window_s,
             faults=read_rules([*options.rules]),
             token_lifetime_s=options.token_life_s,
+            lane_width=options.takes_at_once,
             now=lambda: time.time(),
         )
         self.app = create_app(config)
@@ -124,6 +125,7 @@ class Sim:
                 base_url="http://factus.test",
                 rate_limit=self.options.rate_limit,
                 rate_window=self.options.rate_window_s,
+                lane_width=self.options.lane_width,
                 own_streams=name in self.own_streams,
             )
             for name in self.names
@@ -268,6 +270,7 @@ class Sim:
             has_deadline,
             frozenset(side.stocked),
             radian=await self._streams(self.keys.radian),
+            one_at_a_time=self.options.lane_width == 1,
             radian_at_factus={
                 (account, row["number"]): side.radian(account, row["number"])
                 for (account, family), found in rows.items()

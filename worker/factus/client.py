@@ -262,12 +262,14 @@ class FactusClient:
                 if mark and time.monotonic() - permit.asked_at > _STALE_PERMIT_S:
                     return answers.NotSent("el proceso estuvo detenido entre el permiso y el envío")
                 self.n_calls += 1
-        answer = await self._transfer(request, timeout_s, limit)
+        answer = await self._transfer(request, timeout_s, limit, permit)
         if isinstance(answer, HttpAnswer) and answer.status == 429:
             return answers.Throttled(await self._rate_limit.throttled(answer.retry_after_s))
         return answer
 
-    async def _transfer(self, request: httpx.Request, timeout_s: float, limit: int) -> HttpAnswer | Answer:
+    async def _transfer(
+        self, request: httpx.Request, timeout_s: float, limit: int, permit: Granted
+    ) -> HttpAnswer | Answer:
         """
         Send, and read what comes back.
 
@@ -301,19 +303,20 @@ class FactusClient:
         status = response.status_code if response is not None else None
         log.debug("factus.called", method=request.method, status=status, duration_ms=_elapsed_ms(started))
         if response is not None and status != 429:  # there "none left" is all it says, and Retry-After until when
-            await self._apply_rate_limit_headers(response.headers)
+            await self._apply_rate_limit_headers(response.headers, permit)
         return answer
 
-    async def _apply_rate_limit_headers(self, headers: httpx.Headers) -> None:
-        """Correct our count when Factus has clearly counted more than we sent."""
+    async def _apply_rate_limit_headers(self, headers: httpx.Headers, permit: Granted) -> None:
+        """Correct our count when Factus has counted more than we sent, or somebody else is known to send too."""
         limit, remaining = (
             http_answers.number(headers.get("X-RateLimit-Limit")),
             http_answers.number(headers.get("X-RateLimit-Remaining")),
         )
         if limit is None or remaining is None:
             return
-        if remaining == 0 and limit > 1:
-            await self._rate_limit.adopt_remote_usage(self._account.rate_limit)
+        if permit.is_shared or (remaining == 0 and limit > 1):
+            n_used = limit - remaining if remaining else max(limit, self._account.rate_limit)
+            await self._rate_limit.note_usage(max(n_used, 0), permit)
 
 
 def client_of(

@@ -2,8 +2,9 @@
 One allowance per account for all processes together: at most N requests in any window, counted where they are sent.
 
 A ring of the last N grants in Redis, on the server's own clock, with the window widened by a margin: Factus counts when
-a request arrives, we count when it leaves, and the difference varies (docs/decisions/0004). Fails closed: no Redis, no
-permit.
+a request arrives, we count when it leaves, and the difference varies (docs/decisions/0004). Where somebody else uses
+the account's user too, what Factus says with each answer is counted as well (docs/decisions/0026). Fails closed: no
+Redis, no permit.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import structlog
 from redis.exceptions import RedisError
 
 from jobs.errors import LeaseLost, LedgerUnavailable
@@ -21,27 +23,33 @@ from worker.settings import Account
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, Key, Scripts
 
-MARGIN_MS: Final = 500
+log = structlog.get_logger()
+
+LARGEST_FIRST_MARGIN_MS: Final = 250
+_LEAST_MARGIN_MS: Final = 50
+_MARGINS_A_WINDOW: Final = 240
 _MARGIN_STEP_MS: Final = 250
 _LARGEST_MARGIN_MS: Final = 3000
 LONGEST_HOLD_S: Final = 120.0
 
 
 def limit_window_ms(account: Account) -> int:
-    """The window in which grants are counted: the account's, and the margin."""
-    return round(account.rate_window * 1000) + MARGIN_MS
+    """The window in which grants are counted: the account's, and the margin that it has before any 429."""
+    window_ms = round(account.rate_window * 1000)
+    return window_ms + min(max(window_ms // _MARGINS_A_WINDOW, _LEAST_MARGIN_MS), LARGEST_FIRST_MARGIN_MS)
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
     """
     A permit. ``n_used`` is the number of grants in the ring, this one included; ``asked_at`` is this process's
-    monotonic clock before Redis was asked.
+    monotonic clock before Redis was asked; ``is_shared`` is whether somebody else uses the account's user too.
     """
 
     at_ms: int
     n_used: int
     asked_at: float
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +129,7 @@ class RateLimit:
 
     async def _try(self, mark: SendMark | None) -> Granted | NoPermitYet | DeadlinePassed:
         keys: dict[str, Key] = {"grants": self._grants, "account": self._state}
-        args: dict[str, Arg] = {"limit": self._account.rate_limit, "window_ms": limit_window_ms(self._account)}
+        args = self._window
         if mark:
             keys |= mark.keys
             args |= mark.arguments
@@ -132,7 +140,7 @@ class RateLimit:
             raise LedgerUnavailable("no permit: Redis does not answer") from exc
         match word:
             case b"granted":
-                return Granted(int(numbers[0]), int(numbers[1]), asked_at)
+                return Granted(int(numbers[0]), int(numbers[1]), asked_at, is_shared=int(numbers[2]) == 1)
             case b"wait":
                 return NoPermitYet(max(float(numbers[0]), 1.0) / 1000)
             case b"late":
@@ -150,26 +158,35 @@ class RateLimit:
         """
         asked_s = self._account.rate_window / 6 if retry_after_s is None else retry_after_s
         hold_s = min(max(asked_s, 0.5), self._longest_hold_s) + random.uniform(0.05, 0.5)
-        args = {
+        args = self._window | {
             "hold_ms": round(hold_s * 1000),
             "margin_step_ms": _MARGIN_STEP_MS,
             "largest_margin_ms": _LARGEST_MARGIN_MS,
         }
         try:
-            await self._scripts.run("hold_account", {"account": self._state}, args)
+            _, is_shared = await self._scripts.run(
+                "hold_account", {"account": self._state, "grants": self._grants}, args
+            )
         except RedisError as exc:
             raise LedgerUnavailable("a hold could not be written") from exc
+        log.warning("factus.throttled", account=self._account.name, hold_s=round(hold_s, 1), is_shared=bool(is_shared))
         return hold_s
 
-    async def adopt_remote_usage(self, n_used_by_factus: int) -> int:
-        """Enter the calls that somebody else made with this account; returns how many (none when Redis is silent)."""
+    async def note_usage(self, n_used_by_factus: int, granted: Granted) -> int:
+        """
+        Take note of how much of the allowance Factus counts as used, said with the answer to the request *granted*.
+
+        Returns:
+            How many of them somebody else has made, as far as is known; 0 when Redis is silent, because the answer in
+            hand is worth more than the count.
+        """
         keys = {"grants": self._grants, "account": self._state}
-        args = {
-            "limit": self._account.rate_limit,
-            "window_ms": limit_window_ms(self._account),
-            "used": n_used_by_factus,
-        }
+        args = self._window | {"used": n_used_by_factus, "granted_at": granted.at_ms}
         try:
-            return int(await self._scripts.run("adopt_remote_usage", keys, args))
+            return int(await self._scripts.run("note_usage", keys, args))
         except RedisError:
-            return 0  # the answer in hand is worth more than the count
+            return 0
+
+    @property
+    def _window(self) -> dict[str, Arg]:
+        return {"limit": self._account.rate_limit, "window_ms": limit_window_ms(self._account)}

@@ -68,7 +68,6 @@ class IntakeCommands:
                 event = final_event(record, answer, attempts=0, now=self._now(record.account))
                 return self._closing(entry, record, event)
             case Refused(remains, errors, content, denial=denial):
-                content = content or self._content_of_a_future(entry)
                 refusal = self._refusal(entry, remains, errors, job_id=remains.id, content=content)
                 return replace(refusal, denial=denial) if denial else refusal
 
@@ -91,7 +90,7 @@ class IntakeCommands:
         """The same where even that cannot be written: nothing of the entry's own words goes along but its bytes."""
         remains = PartialEnvelope(None, entry_id=entry.id)
         remains.account = entry.owner or None
-        return self._refusal(entry, remains, (_internal(error),), job_id=entry.id, content="")
+        return self._refusal(entry, remains, (_internal(error),), job_id=entry.id, content="", is_bare=True)
 
     def _acceptance(self, entry: Entry, record: JobRecord) -> IntakeCommand:
         start_ms, end_ms = start_window_ms(record, self._accounts[record.account].zone)
@@ -163,25 +162,39 @@ class IntakeCommands:
         )
 
     def _refusal(
-        self, entry: Entry, remains: PartialEnvelope, errors: tuple[ErrorDetail, ...], *, job_id: str, content: str
+        self,
+        entry: Entry,
+        remains: PartialEnvelope,
+        errors: tuple[ErrorDetail, ...],
+        *,
+        job_id: str,
+        content: str,
+        is_bare: bool = False,
     ) -> IntakeCommand:
+        """
+        An entry that is refused, under *job_id*.
+
+        Args:
+            content: What tells it from others of that id; empty where no other can have it.
+            is_bare: No record is made, whatever the id.
+        """
         event = refused_event(remains, errors, job_id=job_id, now=self._now(remains.account))
         is_denied = errors[0].code == "auth.denied"
+        of_a_future = self._content_of_a_future(entry)
         if is_denied:
             # Who may not act for the account takes the place of none of its events either.
-            event = event.model_copy(
-                update={"id": event_id(remains.account, entry.id if remains.has_own_id else job_id, 1)}
-            )
+            own = f"{entry.id}.{of_a_future[:12]}" if of_a_future else entry.id
+            event = event.model_copy(update={"id": event_id(remains.account, own if remains.has_own_id else job_id, 1)})
         record = None
-        if content:
-            record = _closed_record(remains, entry, content, event.type, errors[0])
+        if not is_bare and (content or of_a_future):
+            record = _closed_record(remains, entry, job_id, content or of_a_future, event.type, errors[0])
         # Without a record no key of the ledger is touched: a wrong one there cannot keep the refusal back.
-        key = self._keys.job(*_place_of_id(entry, remains, is_denied=is_denied)) if record else entry.stream
+        key = self._keys.job(*_place_of_id(entry, remains, job_id, is_denied=is_denied)) if record else entry.stream
         values = EntryValues(
             Kind.CLOSE,
             entry.id,
             record.id if record else "",
-            content=content,
+            content=record.content if record else "",
             size=(remains.batch_size or 0) if remains.batch and not is_denied else 0,
         )
         return lay_out(
@@ -213,8 +226,8 @@ class IntakeCommands:
         entry, record, errors = command.entry, command.record, command.errors
         remains = remains_of(record, entry.raw or b"") if record else PartialEnvelope(None, entry_id=entry.id)
         content = record.content if record else ""
-        if code == "id.conflict" and record and errors and not remains.has_own_id:
-            # The same of one that is refused anyhow.
+        if code == "id.conflict" and record and errors and _is_of_entry(record.id, entry):
+            # The entry's id had an end before (see _content_of_a_future), and this one is refused anyhow.
             remains.id = _next_id(record.id)
             return self._refusal(entry, remains, errors, job_id=remains.id, content=content)
         if errors and errors[0].code == "auth.denied":
@@ -251,6 +264,11 @@ class IntakeCommands:
         return datetime.now(known.zone if known else BOGOTA)
 
 
+def _is_of_entry(id_: str, entry: Entry) -> bool:
+    """Whether a job bears its entry's id, or one that follows it."""
+    return id_ == entry.id or id_.startswith(f"{entry.id}.")
+
+
 def _next_id(id_: str) -> str:
     """For a job whose entry's id another one had before: ``5-0``, ``5-0.2``, ``5-0.3`` ..."""
     base, _, n = id_.partition(".")
@@ -282,14 +300,14 @@ _DENIED: Final = "!"
 """Stands for the account in the keys of denied jobs; no account can have that name."""
 
 
-def _place_of_id(entry: Entry, remains: PartialEnvelope, *, is_denied: bool) -> tuple[str, str]:
+def _place_of_id(entry: Entry, remains: PartialEnvelope, job_id: str, *, is_denied: bool) -> tuple[str, str]:
     """
     Account and id under which the record of a refused job stands, so that the same push has one answer.
 
     One that was denied uses up no id of the account that it named: it has a place of its own.
     """
     account = remains.account or NO_ACCOUNT
-    return (_DENIED, f"{entry.owner}/{account}/{remains.id}") if is_denied else (account, remains.id)
+    return (_DENIED, f"{entry.owner}/{account}/{job_id}") if is_denied else (account, job_id)
 
 
 def _internal(error: Exception) -> ErrorDetail:
@@ -297,11 +315,11 @@ def _internal(error: Exception) -> ErrorDetail:
 
 
 def _closed_record(
-    remains: PartialEnvelope, entry: Entry, content: str, final_type: str, error: ErrorDetail
+    remains: PartialEnvelope, entry: Entry, job_id: str, content: str, final_type: str, error: ErrorDetail
 ) -> JobRecord:
     return JobRecord(
         account=remains.account or NO_ACCOUNT,
-        id=remains.id,
+        id=job_id,
         type=remains.job_type or "",
         family="",
         lane="",

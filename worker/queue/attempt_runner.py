@@ -226,6 +226,7 @@ class AttemptRunner:
                 self.patience,
                 delete_rejected=job.deletes_rejected,
                 environment=self.accounts[job.account].environment,
+                lane_width=self.accounts[job.account].lane_width,
             )
             return await issue(policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
         assert job_type.work is not None

@@ -131,7 +131,7 @@ def _read(row: Sequence[Any]) -> ClaimedJob:
     Raises:
         ValueError: It cannot be read.
     """
-    arq_id, flat, now, conflict, account, scope, hold_reason, lane_hold_reason, outage_since, outage_steps = row
+    arq_id, flat, now, conflict, account, scope, hold_reason, lane_hold_reason, *numbers = row
     stored = dict(zip(flat[::2], flat[1::2], strict=True))
     try:
         record = JobRecord.from_hash(stored)
@@ -140,7 +140,7 @@ def _read(row: Sequence[Any]) -> ClaimedJob:
         log.error("record.damaged", account=record.account, job_id=record.id, variables=damaged)
     blocked = (int(now), int(conflict), int(account), int(scope))
     reasons = (_word(hold_reason), _word(lane_hold_reason))
-    standing = AccountState(*blocked, *reasons, int(outage_since), int(outage_steps))
+    standing = AccountState(*blocked, *reasons, *map(int, numbers))
     return ClaimedJob(arq_id.decode(), record, standing)
 
 

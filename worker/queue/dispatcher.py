@@ -97,7 +97,7 @@ class LaneScriptArguments:
             job_prefix=self.keys.job(name, ""),
             arq_prefix=f"{self.keys.namespace}:{name}:",
             arq_job_prefix=job_key_prefix,
-            width=max_in_flight(lane, account.concurrency),
+            width=max_in_flight(lane, account.concurrency, account.lane_width),
             limit=account.rate_limit,
             window_ms=limit_window_ms(account),
             behind=lanes_with_precedence(lane),

@@ -206,6 +206,15 @@ class Ledger:
             case _:
                 raise LeaseLost(f"job {job.id} is another worker's by now")
 
+    async def has_company(self, job: JobRecord, n_lane_starts: int) -> bool:
+        """See :class:`jobs.ports.Journal`."""
+        try:
+            n_under_way = await command(self._redis, "ZCARD", self._keys.in_flight(job.lane))
+            n_starts = await command(self._redis, "HGET", self._keys.lane(job.lane), "starts")
+        except RedisError as exc:
+            raise _failure(exc, "the lane could not be looked at") from exc
+        return int(n_under_way) > 1 or int(n_starts or 0) != n_lane_starts
+
     async def is_being_removed(self, job: JobRecord) -> bool:
         """See :class:`jobs.ports.Journal`."""
         line = self._keys.pending_deletes(self._keys.document(job.account, job.family, job.reference_code))
@@ -312,6 +321,7 @@ class Ledger:
             "pause_ms": round(ending.pause_s * 1000),
             "reason": ending.reason.code,
             "document_state": "",
+            "narrows": int(ending.narrows),
         }
         return await self._finish(claimed, end, page, ())
 
@@ -333,6 +343,7 @@ class Ledger:
             "pause_ms": round(final.free_in_s * 1000),
             "reason": _left(final),
             "document_state": final.state,
+            "narrows": 0,
         }
         return await self._finish(claimed, end, page, following)
 

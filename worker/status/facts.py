@@ -104,6 +104,8 @@ class LaneSeen:
     wait_reason: str = ""
     why: str | None = None
     """``held``, ``allowance``, ``precedence``, ``outage``, ``width``; null where nothing waits."""
+    width: int = 1
+    """How many of its jobs may be under way at once: for documents what is in use just now (``lane_width``)."""
 
     @property
     def is_calls(self) -> bool:

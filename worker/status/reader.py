@@ -20,7 +20,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from jobs.follow_ups import TRACK
 from schemas import strict_json
 from schemas.contract.error_codes import ERROR_CODES
-from schemas.names import account_of, follow_up_id
+from schemas.names import account_of, follow_up_id, is_calls_lane
 from worker.factus.rate_limit import limit_window_ms
 from worker.guard import redis_word
 from worker.intake.reader import GROUP
@@ -271,11 +271,19 @@ class StatusReader:
             hold=await self._hold(account, state, now_ms),
             next_look_ms=_whole(await self._ask("ZSCORE", self._keys.lanes_due(), name)),
             wait_reason=state.get("wait_reason", ""),
+            width=self._width(name, state),
         )
         if lane.hold and not lane.n_open:
             lane = replace(lane, hold=None)  # nobody is left whom it holds
         lane = replace(lane, why=_why(lane))
         return replace(lane, n_tracking=await self._n_tracking(name)) if lane.is_calls and lane.n_later else lane
+
+    def _width(self, lane: str, state: Mapping[str, str]) -> int:
+        """As the dispatcher's last look had it; of calls what is configured here."""
+        known = self._accounts.get(account_of(lane))
+        if is_calls_lane(lane):
+            return known.concurrency if known else 1
+        return max(_whole(state.get("width_in_use")), 1)
 
     async def _n_tracking(self, lane: str) -> int:
         found = self._redis.zscan_iter(self._keys.later(lane), match=follow_up_id("*", TRACK), count=_SCAN_COUNT)

@@ -116,7 +116,8 @@ class Keys:
     def lane(self, lane: str) -> str:
         """
         Hash: ``starts``, ``hold_until`` (ms), ``hold_reason``, ``conflict_since`` (ms), ``wait_reason`` (why the last
-        look started no more), and of a hold ``held_since`` (ms), ``held_for``, ``held_by``, ``held_mend``.
+        look started no more), ``slot_at`` (ms; lib/pace.lua), of a width above one ``width_in_use``, ``narrow_until``
+        and the rest (lib/width.lua), and of a hold ``held_since`` (ms), ``held_for``, ``held_by``, ``held_mend``.
         """
         return f"{self.namespace}:lane:{lane}"
 
@@ -136,8 +137,9 @@ class Keys:
     def account(self, account: str) -> str:
         """
         Hash: ``hold_until``, ``hold_reason``, ``outage``, ``outage_since``, ``outage_steps``, ``probe_until``,
-        ``margin_ms``, ``blocked:SCOPE`` (ms), ``credentials`` (the mark of those of the last start), and of a hold
-        ``held_since`` and the rest as a lane has them.
+        ``margin_ms``, ``throttled_at``, ``slot_at`` (the last instant that was given to a lane), of others who use it
+        ``others_until`` and the rest (lib/others.lua), ``blocked:SCOPE`` (ms), ``credentials`` (the mark of those of
+        the last start), and of a hold ``held_since`` and the rest as a lane has them.
         """
         return f"{self.namespace}:account:{account}"
 

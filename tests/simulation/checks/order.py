@@ -9,6 +9,8 @@ from tests.simulation.history import Evidence, Verdict
 
 def judge_order(evidence: Evidence, verdict: Verdict) -> None:
     """What was pushed in calm weather, of one lane and priority, has its numbers in that order."""
+    if not evidence.one_at_a_time:
+        return
     lanes: dict[tuple[str, str], list[str]] = defaultdict(list)
     for push in evidence.pushes:
         if push.what == "in order":

@@ -32,6 +32,8 @@ _HOLDS: Final = {
     "factus.conflict": ("otro documento bloquea la familia en Factus", "another document blocks the family at Factus"),
     "dian.pending": ("la DIAN no ha respondido a un documento", "DIAN has not answered for a document"),
 }
+_PACED_MS: Final = 2000
+"""A look so near is no pause: the backlog is spread over the window (lib/pace.lua)."""
 _UNKNOWN_HOLD: Final = ("Factus no responde", "Factus does not answer")
 
 
@@ -66,9 +68,16 @@ def note_of(lanes: Sequence[LaneFacts], n_workers: int, now_ms: int, zone: tzinf
         lane = min(full, key=lambda one: one.next_look_ms)
         at = hour(lane.next_look_ms, zone)
         rate = f"{lane.limit} {speech.say('por', 'in')} {_window(lane.window_s, speech)}"
-        parts.append(
-            speech.say(f"pausa por el límite de Factus ({rate}), sigue {at}", f"Factus's limit ({rate}), goes on {at}")
-        )
+        if lane.next_look_ms - now_ms < _PACED_MS:
+            parts.append(
+                speech.say(f"al ritmo que Factus permite ({rate})", f"at the pace that Factus allows ({rate})")
+            )
+        else:
+            parts.append(
+                speech.say(
+                    f"pausa por el límite de Factus ({rate}), sigue {at}", f"Factus's limit ({rate}), goes on {at}"
+                )
+            )
     if left := left_words(lanes, now_ms, speech):
         parts.append(left)
     if not parts and lanes and all(lane.is_later for lane in lanes):

@@ -4,13 +4,14 @@
 -- include: lib/claims
 -- include: lib/outage
 -- include: lib/lanes
+-- include: lib/width
 -- include: lib/batches
 -- include: lib/ends
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
 -- KEYS: lane[LANE_KEYS], job, results, notices, dead, deadlines, batches_due, document, joined, ended_ids, ended_event,
 --   ended_due, follow_ups...
 -- ARGV: lane[LANE], taker[TAKER], id, arq_id, fence, ending, pause_ms, reason, document_state, retention_ms, maxlen,
---   goes_on, health, n_events, n_fields, n_dead, n_notices, n_follow_ups, batch_prefix, mend, rest...
+--   goes_on, health, narrows, n_events, n_fields, n_dead, n_notices, n_follow_ups, batch_prefix, mend, rest...
 -- results, notices: the streams of its own events and of the notices.
 -- document to ended_due: the job's key for jobs that issue nothing. joined: the jobs that joined the document; ended_ids,
 --   ended_event: where these stand when it has ended; ended_due: the set of what is to be drained.
@@ -18,6 +19,7 @@
 -- ending: `final`, or who waits: `lane`, `account`, `job`. pause_ms: of a final one, of the reference.
 -- reason: of the pause; of a final one `stays` when an unvalidated document is left at Factus.
 -- document_state, retention_ms: of a final one. goes_on: 1 to start the lane's next job. health: `up`, `down`, `unknown`.
+-- narrows: 1 when Factus answered 409 while another create of the lane was under way.
 -- mend: what a person does about the reason of the pause; '' when nothing is known to help.
 -- rest: the record fields (name, value), the dead letter (name, value), for a final one its TALLY, the own events (EVENT),
 --   the notices (`blocked` or `resumed`, scope, since ms, EVENT), the jobs that follow (FOLLOW_UP, lib/ends.lua).
@@ -79,6 +81,7 @@ if is_final then
     if pause_ms > 0 then redis.call('HSET', document, 'free_at', text(now + pause_ms)) end
     if reason == 'stays' then redis.call('HSET', document, 'stays', '1') end
     if document_state == 'validated' then
+      note_clean(lane)
       -- From here a repeated push is answered by the document's event; the payload has done its work.
       redis.call('HSET', document, 'event', final_event)
       redis.call('HDEL', job, 'payload')
@@ -108,7 +111,9 @@ if ending ~= 'account' and health == 'up' and not lane.is_control
   forget_hold(lane.account)
 end
 
-if reason == 'factus.conflict' and not is_final then
+if ARGV.narrows == '1' then
+  narrow(lane, now)
+elseif reason == 'factus.conflict' and not is_final then
   redis.call('HSETNX', lane.hash, 'conflict_since', text(now))
 elseif health == 'up' then
   redis.call('HDEL', lane.hash, 'conflict_since')

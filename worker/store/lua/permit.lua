@@ -2,6 +2,7 @@
 -- include: lib/time
 -- include: lib/fence
 -- include: lib/allowance
+-- include: lib/others
 -- One permit of the account's allowance, taken at the moment of sending. With a job it is also the ledger's
 -- transition to `sending`: no byte of a document leaves unrecorded, and none is recorded as sent without a permit.
 -- For a DELETE it is the instant from which on it may take what bears the reference: who has lost the job sends none.
@@ -10,7 +11,8 @@
 -- job: absent for look-ups and tokens. document: the one that is removed, where it is another job's.
 -- latest_ms: at which the job may be sent; 0 for any. what: `sending` | `deleting`.
 -- settle_ms: for how long the reference of the document is not free.
--- Reply: {'granted', ms, used} | {'wait', ms until a place is free} | {'late'} | {'lost'}
+-- Reply: {'granted', ms, used, 1 where somebody else uses the account too} | {'wait', ms until a place is free} | {'late'} | {'lost'}
+local FORGET_MS = 21600000
 local wrong = misfit(KEYS.grants, 'list', KEYS.account, 'hash', KEYS.job or false, 'hash', KEYS.document or false, 'hash')
 if wrong then return wrong end
 local now = now_ms()
@@ -19,11 +21,20 @@ if KEYS.job then
   local latest = number(ARGV.latest_ms)
   if latest > 0 and now >= latest then return {'late'} end
 end
-local hold = number(redis.call('HGET', KEYS.account, 'hold_until'))
+local state = redis.call('HMGET', KEYS.account, 'hold_until', 'margin_ms', 'throttled_at', 'others_until')
+local hold = number(state[1])
 if hold > now then return {'wait', text(hold - now)} end
-local limit, window_ms = tonumber(ARGV.limit), window_of(KEYS.account, tonumber(ARGV.window_ms))
+local limit, margin = tonumber(ARGV.limit), number(state[2])
+local window_ms = tonumber(ARGV.window_ms) + margin
 local free_at = permit_at(KEYS.grants, limit, window_ms)
+local beside = number(state[4]) > now and places_beside_others(KEYS.account, KEYS.grants, limit, window_ms, now)
+if beside and beside[1] == 0 then free_at = math.max(free_at, beside[2]) end
 if free_at > now then return {'wait', text(free_at - now)} end
+if margin > 0 and now - number(state[3]) > FORGET_MS then
+  -- Nothing was refused for long: half of the margin goes.
+  redis.call('HSET', KEYS.account, 'margin_ms', text(math.floor(margin / 2)), 'throttled_at', text(now))
+end
+local is_shared = number(state[4]) > now and note_opening(KEYS.account, window_ms, now)
 redis.call('LPUSH', KEYS.grants, text(now))
 redis.call('LTRIM', KEYS.grants, 0, limit - 1)
 redis.call('PEXPIRE', KEYS.grants, text(window_ms))
@@ -36,4 +47,4 @@ elseif KEYS.job then
   redis.call('HSET', KEYS.job, 'sent', 'sending', 'sending_at', text(now))
   bump(KEYS.job, 'attempts', 1, '1')
 end
-return {'granted', text(now), redis.call('LLEN', KEYS.grants)}
+return {'granted', text(now), redis.call('LLEN', KEYS.grants), is_shared and 1 or 0}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from schemas import strict_json
+from schemas.contract import bounded as bounded_module
 from schemas.contract.bounded import MOST_BYTES, bounded
 
 
@@ -50,3 +53,33 @@ def test_the_first_lines_stay_in_order():
     found, _ = bounded([{"n": n} for n in range(1000)], 5000)
     assert [row["n"] for row in found] == list(range(len(found)))
     assert len(found) > 300
+
+
+def _chain(inner: Any, level: int) -> Any:
+    return inner if level == 0 else {"note": "x", "data": _chain(inner, level - 1)}
+
+
+NESTED = {
+    "objects in objects": _chain([{"x": "é" * 50, "y": n} for n in range(4000)], 5),
+    "lists in lists": [[[[["y" * 900_000], 1], 2], 3], 4],
+    "a large item behind small ones": [*range(700), "y" * 900_000],
+    "large items among small ones": [{"n": n, "of": "y" * (300_000 if n % 100 == 99 else 3)} for n in range(500)],
+}
+
+
+@pytest.mark.parametrize("value", NESTED.values(), ids=NESTED)
+def test_what_is_nested_is_not_measured_anew_at_each_level(value, monkeypatch):
+    """Megabytes were measured once for each level that they lay deep, and held the event loop for 290 ms."""
+    measured: list[int] = []
+
+    def measure(one: Any) -> str:
+        text = json.dumps(one, ensure_ascii=False, separators=(",", ":"))
+        measured.append(len(text.encode()))
+        return text
+
+    monkeypatch.setattr(bounded_module, "_measure", measure)
+    size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    found, places = bounded(value, 100_000)
+    assert places
+    assert len(json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()) <= 100_000
+    assert sum(measured) <= 3 * size + 3 * 100_000

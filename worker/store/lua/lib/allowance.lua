@@ -1,8 +1,10 @@
 -- include: lib/types
 -- The account's allowance: requests that Factus lets it make in a window, counted where they are sent.
+--
+-- The grants are a ring of the newest sends, the newest first. `window_ms` always means the widened one (window_of).
 
--- When the account's allowance has a free place: `now` or earlier means at once. The grants are a ring of the newest
--- sends; the oldest of the last `limit` must have left the window.
+-- When the account's allowance has a free place: `now` or earlier means at once. The oldest of the last `limit` must have
+-- left the window.
 local function permit_at(grants, limit, window_ms)
   local oldest = redis.call('LINDEX', grants, limit - 1)
   if not oldest then return 0 end
@@ -12,4 +14,14 @@ end
 local function window_of(account, window_ms)
   -- 429s widen the margin: Factus counts at arrival, we count at sending.
   return window_ms + number(redis.call('HGET', account, 'margin_ms'))
+end
+
+-- How many grants are later than the instant `since`. The ring is in order, so that half of it is never looked at.
+local function grants_since(grants, limit, since)
+  local low, high = 0, math.min(redis.call('LLEN', grants), limit)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if number(redis.call('LINDEX', grants, middle)) > since then low = middle + 1 else high = middle end
+  end
+  return low
 end

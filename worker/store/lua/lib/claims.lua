@@ -18,22 +18,29 @@ local function tell_unreadable(taker, account, id, why)
   taker.taken[#taker.taken + 1] = { '', account, id, why }
 end
 
+local function under_way_of(lane_hash)
+  local found = redis.pcall('ZCARD', lane_hash .. ':flight')
+  return type(found) == 'number' and found or 0
+end
+
 -- Take a job up: the fence rises, so that whoever held it before can write nothing more. The reply is what
 -- worker/queue/claims.py reads: arq id, record, server ms, and how the account stands (ms each, '0': not so): the lane's
 -- conflict since, the account blocked since, the scope blocked since; the reason of the account's last hold, and of the
 -- lane's if it lasts; the account's outage since, and how many pauses it has had. The scope is a family's issuing, or the
--- job's type in the lane of the calls (jobs/outcomes.py, Block.scope).
+-- job's type in the lane of the calls (jobs/outcomes.py, Block.scope). At last how many others of the lane are under
+-- way, and how many it has started.
 local function begin(taker, arq_id, job, account, lane_hash, scope, now)
   bump(job, 'fence', 1, text(now)) -- no earlier holder can have that one
   redis.call('HSET', job, 'worker', taker.worker)
   if scope == 'calls' then scope = redis.call('HGET', job, 'type') or '' end
   -- A job that is under way ends also where the keys of its account or lane hold what they must not.
   local blocked = fields_of(account, 'blocked:*', 'blocked:' .. scope, 'hold_reason', 'outage_since', 'outage_steps') or {}
-  local lane = fields_of(lane_hash, 'conflict_since', 'hold_until', 'hold_reason') or {}
+  local lane = fields_of(lane_hash, 'conflict_since', 'hold_until', 'hold_reason', 'starts') or {}
   taker.room = taker.room - 1
   taker.taken[#taker.taken + 1] = {
     arq_id, redis.call('HGETALL', job), text(now), text(number(lane[1])),
     text(number(blocked[1])), text(number(blocked[2])), blocked[3] or '', number(lane[2]) > now and lane[3] or '',
-    text(number(blocked[4])), text(number(blocked[5])),
+    text(number(blocked[4])), text(number(blocked[5])), text(math.max(under_way_of(lane_hash) - 1, 0)),
+    text(number(lane[4])),
   }
 end

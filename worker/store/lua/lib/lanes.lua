@@ -1,8 +1,10 @@
 -- include: lib/types
 -- include: lib/allowance
 -- include: lib/claims
+-- include: lib/pace
 -- include: lib/precedence
 -- include: lib/outage
+-- include: lib/width
 -- LANE_KEYS: due, lanes, hash, waiting, later, flight, account, grants, queue
 -- LANE: name, account_name, job_prefix, arq_prefix, arq_job_prefix, width, limit, window_ms, behind
 -- Choosing and starting the next jobs of one lane. Included by every script that may free a place in a lane, so that
@@ -22,6 +24,7 @@ end
 
 -- False for what has no record: it is taken out of its lane, and told.
 local function start(lane, taker, id, now)
+  if is_solo(lane, id) then redis.call('HSET', lane.hash, 'solo', id) end
   redis.call('ZREM', lane.waiting, id)
   local job = lane.job_prefix .. id
   local record = fields_of(job, 'v')
@@ -31,6 +34,7 @@ local function start(lane, taker, id, now)
   end
   redis.call('ZADD', lane.flight, text(now), id)
   bump(lane.hash, 'starts', 1, '1')
+  redis.call('HDEL', lane.hash, 'slot_at')
   -- How many documents have gone since the account's last call.
   if lane.behind ~= '' then
     redis.call('HDEL', lane.hash, 'passed')
@@ -91,10 +95,26 @@ local function kept_by(lane, now)
   return nil
 end
 
+-- Whether a job of the lane asks the allowance alone: it is of priority `high`, or Factus may hold it already.
+local function is_urgent(lane, id)
+  return number(redis.call('ZSCORE', lane.waiting, id)) < BAND
+end
+
+-- When the allowance lets the lane start this job.
+local function allowed_at(lane, id, now)
+  local window_ms = window_of(lane.account, lane.window_ms)
+  local free_at = permit_at(lane.grants, lane.limit, window_ms)
+  local beside = places_beside_others(lane.account, lane.grants, lane.limit, window_ms, now)
+  if beside and beside[1] == 0 then free_at = math.max(free_at, beside[2]) end
+  -- Calls stand behind issuing already (lib/precedence).
+  if lane.behind ~= '' or is_urgent(lane, id) then return free_at end
+  return paced_at(lane, window_ms, free_at, now)
+end
+
 -- The same for what is looked at once a job is chosen.
-local function kept_by_account(lane, now)
+local function kept_by_account(lane, id, now)
   if lane.is_control then return nil end
-  local free_at = permit_at(lane.grants, lane.limit, window_of(lane.account, lane.window_ms))
+  local free_at = allowed_at(lane, id, now)
   if free_at > now then return 'allowance', free_at end
   local probe = probe_at(lane, now)
   if probe and probe > 0 then return 'probe', probe end
@@ -105,6 +125,7 @@ end
 local function stop_empty(lane)
   local next_later = redis.call('ZRANGE', lane.later, 0, 0, 'WITHSCORES')
   stop(lane, '', next_later[2] and tonumber(next_later[2]))
+  redis.call('HDEL', lane.hash, 'slot_at')
   if not next_later[2] and redis.call('ZCARD', lane.flight) == 0 then redis.call('SREM', lane.lanes, lane.name) end
 end
 
@@ -114,7 +135,8 @@ local function dispatch(lane, taker, now)
   release_due(lane, now)
   local started = 0
   while true do
-    if redis.call('ZCARD', lane.flight) >= lane.width then
+    local n_under_way = redis.call('ZCARD', lane.flight)
+    if n_under_way >= width_of(lane, now) or has_solo(lane) then
       stop(lane, 'width')
       return started
     end
@@ -132,7 +154,17 @@ local function dispatch(lane, taker, now)
       stop_empty(lane)
       return started
     end
-    reason, at, probe = kept_by_account(lane, now)
+    if n_under_way > 0 and is_solo(lane, id) then
+      stop(lane, 'width')
+      return started
+    end
+    reason, at, probe = kept_by_account(lane, id, now)
+    local first = reason == 'allowance' and redis.call('ZRANGE', lane.waiting, 0, 0)[1]
+    if first and first ~= id and is_urgent(lane, first) then
+      -- It is the turn of what is paced (see pick): what is urgent does not wait for that.
+      id = first
+      reason, at, probe = kept_by_account(lane, id, now)
+    end
     if reason then
       stop(lane, reason, at)
       return started

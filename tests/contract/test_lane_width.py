@@ -1,0 +1,166 @@
+"""
+More than one create of a family at once: tried, and given up at the first 409 that our own company explains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from jobs import answers
+from jobs.answers import Answer
+from schemas.records import JobRecord
+from tests.fakes import FakeFactus
+from tests.service_in_process import an_account, running, services_on
+from worker.bootstrap import Services
+from worker.status.reader import StatusReader
+from worker.store.keys import Keys
+
+BILLS = "acme/invoice"
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+
+
+@dataclass
+class Counting(FakeFactus):
+    """Takes creates that lie beside each other, as many as it is given, and answers 409 to more."""
+
+    takes: int = 100
+    lasts_s: float = 0.03
+    under_way: set[str] = field(default_factory=set)
+    most: int = 0
+
+    async def create(self, job: JobRecord, *, latest_ms: int) -> Answer:
+        if len(self.under_way) >= self.takes:
+            self._note("create")
+            self._note("conflict")
+            return answers.Conflicted("Se encontró una factura pendiente por enviar a la DIAN")
+        self.under_way.add(job.reference_code)
+        self.most = max(self.most, len(self.under_way))
+        try:
+            await asyncio.sleep(self.lasts_s)
+            return await super().create(job, latest_ms=latest_ms)
+        finally:
+            self.under_way.discard(job.reference_code)
+
+
+def built_on(redis: Any, namespace: str, factus: FakeFactus, width: int) -> Services:
+    return services_on(redis, namespace, an_account(lane_width=width), gateway=factus)
+
+
+async def lane_of(built: Services) -> dict[str, int]:
+    names = ("narrow_until", "narrow_steps", "wide", "width_in_use", "conflict_since")
+    values = await built.redis.hmget(built.keys.lane(BILLS), *names)
+    return {name: int(value or 0) for name, value in zip(names, values, strict=True)}
+
+
+@pytest.mark.parametrize(("width", "seen"), [(1, 1), (2, 2), (4, 2)])
+async def test_two_at_first_and_one_by_default(redis, namespace, width, seen):
+    factus = Counting()
+    async with running(built_on(redis, namespace, factus, width)) as rig:
+        for n in range(8):
+            await rig.push_bill(f"R-{n}")
+        events = await rig.events(8)
+    assert {event["type"] for event in events} == {"invoice.validated"}
+    assert factus.most == seen
+    assert factus.calls["create"] == 8
+
+
+async def test_one_more_after_twenty_that_went_well_beside_another(redis, namespace):
+    factus = Counting(lasts_s=0.01)
+    built = built_on(redis, namespace, factus, 3)
+    async with running(built) as rig:
+        for n in range(40):
+            await rig.push_bill(f"R-{n}")
+        await rig.events(40)
+        assert factus.most == 3
+        assert (await lane_of(built))["wide"] == 3
+
+
+async def test_a_409_beside_another_narrows_and_is_no_failure_and_no_attempt(redis, namespace):
+    factus = Counting(takes=1)
+    built = built_on(redis, namespace, factus, 4)
+    async with running(built) as rig:
+        for n in range(10):
+            await rig.push_bill(f"R-{n}")
+        events = await rig.events(10)
+        lane = await lane_of(built)
+        now_ms = int((await redis.time())[0]) * 1000
+    assert {event["type"] for event in events} == {"invoice.validated"}
+    assert {event["attempts"] for event in events} == {1}
+    assert factus.calls["conflict"] == 1
+    assert sorted(factus.documents) == sorted(f"R-{n}" for n in range(10))
+    assert lane["narrow_until"] - now_ms == pytest.approx(HOUR_MS, abs=60_000)
+    assert (lane["narrow_steps"], lane["width_in_use"], lane["conflict_since"]) == (1, 1, 0)
+
+
+async def test_it_is_tried_again_after_an_hour_and_then_after_a_day(redis, namespace):
+    factus = Counting(takes=1)
+    built = built_on(redis, namespace, factus, 2)
+    async with running(built) as rig:
+        for turn in range(2):
+            await redis.hset(built.keys.lane(BILLS), "narrow_until", 1)
+            for n in range(3):
+                await rig.push_bill(f"R-{turn}-{n}")
+            await rig.events(3)
+        lane = await lane_of(built)
+        now_ms = int((await redis.time())[0]) * 1000
+    assert factus.calls["conflict"] == 2
+    assert lane["narrow_until"] - now_ms == pytest.approx(DAY_MS, abs=60_000)
+
+
+async def test_a_409_without_company_is_a_document_that_bars_the_family(redis, namespace):
+    factus = FakeFactus(script=[answers.Conflicted("409")])
+    built = built_on(redis, namespace, factus, 2)
+    async with running(built) as rig:
+        await rig.push_bill("R-1")
+        (event,) = await rig.events(1)
+        lane = await lane_of(built)
+    assert event["type"] == "invoice.validated"
+    assert lane["narrow_until"] == 0
+
+
+async def test_what_factus_may_hold_has_the_lane_for_itself(redis, namespace):
+    """The first answer is lost: it is looked up alone, though the width is two."""
+    factus = Counting()
+    seen_beside: list[int] = []
+    find = factus.find
+
+    async def looking(family: str, reference_code: str) -> Answer:
+        seen_beside.append(len(factus.under_way))
+        await asyncio.sleep(0.05)
+        seen_beside.append(len(factus.under_way))
+        return await find(family, reference_code)
+
+    factus.find = looking  # type: ignore[method-assign]
+    factus.script = [answers.Unknown("sin respuesta")]
+    factus.finds = [answers.Unknown("sin respuesta")]
+    async with running(built_on(redis, namespace, factus, 2)) as rig:
+        for n in range(6):
+            await rig.push_bill(f"R-{n}")
+        events = await rig.events(6)
+    assert {event["type"] for event in events} == {"invoice.validated"}
+    assert seen_beside[2:]
+    assert not any(seen_beside[2:])
+
+
+async def test_status_tells_the_width_in_use(redis, namespace):
+    factus = Counting(lasts_s=0.1)
+    built = built_on(redis, namespace, factus, 4)
+    reader = StatusReader(redis, Keys(namespace), built.accounts, limit=80, window_s=60.0, results_maxlen=1000)
+
+    async def width() -> int:
+        (lane,) = [lane for lane in (await reader.overview()).lanes if lane.name == BILLS]
+        return lane.width
+
+    async with running(built) as rig:
+        for n in range(6):
+            await rig.push_bill(f"R-{n}")
+        await factus.called("create", 2)
+        assert await width() == 2
+        factus.takes = 1
+        await rig.events(4)
+        assert await width() == 1
+        await rig.events(2)
