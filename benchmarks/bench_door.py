@@ -33,6 +33,7 @@ def door(bench: lab.Lab) -> Iterator[tuple[int, str, int]]:
         FACTUS_REDIS_URL=bench.redis_url, FACTUS_HTTP_PORT="0", FACTUS_LOG_FORMAT="json", **files
     )
     log = bench.folder / "door.log"
+    log.unlink(missing_ok=True)
     process = start_process("worker", "serve", folder=bench.folder, log=log, env=env)
     try:
         until(lambda: "door.started" in log.read_text(), timeout_s=60, what=log.read_text)

@@ -103,7 +103,7 @@ class TestBodies:
         try:
             answer = await door.http.post("/api/v1/jobs", content=endless())
             assert answer.status_code == 413
-        except httpx.WriteError:
+        except httpx.TransportError:
             pass  # the connection was closed on it
         assert (await door.get("/catalogs/taxes")).status_code == 200
 
@@ -127,7 +127,7 @@ class TestBodies:
         assert is_shaped(answer)
 
     async def test_keys_that_are_no_id_are_refused(self, door: DoorInProcess) -> None:
-        for key in ("", " ", "ñ".encode().decode("latin-1"), "a b", "x" * 129, "1795622400000-0"):
+        for key in ("", '""', "a/b", "a b", "x" * 129, "1795622400000-0"):
             answer = await door.post(SEARCH, **{"Idempotency-Key": key})
             assert answer.status_code == 422, key
             assert answer.json()["errors"][0]["field"] == "envelope.id"
@@ -182,7 +182,7 @@ class TestConnections:
         "sent",
         [
             b"\x16\x03\x01\x02\x00\x01\x00",
-            b"GET / HTTP/9.9\r\n\r\n",
+            b"GET / HTTP/x\r\n\r\n",
             b"GET /api/v1/docs HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
             b"GET /api/v1/docs HTTP/1.1\r\nX: " + b"y" * 200_000 + b"\r\n\r\n",
             b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
@@ -195,7 +195,7 @@ class TestConnections:
         async with asyncio.timeout(5):
             told = await _rest(reader)
         writer.close()
-        assert not told or told.startswith((b"HTTP/1.1 400", b"HTTP/1.1 401"))
+        assert not told or told.startswith(b"HTTP/1.1 400")
         assert (await short.get("/catalogs/taxes")).status_code == 200
 
     async def test_connections_beyond_the_bound_are_told_to_come_later(self, short: DoorInProcess) -> None:
@@ -255,6 +255,7 @@ class TestRedisAway:
             while not (door.door.waiting.n_taken and door.door.listening.n_taken and door.door.feed.is_up):
                 await asyncio.sleep(0.01)
             os.kill(server.pid, signal.SIGKILL)
+            embedded_server.stop(server)  # nothing is left to stop: what is held of it is given back
             async with asyncio.timeout(20):
                 while (answer := await door.post(SEARCH)).status_code == 202:
                     await asyncio.sleep(0.05)

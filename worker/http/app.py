@@ -69,6 +69,9 @@ class DoorApp:
         # So that the router raises for a wrong method, and does not answer in words of its own.
         scope["app"] = self
         try:
+            if _has_two_lengths(scope):
+                await _TWO_LENGTHS.answer()(scope, receive, answering.send)
+                return
             answer = await self._answer(scope, receive, answering)
             if answer is not None and not answering.status:
                 await answer(scope, receive, answering.send)
@@ -173,6 +176,16 @@ def _named(route: str, answerer: Answerer) -> Answerer:
         return await answerer(request)
 
     return answer
+
+
+def _has_two_lengths(scope: Scope) -> bool:
+    """Whether a body states its length in two ways: where a proxy takes the other one, one request becomes two."""
+    return len({name for name, _ in scope["headers"] if name in (b"content-length", b"transfer-encoding")}) == 2
+
+
+_TWO_LENGTHS: Final = refusal(
+    400, "request.invalid", "Content-Length y Transfer-Encoding no van juntos.", headers={"Connection": "close"}
+)
 
 
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:

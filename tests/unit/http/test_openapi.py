@@ -24,6 +24,17 @@ def document() -> dict[str, Any]:
     return found
 
 
+def local(schema: Any) -> Any:
+    """The same with references that a JSON Schema has by itself."""
+    return json.loads(json.dumps(schema).replace("#/components/schemas/", "#/$defs/"))
+
+
+@cache
+def definitions() -> dict[str, Any]:
+    found: dict[str, Any] = local(document()["components"]["schemas"])
+    return found
+
+
 def test_it_is_an_openapi_3_1_document() -> None:
     # Of a schema it asks only that it is one (``#meta``), and looking that up takes minutes: those of models are JSON
     # Schemas by themselves, and the next test takes some at their word.
@@ -64,13 +75,11 @@ def test_all_but_login_and_documents_ask_for_a_token() -> None:
 
 @pytest.mark.parametrize("name", ["invoice.issue", "catalog.search", "job.cancel"])
 def test_examples_are_what_their_schemas_say(name: str) -> None:
-    schemas = document()["components"]["schemas"]
     told = document()["paths"][f"{PREFIX}/jobs/{name}"]["post"]
     pairs = [(told["requestBody"]["content"]["application/json"], "requestBody")]
     pairs += [(answer["content"]["application/json"], status) for status, answer in told["responses"].items()]
     for content, where in pairs:
-        whole = {"$defs": schemas, **json.loads(json.dumps(content["schema"]).replace("components/schemas", "$defs"))}
-        whole = json.loads(json.dumps(whole).replace("#/components/schemas/", "#/$defs/"))
+        whole = {**local(content["schema"]), "$defs": definitions()}
         for example in content.get("examples", {}).values():
             jsonschema.Draft202012Validator(whole).validate(example["value"])
             assert where
