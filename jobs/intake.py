@@ -186,7 +186,7 @@ class EntryValidator:
             return _refuse(remains, parsed, faults)
         job_type = JOB_TYPES.get(envelope.type)
         if job_type is None:
-            return _refuse(remains, parsed, (_unknown_type(envelope.type),))
+            return _refuse(remains, parsed, (unknown_type(envelope.type),))
         if faults := _impossible(envelope.options, job_type):
             return _refuse(remains, parsed, faults)
         account = remains.account
@@ -300,7 +300,8 @@ _FAMILIES_ELSEWHERE: Final = {
 _VERBS_ELSEWHERE: Final = {"create": "issue", "validate": "issue", "emit": "issue", "emitir": "issue", "show": "get"}
 
 
-def _unknown_type(name: str) -> ErrorDetail:
+def unknown_type(name: str) -> ErrorDetail:
+    """Why a job of this type is refused, with the types that may have been meant."""
     family, _, verb = name.lower().replace("-", "_").partition(".")
     family, verb = _FAMILIES_ELSEWHERE.get(family, family), _VERBS_ELSEWHERE.get(verb, verb) or "issue"
     meant = f"{family}.{verb}"

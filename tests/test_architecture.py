@@ -23,7 +23,22 @@ MAY_IMPORT = {
     "sandbox": {"sandbox"},
 }
 ROOMS = {
-    "worker": ("__main__", "cli", "webhooks", "process", "bootstrap", "intake", "queue", "factus", "store", "rights"),
+    "worker": (
+        *(
+            "__main__",
+            "cli",
+            "webhooks",
+            "process",
+            "bootstrap",
+            "http",
+            "status",
+            "intake",
+            "queue",
+            "factus",
+            "store",
+        ),
+        "rights",
+    ),
     "schemas": ("sheets", "version_1", "payload", "contract", "catalogs", "radian"),
     "sandbox": ("__main__", "server", "app", "routes", "families", "files", "state", "values"),
 }

@@ -95,8 +95,15 @@ def test_first_job_of_the_readme_is_valid() -> None:
 
 
 _TYPED: Final = re.compile(r"(?:\.venv/bin/factus-worker|\bfactus-worker|\bfw) ([a-z][a-z-]*)((?: [^\s`|)]+)*)")
-_SOON: Final = {"cancel", "close", "doctor", "serve", "webhooks", "token"}
+_SOON: Final = {"cancel", "close", "doctor", "webhooks"}
 """Commands of the contract that a version may not have yet."""
+
+
+def options_of(command: click.Command) -> set[str]:
+    """The options of a command, and of all those below it."""
+    known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    return known.union(*map(options_of, below))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -108,9 +115,7 @@ def test_every_command_that_a_page_names_exists_with_its_options(path: Path) -> 
         assert command is not None or name in _SOON, f"{path.name}: factus-worker {name}"
         if command is None or name == "sandbox":
             continue
-        known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
-        if isinstance(command, click.Group):
-            known |= {o for sub in command.commands.values() for one in sub.params for o in one.opts}
+        known = options_of(command)
         wrong = set(re.findall(r"(?<!\S)(--[a-z-]+)", rest)) - known - {"--help"}
         assert not wrong, f"{path.name}: factus-worker {name} {wrong}"
 

@@ -25,14 +25,14 @@ ALLOWED_KEYS: Final = frozenset(
         "arq_id", "traceparent", "task", "scope", "stream", "group", "pid", "version", "namespace",
         # what came of it
         "outcome", "error", "detail", "member", "key", "places", "waits", "signal", "method", "status", "reason",
-        "path", "variables",
+        "path", "variables", "route", "url", "check", "kid",
         # figures
         "attempts", "duration_ms", "queue_wait_ms", "next_attempt_in_s", "n_entries", "n_errors", "n_lanes",
         "n_requeued", "n_freed", "n_woken", "n_cancelled", "n_accounts", "n_run", "hold_s", "n_foreign", "generation",
         "n_unread", "n_trimmed", "n_joined", "n_defects", "busy_ms", "environments",
         "is_shared", "n_jobs", "n_waiting", "day",
         # signed jobs: which check, which keys, which file; never anything else of a token
-        "check", "kid", "kids", "setting",
+        "kids", "setting",
     }
 )  # fmt: skip
 

@@ -241,16 +241,19 @@ class Settings(BaseModel):
     jobs_token: SecretStr | None = None
     jobs_token_file: Path | None = None
     metrics_port: Annotated[Count, Field(ge=1, le=65535)] | None = None
+    http_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")] = "127.0.0.1"
+    http_port: Annotated[Count, Field(ge=0, le=65535)] = 8080
+    http_cert: Path | None = None
+    http_cert_key: Path | None = None
+    http_behind_proxy: bool = False
+    http_key: Path | None = None
+    users_file: Path | None = None
     log_format: Literal["console", "json"] | None = None
     lang: Language = "es"
 
     _MAY_BE_OFF: ClassVar = (
-        "metrics_port",
-        "log_format",
-        "accounts_file",
-        "jobs_keys",
-        "jobs_revoked",
-        "webhooks_file",
+        *("metrics_port", "log_format", "accounts_file", "jobs_keys", "jobs_revoked", "webhooks_file"),
+        *("http_cert", "http_cert_key", "http_key", "users_file"),
     )
 
     @model_validator(mode="before")

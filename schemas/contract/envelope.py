@@ -286,3 +286,15 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
 
 def _short_text(value: object, longest: int) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= longest else None
+
+
+def read_envelope(parsed: object) -> Envelope | tuple[ErrorDetail, ...]:
+    """The envelope that was pushed, or what is wrong with it. Its type and its payload are examined elsewhere."""
+    if not isinstance(parsed, dict):
+        return (invalid_envelope("Debe ser un objeto JSON.", field="job"),)
+    if faults := too_many_fields(parsed):
+        return faults
+    try:
+        return Envelope.model_validate(without_nothing(parsed))
+    except ValidationError as exc:
+        return envelope_errors(exc)

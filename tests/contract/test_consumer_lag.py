@@ -6,8 +6,8 @@ import pytest
 import structlog
 
 from tests.service_in_process import an_account, services_on
-from worker.cli.status.reader import StatusReader
 from worker.queue.consumer_lag import group_seen
+from worker.status.reader import StatusReader
 
 MAXLEN = 100
 

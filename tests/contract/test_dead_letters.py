@@ -13,11 +13,11 @@ from tests.builders import a_bill
 from tests.fakes import lost
 from tests.service_in_process import an_account, running, services_on
 from worker.cli.dead.letters import DeadLetters, Gone, Kept, Letter, Pushed, Wanted
-from worker.cli.speech import SPANISH
-from worker.cli.status.explain import explain
-from worker.cli.status.explain_follow_ups import Part
-from worker.cli.status.lookup import JobLookup
-from worker.cli.status.reader import StatusReader
+from worker.speech import SPANISH
+from worker.status.explain import explain
+from worker.status.explain_follow_ups import Part
+from worker.status.lookup import JobLookup
+from worker.status.reader import StatusReader
 from worker.store.scripts import Scripts
 
 MISSED = "2020-01-01"

@@ -11,8 +11,8 @@ import pytest
 
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, quick
-from worker.cli.status.batch import BatchReader
-from worker.cli.status.reader import StatusReader
+from worker.status.batch import BatchReader
+from worker.status.reader import StatusReader
 
 ZONE = ZoneInfo("America/Bogota")
 LANE = "acme/invoice"

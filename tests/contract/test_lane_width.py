@@ -16,7 +16,7 @@ from schemas.records import JobRecord
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, running, services_on
 from worker.bootstrap import Services
-from worker.cli.status.reader import StatusReader
+from worker.status.reader import StatusReader
 from worker.store.keys import Keys
 
 BILLS = "acme/invoice"

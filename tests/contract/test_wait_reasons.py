@@ -14,11 +14,11 @@ from schemas.records import JobRecord
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, services_on
 from worker.bootstrap import Services
-from worker.cli.speech import SPANISH
-from worker.cli.status.explain import explain
-from worker.cli.status.lookup import JobLookup
-from worker.cli.status.reader import StatusReader
 from worker.queue.dispatcher import LaneScriptArguments
+from worker.speech import SPANISH
+from worker.status.explain import explain
+from worker.status.lookup import JobLookup
+from worker.status.reader import StatusReader
 from worker.store.scripts import Scripts
 
 BILLS, CALLS, CONTROL = "acme/invoice", "acme/calls", "acme/control"

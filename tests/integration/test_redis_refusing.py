@@ -16,9 +16,9 @@ import structlog
 from redis import exceptions
 
 from tests.builders import a_bill
-from worker.cli.speech import ENGLISH
-from worker.cli.status.problems import problems
-from worker.cli.status.reader import StatusReader
+from worker.speech import ENGLISH
+from worker.status.problems import problems
+from worker.status.reader import StatusReader
 from worker.store import embedded_server
 from worker.store.connection import close, connect
 from worker.store.embedded_server import EmbeddedServer

@@ -450,6 +450,6 @@ HERE = {
 
 def test_no_problem_is_without_a_test_on_a_running_set() -> None:
     root = Path(__file__).resolve().parents[2]
-    source = (root / "worker/cli/status/problems.py").read_text(encoding="utf-8")
+    source = (root / "worker/status/problems.py").read_text(encoding="utf-8")
     assert set(PROBLEM.findall(source)) == HERE | ELSEWHERE.keys()
     assert all((root / path).is_file() for path in ELSEWHERE.values())

@@ -64,7 +64,12 @@ class ArchiveBackend(Protocol):
         ...
 
     async def read(self, name: str) -> bytes:
-        """The content of a name."""
+        """
+        The content of a name.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
         ...
 
 
@@ -97,6 +102,25 @@ class Archive:
         if held != content:
             raise ArchiveConflict(_stored(uri, held))
         return _stored(uri, content)
+
+    async def get(self, name: str) -> bytes | None:
+        """
+        The file of a name, or None where there is none.
+
+        Args:
+            name: From :func:`jobs.archive_names.archive_name`.
+
+        Raises:
+            ArchiveUnavailable: The storage failed or refused.
+        """
+        if not _NAME.fullmatch(name):
+            raise ValueError("not a name of archive_name")
+        try:
+            return await self._shelf.read(name)
+        except FileNotFoundError:
+            return None
+        except _storage_errors() as exc:
+            raise ArchiveUnavailable(f"No se pudo leer {self._shelf.uri(name)}: {reason(exc)}.") from exc
 
 
 def open_archive(url: str, *, timeout_s: float = TIMEOUT_S) -> Archive:
@@ -220,11 +244,9 @@ class Bucket:
         import obstore
         from obstore.exceptions import AlreadyExistsError
 
-        if self._store is None:
-            self._store = self._open_store()
         try:
             await obstore.put_async(
-                self._store,
+                self._opened(),
                 name,
                 content,
                 attributes={"Content-Type": content_type},
@@ -239,9 +261,15 @@ class Bucket:
     async def read(self, name: str) -> bytes:
         import obstore
 
-        assert self._store is not None
-        found = await obstore.get_async(self._store, name)
+        found = await obstore.get_async(self._opened(), name)
+        if found.meta["size"] > _MOST_BYTES:
+            raise OSError(errno.EFBIG, "larger than any file of ours")
         return bytes(await found.bytes_async())
+
+    def _opened(self) -> ObjectStore:
+        if self._store is None:
+            self._store = self._open_store()
+        return self._store
 
 
 def _path_of(url: str) -> Path:

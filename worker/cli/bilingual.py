@@ -14,8 +14,8 @@ import click
 from click import core, decorators, exceptions, formatting, parser, termui, types
 
 from worker.cli.click_words import ONE_AND_MANY, SPANISH_WORDS
-from worker.cli.speech import Speech
 from worker.language import language_of_help
+from worker.speech import Speech
 
 Both = tuple[str, str]
 """A text in Spanish and in English."""

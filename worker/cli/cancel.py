@@ -19,8 +19,8 @@ from worker.cli.producers_token import entry_of, producers_token, token_option
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from worker.cli.speech import Speech
     from worker.settings import Settings
+    from worker.speech import Speech
     from worker.store.keys import Keys
 
 Wanted = tuple[str, dict[str, str]]
@@ -107,7 +107,7 @@ async def _cancel(
     token: str,
     as_json: bool,
 ) -> bool:
-    from worker.cli.speech import Speech
+    from worker.speech import Speech
 
     speech = Speech(settings.lang)
     async with open_redis(settings, must_exist=True) as redis:
@@ -125,7 +125,7 @@ async def _wanted(
     settings: Settings, redis: Any, reference: str | None, batch: str | None, account: str | None, family: str | None
 ) -> list[Wanted]:
     """What to push: one for each account and document that the words may mean."""
-    from worker.cli.status.reader import StatusReader
+    from worker.status.reader import StatusReader
     from worker.store.keys import Keys
 
     keys = Keys(settings.namespace)

@@ -58,6 +58,12 @@ COMMANDS: Final = {
         "Hace que se pregunte ya por una cuenta detenida.",
         "Have an account that is held asked again now.",
     ),
+    "serve": Command(
+        "serve",
+        "Abre la puerta HTTP: enviar y leer sin hablar Redis.",
+        "Open the HTTP door: push and read without speaking Redis.",
+    ),
+    "user": Command("user", "Usuarios de la puerta HTTP.", "Users of the HTTP door."),
     "dead": Command(
         "dead.command",
         "Mira los trabajos apartados, los envía otra vez o los borra.",

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from arq.connections import ArqRedis
     from rich.console import Console
 
-    from worker.cli.speech import Speech
     from worker.settings import Settings
+    from worker.speech import Speech
 
 _WIDEST: Final = 64
 """Characters to which plain columns are padded at most; longer values are shown whole and push the rest aside."""
@@ -217,8 +217,8 @@ def spoken() -> Speech:
     Raises:
         ConfigurationError: It names no language that there is.
     """
-    from worker.cli.speech import Speech
     from worker.settings import spoken_language
+    from worker.speech import Speech
 
     return Speech(spoken_language())
 
@@ -254,7 +254,7 @@ async def open_redis(settings: Settings, *, must_exist: bool = False) -> AsyncIt
 
     from jobs.errors import ConfigurationError, ServiceError
     from worker.addresses import shown
-    from worker.cli.speech import Speech
+    from worker.speech import Speech
     from worker.store import connection
 
     url, say = settings.redis_url, Speech(settings.lang).say

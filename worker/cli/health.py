@@ -46,8 +46,8 @@ def command(webhooks: bool) -> None:
     """
     import asyncio
 
-    from worker.cli.speech import Speech
     from worker.settings import load_settings
+    from worker.speech import Speech
 
     settings = load_settings()
     speech = Speech(settings.lang)

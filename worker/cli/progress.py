@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TextIO, TypeVar
 import click
 
 from worker.cli.console import clean
-from worker.cli.speech import Speech
+from worker.speech import Speech
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -39,8 +39,8 @@ def command(account: str) -> None:
     """
     import asyncio
 
-    from worker.cli.speech import Speech
     from worker.settings import load_settings
+    from worker.speech import Speech
 
     settings = load_settings()
     say = Speech(settings.lang).say

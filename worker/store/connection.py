@@ -31,7 +31,7 @@ from redis.asyncio.sentinel import (
     SentinelManagedConnection,
     SentinelManagedSSLConnection,
 )
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.connection import HiredisRespSerializer
 
 from jobs.errors import ConfigurationError
@@ -44,6 +44,7 @@ EMBEDDED: Final = "embedded:"
 _TRIES: Final = 8
 _SOCKET_TIMEOUT_S: Final = 5.0
 _BLOCKING_TIMEOUT_S: Final = 30.0
+_IMPATIENT_TIMEOUT_S: Final = 3.0
 _CANCEL_AGAIN_S: Final = 0.5
 _LONGEST_WORDS: Final = 300
 _IN_PIPELINE: Final = re.compile(r"Command # \d+ \(")
@@ -134,7 +135,7 @@ def _leaving_in_order() -> Iterator[None]:
             os.kill(os.getpid(), told[0])
 
 
-def connect(url: str, *, blocking: bool = False) -> ArqRedis:
+def connect(url: str, *, blocking: bool = False, impatient: bool = False) -> ArqRedis:
     """
     A client with a pool of its own; nothing is sent yet.
 
@@ -142,11 +143,20 @@ def connect(url: str, *, blocking: bool = False) -> ArqRedis:
         blocking: For reads that wait for the server (XREADGROUP BLOCK, SUBSCRIBE): a longer read timeout, and an
             error for a lost answer: the intake then takes up what it may have held. No reply grows beyond a bound
             (``bounded_connection.py``).
+        impatient: For somebody who waits for an answer: an error within seconds, and nothing is ever sent again. A
+            command that is not safe to run twice (XADD) may be sent with it.
 
     Raises:
         ConfigurationError: The URL cannot be understood.
     """
     options = _options(blocking=blocking)
+    if impatient:
+        options |= {
+            "socket_connect_timeout": _IMPATIENT_TIMEOUT_S,
+            "socket_timeout": _IMPATIENT_TIMEOUT_S,
+            "retry": Retry(NoBackoff(), 0),
+            "retry_on_error": [],
+        }
     try:
         address = redis_address(url)
     except ValueError as exc:

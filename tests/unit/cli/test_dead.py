@@ -27,8 +27,8 @@ from worker.cli.dead.rendering import (
     raw_lines,
 )
 from worker.cli.group import cli
-from worker.cli.retry_ids import parted, retry_id
-from worker.cli.speech import ENGLISH, SPANISH
+from worker.retry_ids import parted, retry_id
+from worker.speech import ENGLISH, SPANISH
 from worker.store.keys import Keys
 
 KEYS = Keys("t")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from worker.cli.speech import ENGLISH, SPANISH
 from worker.cli.submit.pace import Pace, pace_words
+from worker.speech import ENGLISH, SPANISH
 
 
 class Clock:

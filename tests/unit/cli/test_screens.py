@@ -18,11 +18,11 @@ from worker.cli import progress
 from worker.cli.console import column_widths, emit, show_fields, show_table, wrapped
 from worker.cli.files.job_files import Job
 from worker.cli.progress import Bar, watched
-from worker.cli.speech import ENGLISH, SPANISH
 from worker.cli.submit.course import Course, interrupted, outcome_words
 from worker.cli.submit.pause import LaneFacts, left_words, note_of
 from worker.cli.submit.push import Outcome, Pushed
 from worker.settings import environment_for_child
+from worker.speech import ENGLISH, SPANISH
 
 ROOT = Path(__file__).resolve().parents[3]
 NOW = 1_795_938_190_000

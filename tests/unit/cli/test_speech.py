@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from jobs.errors import ConfigurationError
-from worker.cli.speech import ENGLISH, SPANISH, clock, iso
 from worker.settings import Settings, load_settings, spoken_language
+from worker.speech import ENGLISH, SPANISH, clock, iso
 
 BOGOTA = ZoneInfo("America/Bogota")
 AT = 1_795_938_190_512

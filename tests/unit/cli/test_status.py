@@ -15,10 +15,11 @@ from schemas.records import JobRecord
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, running, services_on
-from worker.cli.speech import ENGLISH, SPANISH, span
-from worker.cli.status.causes import cause
-from worker.cli.status.explain import explain, explain_event
-from worker.cli.status.facts import (
+from worker.queue.consumer_lag import GroupLag
+from worker.speech import ENGLISH, SPANISH, span
+from worker.status.causes import cause
+from worker.status.explain import explain, explain_event
+from worker.status.facts import (
     AccountSeen,
     Block,
     Hold,
@@ -30,11 +31,10 @@ from worker.cli.status.facts import (
     backlog_s,
     with_backlog,
 )
-from worker.cli.status.lookup import Follower, JobLookup, JobSnapshot, JobWithFollowUps
-from worker.cli.status.problems import Problem, problems
-from worker.cli.status.reader import StatusReader
-from worker.cli.status.state_words import lane_words
-from worker.queue.consumer_lag import GroupLag
+from worker.status.lookup import Follower, JobLookup, JobSnapshot, JobWithFollowUps
+from worker.status.problems import Problem, problems
+from worker.status.reader import StatusReader
+from worker.status.state_words import lane_words
 from worker.store.keys import Keys
 
 UTC = ZoneInfo("UTC")

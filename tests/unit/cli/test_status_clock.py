@@ -15,9 +15,9 @@ from jobs.radian.state import ClockState
 from schemas.factus import BOGOTA
 from tests.records import a_job
 from tests.unit.jobs.radian.lives import bogota, event
-from worker.cli.speech import ENGLISH, SPANISH
-from worker.cli.status.explain_clock import clock_of
-from worker.cli.status.reader import StatusReader
+from worker.speech import ENGLISH, SPANISH
+from worker.status.explain_clock import clock_of
+from worker.status.reader import StatusReader
 from worker.store.keys import Keys
 
 RECEIVED = bogota("2026-07-09T16:00")

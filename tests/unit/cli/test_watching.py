@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from worker.cli.speech import SPANISH
 from worker.cli.status.watching import watched
+from worker.speech import SPANISH
 
 
 async def test_without_it_one_look_is_all() -> None:

@@ -15,7 +15,7 @@ from worker.cli.console import clean, console, is_terminal, plain_lines, width, 
 
 if TYPE_CHECKING:
     from worker.cli.files.cell_errors import CellError
-    from worker.cli.speech import Speech
+    from worker.speech import Speech
 
 _LEAST_WIDTH: Final = 60
 _WIDEST_CELL: Final = 24

@@ -17,7 +17,7 @@ from worker.cli.job_type_option import TYPES_HELP, job_type_option
 if TYPE_CHECKING:
     from schemas.contract.event import ErrorDetail
     from worker.cli.check.validation import Checked, Counts
-    from worker.cli.speech import Speech
+    from worker.speech import Speech
 
 
 _ES: Final = """Revisa ARCHIVOS sin conexión, con las reglas que el trabajador aplica antes de llamar a Factus.

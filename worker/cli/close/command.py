@@ -16,8 +16,8 @@ from worker.cli.duration import duration
 
 if TYPE_CHECKING:
     from schemas.sheets.faults import Fault
-    from worker.cli.speech import Speech
     from worker.settings import Settings
+    from worker.speech import Speech
 
 _VERIFY: Final = "verify"
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -184,7 +184,7 @@ async def _account(settings: Settings, redis: Any, wanted: str | None) -> str:
     """
     if wanted:
         return wanted
-    from worker.cli.status.reader import StatusReader
+    from worker.status.reader import StatusReader
     from worker.store.keys import Keys
 
     known = settings.accounts()
@@ -243,7 +243,7 @@ async def _close(
 ) -> bool:
     from worker.cli.close.files import make_folder
     from worker.cli.close.run import close_day
-    from worker.cli.speech import Speech
+    from worker.speech import Speech
 
     speech = Speech(settings.lang)
     _day(typed, _EARLIEST)

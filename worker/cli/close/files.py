@@ -18,7 +18,7 @@ from jobs.closing.certificate import PREVIOUS, SHA256
 from jobs.closing.chain import is_certificate
 from worker.cli.close.sections import Certificate, Section, sections, standing, verdict
 from worker.cli.files.limits import FileRefused
-from worker.cli.speech import Speech
+from worker.speech import Speech
 
 _STYLE: Final = """
 body{font:11pt/1.4 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#111;background:#fff}

@@ -20,8 +20,8 @@ from worker.store.keys import Keys
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from worker.cli.speech import Speech
     from worker.settings import Settings
+    from worker.speech import Speech
 
 TYPE: Final = "day.close"
 _BLOCK_MS: Final = 300

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from worker.cli.speech import Speech
+from worker.speech import Speech
 
 Certificate = Mapping[str, Any]
 

@@ -17,7 +17,7 @@ from worker.cli.bilingual import say as say_typed
 from worker.cli.console import emit, json_text, show_table
 
 if TYPE_CHECKING:
-    from worker.cli.speech import Speech
+    from worker.speech import Speech
 
 _MOST_BYTES: Final = 64 * 1024 * 1024
 Named = tuple[str, dict[str, Any]]

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from worker.cli.contract import openapi
 from worker.cli.contract.asyncapi import document
 from worker.cli.contract.json_schemas import schema_files
 
@@ -15,6 +16,11 @@ from worker.cli.contract.json_schemas import schema_files
 def asyncapi_json() -> str:
     """The AsyncAPI document as JSON, with a newline at the end."""
     return _json(document())
+
+
+def openapi_json() -> str:
+    """The OpenAPI document of the HTTP door, in one line: it is large, and programs read it."""
+    return json.dumps(openapi.document(), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def asyncapi_yaml() -> str:

@@ -17,7 +17,7 @@ from worker.cli.job_type_option import job_type_option
 if TYPE_CHECKING:
     from schemas.version_1.convert import Converted, Unconvertible
     from worker.cli.files.job_files import Row
-    from worker.cli.speech import Speech
+    from worker.speech import Speech
 
 _MOST_TOLD: Final = 200
 

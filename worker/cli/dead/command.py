@@ -24,7 +24,7 @@ from worker.cli.dead.rendering import (
     pushed_line,
     raw_lines,
 )
-from worker.cli.speech import Speech
+from worker.speech import Speech
 
 if TYPE_CHECKING:
     from worker.cli.dead.letters import DeadLetters, Letter, Wanted

@@ -19,7 +19,7 @@ from schemas import strict_json
 from schemas.contract.envelope import MAX_JOB_BYTES
 from schemas.names import followed_id, pushable_id
 from schemas.records import JobRecord
-from worker.cli.retry_ids import parted, retry_id
+from worker.retry_ids import parted, retry_id
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts

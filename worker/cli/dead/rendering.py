@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from worker.cli.console import clean
-from worker.cli.speech import Speech
+from worker.speech import Speech
 
 if TYPE_CHECKING:
     from schemas.records import JobRecord
@@ -42,7 +42,7 @@ def json_line(letter: Letter) -> str:
     """A letter as one line of JSON; the bytes, which may be anything, are left to ``show --raw``."""
     from schemas import strict_json
     from schemas.factus import BOGOTA
-    from worker.cli.speech import iso
+    from worker.speech import iso
 
     return strict_json.dump(
         {
@@ -171,6 +171,6 @@ def _in_brackets(parts: Sequence[str]) -> str:
 
 def _clock(at_ms: int) -> str:
     from schemas.factus import BOGOTA
-    from worker.cli.speech import clock
+    from worker.speech import clock
 
     return clock(at_ms, BOGOTA)

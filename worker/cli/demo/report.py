@@ -12,8 +12,8 @@ import click
 
 from worker.cli.bilingual import say
 from worker.cli.console import NARROW, clean, console, emit, is_terminal, show_table, width, wrapped
-from worker.cli.speech import Speech
 from worker.language import language_of_help
+from worker.speech import Speech
 
 if TYPE_CHECKING:
     from worker.cli.demo.factus_view import FactusSaw

@@ -140,7 +140,7 @@ async def _print(
     as_json: bool,
 ) -> None:
     from worker.cli.results.reader import GroupReader, before, followed, there
-    from worker.cli.speech import Speech
+    from worker.speech import Speech
 
     async with open_redis(settings, must_exist=True) as redis:
         if group is None:

@@ -23,8 +23,8 @@ from redis.exceptions import ResponseError
 from schemas import strict_json
 from schemas.factus import BOGOTA
 from worker.cli.console import clean
-from worker.cli.speech import clock
 from worker.settings import parse_duration
+from worker.speech import clock
 
 _PAGE: Final = 500
 _BLOCK_MS: Final = 1000

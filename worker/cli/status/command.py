@@ -11,11 +11,11 @@ from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import emit, json_text, open_redis, told_settings
 
 if TYPE_CHECKING:
-    from worker.cli.speech import Speech
-    from worker.cli.status.batch import BatchSeen
-    from worker.cli.status.facts import Overview
-    from worker.cli.status.reader import StatusReader
     from worker.settings import Settings
+    from worker.speech import Speech
+    from worker.status.batch import BatchSeen
+    from worker.status.facts import Overview
+    from worker.status.reader import StatusReader
 
 
 _ES: Final = """Explica el documento REFERENCIA (también sirve el id de un trabajo): dónde está, por qué, qué sigue
@@ -107,7 +107,7 @@ def command(
 
 def _speech(settings: Settings, as_json: bool) -> Speech:
     """JSON is the same in both languages: its messages are Spanish, as those of events."""
-    from worker.cli.speech import SPANISH, Speech
+    from worker.speech import SPANISH, Speech
 
     return SPANISH if as_json else Speech(settings.lang)
 
@@ -115,7 +115,7 @@ def _speech(settings: Settings, as_json: bool) -> Speech:
 def _reader(settings: Settings, redis: object) -> StatusReader:
     from redis.asyncio import Redis
 
-    from worker.cli.status.reader import StatusReader
+    from worker.status.reader import StatusReader
     from worker.store.keys import Keys
 
     assert isinstance(redis, Redis)
@@ -147,8 +147,8 @@ def _overview_shown(settings: Settings, seen: Overview, speech: Speech, *, as_js
     from dataclasses import asdict
 
     from schemas.factus import BOGOTA
-    from worker.cli.status.problems import problems
     from worker.cli.status.rendering import show_overview
+    from worker.status.problems import problems
 
     found = problems(seen, speech)
     if as_json:
@@ -162,8 +162,8 @@ def _overview_shown(settings: Settings, seen: Overview, speech: Speech, *, as_js
 
 
 async def _show_batch(settings: Settings, batch: str, account: str | None, as_json: bool, *, watches: bool) -> bool:
-    from worker.cli.status.batch import BatchReader
     from worker.cli.status.watching import watched
+    from worker.status.batch import BatchReader
     from worker.store.keys import Keys
 
     speech = _speech(settings, as_json)
@@ -205,12 +205,9 @@ def _batches_shown(batch: str, found: list[BatchSeen], speech: Speech, *, as_jso
 async def _show_document(
     settings: Settings, reference: str, account: str | None, family: str | None, as_json: bool
 ) -> bool:
-    from dataclasses import asdict
-
-    from schemas.factus import BOGOTA
-    from worker.cli.status.explain import explain, explain_event
-    from worker.cli.status.lookup import JobLookup
     from worker.cli.status.rendering import show_explanation
+    from worker.status.lookup import JobLookup
+    from worker.status.story import story_of
     from worker.store.keys import Keys
 
     accounts, speech = settings.accounts(), _speech(settings, as_json)
@@ -219,27 +216,19 @@ async def _show_document(
         reader = _reader(settings, redis)
         has_worker = bool(await reader.workers(await reader.now_ms()))
         finder = JobLookup(redis, Keys(settings.namespace), reader, own)
-        told = []
-        for found in await finder.find(reference, account=account, family=family):
-            job = found.job.job
-            one = explain(found, accounts[job.account].zone if job.account in accounts else BOGOTA, speech)
-            # The record of a job that was refused at the door has no reason, a call's no answer; their events have.
-            event = await finder.last_event(job.id, job.account) if one.needs_event else None
-            told.append(explain_event(event, speech) if event else one)
-        if not told and (event := await finder.last_event(reference, account)):
-            told = [explain_event(event, speech)]
-        is_pushed = not told and await finder.is_pushed(reference)
+        zones = {name: known.zone for name, known in accounts.items()}
+        story = await story_of(finder, reference, zones, speech, account=account, family=family)
     if as_json:
-        click.echo(json_text({"found": [asdict(one) for one in told], "is_waiting_for_intake": is_pushed}))
+        click.echo(json_text(story.to_json()))
     else:
-        for one in told:
+        for one in story.told:
             show_explanation(one, speech)
-        if is_pushed:
+        if story.is_pushed:
             emit(_pushed(reference, has_worker, speech))
-    if not told and not is_pushed:
+    if not story.is_known:
         emit(_hint(settings, reference, account, speech), err=True)
-    is_stuck = not has_worker and (is_pushed or any(one.outcome is None for one in told))
-    return bool(told or is_pushed) and not is_stuck
+    is_stuck = not has_worker and (story.is_pushed or any(one.outcome is None for one in story.told))
+    return story.is_known and not is_stuck
 
 
 def _pushed(reference: str, has_worker: bool, speech: Speech) -> str:

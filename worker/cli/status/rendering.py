@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.names import issues
 from worker.cli.console import emit, show_fields, show_table
-from worker.cli.speech import Speech, clock, span
-from worker.cli.status.problems import Problem, problem_lines
-from worker.cli.status.state_words import lane_words
+from worker.speech import Speech, clock, span
+from worker.status.problems import Problem, problem_lines
+from worker.status.state_words import lane_words
 
 if TYPE_CHECKING:
-    from worker.cli.status.batch import BatchSeen
-    from worker.cli.status.explain import Explanation
-    from worker.cli.status.explain_follow_ups import Part
-    from worker.cli.status.facts import AccountSeen, Hold, LaneSeen, Overview
+    from worker.status.batch import BatchSeen
+    from worker.status.explain import Explanation
+    from worker.status.explain_follow_ups import Part
+    from worker.status.facts import AccountSeen, Hold, LaneSeen, Overview
 
 _NAMES: Final = {
     "production": ("producción", "production"),
@@ -147,7 +147,7 @@ def environment_words(one: AccountSeen, speech: Speech) -> str:
 
 
 def _hold_words(hold: Hold | None, now_ms: int, zone: tzinfo, speech: Speech) -> str:
-    from worker.cli.status.causes import cause
+    from worker.status.causes import cause
 
     if hold is None:
         return "-"

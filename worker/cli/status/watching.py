@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from worker.cli.console import emit
 
 if TYPE_CHECKING:
-    from worker.cli.speech import Speech
+    from worker.speech import Speech
 
 EVERY_S: Final = 2.0
 _CLEAR: Final = "\x1b[2J\x1b[H"

@@ -19,7 +19,7 @@ from worker.cli.job_type_option import TYPES_HELP, job_type_option
 from worker.cli.producers_token import token_option
 
 if TYPE_CHECKING:
-    from worker.cli.speech import Speech
+    from worker.speech import Speech
 
 
 def _day(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from schemas.names import ending_of
-from worker.cli.speech import Speech
+from worker.speech import Speech
 
 if TYPE_CHECKING:
     from worker.cli.submit.push import Pushed

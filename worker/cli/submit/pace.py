@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-from worker.cli.speech import Speech, span
+from worker.speech import Speech, span
 
 _WINDOW_S: Final = 60.0
 _LEAST_S: Final = 2.0

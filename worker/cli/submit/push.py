@@ -21,7 +21,7 @@ from jobs.errors import ServiceError
 from schemas import strict_json
 from worker.cli.files.job_files import Job
 from worker.cli.producers_token import entry_of
-from worker.cli.speech import ENGLISH, Speech
+from worker.speech import ENGLISH, Speech
 from worker.store.connection import command, words_of
 from worker.store.keys import Keys
 

@@ -13,8 +13,8 @@ from worker.cli.submit.course import more_words, outcome_word, outcome_words
 
 if TYPE_CHECKING:
     from worker.cli.files.job_files import Job
-    from worker.cli.speech import Speech
     from worker.cli.submit.push import FamilySum, Pushed
+    from worker.speech import Speech
 
 _MOST_CALLS: Final = 20
 

@@ -17,11 +17,11 @@ from worker.cli.submit.course import Course
 
 if TYPE_CHECKING:
     from worker.cli.progress import Bar
-    from worker.cli.speech import Speech
     from worker.cli.submit.push import Pushed
     from worker.cli.submit.reading import Reading
     from worker.cli.submit.results_file import ResultRow
     from worker.settings import Settings
+    from worker.speech import Speech
 
 _USUAL_TIMEOUT_S: Final = 600.0
 

@@ -12,7 +12,7 @@ import click
 from worker.cli.bilingual import below, group, option, say
 from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import emit, is_terminal, json_text, show_fields, told_settings
-from worker.cli.speech import Speech
+from worker.speech import Speech
 
 _LONGEST_LIFE_DAYS: Final = 366
 _MOST_TYPED: Final = 64 * 1024

@@ -11,7 +11,7 @@ from typing import Any, Final
 from jobs.rights.encoding import decode
 from schemas import strict_json
 from schemas.factus import BOGOTA
-from worker.cli.speech import Speech, clock, span
+from worker.speech import Speech, clock, span
 
 _LATEST_S: Final = 253_402_300_799  # the end of 9999
 

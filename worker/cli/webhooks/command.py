@@ -11,7 +11,7 @@ import click
 from worker.cli.bilingual import argument, below, group, option, say
 from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import clean, emit, json_text, open_redis, told_settings
-from worker.cli.speech import Speech
+from worker.speech import Speech
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,7 +11,7 @@ from jobs.webhooks.verdict import Answer
 from schemas.factus import BOGOTA
 from worker.addresses import endpoint_address
 from worker.cli.console import emit, show_fields, show_table
-from worker.cli.speech import Speech, clock, iso
+from worker.speech import Speech, clock, iso
 
 if TYPE_CHECKING:
     from jobs.webhooks.endpoint import Endpoint

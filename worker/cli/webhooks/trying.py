@@ -10,8 +10,8 @@ import click
 from worker.cli.bilingual import argument, below, option, say
 from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import emit, json_text, open_redis, told_settings
-from worker.cli.speech import Speech
 from worker.cli.webhooks.command import AS_JSON, NAME, book_on, command, endpoint_of
+from worker.speech import Speech
 
 if TYPE_CHECKING:
     from jobs.webhooks.endpoint import Endpoint

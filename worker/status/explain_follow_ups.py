@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from schemas import strict_json
 from schemas.records import JobRecord
-from worker.cli.speech import Speech, clock, iso
-from worker.cli.status.explain_clock import clock_of
-from worker.cli.status.lookup import Follower, JobSnapshot, JobWithFollowUps
-from worker.cli.status.state_words import situation
+from worker.speech import Speech, clock, iso
+from worker.status.explain_clock import clock_of
+from worker.status.lookup import Follower, JobSnapshot, JobWithFollowUps
+from worker.status.state_words import situation
 
 _NO_RECORD: Final = ("no hay (o ya no hay) registro de él", "the ledger has no record of it (any more)")
 

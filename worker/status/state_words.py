@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from schemas.names import ending_of
 from schemas.records import JobRecord, JobState, SendState
-from worker.cli.speech import Speech, clock
-from worker.cli.status.causes import cause, holder, mend
-from worker.cli.status.facts import AccountSeen, Hold, LaneSeen
-from worker.cli.status.lookup import JobSnapshot
+from worker.speech import Speech, clock
+from worker.status.causes import cause, holder, mend
+from worker.status.facts import AccountSeen, Hold, LaneSeen
+from worker.status.lookup import JobSnapshot
 
 
 class Situation(NamedTuple):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from worker.cli.speech import Speech
-from worker.cli.status.facts import Hold
+from worker.speech import Speech
+from worker.status.facts import Hold
 from worker.store.refusals import mend_of
 
 NEEDS_A_PERSON: Final = frozenset({"factus.credentials", "factus.denied", "factus.payment_required"})

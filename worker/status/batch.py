@@ -16,10 +16,10 @@ from jobs.batches import completed_event
 from jobs.estimate.course import Course
 from jobs.fiscal_day import day_bounds_ms
 from schemas.factus import BOGOTA
-from worker.cli.speech import iso
-from worker.cli.status.reader import StatusReader
 from worker.queue.day_reader import DayReader
 from worker.queue.load_reader import Reading
+from worker.speech import iso
+from worker.status.reader import StatusReader
 from worker.store.connection import command
 from worker.store.keys import Keys
 

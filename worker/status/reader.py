@@ -27,7 +27,13 @@ from schemas.contract.error_codes import ERROR_CODES
 from schemas.factus import BOGOTA
 from schemas.names import account_of, follow_up_id, is_calls_lane
 from schemas.records import pushed_ms_of, score_bands
-from worker.cli.status.facts import (
+from worker.factus.rate_limit import limit_window_ms
+from worker.guard import redis_word
+from worker.intake.reader import GROUP
+from worker.queue.consumer_lag import GroupLag, groups_of
+from worker.queue.load_reader import LoadReader, Reading
+from worker.settings import Account
+from worker.status.facts import (
     WAIT_REASONS,
     AccountSeen,
     Block,
@@ -40,12 +46,6 @@ from worker.cli.status.facts import (
     WorkerSeen,
     with_backlog,
 )
-from worker.factus.rate_limit import limit_window_ms
-from worker.guard import redis_word
-from worker.intake.reader import GROUP
-from worker.queue.consumer_lag import GroupLag, groups_of
-from worker.queue.load_reader import LoadReader, Reading
-from worker.settings import Account
 from worker.store.connection import command, words_of
 from worker.store.keys import Keys
 

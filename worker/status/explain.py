@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 from jobs.fiscal_day import tried_until_ms
 from schemas.names import issues
 from schemas.records import JobState
-from worker.cli.speech import Speech, iso
-from worker.cli.status.explain_follow_ups import Part, parts_of
-from worker.cli.status.lookup import JobWithFollowUps
-from worker.cli.status.state_words import after, finished, situation
+from worker.speech import Speech, iso
+from worker.status.explain_follow_ups import Part, parts_of
+from worker.status.lookup import JobWithFollowUps
+from worker.status.state_words import after, finished, situation
 
 _GOOD: Final = (".validated", ".completed")
 

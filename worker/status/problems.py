@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
-from worker.cli.speech import Speech, clock, iso, span
-from worker.cli.status.causes import NEEDS_A_PERSON, cause, holder, mend, redis_mend
-from worker.cli.status.facts import AccountSeen, Hold, IntakeSeen, LaneSeen, Overview, WorkerSeen
 from worker.queue.consumer_lag import GroupLag
+from worker.speech import Speech, clock, iso, span
+from worker.status.causes import NEEDS_A_PERSON, cause, holder, mend, redis_mend
+from worker.status.facts import AccountSeen, Hold, IntakeSeen, LaneSeen, Overview, WorkerSeen
 
 PATIENCE_MS: Final = 300_000
 """How long something may be held before an operator has to know."""

@@ -12,8 +12,8 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from schemas.names import is_calls_lane, is_issuing_lane
-from worker.cli.speech import iso
 from worker.queue.consumer_lag import GroupLag
+from worker.speech import iso
 
 WAIT_REASONS: Final = {
     "hold": "held",

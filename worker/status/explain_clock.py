@@ -8,7 +8,7 @@ from typing import Any
 from jobs.radian.state import ClockState
 from schemas import strict_json
 from schemas.records import JobRecord
-from worker.cli.speech import Speech, clock, iso
+from worker.speech import Speech, clock, iso
 
 _NOTHING: tuple[None, tuple[str, ...]] = (None, ())
 

@@ -6,7 +6,7 @@ Reading only. What the facts mean is said by ``explain.py``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,20 +17,26 @@ from jobs.follow_ups import ARCHIVE
 from schemas import strict_json
 from schemas.names import follow_up_id, followed_id
 from schemas.records import JobRecord
-from worker.cli.retry_ids import retry_id
-from worker.cli.status.facts import AccountSeen, LaneSeen
-from worker.cli.status.reader import StatusReader
+from worker.retry_ids import retry_id
+from worker.status.facts import AccountSeen, LaneSeen
+from worker.status.reader import StatusReader
 from worker.store.connection import command
 from worker.store.keys import Keys
 
 _SCANNED_EVENTS: Final = 20_000
 _SCANNED_JOBS: Final = 2_000
-_PAGE: Final = 1_000
+_SCANNED_BYTES: Final = 64 * 1024 * 1024
+"""Events may have a megabyte and more, jobs one: what is looked through has a bound in bytes as well."""
+_PAGE: Final = 64
 _MOST_RETRIES: Final = 20
 _MOST_ASKERS: Final = 100
 _ARCHIVED_BY: Final = "archived_by:"
 _NO_ACCOUNT: Final = "?"
 """Where the ledger keeps refusals of jobs whose account could not be read."""
+
+
+def _everybody(_account: str) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +88,82 @@ class JobLookup:
         self._owners = (None, *own_streams)
 
     async def find(
-        self, wanted: str, *, account: str | None = None, family: str | None = None
+        self,
+        wanted: str,
+        *,
+        account: str | None = None,
+        family: str | None = None,
+        may_see: Callable[[str], bool] = _everybody,
     ) -> list[JobWithFollowUps]:
         """
         Every job that has *wanted* as its document's reference or as its own id.
 
         The service's own jobs are parts of the document that they follow: asked for by id, it is found.
+
+        Args:
+            may_see: Whether jobs of an account may be told of.
         """
         wanted = followed_id(wanted)
         now_ms = await self._reader.now_ms()
         workers = await self._reader.workers(now_ms)
         names = [account] if account else [*(await self._reader.account_names(workers)), _NO_ACCOUNT]
-        jobs = [job for name in names for job in await self._jobs_of(wanted, name, family)]
+        jobs = [job for name in names if may_see(name) for job in await self._jobs_of(wanted, name, family)]
         return [await self._followed(job, now_ms, len(workers)) for job in jobs]
 
-    async def last_event(self, wanted: str, account: str | None = None) -> dict[str, Any] | None:
+    async def by_id(
+        self, job_id: str, *, account: str | None = None, may_see: Callable[[str], bool] = _everybody
+    ) -> list[JobWithFollowUps]:
+        """Every job of that very id, in the accounts that may be told of."""
+        now_ms = await self._reader.now_ms()
+        workers = await self._reader.workers(now_ms)
+        names = [account] if account else [*(await self._reader.account_names(workers)), _NO_ACCOUNT]
+        jobs = [await self._job(name, job_id) for name in names if may_see(name)]
+        return [await self._followed(job, now_ms, len(workers)) for job in jobs if job]
+
+    async def last_event(
+        self, wanted: str, account: str | None = None, may_see: Callable[[str], bool] = _everybody
+    ) -> dict[str, Any] | None:
         """The newest event of a reference or job id among the latest results: what is refused at once has no record."""
         for owner in self._owners:
             async for fields in self._backwards(self._keys.results(owner)):
                 named = (fields.get(b"reference_code", b"").decode(), fields.get(b"job_id", b"").decode())
-                if wanted in named and account in (None, fields.get(b"account", b"").decode()):
+                whose = fields.get(b"account", b"").decode()
+                if wanted in named and account in (None, whose) and may_see(whose):
                     event: dict[str, Any] = strict_json.parse(fields[b"event"])
                     return event
         return None
 
-    async def is_pushed(self, wanted: str) -> bool:
-        """Whether a job of that reference or id stands among the oldest that no worker has taken in."""
+    async def is_pushed(
+        self, wanted: str, *, may_see: Callable[[str], bool] = _everybody, default_account: str | None = None
+    ) -> bool:
+        """
+        Whether a job of that reference or id stands among the oldest that no worker has taken in.
+
+        Args:
+            may_see: Whether jobs of an account may be told of.
+            default_account: Whose job one is that names no account.
+        """
         for owner in self._owners:
-            for entry, fields in await self._redis.xrange(self._keys.jobs(owner), count=_SCANNED_JOBS):
+            async for entry, fields in self._pushed(self._keys.jobs(owner)):
                 raw = fields.get(b"job", b"")
-                if wanted == entry.decode() or (wanted.encode() in raw and wanted in _names_of(raw)):
+                if wanted != entry and wanted.encode() not in raw:
+                    continue
+                job_id, reference, account = _names_of(raw)
+                if wanted in (entry, job_id, reference) and may_see(str(account or owner or default_account or "")):
                     return True
         return False
+
+    async def _pushed(self, stream: str) -> AsyncIterator[tuple[str, dict[bytes, bytes]]]:
+        """The oldest entries of an intake stream, oldest first."""
+        start, n_bytes = "-", 0
+        for _ in range(0, _SCANNED_JOBS, _PAGE):
+            page = await self._redis.xrange(stream, min=start, count=_PAGE)
+            for entry, fields in page:
+                n_bytes += len(fields.get(b"job", b""))
+                yield entry.decode(), fields
+            if len(page) < _PAGE or n_bytes > _SCANNED_BYTES:
+                return
+            start = f"({page[-1][0].decode()}"
 
     # -- the job ---------------------------------------------------------------------------------------------------
     async def _jobs_of(self, wanted: str, account: str, family: str | None) -> list[JobRecord]:
@@ -204,22 +254,24 @@ class JobLookup:
     # -- parts -----------------------------------------------------------------------------------------------------
     async def _backwards(self, stream: str) -> AsyncIterator[dict[bytes, bytes]]:
         """The newest entries of a stream, newest first."""
-        end = "+"
+        end, n_bytes = "+", 0
         for _ in range(_SCANNED_EVENTS // _PAGE):
             page = await self._redis.xrevrange(stream, max=end, count=_PAGE)
             for _, fields in page:
+                n_bytes += len(fields.get(b"event", b""))
                 yield fields
-            if len(page) < _PAGE:
+            if len(page) < _PAGE or n_bytes > _SCANNED_BYTES:
                 return
             end = f"({page[-1][0].decode()}"
 
 
-def _names_of(raw: bytes) -> tuple[object, object]:
+def _names_of(raw: bytes) -> tuple[object, object, object]:
+    """Id, reference and account of a pushed job, as far as they can be read."""
     try:
         job = strict_json.parse(raw)
     except strict_json.JsonRefused:
-        return (None, None)
-    payload = job.get("payload") if isinstance(job, dict) else None
-    if not isinstance(payload, dict):
-        return (job.get("id") if isinstance(job, dict) else None, None)
-    return (job.get("id"), payload.get("reference_code"))
+        return (None, None, None)
+    fields = job if isinstance(job, dict) else {}
+    payload = fields.get("payload")
+    reference = payload.get("reference_code") if isinstance(payload, dict) else None
+    return (fields.get("id"), reference, fields.get("account"))

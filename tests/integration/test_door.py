@@ -1,0 +1,312 @@
+"""The HTTP door on a real socket: what is pushed, what comes back, and who sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from arq.connections import ArqRedis
+from structlog.testing import capture_logs
+
+from jobs.errors import ConfigurationError
+from tests.builders import a_bill
+from tests.door_in_process import DoorInProcess, a_door
+from tests.fakes import FakeFactus
+from tests.service_in_process import ServiceInProcess, an_account, running, services_on
+from worker.archive.archive import open_archive
+from worker.http.server import Certificate, check_address
+from worker.settings import Settings
+
+SEARCH = {"type": "catalog.search", "payload": {"catalog": "taxes", "query": "01"}}
+
+
+@pytest.fixture
+async def door(valkey_url: str, namespace: str, tmp_path: Path) -> AsyncIterator[DoorInProcess]:
+    async with a_door(valkey_url, namespace, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def factus() -> FakeFactus:
+    return FakeFactus()
+
+
+@pytest.fixture
+async def worker(
+    real_redis: ArqRedis, namespace: str, factus: FakeFactus, tmp_path: Path
+) -> AsyncIterator[ServiceInProcess]:
+    accounts = (an_account("acme"), an_account("other"), an_account("own", own_streams=True))
+    archive = open_archive((tmp_path / "archive").as_uri())
+    built = services_on(real_redis, namespace, *accounts, gateway=factus, archive=archive)
+    async with running(built) as found:
+        yield found
+
+
+def bill(reference: str, **envelope: Any) -> dict[str, Any]:
+    return {
+        "type": "invoice.issue",
+        "account": "acme",
+        **envelope,
+        "payload": a_bill(reference_code=reference),
+    }
+
+
+class TestPush:
+    async def test_a_job_goes_into_the_stream_to_the_letter(self, door: DoorInProcess, real_redis: ArqRedis) -> None:
+        """The bytes are the producer's own: nothing of them is written again."""
+        raw = json.dumps({**SEARCH, "id": "mine-1", "account": "acme"}, indent=3).encode()
+        answer = await door.post(raw)
+        assert answer.status_code == 202
+        assert answer.json() == {
+            "success": True,
+            "message": "Recibido. Su resultado llega como evento.",
+            "data": {"job_id": "mine-1", "account": "acme", "href": "/api/v1/jobs/mine-1?account=acme"},
+            "errors": None,
+        }
+        ((_, fields),) = await real_redis.xrange(f"{door.namespace}:jobs")
+        assert fields == {b"job": raw}
+
+    async def test_the_entrys_id_is_that_of_a_job_without_one(self, door: DoorInProcess, real_redis: ArqRedis) -> None:
+        answer = await door.post({**SEARCH, "account": "acme"})
+        ((entry, _),) = await real_redis.xrange(f"{door.namespace}:jobs")
+        assert answer.json()["data"]["job_id"] == entry.decode()
+
+    async def test_a_payload_alone_has_the_rest_in_the_query(self, door: DoorInProcess, real_redis: ArqRedis) -> None:
+        answer = await door.http.post(
+            "/api/v1/jobs/catalog.search",
+            params={"account": "acme", "priority": "high", "batch": "b", "batch_size": "3", "metadata": '{"n":1.50}'},
+            content='{"catalog":"taxes"}',
+            headers={"Idempotency-Key": '"k-1"'},
+        )
+        assert answer.status_code == 202, answer.text
+        ((_, fields),) = await real_redis.xrange(f"{door.namespace}:jobs")
+        assert json.loads(fields[b"job"]) == {
+            "type": "catalog.search",
+            "account": "acme",
+            "priority": "high",
+            "batch": "b",
+            "batch_size": 3,
+            "metadata": {"n": 1.5},
+            "id": "k-1",
+            "payload": {"catalog": "taxes"},
+        }
+        assert b"1.50" in fields[b"job"]
+
+    async def test_an_own_stream_gets_its_accounts_jobs(self, door: DoorInProcess, real_redis: ArqRedis) -> None:
+        answer = await door.post({**SEARCH, "account": "own"}, **door.bearer(accounts=["own"]))
+        assert answer.status_code == 202
+        assert await real_redis.xlen(f"{door.namespace}:jobs:own") == 1
+        assert await real_redis.xlen(f"{door.namespace}:jobs") == 0
+
+    async def test_a_token_in_the_body_does_not_travel(self, door: DoorInProcess, real_redis: ArqRedis) -> None:
+        answer = await door.post({**SEARCH, "account": "acme", "token": "secret"})
+        assert answer.status_code == 202
+        ((_, fields),) = await real_redis.xrange(f"{door.namespace}:jobs")
+        assert b"secret" not in fields[b"job"]
+
+
+class TestWait:
+    async def test_a_success_is_the_event_itself(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
+        answer = await door.post(bill("W-1", metadata={"till": 7}), Prefer="wait=20")
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        assert told["success"]
+        assert told["errors"] is None
+        assert told["data"]["type"] == "invoice.validated"
+        assert told["data"]["metadata"] == {"till": 7}
+        assert answer.headers["Preference-Applied"] == "wait"
+
+    async def test_what_is_refused_is_422_with_its_event(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
+        job = bill("W-2")
+        job["payload"]["items"] = []
+        answer = await door.post(job, Prefer="respond-async, wait=20")
+        assert answer.status_code == 422
+        told = answer.json()
+        assert told["data"]["type"] == "job.refused"
+        assert told["errors"] == told["data"]["errors"]
+        assert {one["code"] for one in told["errors"]} == {"payload.invalid"}
+
+    async def test_time_that_is_up_is_202(self, door: DoorInProcess) -> None:
+        """No worker: the job is in the stream, and that is what is said."""
+        answer = await door.post(bill("W-3"), Prefer="wait=1")
+        assert answer.status_code == 202
+        assert answer.json()["data"]["href"]
+
+    async def test_a_key_pushed_twice_is_one_document_and_one_answer(
+        self, door: DoorInProcess, worker: ServiceInProcess, factus: FakeFactus
+    ) -> None:
+        """G1 to G3 through the door: whoever never saw the answer asks again, and hears the same."""
+        first = await door.post(bill("W-4"), Prefer="wait=20", **{"Idempotency-Key": "w-4"})
+        again = await door.post(bill("W-4"), Prefer="wait=20", **{"Idempotency-Key": "w-4"})
+        assert (first.status_code, again.status_code) == (200, 200)
+        assert again.json() == first.json()
+        assert first.json()["data"]["job_id"] == "w-4"
+        assert factus.calls["create"] == 1
+
+    async def test_a_key_with_other_content_is_a_conflict(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
+        key = {"Idempotency-Key": "w-5"}
+        assert (await door.post(bill("W-5"), Prefer="wait=20", **key)).status_code == 200
+        other = await door.post(bill("W-5b"), Prefer="wait=20", **key)
+        assert other.status_code == 422
+        assert other.json()["errors"][0]["code"] == "id.conflict"
+
+    async def test_a_hundred_wait_at_once(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
+        """One reader serves all: each gets its own event."""
+        jobs = [door.post({**SEARCH, "account": "acme", "id": f"m-{n}"}, Prefer="wait=30") for n in range(100)]
+        answers = await asyncio.gather(*jobs)
+        assert {one.status_code for one in answers} == {200}
+        assert [one.json()["data"]["job_id"] for one in answers] == [f"m-{n}" for n in range(100)]
+
+
+class TestLook:
+    async def test_a_job_tells_where_it_is_and_its_end(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
+        await door.post(bill("L-1", id="l-1"), Prefer="wait=20")
+        told = (await door.get("/jobs/l-1")).json()["data"]
+        assert told["state"] == "final"
+        assert told["final"]["type"] == "invoice.validated"
+        assert told.keys() == {"job_id", "account", "state", "where", "why", "next", "next_at", "final"}
+
+    async def test_a_job_that_nobody_has_taken_in_is_pushed(self, door: DoorInProcess) -> None:
+        pushed = (await door.post({**SEARCH, "account": "acme"})).json()["data"]
+        answer = await door.http.get(pushed["href"])
+        assert answer.json()["data"]["state"] == "pushed"
+
+    async def test_a_refused_job_without_an_id_is_found_by_its_entry(
+        self, door: DoorInProcess, worker: ServiceInProcess
+    ) -> None:
+        job = bill("L-2")
+        job["payload"]["items"] = []
+        refused = await door.post(job, Prefer="wait=20")
+        told = (await door.get(f"/jobs/{refused.json()['data']['job_id']}")).json()["data"]
+        assert told["final"]["type"] == "job.refused"
+
+    async def test_a_reference_with_slashes_has_a_story_and_a_file(
+        self, door: DoorInProcess, worker: ServiceInProcess
+    ) -> None:
+        job = bill("FV/2026/1", options={"archive": ["pdf"]})
+        assert (await door.post(job, Prefer="wait=20")).status_code == 200
+        await worker.events(2)
+        for spelled in ("FV%2F2026%2F1", "FV/2026/1"):
+            story = await door.get(f"/documents/invoice/{spelled}")
+            assert story.status_code == 200, story.text
+            assert story.json()["data"]["found"][0]["outcome"] == "invoice.validated"
+            file = await door.get(f"/documents/invoice/{spelled}/files/pdf")
+            assert file.status_code == 200, file.text
+            assert file.headers["content-type"] == "application/pdf"
+            assert file.content
+        assert (await door.get("/documents/invoice/FV%2F2026%2F1/files/xml")).status_code == 404
+        assert (await door.get("/documents/invoice/FV%2F2026%2F1/files/..%2F..%2Fetc")).status_code == 404
+
+    async def test_rows_of_a_table(self, door: DoorInProcess) -> None:
+        answer = await door.get("/catalogs/municipalities", query="bogota", limit=2)
+        assert answer.json()["data"]["items"][0]["code"] == "11001"
+        assert (await door.get("/catalogs/municipios")).status_code == 404
+
+
+class TestEvents:
+    async def test_pages_go_on_where_the_last_one_ended(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
+        for n in range(5):
+            await door.post({**SEARCH, "account": "acme", "id": f"e-{n}"}, Prefer="wait=20")
+        seen, after = [], "0"
+        while True:
+            page = (await door.get("/events", after=after, limit=2)).json()["data"]
+            seen += [one["event"]["job_id"] for one in page["events"]]
+            if not page["events"]:
+                break
+            after = page["next"]
+        assert seen == [f"e-{n}" for n in range(5)]
+        assert (await door.get("/events", types="invoice.*")).json()["data"]["events"] == []
+
+    async def test_a_stream_goes_on_behind_the_last_id(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
+        for n in range(3):
+            await door.post({**SEARCH, "account": "acme", "id": f"s-{n}"}, Prefer="wait=20")
+        first = await listened(door, 2)
+        assert [one["job_id"] for _, one in first] == ["s-0", "s-1"]
+        rest = await listened(door, 1, **{"Last-Event-ID": first[-1][0]})
+        assert [one["job_id"] for _, one in rest] == ["s-2"]
+
+    async def test_news_come_as_they_are_published(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
+        listening = asyncio.create_task(listened(door, 2, after="$"))
+        while not door.door.listening.n_taken:
+            await asyncio.sleep(0.01)
+        await door.post({**SEARCH, "account": "acme", "id": "n-0"}, Prefer="wait=20")
+        await door.post({**SEARCH, "account": "acme", "id": "n-1"}, Prefer="wait=20")
+        assert [one["job_id"] for _, one in await listening] == ["n-0", "n-1"]
+
+
+async def listened(door: DoorInProcess, n: int, *, after: str = "0", **headers: str) -> list[tuple[str, Any]]:
+    """The first *n* events of a stream, with their ids."""
+    found: list[tuple[str, Any]] = []
+    headers = {"Accept": "text/event-stream", **headers}
+    async with door.http.stream("GET", "/api/v1/events", params={"after": after}, headers=headers) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        place = ""
+        async for line in answer.aiter_lines():
+            name, _, value = line.partition(": ")
+            if name == "id":
+                place = value
+            elif name == "data":
+                found.append((place, json.loads(value)))
+                if len(found) == n:
+                    break
+    return found
+
+
+class TestOverTls:
+    TLS = Path(__file__).parents[1] / "vendor" / "tls"
+
+    async def test_a_certificate_is_spoken_and_a_new_one_taken(
+        self, valkey_url: str, namespace: str, tmp_path: Path
+    ) -> None:
+        cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+        cert.write_bytes((self.TLS / "server.crt").read_bytes())
+        key.write_bytes((self.TLS / "server.key").read_bytes())
+        trusting = ssl.create_default_context(cafile=str(self.TLS / "ca.crt"))
+        async with a_door(valkey_url, namespace, tmp_path, http_cert=cert, http_cert_key=key) as door:
+            port = door.url.rpartition(":")[2]
+            async with httpx.AsyncClient(verify=trusting, headers=door.bearer()) as client:
+                answer = await client.get(f"https://localhost:{port}/api/v1/catalogs/taxes")
+                assert answer.status_code == 200
+                assert answer.headers["strict-transport-security"]
+            plain = httpx.AsyncClient()
+            with pytest.raises(httpx.HTTPError):
+                await plain.get(f"http://localhost:{port}/api/v1/docs")
+            await plain.aclose()
+        certificate = Certificate.of(Settings(http_cert=cert, http_cert_key=key))
+        assert certificate is not None
+        cert.write_text("no certificate")
+        os.utime(cert, (1, 1))
+        with capture_logs() as logs:
+            certificate.look()
+        assert [one["event"] for one in logs] == ["door.certificate_not_taken"]
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "door.example.com"])
+    def test_others_reach_it_over_tls_or_a_proxy_alone(self, host: str) -> None:
+        with pytest.raises(ConfigurationError, match="FACTUS_HTTP_CERT"):
+            check_address(Settings(http_host=host), None)
+        check_address(Settings(http_host=host, http_behind_proxy=True), None)
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+    def test_this_machine_alone_needs_none(self, host: str) -> None:
+        check_address(Settings(http_host=host), None)
+
+
+class TestShown:
+    async def test_the_documents_are_packed_and_known_again(self, door: DoorInProcess) -> None:
+        for path in ("/docs", "/docs/swagger-ui-bundle.js", "/docs/start.js", "/openapi.json", "/asyncapi.json"):
+            answer = await door.http.get(f"/api/v1{path}", headers={"Authorization": ""})
+            assert answer.status_code == 200, path
+            assert "http-equiv" not in answer.text[:2000]
+        tag = (await door.get("/docs/swagger-ui.css")).headers["etag"]
+        assert (await door.get("/docs/swagger-ui.css", {"If-None-Match": tag})).status_code == 304
+        policy = (await door.get("/docs")).headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy

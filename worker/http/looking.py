@@ -1,0 +1,235 @@
+"""
+What is known: a job, the story of a document, its files, and the shipped tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from jobs.archive_names import ARCHIVE_KINDS, ArchiveKind, archive_name
+from jobs.document_verbs import day_of
+from jobs.errors import ArchiveUnavailable
+from jobs.families import FAMILIES
+from schemas import strict_json
+from schemas.catalogs import search as catalogs
+from schemas.contract.envelope import ACCOUNT_PATTERN
+from schemas.factus import BOGOTA
+from schemas.records import DocumentRecord, DocumentState
+from worker.http.answers import answer, body_of, forbidden, invalid, not_found, unavailable
+from worker.http.callers import Caller
+from worker.http.door import Door
+from worker.http.masking import masked
+from worker.http.requests import caller_of, query_of, turn_to_read
+from worker.http.routes import PREFIX, CatalogQuery, OfAccount
+from worker.speech import SPANISH
+from worker.status.explain import Explanation, explain, explain_event
+from worker.status.story import story_of
+from worker.store.connection import command
+
+_DOCUMENTS: Final = f"{PREFIX}/documents/"
+_FILE: Final = re.compile(r"(?s)(.+)/files/([^/]+)")
+_LONGEST_REFERENCE: Final = 100
+_ACCOUNT: Final = re.compile(ACCOUNT_PATTERN)
+_PUSHED: Final = Explanation(
+    reference_code=None, job_id="", account="", family=None, job_type="", state="pushed",
+    where="en la cola de entrada", why="ningún trabajador lo ha recibido todavía", next="se recibe en segundos",
+    next_at=None, since=None, outcome=None, number=None, attempts=0, last_error=None, position=None, n_in_lane=None,
+    tried_until=None,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What an address below ``/documents/`` names."""
+
+    family: str
+    reference_code: str
+    kind: str | None
+
+
+class Looking:
+    """The routes that tell."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    # -- jobs ------------------------------------------------------------------------------------------------------
+    async def job(self, request: Request) -> Response:
+        """One job: where it is and why, and its final event."""
+        door, caller = self._door, caller_of(self._door, request)
+        account = _account(query_of(request, OfAccount), caller)
+        wanted = request.path_params["id"]
+        async with turn_to_read(door):
+            found = await door.finder.by_id(wanted, account=account, may_see=caller.sees)
+            if len(found) > 1:
+                raise invalid("Varias cuentas tienen un trabajo con este id: diga cuál con account.", "account")
+            if not found:
+                return await self._without_record(wanted, account, caller)
+            one = found[0].job.job
+            event = await door.finals.of_job(one) if one.is_final else None
+            told = explain(found[0], door.accounts.zones.get(one.account, BOGOTA), SPANISH)
+        return _job_answer(told, event, caller)
+
+    async def _without_record(self, wanted: str, account: str | None, caller: Caller) -> Response:
+        """A job that was refused at once, or that nobody has taken in."""
+        door = self._door
+        default = account or await door.accounts.default()
+        if await door.finder.is_pushed(wanted, may_see=caller.sees, default_account=default):
+            return _job_answer(_PUSHED, None, caller, job_id=wanted, account=default)
+        for name in [account] if account else sorted(await door.accounts.names()):
+            owner = name if name in door.accounts.own_streams else None
+            if caller.sees(name) and (event := await door.finals.of_entry(wanted, name, owner)):
+                return _job_answer(explain_event(strict_json.parse(event), SPANISH), event, caller)
+        found = await door.finder.last_event(wanted, account, caller.sees)
+        if found and found["job_id"] == wanted:
+            return _job_answer(explain_event(found, SPANISH), strict_json.dump(found).encode(), caller)
+        raise not_found()
+
+    # -- documents -------------------------------------------------------------------------------------------------
+    async def document(self, request: Request) -> Response:
+        """The story of a document, or one of its files."""
+        door, caller = self._door, caller_of(self._door, request)
+        account = _account(query_of(request, OfAccount), caller)
+        named = _named(request)
+        if named.family not in FAMILIES:
+            raise not_found(f"No existe la clase de documento {named.family[:40]}: {', '.join(FAMILIES)}.")
+        if named.kind is not None:
+            return await self._file(named, account, caller)
+        async with turn_to_read(door):
+            story = await story_of(
+                door.finder,
+                named.reference_code,
+                door.accounts.zones,
+                SPANISH,
+                account=account,
+                family=named.family,
+                may_see=caller.sees,
+                default_account=account or await door.accounts.default(),
+            )
+        # A job's id finds it as well, and so does an event of another family: here only the document is asked for.
+        mine = [one for one in story.to_json()["found"] if _is_of(one, named)]
+        if not mine and not story.is_pushed:
+            raise not_found()
+        data: Any = {"found": mine, "is_waiting_for_intake": story.is_pushed}
+        return answer(True, "Esto se sabe del documento.", masked(_plain(data)) if caller.is_masked else _plain(data))
+
+    async def _file(self, named: _Named, account: str | None, caller: Caller) -> Response:
+        kind = next((one for one in ARCHIVE_KINDS if one == named.kind), None)
+        if kind is None:
+            raise not_found(f"No existe esta clase de archivo: {', '.join(ARCHIVE_KINDS)}.")
+        if caller.is_masked:
+            raise forbidden("Los archivos muestran datos de personas: este usuario no los puede ver.")
+        names = [account] if account else sorted(await self._door.accounts.names())
+        async with turn_to_read(self._door):
+            found = {}
+            for name in names:
+                if caller.sees(name) and (data := await self._validated(name, named)) is not None:
+                    found[name] = data
+            if len(found) > 1:
+                raise invalid("Varias cuentas tienen este documento: diga cuál con account.", "account")
+            for name, data in found.items():
+                return await self._stored(name, named, kind, data)
+        raise not_found()
+
+    async def _validated(self, account: str, named: _Named) -> Mapping[str, Any] | None:
+        """``data`` of a document that is validated."""
+        key = self._door.keys.document(account, named.family, named.reference_code)
+        stored = dict(await command(self._door.redis, "HGETALL", key))
+        record = DocumentRecord.from_hash(stored) if stored else None
+        if record is None or record.state is not DocumentState.VALIDATED or not record.event:
+            return None
+        data: Mapping[str, Any] | None = strict_json.parse(record.event)["data"]
+        return data
+
+    async def _stored(self, account: str, named: _Named, kind: ArchiveKind, data: Mapping[str, Any]) -> Response:
+        """The file as the archive has it; its name follows from the document alone, and nothing of the request."""
+        number = data.get("number")
+        day = date.fromisoformat(day_of(data.get("factus") or {}))
+        if not isinstance(number, str):
+            raise not_found()
+        name = archive_name(account, day, named.family, number, kind)
+        try:
+            content = await self._door.archive.get(name)
+        except ArchiveUnavailable as exc:
+            raise unavailable("El archivo de documentos no responde.") from exc
+        if content is None:
+            raise not_found(
+                "El documento está validado y este archivo no está guardado: pídalo con un trabajo download."
+            )
+        headers = {"Content-Disposition": f'attachment; filename="{name.rpartition("/")[2].replace("%", "_")}"'}
+        return Response(content, media_type=ARCHIVE_KINDS[kind], headers=headers)
+
+    # -- tables ----------------------------------------------------------------------------------------------------
+    async def catalog(self, request: Request) -> Response:
+        """Rows of a shipped table."""
+        caller_of(self._door, request)
+        asked, name = query_of(request, CatalogQuery), request.path_params["name"]
+        if not catalogs.exists(name):
+            near = catalogs.nearest(name)
+            raise not_found(f"No existe esta tabla. ¿Quiso decir {near}?" if near else "No existe esta tabla.")
+        items = catalogs.search(name, asked.query, asked.limit)
+        spelled = name.strip().lower().replace("_", "-")
+        return answer(True, f"{len(items)} filas.", {"catalog": spelled, "items": items})
+
+
+def _account(asked: OfAccount, caller: Caller) -> str | None:
+    """The account that is asked for; who may not see it is told so, whether there is one of that name or not."""
+    if asked.account is not None and not caller.sees(asked.account):
+        raise forbidden()
+    return asked.account
+
+
+def _named(request: Request) -> _Named:
+    """
+    Family, reference and kind of an address. References hold slashes: written ``%2F``, they are no part of the path;
+    written as they are, they belong to the reference all the same.
+    """
+    raw = request.scope.get("raw_path") or request.url.path.encode()
+    rest = raw.decode("ascii", "replace").partition("?")[0].removeprefix(_DOCUMENTS)
+    family, _, reference = rest.partition("/")
+    file = _FILE.fullmatch(reference)
+    text = unquote(file[1] if file else reference)
+    if not text or len(text) > _LONGEST_REFERENCE or "\ufffd" in text:
+        raise not_found()
+    return _Named(unquote(family), text, unquote(file[2]) if file else None)
+
+
+def _is_of(told: Mapping[str, Any], named: _Named) -> bool:
+    is_its_family = told["family"] == named.family or told["job_type"].partition(".")[0] in (named.family, "?")
+    return told["reference_code"] == named.reference_code and is_its_family
+
+
+def _plain(value: Any) -> Any:
+    """Without what is no JSON of ours: tuples, and texts that are enums."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def _job_answer(
+    told: Explanation, event: bytes | None, caller: Caller, *, job_id: str | None = None, account: str | None = None
+) -> Response:
+    head = {
+        "job_id": job_id or told.job_id,
+        "account": account or told.account,
+        "state": str(told.state),
+        "where": told.where,
+        "why": told.why,
+        "next": told.next,
+        "next_at": told.next_at,
+    }
+    shown = event
+    if event is not None and caller.is_masked:
+        shown = strict_json.dump(masked(strict_json.parse(event))).encode()
+    data = strict_json.dump(head).encode()[:-1] + b',"final":' + (shown or b"null") + b"}"
+    return Response(body_of(True, told.where, data), media_type="application/json")

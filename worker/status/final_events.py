@@ -1,0 +1,76 @@
+"""
+The final event of a job, looked up where it was published: the ledger knows that a job is final and since when, the
+streams have what was said of it.
+
+An event is published in the step that makes its job final, so its place in the stream is known to the millisecond.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from redis.asyncio import Redis
+
+from schemas.names import ending_of
+from schemas.records import JobRecord
+from worker.store.connection import command
+from worker.store.keys import Keys
+
+_WINDOWS_MS: Final = ((2, 20), (2_000, 10_000))
+"""Before and after the moment that the ledger has: first what it always is, then what a clock that jumps may make."""
+
+_PAGE: Final = 64
+_MOST_PAGES: Final = 40
+_MOST_BYTES: Final = 32 * 1024 * 1024
+_ENTRY: Final = re.compile(r"[0-9]{13,20}-[0-9]{1,20}", re.ASCII)
+_FINAL: Final = frozenset({"validated", "rejected", "failed", "completed", "refused"})
+
+
+class FinalEvents:
+    """Finds final events in the results streams of one namespace."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+
+    async def of_job(self, job: JobRecord) -> bytes | None:
+        """The final event (JSON) of a job that is final; None where its stream has it no more."""
+        stream = self._keys.results(job.source or None)
+        for before_ms, after_ms in _WINDOWS_MS:
+            first, last = max(job.final_at - before_ms, 0), job.final_at + after_ms
+            found = await self._within(stream, f"{first}-0", str(last), job.account, job.id)
+            if found is not None:
+                return found
+        return await self._of_document(job)
+
+    async def of_entry(self, entry: str, account: str, owner: str | None = None) -> bytes | None:
+        """
+        The event of a refused job that has no record, and the id of its entry for a name. Published after the entry.
+        """
+        if not _ENTRY.fullmatch(entry):
+            return None
+        return await self._within(self._keys.results(owner), f"{entry.partition('-')[0]}-0", "+", account, entry)
+
+    async def _within(self, stream: str, first: str, last: str, account: str, job_id: str) -> bytes | None:
+        n_bytes = 0
+        for _ in range(_MOST_PAGES):
+            page = await self._redis.xrange(stream, min=first, max=last, count=_PAGE)
+            for _, fields in page:
+                n_bytes += len(fields.get(b"event", b""))
+                whose = fields.get(b"account", b"").decode(errors="replace")
+                is_its = fields.get(b"job_id") == job_id.encode() and whose in (account, "")
+                if is_its and ending_of(fields.get(b"type", b"").decode(errors="replace")) in _FINAL:
+                    return bytes(fields[b"event"])
+            if len(page) < _PAGE or n_bytes > _MOST_BYTES:
+                return None
+            first = f"({page[-1][0].decode()}"
+        return None
+
+    async def _of_document(self, job: JobRecord) -> bytes | None:
+        """What the ledger keeps of a validated document, where the job is the one that issued it."""
+        if not (job.issues and job.reference_code):
+            return None
+        key = self._keys.document(job.account, job.family, job.reference_code)
+        issuer, event = await command(self._redis, "HMGET", key, "job", "event")
+        return bytes(event) if event and issuer == job.id.encode() else None
