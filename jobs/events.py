@@ -314,7 +314,7 @@ def operator_event(
     """An event of no job: its job fields are null, and it is a success when it has no errors."""
     return Event(
         id=id_,
-        seq=1,
+        seq=None,
         type=type_,
         time=now,
         job_id=None,
@@ -323,7 +323,7 @@ def operator_event(
         reference_code=None,
         batch=batch,
         metadata={},
-        attempts=0,
+        attempts=None,
         success=errors is None,
         message=message,
         data=data,

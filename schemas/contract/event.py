@@ -37,7 +37,7 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(description="Stable: published again, the event is identical to the letter")
-    seq: int = Field(ge=1, description="1, 2, 3 ... within the job")
+    seq: int | None = Field(ge=1, description="1, 2, 3 ... within the job; null in operator events")
     type: str = Field(description="What happened: invoice.validated, job.refused, account.blocked ...")
     time: datetime = Field(description="RFC 3339 in the account's time zone, milliseconds")
     job_id: str | None = Field(description="The job's id; null in operator events")
@@ -46,8 +46,10 @@ class Event(BaseModel):
     reference_code: str | None = Field(description="Of the document; null for jobs without one")
     batch: str | None = Field(description="As pushed")
     metadata: dict[str, Any] = Field(description="As pushed")
-    attempts: int = Field(
-        ge=0, description="How often the job's own call was sent; look-ups, tokens, 401, 409, 429 do not count"
+    attempts: int | None = Field(
+        ge=0,
+        description="How often the job's own call was sent; look-ups, tokens, 401, 409, 429 do not count. "
+        "Null in operator events",
     )
     success: bool
     message: str = Field(description="For a person, Spanish")
@@ -55,6 +57,11 @@ class Event(BaseModel):
         description="By type; null when success is false, but for operator events and a rejected document with a number"
     )
     errors: tuple[ErrorDetail, ...] | None = Field(description="Never empty when success is false")
+
+    @property
+    def place(self) -> int:
+        """``seq`` of an event of a job; 0 for an operator event, which has none."""
+        return self.seq or 0
 
     def to_json(self, data: str | None = None) -> str:
         """

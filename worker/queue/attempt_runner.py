@@ -489,7 +489,7 @@ def _record_fields(
     job: JobRecord, ending: Finished | Retry, events: Sequence[Event], attempts: int, now_ms: int, n_defects: int
 ) -> dict[str, Arg]:
     """What the end of an attempt changes in the record."""
-    fields: dict[str, Arg] = {"seq": events[-1].seq if events else job.seq}
+    fields: dict[str, Arg] = {"seq": events[-1].place if events else job.seq}
     if n_defects != job.defects:
         fields["defects"] = n_defects
     if n_defects and isinstance(ending, Retry):

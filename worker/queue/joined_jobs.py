@@ -249,7 +249,7 @@ class Joined:
         }
         rest: list[Arg] = []
         for raw, one in zip(ids, ended, strict=True):
-            rest += [raw, one.event.seq, *tally_values(tally_of(one.event)), *event_values(one.event, owner.data)]
+            rest += [raw, one.event.place, *tally_values(tally_of(one.event)), *event_values(one.event, owner.data)]
         args: ScriptArgs = {
             "member": f"{owner.account}/{owner.job_id}",
             "lease_ms": self._policy.lease_ms,
@@ -267,7 +267,7 @@ def _following(one: _Ended) -> list[JobRecord]:
     """The jobs that follow the document for one that joined."""
     if not one.event.success or one.event.data is None:
         return []
-    return follow_ups(one.job, one.event.data, seq=one.event.seq)
+    return follow_ups(one.job, one.event.data, seq=one.event.place)
 
 
 async def _first_of(*events: asyncio.Event, timeout_s: float) -> None:
