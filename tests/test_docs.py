@@ -109,10 +109,15 @@ def test_every_command_that_a_page_names_exists_with_its_options(path: Path) -> 
         if command is None or name == "sandbox":
             continue
         known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
-        if isinstance(command, click.Group):
-            known |= {o for sub in command.commands.values() for one in sub.params for o in one.opts}
+        known |= {o for sub in _below(command) for one in sub.params for o in one.opts}
         wrong = set(re.findall(r"(?<!\S)(--[a-z-]+)", rest)) - known - {"--help"}
         assert not wrong, f"{path.name}: factus-worker {name} {wrong}"
+
+
+def _below(command: click.Command) -> list[click.Command]:
+    """The commands of a group, at any depth."""
+    found = list(command.commands.values()) if isinstance(command, click.Group) else []
+    return [*found, *(deeper for one in found for deeper in _below(one))]
 
 
 def test_version_is_the_same_everywhere() -> None:
