@@ -150,7 +150,7 @@ def url_of(server: redis.Redis) -> str:
 def test_a_job_is_pushed_with_its_id_and_its_token_beside_it(
     server: redis.Redis, tmp_path: Path, language: Language, token: str
 ) -> None:
-    ended = done(language.program(TITLES[0], tmp_path), tmp_path, REDIS_URL=url_of(server), FACTUS_TOKEN=token)
+    ended = done(language.program(TITLES[0], tmp_path), tmp_path, REDIS_URL=url_of(server), PRODUCER_TOKEN=token)
     assert ended.stdout.decode().strip() == "pushed", ended.stderr.decode()
     ((_, fields),) = server.xrange("factus:jobs")
     assert json.loads(fields.pop("job")) == {
@@ -192,7 +192,7 @@ def test_a_job_is_pushed_by_http(tmp_path: Path, language: Language, status: int
     with ThreadingHTTPServer(("127.0.0.1", 0), _Door) as door:
         threading.Thread(target=door.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{door.server_address[1]}"
-        ended = done(command, tmp_path, DOOR_URL=url, FACTUS_TOKEN=TOKEN, NO_PROXY="*", no_proxy="*")
+        ended = done(command, tmp_path, DOOR_URL=url, PRODUCER_TOKEN=TOKEN, NO_PROXY="*", no_proxy="*")
         door.shutdown()
     said = ended.stdout.decode().strip()
     if language.page == "redis-cli":

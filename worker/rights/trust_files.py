@@ -97,7 +97,7 @@ class TrustFiles:
 def warn_of_private_keys(keys: KeySet) -> None:
     """Say which keys have their private part in the verifiers' file, where whoever reads it could sign."""
     if kids := sorted(key.kid for key in keys.values() if key.is_private):
-        log.warning("jobs_keys.private", kids=kids)
+        log.warning("keys.private", kids=kids)
 
 
 def _first(file: _File, read: Callable[[bytes], _T]) -> _T:
@@ -122,9 +122,9 @@ def _next(file: _File, read: Callable[[bytes], _T]) -> _T | None:
             file.raw = None  # the same content, once it is back, is read again: the fault is over then
         fault = f"{file.variable}: {exc}"
         if fault != file.fault:
-            log.error("jobs_keys.not_taken", setting=file.variable, path=str(file.path), reason=str(exc))
+            log.error("keys.not_taken", setting=file.variable, path=str(file.path), reason=str(exc))
         file.fault = fault
         return None
-    log.info("jobs_keys.taken", setting=file.variable, path=str(file.path))
+    log.info("keys.taken", setting=file.variable, path=str(file.path))
     file.fault = ""
     return found

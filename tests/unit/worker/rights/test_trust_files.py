@@ -98,7 +98,7 @@ def test_a_set_that_turned_bad_is_not_taken(keys: Path, content: bytes | None) -
             files.look()
     assert files.trust is before
     assert "FACTUS_JOBS_KEYS" in files.fault
-    assert [line["event"] for line in logs] == ["jobs_keys.not_taken"], "said once"
+    assert [line["event"] for line in logs] == ["keys.not_taken"], "said once"
     keys.write_bytes(good)
     files.look()
     assert not files.fault
@@ -119,7 +119,7 @@ def test_a_private_part_in_the_set_is_warned_of(keys: Path) -> None:
     keys.write_bytes(key_set(PRIVATE))
     with capture_logs() as logs:
         files.look()
-    assert [line["kids"] for line in logs if line["event"] == "jobs_keys.private"] == [["ed-1"]]
+    assert [line["kids"] for line in logs if line["event"] == "keys.private"] == [["ed-1"]]
     assert PRIVATE["d"] not in str(logs)
 
 
