@@ -120,12 +120,6 @@ def test_every_command_that_a_page_names_exists_with_its_options(path: Path) -> 
         assert not wrong, f"{path.name}: factus-worker {name} {wrong}"
 
 
-def _below(command: click.Command) -> list[click.Command]:
-    """The commands of a group, at any depth."""
-    found = list(command.commands.values()) if isinstance(command, click.Group) else []
-    return [*found, *(deeper for one in found for deeper in _below(one))]
-
-
 def test_version_is_the_same_everywhere() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
