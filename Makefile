@@ -5,6 +5,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin
 SEED ?=
 SECONDS ?=
+OPTIONS ?=
 
 # A company proxy has its certificate in the system store, where pip looks and uv by itself does not.
 # Older releases of uv know the second name only.
@@ -51,8 +52,9 @@ lock: $(filter .tools/bin/uv,$(UV)) ## resolve again after a change of dependenc
 lock-check: .venv/.ok ## locks in step with pyproject.toml and each other, and from the public index only
 	@$(RUN)/python .ci/lock_check.py $(UV)
 
-bench: .venv/.ok ## every figure of benchmarks/README.md, measured on this machine
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(RUN)/python "$$script" || exit 1; done
+bench: .venv/.ok ## the figures of benchmarks/README.md, measured on this machine (ARGS="evening till": these; OPTIONS=--full)
+	@for script in $(if $(ARGS),$(ARGS:%=benchmarks/bench_%.py),benchmarks/bench_*.py); do \
+		echo "== $$script"; $(RUN)/python "$$script" $(OPTIONS) || exit 1; done
 
 simulate: .venv/.ok ## the service under seeded faults, kills and restarts (SEED=n JOBS=n; SEEDS=n: quick, in process)
 	@$(RUN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--quick --seeds $(SEEDS),$(if $(JOBS),--jobs $(JOBS))) $(ARGS)
