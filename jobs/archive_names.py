@@ -62,6 +62,11 @@ def archive_name(account: str, day: date, family: str, number: str, kind: Archiv
     return f"{_segment(account)}/{day.isoformat().replace('-', '/')}/{_segment(family)}/{safe}{_ENDINGS[kind]}"
 
 
+def radian_name(account: str, day: date, family: str, number: str) -> str:
+    """The relative name of the evidence of a bill's acceptance, beside its files; *day* and *number* as there."""
+    return f"{_segment(account)}/{day.isoformat().replace('-', '/')}/{_segment(family)}/{_segment(number)}-radian.json"
+
+
 def unique_code_name(account: str, unique_code: str) -> str:
     """
     The relative name of the XML of a document that is known by its unique code alone, whoever issued it.

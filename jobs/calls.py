@@ -21,6 +21,7 @@ from jobs.factus_requests import Request, get
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import AttemptResult, Block, Ending, Finished, Retry, Sent
 from jobs.ports import Archive, Caller, Canceller, ChangeLock, LockState
+from jobs.radian.policy import RADIAN, RadianPolicy
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView
@@ -91,7 +92,9 @@ class CallContext:
     gateway: Caller
     archive: Archive
     change_lock: ChangeLock
-    radian_interval_s: float = 0.0
+    radian: RadianPolicy = RADIAN
+    radian_person: Mapping[str, Any] | None = None
+    """Who declares the tacit acceptance of this account's bills (the fields of ``invoice.accept``)."""
     canceller: Canceller | None = None
     n_sent: int = field(default=0, init=False)
     n_calls: int = field(default=0, init=False)
@@ -197,6 +200,17 @@ class CallContext:
             raise Stop(self.unknown_outcome(unknown))
         sent: Sent = SendState.UNKNOWN if self._may_be_done(seen, when_unknown) else SendState.NOTHING
         raise Stop(self.decide.after_call(seen, sent=sent))
+
+    async def send(self, request: Request) -> answers.Answer:
+        """
+        Change something at Factus, and see whatever came of it: for a verb that keeps its own account of what it sent.
+
+        Raises:
+            LeaseLost: The job is another worker's by now; nothing was sent.
+        """
+        seen = await self.gateway.call(request, marks=self.decide.job)
+        self._count(seen)
+        return seen
 
     @staticmethod
     def _may_be_done(seen: answers.Answer, when_unknown: WhenUnknown) -> bool:

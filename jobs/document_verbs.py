@@ -120,7 +120,12 @@ async def events(context: CallContext) -> Ending:
 async def radian_rows(context: CallContext, number: str, *, is_look_up: bool = False) -> list[dict[str, Any]]:
     """The RADIAN events of a bill, as Factus lists them; each once, and nothing that is none."""
     body = await context.read(get(f"{context.family.show(number)}/radian/events"), is_look_up=is_look_up)
-    rows = body.get("data")
+    return events_of_answer(body)
+
+
+def events_of_answer(body: Any) -> list[dict[str, Any]]:
+    """The RADIAN events in an answer."""
+    rows = body.get("data") if isinstance(body, dict) else None
     found: dict[str, dict[str, Any]] = {}
     for row in rows if isinstance(rows, list) else ():
         if _is_radian_event(row):

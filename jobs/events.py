@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from jobs.families import FAMILIES
-from jobs.outcomes import Block, Ending, Finished, scope_of
+from jobs.outcomes import Block, Ending, Finished, News, scope_of
 from schemas import names
 from schemas.contract.bounded import MOST_BYTES, bounded
 from schemas.contract.envelope import PartialEnvelope
@@ -115,7 +115,7 @@ def joined_event(job: JobRecord, first: dict[str, Any], *, now: datetime) -> Eve
 def events_of(job: JobRecord, ending: Ending, *, attempts: int, now_ms: int, now: datetime) -> tuple[Event, ...]:
     """What the end of an attempt has to tell: nothing, news on the way, or the job's final event."""
     if job.is_tracking:
-        return tuple(radian_event(job, data, seq=job.seq + n, now=now) for n, data in enumerate(ending.news, 1))
+        return tuple(radian_event(job, news, seq=job.seq + n, now=now) for n, news in enumerate(ending.news, 1))
     if isinstance(ending, Finished):
         return (final_event(job, ending, attempts=attempts, now=now),)
     if not ending.pending or job.pending_since:
@@ -124,13 +124,44 @@ def events_of(job: JobRecord, ending: Ending, *, attempts: int, now_ms: int, now
     return (pending_event(job, attempts=attempts, number=ending.number, since=since, now=now),)
 
 
-def radian_event(job: JobRecord, data: dict[str, Any], *, seq: int, now: datetime) -> Event:
-    """A RADIAN event found on a tracked document; published to the radian stream."""
-    name = f": {data['event_name']}" if data["event_name"] else ""
-    message = f"Evento RADIAN {data['event_code']}{name}"
+def radian_event(job: JobRecord, news: News, *, seq: int, now: datetime) -> Event:
+    """What a watch over a bill has found, or its clock says; published to the radian stream."""
     return _of_job(
-        job, seq=seq, type_="radian.event", now=now, attempts=0, success=True, message=message, data=data, errors=None
+        job,
+        seq=seq,
+        type_=news.type,
+        now=now,
+        attempts=0,
+        success=True,
+        message=_radian_message(news),
+        data=news.data,
+        errors=None,
     )
+
+
+def _radian_message(news: News) -> str:
+    data = news.data
+    match news.type:
+        case "radian.event":
+            name = f": {data['event_name']}" if data["event_name"] else ""
+            return f"Evento RADIAN {data['event_code']}{name}"
+        case "radian.clock":
+            return (
+                f"Factura {data['number']}: recibida el {data['received_at'][:10]}; el comprador puede "
+                f"reclamar hasta el {data['claim_until'][:10]} a las {data['claim_until'][11:16]}."
+            )
+        case "radian.due":
+            what = "el servicio declara la aceptación tácita (034)" if data["emits"] else "puede declararse la 034"
+            return f"Factura {data['number']}: pasaron los tres días hábiles sin aceptación ni reclamo; {what}."
+        case "radian.claimed":
+            return f"Factura {data['number']}: el comprador reclamó (031); no habrá aceptación tácita."
+        case "radian.accepted":
+            kind = "expresa (033)" if data["kind"] == "express" else "tácita (034)"
+            return f"Factura {data['number']}: aceptación {kind}; es título valor y no admite más notas."
+        case "radian.silent":
+            return f"Factura {data['number']}: sin recibo de la mercancía (032) desde el {data['since'][:10]}."
+        case _:
+            return f"Factura {data['number']}: sin confirmar la aceptación tácita (034). {data['reason']}"
 
 
 def pending_event(job: JobRecord, *, attempts: int, number: str, since: datetime, now: datetime) -> Event:

@@ -82,6 +82,12 @@ RADIAN_ROW: Final = {
     "effective_date": "2026-11-25",
     "effective_time": "16:36:31",
 }
+RADIAN_ROWS: Final[dict[str, dict[str, str]]] = {
+    "031": {"number": "AP70", "cude": "31" * 48, "event_code": "031", "event_name": "Reclamo"},
+    "032": {"number": "AP69", "cude": "32" * 48, "event_code": "032", "event_name": "Recibo del bien"},
+    "034": {"number": "AP71", "cude": "34" * 48, "event_code": "034", "event_name": "Aceptación tácita"},
+}
+"""What other events of the same bill have beside."""
 ACCEPTED: Final = {**RADIAN_ROW, "number": "AP71", "event_code": "034", "event_name": "Aceptación tácita"}
 
 

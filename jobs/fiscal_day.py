@@ -11,12 +11,13 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from jobs.outcomes import Finished
+from jobs.outcomes import Ending, Finished
 from schemas import strict_json
+from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
 from schemas.payload.spec import PayloadSpec
 from schemas.payload.validate import validate
-from schemas.records import JobRecord
+from schemas.records import JobRecord, pushed_at_ms
 
 
 def day_bounds_ms(day: str, zone: ZoneInfo) -> tuple[int, int]:
@@ -52,6 +53,44 @@ def tried_until_ms(record: JobRecord, zone: ZoneInfo) -> int:
 def first_day(issue_on: str, start_at_ms: int, now_ms: int) -> date:
     """The first day on which a job may be sent: the one that it must carry, or that of its ``not_before``, or today."""
     return date.fromisoformat(issue_on) if issue_on else _day_in_bogota(max(start_at_ms, now_ms))
+
+
+def day_of_push(entry_id: str, start_at_ms: int, now_ms: int, zone: ZoneInfo) -> date:
+    """
+    The day on which a job was pushed, in the account's zone: that of its stream entry, or of its ``not_before``.
+
+    Args:
+        entry_id: Of the stream; an invented one, of the future or from before 2025, counts as of *now_ms*.
+        start_at_ms: Its ``not_before``; 0 for none.
+    """
+    return datetime.fromtimestamp(max(pushed_at_ms(entry_id, now_ms), start_at_ms) / 1000, zone).date()
+
+
+def told_if_moved(job: JobRecord, ending: Ending, sent_ms: tuple[int, int], zone: ZoneInfo) -> Ending:
+    """
+    The end of an attempt: a document that was sent on a later day than it was pushed has one warning more.
+
+    Args:
+        sent_ms: Between which instants it was sent; 0 where this service has sent none.
+    """
+    if not isinstance(ending, Finished) or ending.state != "validated" or ending.data is None:
+        return ending
+    if job.issue_on or not all(sent_ms):  # what had to carry a day carries it
+        return ending
+    pushed_on = day_of_push(job.entry, job.start_at, job.accepted_at or sent_ms[0], zone)
+    sent_on = _sent_on(sent_ms, ending.data.get("issued_at"), zone)
+    if sent_on <= pushed_on:
+        return ending
+    text = f"Se envió a Factus el {sent_on}, y no el {pushed_on}, cuando se entregó: lleva la fecha del envío."
+    warning = ErrorDetail(code="date.moved", message=text)
+    return replace(ending, data={**ending.data, "warnings": [*ending.data["warnings"], warning.model_dump()]})
+
+
+def _sent_on(sent_ms: tuple[int, int], issued_at: str | None, zone: ZoneInfo) -> date:
+    """The day of the sending; where midnight fell into it, what Factus has dated it decides."""
+    first, last = (datetime.fromtimestamp(at_ms / 1000, zone).date() for at_ms in sent_ms)
+    issued_on = datetime.fromisoformat(issued_at).astimezone(zone).date() if issued_at else last
+    return min(max(issued_on, first), last)
 
 
 def revalidate_for_today(job: JobRecord, payload: PayloadSpec, now_ms: int) -> JobRecord | Finished:

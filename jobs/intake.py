@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from jobs.families import FAMILIES
-from jobs.fiscal_day import first_day
+from jobs.fiscal_day import day_of_push, first_day
 from jobs.job_type import JobType
 from jobs.outcomes import Finished
+from jobs.radian.notes import NOTES, is_credit
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
 from schemas.contract.envelope import (
@@ -47,7 +48,6 @@ HORIZON_DAYS: Final = 400
 """How far ahead a job may name a day or an instant. "Never" is written as 9999-12-31 by many programs, and no calendar
 can count on from there."""
 
-_CREDIT: Final = "2"
 _NO_OPTIONS: Final = Options()
 
 
@@ -108,8 +108,14 @@ class EntryValidator:
     own_streams: frozenset[str] = frozenset()
     """Accounts that can be named in their own stream only."""
 
+    with_person: frozenset[str] = frozenset()
+    """Accounts that have somebody who declares tacit acceptances."""
+
     elsewhere: Callable[[], frozenset[str]] = frozenset
     """Accounts that other living workers serve and this one does not."""
+
+    day_of_push: frozenset[str] = frozenset()
+    """Accounts whose documents carry the day on which they were pushed, unless they say another (``push``)."""
 
     def validate(self, entry: Entry) -> Accepted | Refused:
         """Decide one entry. Never raises for what a producer wrote."""
@@ -158,6 +164,8 @@ class EntryValidator:
         job_type = JOB_TYPES.get(envelope.type)
         if job_type is None:
             return _refuse(remains, parsed, (_unknown_type(envelope.type),))
+        if faults := _impossible(envelope.options, job_type):
+            return _refuse(remains, parsed, faults)
         account = remains.account
         fault = self._account_fault(account)
         if fault is not None:
@@ -172,19 +180,32 @@ class EntryValidator:
             told = (conversion_warning(converted),)
             # From here on there is nothing but version 2: in the ledger, the fingerprint and the events.
             envelope = envelope.model_copy(update={"payload": converted.payload, "payload_version": "v2"})
-        found = validate(job_type.payload, envelope.payload, today=self._first_day(envelope))
+        issue_on = self._issue_on(entry, envelope, job_type, account)
+        today = first_day(issue_on, _ms(envelope.not_before), self.now_ms())
+        found = validate(job_type.payload, envelope.payload, today=today)
         if told:
             found = replace(found, warnings=(*told, *found.warnings))
         if found.errors:
             return _refuse(remains, parsed, found.errors, found.warnings)
-        record = _record(entry, envelope, job_type, account, found, self.now_ms())
+        has_person = account in self.with_person
+        record = _record(
+            entry, envelope, job_type, account, found, self.now_ms(), issue_on=issue_on, has_person=has_person
+        )
         waits = record.start_at or record.expires_at or record.issue_on
         answer = None if waits or job_type.answer is None else job_type.answer(strict_json.parse(found.wire))
         return Accepted(record, answer)
 
-    def _first_day(self, envelope: Envelope) -> date:
-        issue_on = envelope.issue_on.isoformat() if envelope.issue_on else ""
-        return first_day(issue_on, _ms(envelope.not_before), self.now_ms())
+    def _issue_on(self, entry: Entry, envelope: Envelope, job_type: JobType, account: str) -> str:
+        """
+        The day that the document must carry; empty for any.
+
+        The day of the push is no content of the job: pushed again on another day it is still the same one.
+        """
+        if envelope.issue_on:
+            return envelope.issue_on.isoformat()
+        if not job_type.issues or account not in self.day_of_push:
+            return ""
+        return day_of_push(entry.id, _ms(envelope.not_before), self.now_ms(), self.zones[account]).isoformat()
 
     def _beyond_the_horizon(self, envelope: Envelope) -> tuple[ErrorDetail, ...]:
         if not (envelope.issue_on or envelope.not_before or envelope.expires_at):
@@ -340,29 +361,50 @@ def _with_data(value: Any) -> Any:
     return {key: one for key, one in found.items() if one not in (None, {}, [])}
 
 
-def _served(envelope: Envelope, job_type: JobType) -> tuple[Options, list[ErrorDetail]]:
+def _impossible(options: Options, job_type: JobType) -> tuple[ErrorDetail, ...]:
+    """Options of documents, asked for with a job that issues none."""
+    if job_type.issues:
+        return ()
+    asked = [name for name in Options.model_fields if getattr(options, name) != getattr(_NO_OPTIONS, name)]
+    text = f"no existe para {job_type.name}: es de los trabajos que emiten documentos"
+    return tuple(invalid_envelope(f"La opción {name} {text}.", field=f"options.{name}") for name in asked)
+
+
+def _served(
+    envelope: Envelope, job_type: JobType, account: str, *, has_person: bool
+) -> tuple[Options, list[ErrorDetail]]:
     """The options that the job can have, and a warning for each that it cannot: its absence would be silent."""
     options = envelope.options
+    if options == _NO_OPTIONS or not job_type.issues:
+        return options, []
+    family = FAMILIES[job_type.family]
     warnings: list[ErrorDetail] = []
-    if not (options.archive or options.track_radian):
-        return options, warnings
-    family = FAMILIES.get(job_type.family) if job_type.issues else None
-    kinds = tuple(kind for kind in options.archive if family and kind in family.kinds)
+    kinds = tuple(kind for kind in options.archive if kind in family.kinds)
     if len(kinds) < len(options.archive):
-        has = f"solo tiene {', '.join(family.kinds)}" if family else "no emite documentos"
-        warnings.append(_unavailable_option("archive", f"{job_type.name} {has}; lo demás no se archiva"))
-    has_events = family is not None and family.has_radian
-    tracks = options.track_radian and has_events and _is_credit(envelope.payload)
-    if options.track_radian and not tracks:
-        why = "solo hay eventos RADIAN en facturas a crédito (payment_form 2); no se hace seguimiento"
-        warnings.append(_unavailable_option("track_radian", why))
-    return options.model_copy(update={"archive": kinds, "track_radian": tracks}), warnings
-
-
-def _is_credit(payload: Mapping[str, Any]) -> bool:
-    payments = payload.get("payment_details")
-    rows = payments if isinstance(payments, list) else []
-    return any(isinstance(row, dict) and str(row.get("payment_form")) == _CREDIT for row in rows)
+        text = f"{job_type.name} solo tiene {', '.join(family.kinds)}; lo demás no se archiva"
+        warnings.append(_unavailable_option("archive", text))
+    has_clock = family.has_radian and is_credit(envelope.payload)
+    why = "solo hay eventos RADIAN en facturas a crédito (payment_form 2)"
+    if options.track_radian and not has_clock:
+        warnings.append(_unavailable_option("track_radian", f"{why}; no se hace seguimiento"))
+    if options.tacit_acceptance and not has_clock:
+        warnings.append(_unavailable_option("tacit_acceptance", f"{why}; no hay aceptación que declarar"))
+    elif options.tacit_acceptance and not has_person:
+        text = (
+            f"la cuenta {account} no tiene [accounts.{account}.radian_person], quien declara la aceptación tácita; se "
+            "avisará cuando venza el plazo (radian.due) y la 034 no se emite"
+        )
+        warnings.append(_unavailable_option("tacit_acceptance", text))
+    if options.after_acceptance and job_type.family not in NOTES:
+        warnings.append(_unavailable_option("after_acceptance", "es de las notas crédito y débito"))
+    changes = {
+        "archive": kinds,
+        # To declare an acceptance, or to say when it may be declared, the bill is watched.
+        "track_radian": has_clock and (options.track_radian or options.tacit_acceptance),
+        "tacit_acceptance": options.tacit_acceptance and has_clock and has_person,
+        "after_acceptance": options.after_acceptance and job_type.family in NOTES,
+    }
+    return options.model_copy(update=changes), warnings
 
 
 def _unavailable_option(name: str, why: str) -> ErrorDetail:
@@ -371,9 +413,17 @@ def _unavailable_option(name: str, why: str) -> ErrorDetail:
 
 
 def _record(
-    entry: Entry, envelope: Envelope, job_type: JobType, account: str, found: ValidatedPayload, now_ms: int
+    entry: Entry,
+    envelope: Envelope,
+    job_type: JobType,
+    account: str,
+    found: ValidatedPayload,
+    now_ms: int,
+    *,
+    issue_on: str,
+    has_person: bool,
 ) -> JobRecord:
-    options, unserved = _served(envelope, job_type)
+    options, unserved = _served(envelope, job_type, account, has_person=has_person)
     warnings = [warning.model_dump() for warning in (*found.warnings, *unserved)]
     return JobRecord(
         account=account,
@@ -399,7 +449,7 @@ def _record(
         party=found.party,
         start_at=_ms(envelope.not_before),
         expires_at=_ms(envelope.expires_at),
-        issue_on=envelope.issue_on.isoformat() if envelope.issue_on else "",
+        issue_on=issue_on,
     )
 
 

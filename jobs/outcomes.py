@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schemas.contract.event import ErrorDetail
@@ -44,6 +45,28 @@ def scope_of(family: str | None, job_type: str = "") -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """What a watch has to publish on the way: the type of an event, and its ``data``."""
+
+    type: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BillNote:
+    """
+    What is remembered of a bill by its number: whether a note about it may go out, and when its term is over.
+
+    ``facts`` are fields of that record (``form``: ``credit`` or ``cash``; ``accepted``: 033 or 034, ``cude``,
+    ``occurred_at``). ``term_ms``: from when the bill is due, 0 when nothing waits for that any more, None leaves it.
+    """
+
+    number: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    term_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """
     The job's one final result.
@@ -58,9 +81,10 @@ class Finished:
     errors: tuple[ErrorDetail, ...] = ()
     number: str = ""
     block: Block | None = None
-    news: tuple[dict[str, Any], ...] = ()
+    news: tuple[News, ...] = ()
     archived: tuple[dict[str, Any], ...] = ()
     free_in_s: float = 0.0
+    bill: BillNote | None = None
 
     @property
     def leaves_a_document(self) -> bool:
@@ -79,8 +103,8 @@ class Retry:
     before sending (``UNKNOWN``), or finish a removal (``DELETING``). ``is_failure`` lets the backoff grow.
     ``pending`` publishes ``X.pending`` (once). ``progress`` is what a job of several calls has done so far (JSON; None
     leaves it as it is), and unless ``is_failure`` a step forward, after which the backoff begins anew. ``news`` is what
-    it has to publish on the way: RADIAN events, as their ``data``. ``narrows``: Factus takes one create of the lane at
-    a time, for now.
+    it has to publish on the way. ``latest_ms`` is by when its next turn should be, its place among those of low
+    priority; 0 leaves it. ``narrows``: Factus takes one create of the lane at a time, for now.
     """
 
     waits: Waits
@@ -93,7 +117,9 @@ class Retry:
     health: FactusHealth = "up"
     block: Block | None = None
     progress: str | None = None
-    news: tuple[dict[str, Any], ...] = ()
+    news: tuple[News, ...] = ()
+    latest_ms: int = 0
+    bill: BillNote | None = None
     narrows: bool = False
 
 

@@ -136,6 +136,14 @@ class Canceller(Protocol):
         ...
 
 
+class Bills(Protocol):
+    """What is remembered of bills by their number."""
+
+    async def bill(self, account: str, number: str) -> Mapping[str, str]:
+        """The facts of a bill (``jobs.outcomes.BillNote``); empty for one that is not known here."""
+        ...
+
+
 class Journal(Protocol):
     """The part of the ledger that an attempt needs while it runs."""
 

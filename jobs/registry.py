@@ -16,6 +16,7 @@ from jobs.calls import unchanged
 from jobs.document_types import DOCUMENT_TYPES
 from jobs.families import FAMILIES
 from jobs.job_type import JobType, LedgerType
+from jobs.radian.watch import track
 from schemas.names import is_calls_lane
 
 ISSUING_WIDTH: Final = 1
@@ -28,7 +29,7 @@ FOLLOW_UPS: Final = {
     for family in FAMILIES
     for verb, work, late in (
         (follow_ups.ARCHIVE, follow_ups.archive, follow_ups.archive_late),
-        (follow_ups.TRACK, follow_ups.track, unchanged),
+        (follow_ups.TRACK, track, unchanged),
     )
 }
 """What the service starts itself after a document is validated."""

@@ -36,9 +36,31 @@ def queue_score(priority: str, entry_id: str, now_ms: int) -> int:
     return PRIORITY_RANK[priority] * _BAND + elapsed_ms * _SEQ_PER_MS + min(int(seq or 0), _SEQ_PER_MS - 1)
 
 
+def pushed_at_ms(entry_id: str, now_ms: int) -> int:
+    """When an entry was pushed, by its id. An invented one (of the future, from before 2025) counts as of *now_ms*."""
+    found = entry_id.partition("-")[0]
+    ms = int(found) if _WHOLE_NUMBER.fullmatch(found) else 0
+    return ms if _EPOCH_MS <= ms <= now_ms else now_ms
+
+
 def score_at(score: int, priority: str) -> int:
     """The place of a job that came when another one did, whose place is *score*, at a priority of its own."""
     return PRIORITY_RANK[priority] * _BAND + score % _BAND
+
+
+def score_by(at_ms: int, priority: str) -> int:
+    """The place of a job that should run by an instant, among those of its priority."""
+    return queue_score(priority, f"{max(at_ms, 0)}-0", max(at_ms, 0))
+
+
+def pushed_ms_of(score: int) -> int:
+    """When the job was pushed that has this place, about."""
+    return _EPOCH_MS + score % _BAND // _SEQ_PER_MS
+
+
+def score_bands() -> tuple[tuple[int, int], ...]:
+    """The places of what comes back, and of each priority: from, and up to."""
+    return ((-_BAND, 0), *((rank * _BAND, (rank + 1) * _BAND) for rank in PRIORITY_RANK.values()))
 
 
 class JobState(StrEnum):
@@ -181,6 +203,16 @@ class JobRecord:
     @property
     def tracks_radian(self) -> bool:
         return bool(self.parsed_options.get("track_radian"))
+
+    @property
+    def accepts_tacitly(self) -> bool:
+        """Whether the tacit acceptance (034) is declared when the term is over."""
+        return bool(self.parsed_options.get("tacit_acceptance"))
+
+    @property
+    def goes_after_acceptance(self) -> bool:
+        """Whether a note is issued although its bill has been accepted."""
+        return bool(self.parsed_options.get("after_acceptance"))
 
     @property
     def deletes_rejected(self) -> bool:

@@ -237,16 +237,24 @@ def _check_depth(root: Any) -> None:
 
 
 def _writable(value: Any) -> Any:
-    """The same without what no UTF-8 text can hold. The depth is bounded by now."""
-    match value:
-        case str():
-            return _UNWRITABLE.sub("\ufffd", value)
-        case dict():
-            return {_writable(key): _writable(item) for key, item in value.items()}
-        case list():
-            return [_writable(item) for item in value]
-        case _:
-            return value
+    """
+    The same without what no UTF-8 text can hold. The depth is bounded by now.
+
+    What is printable can be written, and is most of it: a call for each of a hundred thousand texts holds the loop.
+    """
+    kind = type(value)
+    if kind is str:
+        return value if value.isprintable() else _UNWRITABLE.sub("\ufffd", value)
+    if kind is dict:
+        return {
+            name if name.isprintable() else _writable(name): item
+            if type(item) is str and item.isprintable()
+            else _writable(item)
+            for name, item in value.items()
+        }
+    if kind is list:
+        return [item if type(item) is str and item.isprintable() else _writable(item) for item in value]
+    return value
 
 
 def _check_texts(root: Any) -> None:

@@ -375,10 +375,27 @@ BREAKS = (
     Break(
         BEYOND,
         "a RADIAN event is told at every look",
-        "jobs/follow_ups.py",
-        "    fresh = [row for row in rows if radian_key(row) not in seen]\n",
-        "    fresh = list(rows)\n",
+        "jobs/radian/clock.py",
+        "        fresh = [event for event in events if event.key not in known]\n",
+        "        fresh = list(events)\n",
         "tests/contract/test_follow_ups.py::TestRadian::test_each_new_event_is_published_once_until_the_end",
+    ),
+    Break(
+        BEYOND,
+        "a tacit acceptance goes out again at once",
+        "jobs/radian/clock.py",
+        "        from_ms = max(now_ms, accepts_ms)\n",
+        "        from_ms = now_ms - 0 * accepts_ms\n        return self.policy.emits_ms(from_ms)\n",
+        "tests/unit/jobs/radian/test_clock.py::TestAcceptance::"
+        "test_one_that_does_not_show_is_sent_three_times_an_hour_apart_and_then_told",
+    ),
+    Break(
+        BEYOND,
+        "what was sent when its worker died is forgotten",
+        "jobs/radian/watch.py",
+        "    if context.is_uncertain:\n        state = clock.after_send(state, context.decide.job.sending_at, _LOST)\n",
+        "",
+        "tests/unit/jobs/radian/test_watch.py::test_a_crash_while_it_was_sent_counts_as_sent",
     ),
     Break(
         BEYOND,

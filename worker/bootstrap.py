@@ -23,6 +23,7 @@ from jobs.errors import ConfigurationError
 from jobs.intake import EntryValidator
 from jobs.patience import PatiencePolicy
 from jobs.ports import Archive, Gateway
+from jobs.radian.policy import RadianPolicy, RadianTimes
 from worker.archive.archive import open_archive
 from worker.factus.client import FactusClient, client_of
 from worker.factus.token_cache import LOCK_MS
@@ -36,6 +37,7 @@ from worker.queue.attempt_runner import AttemptRunner, RunPolicy
 from worker.queue.batches import Batches
 from worker.queue.cancellations import Cancellations
 from worker.queue.claims import Claimer, LeasePolicy
+from worker.queue.day_watch import DayWatch, DayWatchPolicy
 from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
 from worker.queue.ended_owners import EndedOwners
 from worker.queue.joined_jobs import Joined, JoinedPolicy
@@ -60,8 +62,10 @@ class Policies:
     run: RunPolicy = field(default_factory=RunPolicy)
     patience: PatiencePolicy = field(default_factory=PatiencePolicy)
     sweep: SweepPolicy = field(default_factory=SweepPolicy)
+    days: DayWatchPolicy = field(default_factory=DayWatchPolicy)
     joined: JoinedPolicy = field(default_factory=JoinedPolicy)
     drain: DrainPolicy = field(default_factory=DrainPolicy)
+    radian: RadianTimes = field(default_factory=RadianTimes)
     defect_pause_s: float = DEFECT_PAUSE_S
     token_lock_ms: int = LOCK_MS
 
@@ -89,6 +93,7 @@ class Services:
     claimer: Claimer
     runner: AttemptRunner
     sweep: Sweep
+    days: DayWatch
     joined: Joined
     guards: Guards
     draining: asyncio.Event
@@ -164,11 +169,12 @@ def build(
     keys = Keys(settings.namespace)
     scripts = Scripts(redis)
     book = LaneScriptArguments(keys, accounts)
+    radian = RadianPolicy(settings.radian_interval, settings.radian_silent_after, settings.calendar, policies.radian)
     policy = LedgerPolicy(
         settings.ledger_days,
         settings.results_maxlen,
         deadline_ms=round(settings.job_deadline * 1000),
-        radian_interval_ms=round(settings.radian_interval * 1000),
+        radian_interval_ms=radian.pause_ms(0),
     )
     guards = Guards()
     arq = LeaseWorker(
@@ -197,7 +203,7 @@ def build(
         settings.backoff,
         draining,
         settings.api_limits.settle_ms,
-        settings.radian_interval,
+        radian,
         dispatcher.wake,
         policies.patience,
         policies.run,
@@ -209,7 +215,9 @@ def build(
         {name: account.zone for name, account in accounts.items()},
         _now_ms,
         own_streams=frozenset(name for name, account in accounts.items() if account.own_streams),
+        with_person=frozenset(name for name, account in accounts.items() if account.radian_person),
         elsewhere=peers.elsewhere,
+        day_of_push=frozenset(name for name, account in accounts.items() if account.day_policy == "push"),
     )
     intake = Intake(
         redis,
@@ -239,6 +247,7 @@ def build(
         claimer=claimer,
         runner=runner,
         sweep=Sweep(redis, scripts, keys, book, policy, claimer, batches, guards.of("sweep"), policies.sweep),
+        days=DayWatch(redis, scripts, keys, accounts, policy, worker_id, guards.of("days"), policies.days),
         joined=Joined(redis, scripts, keys, ledger, ended_owners, guards.of("joined"), policies.joined),
         guards=guards,
         draining=draining,

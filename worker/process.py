@@ -96,6 +96,7 @@ async def run_tasks(
         _named("dispatch", built.dispatcher.run(stopping)),
         _named("arq", built.arq.serve(built.runner.run_job, stopping)),
         _named("sweep", built.sweep.run(stopping)),
+        _named("days", built.days.run(stopping)),
         _named("joined", built.joined.run(stopping)),
         _named("heartbeat", _heartbeat(built, stopping, holds or Holds())),
         _named("ending", _wake_at_the_end(built, stopping)),

@@ -17,6 +17,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -37,6 +38,7 @@ from pydantic import (
 
 from jobs.backoff import BackoffPolicy
 from jobs.errors import ConfigurationError
+from schemas.radian.calendar import Calendar
 from worker.addresses import Environment, environment_of, factus_address, redis_address
 from worker.bounded_files import FileUnusable, read_whole, text_of
 
@@ -76,9 +78,52 @@ def _language(value: object) -> object:
     return re.split(r"[_.-]", value.strip().lower())[0] if isinstance(value, str) else value
 
 
+def _dates(value: object) -> object:
+    """``2026-12-24, 2026-12-31``: each a day as it is written in the contract."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(_date(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("dates with commas between, such as 2026-12-24,2026-12-31") from None
+
+
+def _date(text: str) -> date:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError("no date")
+    return date.fromisoformat(text)
+
+
+def _person(given: object) -> dict[str, Any]:
+    """
+    The person of an account, checked as the payload of ``invoice.accept`` is.
+
+    Raises:
+        ValueError: Names the field; its value is somebody's data and is not repeated.
+    """
+    # Imported where it is used: few have such a person, and every command would load all payload models.
+    from jobs.document_types import ACCEPT
+    from schemas import strict_json
+    from schemas.payload.validate import validate
+
+    if not isinstance(given, Mapping):
+        raise ValueError("a table with the fields of invoice.accept")  # noqa: TRY004  # pydantic's way
+    named = {key: value for key, value in ((key, _trimmed(value)) for key, value in given.items()) if value != ""}
+    if "number" in named:
+        raise ValueError("number: the bill's number is no part of the person")
+    found = validate(ACCEPT, {**named, "number": "X"}, today=date.min)
+    if found.errors:
+        raise ValueError("; ".join(f"{error.field or 'table'}: {error.message}" for error in found.errors))
+    person: dict[str, Any] = strict_json.parse(found.wire)
+    del person["number"]
+    return person
+
+
 Language = Annotated[Literal["es", "en"], BeforeValidator(_language)]
 Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_counted)]
+DayPolicy = Literal["free", "push"]
+"""Which day a document must carry that says none: any, or the one on which it was pushed."""
 AccountName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 RateLimit = Annotated[Count, Field(ge=1, le=100_000)]
 RateWindow = Annotated[Seconds, Field(le=_DAY_S)]
@@ -104,6 +149,15 @@ class Account(BaseModel):
     lane_width: LaneWidth = 1
     timezone: str = "America/Bogota"
     own_streams: bool = False
+    radian_person: Annotated[dict[str, Any] | None, Field(repr=False)] = None
+    """Who declares tacit acceptances: the fields of ``invoice.accept``, as Factus takes them."""
+
+    @field_validator("radian_person", mode="before")
+    @classmethod
+    def _is_a_person(cls, given: object) -> dict[str, Any] | None:
+        return None if given is None else _person(given)
+
+    day_policy: DayPolicy = "free"
 
     @field_validator("base_url")
     @classmethod
@@ -172,7 +226,12 @@ class Settings(BaseModel):
     lane_width: LaneWidth = 1
     job_deadline: Annotated[Seconds, Field(le=400 * _DAY_S)] = 48 * 3600.0
     ledger_days: Annotated[Count, Field(ge=1, le=36_500)] = 90
+    day_policy: DayPolicy = "free"
     radian_interval: Annotated[Seconds, Field(le=30 * _DAY_S)] = 4 * 3600.0
+    radian_saturday: bool = False
+    radian_silent_after: Annotated[Seconds, Field(le=400 * _DAY_S)] = 10 * _DAY_S
+    holidays_add: Annotated[tuple[date, ...], BeforeValidator(_dates)] = ()
+    holidays_remove: Annotated[tuple[date, ...], BeforeValidator(_dates)] = ()
     archive_url: Annotated[str, Field(repr=False)] = "file:./archive"
     results_maxlen: Annotated[Count, Field(ge=1, le=1_000_000_000)] = 1_000_000
     jobs_signed: bool = False
@@ -220,6 +279,11 @@ class Settings(BaseModel):
     @property
     def api_limits(self) -> ApiLimits:
         return ApiLimits(create_timeout_s=self.timeout, read_timeout_s=min(self.timeout, 20.0))
+
+    @property
+    def calendar(self) -> Calendar:
+        """The business days of RADIAN's term, as corrected."""
+        return Calendar(self.radian_saturday, frozenset(self.holidays_add), frozenset(self.holidays_remove))
 
     @property
     def is_log_json(self) -> bool:
@@ -273,6 +337,7 @@ class Settings(BaseModel):
             "rate_limit": self.rate_limit,
             "rate_window": self.rate_window,
             "concurrency": self.concurrency,
+            "day_policy": self.day_policy,
             "lane_width": self.lane_width,
         }
         try:

@@ -6,6 +6,7 @@ They need no token and no agent, count in no limit, and are the only part that F
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 from starlette.requests import Request
@@ -17,11 +18,13 @@ from sandbox.routes.example_documents import add_examples
 from sandbox.routes.report import documents, report
 from sandbox.routes.store_document import add_foreign
 from sandbox.state.accounts import Account
+from sandbox.state.bill_life import ANSWERS, REGISTERS
 from sandbox.state.dian import rejection_rules
 from sandbox.state.faults import PlanError, read_rules
 from sandbox.state.radian import CODES, RECEIPT, add_event
 from sandbox.state.sandbox_state import SandboxState
 from sandbox.state.store import Document
+from sandbox.values import datetimes
 
 
 class ControlError(ValueError):
@@ -30,6 +33,7 @@ class ControlError(ValueError):
 
 Body = dict[str, Any]
 _DAY_S = 86_400
+_FARTHEST_S = 100 * 365 * _DAY_S
 
 
 def control_routes(state: SandboxState) -> list[Route]:
@@ -45,6 +49,8 @@ def control_routes(state: SandboxState) -> list[Route]:
         _route("documents/settle", ["POST"], control.settle),
         _route("dian", ["POST"], control.dian),
         _route("events", ["POST"], control.event),
+        _route("radian", ["POST"], control.radian),
+        _route("clock", ["POST"], control.clock),
         _route("accounts/{user}", ["POST"], control.account),
     ]
 
@@ -79,6 +85,21 @@ def _texts(body: Body, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
     if not all(isinstance(value, str) for value in values):
         raise ControlError(f"{name} is no list of texts")
     return tuple(values)
+
+
+def _days(body: Body, name: str) -> frozenset[date]:
+    try:
+        return frozenset(date.fromisoformat(text) for text in _texts(body, name, ()))
+    except ValueError:
+        raise ControlError(f"{name} is no list of days, such as 2026-07-13") from None
+
+
+def _course(body: Body) -> tuple[tuple[str, float], ...]:
+    steps = _given(body, "life", list, [])
+    for step in steps:
+        if not isinstance(step, dict) or step.get("event_code") not in CODES:
+            raise ControlError(f"life is a list of event_code, one of {list(CODES)}, and days")
+    return tuple((step["event_code"], _given(step, "days", float, 0.0) * _DAY_S) for step in steps)
 
 
 def _ids(body: Body, name: str) -> list[int]:
@@ -162,7 +183,7 @@ class _Control:
         code = body.get("event_code", RECEIPT)
         if code not in CODES:
             raise ControlError(f"event_code is one of {list(CODES)}")
-        at = self._state.now() - _given(body, "days_ago", float, 0.0) * _DAY_S
+        at = self._state.radian_now() - _given(body, "days_ago", float, 0.0) * _DAY_S
         if "cufe" in body:
             received = self._account(body).received.find(_given(body, "cufe", str, ""))
             if received is None:
@@ -170,6 +191,28 @@ class _Control:
             return add_event(received.cufe, received.events, code, at)
         document, _, _ = self._document(body)
         return add_event(document.code, document.events, code, at)
+
+    async def radian(self, request: Request, body: Body) -> Body:
+        """What happens to the bills on credit of an account, by RADIAN's clock."""
+        life, answers = self._account(body).life, body.get("answers", REGISTERS)
+        if answers not in ANSWERS:
+            raise ControlError(f"answers is one of {list(ANSWERS)}")
+        life.events = _course(body)
+        life.holidays = _days(body, "holidays")
+        life.answers = answers
+        life.emits = _given(body, "emits", bool, False)
+        life.shows_after_s = _given(body, "shows_after", float, 0.0)
+        life.is_doubled = _given(body, "doubled", bool, False)
+        life.is_reversed = _given(body, "reversed", bool, False)
+        return {"answers": life.answers, "emits": life.emits, "life": [list(step) for step in life.events]}
+
+    async def clock(self, request: Request, body: Body) -> Body:
+        """Move RADIAN's clock, forward or back; without anything it tells where it stands."""
+        by_s = _given(body, "days", float, 0.0) * _DAY_S + _given(body, "seconds", float, 0.0)
+        if not abs(self._state.radian_ahead_s + by_s) <= _FARTHEST_S:
+            raise ControlError("days and seconds lead out of the calendar")
+        self._state.radian_ahead_s += by_s
+        return {"now": datetimes.at(self._state.radian_now()).isoformat(timespec="seconds")}
 
     async def account(self, request: Request, body: Body) -> Body:
         """Change an account, made if it is new, by the keys that are sent."""

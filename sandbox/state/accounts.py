@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from sandbox.state.bill_life import BillLife
 from sandbox.state.company import Company
 from sandbox.state.limits import BusiestWindow, FixedWindow
 from sandbox.state.numbering import RangeBook
@@ -38,6 +39,7 @@ class Account:
     company: Company = field(default_factory=Company)
     ranges: RangeBook = field(default_factory=RangeBook)
     received: ReceivedBills = field(default_factory=ReceivedBills)
+    life: BillLife = field(default_factory=BillLife)
     is_refused: bool = False
     has_product: bool = True
     has_paid: bool = True

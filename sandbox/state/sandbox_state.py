@@ -37,6 +37,12 @@ class SandboxState:
         self.n_edge_refusals = 0
         self.n_bad_logins = 0
         self._n_pauses = 0
+        self.radian_ahead_s = 0.0
+        """How far RADIAN's clock has been moved. Tokens, limits and DIAN go by the other one."""
+
+    def radian_now(self) -> float:
+        """When RADIAN events happen, and what has come about by then."""
+        return self.now() + self.radian_ahead_s
 
     def now(self) -> float:
         return self.config.now()

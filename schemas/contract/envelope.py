@@ -76,6 +76,13 @@ class Options(BaseModel):
         default=(), description="Files to archive once the document is validated; X.archived tells where they are"
     )
     track_radian: bool = Field(default=False, description="Publish the RADIAN events of an invoice on credit")
+    tacit_acceptance: bool = Field(
+        default=False,
+        description="Declare the tacit acceptance (034) of an invoice on credit when its term is over; watches it too",
+    )
+    after_acceptance: bool = Field(
+        default=False, description="Issue a credit or debit note although its invoice has been accepted (033, 034)"
+    )
     delete_rejected: bool = Field(
         default=True, description="Remove a document that DIAN rejected, so that it blocks nothing at Factus"
     )

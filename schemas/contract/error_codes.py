@@ -44,6 +44,12 @@ ERROR_CODES: Final = (
         ("refused",),
         "producer",
     ),
+    ErrorCode(
+        "radian.accepted",
+        "A note about an invoice that has been accepted (033 or 034), without `options.after_acceptance`",
+        ("refused",),
+        "producer",
+    ),
     ErrorCode("factus.validation", "Factus refused the content (400, 422)", ("rejected", "failed"), "producer"),
     ErrorCode("dian.rejected", "DIAN refused the document; `rule` is its rule", ("rejected", "notice"), "producer"),
     ErrorCode("dian.processed", "DIAN's rule 90, and Factus shows no validated document", ("failed",), "operator"),
@@ -95,7 +101,14 @@ ERROR_CODES: Final = (
         ("warning",),
         "producer",
     ),
+    ErrorCode(
+        "date.moved",
+        "Sent on a later day than it was pushed (`FACTUS_DAY_POLICY=free`); the message names both",
+        ("warning",),
+        "producer",
+    ),
     ErrorCode("option.unavailable", "An option that the job cannot have", ("warning",), "producer"),
+    ErrorCode("day.at_risk", "Documents will miss the day that they must carry", ("notice",), "operator"),
     ErrorCode("batch.partial", "Not every job of the batch succeeded", ("notice",), "producer"),
 )
 

@@ -72,7 +72,9 @@ class ValidatedDocument(Foreign):
     total: Money | None = Field(description="Pesos; of a payroll the net balance; null when Factus tells none")
     tax_amount: Money | None = Field(description="Pesos")
     notifications: list[Notification] = Field(description="DIAN's remarks that do not block")
-    warnings: list[ErrorDetail] = Field(description="Ours: payload.warning, option.unavailable")
+    warnings: list[ErrorDetail] = Field(
+        description="Ours: payload.warning, option.unavailable, payload.converted, date.moved"
+    )
     documents: list[ArchivedFile] = Field(description="Archived so far; X.archived tells of the rest")
     replayed: bool = Field(description="Answered from the ledger: the document had been validated before this push")
     environment: Literal["production", "sandbox", "local"] = Field(
@@ -142,6 +144,63 @@ class RadianNews(Data):
     cude: str | None = Field(description="Electronic code of the event")
     occurred_at: Instant | None
     event_number: str | None = Field(description="Number of the event at whoever emitted it")
+
+
+class ClockNews(Data):
+    """What RADIAN's clock says of an invoice on credit."""
+
+    number: str = Field(description="Number of the invoice")
+    cude: str | None = Field(description="Of the RADIAN event that it rests on; null where there is none")
+    rules_version: str = Field(
+        description="Which edition of the law's rules and of the holidays, with a mark of what the operator corrects"
+    )
+
+
+class LeftOutDay(Data):
+    """A day within the term that does not count."""
+
+    date: str = Field(json_schema_extra={"format": "date"})
+    reason: str = Field(description="Spanish: sábado, domingo, festivo and its name")
+
+
+class RadianClock(ClockNews):
+    """The receipt of the goods (032) was seen: the term runs."""
+
+    received_at: Instant = Field(description="The own time of event 032")
+    claim_until: Instant = Field(description="18:00 of the third business day")
+    accepts_from: Instant = Field(description="00:00 of the day after it")
+    calendar: list[LeftOutDay] = Field(description="The days that were left out")
+
+
+class RadianDue(RadianClock):
+    """The term is over, and neither 031 nor 033 nor 034 stands at Factus."""
+
+    emits: bool = Field(description="Whether the service declares the acceptance (034) itself")
+
+
+class RadianClaimed(ClockNews):
+    """The buyer claims (031)."""
+
+    occurred_at: Instant | None
+
+
+class RadianAccepted(ClockNews):
+    """The invoice is accepted (033, or 034 as Factus shows it)."""
+
+    kind: Literal["express", "tacit"]
+    occurred_at: Instant | None
+
+
+class RadianSilent(ClockNews):
+    """No receipt of the goods (032) has come for long; watching goes on."""
+
+    since: Instant = Field(description="The validation of the invoice")
+
+
+class RadianUnconfirmed(ClockNews):
+    """A 034 that was sent does not show at Factus, or Factus does not take it."""
+
+    reason: str = Field(description="Spanish, with the mend")
 
 
 # -- calls -------------------------------------------------------------------------------------------------------------
@@ -275,6 +334,19 @@ class BatchCompleted(Data):
     first_number: str | None = Field(description="Number of the document that was validated first")
     last_number: str | None
     failures: list[BatchFailure] = Field(description="By name; the first 1000, the counts are complete all the same")
+
+
+class DayOutlook(Data):
+    """What will become of the jobs of an account that must go out on a day, by the estimate."""
+
+    day: str = Field(description="issue_on of the jobs", json_schema_extra={"format": "date"})
+    ends_at: Instant = Field(description="When the day is over, in the account's time zone")
+    expected_at: Instant | None = Field(description="When the last of them would be done, whatever its day")
+    waiting: int = Field(ge=0, description="Jobs of that day of which nothing was sent yet")
+    will_miss: int = Field(ge=0, description="Those that will not be sent on their day; 0 in day.safe")
+    references: list[str] = Field(description="The first 100 that will miss it, in the order of sending")
+    batches: list[str] = Field(description="Batches of those that will miss it")
+    pace_per_minute: float = Field(ge=0, description="Jobs for each minute, of the lanes in which they wait")
 
 
 VALIDATED: Final[Mapping[str, type[Data]]] = {

@@ -12,6 +12,7 @@ import json
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from importlib.resources import files
 from typing import Any
 
@@ -224,7 +225,7 @@ async def record() -> list[Sample]:
             await built.arq._release(arq_id)
             await built.arq._renew()
             await rig.push({"type": "job.cancel", "account": "acme", "payload": {"job_id": "two"}})
-            await rig.push_bill("waits", id="heir", batch="b")
+            await rig.push_bill("waits", id="heir", batch="b", issue_on=str(date.today()))
             await rig.push_bill("A", id="fifth", options={"archive": ["pdf"]}, batch="b")
             await rig.push({"type": "job.cancel", "account": "acme", "payload": {"job_id": "three"}})
             await rig.events(5)
@@ -325,6 +326,16 @@ async def by_hand(redis: ArqRedis, built: Services) -> None:
         await redis.xadd(keys.dead(), {"reason": "internal"})
     letters = {"dead": keys.dead(), "facts": keys.intake_facts()}
     await scripts.run("trim_letters", letters, {"most": 1, "most_bytes": 10**9})
+    told = {
+        "n_told": 0,
+        "is_at_risk": 1,
+        "will_miss": 3,
+        "maxlen": 10,
+        "keep_ms": 1000,
+        "event": ["{}", "x", "a", "", ""],
+    }
+    await redis.hset(keys.day_told("acme", "2026-11-30"), mapping={"n_told": "0", "told_at": "1"})
+    await scripts.run("tell_day", {"state": keys.day_told("acme", "2026-11-30"), "results": keys.results()}, told)
     await redis.set(keys.leader("intake"), "w2")
     lead = {"worker": "w2", "other": "w3", "lease_ms": 5000}
     await scripts.run("hand_over", {"leader": keys.leader("intake")}, lead)

@@ -21,9 +21,10 @@ from typing import Any, ClassVar
 import httpx
 import redis
 
+from jobs.radian.policy import RadianTimes
 from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
-from tests.service_in_process import QUICK
+from tests.service_in_process import quick
 from worker.bootstrap import services
 from worker.process import run_tasks
 from worker.settings import Settings
@@ -43,6 +44,12 @@ _references = itertools.count(1)
 
 def new_reference(prefix: str = "R") -> str:
     return f"{prefix}-{next(_references)}"
+
+
+_PERSON = (
+    'radian_person = {identification_document_code = "13", identification = "1088888888", first_name = "Ana", '
+    'last_name = "Gómez"}\n'
+)
 
 
 class Live:
@@ -79,7 +86,7 @@ class Live:
     def _write_accounts(file: Path) -> list[str]:
         names = [f"a{n}" for n in range(N_ACCOUNTS)]
         rows = (
-            f'[accounts.{name}]\nclient_id = "x"\nclient_secret = "x"\nusername = "{name}"\npassword = "x"\n'
+            f'[accounts.{name}]\nclient_id = "x"\nclient_secret = "x"\nusername = "{name}"\npassword = "x"\n{_PERSON}'
             for name in names
         )
         file.write_text("".join(rows), encoding="utf-8")
@@ -88,7 +95,9 @@ class Live:
     async def _serve(self) -> None:
         async with serve(SandboxConfig(rate_limit=0, notice_share=0.0)) as self.url:
             settings = Settings(base_url=self.url, **self._settings)
-            async with services(settings, QUICK) as built:
+            # 034 goes out at any hour here, and is looked for at once.
+            hours = RadianTimes(emit_from_hour=0, emit_until_hour=24, confirm_s=0.05)
+            async with services(settings, quick(radian=hours)) as built:
                 stopping, loop = asyncio.Event(), asyncio.get_running_loop()
                 self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
                 self._ready.set()
@@ -126,6 +135,10 @@ class Live:
 
     def news(self, account: str, job_id: str) -> list[Event]:
         """RADIAN events of a job's document."""
+        return [event for event in self.clock(account, job_id) if event["type"] == "radian.event"]
+
+    def clock(self, account: str, job_id: str) -> list[Event]:
+        """The same with what its clock says."""
         self.read()
         return self._news[account, job_id]
 
@@ -246,9 +259,15 @@ class TestedAccount(FactusUser):
 
     def news_of(self, job_id: str, n: int) -> list[Event]:
         """The first *n* RADIAN events of a job's document."""
-        told = self.live.news(self.name, job_id)
         self.wait(lambda: len(self.live.news(self.name, job_id)) >= n, f"RADIAN event {n} of {job_id}")
-        return told[:n]
+        return self.live.news(self.name, job_id)[:n]
+
+    def clock_of(self, job_id: str, event_type: str) -> Event:
+        """Wait for what the clock of a job's bill says."""
+        return self.wait(
+            lambda: next((one for one in self.live.clock(self.name, job_id) if one["type"] == event_type), None),
+            f"{event_type} of {job_id}",
+        )
 
     def wait(self, look: Callable[[], Any], what: str, timeout_s: float = 10.0) -> Any:
         gives_up_at = time.monotonic() + timeout_s

@@ -50,7 +50,7 @@ class Side(Protocol):
         """A numbering range that is not active and that no document uses; its id."""
         ...
 
-    def event(self, account: str, reference: str, code: str) -> None:
+    def event(self, account: str, reference: str, code: str, days_ago: float = 0.0) -> None:
         """A RADIAN event on a bill of ours."""
         ...
 
@@ -101,10 +101,10 @@ class InProcess:
         ranges.add(NumberingRange(key, _RANGE_DOCUMENT, prefix, 1, is_active=False))
         return key
 
-    def event(self, account: str, reference: str, code: str) -> None:
+    def event(self, account: str, reference: str, code: str, days_ago: float = 0.0) -> None:
         document = self.account(account).shelf("bills").find(reference)
         assert document is not None
-        add_event(document.code, document.events, code, self._state.now())
+        add_event(document.code, document.events, code, self._state.now() - days_ago * 86_400)
 
     def rows(self) -> Rows:
         return {
@@ -219,8 +219,8 @@ class OverHttp:
         body = {"document": _RANGE_DOCUMENT, "prefix": prefix, "resolution_number": "18760000001", "current": "1"}
         return int(self._ask("POST", "/v2/numbering-ranges", account, body)["data"]["id"])
 
-    def event(self, account: str, reference: str, code: str) -> None:
-        body = {"account": account, "reference": reference, "event_code": code}
+    def event(self, account: str, reference: str, code: str, days_ago: float = 0.0) -> None:
+        body = {"account": account, "reference": reference, "event_code": code, "days_ago": days_ago}
         self._ask("POST", "/_sandbox/events", body=body)
 
     def rows(self) -> Rows:

@@ -158,7 +158,8 @@ class Nemesis:
         if n < len(_STEPS) and reference in sim.side.open_bills(account):
             self._n_steps[bill] = n + 1
             code = sim.chance.choice(_STEPS[n])
-            sim.side.event(account, reference, code)
+            # Some goods were received long ago: then the bill is due when that shows.
+            sim.side.event(account, reference, code, sim.chance.choice([0.0, 9.0]) if code == "032" else 0.0)
             sim.facts["buyers' events"] += 1
 
     def accept_all(self, tracked: Iterable[tuple[str, str]]) -> bool:

@@ -45,6 +45,13 @@ from worker.store.keys import Keys
 
 STORM_S: Final = 6.0
 RADIAN_S: Final = 1.5
+SILENT_S: Final = 5.0
+_PERSON: Final = {
+    "identification_document_code": "13",
+    "identification": "1088888888",
+    "first_name": "Ana",
+    "last_name": "Gómez",
+}
 _DEFECT_LOGS: Final = {"attempt.defect", "intake.defect", "arq.run_failed"}
 _OUT_OF_TIME: Final = {
     *("factus.unavailable", "dian.pending", "factus.conflict", "factus.credentials", "factus.denied"),
@@ -127,6 +134,7 @@ class Sim:
                 rate_window=self.options.rate_window_s,
                 lane_width=self.options.lane_width,
                 own_streams=name in self.own_streams,
+                radian_person=_PERSON,
             )
             for name in self.names
         }
@@ -137,6 +145,7 @@ class Sim:
             timeout=TIMEOUT_S,
             job_deadline=self.options.deadline_s,
             radian_interval=RADIAN_S,
+            radian_silent_after=SILENT_S,
         )
         built = build(
             settings,

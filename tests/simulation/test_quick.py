@@ -52,6 +52,7 @@ def test_the_options_of_all_seeds_differ():
 
 FILE = b"<xml/>"
 URI = "file:///a/N1.xml"
+PROOF = "memory:///a/2026/11/25/invoice/N1-radian.json"
 
 
 class TestTheVerdictSees:
@@ -75,7 +76,10 @@ class TestTheVerdictSees:
             self.event(2, "invoice.archived", {"number": "N1", "documents": [row]}),
             self.event(1, "invoice.email.completed", {"sent": True}, job_id="mail"),
         ]
-        radian = [self.event(3, "radian.event", {"number": "N1", "cude": "c1", "event_code": "033"})]
+        radian = [
+            self.event(3, "radian.event", {"number": "N1", "cude": "c1", "event_code": "033"}),
+            self.event(4, "radian.accepted", {"number": "N1", "cude": "c1", "kind": "express"}),
+        ]
         document = {"reference_code": "R1", "number": "N1", "total": "100.00", "customer": "900", "state": "validated"}
         document |= {"is_foreign": False, "errors": {}}
         bills = {"validated": 1, "forbidden_deletes": [], "duplicates": {"references": [], "same_content": []}}
@@ -89,7 +93,7 @@ class TestTheVerdictSees:
             frozenset(),
             radian=radian,
             radian_at_factus={("a", "N1"): ["c1"]},
-            files={URI: FILE},
+            files={URI: FILE, PROOF: b"{}"},
             served=lambda *_names: FILE,
         )
 
@@ -115,7 +119,7 @@ class TestTheVerdictSees:
         assert self.columns(evidence) == {"lost", "silent"}
 
     def test_two_final_events(self, evidence):
-        again = evidence.events[0] | {"id": "a/one/4", "seq": 4}
+        again = evidence.events[0] | {"id": "a/one/5", "seq": 5}
         evidence.events = [*evidence.events, again]
         assert self.columns(evidence) == {"two finals"}
 
@@ -168,7 +172,7 @@ class TestTheVerdictSees:
         assert self.columns(evidence) >= {"archived amiss"}
 
     def test_files_that_were_told_of_twice(self, evidence):
-        evidence.events.append(evidence.events[1] | {"id": "a/one/4", "seq": 4})
+        evidence.events.append(evidence.events[1] | {"id": "a/one/5", "seq": 5})
         assert self.columns(evidence) == {"archived amiss"}
 
     def test_files_that_nobody_asked_for(self, evidence):
@@ -176,7 +180,7 @@ class TestTheVerdictSees:
         assert "archived amiss" in self.columns(evidence)
 
     def test_a_file_that_is_another_than_told(self, evidence):
-        evidence.files = {URI: b"<other/>"}
+        evidence.files = {**evidence.files, URI: b"<other/>"}
         assert self.columns(evidence) == {"files differ"}
 
     def test_a_file_that_is_another_than_at_factus(self, evidence):
@@ -184,11 +188,35 @@ class TestTheVerdictSees:
         assert self.columns(evidence) == {"files differ"}
 
     def test_a_radian_event_told_twice(self, evidence):
-        evidence.radian = [*evidence.radian, evidence.radian[0] | {"id": "a/one/4", "seq": 4}]
+        evidence.radian = [*evidence.radian, evidence.radian[0] | {"id": "a/one/5", "seq": 5}]
         assert self.columns(evidence) == {"RADIAN amiss"}
 
     def test_a_radian_event_never_told(self, evidence):
         evidence.radian_at_factus = {("a", "N1"): ["c1", "c2"]}
+        assert self.columns(evidence) == {"RADIAN amiss"}
+
+    def test_an_acceptance_told_twice(self, evidence):
+        evidence.radian = [*evidence.radian, evidence.radian[1] | {"id": "a/one/5", "seq": 5}]
+        assert self.columns(evidence) == {"RADIAN amiss"}
+
+    def test_an_acceptance_that_is_silent(self, evidence):
+        evidence.radian = evidence.radian[:1]
+        assert self.columns(evidence) == {"RADIAN amiss"}
+
+    def test_an_acceptance_without_evidence(self, evidence):
+        evidence.files = {URI: FILE}
+        assert self.columns(evidence) == {"RADIAN amiss"}
+
+    def test_a_bill_that_is_due_early(self, evidence):
+        when = {"time": "2026-11-27T23:59:59-05:00"}
+        term = {"accepts_from": "2026-11-28T00:00:00-05:00", "number": "N1"}
+        evidence.radian = [*evidence.radian, self.event(5, "radian.due", term) | when]
+        assert self.columns(evidence) == {"RADIAN amiss"}
+
+    def test_two_tacit_acceptances_at_factus(self, evidence):
+        rows = [self.event(n, "radian.event", {"number": "N1", "cude": f"c{n}", "event_code": "034"}) for n in (5, 6)]
+        evidence.radian = [*evidence.radian, *rows]
+        evidence.radian_at_factus = {("a", "N1"): ["c1", "c5", "c6"]}
         assert self.columns(evidence) == {"RADIAN amiss"}
 
     def test_somebody_else_s_radian_event(self, evidence):

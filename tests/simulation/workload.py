@@ -206,7 +206,7 @@ class Workload:
         if chance.random() < 0.3:
             options["archive"] = chance.sample(["pdf", "xml", "attached"], chance.randint(1, 3))
         if body.is_on_credit and chance.random() < 0.5:
-            options["track_radian"] = True
+            options[chance.choice(["track_radian", "tacit_acceptance"])] = True
         return options
 
     def _push(self, at_s: float, what: str, envelope: dict[str, Any], id_: str, body: Body) -> Push:
@@ -228,7 +228,7 @@ class Workload:
             type=type_,
             owner=self.owner_of(envelope["account"]),
             archives=KINDS[family] & set(options.get("archive", ())),
-            tracks=bool(options.get("track_radian")) and body.is_on_credit,
+            tracks=bool(options.get("track_radian") or options.get("tacit_acceptance")) and body.is_on_credit,
         )
 
     def owner_of(self, account: str) -> str:

@@ -18,7 +18,7 @@ import structlog
 
 from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.events import event_id, final_event, refused_event, replayed_event
-from jobs.fiscal_day import start_window_ms
+from jobs.fiscal_day import day_bounds_ms, start_window_ms
 from jobs.follow_ups import follow_ups
 from jobs.intake import NO_ACCOUNT, Accepted, Entry, EntryValidator, Refused, conflict_errors, remains_of
 from schemas import strict_json
@@ -93,7 +93,8 @@ class IntakeCommands:
         return self._refusal(entry, remains, (_internal(error),), job_id=entry.id, content="", is_bare=True)
 
     def _acceptance(self, entry: Entry, record: JobRecord) -> IntakeCommand:
-        start_ms, end_ms = start_window_ms(record, self._accounts[record.account].zone)
+        zone = self._accounts[record.account].zone
+        start_ms, end_ms = start_window_ms(record, zone)
         document = self._keys.document(record.account, record.family, record.reference_code) if record.issues else ""
         values = EntryValues(
             Kind.ACCEPT,
@@ -107,6 +108,8 @@ class IntakeCommands:
             score=record.score,
             deadline_ms=self._policy.deadline_ms,
             size=record.batch_size if record.batch else 0,
+            day=record.issue_on,
+            day_ends_ms=day_bounds_ms(record.issue_on, zone)[1] if record.issue_on else 0,
         )
         tally = Tally(f"{record.account}/{record.batch}") if record.batch else NO_TALLY
         keys = self._keys_of(entry, record, document)

@@ -67,6 +67,8 @@ class EntryValues(NamedTuple):
     score: int = 0
     deadline_ms: int = 0
     size: int = 0
+    day: str = ""
+    day_ends_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ class SliceArguments:
             "deadlines": self.keys.deadlines(),
             "batches_due": self.keys.batches_due(),
             "facts": self.keys.intake_facts(),
+            "days": self.keys.days(),
             "rest": rest_of_keys,
         }
         args: ScriptArgs = {

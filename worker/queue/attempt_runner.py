@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -24,7 +25,7 @@ from jobs.calls import CallContext, CallPolicy, run_call
 from jobs.errors import LeaseLost, LedgerRefused, LedgerUnavailable
 from jobs.events import blocked_event, events_of, resumed_event
 from jobs.factus_requests import Request
-from jobs.fiscal_day import day_bounds_ms, revalidate_for_today
+from jobs.fiscal_day import day_bounds_ms, revalidate_for_today, told_if_moved
 from jobs.follow_ups import archived_documents, follow_ups
 from jobs.issue import issue
 from jobs.issue_policy import IssuePolicy
@@ -33,11 +34,13 @@ from jobs.lesser_ends import defect_end, lesser_ends, plain
 from jobs.outcomes import AccountState, AttemptResult, Block, Finished, Retry, scope_of
 from jobs.patience import PATIENCE, PatiencePolicy
 from jobs.ports import Archive, Canceller, Gateway
+from jobs.radian.notes import bill_note, guarded, is_guarded
+from jobs.radian.policy import RadianPolicy
 from jobs.registry import type_of
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail, Event
 from schemas.names import pushable_id
-from schemas.records import JobRecord
+from schemas.records import JobRecord, score_by
 from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
 from worker.queue.attempt_log import log_attempt, log_notices
 from worker.queue.claims import ClaimedJob, SetAside
@@ -66,14 +69,22 @@ RUN: Final = RunPolicy()
 
 @dataclass(slots=True)
 class NotingGateway:
-    """Factus, and the number of the last document that it showed under the job's reference: what is known of it when
-    the attempt ends in a defect."""
+    """
+    Factus, and what is noted of an attempt on the way: the number of the last document that it showed under the job's
+    reference, which is what is known when the attempt ends in a defect, and when it sent.
+    """
 
     gateway: Gateway
     number: str = ""
+    began: float = field(default_factory=time.monotonic)
+    sent_s: tuple[float, float] | None = None
+    """Seconds from the start of the attempt between which its create was sent; None where it has sent none."""
 
     async def create(self, job: JobRecord, *, latest_ms: int) -> Answer:
-        return self._noted(await self.gateway.create(job, latest_ms=latest_ms))
+        asked_s = time.monotonic() - self.began
+        seen = await self.gateway.create(job, latest_ms=latest_ms)
+        self.sent_s = asked_s, time.monotonic() - self.began
+        return self._noted(seen)
 
     async def find(self, family: str, reference_code: str) -> Answer:
         return self._noted(await self.gateway.find(family, reference_code))
@@ -115,7 +126,7 @@ class AttemptRunner:
     backoff: BackoffPolicy
     draining: asyncio.Event
     settle_ms: int
-    radian_interval_s: float
+    radian: RadianPolicy
     on_lane_idle: Callable[[], None]
     """Called when an attempt's end started nothing in its place: the lane has said when it is to be polled."""
     patience: PatiencePolicy = PATIENCE
@@ -208,7 +219,7 @@ class AttemptRunner:
     def _defect_pause_s(self, n_defects: int) -> float:
         return self.backoff.jittered_s(n_defects + 1, self.draw)
 
-    async def _work(self, claimed: ClaimedJob, job_type: LedgerType, gateway: Gateway) -> AttemptResult:
+    async def _work(self, claimed: ClaimedJob, job_type: LedgerType, gateway: NotingGateway) -> AttemptResult:
         job, standing = claimed.job, claimed.standing
         zone = self.accounts[job.account].zone
         day_ends_ms = day_bounds_ms(job.issue_on, zone)[1] if job.issue_on else 0
@@ -228,11 +239,19 @@ class AttemptRunner:
                 environment=self.accounts[job.account].environment,
                 lane_width=self.accounts[job.account].lane_width,
             )
-            return await issue(policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
+            issuing = partial(issue, policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
+            result = await (guarded(policy, gateway, self.ledger, issuing) if is_guarded(job) else issuing())
+            return replace(result, ending=told_if_moved(job, result.ending, _sent_ms(claimed, gateway), zone))
         assert job_type.work is not None
         deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms, self.patience)
         context = CallContext(
-            deciding, gateway, self.archive, self.ledger, self.radian_interval_s, canceller=self.canceller
+            deciding,
+            gateway,
+            self.archive,
+            self.ledger,
+            self.radian,
+            self.accounts[job.account].radian_person,
+            canceller=self.canceller,
         )
         return await run_call(
             job_type.work, context, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late
@@ -299,6 +318,7 @@ class AttemptRunner:
             events=events,
             notices=notices,
             mend=ending.block.mend if ending.block else "",
+            bill=bill_note(job, ending),
         )
         if isinstance(ending, Finished) and ending.state in ("failed", "refused") and events:
             return replace(page, dead=dead_letter(job, ending, events[-1]))
@@ -368,6 +388,16 @@ class AttemptRunner:
             return await self.ledger.n_waiting(job.account, None if block.family is None else job.lane)
         except LedgerRefused:
             return 0  # a key of a lane is broken: the operator is told of the block all the same
+
+
+def _sent_ms(claimed: ClaimedJob, gateway: NotingGateway) -> tuple[int, int]:
+    """Between which instants Factus got the document, on the Redis server's clock; 0 where we have sent none."""
+    job = claimed.job
+    if job.pending_since or gateway.sent_s is None:
+        sent_at_ms = job.pending_since or job.sending_at  # what is sent again while DIAN is silent keeps its first date
+        return sent_at_ms, sent_at_ms
+    asked_s, answered_s = gateway.sent_s
+    return claimed.standing.now_ms + round(asked_s * 1000), claimed.standing.now_ms + round(answered_s * 1000)
 
 
 def _context(job: JobRecord) -> dict[str, Any]:
@@ -464,10 +494,13 @@ def _record_fields(
         return fields | _error_field(ending.reason)
     fields["attempts"] = attempts
     if isinstance(ending, Finished):
-        fields["progress"] = archived_documents(job, ending)
+        if not job.is_tracking:  # what a watch knew last is told to whoever asks
+            fields["progress"] = archived_documents(job, ending)
         fields |= {"number": ending.number or job.number}
         return fields | (_error_field(ending.errors[0]) if ending.errors else {"last_error": ""})
     fields |= {"sent": ending.sent, "failures": job.failures + 1 if ending.is_failure else job.failures}
+    if ending.latest_ms:
+        fields["score"] = score_by(ending.latest_ms, job.priority)
     if ending.progress is not None:
         # A step forward begins the count of failures anew; a failure that notes something goes on with it.
         fields |= {"progress": ending.progress} if ending.is_failure else {"progress": ending.progress, "failures": 0}

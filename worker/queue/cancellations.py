@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from jobs.batches import tally_of
 from jobs.errors import LedgerUnavailable
 from jobs.events import final_event
-from jobs.fiscal_day import start_window_ms
+from jobs.fiscal_day import day_bounds_ms, start_window_ms
 from jobs.outcomes import Finished
 from jobs.ports import Cancellation, KeptJob
 from schemas.contract.event import ErrorDetail, Event
@@ -54,6 +54,7 @@ class _Heir:
     id: str = ""
     starts_ms: int = 0
     ends_ms: int = 0
+    day_ends_ms: int = 0
 
 
 class Cancellations:
@@ -165,7 +166,9 @@ class Cancellations:
         if record is None:
             await command(self._redis, "LREM", joined, 1, first.decode())  # it waits for nothing any more
             return None
-        return _Heir(record.id, *start_window_ms(record, self._ledger.zone(job.account)))
+        zone = self._ledger.zone(job.account)
+        day_ends_ms = day_bounds_ms(record.issue_on, zone)[1] if record.issue_on else 0
+        return _Heir(record.id, *start_window_ms(record, zone), day_ends_ms)
 
     async def _run(self, by: JobRecord, job: JobRecord, heir: _Heir) -> bytes:
         event, error = self._ending(by, job)
@@ -188,6 +191,7 @@ class Cancellations:
             "document": document or own,
             "joined": self._keys.joined(document) if document else own,
             "heir": self._keys.job(job.account, heir.id) if heir.id else own,
+            "days": self._keys.days(),
         }
         args: ScriptArgs = {
             "id": job.id,
@@ -205,6 +209,7 @@ class Cancellations:
             "heir": heir.id,
             "heir_starts_ms": heir.starts_ms,
             "heir_ends_ms": heir.ends_ms,
+            "heir_day_ends_ms": heir.day_ends_ms,
             "deadline_ms": policy.deadline_ms,
             "heir_member": f"{job.account}/{heir.id}",
             "tally": tally_values(tally_of(event)),

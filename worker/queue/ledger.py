@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.errors import LeaseLost, LedgerError, LedgerRefused, LedgerUnavailable
 from jobs.issue_policy import verdict_to_json
-from jobs.outcomes import FactusHealth, Finished, Retry
+from jobs.outcomes import BillNote, FactusHealth, Finished, Retry
 from jobs.ports import Known, LockState
 from schemas.contract.event import ErrorDetail, Event, stream_fields
 from schemas.records import DocumentRecord, JobRecord, JobState
@@ -60,6 +60,7 @@ class AttemptWrite:
     notices: tuple[Notice, ...] = ()
     mend: str = ""
     """What a person does about the pause, where its code does not say."""
+    bill: BillNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +273,14 @@ class Ledger:
             return None
         return Known(document.is_open, owner.deletes_rejected)
 
+    async def bill(self, account: str, number: str) -> Mapping[str, str]:
+        """See :class:`jobs.ports.Bills`."""
+        try:
+            stored = await self._hash(self._keys.bill(account, number))
+        except LedgerRefused:
+            return {}  # the key is of another kind: then nothing is known, and Factus is asked
+        return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in stored.items()}
+
     async def begin_removal(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> bool:
         """See :class:`jobs.ports.Journal`."""
         document = self._keys.document(job.account, job.family, reference_code)
@@ -409,6 +418,7 @@ class Ledger:
             "deadlines": self._keys.deadlines(),
             "batches_due": self._keys.batches_due(),
             **self._document_keys(job),
+            **self._bill_keys(job, page.bill),
             "follow_ups": [key for row in follow_ups for key in self.follow_up_keys(row)],
         }
         args: ScriptArgs = {
@@ -426,6 +436,8 @@ class Ledger:
             "n_fields": len(page.fields),
             "n_dead": len(page.dead),
             "n_notices": len(page.notices),
+            "n_facts": len(page.bill.facts) if page.bill else 0,
+            "term": _term(page.bill),
             "n_follow_ups": len(follow_ups),
             "batch_prefix": self._keys.batch(""),
             "mend": page.mend,
@@ -435,6 +447,7 @@ class Ledger:
                 *(self._own_tally(job, page) if end["ending"] == "final" else ()),
                 *_events(page),
                 *_notices(page),
+                *(_pairs(page.bill.facts) if page.bill else ()),
                 *(value for row in follow_ups for value in self.follow_up_values(row)),
             ],
         }
@@ -453,6 +466,12 @@ class Ledger:
     def _own_tally(self, job: JobRecord, page: AttemptWrite) -> TallyValues:
         # A job that follows another is no member of its batch: that one has been counted.
         return tally_values(NO_TALLY if job.parent or not page.events else tally_of(page.events[-1]))
+
+    def _bill_keys(self, job: JobRecord, note: BillNote | None) -> dict[str, str]:
+        """What is remembered of the job's bill, its own key for none; and from when bills are due."""
+        own = self._keys.job(job.account, job.id)
+        bill = self._keys.bill(job.account, note.number) if note and note.facts else own
+        return {"bill": bill, "terms": self._keys.terms()}
 
     def _document_keys(self, job: JobRecord) -> dict[str, str]:
         """The document, who joined it, and where these stand when it has ended; the job's own key when it issues
@@ -528,6 +547,10 @@ def _failure(exc: RedisError, what: str) -> LedgerError:
     return LedgerUnavailable(what) if is_server_state(exc) else LedgerRefused(what)
 
 
+def _term(note: BillNote | None) -> str:
+    return "" if note is None or note.term_ms is None else str(note.term_ms)
+
+
 def _left(final: Finished) -> str:
     return "stays" if final.leaves_a_document else ""
 
@@ -553,5 +576,5 @@ def _notices(page: AttemptWrite) -> list[Arg]:
     return found
 
 
-def _pairs(fields: Mapping[str, Arg]) -> list[Arg]:
+def _pairs(fields: Mapping[str, Arg] | Mapping[str, str]) -> list[Arg]:
     return [part for pair in fields.items() for part in pair]

@@ -75,6 +75,17 @@ class Keys:
         """List: jobs that delete, at Factus, what bears the reference of the document of that key."""
         return f"{document}:removals"
 
+    def bill(self, account: str, number: str) -> str:
+        """
+        Hash: what is remembered of a bill by its number: ``form`` (``credit`` or ``cash``), and once it is accepted
+        ``accepted`` (033 or 034), ``cude``, ``occurred_at``.
+        """
+        return f"{self.namespace}:bill:{account}:{number}"
+
+    def terms(self) -> str:
+        """Sorted set: ``account/job id`` of a watch over a bill -> ms from which the bill is due."""
+        return f"{self.namespace}:terms"
+
     def changes(self, account: str, thing: str) -> str:
         """List: jobs that change one thing of an account at Factus (a range, the company), one after the other."""
         return f"{self.namespace}:changes:{account}:{thing}"
@@ -111,8 +122,9 @@ class Keys:
     def lane(self, lane: str) -> str:
         """
         Hash: ``starts``, ``hold_until`` (ms), ``hold_reason``, ``conflict_since`` (ms), ``wait_reason`` (why the last
-        look started no more), ``slot_at`` (ms; lib/pace.lua), of a width above one ``width_in_use``, ``narrow_until``
-        and the rest (lib/width.lua), and of a hold ``held_since`` (ms), ``held_for``, ``held_by``, ``held_mend``.
+        look started no more), ``slot_at`` (ms; lib/pace.lua), ``busy_ms`` (what the attempts of a document took so
+        far), of a width above one ``width_in_use``, ``narrow_until`` and the rest (lib/width.lua), and of a hold
+        ``held_since`` (ms), ``held_for``, ``held_by``, ``held_mend``.
         """
         return f"{self.namespace}:lane:{lane}"
 
@@ -127,6 +139,26 @@ class Keys:
     def in_flight(self, lane: str) -> str:
         """Sorted set: job id -> ms at which it was dispatched."""
         return f"{self.namespace}:lane:{lane}:flight"
+
+    def seen(self, lane: str) -> str:
+        """List: what each document of late took of its lane, newest first: ``sent ms:ms:gap ms`` (lib/seen.lua)."""
+        return f"{self.namespace}:lane:{lane}:seen"
+
+    def day_jobs(self, lane: str, day: str) -> str:
+        """Sorted set: the jobs of a lane that must go out on a day and of which nothing was sent -> as in waiting."""
+        return f"{self.namespace}:lane:{lane}:day:{day}"
+
+    def batch_jobs(self, lane: str, day: str, batch: str) -> str:
+        """Sorted set: the same of a batch; *day* is empty for those that may go out on any."""
+        return f"{self.namespace}:lane:{lane}:batch:{day}:{batch}"
+
+    def days(self) -> str:
+        """Sorted set: ``account/day`` of the days on which jobs must go out -> ms at which the day is over."""
+        return f"{self.namespace}:days"
+
+    def day_told(self, account: str, day: str) -> str:
+        """Hash: what was told of an account's day: ``n_told``, ``is_at_risk``, ``will_miss``, ``told_at`` (ms)."""
+        return f"{self.namespace}:day:{account}:{day}"
 
     # -- account ---------------------------------------------------------------------------------------------------
     def account(self, account: str) -> str:

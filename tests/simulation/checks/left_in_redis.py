@@ -12,6 +12,7 @@ _EMPTY_AT_THE_END = (
     ":lanes",
     ":lanes:due",
     ":deadlines",
+    ":terms",
     ":arq:queue",
     ":lock",
 )

@@ -166,7 +166,9 @@ class TestNothingIsLeftOut:
             for family in FAMILIES
             for end in ("validated", "rejected", "failed", "pending", "archived")
         }
-        others = {"job.refused", "radian.event", "account.blocked", "account.resumed", "batch.completed"}
+        radian = {f"radian.{n}" for n in ("event", "clock", "due", "claimed", "accepted", "silent", "unconfirmed")}
+        others = {"job.refused", *radian, "account.blocked", "account.resumed", "batch.completed"}
+        others |= {"day.at_risk", "day.safe"}
         assert event_messages().keys() == ends | documents | others
 
     def test_every_model_has_a_name_of_its_own(self) -> None:

@@ -14,6 +14,7 @@ from jobs.example_payloads import example
 from jobs.outcomes import AccountState, AttemptResult, Finished, Retry
 from jobs.pagination import MOST_ITEMS
 from jobs.ports import Cancellation
+from jobs.radian.policy import RadianPolicy
 from jobs.registry import FOLLOW_UPS, JOB_TYPES, type_of
 from schemas.factus import DocumentView, Remark
 from schemas.records import JobRecord
@@ -98,7 +99,7 @@ async def turn(type_: str, gateway: FakeFactus, archive: MemoryArchive | None = 
     work = type_of(type_).work
     assert work
     context = CallContext(
-        deciding, gateway, archive or MemoryArchive(), FreeChangeLock(), radian_interval_s=60.0, canceller=Nobody()
+        deciding, gateway, archive or MemoryArchive(), FreeChangeLock(), RadianPolicy(60.0), PERSON, canceller=Nobody()
     )
     return await run_call(work, context, now_ms=NOW_MS, day_ends_ms=0, late=type_of(type_).late)
 
@@ -424,19 +425,31 @@ class TestRadian:
             answers.Replied({"data": [{**self.ROW, "effective_date": "2026-11-05", "effective_time": "16:36:31"}]})
         )
         first = await turn("invoice.track", factus)
-        assert first.ending.news[0]["occurred_at"] == "2026-11-05T16:36:31-05:00"
-        assert first.ending.news[0]["number"] == "SETP1"
+        assert first.ending.news[0].data["occurred_at"] == "2026-11-05T16:36:31-05:00"
+        assert first.ending.news[0].data["number"] == "SETP1"
         second = await turn("invoice.track", factus, progress=first.ending.progress)
         assert second.ending.news == ()
         assert second.ending.pause_s == 60.0
 
-    @pytest.mark.parametrize("code", ["031", "033", "034"])
-    async def test_an_end_ends_it(self, code):
-        attempted = await turn(
-            "invoice.track", OneAnswer(answers.Replied({"data": [{**self.ROW, "event_code": code}]}))
-        )
+    async def test_a_claim_ends_it(self):
+        rows = [{**self.ROW, "event_code": code, "cude": code} for code in ("032", "031")]
+        attempted = await turn("invoice.track", OneAnswer(answers.Replied({"data": rows})))
         assert isinstance(attempted.ending, Finished)
-        assert [data["event_code"] for data in attempted.ending.news] == [code]
+        assert [news.type for news in attempted.ending.news] == [
+            *("radian.event", "radian.event", "radian.clock", "radian.claimed")
+        ]
+
+    @pytest.mark.parametrize(("code", "kind"), [("033", "express"), ("034", "tacit")])
+    async def test_an_acceptance_is_told_and_then_its_evidence_ends_it(self, code, kind):
+        rows = [{**self.ROW, "event_code": one, "cude": one} for one in ("032", code)]
+        factus, archive = OneAnswer(answers.Replied({"data": rows})), MemoryArchive()
+        first = (await turn("invoice.track", factus, archive)).ending
+        assert (first.news[-1].type, first.news[-1].data["kind"], archive.files) == ("radian.accepted", kind, {})
+        last = (await turn("invoice.track", factus, archive, progress=first.progress)).ending
+        assert isinstance(last, Finished)
+        assert (last.news, len(factus.requests)) == ((), 1)
+        (name,) = archive.files
+        assert name == "acme/2026/11/25/invoice/SETP1-radian.json"
 
     @pytest.mark.parametrize(
         "seen", [answers.NotFound("no"), answers.BadRequest(400, "mal"), answers.Conflicted("409")]
@@ -447,14 +460,9 @@ class TestRadian:
         assert isinstance(attempted.ending, Retry)
         assert attempted.ending.pause_s == 60.0
 
-    async def test_it_looks_less_often_when_nothing_happens(self):
-        progress = json.dumps({"seen": [], "n_looks": 500})
-        attempted = await turn("invoice.track", OneAnswer(answers.Replied({"data": []})), progress=progress)
-        assert attempted.ending.pause_s == 360.0
-
     async def test_odd_times_are_no_times(self):
         attempted = await turn("invoice.track", OneAnswer(answers.Replied({"data": [self.ROW, "x"]})))
-        assert attempted.ending.news[0]["occurred_at"] is None
+        assert attempted.ending.news[0].data["occurred_at"] is None
 
 
 class TestDownloadByUniqueCode:

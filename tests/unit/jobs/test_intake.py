@@ -183,3 +183,41 @@ def test_version_is_one_of_two() -> None:
     found = examined(a_push(payload_version="v3"))
     assert isinstance(found, Refused)
     assert found.errors[0].field == "envelope.payload_version"
+
+
+def served(options: dict[str, Any], *, has_person: bool = False, form: str = "2", type_: str = "invoice.issue") -> Any:
+    """The options that a job has, and the names of those that it cannot have."""
+    bill = a_bill()
+    bill["payment_details"][0] |= {"payment_form": form, "due_date": "2099-12-31"}
+    persons = frozenset({"acme"} if has_person else ())
+    validator = EntryValidator({"acme": BOGOTA}, lambda: NOW_MS, with_person=persons)
+    pushed = {"type": type_, "payload": bill, "options": options}
+    found = validator.validate(Entry("", "7-0", strict_json.dump(pushed).encode()))
+    assert isinstance(found, Accepted), found
+    warned = [warning["field"] for warning in found.record.parsed_warnings if warning["code"] == "option.unavailable"]
+    return found.record, warned
+
+
+def test_the_tacit_acceptance_watches_the_bill_and_needs_a_person() -> None:
+    record, warned = served({"tacit_acceptance": True}, has_person=True)
+    assert (record.tracks_radian, record.accepts_tacitly, warned) == (True, True, [])
+    record, warned = served({"tacit_acceptance": True})
+    assert (record.tracks_radian, record.accepts_tacitly) == (True, False), "it is told when it is due"
+    assert warned == ["envelope.options.tacit_acceptance"]
+
+
+def test_options_that_do_not_apply_to_a_document_are_warned_of() -> None:
+    every = {"tacit_acceptance": True, "track_radian": True, "after_acceptance": True}
+    record, warned = served(every, has_person=True, form="1")
+    assert (record.tracks_radian, record.accepts_tacitly, record.goes_after_acceptance) == (False, False, False)
+    assert warned == [f"envelope.options.{name}" for name in ("track_radian", "tacit_acceptance", "after_acceptance")]
+
+
+@pytest.mark.parametrize("option", ["archive", "track_radian", "tacit_acceptance", "after_acceptance"])
+def test_an_option_of_documents_is_refused_for_any_other_job(option: str) -> None:
+    value: Any = ["pdf"] if option == "archive" else True
+    found = examined({"type": "company.get", "payload": {}, "options": {option: value}})
+    assert isinstance(found, Refused)
+    assert [(error.code, error.field) for error in found.errors] == [("envelope.invalid", f"envelope.options.{option}")]
+    nothing: Any = [] if option == "archive" else False
+    assert isinstance(examined({"type": "company.get", "payload": {}, "options": {option: nothing}}), Accepted)

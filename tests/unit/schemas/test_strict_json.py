@@ -15,6 +15,7 @@ from schemas.strict_json import (
     dump,
     is_longer_than,
     parse,
+    parse_trusted,
     top_level,
 )
 
@@ -203,3 +204,13 @@ def test_of_a_refused_document_its_short_values_at_the_top_are_read(raw: bytes, 
 def test_nothing_is_called_longer_than_it_is(value: dict[str, object]) -> None:
     assert not is_longer_than(value, 4096) or len(dump(value).encode()) > 4096
     assert is_longer_than(value, 100) or len(dump(value).encode()) < 1000
+
+
+def test_an_answer_with_any_character_can_be_written_down_again() -> None:
+    """Also one that is not printable, and one that has no UTF-8 form: these become the replacement character."""
+    for start in range(0, 0x10000, 0x100):
+        raw = "[" + ",".join(f'"\\u{code:04x}",{{"\\u{code:04x}":1}}' for code in range(start, start + 0x100)) + "]"
+        for text in parse_trusted(raw.encode(), most_values=10_000):
+            (shown,) = text if isinstance(text, dict) else (text,)
+            assert "\x00" not in shown
+            shown.encode()

@@ -430,3 +430,64 @@ def test_an_account_says_which_factus_it_is(load):
         ("http://127.0.0.1:1", "local"),
     ):
         assert load(**CREDENTIALS, FACTUS_BASE_URL=url).accounts()["default"].environment == environment
+
+
+PERSON = """
+[accounts.acme.radian_person]
+identification_document_code = "31"
+identification = "900100200"
+first_name = "Ana"
+last_name = "Gómez"
+"""
+
+
+def test_who_declares_tacit_acceptances_stands_with_its_account(load, tmp_path):
+    file = tmp_path / "accounts.toml"
+    file.write_text(ACCOUNTS + PERSON.replace("31", "13", 1), encoding="utf-8")
+    account = load(FACTUS_ACCOUNTS_FILE=str(file)).accounts()["acme"]
+    assert account.radian_person == {
+        "identification_document_code": "13",
+        "identification": "900100200",
+        "first_name": "Ana",
+        "last_name": "Gómez",
+    }
+    assert "900100200" not in repr(account)
+
+
+@pytest.mark.parametrize(
+    ("person", "told"),
+    [
+        (PERSON, "dv"),
+        (PERSON.replace('first_name = "Ana"', ""), "first_name"),
+        (PERSON + 'number = "SETP1"\n', "number"),
+        (PERSON + 'surname = "X"\n', "surname"),
+        ("radian_person = 5\n", "radian_person"),
+    ],
+)
+def test_a_person_that_factus_would_not_take_is_refused_at_the_start(load, tmp_path, person, told):
+    file = tmp_path / "accounts.toml"
+    file.write_text(ACCOUNTS + person, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as found:
+        load(FACTUS_ACCOUNTS_FILE=str(file)).accounts()
+    assert told in str(found.value)
+    assert "900100200" not in str(found.value)
+
+
+def test_the_calendar_of_the_term_is_corrected_by_settings(load):
+    settings = load(
+        FACTUS_RADIAN_SATURDAY="true",
+        FACTUS_HOLIDAYS_ADD="2026-12-24, 2026-12-31",
+        FACTUS_HOLIDAYS_REMOVE="2026-07-13",
+        FACTUS_RADIAN_SILENT_AFTER="5d",
+    )
+    calendar = settings.calendar
+    assert calendar.saturday
+    assert sorted(map(str, calendar.added)) == ["2026-12-24", "2026-12-31"]
+    assert sorted(map(str, calendar.removed)) == ["2026-07-13"]
+    assert settings.radian_silent_after == 5 * 86_400
+
+
+@pytest.mark.parametrize("value", ["13 julio", "2026-7-13", "2026-02-30", "2026-07-13;2026-07-20"])
+def test_a_holiday_that_is_no_date_names_its_variable(load, value):
+    with pytest.raises(ConfigurationError, match="FACTUS_HOLIDAYS_ADD: dates with commas"):
+        load(FACTUS_HOLIDAYS_ADD=value)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from schemas.contract.error_codes import ERROR_CODES
 from worker.cli.contract.json_schemas import components
-from worker.cli.contract.messages import RADIAN, event_messages, job_messages
+from worker.cli.contract.messages import event_messages, job_messages
 
 _ABOUT: Final = """\
 factus-worker issues Colombian electronic documents through Factus. Producers push jobs to a Redis stream and consumers
@@ -33,7 +33,11 @@ has the same `id`, to the letter. The stream is trimmed to about `FACTUS_RESULTS
 _CHANNELS: Final = {
     "jobs": ("{ns}:jobs", "Jobs", "What producers push."),
     "results": ("{ns}:results", "Results", "Every outcome, and what operators must know."),
-    "radian": ("{ns}:radian", "RADIAN events", "Every RADIAN event found on a tracked invoice."),
+    "radian": (
+        "{ns}:radian",
+        "RADIAN events",
+        "Every RADIAN event found on a tracked invoice, and what its clock says.",
+    ),
 }
 _OWN: Final = " Of an account with `own_streams`; what is pushed there can name no other account."
 _PARAMETERS: Final = {
@@ -53,7 +57,8 @@ _EVENT_FIELDS: Final = {
 def document() -> dict[str, Any]:
     """The whole document."""
     jobs, events = job_messages(), event_messages()
-    by_channel = {"jobs": [*jobs], "results": [name for name in events if name != RADIAN], "radian": [RADIAN]}
+    radian = [name for name in events if name.startswith("radian.")]
+    by_channel = {"jobs": [*jobs], "results": [name for name in events if name not in radian], "radian": radian}
     return {
         "asyncapi": "3.0.0",
         "info": {

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from jobs import answers, events, example_data, follow_ups
 from jobs.archive_names import Stored
@@ -16,13 +17,19 @@ from jobs.attempt_policy import error
 from jobs.backoff import BackoffPolicy
 from jobs.batches import completed_event
 from jobs.calls import CallContext, CallPolicy, Work, run_call
+from jobs.day_notices import DayOutlook, Told, day_event
 from jobs.factus_requests import Request
 from jobs.families import FAMILIES
+from jobs.fiscal_day import day_bounds_ms
 from jobs.intake import conflict_errors
 from jobs.issue_policy import IssuePolicy, rejection_errors
 from jobs.job_type import JobType
 from jobs.outcomes import AttemptResult, Block, Ending, Finished
 from jobs.ports import Cancellation, KeptJob, LockState
+from jobs.radian.clock import Clock
+from jobs.radian.policy import HOUR_MS, RadianPolicy
+from jobs.radian.seen_events import SeenEvent, read_events
+from jobs.radian.state import ClockState
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
 from schemas.contract.envelope import PartialEnvelope
@@ -79,16 +86,41 @@ def other_events() -> dict[str, Event]:
     block = Block("invoice", error("factus.denied", "Factus negó el acceso: el producto no está habilitado"))
     blocked = events.blocked_event(ACCOUNT, block, n_waiting=12, since=NOW, now=NOW, by="job-1")
     resumed = events.resumed_event(ACCOUNT, "invoice", since=NOW, now=NOW, by="job-2")
-    return {event.type: event for event in (refused, _radian(), blocked, resumed, _batch())}
+    every = (refused, *_radian(), blocked, resumed, *_days(), _batch())
+    return {event.type: event for event in every}
 
 
-def _radian() -> Event:
-    job = record(envelope("invoice.issue.credit", options={"track_radian": True}))
-    data = {"number": example_data.NUMBERS["invoice"], "factus": _document(job).raw}
+def _radian() -> tuple[Event, ...]:
+    """The events of watches over bills: received, due and accepted; claimed; silent; and one that shows no 034."""
+    options = {"track_radian": True, "tacit_acceptance": True}
+    job = record(envelope("invoice.issue.credit", options=options))
+    data = {"number": example_data.NUMBERS["invoice"], "reference_code": job.reference_code, "factus": {}}
     (follower,) = follow_ups.follow_ups(job, data, seq=1)
-    ending = _turn(follower, follow_ups.track, ([example_data.RADIAN_ROW],))
-    (event,) = events.events_of(follower, ending, attempts=0, now_ms=_NOW_MS, now=NOW)
-    return event
+    clock = Clock(RadianPolicy(), _NOW_MS, emits=True)
+    new = ClockState(example_data.NUMBERS["invoice"])
+    state, received = clock.after_look(new, _seen("032"), _NOW_MS)
+    due_ms = clock.accepts_from_ms(state) + 6 * HOUR_MS
+    state, due = clock.after_look(state, _seen("032"), due_ms)
+    sent = clock.after_send(state, due_ms, "Factus la recibió.")
+    _, accepted = clock.after_look(sent, _seen("032", "034"), due_ms + HOUR_MS)
+    _, lost = clock.after_look(sent, _seen("032"), due_ms + 24 * HOUR_MS)
+    _, claimed = clock.after_look(state, _seen("032", "031"), due_ms)
+    _, silent = clock.after_look(new, (), _NOW_MS + 10 * 24 * HOUR_MS)
+    every = (*received, *due, *accepted[1:], *claimed[1:], *silent, *lost)
+    return tuple(events.radian_event(follower, news, seq=n, now=NOW) for n, news in enumerate(every, 2))
+
+
+def _seen(*codes: str) -> tuple[SeenEvent, ...]:
+    return read_events({**example_data.RADIAN_ROW, **example_data.RADIAN_ROWS[code]} for code in codes)
+
+
+def _days() -> tuple[Event, Event]:
+    """Of an evening: what will miss its day, and that it will not."""
+    zone, day = ZoneInfo("America/Bogota"), NOW.date().isoformat()
+    ends_ms = day_bounds_ms(day, zone)[1]
+    late = DayOutlook(ACCOUNT, day, ends_ms, 1240, 2, ends_ms + 90_000, 79.7, ("FV-1239", "FV-1240"), ("cierre",))
+    good = replace(late, waiting=310, will_miss=0, references=(), batches=(), expected_ms=float(ends_ms - 600_000))
+    return day_event("at_risk", late, Told(), zone, NOW), day_event("safe", good, Told(n_told=1), zone, NOW)
 
 
 def _batch() -> Event:
@@ -154,7 +186,6 @@ def _turn(job: JobRecord, work: Work, answered: tuple[Any, ...], *, loses_writes
         scripted,
         scripted,
         scripted,
-        radian_interval_s=14_400.0,
         canceller=scripted,
     )
     return _result(run_call(work, context, now_ms=_NOW_MS, day_ends_ms=0)).ending

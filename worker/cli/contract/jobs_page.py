@@ -202,7 +202,9 @@ def _fate(about: Description) -> list[str]:
 
 def _other_events(events: dict[str, Event], schemas: dict[str, dict[str, Any]]) -> str:
     lines = ["## Other events"]
-    for name in ("job.refused", "radian.event", "account.blocked", "account.resumed", "batch.completed"):
+    radian = [name for name in events if name.startswith("radian.")]
+    days = ("day.at_risk", "day.safe")
+    for name in ("job.refused", *radian, "account.blocked", "account.resumed", *days, "batch.completed"):
         event, model = events[name], data_model(name)
         lines += [f"### `{name}`", event_summary(name)]
         if model:

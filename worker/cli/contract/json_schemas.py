@@ -34,9 +34,17 @@ _DATA: Final[dict[str, type[BaseModel]]] = {
     "pending": event_data.PendingDocument,
     "archived": event_data.ArchivedDocument,
     "radian.event": event_data.RadianNews,
+    "radian.clock": event_data.RadianClock,
+    "radian.due": event_data.RadianDue,
+    "radian.claimed": event_data.RadianClaimed,
+    "radian.accepted": event_data.RadianAccepted,
+    "radian.silent": event_data.RadianSilent,
+    "radian.unconfirmed": event_data.RadianUnconfirmed,
     "rejected": event_data.RejectedDocument,
     "account.blocked": event_data.AccountBlocked,
     "account.resumed": event_data.AccountResumed,
+    "day.at_risk": event_data.DayOutlook,
+    "day.safe": event_data.DayOutlook,
     "batch.completed": event_data.BatchCompleted,
 }
 
@@ -178,9 +186,11 @@ def event_types() -> dict[str, bool | Literal["either"]]:
     return {
         **found,
         "job.refused": False,
-        "radian.event": True,
+        **dict.fromkeys((name for name in _DATA if name.startswith("radian.")), True),
         "account.blocked": False,
         "account.resumed": True,
+        "day.at_risk": False,
+        "day.safe": True,
         "batch.completed": "either",
     }
 

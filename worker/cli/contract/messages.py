@@ -4,13 +4,13 @@ Every message of the contract: one for each type of job that can be pushed, one 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 from jobs import example_payloads
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
-from schemas import strict_json
 from schemas.contract.event import Event
 from schemas.names import ending_of, family_of
 from worker.cli.contract import example_events
@@ -27,8 +27,16 @@ _SUMMARIES: Final = {
     "archived": "The files of a validated document were archived, or could not be. Comes after the final event.",
     "job.refused": "We said no, before any call. Final.",
     RADIAN: "A RADIAN event was found on a tracked invoice.",
+    "radian.clock": "The receipt of the goods (032) was seen: the buyer's three business days run. Once.",
+    "radian.due": "The three business days are over without claim or acceptance. Once, by 09:00 of `accepts_from`.",
+    "radian.claimed": "The buyer claims (031): there will be no tacit acceptance. Once.",
+    "radian.accepted": "The invoice is accepted, expressly (033) or tacitly (034). Once.",
+    "radian.silent": "No receipt (032) has come for `FACTUS_RADIAN_SILENT_AFTER`. Once; watching goes on.",
+    "radian.unconfirmed": "A 034 does not show a day after it was sent, or Factus does not take it. Once.",
     "account.blocked": "Only a person can mend what stops the account, a family of it, or its jobs of one type.",
     "account.resumed": "What blocked the account, the family, or the jobs of one type, is over.",
+    "day.at_risk": "By the estimate, documents will not be sent on the day that they must carry.",
+    "day.safe": "None of them will miss its day any more.",
     "batch.completed": "As many jobs of the batch are final as it was said to have.",
 }
 
@@ -88,7 +96,7 @@ def _event_message(event: Event) -> dict[str, Any]:
             {
                 "name": _example_name(event.type),
                 "headers": {**fields, "reference_code": event.reference_code or ""},
-                "payload": strict_json.parse(event.to_json()),
+                "payload": json.loads(event.to_json()),
             }
         ],
     }

@@ -191,9 +191,30 @@ def _show_radian(events: list[dict[str, Any]]) -> None:
     rows = [
         [event["reference_code"], event["data"]["number"], event["data"]["event_code"], event["data"]["event_name"]]
         for event in events
+        if event["type"] == "radian.event"
     ]
     headers = [say("documento", "document"), say("número", "number"), say("evento", "event"), say("nombre", "name")]
     show_table(headers, rows)
+    for event in events:
+        if event["type"] == "radian.clock":
+            _show_clock(event["data"])
+
+
+def _show_clock(data: dict[str, Any]) -> None:
+    """When a bill counts as accepted: the dates, and the days that do not count."""
+    until, day = f"{data['claim_until'][:10]} {data['claim_until'][11:16]}", data["accepts_from"][:10]
+    emit("")
+    emit(
+        say(
+            f"El reloj de {data['number']}: recibida el {data['received_at'][:10]}, el comprador puede reclamar hasta "
+            f"{until}; sin reclamo, la aceptación tácita (034) puede declararse desde el {day}.",
+            f"The clock of {data['number']}: received on {data['received_at'][:10]}, the buyer may claim until "
+            f"{until}; without a claim the tacit acceptance (034) may be declared from {day}.",
+        )
+    )
+    left_out = ", ".join(f"{one['date']} ({one['reason']})" for one in data["calendar"])
+    if left_out:
+        emit(say(f"No cuentan: {left_out}.", f"Days that do not count: {left_out}."))
 
 
 def _show_refused(run: Run) -> None:

@@ -90,7 +90,7 @@ class Run:
             self.finished[one.entry] = datetime.fromisoformat(event["time"])
         if event["type"].endswith(".archived"):
             self.archived.append(event)
-        if event["type"] == "radian.event":
+        if event["type"].startswith("radian."):
             self.radian.append(event)
         self.tell(event, one)
         jobs = self.story.go_on(event)

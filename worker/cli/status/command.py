@@ -12,13 +12,15 @@ from worker.cli.console import emit, json_text, open_redis, told_settings
 
 if TYPE_CHECKING:
     from worker.cli.speech import Speech
+    from worker.cli.status.batch import BatchSeen
+    from worker.cli.status.facts import Overview
     from worker.cli.status.reader import StatusReader
     from worker.settings import Settings
 
 
 _ES: Final = """Explica el documento REFERENCIA (también sirve el id de un trabajo): dónde está, por qué, qué sigue
-y cuándo, y lo que viene detrás: los archivos que se guardan, los eventos RADIAN que se vigilan. Una llamada se
-busca por el id de su trabajo.
+y cuándo, y lo que viene detrás: los archivos que se guardan, los eventos RADIAN que se vigilan y su plazo. Una llamada
+se busca por el id de su trabajo.
 
 Sin REFERENCIA: trabajadores, recepción, carriles con la razón de la espera y lo que tardará cada uno, cupo,
 detenciones y fichas de las cuentas, grupos que leen los resultados, trabajos apartados; y cada problema con desde
@@ -52,9 +54,21 @@ _NAME: Final = ("NOMBRE", "NAME")
     is_flag=True,
     told=("Un documento JSON, igual en los dos idiomas.", "One JSON document, the same in every language."),
 )
-def command(reference: str | None, batch: str | None, account: str | None, family: str | None, as_json: bool) -> None:
+@option(
+    "--watch",
+    "watches",
+    is_flag=True,
+    told=(
+        "Vuelve a mirar cada dos segundos, hasta Ctrl-C.",
+        "Look again every two seconds, until Ctrl-C.",
+    ),
+)
+def command(
+    reference: str | None, batch: str | None, account: str | None, family: str | None, as_json: bool, watches: bool
+) -> None:
     """Explain the document of REFERENCE (a job id will do): where it is, why, what happens next and when, and what
-    follows it: the files that are archived, the RADIAN events that are watched. A call is found by its job id.
+    follows it: the files that are archived, the RADIAN events that are watched and their term. A call is found by its
+    job id.
 
     Without REFERENCE: workers, intake, lanes with why they wait and the time each backlog will need, allowance, holds
     and tokens of the accounts, consumer groups of the results, dead letters; and every problem with since when, what
@@ -73,13 +87,20 @@ def command(reference: str | None, batch: str | None, account: str | None, famil
         raise click.UsageError(
             say("--account y --family van con una REFERENCIA.", "--account and --family go with a REFERENCE.")
         )
+    if watches and (reference is not None or as_json):
+        raise click.UsageError(
+            say(
+                "--watch no va con una REFERENCIA ni con --json.",
+                "--watch goes neither with a REFERENCE nor with --json.",
+            )
+        )
     settings = told_settings()
     if batch is not None:
-        shown = _show_batch(settings, batch, account, as_json)
+        shown = _show_batch(settings, batch, account, as_json, watches=watches)
     elif reference is not None:
         shown = _show_document(settings, reference, account, family, as_json)
     else:
-        shown = _show_overview(settings, as_json)
+        shown = _show_overview(settings, as_json, watches=watches)
     if not asyncio.run(shown):
         raise click.exceptions.Exit(1)
 
@@ -108,35 +129,62 @@ def _reader(settings: Settings, redis: object) -> StatusReader:
     )
 
 
-async def _show_overview(settings: Settings, as_json: bool) -> bool:
+async def _show_overview(settings: Settings, as_json: bool, *, watches: bool) -> bool:
+    from worker.cli.status.watching import watched
+
+    speech = _speech(settings, as_json)
+    async with open_redis(settings, must_exist=True) as redis:
+        reader = _reader(settings, redis)
+
+        async def look() -> bool:
+            return _overview_shown(settings, await reader.overview(), speech, as_json=as_json)
+
+        return await watched(look, is_on=watches, speech=speech)
+
+
+def _overview_shown(settings: Settings, seen: Overview, speech: Speech, *, as_json: bool) -> bool:
+    """Show what was seen; whether all is well."""
     from dataclasses import asdict
 
     from schemas.factus import BOGOTA
     from worker.cli.status.problems import problems
     from worker.cli.status.rendering import show_overview
 
-    speech = _speech(settings, as_json)
-    async with open_redis(settings, must_exist=True) as redis:
-        seen = await _reader(settings, redis).overview()
     found = problems(seen, speech)
     if as_json:
-        click.echo(json_text({**asdict(seen), "problems": [one.to_json(BOGOTA) for one in found]}))
+        zones = {name: account.zone for name, account in settings.accounts().items()}
+        lanes = [one.to_json(zones.get(one.account, BOGOTA)) for one in seen.lanes]
+        told = [one.to_json(BOGOTA) for one in found]
+        click.echo(json_text({**asdict(seen), "lanes": lanes, "problems": told}))
     else:
         show_overview(seen, found, BOGOTA, speech)
     return not found
 
 
-async def _show_batch(settings: Settings, batch: str, account: str | None, as_json: bool) -> bool:
-    from worker.cli.status.batch import batches_named
-    from worker.cli.status.rendering import show_batch
+async def _show_batch(settings: Settings, batch: str, account: str | None, as_json: bool, *, watches: bool) -> bool:
+    from worker.cli.status.batch import BatchReader
+    from worker.cli.status.watching import watched
     from worker.store.keys import Keys
 
     speech = _speech(settings, as_json)
     async with open_redis(settings, must_exist=True) as redis:
         reader = _reader(settings, redis)
-        workers = await reader.workers(await reader.now_ms())
-        names = [account] if account else [*(await reader.account_names(workers)), "?"]
-        found = await batches_named(redis, Keys(settings.namespace), batch, names)
+        batches = BatchReader(redis, Keys(settings.namespace), reader)
+
+        async def look() -> bool:
+            now_ms = await reader.now_ms()
+            workers = await reader.workers(now_ms)
+            names = [account] if account else [*(await reader.account_names(workers)), "?"]
+            found = await batches.named(batch, names, now_ms, has_workers=bool(workers))
+            return _batches_shown(batch, found, speech, as_json=as_json)
+
+        return await watched(look, is_on=watches, speech=speech)
+
+
+def _batches_shown(batch: str, found: list[BatchSeen], speech: Speech, *, as_json: bool) -> bool:
+    """Show batches of a name; whether there is one."""
+    from worker.cli.status.rendering import show_batch
+
     if as_json:
         documents = [one.to_json() for one in found]
         click.echo(json_text(documents[0] if len(documents) == 1 else {"found": documents}))
@@ -145,9 +193,9 @@ async def _show_batch(settings: Settings, batch: str, account: str | None, as_js
             show_batch(one, speech)
     if not found:
         text = speech.say(
-            f"No se conoce ningún lote {batch} del que haya terminado un trabajo. Revise el nombre, --account, "
+            f"No se conoce ningún lote {batch} del que se haya recibido un trabajo. Revise el nombre, --account, "
             "FACTUS_NAMESPACE y FACTUS_REDIS_URL.",
-            f"No batch {batch} is known of which a job is final. Check the name, --account, FACTUS_NAMESPACE and "
+            f"No batch {batch} is known of which a job was taken in. Check the name, --account, FACTUS_NAMESPACE and "
             "FACTUS_REDIS_URL.",
         )
         emit(text, err=True)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from schemas import strict_json
 from schemas.records import JobRecord
 from worker.cli.speech import Speech, clock, iso
+from worker.cli.status.explain_clock import clock_of
 from worker.cli.status.lookup import Follower, JobSnapshot, JobWithFollowUps
 from worker.cli.status.state_words import situation
 
@@ -33,6 +34,9 @@ class Part:
     until: str | None = None
     documents: tuple[dict[str, Any], ...] = ()
     events: tuple[dict[str, Any], ...] = ()
+    clock: dict[str, Any] | None = None
+    """The term of a watched bill: instants, null where they are not known (yet)."""
+    clock_words: tuple[str, ...] = ()
 
 
 def parts_of(followed: JobWithFollowUps, zone: tzinfo, speech: Speech) -> tuple[Part, ...]:
@@ -105,9 +109,11 @@ def _track(follower: Follower, zone: tzinfo, speech: Speech) -> Part:
     if job.is_final:
         over = speech.say("aceptada o reclamada, no hay más eventos", "accepted or claimed, nothing more can happen")
         end = _error_words(job) if job.last_error else over
-        return Part("radian", "done", f"{end}; {seen}", events=events)
+        facts, words = clock_of(job, zone, speech)
+        return Part("radian", "done", f"{end}; {seen}", events=events, clock=facts, clock_words=words)
     _, _, next_ms = _open(follower.found, zone, speech)
     until = clock(job.deadline_at, zone)
+    facts, words = clock_of(job, zone, speech)
     following = (
         speech.say("se mira otra vez ", "looked at again at ") + clock(next_ms, zone)
         if next_ms
@@ -121,6 +127,8 @@ def _track(follower: Follower, zone: tzinfo, speech: Speech) -> Part:
         iso(next_ms, zone),
         iso(job.deadline_at, zone),
         events=events,
+        clock=facts,
+        clock_words=words,
     )
 
 

@@ -7,10 +7,12 @@ Instants are milliseconds since 1970 on the Redis server's clock; 0 means "not s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import asdict, dataclass, field, replace
+from datetime import tzinfo
+from typing import Any, Final
 
 from schemas.names import is_calls_lane, is_issuing_lane
+from worker.cli.speech import iso
 from worker.queue.consumer_lag import GroupLag
 
 WAIT_REASONS: Final = {
@@ -106,6 +108,23 @@ class LaneSeen:
     """``held``, ``allowance``, ``precedence``, ``outage``, ``width``; null where nothing waits."""
     width: int = 1
     """How many of its jobs may be under way at once: for documents what is in use just now (``lane_width``)."""
+    oldest_ms: int = 0
+    """When the job was pushed that waits longest; 0 where nothing waits."""
+    pace_per_minute: float = 0.0
+    done_ms: float | None = None
+    """When the backlog will be done, by the estimate; None where nothing waits, or nobody knows."""
+
+    def to_json(self, zone: tzinfo) -> dict[str, Any]:
+        """The lane as ``status --json`` has it."""
+        return {
+            **asdict(self),
+            "waiting": self.n_waiting,
+            "delayed": self.n_later,
+            "in_flight": self.n_in_flight,
+            "oldest_at": iso(self.oldest_ms, zone),
+            "pace_per_minute": round(self.pace_per_minute, 1),
+            "done_at": None if self.done_ms is None else iso(round(self.done_ms), zone),
+        }
 
     @property
     def is_calls(self) -> bool:
@@ -165,6 +184,15 @@ class LettersSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class RadianSeen:
+    """Watched bills whose term is over today, tomorrow, or was before, and that nobody has accepted or claimed."""
+
+    due_today: int = 0
+    due_tomorrow: int = 0
+    due_before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Everything at a glance."""
 
@@ -185,6 +213,7 @@ class Overview:
     """Dead letters that went because there were too many; ``letters_gone_at_ms`` is when it last happened."""
     letters_gone_at_ms: int = 0
     letters: LettersSeen = LettersSeen()
+    radian: RadianSeen = RadianSeen()
 
 
 def with_backlog(lane: LaneSeen, lanes: Iterable[LaneSeen], account: AccountSeen, now_ms: int) -> LaneSeen:

@@ -191,12 +191,13 @@ class JobLookup:
         return newest
 
     async def _radian_events(self, job: JobRecord) -> tuple[dict[str, Any], ...]:
-        whose = (job.account.encode(), job.id.encode())
+        """``data`` of the RADIAN events that were told; what the clock says is told from its own state."""
+        whose = (job.account.encode(), job.id.encode(), b"radian.event")
         found = [
             strict_json.parse(fields[b"event"])["data"]
             for owner in self._owners
             async for fields in self._backwards(self._keys.radian(owner))
-            if (fields.get(b"account"), fields.get(b"job_id")) == whose
+            if (fields.get(b"account"), fields.get(b"job_id"), fields.get(b"type")) == whose
         ]
         return tuple(reversed(found))
 

@@ -12,15 +12,21 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
+from jobs.estimate.course import Course
+from jobs.estimate.forecast import forecast
 from jobs.follow_ups import TRACK
 from schemas import strict_json
 from schemas.contract.error_codes import ERROR_CODES
+from schemas.factus import BOGOTA
 from schemas.names import account_of, follow_up_id, is_calls_lane
+from schemas.records import pushed_ms_of, score_bands
 from worker.cli.status.facts import (
     WAIT_REASONS,
     AccountSeen,
@@ -30,6 +36,7 @@ from worker.cli.status.facts import (
     LaneSeen,
     LettersSeen,
     Overview,
+    RadianSeen,
     WorkerSeen,
     with_backlog,
 )
@@ -37,11 +44,14 @@ from worker.factus.rate_limit import limit_window_ms
 from worker.guard import redis_word
 from worker.intake.reader import GROUP
 from worker.queue.consumer_lag import GroupLag, groups_of
+from worker.queue.load_reader import LoadReader, Reading
 from worker.settings import Account
 from worker.store.connection import command, words_of
 from worker.store.keys import Keys
 
-_SCAN_COUNT: Final = 1_000
+_MOST_TRACKED: Final = 2_000
+"""Of what comes later in a lane of calls so many are looked at: the share that watches RADIAN is taken from them."""
+
 _PROBE_LIFE_MS: Final = 5_000
 _LETTERS_A_PAGE: Final = 100
 _MOST_LETTER_BYTES: Final = 32 * 1024 * 1024
@@ -80,6 +90,8 @@ class StatusReader:
         environments = {name: which for worker in workers for name, which in worker.environments.items()}
         accounts = {name: await self.account(name, now_ms, environments) for name in names}
         lanes = await self._lanes(lane_names, accounts, now_ms)
+        if not workers:
+            lanes = tuple(replace(lane, done_ms=None) for lane in lanes)  # nobody does them
         leader = await self._ask("GET", self._keys.leader("intake"))
         facts = await self._text_hash(self._keys.intake_facts())
         refused = await self._try_a_write()
@@ -98,7 +110,18 @@ class StatusReader:
             n_letters_gone=_whole(facts.get("letters_gone")),
             letters_gone_at_ms=_whole(facts.get("letters_gone_at")),
             letters=await self._letters(),
+            radian=await self._radian(now_ms),
         )
+
+    async def _radian(self, now_ms: int) -> RadianSeen:
+        """How many watched bills are due, by the day in Bogotá. The dates stand in one set: no record is read."""
+        midnight = datetime.fromtimestamp(now_ms / 1000, BOGOTA).replace(hour=0, minute=0, second=0, microsecond=0)
+        days = [round((midnight + timedelta(days=n)).timestamp() * 1000) for n in range(3)]
+        bounds = (("-inf", f"({days[0]}"), (days[0], f"({days[1]}"), (days[1], f"({days[2]}"))
+        before, today, tomorrow = [
+            await self._ask("ZCOUNT", self._keys.terms(), low, high) or 0 for low, high in bounds
+        ]
+        return RadianSeen(today, tomorrow, before)
 
     async def _letters(self) -> LettersSeen:
         """The dead letters by who acts on them."""
@@ -256,7 +279,35 @@ class StatusReader:
         self, names: Iterable[str], accounts: Mapping[str, AccountSeen], now_ms: int
     ) -> tuple[LaneSeen, ...]:
         queues = [_of_its_account(await self._queue(name, now_ms), accounts) for name in names]
-        return tuple(with_backlog(queue, queues, accounts[queue.account], now_ms) for queue in queues)
+        lanes = [with_backlog(queue, queues, accounts[queue.account], now_ms) for queue in queues]
+        # What is at rest needs no estimate.
+        busy = {lane.account for lane in lanes if lane.n_waiting or (lane.issues and lane.n_later)}
+        courses = {name: await self.courses(name, now_ms) for name in busy}
+        return tuple(
+            _with_estimate(lane, *courses[lane.account], now_ms) if lane.account in busy else lane for lane in lanes
+        )
+
+    async def courses(self, account: str, now_ms: int) -> tuple[Reading, dict[str, Course]]:
+        """What is known of an account's load, and what will become of it."""
+        reading = await LoadReader(self._redis, self._keys).read(self.account_settings(account), now_ms)
+        return reading, forecast(reading.load)
+
+    def account_settings(self, name: str) -> Account:
+        """An account; one that is not configured here is taken to have the allowance of those that are."""
+        if name in self._accounts:
+            return self._accounts[name]
+        nothing = SecretStr("")
+        return Account.model_construct(
+            name=name,
+            client_id=nothing,
+            client_secret=nothing,
+            username=nothing,
+            password=nothing,
+            base_url="",
+            rate_limit=self._default_limit,
+            rate_window=self._default_window_s,
+            concurrency=1,
+        )
 
     async def _queue(self, name: str, now_ms: int) -> LaneSeen:
         """A lane by itself, without what its neighbours do to it."""
@@ -276,7 +327,11 @@ class StatusReader:
         if lane.hold and not lane.n_open:
             lane = replace(lane, hold=None)  # nobody is left whom it holds
         lane = replace(lane, why=_why(lane))
-        return replace(lane, n_tracking=await self._n_tracking(name)) if lane.is_calls and lane.n_later else lane
+        if lane.n_waiting:
+            lane = replace(lane, oldest_ms=await self._oldest_ms(name))
+        if lane.is_calls and lane.n_later:
+            lane = replace(lane, n_tracking=await self._n_tracking(name, lane.n_later))
+        return lane
 
     def _width(self, lane: str, state: Mapping[str, str]) -> int:
         """As the dispatcher's last look had it; of calls what is configured here."""
@@ -285,9 +340,22 @@ class StatusReader:
             return known.concurrency if known else 1
         return max(_whole(state.get("width_in_use")), 1)
 
-    async def _n_tracking(self, lane: str) -> int:
-        found = self._redis.zscan_iter(self._keys.later(lane), match=follow_up_id("*", TRACK), count=_SCAN_COUNT)
-        return len({job_id async for job_id, _ in found})  # a scan may give one twice
+    async def _oldest_ms(self, lane: str) -> int:
+        """When the job was pushed that waits longest: the first of each priority, and of what comes back."""
+        found: list[int] = []
+        for first, last in score_bands():
+            parts = ("ZRANGEBYSCORE", self._keys.waiting(lane), str(first), f"({last}", "WITHSCORES", "LIMIT", 0, 1)
+            rows = _pairs(await self._ask(*parts))
+            found += [pushed_ms_of(int(score)) for _, score in rows if score >= 0]
+            for job_id in [job_id for job_id, score in rows if score < 0]:
+                record = self._keys.job(account_of(lane), job_id.decode(errors="surrogateescape"))
+                found.append(_whole(await self._ask("HGET", record, "accepted_at")))
+        return min(filter(None, found), default=0)
+
+    async def _n_tracking(self, lane: str, n_later: int) -> int:
+        ids = await self._ask("ZRANGE", self._keys.later(lane), 0, _MOST_TRACKED - 1) or ()
+        n_tracking = sum(job_id.endswith(follow_up_id("", TRACK).encode()) for job_id in ids)
+        return int(n_tracking if len(ids) < _MOST_TRACKED else n_tracking * n_later // len(ids))
 
     async def _intake(self, stream: str, facts: Mapping[str, str]) -> IntakeSeen:
         n_pending = 0
@@ -339,6 +407,18 @@ def _of_its_account(lane: LaneSeen, accounts: Mapping[str, AccountSeen]) -> Lane
     if is_slowed and lane.hold and lane.hold.reason == "factus.unavailable":
         return replace(lane, hold=None)
     return lane
+
+
+def _with_estimate(lane: LaneSeen, reading: Reading, courses: Mapping[str, Course], now_ms: int) -> LaneSeen:
+    """A lane with its pace, and when it will be done: nobody knows where it is held."""
+    course = courses.get(lane.name)
+    if course is None:
+        return lane
+    is_held = lane.name in reading.held
+    done_ms = None if is_held else course.done_ms
+    backlog_s = lane.backlog_s if done_ms is None or not lane.n_waiting else max(done_ms - now_ms, 0) / 1000
+    pace = 0.0 if is_held else course.pace_per_minute
+    return replace(lane, pace_per_minute=pace, done_ms=done_ms, backlog_s=backlog_s)
 
 
 def _why(lane: LaneSeen) -> str | None:

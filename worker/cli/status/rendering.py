@@ -77,6 +77,7 @@ def show_overview(seen: Overview, found: Sequence[Problem], zone: tzinfo, speech
         say("sin confirmar", "not acked"),
     ]
     _section(say("Grupos de consumidores", "Consumer groups"), headers, groups, say("ninguno", "none"), right=(2, 3))
+    _show_radian(seen, speech)
     _show_letters(seen, speech)
     _show_problems(seen, found, zone, speech)
 
@@ -155,6 +156,21 @@ def _hold_words(hold: Hold | None, now_ms: int, zone: tzinfo, speech: Speech) ->
     return cause(hold, speech) + at
 
 
+def _show_radian(seen: Overview, speech: Speech) -> None:
+    """How many watched bills are due; nothing where none is watched."""
+    radian, count = seen.radian, speech.count
+    is_watching = any(lane.n_tracking for lane in seen.lanes)
+    if not (is_watching or radian.due_today or radian.due_tomorrow or radian.due_before):
+        return
+    today, tomorrow, before = count(radian.due_today), count(radian.due_tomorrow), count(radian.due_before)
+    told = speech.say(f"vencen hoy {today}, mañana {tomorrow}", f"due today {today}, tomorrow {tomorrow}")
+    if radian.due_before:
+        told += speech.say(
+            f"; de antes, sin aceptación ni reclamo {before}", f"; before, not accepted nor claimed {before}"
+        )
+    emit(speech.say("Plazos RADIAN: ", "RADIAN terms: ") + told, "bold")
+
+
 def _show_letters(seen: Overview, speech: Speech) -> None:
     letters, say = seen.letters, speech.say
     told = say("Trabajos apartados", "Dead letters") + f": {speech.count(letters.n)}"
@@ -219,6 +235,7 @@ def _show_part(part: Part, speech: Speech) -> None:
     rows: list[tuple[str, str]] = [(name, f"{speech.say(*_STATES[part.state])}: {part.why}")]
     if part.next:
         rows.append((speech.say("  qué sigue", "  next"), part.next))
+    rows += [(speech.say("  plazo", "  term"), line) for line in part.clock_words]
     show_fields(rows)
     for document in part.documents:
         emit(f"{document['kind']:<9}{speech.count(document['bytes']):>9} bytes  {document['uri']}", indent=4, hanging=4)
@@ -238,6 +255,9 @@ def show_batch(one: BatchSeen, speech: Speech) -> None:
             (say("tamaño", "size"), size),
             (say("terminados", "final"), speech.count(one.n_final)),
             (say("faltan", "left"), left),
+            (say("listo", "done"), clock(one.done_ms, one.zone) if one.done_ms else "-"),
+            (say("por minuto", "per minute"), f"{one.pace_per_minute:.0f}" if one.done_ms else "-"),
+            (say("en riesgo", "at risk"), speech.jobs(one.at_risk) if one.at_risk else "-"),
             (say("total validado", "total validated"), speech.money(one.total)),
             (say("números", "numbers"), numbers),
             (say("estado", "state"), say("cerrado", "closed") if one.is_closed else say("abierto", "open")),

@@ -3,12 +3,14 @@
 -- include: lib/outage
 -- include: lib/batches
 -- include: lib/ends
+-- include: lib/days
 -- An open job of which Factus has nothing ends as cancelled: ledger, event, batch, document and lane in one step. Whoever has
 -- it in hand loses it with its fence: no permit is given to an older one, so nothing of it is sent from here on.
 -- KEYS: job, results, deadlines, batches_due, lane, waiting, later, flight, account, queue, lanes_due, cancelled, document,
---   joined, heir
+--   joined, heir, days
 -- ARGV: id, seq, retention_ms, maxlen, batch_prefix, arq_prefix, arq_job_prefix, mark_prefix, lane, member, error,
---   settle_ms, heir, heir_starts_ms, heir_ends_ms, deadline_ms, heir_member, tally[TALLY], event[EVENT]
+--   settle_ms, heir, heir_starts_ms, heir_ends_ms, heir_day_ends_ms, deadline_ms, heir_member,
+--   tally[TALLY], event[EVENT]
 -- document, joined: the job's key for jobs that issue nothing. heir: the job that takes the document over, its key and id;
 --   the job's key and '' when nobody does.
 -- seq: as it was read. arq_prefix: what stands before arq's id of the job. member, heir_member: of the deadlines.
@@ -47,6 +49,7 @@ redis.call('ZREM', waiting, id)
 redis.call('ZREM', later, id)
 redis.call('ZREM', flight, id)
 redis.call('ZREM', deadlines, ARGV.member)
+leave_day(lane_hash, job, id)
 if state == 'inflight' then
   local arq_id = ARGV.arq_prefix .. (held[7] or '0')
   redis.call('ZREM', queue, arq_id)
@@ -70,6 +73,10 @@ if owns and heir ~= '' then
   redis.call('ZADD', deadlines, text(ends_at > 0 and math.min(ends_at, deadline_at) or deadline_at), ARGV.heir_member)
   redis.call('HSET', KEYS.heir, 'next_at', text(begins))
   redis.call('ZADD', later, text(begins), heir)
+  local its = redis.call('HMGET', KEYS.heir, 'issue_on', 'batch', 'score')
+  local name, batch = string.match(ARGV.lane, '^[^/]*'), its[2] or ''
+  enter_day(lane_hash, string.sub(ARGV.lane, #name + 2), KEYS.days, name, its[1] or '', number(ARGV.heir_day_ends_ms),
+    batch, ARGV.batch_prefix .. name .. '/' .. batch, heir, its[3] or '0', now)
 elseif owns then
   redis.call('HSET', document, 'state', 'failed')
   -- What kept this one waiting may keep the next one: a DELETE of an earlier job that had no answer.

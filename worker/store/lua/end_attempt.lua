@@ -7,22 +7,29 @@
 -- include: lib/width
 -- include: lib/batches
 -- include: lib/ends
+-- include: lib/bills
+-- include: lib/days
+-- include: lib/seen
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
 -- KEYS: lane[LANE_KEYS], job, results, notices, dead, deadlines, batches_due, document, joined, ended_ids, ended_event,
---   ended_due, follow_ups...
+--   ended_due, bill, terms, follow_ups...
 -- ARGV: lane[LANE], taker[TAKER], id, arq_id, fence, ending, pause_ms, reason, document_state, retention_ms, maxlen,
---   goes_on, health, narrows, n_events, n_fields, n_dead, n_notices, n_follow_ups, batch_prefix, mend, rest...
+--   goes_on, health, narrows, n_events, n_fields, n_dead, n_notices, n_facts, term, n_follow_ups, batch_prefix, mend,
+--   rest...
 -- results, notices: the streams of its own events and of the notices.
 -- document to ended_due: the job's key for jobs that issue nothing. joined: the jobs that joined the document; ended_ids,
 --   ended_event: where these stand when it has ended; ended_due: the set of what is to be drained.
+-- bill: what is remembered of a bill by its number; the job's key when it is about none. terms: from when bills are due.
 -- follow_ups: FOLLOW_UP_KEYS for each job that follows the document.
 -- ending: `final`, or who waits: `lane`, `account`, `job`. pause_ms: of a final one, of the reference.
 -- reason: of the pause; of a final one `stays` when an unvalidated document is left at Factus.
 -- document_state, retention_ms: of a final one. goes_on: 1 to start the lane's next job. health: `up`, `down`, `unknown`.
+-- term: ms from which the bill that the job watches is due; 0 when nothing waits for that, '' leaves it.
 -- narrows: 1 when Factus answered 409 while another create of the lane was under way.
 -- mend: what a person does about the reason of the pause; '' when nothing is known to help.
 -- rest: the record fields (name, value), the dead letter (name, value), for a final one its TALLY, the own events (EVENT),
---   the notices (`blocked` or `resumed`, scope, since ms, EVENT), the jobs that follow (FOLLOW_UP, lib/ends.lua).
+--   the notices (`blocked` or `resumed`, scope, since ms, EVENT), the facts of the bill (name, value), the jobs that
+--   follow (FOLLOW_UP, lib/ends.lua).
 -- Reply: {'ok', jobs that joined and are to be drained, started, jobs taken (see begin)...} | {'lost'}: nothing was
 --   written.
 local lane, taker = lane_of(KEYS.lane, ARGV.lane), taker_of(ARGV.taker)
@@ -34,7 +41,7 @@ local pause_ms, reason, document_state = tonumber(ARGV.pause_ms), ARGV.reason, A
 local retention_ms, maxlen, goes_on, health = ARGV.retention_ms, ARGV.maxlen, ARGV.goes_on == '1', ARGV.health
 local n_events, n_fields, n_dead = tonumber(ARGV.n_events), tonumber(ARGV.n_fields), tonumber(ARGV.n_dead)
 local n_notices, n_follow_ups, batch_prefix = tonumber(ARGV.n_notices), tonumber(ARGV.n_follow_ups), ARGV.batch_prefix
-local mend = ARGV.mend
+local mend, term, n_facts = ARGV.mend, ARGV.term, tonumber(ARGV.n_facts)
 
 local reader = reader_of(ARGV.rest)
 local fields, letter = reader.some(2 * n_fields), reader.some(2 * n_dead)
@@ -45,6 +52,7 @@ for n = 1, n_notices do
   told[n] = { kind = reader.one(), scope = 'blocked:' .. reader.one(), since = reader.one() }
   told[n].event = reader.some(#EVENT)
 end
+local facts = reader.some(2 * n_facts)
 local keys, before = KEYS.follow_ups
 for n = 1, n_follow_ups do follow_ups[n] = read_follow_up(reader, keys, before + #FOLLOW_UP_KEYS * (n - 1)) end
 
@@ -66,6 +74,10 @@ end
 if n_dead > 0 then redis.call('XADD', dead, '*', unpack(letter)) end
 for n = 1, n_fields do redis.call('HSET', job, fields[2 * n - 1], fields[2 * n]) end
 
+local started_at = number(redis.call('ZSCORE', lane.flight, id))
+note_attempt(lane, job, started_at, is_final, ending == 'lane' and pause_ms or 0, now)
+local sent = redis.call('HMGET', job, 'sent', 'pending_since')
+if is_final or (sent[1] or '') ~= '' or number(sent[2]) > 0 then leave_day(lane.hash, job, id) end
 redis.call('ZREM', lane.flight, id)
 redis.call('ZREM', lane.queue, arq_id)
 redis.call('DEL', lane.arq_job_prefix .. arq_id, taker.mark_prefix .. arq_id)
@@ -138,6 +150,8 @@ for _, notice in ipairs(told) do
   end
   if is_news then publish(notices, maxlen, notice.event) end
 end
+remember_bill(KEYS.bill, facts, retention_ms)
+remember_term(KEYS.terms, lane.account_name .. '/' .. id, term, now, retention_ms)
 follow(follow_ups, document, lane.lanes, lane.due, deadlines, now)
 
 redis.call('SADD', lane.lanes, lane.name)

@@ -6,22 +6,25 @@
 -- include: lib/events
 -- include: lib/lanes
 -- include: lib/batches
+-- include: lib/days
 -- A batch of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
 -- entry that needs another word (a conflict, a replay), says so, and is called again from there: order is kept. What is
 -- known already of the entries behind it is said along: a day that is pushed twice is one call for a slice, not one for
 -- each of its entries.
 -- Does all of its work up to there or nothing: arguments and keys are checked before the first write.
--- KEYS: leader, due, lanes, dead, deadlines, batches_due, facts, rest...
+-- KEYS: leader, due, lanes, dead, deadlines, batches_due, facts, days, rest...
 -- ARGV: group, worker, lease_ms, maxlen, retention_ms, n_entries, n_lanes, taker[TAKER], batch_prefix, rest...
 -- ENTRY_KEYS: stream, results, job, document, joined, waiting, later
--- ENTRY: kind, entry, id, lane, content, fingerprint, start_ms, end_ms, score, deadline_ms, size
+-- ENTRY: kind, entry, id, lane, content, fingerprint, start_ms, end_ms, score, deadline_ms, size, day,
+--   day_ends_ms
 -- facts: of the intake. rest of KEYS: ENTRY_KEYS for each entry (the stream's key where there is no job or document), then
 --   LANE_KEYS for each lane.
 -- rest of ARGV: LANE for each lane; then for each entry ENTRY, TALLY (how a closed one counts), and in numbers that stand
 --   before them: record fields (name, value), event values (none or EVENT), the dead letter (name, value).
 -- kind: `accept`; `follow` and `watch` (jobs that follow a document, made by a replay); `close` (final at once: refused, or
 --   answered from the ledger; a fingerprint asks that the document is still validated with it).
--- start_ms, end_ms: when it may be begun, 0 for unbounded. size: of the batch, as stated; 0 for none.
+-- start_ms, end_ms: when it may be begun, 0 for unbounded. size: of the batch, as stated; 0 for none. day: that it must go
+--   out on, '' for none, and when that is over. days: which days of which accounts there are.
 -- Reply: {entries done, code, words, jobs started in those lanes, jobs taken (see begin)...}: code `done`, `leader`
 --   (not ours: nothing was written), or `stopped`, with three words for the first entry that was not done and for each
 --   behind it of which as much is known: its place among those not done (from 0), why (`id.conflict`,
@@ -58,7 +61,8 @@ local function next_entry()
     account = string.match(lane, '^[^/]*'), content = argv[at + ENTRY.content], fingerprint = argv[at + ENTRY.fingerprint],
     start_at = tonumber(argv[at + ENTRY.start_ms]), end_at = tonumber(argv[at + ENTRY.end_ms]),
     score = argv[at + ENTRY.score], deadline_ms = tonumber(argv[at + ENTRY.deadline_ms]),
-    size = tonumber(argv[at + ENTRY.size]), tally = tally_of(argv, at + #ENTRY),
+    size = tonumber(argv[at + ENTRY.size]), day = argv[at + ENTRY.day],
+    day_ends_at = tonumber(argv[at + ENTRY.day_ends_ms]), tally = tally_of(argv, at + #ENTRY),
     stream = keys[k + ENTRY_KEYS.stream], results = keys[k + ENTRY_KEYS.results], job = keys[k + ENTRY_KEYS.job],
     document = keys[k + ENTRY_KEYS.document], joined = keys[k + ENTRY_KEYS.joined],
     waiting = keys[k + ENTRY_KEYS.waiting], later = keys[k + ENTRY_KEYS.later],
@@ -152,6 +156,9 @@ local function accept(e, document)
   local deadline_at = begins + e.deadline_ms
   admit(KEYS.lanes, KEYS.due, KEYS.deadlines, e, now, begins, deadline_at,
     e.end_at > 0 and math.min(e.end_at, deadline_at) or deadline_at, told)
+  local batch = string.sub(e.tally.member, #e.account + 2)
+  enter_day(string.sub(e.waiting, 1, -9), string.sub(e.lane, #e.account + 2), KEYS.days, e.account, e.day, e.day_ends_at,
+    batch, batch_prefix .. e.tally.member, e.id, e.score, now)
   -- The reference was tried before and ended rejected or failed, or is being removed at Factus: look there first.
   if document and (document[1] or redis.call('EXISTS', e.document .. ':removals') == 1) then
     redis.call('HSET', e.job, 'sent', 'unknown')

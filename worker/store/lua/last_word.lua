@@ -3,6 +3,7 @@
 -- include: lib/fence
 -- include: lib/batches
 -- include: lib/ends
+-- include: lib/days
 -- The end of a job that end_attempt.lua cannot write, because a key beside it holds what it must not: its final event all the
 -- same, and of everything else what can be done. Nothing starts in its place; the lane looks again by itself.
 -- KEYS: job, results, dead, deadlines, batches_due, flight, queue, lanes_due, document, joined, ended_ids, ended_event,
@@ -38,6 +39,7 @@ if n_dead > 0 then redis.pcall('XADD', dead, '*', unpack(letter)) end
 tally(ARGV.batch_prefix, batches_due, own_tally, final_type, ARGV.retention_ms)
 redis.pcall('ZREM', deadlines, ARGV.member)
 redis.pcall('ZREM', flight, ARGV.id)
+leave_day(string.sub(flight, 1, -8), job, ARGV.id) -- `LANE:flight`
 redis.pcall('ZREM', queue, ARGV.arq_id)
 redis.call('DEL', ARGV.arq_job_prefix .. ARGV.arq_id, ARGV.mark_prefix .. ARGV.arq_id)
 redis.pcall('ZADD', lanes_due, text(now), ARGV.lane)

@@ -1,0 +1,194 @@
+"""
+What is known of an account's load, read from Redis: two round trips, however much waits.
+
+What comes later is read at a few ranks, and what documents took of late is a list of a few hundred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from jobs.estimate.load import UNSEEN, AccountLoad, LaneLoad, Pace, Release, Seen, others_per_ms, pace_of
+from jobs.families import FAMILIES
+from jobs.registry import max_in_flight
+from schemas.names import CALLS_LANE, is_calls_lane
+from worker.factus.rate_limit import limit_window_ms
+from worker.settings import Account
+from worker.store.keys import Keys
+
+_MOST_GRANTS: Final = 2000
+"""Of a larger allowance the places beyond are taken to be free."""
+
+_MOST_SEEN: Final = 300
+_RANKS: Final = 16
+_LOW: Final = 2 * 10**15
+_CALL: Final = Pace(500.0, 500.0, 500.0)
+"""How long a call is taken to need."""
+
+_HAS_AN_END: Final = "factus.throttled"
+"""The one hold of which Factus says when it ends; of all others it is known only when it is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The load of an account, and the lanes that are held until nobody knows when."""
+
+    load: AccountLoad
+    held: frozenset[str]
+
+    def lane(self, name: str) -> LaneLoad:
+        """
+        Raises:
+            KeyError: The account has no lane of that name.
+        """
+        for one in self.load.lanes:
+            if one.name == name:
+                return one
+        raise KeyError(name)
+
+
+def issuing_lanes(account: str) -> list[str]:
+    """The lanes of an account in which documents wait."""
+    return [f"{account}/{family}" for family in FAMILIES]
+
+
+class LoadReader:
+    """Reads the load of accounts. Reading only."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+
+    async def read(self, account: Account, now_ms: int) -> Reading:
+        """The load of one account as it is just now."""
+        lanes = [*issuing_lanes(account.name), f"{account.name}/{CALLS_LANE}"]
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hmget(self._keys.account(account.name), ["hold_until", "hold_reason", "held_since", "margin_ms"])
+        pipe.lrange(self._keys.grants(account.name), 0, min(account.rate_limit, _MOST_GRANTS) - 1)
+        for lane in lanes:
+            pipe.zcard(self._keys.waiting(lane))
+            pipe.zcard(self._keys.later(lane))
+            pipe.zcard(self._keys.in_flight(lane))
+            pipe.hmget(self._keys.lane(lane), ["hold_until", "hold_reason", "held_since", "width_in_use"])
+            pipe.zrange(self._keys.in_flight(lane), 0, 0, withscores=True)
+            pipe.lrange(self._keys.seen(lane), 0, _MOST_SEEN - 1)
+            pipe.zcount(self._keys.waiting(lane), _LOW, "+inf")
+        found = [None if isinstance(one, Exception) else one for one in await pipe.execute(raise_on_error=False)]
+        (hold, grants), rest = found[:2], found[2:]
+        rows = [_Row(lane, *rest[7 * n : 7 * n + 7]) for n, lane in enumerate(lanes)]
+        releases = await self._releases([row for row in rows if row.n_later and not is_calls_lane(row.lane)])
+        return _reading(account, now_ms, hold or (None,) * 4, grants or (), rows, releases)
+
+    async def _releases(self, rows: Sequence[_Row]) -> dict[str, tuple[Release, ...]]:
+        """When delayed jobs may start: at a few ranks, each with those before it."""
+        pipe, ranks = self._redis.pipeline(transaction=False), {}
+        for row in rows:
+            n_later = row.n_later or 0
+            ranks[row.lane] = sorted({(n_later * n + _RANKS - 1) // _RANKS for n in range(1, _RANKS + 1)})
+            for rank in ranks[row.lane]:
+                pipe.zrange(self._keys.later(row.lane), rank - 1, rank - 1, withscores=True)
+        found = iter(await pipe.execute(raise_on_error=False) if rows else [])
+        return {lane: _released(places, [next(found) for _ in places]) for lane, places in ranks.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What was read of one lane; None where a key holds something else."""
+
+    lane: str
+    n_waiting: int | None
+    n_later: int | None
+    n_in_flight: int | None
+    hold: Sequence[bytes | None] | None
+    oldest: Sequence[tuple[bytes, float]] | None
+    seen: Sequence[bytes] | None
+    n_low: int | None
+
+
+def _released(ranks: Sequence[int], found: Sequence[Any]) -> tuple[Release, ...]:
+    releases, before = [], 0
+    for rank, row in zip(ranks, found, strict=True):
+        if isinstance(row, Exception) or not row:
+            continue
+        releases.append(Release(int(row[0][1]), rank - before))
+        before = rank
+    return tuple(releases)
+
+
+def _reading(
+    account: Account,
+    now_ms: int,
+    hold: Sequence[bytes | None],
+    grants: Sequence[bytes],
+    rows: Sequence[_Row],
+    releases: Mapping[str, tuple[Release, ...]],
+) -> Reading:
+    window_ms = limit_window_ms(account) + _whole(hold[3])
+    times = tuple(filter(None, map(_whole, grants)))
+    seen = {row.lane: _seen(row.seen or ()) for row in rows}
+    under_way = [int(row.oldest[0][1]) for row in rows if row.oldest]
+    until_ms = min([now_ms, *under_way])
+    sent = [one.sent_at_ms for some in seen.values() for one in some]
+    of_account = pace_of([one for some in seen.values() for one in some[:50]])
+    is_held = _is_held(hold, now_ms)
+    lanes, held = [], set()
+    for row in rows:
+        is_calls = is_calls_lane(row.lane)
+        own = row.hold or (None,) * 4
+        in_use = account.concurrency if is_calls else max(_whole(own[3]), 1)
+        lanes.append(
+            LaneLoad(
+                row.lane,
+                row.n_waiting or 0,
+                row.n_in_flight or 0,
+                releases.get(row.lane, ()),
+                pace=_CALL if is_calls else pace_of(seen[row.lane]) if seen[row.lane] else of_account,
+                hold_until_ms=_whole(own[0]),
+                width=min(max_in_flight(row.lane, account.concurrency, account.lane_width), in_use),
+                is_calls=is_calls,
+                n_low=(row.n_low or 0) if is_calls else 0,
+                n_lately=sum(until_ms - window_ms < one.sent_at_ms <= until_ms for one in seen[row.lane]),
+            )
+        )
+        if is_held or _is_held(own, now_ms):
+            held.add(row.lane)
+    load = AccountLoad(
+        now_ms,
+        account.rate_limit,
+        window_ms,
+        tuple(lanes),
+        times,
+        _whole(hold[0]),
+        others_per_ms(times, sent, until_ms, window_ms),
+    )
+    return Reading(load, frozenset(held))
+
+
+def _is_held(hold: Sequence[bytes | None], now_ms: int) -> bool:
+    """Whether something is held of which nobody knows when it ends: as ``status`` tells it."""
+    until_ms, reason, since_ms = _whole(hold[0]), hold[1] or b"", _whole(hold[2])
+    return bool(since_ms) or (until_ms > now_ms and reason != _HAS_AN_END.encode())
+
+
+def without_unseen(reading: Reading) -> Reading:
+    """The same, where a lane that has shown no pace yet is taken to be as fast as can be: for what is only feared."""
+    quick = Pace(1.0, 1.0, 1.0)
+    lanes = tuple(replace(one, pace=quick) if one.pace == UNSEEN else one for one in reading.load.lanes)
+    return replace(reading, load=replace(reading.load, lanes=lanes))
+
+
+def _seen(stored: Sequence[bytes]) -> list[Seen]:
+    found = []
+    for one in stored:
+        parts = one.split(b":")
+        if len(parts) == 3 and all(part.isdigit() for part in parts):
+            found.append(Seen(*map(int, parts)))
+    return found
+
+
+def _whole(value: bytes | None) -> int:
+    return int(value) if value and value.isdigit() and len(value) < 19 else 0
