@@ -47,6 +47,7 @@ docs: .venv/.ok ## docs/jobs.md, docs/asyncapi.json, docs/schemas and the list i
 
 lock: $(filter .tools/bin/uv,$(UV)) ## resolve again after a change of dependencies
 	@$(PLAIN_UV) lock --no-config
+	@$(PLAIN_UV) lock --no-config --project benchmarks/peers
 	@$(PLAIN_UV) export --no-config $(EXPORT) --output-file requirements.lock
 
 lock-check: .venv/.ok ## locks in step with pyproject.toml and each other, and from the public index only
@@ -57,7 +58,7 @@ bench: .venv/.ok ## the figures of benchmarks/README.md, measured on this machin
 		echo "== $$script"; $(RUN)/python "$$script" $(OPTIONS) || exit 1; done
 
 peers: .venv/.ok ## the same evening with what one would take instead: arq, Celery and others (ARGS="--only DBOS")
-	@UV_PROJECT_ENVIRONMENT=.tools/peers $(UV) sync --frozen --only-group peers --quiet --python $(PY)
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.tools/peers $(UV) sync --project benchmarks/peers --frozen --compile-bytecode --quiet --python $(PY)
 	@$(RUN)/python benchmarks/compare_peers.py $(ARGS)
 
 simulate: .venv/.ok ## the service under seeded faults, kills and restarts (SEED=n JOBS=n; SEEDS=n: quick, in process)

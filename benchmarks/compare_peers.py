@@ -225,7 +225,8 @@ def _keep_logs(folder: Path, into: Path) -> None:
 
 
 def versions(python: Path) -> str:
-    names = sorted({name for peer in PEERS for name in peer.packages} | {"redis"})
+    """Releases that the peers run on; the service's own stand in the line before."""
+    names = sorted({name for peer in PEERS for name in peer.packages if not peer.is_at_home} | {"redis"})
     told = subprocess.run(
         [python, "-c", f"from importlib.metadata import version\nfor n in {names}: print(n, version(n))"],
         capture_output=True,

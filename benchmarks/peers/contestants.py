@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class Peer:
         program: Its file here.
         workers: Arguments after the interpreter, for each of its processes.
         is_up: What such a process says when it takes jobs.
+        is_at_home: Runs in the service's environment, whose arq it is.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Peer:
     program: str
     workers: tuple[tuple[str, ...], ...]
     is_up: str
+    is_at_home: bool = False
 
 
 def _celery(company: str) -> tuple[str, ...]:
@@ -73,6 +76,7 @@ PEERS: Final = (
         "arq_tutorial",
         (("-m", "arq", "arq_tutorial.WorkerSettings"),),
         "Starting worker",
+        is_at_home=True,
     ),
     Peer("Celery, rate_limit", ("celery",), "celery_rate_limit", tuple(map(_celery, COMPANIES)), r"ready\."),
     Peer(
@@ -210,7 +214,10 @@ class Program:
             "PYTHONUNBUFFERED": "1",
         }
         return subprocess.Popen(
-            [str(self.python), *(str(HERE / part) if part.endswith(".py") else part for part in arguments)],
+            [
+                sys.executable if self.peer.is_at_home else str(self.python),
+                *(str(HERE / part) if part.endswith(".py") else part for part in arguments),
+            ],
             cwd=self.bench.folder,
             env=kept | told,
             start_new_session=True,
