@@ -34,7 +34,7 @@ scheduler = TaskiqScheduler(broker, [source])
 _made: dict[str, Any] = {}
 
 
-@broker.task(retry_on_error=True)
+@broker.task("issue_invoice", retry_on_error=True)
 async def issue_invoice(account: str, reference: str, payload: dict[str, Any]) -> None:
     if not _made:
         _made.update(client=httpx.AsyncClient(**factus_api.OPTIONS))
