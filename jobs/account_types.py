@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jobs import account_verbs, control_verbs, example_data
+from jobs.closing.close import close_day, closed_late
 from jobs.job_type import (
     ANY_CALL,
     ANY_WRITE,
@@ -25,6 +26,7 @@ from schemas.contract.event_data import (
     Answered,
     Cancelled,
     CatalogRows,
+    DayCertificate,
     DeletedRange,
     DownloadedDocument,
     Listed,
@@ -36,6 +38,7 @@ from schemas.payload.calls.payloads import (
     Cancel,
     CatalogSearch,
     CompanyUpdate,
+    DayClose,
     EmitEvent,
     Logo,
     Nothing,
@@ -54,6 +57,7 @@ from schemas.payload.rules.calls import (
     ACQUIRER,
     CANCEL,
     CATALOG,
+    CLOSE,
     CODE,
     COMPANY,
     CONSECUTIVE,
@@ -367,9 +371,35 @@ _ASKING_NOTHING: Final = (
     ),
 )
 
+_CLOSING: Final = (
+    JobType(
+        name="day.close",
+        payload=checked("day.close", DayClose, CLOSE),
+        work=close_day,
+        late=closed_late,
+        data=DayCertificate,
+        description=Description(
+            "Makes the certificate of a day: every number of each prefix in its class, what was refused, failed or is "
+            "open, and the ERP's sums beside Factus's, to the cent. Reads the list of the day of each family, a page a "
+            "call and behind issuing, and one call more for each foreign document whose amounts no list tells. The "
+            "certificates of an account are a chain.",
+            errors=ANY_CALL,
+            limits="5000 gaps and 2000 jobs of each list are named; the counts are complete all the same.",
+        ),
+        example={
+            "day": "2026-11-25",
+            "control": [
+                {"family": "invoice", "prefix": "SETP", "count": 1, "total": "119000.00", "tax_amount": "19000.00"}
+            ],
+        },
+        factus_answers=(example_data.page(example_data.ROW_OF_DAY), example_data.page()),
+    ),
+)
+
 ACCOUNT_TYPES: Final = (
     *_RECEPTION,
     *(call.of_family(ranges) for ranges in RANGES for call in _RANGE_CALLS),
     *_OTHERS,
+    *_CLOSING,
     *_ASKING_NOTHING,
 )

@@ -14,17 +14,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
 from jobs import answers
 from jobs.attempt_policy import AttemptPolicy, answered, error, field_errors, unavailable
 from jobs.factus_requests import Request, get
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import AttemptResult, Block, Ending, Finished, Retry, Sent
-from jobs.ports import Archive, Caller, Canceller, ChangeLock, LockState
+from jobs.ports import Archive, Caller, Canceller, ChangeLock, DayBook, LockState
 from jobs.radian.policy import RADIAN, RadianPolicy
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
-from schemas.factus import DocumentView
+from schemas.factus import BOGOTA, DocumentView
 from schemas.records import SendState
 
 _SHARED_FAILURES: Final = 2
@@ -96,6 +97,8 @@ class CallContext:
     radian_person: Mapping[str, Any] | None = None
     """Who declares the tacit acceptance of this account's bills (the fields of ``invoice.accept``)."""
     canceller: Canceller | None = None
+    day_book: DayBook | None = None
+    zone: ZoneInfo = BOGOTA
     n_sent: int = field(default=0, init=False)
     n_calls: int = field(default=0, init=False)
     status: int = field(default=0, init=False)
@@ -166,11 +169,20 @@ class CallContext:
         Raises:
             Stop: There is none: not found, refused, out of reach.
         """
-        seen = await self.gateway.call(request)
-        self._count(seen, is_look_up=is_look_up)
+        seen = await self.ask(request, is_look_up=is_look_up)
         if isinstance(seen, answers.Replied) and isinstance(seen.body, dict):
             return seen.body
-        raise Stop(self.decide.after_call(seen, sent=self._still))
+        raise self.stopped_by(seen)
+
+    async def ask(self, request: Request, *, is_look_up: bool = False) -> answers.Answer:
+        """The answer to a call that changes nothing, whatever it is."""
+        seen = await self.gateway.call(request)
+        self._count(seen, is_look_up=is_look_up)
+        return seen
+
+    def stopped_by(self, seen: answers.Answer) -> Stop:
+        """What ends the turn after an answer that is not the wanted one."""
+        return Stop(self.decide.after_call(seen, sent=self._still))
 
     async def write(self, request: Request, *, when_unknown: WhenUnknown, unknown: str = "") -> dict[str, Any]:
         """

@@ -7,6 +7,7 @@ The same for every family; the rows of ``families.py`` say where each lives and 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -74,7 +75,8 @@ async def delete(context: CallContext) -> Ending:
         return context.decide.failed(refusal)
     _wait_for_the_last_delete(context)
     await context.write(Request("DELETE", context.family.delete_of(reference)), when_unknown="look")
-    return _deleted(context, reference)
+    # Its number is used up, or given again: whoever closes the day asks this job.
+    return replace(_deleted(context, reference), number=found.number or "")
 
 
 def _wait_for_the_last_delete(context: CallContext) -> None:

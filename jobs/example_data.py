@@ -140,4 +140,12 @@ def document_row(family: str) -> dict[str, Any]:
     return {"id": 5120, "number": NUMBERS[family], "identification": names, "total": "119000.00", "status": 1}
 
 
+ROW_OF_DAY: Final = {
+    "number": NUMBERS["invoice"],
+    "reference_code": "FV-2026-0001",
+    "is_validated": True,
+    "created_at": "25-11-2026 08:21:47 AM",
+    "total": "119000.00",
+}
+
 FILE: Final = {"file_name": "document", "xml_base_64_encoded": base64.b64encode(b"<Invoice/>").decode()}

@@ -61,6 +61,16 @@ class Family:
     kinds: Mapping[Kind, str] = field(default_factory=lambda: _only(*_FILES))
     undone_by: str = ""
 
+    @property
+    def has_day_filter(self) -> bool:
+        """Whether the list can be asked for the documents of some days, and for a number of rows."""
+        return self.has_status_filter
+
+    @property
+    def has_taxes(self) -> bool:
+        """Whether a document has taxes that add up to a sum of its own."""
+        return self.total == ("totals", "total")
+
     def show(self, number: str) -> str:
         return f"{self.collection}/{segment(number)}"
 

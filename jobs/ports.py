@@ -4,12 +4,13 @@ What the decisions need from the outside, in our words. ``worker`` implements th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
 from jobs.answers import Answer
 from jobs.archive_names import Stored
+from jobs.closing.facts import Day, KnownDocument, LedgerDay
 from jobs.factus_requests import Request
 from schemas.contract.event import ErrorDetail
 from schemas.records import JobRecord
@@ -141,6 +142,46 @@ class Bills(Protocol):
 
     async def bill(self, account: str, number: str) -> Mapping[str, str]:
         """The facts of a bill (``jobs.outcomes.BillNote``); empty for one that is not known here."""
+        ...
+
+
+class DayBook(Protocol):
+    """
+    What closing a day asks of the ledger, and where it puts aside what it has read.
+
+    Every method raises LedgerUnavailable when the store does not answer.
+    """
+
+    async def keep_page(self, job: JobRecord, name: str, rows: str) -> None:
+        """Put a page aside; the same name once more replaces it."""
+        ...
+
+    async def pages(self, job: JobRecord) -> Mapping[str, str]:
+        """The pages that were put aside, by name."""
+        ...
+
+    async def known(self, account: str, family: str, references: Sequence[str]) -> Mapping[str, KnownDocument]:
+        """What the ledger has of documents, by reference code; what it does not know is not there."""
+        ...
+
+    async def ledger_day(self, account: str, day: Day, now_ms: int) -> LedgerDay:
+        """What ended on the day or soon after, and what is open now."""
+        ...
+
+    async def foreign_amounts(self, account: str) -> Mapping[str, str]:
+        """Amounts of documents that are not ours, as Factus told them once (``amounts_text``), by ``family/number``."""
+        ...
+
+    async def keep_foreign_amounts(self, account: str, name: str, amounts: str) -> None: ...
+
+    async def append(self, job: JobRecord, body: Mapping[str, Any], progress: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Put a certificate into the chain of its account, in one step with the job's progress, which has it from then on
+        under ``certificate``: whatever happens after, the job ends with it.
+
+        Raises:
+            LeaseLost: The job is another worker's by now; nothing was written.
+        """
         ...
 
 

@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notice_share=given.notice_share,
         faults=given.faults,
         has_examples=given.examples,
+        reuses_numbers=given.reuse_numbers,
         lane_width=given.lane_width,
         is_shared=given.shared_user,
         log=None if given.quiet else _log,
@@ -55,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate-window", type=_duration, default=60.0, help="length of that window (default 60s)")
     add("--token-lifetime", type=_duration, default=3600.0, help="expires_in of tokens (default 1h)")
     add("--notice-share", type=float, default=0.25, help="share of documents with a notice of DIAN (default 0.25)")
+    add(
+        "--reuse-numbers",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="give the number of a deleted document to the next one; nobody knows what Factus does (default: no)",
+    )
     add("--lane-width", type=_width, default=1, metavar="N", help="creates of a family at once, then 409 (default 1)")
     add("--examples", action="store_true", help="begin with the documents that public examples name")
     add("--shared-user", action="store_true", help="the rights of the user of Factus's public sandbox, and no more")

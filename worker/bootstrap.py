@@ -37,6 +37,7 @@ from worker.queue.attempt_runner import AttemptRunner, RunPolicy
 from worker.queue.batches import Batches
 from worker.queue.cancellations import Cancellations
 from worker.queue.claims import Claimer, LeasePolicy
+from worker.queue.day_book import DayBookOnRedis
 from worker.queue.day_watch import DayWatch, DayWatchPolicy
 from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
 from worker.queue.ended_owners import EndedOwners
@@ -208,6 +209,7 @@ def build(
         policies.patience,
         policies.run,
         canceller=Cancellations(redis, scripts, keys, ledger, settle_ms),
+        day_book=DayBookOnRedis(redis, scripts, keys, ledger),
     )
     peers = Peers(redis, keys, worker_id, frozenset(accounts))
     batches = Batches(redis, scripts, keys, accounts, policy, guards.of("batches"))

@@ -30,6 +30,7 @@ ALLOWED_KEYS: Final = frozenset(
         "attempts", "duration_ms", "queue_wait_ms", "next_attempt_in_s", "n_entries", "n_errors", "n_lanes",
         "n_requeued", "n_freed", "n_woken", "n_cancelled", "n_accounts", "n_run", "hold_s", "n_foreign", "generation",
         "n_unread", "n_trimmed", "n_joined", "n_defects", "busy_ms", "environments",
+        "is_shared", "n_jobs", "n_waiting", "day",
     }
 )  # fmt: skip
 

@@ -166,7 +166,7 @@ class _Control:
             rules = rejection_rules(_given(body, "rules", dict, {}))
             shelf.mark_rejected(document, rules, _given(body, "shape", str, "map"))
         elif outcome == "gone":
-            shelf.remove(document)
+            account.remove(family.name, document)
         else:
             raise ControlError("outcome is validated, rejected or gone")
         return {"reference_code": document.reference, "outcome": outcome}
@@ -217,7 +217,17 @@ class _Control:
     async def account(self, request: Request, body: Body) -> Body:
         """Change an account, made if it is new, by the keys that are sent."""
         account = self._state.accounts.open(request.path_params["user"])
-        known = {"refused", "product", "paid", "v2", "rate_limit", "rate_window", "ranges", "forbidden"}
+        known = {
+            "refused",
+            "product",
+            "paid",
+            "v2",
+            "rate_limit",
+            "rate_window",
+            "ranges",
+            "forbidden",
+            "reuse_numbers",
+        }
         if unknown := set(body) - known:
             raise ControlError(f"unknown keys {sorted(unknown)}; known are {sorted(known)}")
         account.is_refused = _given(body, "refused", bool, account.is_refused)
@@ -227,6 +237,7 @@ class _Control:
         account.window.limit = _given(body, "rate_limit", int, account.window.limit)
         account.window.window_s = _given(body, "rate_window", float, account.window.window_s)
         account.busiest.window_s = account.window.window_s
+        account.reuses_numbers = _given(body, "reuse_numbers", bool, account.reuses_numbers)
         account.forbidden = _texts(body, "forbidden", account.forbidden)
         if "ranges" in body:
             account.ranges.rename_bill_range(_ids(body, "ranges"))
@@ -240,6 +251,7 @@ class _Control:
             "rate_window": account.window.window_s,
             "ranges": account.ranges.bill_ids(),
             "forbidden": list(account.forbidden),
+            "reuse_numbers": account.reuses_numbers,
         }
 
     def _account(self, body: Body) -> Account:

@@ -68,7 +68,7 @@ async def delete(call: Call) -> Response:
         shelf.deleted_forbidden.append(document.reference)
     if document.reference in shelf.under_way:
         return responses.plain(409, call.family.conflict)
-    shelf.remove(document)
+    account.remove(name, document)
     return responses.deleted(document.reference)
 
 

@@ -28,6 +28,7 @@ class Account:
         has_product: Whether it may create documents; else 403.
         has_paid: Whether its plan has documents left; else creates answer 402.
         serves_v2: Else every v2 path answers 403.
+        reuses_numbers: The number of a removed document is given to the next one.
         forbidden: Globs of operations, such as `payrolls.*`, `*.toggle` or `POST bills.email`, that answer 403.
         operations: Every request that was processed, by operation.
         changes: Successful changes that are no create, by operation and by what was changed.
@@ -44,6 +45,7 @@ class Account:
     has_product: bool = True
     has_paid: bool = True
     serves_v2: bool = True
+    reuses_numbers: bool = False
     forbidden: tuple[str, ...] = ()
     n_tokens_issued: int = 0
     requests: Counter[str] = field(default_factory=Counter)
@@ -60,6 +62,11 @@ class Account:
         if shelf is None:
             shelf = self.shelves[family] = FamilyStore()
         return shelf
+
+    def remove(self, family: str, document: Document) -> None:
+        self.shelf(family).remove(document)
+        if self.reuses_numbers:
+            document.numbering.give_back(document.number)
 
     def find_code(self, code: str) -> Document | None:
         """A document of any family by its CUFE, CUDE, CUDS or CUNE."""
@@ -82,8 +89,11 @@ class Account:
 
 
 class AccountBook:
-    def __init__(self, rate_limit: int, rate_window_s: float, prepare: Callable[[Account], None]) -> None:
+    def __init__(
+        self, rate_limit: int, rate_window_s: float, prepare: Callable[[Account], None], *, reuses_numbers: bool
+    ) -> None:
         self._prepare = prepare
+        self._reuses_numbers = reuses_numbers
         self._rate_limit = rate_limit
         self._rate_window_s = rate_window_s
         self._by_user: dict[str, Account] = {}
@@ -93,7 +103,8 @@ class AccountBook:
         account = self._by_user.get(user)
         if account is None:
             window = FixedWindow(self._rate_limit, self._rate_window_s)
-            account = Account(user, window, BusiestWindow(self._rate_window_s))
+            busiest = BusiestWindow(self._rate_window_s)
+            account = Account(user, window, busiest, reuses_numbers=self._reuses_numbers)
             self._by_user[user] = account
             self._prepare(account)
         return account

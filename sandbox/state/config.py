@@ -20,6 +20,7 @@ class SandboxConfig:
         rate_limit: Requests per account in one window; 0 for no limit.
         notice_share: Share of the validated documents that carry DIAN's notice RUT01.
         has_examples: Every account begins with the documents that public examples name.
+        reuses_numbers: The number of a removed document is given to the next one. Nobody has recorded what Factus does.
         lane_width: How many creates of one family and account may be under way at once; more are answered 409.
         is_shared: Every account has the rights of the public sandbox's user, and no more.
         log: Gets a line for each request.
@@ -36,6 +37,7 @@ class SandboxConfig:
     notice_share: float = 0.25
     faults: tuple[Rule, ...] = ()
     has_examples: bool = False
+    reuses_numbers: bool = False
     lane_width: int = 1
     is_shared: bool = False
     log: Callable[[str], None] | None = None

@@ -5,7 +5,7 @@ Starts with the ranges of Factus's public sandbox, by the ids that its examples 
 by several ids, those of version 1 among them, the others are aliases.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 
@@ -28,6 +28,7 @@ class NumberingRange:
         document: Code of what it numbers: 21 bills, 22 credit notes, and so on.
         current: The next number to issue.
         n_issued: Documents that took their number from it.
+        freed: Numbers of removed documents that are given again, where Factus is played so.
     """
 
     id: int | str
@@ -44,12 +45,19 @@ class NumberingRange:
     created_at: float = 1_685_606_438.0
     updated_at: float = 1_685_606_438.0
     n_issued: int = 0
+    freed: list[int] = field(default_factory=list)
 
     def take(self) -> str:
+        self.n_issued += 1
+        if self.freed:
+            return f"{self.prefix}{self.freed.pop(0)}"
         number = f"{self.prefix}{self.current}"
         self.current += 1
-        self.n_issued += 1
         return number
+
+    def give_back(self, number: str) -> None:
+        """The number of a removed document is given to the next one."""
+        self.freed = sorted({*self.freed, int(number.removeprefix(self.prefix))})
 
     def is_expired(self, now: float) -> bool:
         return datetimes.at(now).date() > self.end

@@ -28,7 +28,10 @@ class SandboxState:
         """As after a start: nothing stored, nothing counted, the fault plan of the configuration."""
         config = self.config
         self.accounts = AccountBook(
-            config.rate_limit, config.rate_window_s, lambda account: self._prepare(self, account)
+            config.rate_limit,
+            config.rate_window_s,
+            lambda account: self._prepare(self, account),
+            reuses_numbers=config.reuses_numbers,
         )
         self.tokens = TokenRegistry(config.token_lifetime_s)
         self.plan = FaultPlan(config.seed, config.faults)

@@ -290,6 +290,111 @@ class Cancelled(Data):
     kept: list[KeptJob] = Field(description="Of a batch: those that are still open")
 
 
+# -- closing a day -----------------------------------------------------------------------------------------------------
+class Gap(Data):
+    """A number of the day that is not one of this service's validated documents."""
+
+    number: str
+    class_: Literal["foreign", "deleted", "waiting", "unexplained"] = Field(alias="class")
+    reference_code: str | None
+    rule: str | None = Field(description="DIAN's rule, of what it rejected")
+    reason: str | None = Field(description="Spanish")
+    at: Instant | None = Field(description="When it was rejected, or made at Factus")
+
+
+class PrefixOfDay(Data):
+    """Every number of a prefix, from the first of the day to the last."""
+
+    family: str
+    prefix: str
+    first: str = Field(description="With its prefix")
+    last: str
+    span: int = Field(ge=1, description="Numbers from first to last")
+    issued: int = Field(ge=0, description="Validated, and known here")
+    foreign: int = Field(ge=0, description="At Factus, not known here")
+    deleted: int = Field(ge=0, description="Rejected by the DIAN and removed")
+    waiting: int = Field(ge=0, description="At Factus and not validated")
+    unexplained: int = Field(ge=0)
+    total: Money = Field(description="Of all validated documents, foreign ones too")
+    tax_amount: Money
+    gaps: list[Gap] = Field(description="All that are not issued; of a certificate the first 5000")
+
+
+class OpenOfDay(Data):
+    """A job of the day that has not ended."""
+
+    reference_code: str
+    family: str
+    state: Literal["waiting", "delayed", "sent", "pending"]
+    why: str = Field(description="Spanish")
+
+
+class NotIssued(Data):
+    """A job of the day that ended without a document."""
+
+    reference_code: str | None
+    family: str
+    job_id: str
+    type: str = Field(description="Of its final event")
+    code: str | None
+    rule: str | None
+    reason: str | None = Field(description="Spanish")
+    at: Instant | None
+    number: str | None = Field(description="Under which the same reference is validated all the same")
+
+
+class ControlDifference(Data):
+    """Where the ERP's sums and Factus differ."""
+
+    family: str
+    prefix: str
+    what: Literal["count", "total", "tax_amount"]
+    control: int | Money | None = Field(description="Null for a prefix that the ERP does not name")
+    found: int | Money
+    reference_code: str | None = Field(description="Of the document that explains it, where one does")
+
+
+class Control(Data):
+    is_balanced: bool
+    differences: list[ControlDifference]
+
+
+class CertificateWarning(Data):
+    """What a reader of the certificate must know."""
+
+    code: str = Field(
+        description="ledger.younger, ledger.forgotten, ledger.full, family.unread, amount.unknown, control.partial, "
+        "left_out"
+    )
+    family: str | None
+    message: str = Field(description="Spanish")
+
+
+class DayCertificate(Data):
+    """The certificate of a day."""
+
+    account: str
+    day: str = Field(json_schema_extra={"format": "date"})
+    made_at: Instant
+    is_final: bool = Field(description="The day is over and nothing of it is open")
+    prefixes: list[PrefixOfDay]
+    open: list[OpenOfDay] = Field(description="The first 2000")
+    refused: list[NotIssued] = Field(
+        description="job.refused, and X.rejected where no deleted number stands for it; the first 2000"
+    )
+    failed: list[NotIssued] = Field(description="The first 2000")
+    control: Control | None = Field(description="Null when the job named no sums")
+    warnings: list[CertificateWarning] = Field(
+        default_factory=list, description="Stands only where there is something to be known"
+    )
+    calls: int = Field(ge=0, description="Calls to Factus that it took")
+    previous_sha256: str | None = Field(description="Of the account's certificate made before; null for the first")
+    sha256: str = Field(
+        pattern="^[0-9a-f]{64}$",
+        description="Of the canonical JSON without itself: UTF-8 not escaped, sorted keys, no spaces",
+    )
+
+
 # -- operator events ---------------------------------------------------------------------------------------------------
 class AccountBlocked(Data):
     """What stops until a person mends it."""

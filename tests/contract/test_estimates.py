@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.fakes import FakeFactus
-from tests.service_in_process import an_account
+from tests.service_in_process import an_account, quick
 from worker.cli.status.batch import BatchReader
 from worker.cli.status.reader import StatusReader
 
 ZONE = ZoneInfo("America/Bogota")
 LANE = "acme/invoice"
-pytestmark = pytest.mark.service(an_account(rate_limit=60, rate_window=60.0))
+pytestmark = pytest.mark.service(an_account(rate_limit=60, rate_window=60.0), policies=quick(drain={"calls_s": 0.1}))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from tests.integration.families import FAMILY_CASES, FamilyCase, a_credit_bill
@@ -295,6 +296,14 @@ _OTHERS = (
         lambda _: {"catalog": "municipalities", "query": "bogota", "limit": 3},
         frozenset({"catalog", "items"}),
         ({"catalog": "municipios"}, "catalog", "CALL-011"),
+    ),
+    Call(
+        "day.close",
+        "bills",
+        lambda _: {"day": (datetime.now(UTC) - timedelta(days=2)).date().isoformat()},
+        frozenset(("account", "day", "made_at", "is_final", "prefixes", "open", "refused", "failed", "control"))
+        | {"calls", "previous_sha256", "sha256"},
+        ({"day": "2026-01-15", "control": [{"family": "invoice"}]}, "control.0.total", "CALL-019"),
     ),
     Call(
         "job.cancel",

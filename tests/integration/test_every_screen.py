@@ -19,6 +19,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobs import answers
+from jobs.families import FAMILIES
 from schemas.factus import Remark
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
@@ -28,8 +29,11 @@ from worker.cli.group import run
 
 LONG_NAME = "ferreteria-el-tornillo-de-oro-sas"
 SENTENCE = "Nombre informado no corresponde al registrado en el RUT con respecto al Nit suministrado por el adquiriente"
-HEADS = {"stays", "está", "file:line", "archivo:línea", "Celda", "Cell"}
+HEADS = {"stays", "está", "file:line", "archivo:línea", "Celda", "Cell", "Clase", "Family", "Número", "Number"}
 """Headings of first columns, which head the blocks of a narrow terminal without being named."""
+
+PROGRESS = ("listas de Factus leídas", "lists of Factus read")
+"""In lines that are told only where it takes long."""
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 SIX_MIN_MS = 360_000
@@ -45,7 +49,15 @@ def no_log() -> Iterator[None]:
 @asynccontextmanager
 async def service(redis: Any, namespace: str) -> AsyncIterator[ServiceInProcess]:
     """Two accounts: one that waits for the DIAN, after a rejection; one with a long name that Factus refuses."""
-    gateway = FakeFactus()
+    gateway = FakeFactus(replies={f"GET {family.collection}": [listing()] for family in FAMILIES.values()})
+    row = {
+        "reference_code": "AJENA",
+        "is_validated": True,
+        "total": "119000.00",
+        "created_at": "15-01-2026 08:00:00 AM",
+    }
+    bills = listing(*({**row, "number": f"FE{n}", "reference_code": f"AJENA-{n}"} for n in (1, 2, 5)))
+    gateway.replies["GET /v2/bills"] = [bills]
     made = services_on(
         redis, namespace, an_account(), an_account(LONG_NAME), gateway=gateway, backoff_base=200.0, backoff_max=300.0
     )
@@ -72,6 +84,10 @@ async def service(redis: Any, namespace: str) -> AsyncIterator[ServiceInProcess]
         yield rig
 
 
+def listing(*rows: dict[str, Any]) -> answers.Answer:
+    return answers.Replied({"data": {"data": [*rows], "pagination": {"last_page": 1, "total": len(rows)}}})
+
+
 async def held(rig: ServiceInProcess, place: str) -> None:
     while not await rig.services.redis.hget(place, "held_since"):
         await rig.services.redis.ping()
@@ -79,7 +95,8 @@ async def held(rig: ServiceInProcess, place: str) -> None:
 
 def words(text: str) -> set[str]:
     """The words without numbers: times and counts go on while the screens are made."""
-    found = (word.strip(":") for word in ANSI.sub("", text).split())
+    lines = (line for line in ANSI.sub("", text).splitlines() if not any(one in line for one in PROGRESS))
+    found = (word.strip(":") for line in lines for word in line.split())
     return {word for word in found if word and not any(char.isdigit() for char in word)}
 
 
@@ -106,6 +123,8 @@ async def test_every_screen_fits_its_terminal_and_says_all(
     bad["customer"] = {**bad["customer"], "names": "JosÃ© PÃ©rez", "email": "ana,b@x"}
     file = tmp_path / "cierre.json"
     file.write_text(json.dumps([bad, {**bad, "notas": "x"}]))
+    totals = tmp_path / "totales.csv"
+    totals.write_text("Familia;Prefijo;Cantidad;Total;IVA\nFactura;FE;2;238.000,00;38.000,00\n", encoding="utf-8")
     sheet = tmp_path / "ventas.csv"
     sheet.write_text("Referencia;Código;Precio\nFV-1;A;mil pesos\n", encoding="utf-8")
 
@@ -128,7 +147,10 @@ async def test_every_screen_fits_its_terminal_and_says_all(
             ["dead", "list"], *(["dead", "show", one] for one in letters), ["dead", "show", "1-1"],
             ["dead", "drop", "1-1"], ["dead", "retry", "1-1"], ["dead", "list", "--reason", "nada"],
             ["cancel", "FV-2026-0003"], ["cancel", "NADA"], ["cancel", "--batch", "nada"],
-            ["resume", "nada"], ["health"],
+            ["resume", "nada"], ["health"], ["close", "2026-01-15", "--account", "acme", "--out", str(tmp_path)],
+            ["close", "2026-01-15", "--account", "acme", "--out", str(tmp_path), "--control", str(totals)],
+            ["close", "verify", str(tmp_path)], ["close", "31/01/2026"], ["close", "verify", "nada"],
+            ["close", "hoy", "--control", str(sheet)],
             ["check", str(file)], ["check", str(sheet)], ["submit", str(file)], ["submit", str(sheet)],
             ["statu"], ["status", "a", "b"], ["dead", "show", "x"], ["submit", "falta.json"], ["check", "x.doc"],
         ]  # fmt: skip

@@ -48,6 +48,11 @@ COMMANDS: Final = {
         "Termina trabajos abiertos de los que no se envió nada.",
         "End open jobs of which nothing was sent.",
     ),
+    "close": Command(
+        "close.command",
+        "Cierra un día: cada número explicado, y el certificado.",
+        "Close a day: every number explained, and the certificate.",
+    ),
     "resume": Command(
         "resume",
         "Hace que se pregunte ya por una cuenta detenida.",

@@ -17,6 +17,7 @@ from typing import Any, Final
 import structlog
 
 from jobs.batches import NO_TALLY, Tally, tally_of
+from jobs.closing.day_index import member_of, refusal_of
 from jobs.events import event_id, final_event, refused_event, replayed_event
 from jobs.fiscal_day import day_bounds_ms, start_window_ms
 from jobs.follow_ups import follow_ups
@@ -199,6 +200,8 @@ class IntakeCommands:
             record.id if record else "",
             content=record.content if record else "",
             size=(remains.batch_size or 0) if remains.batch and not is_denied else 0,
+            ends_prefix=self._keys.ends(remains.account or ""),
+            ends_member="" if is_denied else self._end_noted(remains, record, errors[0], job_id),
         )
         return lay_out(
             entry,
@@ -213,6 +216,13 @@ class IntakeCommands:
             letter=self._letter(entry, remains, event, job_id),
             errors=errors,
         )
+
+    def _end_noted(self, remains: PartialEnvelope, record: JobRecord | None, error: ErrorDetail, job_id: str) -> str:
+        """How a refusal is noted for whoever closes the day (``lib/day_index.lua``): by its record where it has one."""
+        if remains.account not in self._accounts:
+            return ""
+        type_ = remains.job_type or ""
+        return member_of(type_, record.id) if record else refusal_of(type_, job_id, remains.reference_code, error)
 
     def _letter(self, entry: Entry, remains: PartialEnvelope, event: Event, job_id: str) -> list[Arg]:
         assert event.errors is not None

@@ -69,6 +69,8 @@ class EntryValues(NamedTuple):
     size: int = 0
     day: str = ""
     day_ends_ms: int = 0
+    ends_prefix: str = ""
+    ends_member: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from arq.worker import RetryJob
 from jobs.answers import Answer, DocumentSeen
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallContext, CallPolicy, run_call
+from jobs.closing.ledger_facts import of_validated
 from jobs.errors import LeaseLost, LedgerRefused, LedgerUnavailable
 from jobs.events import blocked_event, events_of, resumed_event
 from jobs.factus_requests import Request
@@ -33,7 +34,7 @@ from jobs.job_type import JobType, LedgerType
 from jobs.lesser_ends import defect_end, lesser_ends, plain
 from jobs.outcomes import AccountState, AttemptResult, Block, Finished, Retry, scope_of
 from jobs.patience import PATIENCE, PatiencePolicy
-from jobs.ports import Archive, Canceller, Gateway
+from jobs.ports import Archive, Canceller, DayBook, Gateway
 from jobs.radian.notes import bill_note, guarded, is_guarded
 from jobs.radian.policy import RadianPolicy
 from jobs.registry import type_of
@@ -133,6 +134,7 @@ class AttemptRunner:
     policy: RunPolicy = RUN
     draw: Callable[[], float] = random.random
     canceller: Canceller | None = None
+    day_book: DayBook | None = None
     n_run: int = field(default=0, init=False)
 
     async def run_job(self, claimed: ClaimedJob) -> None:
@@ -252,6 +254,8 @@ class AttemptRunner:
             self.radian,
             self.accounts[job.account].radian_person,
             canceller=self.canceller,
+            day_book=self.day_book,
+            zone=zone,
         )
         return await run_call(
             job_type.work, context, now_ms=standing.now_ms, day_ends_ms=day_ends_ms, late=job_type.late
@@ -496,7 +500,7 @@ def _record_fields(
     if isinstance(ending, Finished):
         if not job.is_tracking:  # what a watch knew last is told to whoever asks
             fields["progress"] = archived_documents(job, ending)
-        fields |= {"number": ending.number or job.number}
+        fields |= {"number": ending.number or job.number, **of_validated(ending)}
         return fields | (_error_field(ending.errors[0]) if ending.errors else {"last_error": ""})
     fields |= {"sent": ending.sent, "failures": job.failures + 1 if ending.is_failure else job.failures}
     if ending.latest_ms:

@@ -212,6 +212,7 @@ class Cancellations:
             "heir_day_ends_ms": heir.day_ends_ms,
             "deadline_ms": policy.deadline_ms,
             "heir_member": f"{job.account}/{heir.id}",
+            **self._ledger.end_noted(job),
             "tally": tally_values(tally_of(event)),
             "event": event_values(event),
         }

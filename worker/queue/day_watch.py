@@ -164,8 +164,11 @@ class DayWatch:
         }
         is_told = int(await self._scripts.run("tell_day", keys, args))
         if is_told:
-            say = log.warning if notice == "safe" else log.error
-            say(event.type, account=account.name, day=day, n_waiting=outlook.waiting, n_jobs=outlook.will_miss)
+            n_waiting, n_jobs = outlook.waiting, outlook.will_miss
+            if notice == "safe":
+                log.warning("day.safe", account=account.name, day=day, n_waiting=n_waiting, n_jobs=n_jobs)
+            else:
+                log.error("day.at_risk", account=account.name, day=day, n_waiting=n_waiting, n_jobs=n_jobs)
         return is_told
 
     async def _told(self, account: str, day: str) -> Told:

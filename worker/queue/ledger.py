@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from jobs.batches import NO_TALLY, Tally, tally_of
+from jobs.closing.day_index import member_of
 from jobs.errors import LeaseLost, LedgerError, LedgerRefused, LedgerUnavailable
 from jobs.issue_policy import verdict_to_json
 from jobs.outcomes import BillNote, FactusHealth, Finished, Retry
@@ -391,6 +392,7 @@ class Ledger:
             "number": final.number,
             "error": page.fields.get("last_error", ""),
             "member": member,
+            **self.end_noted(job),
             "n_events": len(page.events),
             "n_dead": len(page.dead),
             "rest": [*self._own_tally(job, page), *_events(page), *_pairs(page.dead)],
@@ -440,6 +442,7 @@ class Ledger:
             "term": _term(page.bill),
             "n_follow_ups": len(follow_ups),
             "batch_prefix": self._keys.batch(""),
+            **self.end_noted(job),
             "mend": page.mend,
             "rest": [
                 *_pairs(page.fields),
@@ -462,6 +465,10 @@ class Ledger:
             self._ended_owners.add(f"{job.account}/{job.id}")
         self._claimer.receive(n_started, rows)
         return int(n_started)
+
+    def end_noted(self, job: JobRecord) -> dict[str, Arg]:
+        """How the end of a job is noted for whoever closes its day (``lib/day_index.lua``)."""
+        return {"ends_prefix": self._keys.ends(job.account), "ends_member": member_of(job.type, job.id)}
 
     def _own_tally(self, job: JobRecord, page: AttemptWrite) -> TallyValues:
         # A job that follows another is no member of its batch: that one has been counted.

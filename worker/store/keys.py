@@ -106,6 +106,30 @@ class Keys:
         """Sorted set: ``account/job id`` of a job whom others joined -> ms from which any worker may end these."""
         return f"{self.namespace}:ended:due"
 
+    # -- closing a day ---------------------------------------------------------------------------------------------
+    def ends(self, account: str, day: int | None = None) -> str:
+        """
+        Sorted set: id of a job that issues (or removes) a document -> ms at which it ended; one for each day of UTC,
+        counted from 1970. Without a day what stands before it, for the scripts (``lib/day_index.lua``).
+        """
+        return f"{self.namespace}:day_ends:{account}:" + ("" if day is None else str(day))
+
+    def ends_since(self) -> str:
+        """String: ms since which ends are noted; 0 when there were no jobs before."""
+        return f"{self.namespace}:day_ends"
+
+    def day_pages(self, account: str, job_id: str) -> str:
+        """Hash: the pages that a closing has read so far."""
+        return f"{self.namespace}:closing:{account}:pages:{job_id}"
+
+    def foreign_amounts(self, account: str) -> str:
+        """Hash: ``family/number`` of a document that is not ours -> its total and tax, as Factus told them once."""
+        return f"{self.namespace}:closing:{account}:amounts"
+
+    def day_chain(self, account: str) -> str:
+        """Hash: ``sha256`` of the certificate that was made last, and its ``job``. Never expires."""
+        return f"{self.namespace}:closing:{account}:chain"
+
     # -- lanes -----------------------------------------------------------------------------------------------------
     def lanes_due(self) -> str:
         """Sorted set: lane -> ms at which it is next worth a look."""

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
-from schemas.payload.fields import DateText, Flag, Kind, Part, part
+from schemas.payload.fields import DateText, Flag, Kind, Part, SignedAmount, part
 from schemas.payload.fields import Filled as FilledText
 
 LONGEST: Final = 250
@@ -32,6 +32,7 @@ FilledNumber = Annotated[str | int | Decimal, Kind("number_text", is_filled=True
 """The same where it must say something."""
 
 PositiveInt = Annotated[int, Kind("integer"), Field(ge=1, le=1_000_000)]
+ControlCount = Annotated[str | int, Kind("whole", most=9_999_999_999)]
 SearchLimit = Annotated[int, Kind("integer"), Field(ge=1, le=100)]
 
 
@@ -299,6 +300,25 @@ class Cancel(Part):
     family: Filled = part("familia", "With reference_code: invoice, credit_note ...", optional=True)
     reference_code: Reference = part("código de referencia", "All jobs of one document", optional=True)
     batch: Filled = part("lote", "All jobs of a batch", optional=True)
+
+
+class ControlTotal(Part):
+    """What the ERP has of one prefix on a day."""
+
+    family: Filled = part("familia", "invoice, credit_note ...")
+    prefix: Text = part("prefijo", "Of the numbers; left out for numbers without one", optional=True)
+    count: ControlCount = part("cantidad", "Validated documents", optional=True)
+    total: SignedAmount = part("total", "Their total", optional=True)
+    tax_amount: SignedAmount = part("impuestos", "Their taxes", optional=True)
+
+
+class DayClose(Part):
+    """A day to be closed, and what the ERP has of it."""
+
+    day: DateText = part("día", "The day, in the account's time zone")
+    control: list[ControlTotal] = part(
+        "totales de control", "The ERP's own sums, one for each prefix", optional=True, min_length=1, max_length=1000
+    )
 
 
 class Nothing(Part):

@@ -8,6 +8,7 @@ import base64
 import binascii
 import re
 from collections.abc import Collection
+from datetime import date, timedelta
 from typing import Final
 
 from schemas.catalogs import search
@@ -64,6 +65,7 @@ ACQUIRER = RuleBook.about("")
 ACQUIRER.error("CUS-003", "D")(numbered_nit_is_digits)
 CATALOG = RuleBook.about("")
 CANCEL = RuleBook.about("")
+CLOSE = RuleBook.about("")
 FILTERS = RuleBook.about("filters")
 ISSUER_FILTERS = RuleBook.about("filters")
 
@@ -218,6 +220,34 @@ def names_what_to_cancel(root: Node, document: Document) -> Findings:
     if family is not None and family not in FAMILY_NAMES:
         return finding("family", f'La familia ("family") debe ser una de {", ".join(FAMILY_NAMES)}.')
     return NO_FINDINGS
+
+
+@CLOSE.error("CALL-018", _OURS)
+def day_has_begun(root: Node, document: Document) -> Findings:
+    """Anywhere on Earth: how far an account's own clock is ahead of Bogotá, is not known here."""
+    day = root.get("day")
+    if day is None or date.fromisoformat(day) <= date.fromisoformat(document.today) + timedelta(days=1):
+        return NO_FINDINGS
+    return finding("day", f'El día ("day") {day} no ha comenzado. Cierre el de hoy o uno anterior.')
+
+
+@CLOSE.error("CALL-019", _OURS)
+def control_is_of_prefixes(root: Node, document: Document) -> Findings:
+    found: list[Finding] = []
+    seen: set[tuple[str, str]] = set()
+    for n, row in enumerate(root.get("control", ())):
+        family, prefix = row.get("family"), row.get("prefix", "")
+        if family is not None and family not in FAMILY_NAMES:
+            text = f'La familia ("family") debe ser una de {", ".join(FAMILY_NAMES)}.'
+            found.append(Finding(f"control.{n}.family", text))
+        elif (family, prefix) in seen:
+            text = f'La familia {family} con prefijo "{prefix}" está dos veces: deje una sola fila, con la suma.'
+            found.append(Finding(f"control.{n}.prefix", text))
+        elif not row.keys() & {"count", "total", "tax_amount"}:
+            text = 'Esta fila no dice ningún total: escriba "count", "total" o "tax_amount".'
+            found.append(Finding(f"control.{n}.total", text))
+        seen.add((family, prefix))
+    return found
 
 
 def kinds_book(kinds: Collection[str]) -> RuleBook:

@@ -144,7 +144,6 @@ def test_official_bodies_pass_under_their_type(body: Example) -> None:
     ("type_", "options", "field", "word"),
     [
         ("payroll_adjustment.issue", {"archive": ["pdf", "xml"]}, "archive", "solo tiene xml"),
-        ("invoice.email", {"archive": ["pdf"]}, "archive", "no emite documentos"),
         ("invoice.issue", {"track_radian": True}, "track_radian", "facturas a crédito"),
     ],
 )
@@ -155,6 +154,11 @@ def test_options_that_the_job_cannot_have_are_doubtful(
     (warning,) = found.warnings
     assert (found.errors, warning.code, warning.field) == ((), "option.unavailable", f"envelope.options.{field}")
     assert word in warning.message
+
+
+def test_an_option_of_documents_is_an_error_for_a_call() -> None:
+    found = errors({"type": "invoice.email", "options": {"archive": ["pdf"]}, "payload": example("invoice.email")})
+    assert [(one.code, one.field) for _, one in found] == [("envelope.invalid", "envelope.options.archive")]
 
 
 def test_an_option_that_does_not_exist_is_an_error() -> None:

@@ -392,9 +392,9 @@ async def test_followers_are_parts_of_their_document(fake_redis: ArqRedis) -> No
     await fake_redis.hset(keys.document("acme", "invoice", "R-1"), mapping={"state": "validated", "job": "j-1"})
     for job_id in ("j-1", "j-2"):
         event = json.dumps({"data": EVENT | {"number": job_id}})
-        await fake_redis.xadd(
-            keys.radian(), {"event": event, "account": "acme", "job_id": job_id, "type": "radian.event"}
-        )
+        named = {"account": "acme", "job_id": job_id}
+        await fake_redis.xadd(keys.radian(), {"event": event, "type": "radian.event", **named})
+        await fake_redis.xadd(keys.radian(), {"event": event, "type": "radian.clock", **named})
     finder = JobLookup(fake_redis, keys, a_reader(fake_redis, keys, an_account()), [])
     for wanted in ("R-1", "j-1", "j-1~archive", "j-1~track"):
         (told,) = await finder.find(wanted)

@@ -6,8 +6,9 @@ example cannot say what the service would not.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,9 @@ from jobs.attempt_policy import error
 from jobs.backoff import BackoffPolicy
 from jobs.batches import completed_event
 from jobs.calls import CallContext, CallPolicy, Work, run_call
+from jobs.closing.certificate import chained
+from jobs.closing.facts import Day, KnownDocument, LedgerDay, Row
+from jobs.closing.rows import packed, row_of
 from jobs.day_notices import DayOutlook, Told, day_event
 from jobs.factus_requests import Request
 from jobs.families import FAMILIES
@@ -24,7 +28,7 @@ from jobs.fiscal_day import day_bounds_ms
 from jobs.intake import conflict_errors
 from jobs.issue_policy import IssuePolicy, rejection_errors
 from jobs.job_type import JobType
-from jobs.outcomes import AttemptResult, Block, Ending, Finished
+from jobs.outcomes import AccountState, AttemptResult, Block, Ending, Finished
 from jobs.ports import Cancellation, KeptJob, LockState
 from jobs.radian.clock import Clock
 from jobs.radian.policy import HOUR_MS, RadianPolicy
@@ -174,6 +178,27 @@ class _Scripted:
         kept = KeptJob("erp-invoice.issue-2", "Factus puede tenerlo: ya se envió, y su resultado llega por sí solo")
         return Cancellation(("erp-invoice.issue-1",), 1, (kept,))
 
+    # -- the ledger's day: nothing is known but the document of its example -----
+    async def keep_page(self, job: JobRecord, name: str, rows: str) -> None: ...
+
+    async def pages(self, job: JobRecord) -> Mapping[str, str]:
+        return {"invoice/0/1": packed([_listed()])}
+
+    async def known(self, account: str, family: str, references: Sequence[str]) -> Mapping[str, KnownDocument]:
+        total, tax = Decimal("119000.00"), Decimal("19000.00")
+        return {one: KnownDocument(example_data.NUMBERS[family], True, False, total, tax, "SETP") for one in references}
+
+    async def ledger_day(self, account: str, day: Day, now_ms: int) -> LedgerDay:
+        return LedgerDay((), (), 0, 0)
+
+    async def foreign_amounts(self, account: str) -> Mapping[str, str]:
+        return {}
+
+    async def keep_foreign_amounts(self, account: str, name: str, amounts: str) -> None: ...
+
+    async def append(self, job: JobRecord, body: Mapping[str, Any], progress: Mapping[str, Any]) -> dict[str, Any]:
+        return chained(body, hashlib.sha256(b"2026-11-24").hexdigest())
+
     async def put(self, name: str, content: bytes, *, content_type: str) -> Stored:
         return Stored(f"s3://invoices/{name}", hashlib.sha256(content).hexdigest(), len(content))
 
@@ -182,11 +207,12 @@ def _turn(job: JobRecord, work: Work, answered: tuple[Any, ...], *, loses_writes
     scripted = _Scripted(job, [*answered], loses_writes)
     timed = replace(job, deadline_at=_NOW_MS + 1000)
     context = CallContext(
-        CallPolicy(timed, _BACKOFF, _no_luck),
+        CallPolicy(timed, _BACKOFF, _no_luck, AccountState(now_ms=_NOW_MS)),
         scripted,
         scripted,
         scripted,
         canceller=scripted,
+        day_book=scripted,
     )
     return _result(run_call(work, context, now_ms=_NOW_MS, day_ends_ms=0)).ending
 
@@ -221,6 +247,12 @@ def _failure(job: JobRecord, row: JobType) -> Finished:
     if any(name in strict_json.parse(job.payload) for name in _NAMES_ONE):
         return deciding.failed(error("factus.not_found", "No se encontró ningún registro."))
     return deciding.time_is_up(error("factus.unavailable", "Factus no está disponible: 503."))
+
+
+def _listed() -> Row:
+    row = row_of(FAMILIES["invoice"], example_data.ROW_OF_DAY)
+    assert row is not None
+    return row
 
 
 def _document(job: JobRecord) -> DocumentView:

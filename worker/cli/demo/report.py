@@ -203,18 +203,24 @@ def _show_radian(events: list[dict[str, Any]]) -> None:
 def _show_clock(data: dict[str, Any]) -> None:
     """When a bill counts as accepted: the dates, and the days that do not count."""
     until, day = f"{data['claim_until'][:10]} {data['claim_until'][11:16]}", data["accepts_from"][:10]
+    number, received = data["number"], data["received_at"][:10]
     emit("")
-    emit(
+    _tell(
         say(
-            f"El reloj de {data['number']}: recibida el {data['received_at'][:10]}, el comprador puede reclamar hasta "
-            f"{until}; sin reclamo, la aceptación tácita (034) puede declararse desde el {day}.",
-            f"The clock of {data['number']}: received on {data['received_at'][:10]}, the buyer may claim until "
-            f"{until}; without a claim the tacit acceptance (034) may be declared from {day}.",
+            f"El reloj de {number}: recibida el {received}, el comprador puede reclamar hasta {until}; sin reclamo, la "
+            f"aceptación tácita (034) puede declararse desde el {day}.",
+            f"The clock of {number}: received on {received}, the buyer may claim until {until}; without a claim the "
+            f"tacit acceptance (034) may be declared from {day}.",
         )
     )
     left_out = ", ".join(f"{one['date']} ({one['reason']})" for one in data["calendar"])
     if left_out:
-        emit(say(f"No cuentan: {left_out}.", f"Days that do not count: {left_out}."))
+        _tell(say(f"No cuentan: {left_out}.", f"Days that do not count: {left_out}."))
+
+
+def _tell(text: str) -> None:
+    for line in wrapped(clean(text), min(width(), _WIDTH), indent=0):
+        click.echo(line)
 
 
 def _show_refused(run: Run) -> None:

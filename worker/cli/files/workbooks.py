@@ -57,6 +57,16 @@ def read_table(path: str, job_type: str, how: SheetOptions) -> Table:
     def score(cells: Sequence[Value]) -> int:
         return fit(cells, known)
 
+    return read_sheet(path, score, how)
+
+
+def read_sheet(path: str, score: Score, how: SheetOptions) -> Table:
+    """
+    Read the sheet of a file whose headings fit best.
+
+    Raises:
+        FileRefused: No spreadsheet, one that is too large, or none of its sheets can be chosen.
+    """
     with _workbook(path, how.encoding, score) as book:
         return book.read(_chosen(path, book, how.sheet, score))
 

@@ -95,6 +95,7 @@ class StatusReader:
         leader = await self._ask("GET", self._keys.leader("intake"))
         facts = await self._text_hash(self._keys.intake_facts())
         refused = await self._try_a_write()
+        radian = await self._radian(now_ms)
         return Overview(
             now_ms=now_ms,
             workers=workers,
@@ -110,7 +111,7 @@ class StatusReader:
             n_letters_gone=_whole(facts.get("letters_gone")),
             letters_gone_at_ms=_whole(facts.get("letters_gone_at")),
             letters=await self._letters(),
-            radian=await self._radian(now_ms),
+            radian=radian,
         )
 
     async def _radian(self, now_ms: int) -> RadianSeen:

@@ -2,6 +2,7 @@
 -- include: lib/time
 -- include: lib/outage
 -- include: lib/batches
+-- include: lib/day_index
 -- include: lib/ends
 -- include: lib/days
 -- An open job of which Factus has nothing ends as cancelled: ledger, event, batch, document and lane in one step. Whoever has
@@ -9,13 +10,13 @@
 -- KEYS: job, results, deadlines, batches_due, lane, waiting, later, flight, account, queue, lanes_due, cancelled, document,
 --   joined, heir, days
 -- ARGV: id, seq, retention_ms, maxlen, batch_prefix, arq_prefix, arq_job_prefix, mark_prefix, lane, member, error,
---   settle_ms, heir, heir_starts_ms, heir_ends_ms, heir_day_ends_ms, deadline_ms, heir_member,
---   tally[TALLY], event[EVENT]
+--   settle_ms, heir, heir_starts_ms, heir_ends_ms, heir_day_ends_ms, deadline_ms, heir_member, ends_prefix,
+--   ends_member, tally[TALLY], event[EVENT]
 -- document, joined: the job's key for jobs that issue nothing. heir: the job that takes the document over, its key and id;
 --   the job's key and '' when nobody does.
 -- seq: as it was read. arq_prefix: what stands before arq's id of the job. member, heir_member: of the deadlines.
 -- error: JSON. settle_ms: for how long a DELETE may arrive late. heir_ends_ms: 0 for unbounded.
--- deadline_ms: how long the heir is tried.
+-- deadline_ms: how long the heir is tried. ends_prefix, ends_member: see lib/day_index.lua.
 -- Reply: 'cancelled' | 'unknown' | 'final' | 'sent' (Factus may have it) | 'changed' (read again): nothing was written.
 local job, results, deadlines, batches_due = KEYS.job, KEYS.results, KEYS.deadlines, KEYS.batches_due
 local lane_hash, waiting, later, flight = KEYS.lane, KEYS.waiting, KEYS.later, KEYS.flight
@@ -61,6 +62,7 @@ redis.call('HSET', job, 'state', 'final', 'sent', '', 'final_type', event[EVENT.
   'last_error', ARGV.error, 'seq', text(number(held[3]) + 1))
 redis.call('PEXPIRE', job, retention_ms)
 tally(ARGV.batch_prefix, batches_due, own_tally, event[EVENT.type], retention_ms)
+note_end(ARGV.ends_prefix, ARGV.ends_member, now, ARGV.retention_ms)
 
 if owns and heir ~= '' then
   -- Another job asked for the same document, and nobody has cancelled that one.

@@ -6,6 +6,7 @@
 -- include: lib/lanes
 -- include: lib/width
 -- include: lib/batches
+-- include: lib/day_index
 -- include: lib/ends
 -- include: lib/bills
 -- include: lib/days
@@ -14,8 +15,8 @@
 -- KEYS: lane[LANE_KEYS], job, results, notices, dead, deadlines, batches_due, document, joined, ended_ids, ended_event,
 --   ended_due, bill, terms, follow_ups...
 -- ARGV: lane[LANE], taker[TAKER], id, arq_id, fence, ending, pause_ms, reason, document_state, retention_ms, maxlen,
---   goes_on, health, narrows, n_events, n_fields, n_dead, n_notices, n_facts, term, n_follow_ups, batch_prefix, mend,
---   rest...
+--   goes_on, health, narrows, n_events, n_fields, n_dead, n_notices, n_facts, term, n_follow_ups, batch_prefix,
+--   ends_prefix, ends_member, mend, rest...
 -- results, notices: the streams of its own events and of the notices.
 -- document to ended_due: the job's key for jobs that issue nothing. joined: the jobs that joined the document; ended_ids,
 --   ended_event: where these stand when it has ended; ended_due: the set of what is to be drained.
@@ -25,6 +26,7 @@
 -- reason: of the pause; of a final one `stays` when an unvalidated document is left at Factus.
 -- document_state, retention_ms: of a final one. goes_on: 1 to start the lane's next job. health: `up`, `down`, `unknown`.
 -- term: ms from which the bill that the job watches is due; 0 when nothing waits for that, '' leaves it.
+-- ends_prefix, ends_member: of a final one, see lib/day_index.lua.
 -- narrows: 1 when Factus answered 409 while another create of the lane was under way.
 -- mend: what a person does about the reason of the pause; '' when nothing is known to help.
 -- rest: the record fields (name, value), the dead letter (name, value), for a final one its TALLY, the own events (EVENT),
@@ -87,6 +89,7 @@ if is_final then
   redis.call('PEXPIRE', job, retention_ms)
   redis.call('ZREM', deadlines, lane.account_name .. '/' .. id)
   tally(batch_prefix, batches_due, own_tally, final_type, retention_ms)
+  note_end(ARGV.ends_prefix, ARGV.ends_member, now, retention_ms)
   if document_state == 'completed' then redis.call('HDEL', job, 'payload') end -- it has done its work
   if document then
     redis.call('HSET', document, 'state', document_state)

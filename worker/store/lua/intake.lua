@@ -7,6 +7,7 @@
 -- include: lib/lanes
 -- include: lib/batches
 -- include: lib/days
+-- include: lib/day_index
 -- A batch of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
 -- entry that needs another word (a conflict, a replay), says so, and is called again from there: order is kept. What is
 -- known already of the entries behind it is said along: a day that is pushed twice is one call for a slice, not one for
@@ -16,7 +17,7 @@
 -- ARGV: group, worker, lease_ms, maxlen, retention_ms, n_entries, n_lanes, taker[TAKER], batch_prefix, rest...
 -- ENTRY_KEYS: stream, results, job, document, joined, waiting, later
 -- ENTRY: kind, entry, id, lane, content, fingerprint, start_ms, end_ms, score, deadline_ms, size, day,
---   day_ends_ms
+--   day_ends_ms, ends_prefix, ends_member
 -- facts: of the intake. rest of KEYS: ENTRY_KEYS for each entry (the stream's key where there is no job or document), then
 --   LANE_KEYS for each lane.
 -- rest of ARGV: LANE for each lane; then for each entry ENTRY, TALLY (how a closed one counts), and in numbers that stand
@@ -25,6 +26,7 @@
 --   answered from the ledger; a fingerprint asks that the document is still validated with it).
 -- start_ms, end_ms: when it may be begun, 0 for unbounded. size: of the batch, as stated; 0 for none. day: that it must go
 --   out on, '' for none, and when that is over. days: which days of which accounts there are.
+-- ends_prefix, ends_member: of what is final at once, see lib/day_index.lua; '' for none.
 -- Reply: {entries done, code, words, jobs started in those lanes, jobs taken (see begin)...}: code `done`, `leader`
 --   (not ours: nothing was written), or `stopped`, with three words for the first entry that was not done and for each
 --   behind it of which as much is known: its place among those not done (from 0), why (`id.conflict`,
@@ -63,6 +65,7 @@ local function next_entry()
     score = argv[at + ENTRY.score], deadline_ms = tonumber(argv[at + ENTRY.deadline_ms]),
     size = tonumber(argv[at + ENTRY.size]), day = argv[at + ENTRY.day],
     day_ends_at = tonumber(argv[at + ENTRY.day_ends_ms]), tally = tally_of(argv, at + #ENTRY),
+    ends_prefix = argv[at + ENTRY.ends_prefix], ends_member = argv[at + ENTRY.ends_member],
     stream = keys[k + ENTRY_KEYS.stream], results = keys[k + ENTRY_KEYS.results], job = keys[k + ENTRY_KEYS.job],
     document = keys[k + ENTRY_KEYS.document], joined = keys[k + ENTRY_KEYS.joined],
     waiting = keys[k + ENTRY_KEYS.waiting], later = keys[k + ENTRY_KEYS.later],
@@ -186,6 +189,7 @@ local function close(e)
   if #e.event > 0 then publish(e.results, maxlen, e.event) end
   if #e.dead > 0 then redis.call('XADD', KEYS.dead, '*', unpack(e.dead)) end
   tally(batch_prefix, KEYS.batches_due, e.tally, e.event[EVENT.type], retention_ms)
+  note_end(e.ends_prefix, e.ends_member, now, retention_ms)
 end
 
 -- What is known of the entries from *first* on, which begins with an obstacle.

@@ -2,6 +2,7 @@
 -- include: lib/time
 -- include: lib/fence
 -- include: lib/batches
+-- include: lib/day_index
 -- include: lib/ends
 -- include: lib/days
 -- The end of a job that end_attempt.lua cannot write, because a key beside it holds what it must not: its final event all the
@@ -9,9 +10,9 @@
 -- KEYS: job, results, dead, deadlines, batches_due, flight, queue, lanes_due, document, joined, ended_ids, ended_event,
 --   ended_due
 -- ARGV: id, arq_id, fence, document_state, retention_ms, maxlen, batch_prefix, arq_job_prefix, mark_prefix, lane, number,
---   error, member, n_events, n_dead, rest...
+--   error, member, ends_prefix, ends_member, n_events, n_dead, rest...
 -- document to ended_due: as in end_attempt.lua. number: of the document. error: JSON. member: of the deadlines.
--- n_events: 0 or 1. rest: the TALLY, the events (EVENT), the dead letter (name, value).
+-- ends_prefix, ends_member: see lib/day_index.lua. n_events: 0 or 1. rest: the TALLY, the events (EVENT), the dead letter (name, value).
 -- Reply: {'ok', jobs that joined and are to be drained} | {'lost'}: nothing was written.
 local job, results, dead, deadlines, batches_due = KEYS.job, KEYS.results, KEYS.dead, KEYS.deadlines, KEYS.batches_due
 local flight, queue, lanes_due = KEYS.flight, KEYS.queue, KEYS.lanes_due
@@ -37,6 +38,7 @@ redis.call('HSET', job, 'state', 'final', 'sent', '', 'final_type', final_type, 
 redis.call('PEXPIRE', job, ARGV.retention_ms)
 if n_dead > 0 then redis.pcall('XADD', dead, '*', unpack(letter)) end
 tally(ARGV.batch_prefix, batches_due, own_tally, final_type, ARGV.retention_ms)
+note_end(ARGV.ends_prefix, ARGV.ends_member, now, ARGV.retention_ms)
 redis.pcall('ZREM', deadlines, ARGV.member)
 redis.pcall('ZREM', flight, ARGV.id)
 leave_day(string.sub(flight, 1, -8), job, ARGV.id) -- `LANE:flight`

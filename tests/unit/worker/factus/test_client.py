@@ -405,7 +405,8 @@ async def test_no_places_left_at_factus_are_entered_as_somebody_else_s(client_of
         rate_limit=5,
     )
     await client.create(stored_job, latest_ms=0)
-    assert await fake_redis.llen(Keys(namespace).grants("acme")) == 5
+    assert await fake_redis.hget(Keys(namespace).account("acme"), "n_others") == b"3"
+    assert isinstance(await client.create(stored_job, latest_ms=0), answers.NoPermit)
 
 
 ECHOES = {
