@@ -81,7 +81,7 @@ def plan(n_invoices: int) -> Evening:
 
 async def main(bench: lab.Lab, url: str, accounts: Path, evening: Evening) -> None:
     redis = bench.connect()
-    used_s = lab.cpu_s(bench.sandbox_pid)
+    used_s, waited = lab.cpu_s(bench.sandbox_pid), _waited(bench)
     evening.began_at = time.time()
     await lab.push(redis, [lab.job(f"E-{name}-{n:05}", name) for n in range(evening.n_each) for name in COMPANIES])
     selling = asyncio.create_task(_sell(redis, evening))
@@ -90,6 +90,7 @@ async def main(bench: lab.Lab, url: str, accounts: Path, evening: Evening) -> No
     wall_s = time.time() - evening.began_at
     await asyncio.gather(selling, asking)
     used_s = lab.cpu_s(bench.sandbox_pid) - used_s
+    waited = [after - before for before, after in zip(waited, _waited(bench), strict=True)]
     await asyncio.sleep(1)  # an event or a call too many would come now
     found += await lab.results_after(redis, len(found))
     evening.outcomes = Counter(one.type for one in found)
@@ -99,12 +100,19 @@ async def main(bench: lab.Lab, url: str, accounts: Path, evening: Evening) -> No
     _show_estimate(evening, seen)
     amiss += await _show_certificates(redis, evening)
     await redis.aclose()
-    print(f"  {wall_s:.0f} s; the sandbox was busy {used_s / wall_s:.0%} of one core, so it held nobody up; ", end="")
-    print(f"load at the end {lab.load():.1f}")
+    shares = ", ".join(f"{share / wall_s:.0%}" for share in waited)
+    print(f"  {wall_s:.0f} s; the sandbox was busy {used_s / wall_s:.0%} of one core, so it held nobody up")
+    print(
+        f"  of the time, sandbox, Valkey and workers waited {shares} for a processor; load at the end {lab.load():.1f}"
+    )
     for fault in amiss:
         print(f"  DISAGREES: {fault}")
     if amiss:
         raise SystemExit(1)
+
+
+def _waited(bench: lab.Lab) -> list[float]:
+    return [lab.waited_s(pid) for pid in (bench.sandbox_pid, bench.valkey_pid, *bench.worker_pids)]
 
 
 async def _sell(redis: Redis, evening: Evening) -> None:

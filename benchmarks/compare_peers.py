@@ -188,12 +188,15 @@ def fault_cells(seen: Seen) -> list[str]:
 
 _HEADS: Final = (
     "", "time over the allowance's own", "429", "409", "calls for each invoice",
-    "till behind 1,000: median / slowest, calls before it", "missing", "doubled", "unknown", "sent again", "load",
+    "till behind 1,000: median / slowest, calls before it", "missing", "doubled", "unknown", "sent again",
+    "load, and how much of the time the sandbox waited for a processor",
 )  # fmt: skip
 
 
 def measure(who: Peer | None, given: argparse.Namespace) -> list[str]:
     """A row of the table."""
+
+    shares = []
 
     def run(scenario: Callable[[Run], Seen]) -> Seen:
         with lab.open_lab(given.folder) as bench:
@@ -201,7 +204,10 @@ def measure(who: Peer | None, given: argparse.Namespace) -> list[str]:
             contestant = Ours(bench, url) if who is None else Program(who, given.python.absolute(), bench, url)
             try:
                 contestant.start()
-                return scenario(Run(bench, contestant, url))
+                began_at, waited_s = time.monotonic(), lab.waited_s(bench.sandbox_pid)
+                seen = scenario(Run(bench, contestant, url))
+                shares.append((lab.waited_s(bench.sandbox_pid) - waited_s) / (time.monotonic() - began_at))
+                return seen
             finally:
                 contestant.stop()
                 if given.logs:
@@ -215,7 +221,7 @@ def measure(who: Peer | None, given: argparse.Namespace) -> list[str]:
     print(f"  {name}: till {cells[-1]}, load {lab.load():.1f}", flush=True)
     cells += fault_cells(run(lambda one: one.faults(given.each // 2)))
     print(f"  {name}: faults {cells[-4:]}, load {lab.load():.1f}", flush=True)
-    return [*cells, f"{lab.load():.1f}"]
+    return [*cells, f"{lab.load():.1f}, {max(shares):.0%}"]
 
 
 def _keep_logs(folder: Path, into: Path) -> None:

@@ -40,7 +40,7 @@ KEYS: Final = Keys("factus")
 UNLIMITED: Final = 100_000
 """An allowance that no run comes near, for questions that are not about the allowance."""
 
-_READY_S: Final = 60.0
+_READY_S: Final = 120.0
 _END_S: Final = 35.0  # a worker drains for 30 s at most
 _LIBRARIES: Final = ("factus-worker", "arq", "redis", "httpx", "pydantic", "uvicorn")
 
@@ -65,6 +65,7 @@ class Lab:
         self.redis_url = server.url()
         self.valkey_pid = server.pid
         self.sandbox_pid = 0
+        self.worker_pids: list[int] = []
         self._n_workers = 0
 
     def connect(self) -> ArqRedis:
@@ -99,6 +100,7 @@ class Lab:
         process = start_process("worker", "run", folder=self.folder, log=log, env=told)
         self._stack.callback(stop_processes, [process], grace_s=_END_S)
         asyncio.run(self._wait_for_heartbeat(process))
+        self.worker_pids.append(process.pid)
         return process.pid
 
     def command(self, accounts: Path, *arguments: str) -> str:
@@ -274,6 +276,11 @@ def cpu_s(pid: int) -> float:
     """Processor time that a process has used, seconds; the kernel counts in steps of 10 ms."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def waited_s(pid: int) -> float:
+    """How long a process's main thread could run and had no processor, seconds: others' load, not its own."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def memory_mib(pid: int) -> tuple[float, float]:

@@ -28,7 +28,7 @@ HERE: Final = Path(__file__).parent
 COMPANIES: Final = ("norte", "centro", "sur")
 LIMIT: Final = 80
 WINDOW_S: Final = 12.0
-_READY_S: Final = 90.0
+_READY_S: Final = 120.0
 _KNOWN: Final = "issued"  # pushing.KNOWN, which needs the peers' environment
 
 
