@@ -5,6 +5,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := .venv/bin
 SEED ?=
 SECONDS ?=
+OPTIONS ?=
 
 # A company proxy has its certificate in the system store, where pip looks and uv by itself does not.
 # Older releases of uv know the second name only.
@@ -17,7 +18,7 @@ export UV_PROJECT_ENVIRONMENT = .venv
 PLAIN_UV := env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(UV)
 EXPORT := --frozen --format requirements-txt --no-emit-project --no-header --no-annotate --quiet
 
-.PHONY: help demo test check fmt docs lock lock-check bench simulate fuzz deep pip-install clean distclean
+.PHONY: help demo test check fmt docs lock lock-check bench peers simulate fuzz deep pip-install clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -46,13 +47,19 @@ docs: .venv/.ok ## docs/jobs.md, docs/asyncapi.json, docs/schemas and the list i
 
 lock: $(filter .tools/bin/uv,$(UV)) ## resolve again after a change of dependencies
 	@$(PLAIN_UV) lock --no-config
+	@$(PLAIN_UV) lock --no-config --project benchmarks/peers
 	@$(PLAIN_UV) export --no-config $(EXPORT) --output-file requirements.lock
 
 lock-check: .venv/.ok ## locks in step with pyproject.toml and each other, and from the public index only
 	@$(RUN)/python .ci/lock_check.py $(UV)
 
-bench: .venv/.ok ## every figure of benchmarks/README.md, measured on this machine
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(RUN)/python "$$script" || exit 1; done
+bench: .venv/.ok ## the figures of benchmarks/README.md, measured on this machine (ARGS="evening till": these; OPTIONS=--full)
+	@for script in $(if $(ARGS),$(ARGS:%=benchmarks/bench_%.py),benchmarks/bench_*.py); do \
+		echo "== $$script"; $(RUN)/python "$$script" $(OPTIONS) || exit 1; done
+
+peers: .venv/.ok ## the same evening with what one would take instead: arq, Celery and others (ARGS="--only DBOS")
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.tools/peers $(UV) sync --project benchmarks/peers --frozen --compile-bytecode --quiet --python $(PY)
+	@$(RUN)/python benchmarks/compare_peers.py $(ARGS)
 
 simulate: .venv/.ok ## the service under seeded faults, kills and restarts (SEED=n JOBS=n; SEEDS=n: quick, in process)
 	@$(RUN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--quick --seeds $(SEEDS),$(if $(JOBS),--jobs $(JOBS))) $(ARGS)

@@ -14,27 +14,29 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
+PEERS = Path("benchmarks/peers")
+"""A project of its own: its packages do not go together with the service's."""
 INDEX = "https://pypi.org/simple"
 FILE_HOST = "files.pythonhosted.org"
 INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
 EXPORT = ("--frozen", "--offline", "--no-config", "--format", "requirements-txt", "--no-emit-project", "--quiet")
 
 
-def foreign_sources(lock: dict[str, Any]) -> list[str]:
+def foreign_sources(name: str) -> list[str]:
+    """What a lock takes from elsewhere than the public index. *name* is its path from the root of the project."""
     faults = []
-    for package in lock["package"]:
+    for package in tomllib.loads((ROOT / name).read_text())["package"]:
         source = package["source"]
         if "registry" in source and source["registry"] != INDEX:
-            faults.append(f"uv.lock: {package['name']} comes from {source['registry']}")
-        if not source.keys() <= {"registry", "editable"}:
-            faults.append(f"uv.lock: {package['name']} does not come from an index: {source}")
+            faults.append(f"{name}: {package['name']} comes from {source['registry']}")
+        if not source.keys() <= {"registry", "editable", "virtual"}:
+            faults.append(f"{name}: {package['name']} does not come from an index: {source}")
         files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
         hosts = {urlsplit(file["url"]).hostname for file in files}
-        faults += [f"uv.lock: {package['name']} is fetched from {host}" for host in hosts - {FILE_HOST}]
+        faults += [f"{name}: {package['name']} is fetched from {host}" for host in hosts - {FILE_HOST}]
     return faults
 
 
@@ -60,12 +62,14 @@ def out_of_step(uv: str) -> list[str]:
         print("uv does not run here: only the sources of the locks were checked", file=sys.stderr)
         return []
     environment = {name: value for name, value in os.environ.items() if name not in INDEX_VARIABLES}
-    check = subprocess.run(
-        [uv, "lock", "--check", "--offline", "--no-config"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if check.returncode:
-        return [f"uv.lock does not match pyproject.toml: run make lock\n{check.stderr.strip()}"]
+    for project in (Path(), PEERS):
+        check = subprocess.run(
+            [uv, "lock", "--check", "--offline", "--no-config", "--project", str(project)],
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if check.returncode:
+            where = project / "uv.lock"
+            return [f"{where} does not match the pyproject.toml beside it: run make lock\n{check.stderr.strip()}"]
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "requirements.lock"
         subprocess.run([uv, "export", *EXPORT, "--output-file", str(exported)], cwd=ROOT, env=environment, check=True)
@@ -75,8 +79,7 @@ def out_of_step(uv: str) -> list[str]:
 
 
 def main() -> int:
-    lock = tomllib.loads((ROOT / "uv.lock").read_text())
-    faults = foreign_sources(lock)
+    faults = [fault for project in (Path(), PEERS) for fault in foreign_sources(str(project / "uv.lock"))]
     requirements = (ROOT / "requirements.lock").read_text()
     if re.search(r"://|(?m:^-)", requirements):
         faults.append("requirements.lock names an address or an option; it holds names, versions and hashes only")

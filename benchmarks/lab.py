@@ -16,6 +16,7 @@ import re
 import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -29,7 +30,7 @@ from typing import Any, Final
 from arq.connections import ArqRedis
 
 from tests.builders import a_bill
-from tests.service_processes import start_process, start_sandbox, stop_processes
+from tests.service_processes import ROOT, start_process, start_sandbox, stop_processes
 from worker import event_loop
 from worker.settings import environment_for_child
 from worker.store import connection, embedded_binary, embedded_server
@@ -39,7 +40,7 @@ KEYS: Final = Keys("factus")
 UNLIMITED: Final = 100_000
 """An allowance that no run comes near, for questions that are not about the allowance."""
 
-_READY_S: Final = 60.0
+_READY_S: Final = 120.0
 _END_S: Final = 35.0  # a worker drains for 30 s at most
 _LIBRARIES: Final = ("factus-worker", "arq", "redis", "httpx", "pydantic", "uvicorn")
 
@@ -63,6 +64,8 @@ class Lab:
         stack.callback(embedded_server.stop, server)
         self.redis_url = server.url()
         self.valkey_pid = server.pid
+        self.sandbox_pid = 0
+        self.worker_pids: list[int] = []
         self._n_workers = 0
 
     def connect(self) -> ArqRedis:
@@ -74,6 +77,7 @@ class Lab:
         flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
         process, url = start_sandbox(self.folder, *flags)
         self._stack.callback(stop_processes, [process])
+        self.sandbox_pid = process.pid
         return url
 
     def accounts_file(self, names: Sequence[str], base_url: str, *, limit: int, window: str = "60s") -> Path:
@@ -90,14 +94,31 @@ class Lab:
 
     def worker(self, accounts: Path, **settings: str) -> int:
         """Start ``factus-worker run``; settings as ``concurrency="8"``. Returns its process id, once it is up."""
-        told = {"FACTUS_REDIS_URL": self.redis_url, "FACTUS_ACCOUNTS_FILE": str(accounts), "FACTUS_LOG_FORMAT": "json"}
-        told |= {f"FACTUS_{name.upper()}": value for name, value in settings.items()}
         self._n_workers += 1
         log = self.folder / f"worker-{self._n_workers}.log"
-        process = start_process("worker", "run", folder=self.folder, log=log, env=environment_for_child(**told))
+        told = self._environment(accounts, **settings)
+        process = start_process("worker", "run", folder=self.folder, log=log, env=told)
         self._stack.callback(stop_processes, [process], grace_s=_END_S)
         asyncio.run(self._wait_for_heartbeat(process))
+        self.worker_pids.append(process.pid)
         return process.pid
+
+    def command(self, accounts: Path, *arguments: str) -> str:
+        """What ``factus-worker`` with these arguments prints; its exit status is not looked at."""
+        return subprocess.run(
+            [sys.executable, "-m", "worker", *arguments],
+            cwd=self.folder,
+            env=self._environment(accounts),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        ).stdout
+
+    def _environment(self, accounts: Path, **settings: str) -> dict[str, str]:
+        told = {"FACTUS_REDIS_URL": self.redis_url, "FACTUS_ACCOUNTS_FILE": str(accounts), "FACTUS_LOG_FORMAT": "json"}
+        told |= {f"FACTUS_{name.upper()}": value for name, value in settings.items()}
+        return environment_for_child(PYTHONPATH=str(ROOT), **told)
 
     async def _wait_for_heartbeat(self, process: subprocess.Popen[bytes]) -> None:
         redis = self.connect()
@@ -146,13 +167,18 @@ def announce(lab: Lab, method: str) -> None:
     print(
         f"machine   {model[1] if model else platform.machine()}, {os.cpu_count()} cores, "
         f"{int(memory[1]) / 1024**2 if memory else 0:.0f} GiB, {platform.system()} {platform.release()}, "
-        f"load {os.getloadavg()[0]:.1f}, fdatasync {_sync_ms(lab.folder):.2f} ms"
+        f"load {load():.1f}, fdatasync {_sync_ms(lab.folder):.2f} ms"
     )
     valkey = subprocess.run([embedded_binary.find_binary(), "--version"], capture_output=True, text=True, check=True)
     found = re.search(r"v=(\S+)", valkey.stdout)
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
     print(f"versions  Python {platform.python_version()}, Valkey {found[1] if found else '?'}, {libraries}")
     print(f"method    {method}")
+
+
+def load() -> float:
+    """How many processes wanted a processor in the last minute, on average."""
+    return os.getloadavg()[0]
 
 
 def _sync_ms(folder: Path) -> float:
@@ -190,9 +216,10 @@ def bill(reference_code: str, n_items: int = 2) -> dict[str, Any]:
     return found
 
 
-def job(reference_code: str, account: str, n_items: int = 2) -> str:
-    """The text of a job as a producer pushes it."""
-    return json.dumps({"type": "invoice.issue", "account": account, "payload": bill(reference_code, n_items)})
+def job(reference_code: str, account: str, n_items: int = 2, **envelope: str) -> str:
+    """The text of a job as a producer pushes it; more of its envelope as ``priority="high"``."""
+    payload = bill(reference_code, n_items)
+    return json.dumps({"type": "invoice.issue", "account": account, "payload": payload, **envelope})
 
 
 async def push(redis: ArqRedis, jobs: Sequence[str]) -> None:
@@ -216,6 +243,24 @@ async def results(redis: ArqRedis, n: int, timeout_s: float) -> list[Outcome]:
     return found
 
 
+async def results_after(redis: ArqRedis, n: int) -> list[Outcome]:
+    """What came after the first *n* events of the results stream, without waiting."""
+    return (await results(redis, n + 1, 0.5))[n:]
+
+
+async def event_of(redis: ArqRedis, job_id: str, timeout_s: float) -> dict[str, Any]:
+    """The final event of one job; empty when *timeout_s* passes first."""
+    last: bytes | str = "0"
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        for _, entries in await redis.xread({KEYS.results(): last}, count=1000, block=200) or []:
+            last = entries[-1][0]
+            for _, fields in entries:
+                if fields[b"job_id"].decode() == job_id:
+                    return dict(json.loads(fields[b"event"]))
+    return {}
+
+
 def _outcome(fields: dict[bytes, bytes]) -> Outcome:
     return Outcome(*(fields[name].decode() for name in (b"type", b"account", b"reference_code")))
 
@@ -231,6 +276,11 @@ def cpu_s(pid: int) -> float:
     """Processor time that a process has used, seconds; the kernel counts in steps of 10 ms."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def waited_s(pid: int) -> float:
+    """How long a process's main thread could run and had no processor, seconds: others' load, not its own."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def memory_mib(pid: int) -> tuple[float, float]:

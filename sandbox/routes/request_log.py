@@ -47,6 +47,12 @@ def _line(scope: Scope, status: int, took_s: float) -> str:
     target = f"{scope['path']}?{query}" if query else scope["path"]
     told = f"{status} {HTTPStatus(status).phrase}" if status else "no answer"
     note = scope.get("state", {}).get(NOTE, "")
-    line = f"{time.strftime('%H:%M:%S')} {scope['method']} {target} -> {told}, {took_s * 1000:.0f} ms {note}"
+    line = f"{_clock()} {scope['method']} {target} -> {told}, {took_s * 1000:.0f} ms {note}"
     # A path may hold anything: what would move the cursor is written as a number.
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in line.rstrip())
+
+
+def _clock() -> str:
+    """The time of day, to the millisecond: a till's wait is told from the line before it."""
+    now = time.time()
+    return f"{time.strftime('%H:%M:%S', time.localtime(now))}.{int(now * 1000) % 1000:03}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -142,6 +143,7 @@ class TestRequestLog:
         await api.faults({"on": "create", "times": 1, "effect": {"kind": "error_after", "status": 503}})
         await api.create(a_bill("FV-1"))
         await api.call("GET", "/v2/bills", params={"filter[reference_code]": "FV-1"})
+        assert all(re.match(r"\d\d:\d\d:\d\d\.\d{3} ", line) for line in lines)
         told = [line.split(" ", 1)[1] for line in lines]
         assert [line.partition(",")[0] for line in told] == [
             "POST /oauth/token -> 200 OK",
