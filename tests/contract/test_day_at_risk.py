@@ -68,7 +68,8 @@ async def test_what_will_miss_its_day_is_told_with_its_names_in_the_order_of_sen
     assert data["day"] == today()
     assert data["waiting"] == 40
     hours_left = (datetime.fromisoformat(data["ends_at"]) - datetime.now(ZONE)).total_seconds() / 3600
-    assert data["will_miss"] == pytest.approx(40 - hours_left, abs=2)
+    # One goes each hour, and places that others took of late are counted at the same pace.
+    assert data["will_miss"] == pytest.approx(40 - hours_left, abs=4)
     assert data["references"] == [f"R{k}" for k in range(40 - data["will_miss"], 40)]
     assert sorted(data["batches"]) == ["noche", "tarde"]
     assert datetime.fromisoformat(data["expected_at"]) > datetime.fromisoformat(data["ends_at"])

@@ -161,6 +161,8 @@ async def test_status_tells_the_width_in_use(redis, namespace):
         await factus.called("create", 2)
         assert await width() == 2
         factus.takes = 1
-        await rig.events(4)
+        for n in range(6, 16):
+            await rig.push_bill(f"R-{n}")
+        await rig.events(12)
         assert await width() == 1
-        await rig.events(2)
+        await rig.events(4)

@@ -270,6 +270,9 @@ def test_events_of_a_bill_are_listed_as_factus_has_them(tenant):
     assert event["data"]["events"] == tenant.data_at_factus(f"/v2/bills/{number}/radian/events")
 
 
+AFTER = {"after_acceptance": True}
+
+
 def test_bill_is_accepted_tacitly_and_only_once(tenant):
     number = an_acceptable_bill(tenant)
     event = tenant.run("invoice.accept", {"number": number, **PERSON})
@@ -279,7 +282,9 @@ def test_bill_is_accepted_tacitly_and_only_once(tenant):
     rows = tenant.data_at_factus(f"/v2/bills/{number}/radian/events")
     assert [row["event_code"] for row in rows] == ["030", "032", "034"]
     note = FAMILY_CASES["credit_note"].body_about(number)
-    assert refusal(FAMILY_CASES["credit_note"].issue(tenant, note))[:2] == ("credit_note.rejected", "factus.validation")
+    assert refusal(FAMILY_CASES["credit_note"].issue(tenant, note))[:2] == ("job.refused", "radian.accepted")
+    after = tenant.run("credit_note.issue", FAMILY_CASES["credit_note"].body_about(number), options=AFTER)
+    assert refusal(after)[:2] == ("credit_note.rejected", "factus.validation")
 
 
 @pytest.mark.parametrize("kind", ["cash", "not yet received", "unknown"])

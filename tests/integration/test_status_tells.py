@@ -440,6 +440,8 @@ ELSEWHERE = {
     "intake.stream_renewed": "tests/contract/test_intake_borders.py",
     "letters.trimmed": "tests/contract/test_intake_borders.py",
     "worker.failures": "tests/contract/test_loops.py",
+    "workers.signing": "tests/unit/cli/test_status.py",
+    "jobs.keys": "tests/unit/cli/test_status.py",
 }
 HERE = {
     "redis.key", "workers.none", "workers.accounts", "account.unserved", "account.held", "account.blocked",

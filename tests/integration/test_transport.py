@@ -20,6 +20,7 @@ from jobs import answers
 from tests.service_in_process import an_account
 from worker.factus.bounded_body import LARGEST_ANSWER
 from worker.factus.client import FactusClient, translate
+from worker.factus.rate_limit import Granted
 from worker.factus.transport import Transport, translate_engine_error
 from worker.settings import ApiLimits
 
@@ -317,7 +318,7 @@ async def test_what_never_had_a_connection_was_not_sent_however_short_the_time_o
         client = FactusClient(account, ApiLimits(0.3, 0.3), None, None, None)
         try:
             request = client._request("POST", "/v2/bills/validate", 0.3, content=b"{}")
-            assert isinstance(await client._transfer(request, 0.3, LARGEST_ANSWER), answers.NotSent)
+            assert isinstance(await client._transfer(request, 0.3, LARGEST_ANSWER, Granted(0, 1, 0.0)), answers.NotSent)
         finally:
             await client.close()
         assert server.heads == []

@@ -169,6 +169,7 @@ class TestNothingIsLeftOut:
         radian = {f"radian.{n}" for n in ("event", "clock", "due", "claimed", "accepted", "silent", "unconfirmed")}
         others = {"job.refused", *radian, "account.blocked", "account.resumed", "batch.completed"}
         others |= {"day.at_risk", "day.safe"}
+        others |= {f"webhook.{end}" for end in ("failing", "exhausted", "disabled", "enabled", "test")}
         assert event_messages().keys() == ends | documents | others
 
     def test_every_model_has_a_name_of_its_own(self) -> None:
@@ -200,7 +201,9 @@ class TestErrorCodes:
     def test_what_the_code_says_stands_in_the_list(self) -> None:
         used = {code for path in sources() for code in codes_in(path)}
         assert {"payload.invalid", "dian.rejected", "archive.conflict", "id.conflict"} <= used
-        assert used <= {*CODES}
+        of_the_door = {f"request.{end}" for end in ("invalid", "not_found", "limited")}
+        of_the_door |= {"service.unavailable", "service.defect"}
+        assert used <= {*CODES} | of_the_door
 
     def test_the_list_stands_in_the_document_and_in_the_contract(self) -> None:
         contract = (ROOT / "docs/contract.md").read_text(encoding="utf-8")

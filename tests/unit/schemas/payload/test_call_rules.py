@@ -99,7 +99,7 @@ def _texts_of(shape: Shape, above: str = "") -> Iterator[tuple[str, str]]:
     """Dotted path, and what names it, of each field that a text may stand in."""
     for key, it in shape.fields.items():
         if it.part is not None:
-            yield from _texts_of(it.part, f"{above}{key}.")
+            yield from _texts_of(it.part, f"{above}{key}.0." if it.is_list else f"{above}{key}.")
         elif (it.kind is None or it.kind.name not in ("flag", "integer")) and key not in FILES:
             yield f"{above}{key}", f"{above}{key}.0" if it.is_list else f"{above}{key}"
 
@@ -120,6 +120,9 @@ def test_no_text_of_a_call_is_longer_than_a_path_or_query_can_hold(row: str, pat
 
 def _with(payload: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     key, _, below = path.partition(".")
+    if below.startswith("0."):
+        first, *others = payload.get(key) or [{}]
+        return {**payload, key: [_with(first, below.removeprefix("0."), value), *others]}
     return {**payload, key: _with(payload.get(key) or {}, below, value) if below else value}
 
 

@@ -73,6 +73,7 @@ _CREATED: Final = tuple(f"{name}.create" for name in _RANGES)
 _COUNTED: Final = (*_CREATED, *(f"{name}.update" for name in _RANGES))
 _RECORDS: Final = tuple(f"{name}.{verb}" for name in _RANGES for verb in ("get", "update", "set_status", "delete"))
 
+TOTALS: Final = {"family": "invoice", "prefix": "A", "count": "1", "total": "119000.00"}
 CALLS: Final = [
     *_of(_NAMED, "CALL-001", "number", {"reference_code": REMOVE}, {}),
     *_of(_NAMED, "CALL-001", "reference_code", {"number": "SETP1"}, {"number": "SETP1", "reference_code": REMOVE}),
@@ -202,6 +203,21 @@ CALLS: Final = [
         "identification_document_code",
         {"identification_document_code": "99"},
         {"identification_document_code": 13},
+    ),
+    CallCase("day.close", "CALL-018", "day", {"day": "2999-01-01"}, {"day": "2026-01-01"}),
+    CallCase(
+        "day.close",
+        "CALL-019",
+        "control.0.family",
+        {"control": [TOTALS | {"family": "factura"}]},
+        {"control": [TOTALS]},
+    ),
+    CallCase(
+        "day.close",
+        "CALL-019",
+        "control.1.prefix",
+        {"control": [TOTALS, TOTALS]},
+        {"control": [TOTALS, {**TOTALS, "prefix": "B"}]},
     ),
     *_of(_PEOPLE, "EVT-006", "dv", {**NIT, "dv": "8"}, NIT),
     *_of(_PEOPLE, "EVT-006", "dv", {"identification_document_code": "31"}, {**NIT, "identification": 900825759}),
