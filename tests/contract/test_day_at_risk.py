@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from redis.exceptions import ResponseError
 
 from tests.contract.test_published_events import assert_described
 from tests.fakes import FakeFactus
@@ -229,12 +230,12 @@ async def test_the_cost_of_a_look_does_not_grow_with_what_waits(rig):
         await rig.events(n)
         return int(after["total_commands_processed"]) - int(before["total_commands_processed"])
 
-    if "fake" in type(redis.connection_pool).__name__.lower() or not (await redis.info("stats")).get(
-        "total_commands_processed"
-    ):
+    try:
+        await redis.info("stats")
+    except ResponseError:
         pytest.skip("the imitation counts no commands")
     await push(rig, 40)
     await told(rig)
     few = await n_commands()
     await push(rig, 360, first=40)
-    assert await n_commands() <= few + 8
+    assert await n_commands() <= few + 20, "360 more wait"
