@@ -79,6 +79,9 @@ async def guarded(
     ending = _after_look(policy, number, seen)
     status = answers.status_of(seen)
     if ending is not None:
+        is_over = policy.standing.now_ms >= job.deadline_at
+        if is_over and isinstance(ending, Retry) and ending.is_failure:
+            ending = policy.time_is_up(ending.reason)
         return AttemptResult(ending, 0, 1, status)
     attempted = await issuing()
     ending = attempted.ending

@@ -244,6 +244,7 @@ def test_lines_that_one_quote_holds_together(tmp_path: Path) -> None:
     assert "2 MB" in told
 
 
+@pytest.mark.deep
 def test_texts_that_are_all_different(tmp_path: Path) -> None:
     """Shared texts that no packing makes small."""
     lines = ["".join(f'<c t="s"><v>{n * 500 + m}</v></c>' for m in range(500)) for n in range(800)]

@@ -113,6 +113,14 @@ async def test_while_factus_is_out_of_reach_the_note_waits(seen):
     assert (issuing.n, ending.sent) == (0, "")
 
 
+async def test_a_note_whose_time_is_up_ends_though_its_bill_could_not_be_looked_at():
+    """It waited for its look for ever: no attempt came to the check of the deadline."""
+    issuing, silent = Issuing(), FakeFactus(replies={EVENTS: [answers.Unknown("sin respuesta")]})
+    ending = (await attempt(a_note(deadline_at=NOW_MS), silent, issuing)).ending
+    assert isinstance(ending, Finished)
+    assert (ending.state, issuing.n) == ("failed", 0)
+
+
 async def test_a_note_about_no_bill_goes_out():
     factus, issuing = FakeFactus(), Issuing()
     await attempt(a_note(payload='{"reference_code":"N-1"}'), factus, issuing)
