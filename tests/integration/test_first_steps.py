@@ -77,6 +77,7 @@ def reader(tmp_path: Path) -> Reader:
     return Reader(tmp_path)
 
 
+@pytest.mark.deep
 def test_primeros_pasos_leads_to_a_validated_invoice_its_pdf_and_a_refused_mistake(reader: Reader) -> None:
     page = "docs/primeros-pasos.md"
     (files,) = blocks_of(page, "3. Los datos de la prueba")

@@ -100,6 +100,7 @@ async def until(condition, timeout_s: float = 200) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.deep
 async def test_killed_at_any_time_it_repeats_what_was_under_way_and_loses_nothing(real_redis, namespace, place, shop):
     """Two at once: every kill may cost two repeats, whose leases end after the endpoint's timeout and 15 s."""
 

@@ -26,6 +26,18 @@ JOB_TYP: Final = "factus-job+jwt"
 _SECRET_BYTES: Final = 32
 
 
+class Ed25519:
+    """A private key of 32 bytes: what it signs, and its public part."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._key = Ed25519Private(seed)
+        self.public: bytes = bytes(self._key.verify_key)
+
+    def sign(self, text: bytes) -> bytes:
+        """The signature, 64 bytes."""
+        return bytes(self._key.sign(text).signature)
+
+
 def is_signed(key: VerificationKey, signed: bytes, signature: bytes) -> bool:
     """Whether this is the key's signature of these bytes. The algorithm is the key's."""
     if key.algorithm is Algorithm.HS256:

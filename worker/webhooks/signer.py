@@ -15,10 +15,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from jobs.webhooks import signing
+from worker.rights.signatures import Ed25519
 
 SYMMETRIC: Final = "whsec_"
 PRIVATE: Final = "whsk_"
@@ -66,8 +64,7 @@ def public_key(secret: str) -> str | None:
     """What a receiver verifies with, ``whpk_...``; None for a symmetric secret, which is both."""
     if not secret.startswith(PRIVATE):
         return None
-    raw = _private_key(secret).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return PUBLIC + base64.b64encode(raw).decode()
+    return PUBLIC + base64.b64encode(_private_key(secret).public).decode()
 
 
 @lru_cache(maxsize=1024)
@@ -83,13 +80,13 @@ def _signer(secret: str) -> Sign:
     return lambda text: f"v1,{base64.b64encode(hmac.digest(raw, text, 'sha256')).decode()}"
 
 
-def _private_key(secret: str) -> Ed25519PrivateKey:
+def _private_key(secret: str) -> Ed25519:
     raw = _decoded(secret.removeprefix(PRIVATE))
     if len(raw) not in (_SEED_BYTES, 2 * _SEED_BYTES):
         raise ValueError("a secret whsk_ has the 32 bytes of an ed25519 key (or 64, with its public part), in base64")
-    key = Ed25519PrivateKey.from_private_bytes(raw[:_SEED_BYTES])
+    key = Ed25519(raw[:_SEED_BYTES])
     public = raw[_SEED_BYTES:]
-    if public and key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw) != public:
+    if public and key.public != public:
         raise ValueError("the public part of a secret whsk_ is not that of its key")
     return key
 
