@@ -351,7 +351,7 @@ BREAKS = (
         BEYOND,
         "files are archived for the first who asked only",
         "worker/queue/joined_jobs.py",
-        "    return follow_ups(one.job, one.event.data, seq=one.event.seq)\n",
+        "    return follow_ups(one.job, one.event.data, seq=one.event.place)\n",
         "    return []\n",
         "tests/contract/test_follow_ups.py::TestArchive::test_everybody_who_asked_hears_of_it",
     ),
