@@ -13,9 +13,10 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Sequence
 
 import lab
-from stub_factus import StubFactus
+from stub_factus import Create, StubFactus
 
 from sandbox.state.limits import FixedWindow
 
@@ -50,7 +51,7 @@ def _urgent(reference: str) -> str:
     return json.dumps({**json.loads(lab.job(reference, "acme")), "priority": "high"})
 
 
-def _report(creates, sent_at: dict[str, float], window_s: float) -> None:  # type: ignore[no-untyped-def]
+def _report(creates: Sequence[Create], sent_at: dict[str, float], window_s: float) -> None:
     began = {create.reference_code: create.began_at for create in creates}
     waits = [began[reference] - at for reference, at in sent_at.items() if reference in began]
     aim_s = _AIM_S_OF_A_MINUTE * window_s / 60
