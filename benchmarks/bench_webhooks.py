@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Protocol
 
 import lab
 from redis.asyncio import Redis
@@ -28,13 +29,20 @@ _SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
+class _Number(Protocol):
+    """A number that processes share."""
+
+    value: int
+
+
 class _Receiver(asyncio.Protocol):
     """Counts heads that came, answers each; bodies are small and come with their heads."""
 
-    def __init__(self, count: object) -> None:
+    def __init__(self, count: _Number) -> None:
         self._count, self._rest = count, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -45,14 +53,14 @@ class _Receiver(asyncio.Protocol):
             if len(self._rest) < end + 4 + length:
                 return
             self._rest = self._rest[end + 4 + length :]
-            self._count.value += 1  # type: ignore[attr-defined]
-            self._transport.write(_OK)  # type: ignore[attr-defined]
+            self._count.value += 1
+            self._transport.write(_OK)
 
 
-def _receive(port: object, count: object) -> None:
+def _receive(port: _Number, count: _Number) -> None:
     async def serve() -> None:
         server = await asyncio.get_running_loop().create_server(lambda: _Receiver(count), "127.0.0.1", 0)
-        port.value = server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+        port.value = server.sockets[0].getsockname()[1]
         await asyncio.sleep(3600)
 
     asyncio.run(serve())
@@ -76,12 +84,12 @@ async def publish(redis: Redis, n: int, name: str) -> None:
             await pipe.execute()
 
 
-async def delivered(count: object, n: int, timeout_s: float) -> float:
+async def delivered(count: _Number, n: int, timeout_s: float) -> float:
     """Seconds until *n* more have come."""
-    began, target = time.perf_counter(), count.value + n  # type: ignore[attr-defined]
-    while count.value < target:  # type: ignore[attr-defined]
+    began, target = time.perf_counter(), count.value + n
+    while count.value < target:
         if time.perf_counter() - began > timeout_s:
-            raise SystemExit(f"{target - count.value} of {n} deliveries are missing")  # type: ignore[attr-defined]
+            raise SystemExit(f"{target - count.value} of {n} deliveries are missing")
         await asyncio.sleep(0.005)
     return time.perf_counter() - began
 
@@ -125,7 +133,7 @@ async def main(bench: lab.Lab, n: int, n_dead: int) -> None:
         await redis.aclose()
 
 
-async def measured(redis: Redis, count: object, process: subprocess.Popen[bytes], n: int, what: str) -> float:
+async def measured(redis: Redis, count: _Number, process: subprocess.Popen[bytes], n: int, what: str) -> float:
     """Deliveries a second from the first publication to the last delivery."""
     cpu = lab.cpu_s(process.pid)
     began = time.perf_counter()
