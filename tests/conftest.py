@@ -15,6 +15,7 @@ import structlog
 from arq.connections import ArqRedis
 from hypothesis import settings
 
+from tests import processes
 from tests.patient_redis import PatientRedis
 from worker import event_loop
 from worker.store import connection, embedded_server
@@ -58,6 +59,10 @@ def pytest_asyncio_loop_factories(
     if any(item.path.is_relative_to(_TESTS / place) for place in ON_BOTH_LOOPS):
         found["worker"] = event_loop.loop_factory()
     return found
+
+
+def pytest_configure() -> None:
+    processes.fork_from_now_on()
 
 
 @pytest.fixture(autouse=True)

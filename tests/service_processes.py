@@ -23,6 +23,8 @@ from typing import Any
 
 import redis
 
+from tests import processes
+from tests.processes import Process
 from worker.settings import environment_for_child
 from worker.store import embedded_server
 
@@ -44,16 +46,16 @@ class Plant:
     env: dict[str, str]
     sandbox_url: str
     server: embedded_server.EmbeddedServer
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    workers: list[Process] = field(default_factory=list)
 
     @property
     def redis(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.server.socket_path), socket_timeout=10)
 
-    def start_worker(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start_worker(self, *arguments: str) -> Process:
         return self.start("worker", "run", "--log-level", "debug", *arguments)
 
-    def start(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, module: str, *arguments: str) -> Process:
         """A process that counts as a worker; see :meth:`log_of`."""
         log = self.folder / f"worker-{len(self.workers)}.log"
         process = start_process(module, *arguments, folder=self.folder, log=log, env=self.env)
@@ -122,7 +124,7 @@ def plant(folder: Path, *sandbox_arguments: str, **env: str) -> Iterator[Plant]:
 
 def start_process(
     module: str, *arguments: str, folder: Path, log: Path, env: Mapping[str, str] | None = None
-) -> subprocess.Popen[bytes]:
+) -> Process:
     """
     ``python -m module`` in *folder*, where no ``.env`` of the project is read.
 
@@ -130,11 +132,14 @@ def start_process(
         log: What it says is added to this file.
         env: All of its environment; ours without a setting of the service unless given.
     """
+    env = environment_for_child(PYTHONPATH=str(ROOT)) if env is None else env
     with log.open("ab") as out:
+        if processes.are_forked():
+            return processes.start(module, *arguments, folder=folder, env=env, out=out)
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=folder,
-            env=environment_for_child(PYTHONPATH=str(ROOT)) if env is None else env,
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -142,7 +147,7 @@ def start_process(
         )
 
 
-def start_sandbox(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], str]:
+def start_sandbox(folder: Path, *arguments: str) -> tuple[Process, str]:
     """A local Factus with its log in *folder*, and its address, once it listens."""
     log = folder / f"sandbox-{sum(1 for _ in folder.glob('sandbox-*.log'))}.log"
     process = start_process("sandbox", "--port", "0", *arguments, folder=folder, log=log)
@@ -160,7 +165,7 @@ def start_sandbox(folder: Path, *arguments: str) -> tuple[subprocess.Popen[bytes
     return process, found[1]
 
 
-def stop_processes(processes: Sequence[subprocess.Popen[bytes]], *, grace_s: float = 10.0) -> None:
+def stop_processes(processes: Sequence[Process], *, grace_s: float = 10.0) -> None:
     for process in processes:
         if process.poll() is None:
             process.terminate()

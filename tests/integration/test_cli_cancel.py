@@ -6,8 +6,6 @@ import asyncio
 import json
 import signal
 import socket
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from jobs import answers
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
+from tests.service_processes import start_process, until
 from worker.cli.group import cli
 from worker.settings import environment_for_child
 
@@ -151,16 +150,13 @@ async def test_whoever_stops_waiting_is_told_what_goes_on(
     file = tmp_path / "cierre.jsonl"
     file.write_text("".join(json.dumps(a_bill(reference_code=f"C-{n}"), default=str) + "\n" for n in range(3)))
     env = environment_for_child(PYTHONPATH=str(ROOT), FACTUS_REDIS_URL=valkey_url, FACTUS_NAMESPACE=namespace)
-    command = [sys.executable, "-m", "worker", "submit", str(file), "--batch", "cierre-29", "--wait"]
-    process = await asyncio.create_subprocess_exec(*command, env=env, stdout=PIPE, stderr=PIPE)
-    while await real_redis.xlen(f"{namespace}:jobs") < 3:
-        await real_redis.ping()
-    assert process.stdout is not None
-    await process.stdout.readline()  # it waits by now: the first line of its progress
+    log = tmp_path / "shown.txt"
+    command = ("worker", "submit", str(file), "--batch", "cierre-29", "--wait")
+    process = start_process(*command, folder=tmp_path, log=log, env=env)
+    await asyncio.to_thread(until, lambda: "de 3" in log.read_text(), timeout_s=60)  # it waits by now
     process.send_signal(signal.SIGINT)
-    out, err = await process.communicate()
-    shown = (out + err).decode()
-    assert process.returncode == 1
+    assert await asyncio.to_thread(process.wait, 60) == 1
+    shown = log.read_text()
     assert "0 terminados; 3 siguen en cola y SE VAN A EMITIR." in shown
     assert "factus-worker status --batch cierre-29" in shown
     assert "factus-worker cancel --batch cierre-29" in shown

@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from jobs.example_payloads import example
+from tests import processes
 from tests.builders import a_bill
 from tests.service_processes import start_process, start_sandbox, stop_processes
 from worker.settings import environment_for_child
@@ -30,15 +30,7 @@ class Place:
     variables: dict[str, str]
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "worker", *arguments],
-            cwd=self.folder,
-            env=self.variables,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        return processes.run("worker", *arguments, folder=self.folder, env=self.variables, stdin=stdin)
 
     def file(self, name: str, *lines: object) -> str:
         text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -19,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests import processes
 from tests.builders import a_bill
 from tests.door_in_process import producer_token, write_files
 from tests.integration.test_first_steps import Reader, blocks_of
@@ -80,7 +79,7 @@ class Process:
         self.folder = folder
         self.log = folder / "door.log"
 
-    def start(self) -> tuple[subprocess.Popen[bytes], str]:
+    def start(self) -> tuple[processes.Process, str]:
         self.log.unlink(missing_ok=True)
         process = start_process("worker", "serve", folder=self.folder, log=self.log, env=self.env)
         until(lambda: "door.started" in self.log.read_text(), timeout_s=60, what=self.log.read_text)
@@ -89,11 +88,9 @@ class Process:
         return process, found[1]
 
     def fails(self) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "worker", "serve"], cwd=self.folder, env=self.env, capture_output=True, timeout=60
-        )
+        done = processes.run("worker", "serve", folder=self.folder, env=self.env)
         assert done.returncode == 1
-        return done.stderr.decode()
+        return done.stderr
 
 
 def ask(url: str, body: Any = None, **headers: str) -> tuple[int, Any]:
@@ -186,11 +183,10 @@ class TestProcess:
 
 
 def test_user_hash_makes_a_line_of_the_users_file(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "worker", "user", "hash"]
-    env = {**os.environ, "FACTUS_LANG": "en"}
-    made = subprocess.run(command, input=b"a long password\n", capture_output=True, cwd=tmp_path, env=env, timeout=60)
-    assert made.stdout.startswith(b"$argon2id$")
-    assert made.stdout.count(b"\n") == 1
-    short = subprocess.run(command, input=b"short\n", capture_output=True, cwd=tmp_path, env=env, timeout=60)
-    assert (short.returncode, short.stdout) == (1, b"")
-    assert b"12" in short.stderr
+    env = environment_for_child(FACTUS_LANG="en")
+    made = processes.run("worker", "user", "hash", folder=tmp_path, env=env, stdin="a long password\n")
+    assert made.stdout.startswith("$argon2id$")
+    assert made.stdout.count("\n") == 1
+    short = processes.run("worker", "user", "hash", folder=tmp_path, env=env, stdin="short\n")
+    assert (short.returncode, short.stdout) == (1, "")
+    assert "12" in short.stderr

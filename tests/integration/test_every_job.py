@@ -7,8 +7,6 @@ The tables of cases are held against the registry, so that a new job type withou
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +15,7 @@ import httpx
 import pytest
 
 from jobs.registry import JOB_TYPES
+from tests import processes
 from tests.integration.call_cases import CALLS, Call
 from tests.integration.families import FAMILY_CASES
 from tests.integration.service import AGENT, Event, FactusUser, Live, TestedAccount, live
@@ -216,8 +215,8 @@ def test_file_with_a_document_of_each_family_is_submitted_and_waited_for(tmp_pat
         n_before = works.report()["totals"]["validated"]
         file = tmp_path / "all.jsonl"
         file.write_text("\n".join(map(json.dumps, [*jobs, {"type": "invoice.get", "payload": {}}])), encoding="utf-8")
-        command = [sys.executable, "-m", "worker", "submit", str(file), "--wait", "--timeout", "30s"]
-        done = subprocess.run(command, env=works.env, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        command = ("submit", str(file), "--wait", "--timeout", "30s")
+        done = processes.run("worker", *command, folder=tmp_path, env=works.env)
         assert done.returncode == 1, done.stdout + done.stderr
         assert "payload.invalid" in done.stdout
         types = sorted(event["type"] for event in works.events())

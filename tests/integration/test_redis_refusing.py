@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import redis
 import structlog
 from redis import exceptions
 
+from tests import processes
 from tests.builders import a_bill
 from worker.speech import ENGLISH
 from worker.status.problems import problems
@@ -104,9 +104,7 @@ def run(server: EmbeddedServer, folder: Path, *arguments: str) -> subprocess.Com
     env = {name: value for name, value in os.environ.items() if not name.startswith("FACTUS_")}
     env["FACTUS_REDIS_URL"] = server.url()
     env["PYTHONPATH"] = str(Path(__file__).parents[2])
-    return subprocess.run(
-        [sys.executable, "-m", "worker", *arguments], cwd=folder, env=env, capture_output=True, text=True, timeout=60
-    )
+    return processes.run("worker", *arguments, folder=folder, env=env)
 
 
 @pytest.mark.parametrize(("harm", "told"), HARMS)

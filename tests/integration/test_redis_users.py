@@ -7,7 +7,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import redis
 
+from tests import processes
 from tests.builders import a_bill
 from tests.service_in_process import running, services_on
 from tests.service_processes import until
@@ -402,8 +402,7 @@ def test_the_commands_need_no_more_than_the_users_of_people_may(
 ) -> None:
     (tmp_path / "job.json").write_text(json.dumps(a_bill()))
     env = environment_for_child(PYTHONPATH=str(ROOT), FACTUS_REDIS_URL=f"unix://{user}:{user}@{socket}")
-    command = [sys.executable, "-m", "worker", *arguments]
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    done = processes.run("worker", *arguments, folder=tmp_path, env=env)
     shown = done.stdout + done.stderr
     assert (done.returncode, told in shown) == (status, True), shown
     # An account's token is looked at and may be denied; a viewer's try to write too.

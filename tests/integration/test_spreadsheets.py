@@ -7,10 +7,8 @@ Real processes: the commands, a worker, an embedded server and the local Factus 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +20,10 @@ import openpyxl
 import pytest
 
 from schemas.sheets.cells import letters
+from tests import processes
+from tests.service_processes import start_process, start_sandbox, stop_processes, until
 from tests.unit.schemas.version_1.test_convert import a_body
+from worker.settings import environment_for_child
 
 pytestmark = pytest.mark.timeout(300)
 N_INVOICES = 30
@@ -37,21 +38,8 @@ class Desk:
     variables: dict[str, str]
     url: str
 
-    def start(self, *arguments: str, **more: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "worker", *arguments],
-            cwd=self.folder,
-            env=self.variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **more,
-        )
-
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=240)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        return processes.run("worker", *arguments, folder=self.folder, env=self.variables, timeout_s=240)
 
     def at_factus(self, path: str) -> Any:
         with urllib.request.urlopen(f"{self.url}/_sandbox/{path}") as answer:
@@ -64,28 +52,18 @@ class Desk:
 
     @contextmanager
     def worker(self) -> Iterator[None]:
-        log = (self.folder / "worker.log").open("ab")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "worker", "run"], cwd=self.folder, env=self.variables, stdout=log, stderr=log
-        )
+        log = self.folder / "worker.log"
+        process = start_process("worker", "run", folder=self.folder, log=log, env=self.variables)
         try:
             yield
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
-            log.close()
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    sandbox = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--port", "0", "--latency", "10ms", "--seed", "3"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert sandbox.stdout is not None
-    url = sandbox.stdout.readline().split()[-1]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FACTUS_")}
+    sandbox, url = start_sandbox(tmp_path, "--latency", "10ms", "--seed", "3")
     ours = {
         "FACTUS_REDIS_URL": "embedded:data",
         "FACTUS_BASE_URL": url,
@@ -94,10 +72,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         "FACTUS_USERNAME": "acme",
         "FACTUS_PASSWORD": "x",
     }
-    yield Desk(tmp_path, {**clean, **ours}, url)
-    sandbox.send_signal(signal.SIGTERM)
-    sandbox.wait(20)
-    sandbox.stdout.close()
+    yield Desk(tmp_path, environment_for_child(**ours), url)
+    stop_processes([sandbox])
 
 
 MISTAKES: dict[int, tuple[str, Any]] = {
@@ -170,12 +146,13 @@ def test_thirty_invoices_from_template_to_validation(desk: Desk) -> None:
         on="create", reference=REJECTED, attempt=1,
         effect={"kind": "reject", "rules": {"FAK21": "Regla: FAK21, Rechazo: el correo del adquiriente no existe"}},
     )  # fmt: skip
-    waiting = desk.start("submit", path.name, "--wait")
-    assert waiting.stdout is not None
-    assert waiting.stdout.readline().startswith("0 de 30")
+    shown = desk.folder / "shown.txt"
+    command = ("worker", "submit", path.name, "--wait")
+    waiting = start_process(*command, folder=desk.folder, log=shown, env=desk.variables)
+    until(lambda: "0 de 30" in shown.read_text(), timeout_s=60)
     waiting.send_signal(signal.SIGINT)
-    out, _ = waiting.communicate(timeout=60)
-    assert waiting.returncode == 1
+    assert waiting.wait(60) == 1
+    out = shown.read_text()
     assert "30 siguen en cola y SE VAN A EMITIR" in out
     assert "la misma orden otra vez" in out
     assert desk.at_factus("documents?account=acme") == []

@@ -7,8 +7,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +18,7 @@ from standardwebhooks.webhooks import Webhook
 
 from jobs.webhooks.signing import message_id
 from schemas.contract.event import stream_fields
+from tests import processes
 from tests.receiver import OK, Receiver, answered, receiver
 from tests.service_processes import ROOT, start_process, stop_processes
 from tests.webhooks_rig import SECRET, an_event
@@ -51,24 +50,21 @@ class Place:
             FACTUS_LOG_FORMAT="json",
             FACTUS_LANG="en",
         )
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[processes.Process] = []
 
     def write(self, text: str) -> None:
         self.file.write_text(text)
         self.file.chmod(0o600)
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> processes.Process:
         made = start_process("worker", "webhooks", folder=self.folder, log=self.log, env=self.env)
         self.processes.append(made)
         return made
 
     async def run(self, *arguments: str) -> tuple[int, str, str]:
-        made = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "worker", "webhooks", *arguments,
-            cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        out, err = await made.communicate()
-        return made.returncode or 0, out.decode(), err.decode()
+        command = ("worker", "webhooks", *arguments)
+        done = await asyncio.to_thread(processes.run, *command, folder=self.folder, env=self.env)
+        return done.returncode, done.stdout, done.stderr
 
     async def json(self, *arguments: str) -> Any:
         _, out, err = await self.run(*arguments, "--json")
