@@ -134,7 +134,7 @@ class Hooks:
         entry = await self.redis.xadd(stream or self.service.book.keys.results(), dict(stream_fields(event)))
         return entry.decode()
 
-    async def until(self, condition: Callable[[], Any], timeout_s: float = 10) -> None:
+    async def until(self, condition: Callable[[], Any], timeout_s: float = 60) -> None:
         async with asyncio.timeout(timeout_s):
             while True:
                 found = condition()
@@ -147,7 +147,7 @@ class Hooks:
     async def waiting(self, name: str = "shop") -> int:
         return int(await self.redis.zcard(self.service.book.keys.hook(name, "order")))
 
-    async def empty(self, name: str = "shop", timeout_s: float = 10) -> None:
+    async def empty(self, name: str = "shop", timeout_s: float = 60) -> None:
         """Until nothing waits and the place is behind the last entry."""
         await self.until(lambda: self._is_empty(name), timeout_s)
 

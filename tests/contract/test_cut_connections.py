@@ -112,7 +112,7 @@ async def test_a_cut_in_the_housekeeping_is_made_good(real_redis, namespace, cut
         await rig.events(1)
         soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
         await rig.push_bill("late", expires_at=soon, batch="b", batch_size=1)
-        events = await rig.events(2, timeout_s=10)
+        events = await rig.events(2, timeout_s=40)
         await rig.services.sweep.end_expired_and_close_batches()
         factus.script.clear()  # the account answers again, and the first document is issued
         await rig.events(2)
@@ -131,7 +131,7 @@ async def test_a_cut_in_the_allowance_costs_no_document(real_redis, namespace, c
         built = services_on(real_redis, namespace, an_account(base_url=url), over_http=True)
         async with running(built) as rig:
             await rig.push_bill("A")
-            (event,) = await rig.events(1, timeout_s=10)
+            (event,) = await rig.events(1, timeout_s=40)
         documents = await asyncio.to_thread(get_json, f"{url}/_sandbox/documents")
     assert (event["type"], len(documents), n_cut["hold_account"]) == ("invoice.validated", 1, 1)
 
@@ -141,5 +141,5 @@ async def _finals(rig, n):
     finals = []
     async with asyncio.timeout(10):
         while len(finals) < n:
-            finals += [event for event in await rig.events(1, timeout_s=10) if event["type"] != "invoice.pending"]
+            finals += [event for event in await rig.events(1, timeout_s=40) if event["type"] != "invoice.pending"]
     return finals

@@ -212,7 +212,7 @@ async def test_a_damaged_record_ends_and_the_lane_goes_on(redis, namespace, what
         built.arq.max_jobs = room
         await redis.hdel(built.keys.account("acme"), "hold_until")
         await rig.look("acme/invoice")
-        events = {event["job_id"]: event for event in await rig.events(2, timeout_s=10)}
+        events = {event["job_id"]: event for event in await rig.events(2, timeout_s=40)}
         await rig.rest()
         assert await redis.xlen(built.keys.results()) == 2
     assert events["k"]["type"] == "invoice.validated"

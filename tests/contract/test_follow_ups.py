@@ -186,7 +186,7 @@ class TestArchive:
         await kill(dying, task)
         factus.before_call = archive.after_put = None
         async with running(services_on(redis, namespace, **given)) as rig:
-            events = await rig.events(2, timeout_s=15)
+            events = await rig.events(2, timeout_s=40)
             await rig.rest()
             assert await redis.xlen(rig.services.keys.results()) == 2
         assert [event["type"] for event in events] == ["invoice.validated", "invoice.archived"]

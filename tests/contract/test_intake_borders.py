@@ -395,7 +395,7 @@ class TestWhatTripsUs:
             (event,) = await rig.events(1)
             assert event["reference_code"] == "A"
             await redis.delete(built.keys.dead())
-            (refused,) = await rig.events(1, timeout_s=15)
+            (refused,) = await rig.events(1, timeout_s=40)
         assert refused["type"] == "job.refused"
 
 
@@ -428,7 +428,7 @@ class TestTwoConfigurations:
         one = services_on(redis, namespace, an_account("a"), gateway=factus, policies=policies)
         two = services_on(redis, namespace, an_account("b"), gateway=factus, policies=policies)
         async with running(one) as rig, running(two):
-            await asyncio.wait_for(self.both_known(one, two), 10)
+            await asyncio.wait_for(self.both_known(one, two), 40)
             await rig.push({"type": "invoice.issue", "payload": a_bill(reference_code="A")})
             (event,) = await rig.events(1)
         assert event["errors"][0]["code"] == "account.unknown"
@@ -445,7 +445,7 @@ class TestTwoConfigurations:
         async with running(built) as rig:
             await rig.push(a_job("X", account="gone"))
             await rig.push_bill("A", account="a")
-            first, second = await rig.events(2, timeout_s=10)
+            first, second = await rig.events(2, timeout_s=40)
         assert (first["reference_code"], second["reference_code"]) == ("A", "X")
         assert second["errors"][0]["code"] == "account.unknown"
 

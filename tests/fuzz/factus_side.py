@@ -52,7 +52,7 @@ class FactusSide:
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="factus-side", daemon=True)
         self._thread.start()
-        self._ready.wait(10)
+        self._ready.wait(40)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

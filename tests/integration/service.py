@@ -105,7 +105,7 @@ class Live:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._ready.wait(20), "the service did not start"
+        assert self._ready.wait(40), "the service did not start"
         self.http = httpx.Client(base_url=self.url, headers=AGENT, timeout=10, trust_env=False)
 
     def stop(self) -> None:
@@ -229,7 +229,7 @@ class TestedAccount(FactusUser):
         """Push a job and wait for its final event."""
         return self.end_of(self.push(job_type, payload, **envelope))
 
-    def end_of(self, job_id: str, *, timeout_s: float = 10.0) -> Event:
+    def end_of(self, job_id: str, *, timeout_s: float = 60.0) -> Event:
         return self.wait(lambda: self._final(job_id), f"the end of {job_id}", timeout_s)
 
     def story_of(self, job_id: str) -> list[str]:
@@ -269,7 +269,7 @@ class TestedAccount(FactusUser):
             f"{event_type} of {job_id}",
         )
 
-    def wait(self, look: Callable[[], Any], what: str, timeout_s: float = 10.0) -> Any:
+    def wait(self, look: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
         gives_up_at = time.monotonic() + timeout_s
         while not (found := look()):
             assert time.monotonic() < gives_up_at, f"{what} did not come: {self.live.told(self.name)}"

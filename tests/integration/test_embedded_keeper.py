@@ -39,7 +39,7 @@ def client(server: EmbeddedServer) -> redis.Redis:
 def kill(server: EmbeddedServer) -> None:
     with client(server) as connection:
         os.kill(connection.info("server")["process_id"], signal.SIGKILL)
-    until(lambda: embedded_server.has_ended(server), timeout_s=5)
+    until(lambda: embedded_server.has_ended(server), timeout_s=40)
 
 
 def test_a_server_that_was_killed_comes_again_with_its_data(server: EmbeddedServer) -> None:

@@ -128,9 +128,9 @@ def test_one_bad_moment_is_got_over_without_a_second_change(job: str, effect: st
 # -- when nothing mends it in the job's time ---------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def hurried(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[Live]:
-    """A service that gives a job three seconds, and holds an account for longer than that: nobody has a second turn."""
+    """A service that gives a job six seconds, and holds an account for longer than that: nobody has a second turn."""
     folder = tmp_path_factory.mktemp("hurried")
-    with live(folder, valkey_url, "hurried", job_deadline=3.0, timeout=1.0, backoff_max=60.0) as found:
+    with live(folder, valkey_url, "hurried", job_deadline=6.0, timeout=4.0, backoff_max=60.0) as found:
         yield found
 
 

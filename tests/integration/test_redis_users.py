@@ -57,7 +57,7 @@ def socket(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     socket = folder / "s"
     options = ["--port", "0", "--dir", folder, "--unixsocket", socket, "--aclfile", folder / "users.acl"]
     server = subprocess.Popen([request.param, ROOT / "deploy" / "redis.conf", *options, "--logfile", "log"])
-    until(lambda: _answers(socket, server), timeout_s=10, what=(folder / "log").read_text)
+    until(lambda: _answers(socket, server), timeout_s=40, what=(folder / "log").read_text)
     yield socket
     server.terminate()
     server.wait(timeout=10)

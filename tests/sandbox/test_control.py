@@ -211,7 +211,7 @@ async def test_process_says_when_it_listens_and_ends_on_sigterm(tmp_path: Path) 
     async with httpx.AsyncClient(base_url=url) as http:
         assert [(await Api(http).login()).status_code for _ in range(2)] == [500, 200]
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 40) == 0
 
 
 async def test_port_in_use_ends_with_status_1(start_served: Start) -> None:

@@ -41,9 +41,9 @@ async def test_a_client_that_hangs_up_in_its_body_leaves_nothing_behind(capfd, m
         head = f"POST /v2/bills/validate HTTP/1.1\r\nHost: x\r\nUser-Agent: test\r\nAuthorization: Bearer {token}\r\n"
         writer.write(f'{head}Content-Length: 5000\r\n\r\n{{"reference_code":'.encode())
         await writer.drain()
-        await asyncio.wait_for(is_reading.wait(), 5)
+        await asyncio.wait_for(is_reading.wait(), 40)
         writer.transport.abort()
-        await asyncio.wait_for(is_given_up.wait(), 5)
+        await asyncio.wait_for(is_given_up.wait(), 40)
         report = await asyncio.to_thread(get_json, f"{url}/_sandbox/report")
     # Leaving the block waits for the request to end, so whatever it logs has been logged.
     assert report["totals"]["stored"] == 0

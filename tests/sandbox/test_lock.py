@@ -201,7 +201,7 @@ async def test_create_goes_on_when_its_client_hangs_up(
     await hold.reached()
     monkeypatch.setattr(AbortableProtocol, "connection_lost", connection_lost)
     create.cancel()
-    await asyncio.wait_for(hung_up.wait(), 5)
+    await asyncio.wait_for(hung_up.wait(), 40)
     hold.let_go()
     # Over a new connection: the create was let go before it, and has nothing left to wait for.
     assert await api.control("documents?account=acme&state=validated", method="GET")

@@ -69,7 +69,7 @@ async def test_an_intake_that_lost_its_lead_goes_on(redis, namespace):
 
         writer.write = write_too_late
         await rig.push_bill("B")
-        (event,) = await rig.events(1, timeout_s=10)
+        (event,) = await rig.events(1, timeout_s=40)
         assert event["reference_code"] == "B"
         assert not rig.task.done()
 
@@ -90,7 +90,7 @@ async def test_entries_of_a_lost_answer_are_taken_up_at_once():
     plug.after = lose_the_first
     async with running(built) as rig:
         await rig.push_bill("A")
-        (event,) = await rig.events(1, timeout_s=8)
+        (event,) = await rig.events(1, timeout_s=40)
     assert event["reference_code"] == "A"
     assert lost
     for client in (redis, blocking):
@@ -109,7 +109,7 @@ async def test_what_a_sleeper_read_after_it_lost_the_lead_is_taken_up(redis, nam
             pipe.xadd(built.keys.jobs(), {"job": json.dumps(envelope)})
             pipe.xreadgroup("intake", "sleeper", {built.keys.jobs(): ">"}, count=10)
             await pipe.execute()
-        (event,) = await rig.events(1, timeout_s=5)
+        (event,) = await rig.events(1, timeout_s=40)
     assert event["reference_code"] == code
 
 

@@ -50,7 +50,7 @@ async def test_who_waits_gets_the_final_event_of_his_job_alone(real_redis: ArqRe
             await publish(real_redis, results, "j-1", account="other")
             await publish(real_redis, results, "j-2")
             await publish(real_redis, results, "j-1")
-            one = await asyncio.wait_for(found, 10)
+            one = await asyncio.wait_for(found, 40)
         assert (one.job_id, one.account, one.type) == ("j-1", "acme", "invoice.validated")
         assert not feed._expected
 

@@ -44,7 +44,7 @@ def test_signals_reach_the_loop():
         heard = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, heard.set)
         signal.raise_signal(signal.SIGTERM)
-        await asyncio.wait_for(heard.wait(), 10)
+        await asyncio.wait_for(heard.wait(), 40)
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
         return True
 
