@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,13 @@ class Module:
 def modules(*packages: str) -> Iterator[Module]:
     for package in packages:
         for path in sorted((ROOT / package).rglob("*.py")):
-            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            yield Module(name, ast.parse(path.read_text(encoding="utf-8"), str(path)))
+            yield parsed(path)
+
+
+@cache
+def parsed(path: Path) -> Module:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return Module(name, ast.parse(path.read_text(encoding="utf-8"), str(path)))
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
