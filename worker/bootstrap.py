@@ -37,13 +37,18 @@ from worker.queue.arq_worker import DEFECT_PAUSE_S, DrainPolicy, LeaseWorker
 from worker.queue.attempt_runner import AttemptRunner, RunPolicy
 from worker.queue.batches import Batches
 from worker.queue.cancellations import Cancellations
+from worker.queue.change_locks import ChangeLocks
 from worker.queue.claims import Claimer, LeasePolicy
 from worker.queue.day_book import DayBookOnRedis
 from worker.queue.day_watch import DayWatch, DayWatchPolicy
 from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
 from worker.queue.ended_owners import EndedOwners
+from worker.queue.job_script_arguments import JobScriptArguments
 from worker.queue.joined_jobs import Joined, JoinedPolicy
-from worker.queue.ledger import Ledger, LedgerPolicy
+from worker.queue.journal import JournalOnRedis
+from worker.queue.ledger import Ledger
+from worker.queue.ledger_policy import LedgerPolicy
+from worker.queue.ledger_reader import LedgerReader
 from worker.queue.sweep import Sweep, SweepPolicy
 from worker.rights.trust_files import LOOK_S, TrustFiles
 from worker.settings import Account, Settings
@@ -91,6 +96,7 @@ class Services:
     accounts: dict[str, Account]
     gateways: dict[str, Gateway]
     ledger: Ledger
+    reader: LedgerReader
     intake: Intake
     dispatcher: Dispatcher
     arq: LeaseWorker
@@ -196,13 +202,18 @@ def build(
     claimer = arq.claimer
     dispatcher = Dispatcher(redis, scripts, book, claimer, guards.of("dispatch"))
     ended_owners = EndedOwners()
-    ledger = Ledger(redis, scripts, keys, book, policy, claimer, ended_owners)
+    of_jobs = JobScriptArguments(keys, accounts, policy)
+    ledger = Ledger(scripts, keys, book, of_jobs, claimer, ended_owners)
+    reader = LedgerReader(redis, keys)
     make = gateway_of or partial(client_of, token_lock_ms=policies.token_lock_ms)
     gateways = {name: make(account, settings, scripts, keys, worker_id) for name, account in accounts.items()}
     draining = asyncio.Event()
     settle_ms = max(settings.api_limits.settle_ms, policies.patience.least_settle_ms)
     runner = AttemptRunner(
         ledger,
+        reader,
+        JournalOnRedis(redis, scripts, keys, reader),
+        ChangeLocks(scripts, keys, policy.deadline_ms),
         accounts,
         gateways,
         archive or open_archive(settings.archive_url),
@@ -213,8 +224,8 @@ def build(
         dispatcher.wake,
         policies.patience,
         policies.run,
-        canceller=Cancellations(redis, scripts, keys, ledger, settle_ms),
-        day_book=DayBookOnRedis(redis, scripts, keys, ledger),
+        canceller=Cancellations(redis, scripts, keys, reader, of_jobs, settle_ms),
+        day_book=DayBookOnRedis(redis, scripts, keys, accounts, policy),
     )
     peers = Peers(redis, keys, worker_id, frozenset(accounts))
     batches = Batches(redis, scripts, keys, accounts, policy, guards.of("batches"))
@@ -249,6 +260,7 @@ def build(
         accounts=accounts,
         gateways=gateways,
         ledger=ledger,
+        reader=reader,
         intake=intake,
         dispatcher=dispatcher,
         arq=arq,
@@ -256,7 +268,7 @@ def build(
         runner=runner,
         sweep=Sweep(redis, scripts, keys, book, policy, claimer, batches, guards.of("sweep"), policies.sweep),
         days=DayWatch(redis, scripts, keys, accounts, policy, worker_id, guards.of("days"), policies.days),
-        joined=Joined(redis, scripts, keys, ledger, ended_owners, guards.of("joined"), policies.joined),
+        joined=Joined(redis, scripts, keys, of_jobs, ended_owners, guards.of("joined"), policies.joined),
         guards=guards,
         draining=draining,
         policies=policies,

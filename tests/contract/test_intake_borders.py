@@ -316,7 +316,7 @@ class TestIdsOfTheFuture:
         await built.intake._reader.create_groups()
         entries = await built.intake._reader.next()
         await built.intake._take_in(entries, lambda: None)
-        record = await built.ledger.job("acme", entry)
+        record = await built.reader.job("acme", entry)
         now = int(time.time() * 1000)
         from schemas.records import queue_score
 

@@ -233,7 +233,7 @@ async def record() -> list[Sample]:
             await built.sweep.sweep()
             await built.sweep.end_overdue()  # while the lane is full: it would be started in its turn
             arq_id = f"{NAMESPACE}:acme:one:1"
-            record = await built.ledger.job("acme", "one")
+            record = await built.reader.job("acme", "one")
             await built.arq._release(arq_id, SetAside(ClaimedJob(arq_id, record, AccountState()), 0.0, 1))
             await built.arq._release(arq_id)
             await built.arq._renew()

@@ -28,7 +28,8 @@ from schemas.factus import BOGOTA
 from schemas.records import JobRecord, JobState
 from worker.intake.policy import IntakePolicy
 from worker.intake.script_arguments import EntryKeys, EntryValues, IntakeCommand, Kind, lay_out
-from worker.queue.ledger import LedgerPolicy, event_values
+from worker.queue.ledger_policy import LedgerPolicy
+from worker.queue.script_values import event_values
 from worker.settings import Account
 from worker.store.keys import Keys
 from worker.store.scripts import Arg

@@ -44,8 +44,12 @@ from schemas.names import pushable_id
 from schemas.records import JobRecord, score_by
 from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
 from worker.queue.attempt_log import log_attempt, log_notices
+from worker.queue.attempt_write import AttemptWrite, Notice
+from worker.queue.change_locks import ChangeLocks
 from worker.queue.claims import ClaimedJob, SetAside
-from worker.queue.ledger import AttemptWrite, Ledger, Notice
+from worker.queue.journal import JournalOnRedis
+from worker.queue.ledger import Ledger
+from worker.queue.ledger_reader import LedgerReader
 from worker.settings import Account
 from worker.store.scripts import Arg
 
@@ -121,6 +125,9 @@ class AttemptRunner:
     """Runs attempts for all accounts of this process."""
 
     ledger: Ledger
+    reader: LedgerReader
+    journal: JournalOnRedis
+    change_locks: ChangeLocks
     accounts: Mapping[str, Account]
     gateways: Mapping[str, Gateway]
     archive: Archive
@@ -241,8 +248,8 @@ class AttemptRunner:
                 environment=self.accounts[job.account].environment,
                 lane_width=self.accounts[job.account].lane_width,
             )
-            issuing = partial(issue, policy, gateway, self.ledger, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
-            result = await (guarded(policy, gateway, self.ledger, issuing) if is_guarded(job) else issuing())
+            issuing = partial(issue, policy, gateway, self.journal, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
+            result = await (guarded(policy, gateway, self.reader, issuing) if is_guarded(job) else issuing())
             return replace(result, ending=told_if_moved(job, result.ending, _sent_ms(claimed, gateway), zone))
         assert job_type.work is not None
         deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms, self.patience)
@@ -250,7 +257,7 @@ class AttemptRunner:
             deciding,
             gateway,
             self.archive,
-            self.ledger,
+            self.change_locks,
             self.radian,
             self.accounts[job.account].radian_person,
             canceller=self.canceller,
@@ -388,8 +395,8 @@ class AttemptRunner:
         """How many other jobs wait behind a block that *job* has found."""
         try:
             if block.job_type:
-                return await self.ledger.n_waiting_like(job)
-            return await self.ledger.n_waiting(job.account, None if block.family is None else job.lane)
+                return await self.reader.n_waiting_like(job)
+            return await self.reader.n_waiting(job.account, None if block.family is None else job.lane)
         except LedgerRefused:
             return 0  # a key of a lane is broken: the operator is told of the block all the same
 
