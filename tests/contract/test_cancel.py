@@ -241,7 +241,7 @@ async def test_a_cancellation_that_died_halfway_tells_all_that_it_ended(rig, fac
     await rig.push_bill("B", id="waits", batch="b")
     await rig.taken_in()
     by = replace(await rig.services.reader.job("acme", "waits"), id="stop", type="job.cancel", batch="")
-    canceller = rig.services.runner.canceller
+    canceller = rig.services.runner.work.canceller
     for _ in range(2):
         found = await canceller.cancel(by, {"batch": "b"})
         assert (found.job_ids, found.kept) == (("waits",), ())
