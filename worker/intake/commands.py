@@ -17,10 +17,11 @@ import structlog
 
 from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.closing.day_index import member_of, refusal_of
+from jobs.entry import Accepted, Entry, Refused
 from jobs.events import event_id, final_event, refused_event, replayed_event
 from jobs.fiscal_day import day_bounds_ms, start_window_ms
 from jobs.follow_ups import follow_ups
-from jobs.intake import NO_ACCOUNT, Accepted, Entry, EntryValidator, Refused, conflict_errors, remains_of
+from jobs.intake import NO_ACCOUNT, EntryValidator, conflict_errors, remains_of
 from jobs.rights.traces import without_token
 from schemas.contract.envelope import MAX_JOB_BYTES, PartialEnvelope
 from schemas.contract.event import ErrorDetail, Event

@@ -18,7 +18,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from jobs.intake import Entry, EntryValidator
+from jobs.entry import Entry
+from jobs.intake import EntryValidator
 from worker.guard import Guard, pause
 from worker.intake.commands import IntakeCommands, is_of_unknown_account, log_refusal
 from worker.intake.peers import Peers

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from jobs.batches import NO_TALLY, Tally
-from jobs.intake import Entry
+from jobs.entry import Entry
 from jobs.rights.denial import Denied
 from schemas.contract.event import ErrorDetail
 from schemas.records import JobRecord

@@ -15,8 +15,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from jobs.entry import Entry
 from jobs.follow_ups import archive_job
-from jobs.intake import Entry
 from schemas import strict_json
 from worker.guard import Guard, is_server_state
 from worker.intake.commands import IntakeCommands, log_refusal

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from jobs.entry import Entry
 from jobs.events import final_event
-from jobs.intake import Entry, EntryValidator
+from jobs.intake import EntryValidator
 from jobs.outcomes import Finished
 from tests.builders import a_bill
 from tests.service_in_process import an_account
