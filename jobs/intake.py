@@ -136,27 +136,27 @@ class EntryValidator:
             return _refuse(remains, parsed, (fault,))
         assert account is not None  # _account_fault refuses a missing one
         assert job_type.payload is not None  # only the service's own jobs have none
-        told: tuple[ErrorDetail, ...] = ()
+        v1_warnings: tuple[ErrorDetail, ...] = ()
         if envelope.payload_version == "v1":
             converted = convert(job_type.family if job_type.issues else "", envelope.payload)
             if isinstance(converted, Unconvertible):
                 return _refuse(remains, parsed, unconvertible_errors(converted))
-            told = (conversion_warning(converted),)
+            v1_warnings = (conversion_warning(converted),)
             # From here on there is nothing but version 2: in the ledger, the fingerprint and the events.
             envelope = envelope.model_copy(update={"payload": converted.payload, "payload_version": "v2"})
         issue_on = self._issue_on(entry, envelope, job_type, account)
         today = first_day(issue_on, instant_ms(envelope.not_before), self.now_ms())
-        found = validate(job_type.payload, envelope.payload, today=today)
-        if told:
-            found = replace(found, warnings=(*told, *found.warnings))
-        if found.errors:
-            return _refuse(remains, parsed, found.errors, found.warnings)
+        validated = validate(job_type.payload, envelope.payload, today=today)
+        if v1_warnings:
+            validated = replace(validated, warnings=(*v1_warnings, *validated.warnings))
+        if validated.errors:
+            return _refuse(remains, parsed, validated.errors, validated.warnings)
         has_person = account in self.with_person
         record = record_of(
-            entry, envelope, job_type, account, found, self.now_ms(), issue_on=issue_on, has_person=has_person
+            entry, envelope, job_type, account, validated, self.now_ms(), issue_on=issue_on, has_person=has_person
         )
         waits = record.start_at or record.expires_at or record.issue_on
-        answer = None if waits or job_type.answer is None else job_type.answer(strict_json.parse(found.wire))
+        answer = None if waits or job_type.answer is None else job_type.answer(strict_json.parse(validated.wire))
         return Accepted(record, answer)
 
     def _issue_on(self, entry: Entry, envelope: Envelope, job_type: JobType, account: str) -> str:

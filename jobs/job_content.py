@@ -20,8 +20,8 @@ def content_of(envelope: Envelope, account: str, fingerprint: str) -> str:
 
     The payload counts by its meaning (its fingerprint): neither the order of its keys nor the spelling of its numbers.
     """
-    told = envelope.model_dump_json(exclude={*_NOT_CONTENT, "payload", "account"}, exclude_defaults=True)
-    return hashlib.sha256(f"{account}\n{fingerprint}\n{told}".encode()).hexdigest()
+    rest = envelope.model_dump_json(exclude={*_NOT_CONTENT, "payload", "account"}, exclude_defaults=True)
+    return hashlib.sha256(f"{account}\n{fingerprint}\n{rest}".encode()).hexdigest()
 
 
 def refused_content_of(parsed: object) -> str:

@@ -271,7 +271,7 @@ BREAKS = (
         "G9",
         "payloads go out unchecked",
         "jobs/intake.py",
-        "        if found.errors:\n",
+        "        if validated.errors:\n",
         "        if False:\n",
         "tests/contract/test_way_of_a_job.py::TestRefusals::test_a_payload_fault_names_field_and_rule_and_costs_no_call",
     ),

@@ -81,13 +81,13 @@ class IntakeCommands:
         """
         ms = int(entry.id.partition("-")[0])
         is_ahead = ms > self._validator.now_ms() + self._bounds.ahead_ms / 2  # half: our clock and the server's differ
-        told = [entry.raw or b"", entry.sha256.encode(), b"" if entry.n_jobs == 1 else b"%d" % entry.n_jobs]
-        return hashlib.sha256(b"".join(told)).hexdigest() if is_ahead else ""
+        parts = [entry.raw or b"", entry.sha256.encode(), b"" if entry.n_jobs == 1 else b"%d" % entry.n_jobs]
+        return hashlib.sha256(b"".join(parts)).hexdigest() if is_ahead else ""
 
     def defect(self, entry: Entry, error: Exception) -> IntakeCommand:
         """An entry that tripped us: refused as ``internal``, with what can be read of it."""
-        found = self._validator.refused_unread(entry, _internal(error))
-        return self._refusal(entry, found.remains, found.errors, job_id=found.remains.id, content=found.content)
+        refused = self._validator.refused_unread(entry, _internal(error))
+        return self._refusal(entry, refused.remains, refused.errors, job_id=refused.remains.id, content=refused.content)
 
     def bare_defect(self, entry: Entry, error: Exception) -> IntakeCommand:
         """The same where even that cannot be written: nothing of the entry's own words goes along but its bytes."""

@@ -126,9 +126,9 @@ class Intake:
         """0: another worker's, 1: still ours, 2: newly ours."""
         keys = {"leader": self._keys.leader("intake")}
         args: ScriptArgs = {"worker": self._worker_id, "lease_ms": self._bounds.lease_ms}
-        found = int(await self._scripts.run("acquire_leadership", keys, args))
+        lead = int(await self._scripts.run("acquire_leadership", keys, args))
         self._clock.mark("lead")
-        return found
+        return lead
 
     async def _look(self) -> None:
         await self._reader.look_again()

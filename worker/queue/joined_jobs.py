@@ -195,11 +195,11 @@ class Joined:
         async with self._redis.pipeline(transaction=False) as pipe:
             for id_ in ids:
                 pipe.hgetall(prefix + id_)  # type: ignore[arg-type]  # redis-py types keys as text only
-            found = await pipe.execute(raise_on_error=False)
-        for reply in found:
+            replies = await pipe.execute(raise_on_error=False)
+        for reply in replies:
             if isinstance(reply, Exception) and is_server_state(reply):
                 raise reply
-        return [reply if isinstance(reply, dict) else {} for reply in found]
+        return [reply if isinstance(reply, dict) else {} for reply in replies]
 
     def _end(self, owner: _Owner, raw: bytes, stored: Mapping[bytes, bytes]) -> _Ended:
         job = self._read(owner, raw, stored)

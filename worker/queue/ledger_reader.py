@@ -76,12 +76,12 @@ class LedgerReader:
                 types = await pipe.execute() if ids else []
         except RedisError as exc:
             raise ledger_error(exc, "the jobs of a lane could not be counted") from exc
-        return sum(found == job.type.encode() for found in types)
+        return sum(type_ == job.type.encode() for type_ in types)
 
     async def _lanes_of(self, account: str) -> list[str]:
-        found = self._redis.sscan_iter(self._keys.lanes(), match=f"{account}/*")
+        names = self._redis.sscan_iter(self._keys.lanes(), match=f"{account}/*")
         try:
-            return [name.decode(errors="replace") async for name in found]
+            return [name.decode(errors="replace") async for name in names]
         except RedisError as exc:
             raise ledger_error(exc, "the lanes of an account could not be read") from exc
 
