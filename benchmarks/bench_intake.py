@@ -15,7 +15,7 @@ from datetime import datetime
 
 import lab
 
-from jobs.intake import Accepted, Entry
+from jobs.entry import Accepted, Entry
 from schemas import strict_json
 from schemas.factus import BOGOTA
 from schemas.payload.validate import DOCUMENT_SPECS, validate

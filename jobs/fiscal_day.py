@@ -102,13 +102,13 @@ def revalidate_for_today(job: JobRecord, payload: PayloadSpec, now_ms: int) -> J
     today = _day_in_bogota(now_ms)
     if not job.accepted_at or today == first_day(job.issue_on, job.start_at, job.accepted_at):
         return job
-    found = validate(payload, strict_json.parse(job.payload), today=today)
-    if found.errors:
+    validated = validate(payload, strict_json.parse(job.payload), today=today)
+    if validated.errors:
         is_untouched = not (job.attempts or job.sent or job.pending_since)
-        text = f"Trabajo no enviado el {today}: {found.errors[0].message}"
-        return Finished("refused", text, errors=found.errors) if is_untouched else job
-    told = {(warning["rule"], warning["field"]) for warning in job.parsed_warnings}
-    fresh = [one.model_dump() for one in found.warnings if (one.rule, one.field) not in told]
+        text = f"Trabajo no enviado el {today}: {validated.errors[0].message}"
+        return Finished("refused", text, errors=validated.errors) if is_untouched else job
+    known = {(warning["rule"], warning["field"]) for warning in job.parsed_warnings}
+    fresh = [one.model_dump() for one in validated.warnings if (one.rule, one.field) not in known]
     return replace(job, warnings=strict_json.dump([*job.parsed_warnings, *fresh])) if fresh else job
 
 

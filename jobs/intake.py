@@ -10,26 +10,25 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from jobs.families import FAMILIES
+from jobs.accepted_record import impossible_options, instant_ms, record_of
+from jobs.entry import Accepted, Entry, Refused
 from jobs.fiscal_day import day_of_push, first_day
+from jobs.job_content import refused_content_of
 from jobs.job_type import JobType
-from jobs.outcomes import Finished
-from jobs.radian.notes import NOTES, is_credit
 from jobs.registry import JOB_TYPES
-from jobs.rights.admission import Rights, TokenBeside, denial_of
+from jobs.rights.admission import Rights, denial_of
 from jobs.rights.denial import DENIED_MESSAGE, Denied
 from jobs.rights.token import LONGEST_TOKEN
+from jobs.unknown_types import unknown_type
 from schemas import strict_json
 from schemas.contract.envelope import (
     MAX_JOB_BYTES,
     Envelope,
-    Options,
     PartialEnvelope,
     envelope_errors,
     invalid_envelope,
@@ -38,8 +37,8 @@ from schemas.contract.envelope import (
 )
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
-from schemas.payload.validate import ValidatedPayload, validate
-from schemas.records import JobRecord, queue_score
+from schemas.payload.validate import validate
+from schemas.records import JobRecord
 from schemas.version_1.convert import Unconvertible, convert
 from schemas.version_1.told import conversion_warning, unconvertible_errors
 
@@ -53,64 +52,6 @@ can count on from there."""
 
 _LONGEST_TOKEN_TEXT: Final = LONGEST_TOKEN + 2  # its quotes
 _DENIED: Final = ErrorDetail(code="auth.denied", message=DENIED_MESSAGE, field="envelope.token")
-_NO_OPTIONS: Final = Options()
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of an intake stream, as read."""
-
-    stream: str
-    id: str
-    raw: bytes | None
-    """
-    The bytes of its field ``job``; the first of them where they are more than a job may hold. Of several such fields,
-    or of all names and values where there is none: joined by line ends, and the first of them where they are many.
-    """
-
-    owner: str = ""
-    """The account to which the stream belongs (``own_streams``); empty for the common one."""
-
-    n_jobs: int = 1
-    """How many fields ``job`` it has."""
-
-    size: int = 0
-    """Bytes of it all, where *raw* is only the first of them; 0 where it is not."""
-
-    sha256: str = ""
-    """Hex digest of it all, where *raw* is only the first bytes."""
-
-    beside: TokenBeside | None = None
-    """What its fields ``token`` hold; None where it has none."""
-
-    is_operators: bool = False
-    """Whether it came by a stream that only the operator may write: it needs no token."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """
-    Work for the ledger. Instants that depend on the server's clock are filled in when it is written.
-
-    ``answer`` is the job's end where it needs no call and asks for no time of its own.
-    """
-
-    record: JobRecord
-    answer: Finished | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A ``job.refused``. ``content`` is empty when no id of the producer's could be read."""
-
-    remains: PartialEnvelope
-    errors: tuple[ErrorDetail, ...]
-    content: str = ""
-    warnings: tuple[ErrorDetail, ...] = ()
-    """For whoever checks a file: the event of a refusal has no place for them."""
-
-    denial: Denied | None = None
-    """Why its token grants it nothing: for the log alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +128,7 @@ class EntryValidator:
         job_type = JOB_TYPES.get(envelope.type)
         if job_type is None:
             return _refuse(remains, parsed, (unknown_type(envelope.type),))
-        if faults := _impossible(envelope.options, job_type):
+        if faults := impossible_options(envelope.options, job_type):
             return _refuse(remains, parsed, faults)
         account = remains.account
         fault = self._account_fault(account)
@@ -195,27 +136,27 @@ class EntryValidator:
             return _refuse(remains, parsed, (fault,))
         assert account is not None  # _account_fault refuses a missing one
         assert job_type.payload is not None  # only the service's own jobs have none
-        told: tuple[ErrorDetail, ...] = ()
+        v1_warnings: tuple[ErrorDetail, ...] = ()
         if envelope.payload_version == "v1":
             converted = convert(job_type.family if job_type.issues else "", envelope.payload)
             if isinstance(converted, Unconvertible):
                 return _refuse(remains, parsed, unconvertible_errors(converted))
-            told = (conversion_warning(converted),)
+            v1_warnings = (conversion_warning(converted),)
             # From here on there is nothing but version 2: in the ledger, the fingerprint and the events.
             envelope = envelope.model_copy(update={"payload": converted.payload, "payload_version": "v2"})
         issue_on = self._issue_on(entry, envelope, job_type, account)
-        today = first_day(issue_on, _ms(envelope.not_before), self.now_ms())
-        found = validate(job_type.payload, envelope.payload, today=today)
-        if told:
-            found = replace(found, warnings=(*told, *found.warnings))
-        if found.errors:
-            return _refuse(remains, parsed, found.errors, found.warnings)
+        today = first_day(issue_on, instant_ms(envelope.not_before), self.now_ms())
+        validated = validate(job_type.payload, envelope.payload, today=today)
+        if v1_warnings:
+            validated = replace(validated, warnings=(*v1_warnings, *validated.warnings))
+        if validated.errors:
+            return _refuse(remains, parsed, validated.errors, validated.warnings)
         has_person = account in self.with_person
-        record = _record(
-            entry, envelope, job_type, account, found, self.now_ms(), issue_on=issue_on, has_person=has_person
+        record = record_of(
+            entry, envelope, job_type, account, validated, self.now_ms(), issue_on=issue_on, has_person=has_person
         )
         waits = record.start_at or record.expires_at or record.issue_on
-        answer = None if waits or job_type.answer is None else job_type.answer(strict_json.parse(found.wire))
+        answer = None if waits or job_type.answer is None else job_type.answer(strict_json.parse(validated.wire))
         return Accepted(record, answer)
 
     def _issue_on(self, entry: Entry, envelope: Envelope, job_type: JobType, account: str) -> str:
@@ -228,7 +169,7 @@ class EntryValidator:
             return envelope.issue_on.isoformat()
         if not job_type.issues or account not in self.day_of_push:
             return ""
-        return day_of_push(entry.id, _ms(envelope.not_before), self.now_ms(), self.zones[account]).isoformat()
+        return day_of_push(entry.id, instant_ms(envelope.not_before), self.now_ms(), self.zones[account]).isoformat()
 
     def _beyond_the_horizon(self, envelope: Envelope) -> tuple[ErrorDetail, ...]:
         if not (envelope.issue_on or envelope.not_before or envelope.expires_at):
@@ -279,39 +220,6 @@ class EntryValidator:
         return None
 
 
-_FAMILIES_ELSEWHERE: Final = {
-    "bill": "invoice",
-    "bills": "invoice",
-    "invoices": "invoice",
-    "factura": "invoice",
-    "credit": "credit_note",
-    "creditnote": "credit_note",
-    "nota_credito": "credit_note",
-    "debit": "debit_note",
-    "debitnote": "debit_note",
-    "nota_debito": "debit_note",
-    "documento_soporte": "support_document",
-    "supportdocument": "support_document",
-    "nota_ajuste": "adjustment_note",
-    "nomina": "payroll",
-}
-"""What Factus, other providers and producers call the families; by their spelling a bill would be a payroll."""
-
-_VERBS_ELSEWHERE: Final = {"create": "issue", "validate": "issue", "emit": "issue", "emitir": "issue", "show": "get"}
-
-
-def unknown_type(name: str) -> ErrorDetail:
-    """Why a job of this type is refused, with the types that may have been meant."""
-    family, _, verb = name.lower().replace("-", "_").partition(".")
-    family, verb = _FAMILIES_ELSEWHERE.get(family, family), _VERBS_ELSEWHERE.get(verb, verb) or "issue"
-    meant = f"{family}.{verb}"
-    close = [meant] if meant in JOB_TYPES else get_close_matches(name, JOB_TYPES, n=3, cutoff=0.5)
-    own = sorted(known for known in JOB_TYPES if known.startswith(f"{family}."))
-    shown = close if meant in JOB_TYPES or not own else [one for one in close if one in own] or own[:3]
-    hint = f"¿Quiso decir {' o '.join(shown)}?" if shown else "Todos están en docs/jobs.md."
-    return invalid_envelope(f"El tipo de trabajo no existe. {hint}", field="type")
-
-
 def conflict_errors(code: str) -> tuple[ErrorDetail, ...]:
     """Why an entry that was fine by itself cannot be taken: ``id.conflict`` or ``reference.conflict``."""
     if code == "id.conflict":
@@ -354,135 +262,4 @@ def _unreadable(entry: Entry) -> ErrorDetail | None:
 def _refuse(
     remains: PartialEnvelope, parsed: object, errors: tuple[ErrorDetail, ...], warnings: tuple[ErrorDetail, ...] = ()
 ) -> Refused:
-    return Refused(remains, errors, _refused_content(parsed) if remains.has_own_id else "", warnings)
-
-
-_NOT_CONTENT: Final = frozenset({"id", "token", "traceparent", "metadata", "batch_size"})
-"""Credentials, trace and metadata may differ between a push and its repetition."""
-
-
-def _content(envelope: Envelope, account: str, fingerprint: str) -> str:
-    """
-    What makes two pushes of one id the same job: all that says what to do.
-
-    The payload counts by its meaning (its fingerprint): neither the order of its keys nor the spelling of its numbers.
-    """
-    told = envelope.model_dump_json(exclude={*_NOT_CONTENT, "payload", "account"}, exclude_defaults=True)
-    return hashlib.sha256(f"{account}\n{fingerprint}\n{told}".encode()).hexdigest()
-
-
-def _refused_content(parsed: object) -> str:
-    """
-    The same for a push that was refused: it has no fingerprint, and only its JSON numbers have a spelling.
-
-    What is null or empty counts as left out wherever it stands: which keys are required, only a model knows.
-    """
-    if isinstance(parsed, dict):
-        parsed = {name: value for name, value in parsed.items() if name not in _NOT_CONTENT}
-    return hashlib.sha256(strict_json.canonical(_with_data(parsed)).encode()).hexdigest()
-
-
-def _with_data(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_with_data(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    found = {key: _with_data(one) for key, one in value.items()}
-    return {key: one for key, one in found.items() if one not in (None, {}, [])}
-
-
-def _impossible(options: Options, job_type: JobType) -> tuple[ErrorDetail, ...]:
-    """Options of documents, asked for with a job that issues none."""
-    if job_type.issues:
-        return ()
-    asked = [name for name in Options.model_fields if getattr(options, name) != getattr(_NO_OPTIONS, name)]
-    text = f"no existe para {job_type.name}: es de los trabajos que emiten documentos"
-    return tuple(invalid_envelope(f"La opción {name} {text}.", field=f"options.{name}") for name in asked)
-
-
-def _served(
-    envelope: Envelope, job_type: JobType, account: str, *, has_person: bool
-) -> tuple[Options, list[ErrorDetail]]:
-    """The options that the job can have, and a warning for each that it cannot: its absence would be silent."""
-    options = envelope.options
-    if options == _NO_OPTIONS or not job_type.issues:
-        return options, []
-    family = FAMILIES[job_type.family]
-    warnings: list[ErrorDetail] = []
-    kinds = tuple(kind for kind in options.archive if kind in family.kinds)
-    if len(kinds) < len(options.archive):
-        text = f"{job_type.name} solo tiene {', '.join(family.kinds)}; lo demás no se archiva"
-        warnings.append(_unavailable_option("archive", text))
-    has_clock = family.has_radian and is_credit(envelope.payload)
-    why = "solo hay eventos RADIAN en facturas a crédito (payment_form 2)"
-    if options.track_radian and not has_clock:
-        warnings.append(_unavailable_option("track_radian", f"{why}; no se hace seguimiento"))
-    if options.tacit_acceptance and not has_clock:
-        warnings.append(_unavailable_option("tacit_acceptance", f"{why}; no hay aceptación que declarar"))
-    elif options.tacit_acceptance and not has_person:
-        text = (
-            f"la cuenta {account} no tiene [accounts.{account}.radian_person], quien declara la aceptación tácita; se "
-            "avisará cuando venza el plazo (radian.due) y la 034 no se emite"
-        )
-        warnings.append(_unavailable_option("tacit_acceptance", text))
-    if options.after_acceptance and job_type.family not in NOTES:
-        warnings.append(_unavailable_option("after_acceptance", "es de las notas crédito y débito"))
-    changes = {
-        "archive": kinds,
-        # To declare an acceptance, or to say when it may be declared, the bill is watched.
-        "track_radian": has_clock and (options.track_radian or options.tacit_acceptance),
-        "tacit_acceptance": options.tacit_acceptance and has_clock and has_person,
-        "after_acceptance": options.after_acceptance and job_type.family in NOTES,
-    }
-    return options.model_copy(update=changes), warnings
-
-
-def _unavailable_option(name: str, why: str) -> ErrorDetail:
-    text = f"La opción {name} no se aplica: {why}."
-    return ErrorDetail(code="option.unavailable", message=text, field=f"envelope.options.{name}")
-
-
-def _record(
-    entry: Entry,
-    envelope: Envelope,
-    job_type: JobType,
-    account: str,
-    found: ValidatedPayload,
-    now_ms: int,
-    *,
-    issue_on: str,
-    has_person: bool,
-) -> JobRecord:
-    options, unserved = _served(envelope, job_type, account, has_person=has_person)
-    warnings = [warning.model_dump() for warning in (*found.warnings, *unserved)]
-    return JobRecord(
-        account=account,
-        id=envelope.id or entry.id,
-        type=job_type.name,
-        family=job_type.family,
-        lane=job_type.lane(account),
-        entry=entry.id,
-        source=entry.owner,
-        priority=envelope.priority,
-        score=queue_score(envelope.priority, entry.id, now_ms),
-        reference_code=found.reference_code,
-        batch=envelope.batch or "",
-        batch_size=envelope.batch_size or 0,
-        metadata=strict_json.dump(envelope.metadata),
-        options="{}" if options == _NO_OPTIONS else options.model_dump_json(),
-        traceparent=envelope.traceparent or "",
-        content=_content(envelope, account, found.fingerprint),
-        fingerprint=found.fingerprint,
-        payload=found.wire,
-        warnings=strict_json.dump(warnings) if warnings else "",
-        total=found.total,
-        party=found.party,
-        start_at=_ms(envelope.not_before),
-        expires_at=_ms(envelope.expires_at),
-        issue_on=issue_on,
-    )
-
-
-def _ms(instant: datetime | None) -> int:
-    # 0 means "not set": what lies before 1970 is as long over as that year is.
-    return max(int(instant.timestamp() * 1000), 1) if instant else 0
+    return Refused(remains, errors, refused_content_of(parsed) if remains.has_own_id else "", warnings)

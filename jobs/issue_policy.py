@@ -388,9 +388,9 @@ class IssuePolicy(AttemptPolicy):
         self, errors: tuple[ErrorDetail, ...], block: Block | None = None, number: str = ""
     ) -> Finished:
         message = f"{self.family.noun} {self.family.said('rechazad')}: {errors[0].message}"
-        told = number or self.job.number
-        data = {"number": told} if told else None
-        return Finished("rejected", message, data=data, errors=errors, number=told, block=block)
+        number = number or self.job.number
+        data = {"number": number} if number else None
+        return Finished("rejected", message, data=data, errors=errors, number=number, block=block)
 
     def _processed_before(self, document: DocumentView | None) -> Step:
         if document and document.is_validated:
@@ -423,8 +423,8 @@ class IssuePolicy(AttemptPolicy):
 
     def _not_stored(self, why: str) -> Retry:
         lone = self.job.failures + 1 >= self.patience.lone_failures
-        told = f" ({why})" if why else ""
-        reason = unavailable(f"el envío falló y Factus no guardó el documento{told}")
+        why_text = f" ({why})" if why else ""
+        reason = unavailable(f"el envío falló y Factus no guardó el documento{why_text}")
         return self.again("job" if lone else "lane", reason, SendState.UNKNOWN)
 
 

@@ -29,6 +29,29 @@ def page(status: int) -> bytes:
     return whole(status, f"<html><h1>{status}</h1><hr>nginx</html>".encode(), content_type="text/html")
 
 
+def stream(head: bytes, part: bytes, n: int, pause_s: float = 0.0) -> Reply:
+    """A head, then the same part *n* times, a pause of *pause_s* after each."""
+
+    async def send(writer: Writer) -> None:
+        writer.write(head)
+        for _ in range(n):
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(pause_s)
+
+    return send
+
+
+async def silence(writer: Writer) -> None:
+    """No answer for longer than anybody waits."""
+    await asyncio.sleep(60)
+
+
+async def hang_up(writer: Writer) -> None:
+    """The connection is reset without an answer."""
+    writer.transport.abort()
+
+
 @dataclass
 class Hostile:
     """``replies``: by ``METHOD /path`` (without its query, or ``METHOD`` alone): what is answered, again and again."""

@@ -185,7 +185,7 @@ BREAKS = (
         "worker/store/lua/close_batch.lua",
         "if wrong then return wrong end\n",
         "",
-        "tests/contract/test_whole_scripts.py::test_a_key_of_a_wrong_type_is_an_error_before_the_first_write",
+        "tests/contract/test_scripts_whole.py::test_a_key_of_a_wrong_type_is_an_error_before_the_first_write",
     ),
     Break(
         "G3",
@@ -271,7 +271,7 @@ BREAKS = (
         "G9",
         "payloads go out unchecked",
         "jobs/intake.py",
-        "        if found.errors:\n",
+        "        if validated.errors:\n",
         "        if False:\n",
         "tests/contract/test_way_of_a_job.py::TestRefusals::test_a_payload_fault_names_field_and_rule_and_costs_no_call",
     ),

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-Writer = asyncio.StreamWriter
-Reply = bytes | Callable[[Writer], Awaitable[None]]
+from tests.hostile import Reply, Writer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -34,16 +34,25 @@ from worker.intake.consumer import Intake
 from worker.intake.peers import Peers
 from worker.intake.policy import IntakePolicy
 from worker.queue.arq_worker import DEFECT_PAUSE_S, DrainPolicy, LeaseWorker
-from worker.queue.attempt_runner import AttemptRunner, RunPolicy
+from worker.queue.attempt_notices import AttemptNotices
+from worker.queue.attempt_runner import AttemptRunner
+from worker.queue.attempt_work import AttemptWork
 from worker.queue.batches import Batches
 from worker.queue.cancellations import Cancellations
+from worker.queue.change_locks import ChangeLocks
 from worker.queue.claims import Claimer, LeasePolicy
 from worker.queue.day_book import DayBookOnRedis
 from worker.queue.day_watch import DayWatch, DayWatchPolicy
 from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
+from worker.queue.end_writer import EndWriter
 from worker.queue.ended_owners import EndedOwners
+from worker.queue.job_script_arguments import JobScriptArguments
 from worker.queue.joined_jobs import Joined, JoinedPolicy
-from worker.queue.ledger import Ledger, LedgerPolicy
+from worker.queue.journal import JournalOnRedis
+from worker.queue.ledger import Ledger
+from worker.queue.ledger_policy import LedgerPolicy
+from worker.queue.ledger_reader import LedgerReader
+from worker.queue.run_policy import DefectRule, RunPolicy
 from worker.queue.sweep import Sweep, SweepPolicy
 from worker.rights.trust_files import LOOK_S, TrustFiles
 from worker.settings import Account, Settings
@@ -91,6 +100,7 @@ class Services:
     accounts: dict[str, Account]
     gateways: dict[str, Gateway]
     ledger: Ledger
+    reader: LedgerReader
     intake: Intake
     dispatcher: Dispatcher
     arq: LeaseWorker
@@ -171,97 +181,167 @@ def build(
         trust: Whose signatures count, where jobs are signed; read from the files unless given.
     """
     trust = trust or trust_of(settings)
-    worker_id = new_worker_id()
-    keys = Keys(settings.namespace)
-    scripts = Scripts(redis)
-    book = LaneScriptArguments(keys, accounts)
-    radian = RadianPolicy(settings.radian_interval, settings.radian_silent_after, settings.calendar, policies.radian)
-    policy = LedgerPolicy(
-        settings.ledger_days,
-        settings.results_maxlen,
-        deadline_ms=round(settings.job_deadline * 1000),
-        radian_interval_ms=radian.pause_ms(0),
-    )
-    guards = Guards()
-    arq = LeaseWorker(
-        worker_id,
-        redis,
-        scripts,
-        keys,
-        guards,
-        max_jobs=MAX_JOBS,
-        lease=policies.lease,
-        defect_pause_s=policies.defect_pause_s,
-    )
+    core = _core(settings, accounts, redis, policies)
+    keys, scripts, guards = core.keys, core.scripts, core.guards
+    arq = _arq(core)
     claimer = arq.claimer
-    dispatcher = Dispatcher(redis, scripts, book, claimer, guards.of("dispatch"))
+    dispatcher = Dispatcher(redis, scripts, core.of_lanes, claimer, guards.of("dispatch"))
     ended_owners = EndedOwners()
-    ledger = Ledger(redis, scripts, keys, book, policy, claimer, ended_owners)
-    make = gateway_of or partial(client_of, token_lock_ms=policies.token_lock_ms)
-    gateways = {name: make(account, settings, scripts, keys, worker_id) for name, account in accounts.items()}
+    ledger = Ledger(scripts, keys, core.of_lanes, core.of_jobs, claimer, ended_owners)
+    reader = LedgerReader(redis, keys)
+    gateways = _gateways(core, gateway_of)
     draining = asyncio.Event()
-    settle_ms = max(settings.api_limits.settle_ms, policies.patience.least_settle_ms)
+    defects = DefectRule(policies.run, settings.backoff)
     runner = AttemptRunner(
-        ledger,
-        accounts,
         gateways,
-        archive or open_archive(settings.archive_url),
-        settings.backoff,
-        draining,
-        settings.api_limits.settle_ms,
-        radian,
+        _work(core, reader, archive or open_archive(settings.archive_url)),
+        EndWriter(ledger, AttemptNotices(reader), accounts, defects, draining),
+        defects,
         dispatcher.wake,
-        policies.patience,
         policies.run,
-        canceller=Cancellations(redis, scripts, keys, ledger, settle_ms),
-        day_book=DayBookOnRedis(redis, scripts, keys, ledger),
-    )
-    peers = Peers(redis, keys, worker_id, frozenset(accounts))
-    batches = Batches(redis, scripts, keys, accounts, policy, guards.of("batches"))
-    validator = EntryValidator(
-        {name: account.zone for name, account in accounts.items()},
-        _now_ms,
-        own_streams=frozenset(name for name, account in accounts.items() if account.own_streams),
-        with_person=frozenset(name for name, account in accounts.items() if account.radian_person),
-        elsewhere=peers.elsewhere,
-        day_of_push=frozenset(name for name, account in accounts.items() if account.day_policy == "push"),
-        rights=_rights(trust, settings.namespace) if trust else None,
-    )
-    intake = Intake(
-        redis,
-        blocking,
-        scripts,
-        keys,
-        validator,
-        accounts,
-        policy,
-        book,
-        claimer,
-        peers,
-        policies.intake,
-        guards.of("intake"),
     )
     return Services(
-        worker_id=worker_id,
+        worker_id=core.worker_id,
         settings=settings,
         keys=keys,
         redis=redis,
         accounts=accounts,
         gateways=gateways,
         ledger=ledger,
-        intake=intake,
+        reader=reader,
+        intake=_intake(core, blocking, claimer, trust),
         dispatcher=dispatcher,
         arq=arq,
         claimer=claimer,
         runner=runner,
-        sweep=Sweep(redis, scripts, keys, book, policy, claimer, batches, guards.of("sweep"), policies.sweep),
-        days=DayWatch(redis, scripts, keys, accounts, policy, worker_id, guards.of("days"), policies.days),
-        joined=Joined(redis, scripts, keys, ledger, ended_owners, guards.of("joined"), policies.joined),
+        sweep=_sweep(core, claimer),
+        days=DayWatch(
+            redis, scripts, keys, accounts, core.ledger_policy, core.worker_id, guards.of("days"), policies.days
+        ),
+        joined=Joined(redis, scripts, keys, core.of_jobs, ended_owners, guards.of("joined"), policies.joined),
         guards=guards,
         draining=draining,
         policies=policies,
         trust=trust,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """What nearly every part is built on."""
+
+    worker_id: str
+    settings: Settings
+    policies: Policies
+    accounts: Mapping[str, Account]
+    redis: ArqRedis
+    scripts: Scripts
+    keys: Keys
+    guards: Guards
+    radian: RadianPolicy
+    ledger_policy: LedgerPolicy
+    of_lanes: LaneScriptArguments
+    of_jobs: JobScriptArguments
+
+
+def _core(settings: Settings, accounts: Mapping[str, Account], redis: ArqRedis, policies: Policies) -> _Core:
+    keys = Keys(settings.namespace)
+    radian = RadianPolicy(settings.radian_interval, settings.radian_silent_after, settings.calendar, policies.radian)
+    ledger_policy = LedgerPolicy(
+        settings.ledger_days,
+        settings.results_maxlen,
+        deadline_ms=round(settings.job_deadline * 1000),
+        radian_interval_ms=radian.pause_ms(0),
+    )
+    return _Core(
+        worker_id=new_worker_id(),
+        settings=settings,
+        policies=policies,
+        accounts=accounts,
+        redis=redis,
+        scripts=Scripts(redis),
+        keys=keys,
+        guards=Guards(),
+        radian=radian,
+        ledger_policy=ledger_policy,
+        of_lanes=LaneScriptArguments(keys, accounts),
+        of_jobs=JobScriptArguments(keys, accounts, ledger_policy),
+    )
+
+
+def _arq(core: _Core) -> LeaseWorker:
+    return LeaseWorker(
+        core.worker_id,
+        core.redis,
+        core.scripts,
+        core.keys,
+        core.guards,
+        max_jobs=MAX_JOBS,
+        lease=core.policies.lease,
+        defect_pause_s=core.policies.defect_pause_s,
+    )
+
+
+def _gateways(core: _Core, gateway_of: GatewayOf | None) -> dict[str, Gateway]:
+    make = gateway_of or partial(client_of, token_lock_ms=core.policies.token_lock_ms)
+    return {
+        name: make(account, core.settings, core.scripts, core.keys, core.worker_id)
+        for name, account in core.accounts.items()
+    }
+
+
+def _work(core: _Core, reader: LedgerReader, archive: Archive) -> AttemptWork:
+    settings, redis, scripts, keys = core.settings, core.redis, core.scripts, core.keys
+    settle_ms = settings.api_limits.settle_ms
+    cancel_settle_ms = max(settle_ms, core.policies.patience.least_settle_ms)
+    return AttemptWork(
+        core.accounts,
+        archive,
+        settings.backoff,
+        settle_ms,
+        core.radian,
+        journal=JournalOnRedis(redis, scripts, keys, reader),
+        bills=reader,
+        change_lock=ChangeLocks(scripts, keys, core.ledger_policy.deadline_ms),
+        canceller=Cancellations(redis, scripts, keys, reader, core.of_jobs, cancel_settle_ms),
+        day_book=DayBookOnRedis(redis, scripts, keys, core.accounts, core.ledger_policy),
+        patience=core.policies.patience,
+    )
+
+
+def _intake(core: _Core, blocking: ArqRedis, claimer: Claimer, trust: TrustFiles | None) -> Intake:
+    peers = Peers(core.redis, core.keys, core.worker_id, frozenset(core.accounts))
+    accounts = core.accounts.items()
+    validator = EntryValidator(
+        {name: account.zone for name, account in accounts},
+        _now_ms,
+        own_streams=frozenset(name for name, account in accounts if account.own_streams),
+        with_person=frozenset(name for name, account in accounts if account.radian_person),
+        elsewhere=peers.elsewhere,
+        day_of_push=frozenset(name for name, account in accounts if account.day_policy == "push"),
+        rights=_rights(trust, core.settings.namespace) if trust else None,
+    )
+    return Intake(
+        core.redis,
+        blocking,
+        core.scripts,
+        core.keys,
+        validator,
+        core.accounts,
+        core.ledger_policy,
+        core.of_lanes,
+        claimer,
+        peers,
+        core.policies.intake,
+        core.guards.of("intake"),
+    )
+
+
+def _sweep(core: _Core, claimer: Claimer) -> Sweep:
+    redis, scripts, keys, policy = core.redis, core.scripts, core.keys, core.ledger_policy
+    batches = Batches(redis, scripts, keys, core.accounts, policy, core.guards.of("batches"))
+    guard = core.guards.of("sweep")
+    return Sweep(redis, scripts, keys, core.of_lanes, policy, claimer, batches, guard, core.policies.sweep)
 
 
 def trust_of(settings: Settings) -> TrustFiles | None:

@@ -203,10 +203,10 @@ async def test_what_waits_for_its_day_is_cancelled(redis, namespace, factus):
         await cancel(rig, job_id="a")
         found = await told(rig, 2)
         assert is_cancelled(found["a"])
-        document = await rig.services.ledger.document("acme", "invoice", "A")
+        document = await rig.services.reader.document("acme", "invoice", "A")
         assert document.state == "failed"
         free_at = int(await redis.hget(rig.services.keys.document("acme", "invoice", "A"), "free_at") or 0)
-        record = await rig.services.ledger.job("acme", "a")
+        record = await rig.services.reader.job("acme", "a")
         assert free_at - record.final_at < HOUR_MS, "the next job does not inherit its day"
 
 
@@ -240,8 +240,8 @@ async def test_a_cancellation_that_died_halfway_tells_all_that_it_ended(rig, fac
     await factus.called("create")
     await rig.push_bill("B", id="waits", batch="b")
     await rig.taken_in()
-    by = replace(await rig.services.ledger.job("acme", "waits"), id="stop", type="job.cancel", batch="")
-    canceller = rig.services.runner.canceller
+    by = replace(await rig.services.reader.job("acme", "waits"), id="stop", type="job.cancel", batch="")
+    canceller = rig.services.runner.work.canceller
     for _ in range(2):
         found = await canceller.cancel(by, {"batch": "b"})
         assert (found.job_ids, found.kept) == (("waits",), ())

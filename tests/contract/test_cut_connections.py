@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs import answers
 from sandbox.server import serve
@@ -16,7 +14,6 @@ from sandbox.state.faults import read_rules
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, quick, running, services_on
 from tests.service_processes import get_json
-from worker.store.scripts import Scripts
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -31,26 +28,6 @@ SCRIPTS = [
     "token_put",
     "mark_deleting",
 ]
-
-
-@pytest.fixture
-def cut(monkeypatch):
-    """Cut the first *n* runs of a script, before or after the server ran it."""
-    run, ran = Scripts.run, Counter()
-
-    def arrange(name: str, moment: str, n: int = 1) -> Counter:
-        async def cutting(self, called, keys, args):
-            if called != name or ran[name] >= n:
-                return await run(self, called, keys, args)
-            ran[name] += 1
-            if moment == "after":
-                await run(self, called, keys, args)
-            raise RedisConnectionError("cut")
-
-        monkeypatch.setattr(Scripts, "run", cutting)
-        return ran
-
-    return arrange
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -12,7 +12,7 @@ from jobs import answers
 from schemas.factus import DocumentView
 from tests.fakes import FakeFactus
 from tests.service_in_process import quick, running, services_on
-from worker.queue.attempt_runner import RUN
+from worker.queue.run_policy import RUN
 
 
 def deep(n: int) -> list:

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 from arq.constants import in_progress_key_prefix, job_key_prefix
 
-from jobs.intake import Entry, EntryValidator
+from jobs.entry import Entry
+from jobs.intake import EntryValidator
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import quick, running, services_on

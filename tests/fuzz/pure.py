@@ -18,7 +18,7 @@ import structlog
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from jobs.intake import Entry
+from jobs.entry import Entry
 from schemas.contract.envelope import MAX_JOB_BYTES
 from tests.fuzz.actions import Add
 from tests.fuzz.entries import CALM, OWN, WILD

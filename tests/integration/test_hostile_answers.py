@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from jobs import answers
 from jobs.factus_requests import get
-from tests.hostile import Hostile, Reply, Writer, hostile, whole
+from tests.hostile import Hostile, Reply, hang_up, hostile, silence, stream, whole
 from tests.records import a_job
 from tests.service_in_process import an_account
 from worker.factus.bounded_body import LARGEST_ANSWER
@@ -46,26 +46,6 @@ def bomb(n_mib: int) -> bytes:
     pack = zlib.compressobj(9, zlib.DEFLATED, 31)
     part = b"0" * MIB
     return b"".join([*(pack.compress(part) for _ in range(n_mib)), pack.flush()])
-
-
-def stream(*, head: bytes, part: bytes, n: int, pause_s: float = 0.0):
-    async def send(writer: Writer) -> None:
-        writer.write(head)
-        for _ in range(n):
-            writer.write(part)
-            await writer.drain()
-            await asyncio.sleep(pause_s)
-
-    return send
-
-
-async def silence(writer: Writer) -> None:
-    await writer.drain()
-    await asyncio.sleep(60)
-
-
-async def hang_up(writer: Writer) -> None:
-    writer.transport.abort()
 
 
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

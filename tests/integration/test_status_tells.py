@@ -436,9 +436,9 @@ async def test_a_key_that_holds_something_else_is_told(run: Run, real_redis: Any
 PROBLEM = re.compile(r'(?:Problem|_held)\(\s*"([a-z]+\.[a-z_]+)"')
 ELSEWHERE = {
     "redis.writes": "tests/integration/test_redis_refusing.py",
-    "intake.id_ahead": "tests/contract/test_intake_borders.py",
-    "intake.stream_renewed": "tests/contract/test_intake_borders.py",
-    "letters.trimmed": "tests/contract/test_intake_borders.py",
+    "intake.id_ahead": "tests/contract/test_intake_ids.py",
+    "intake.stream_renewed": "tests/contract/test_intake_ids.py",
+    "letters.trimmed": "tests/contract/test_letters.py",
     "worker.failures": "tests/contract/test_loops.py",
     "workers.signing": "tests/unit/cli/test_status.py",
     "jobs.keys": "tests/unit/cli/test_status.py",

@@ -18,7 +18,8 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from jobs.webhooks.verdict import Answer
-from tests.receiver import OK, Reply, Writer, answered, receiver
+from tests.hostile import Reply, hang_up, silence, stream
+from tests.receiver import OK, answered, receiver
 from tests.webhooks_rig import SECRET, an_endpoint
 from worker.factus.client import USER_AGENT
 from worker.webhooks.sender import Sender
@@ -222,25 +223,6 @@ class TestTls:
         async with receiver() as shop:
             answer = await attempt(f"https://127.0.0.1:{shop.port}/")
         assert (answer.status, answer.fault) in {(0, "tls"), (0, "connection"), (0, "lost")}
-
-
-def stream(head: bytes, part: bytes, n: int, pause_s: float = 0.0) -> Reply:
-    async def send(writer: Writer) -> None:
-        writer.write(head)
-        for _ in range(n):
-            writer.write(part)
-            await writer.drain()
-            await asyncio.sleep(pause_s)
-
-    return send
-
-
-async def silence(writer: Writer) -> None:
-    await asyncio.sleep(60)
-
-
-async def hang_up(writer: Writer) -> None:
-    writer.transport.abort()
 
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

@@ -15,8 +15,9 @@ from jobs import answers
 from jobs.account_verbs import set_range_status
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallContext, CallPolicy, run_call
+from jobs.entry import Entry, Refused
 from jobs.events import blocked_event, resumed_event
-from jobs.intake import Entry, EntryValidator, Refused
+from jobs.intake import EntryValidator
 from jobs.issue import issue
 from jobs.issue_policy import IssuePolicy
 from jobs.outcomes import AccountState, Block, Finished, Retry

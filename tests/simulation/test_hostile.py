@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jobs.intake import Entry, EntryValidator, Refused
+from jobs.entry import Entry, Refused
+from jobs.intake import EntryValidator
 from tests.simulation.hostile import SpoilingProxy, a_named_entry, a_nameless_entry, spoil
 
 DESK = EntryValidator({"acme": ZoneInfo("America/Bogota")}, lambda: round(time.time() * 1000))

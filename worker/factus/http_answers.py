@@ -144,10 +144,9 @@ def read_create(answer: HttpAnswer) -> Answer:
     """The answer to a create."""
     if not answer.is_success:
         return read_refusal(answer, "create")
-    data = answer.data
-    if isinstance(data, dict) and isinstance(data.get("is_validated"), bool):
-        return answers.DocumentSeen(DocumentView(data))
-    if isinstance(answer.body, dict) and not data and answer.body.get("status") == "Accepted":
+    if (document := _document_of(answer)) is not None:
+        return document
+    if isinstance(answer.body, dict) and not answer.data and answer.body.get("status") == "Accepted":
         return answers.Acknowledged()
     return answers.Unknown(f"respuesta {answer.status} sin documento legible", answer.status)
 
@@ -202,10 +201,15 @@ def read_show(answer: HttpAnswer) -> Answer:
     """One document by its number or reference."""
     if not answer.is_success:
         return read_refusal(answer, "look")
+    return _document_of(answer) or answers.Unknown("documento ilegible", answer.status)
+
+
+def _document_of(answer: HttpAnswer) -> answers.DocumentSeen | None:
+    """The one document of a success; None where there is none that can be read."""
     data = answer.data
     if isinstance(data, dict) and isinstance(data.get("is_validated"), bool):
         return answers.DocumentSeen(DocumentView(data))
-    return answers.Unknown("documento ilegible", answer.status)
+    return None
 
 
 def read_reply(answer: HttpAnswer) -> Answer:

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jobs.intake import unknown_type
 from jobs.registry import JOB_TYPES
+from jobs.unknown_types import unknown_type
 from schemas import strict_json
 from schemas.contract.envelope import JOB_ID_PATTERN, MAX_JOB_BYTES, Envelope, invalid_envelope, read_envelope
 from schemas.contract.event import ErrorDetail

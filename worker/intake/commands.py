@@ -17,10 +17,11 @@ import structlog
 
 from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.closing.day_index import member_of, refusal_of
+from jobs.entry import Accepted, Entry, Refused
 from jobs.events import event_id, final_event, refused_event, replayed_event
 from jobs.fiscal_day import day_bounds_ms, start_window_ms
 from jobs.follow_ups import follow_ups
-from jobs.intake import NO_ACCOUNT, Accepted, Entry, EntryValidator, Refused, conflict_errors, remains_of
+from jobs.intake import NO_ACCOUNT, EntryValidator, conflict_errors, remains_of
 from jobs.rights.traces import without_token
 from schemas.contract.envelope import MAX_JOB_BYTES, PartialEnvelope
 from schemas.contract.event import ErrorDetail, Event
@@ -28,7 +29,8 @@ from schemas.factus import BOGOTA
 from schemas.records import JobRecord, JobState
 from worker.intake.policy import IntakePolicy
 from worker.intake.script_arguments import EntryKeys, EntryValues, IntakeCommand, Kind, lay_out
-from worker.queue.ledger import LedgerPolicy, event_values
+from worker.queue.ledger_policy import LedgerPolicy
+from worker.queue.script_values import event_values
 from worker.settings import Account
 from worker.store.keys import Keys
 from worker.store.scripts import Arg
@@ -79,13 +81,13 @@ class IntakeCommands:
         """
         ms = int(entry.id.partition("-")[0])
         is_ahead = ms > self._validator.now_ms() + self._bounds.ahead_ms / 2  # half: our clock and the server's differ
-        told = [entry.raw or b"", entry.sha256.encode(), b"" if entry.n_jobs == 1 else b"%d" % entry.n_jobs]
-        return hashlib.sha256(b"".join(told)).hexdigest() if is_ahead else ""
+        parts = [entry.raw or b"", entry.sha256.encode(), b"" if entry.n_jobs == 1 else b"%d" % entry.n_jobs]
+        return hashlib.sha256(b"".join(parts)).hexdigest() if is_ahead else ""
 
     def defect(self, entry: Entry, error: Exception) -> IntakeCommand:
         """An entry that tripped us: refused as ``internal``, with what can be read of it."""
-        found = self._validator.refused_unread(entry, _internal(error))
-        return self._refusal(entry, found.remains, found.errors, job_id=found.remains.id, content=found.content)
+        refused = self._validator.refused_unread(entry, _internal(error))
+        return self._refusal(entry, refused.remains, refused.errors, job_id=refused.remains.id, content=refused.content)
 
     def bare_defect(self, entry: Entry, error: Exception) -> IntakeCommand:
         """The same where even that cannot be written: nothing of the entry's own words goes along but its bytes."""

@@ -18,7 +18,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from jobs.intake import Entry, EntryValidator
+from jobs.entry import Entry
+from jobs.intake import EntryValidator
 from worker.guard import Guard, pause
 from worker.intake.commands import IntakeCommands, is_of_unknown_account, log_refusal
 from worker.intake.peers import Peers
@@ -29,7 +30,7 @@ from worker.intake.watch import StreamWatch
 from worker.intake.writer import EntryWriter, LeadLost
 from worker.queue.claims import Claimer
 from worker.queue.dispatcher import LaneScriptArguments
-from worker.queue.ledger import LedgerPolicy
+from worker.queue.ledger_policy import LedgerPolicy
 from worker.settings import Account
 from worker.store.keys import Keys
 from worker.store.scripts import ScriptArgs, Scripts
@@ -125,9 +126,9 @@ class Intake:
         """0: another worker's, 1: still ours, 2: newly ours."""
         keys = {"leader": self._keys.leader("intake")}
         args: ScriptArgs = {"worker": self._worker_id, "lease_ms": self._bounds.lease_ms}
-        found = int(await self._scripts.run("acquire_leadership", keys, args))
+        lead = int(await self._scripts.run("acquire_leadership", keys, args))
         self._clock.mark("lead")
-        return found
+        return lead
 
     async def _look(self) -> None:
         await self._reader.look_again()

@@ -47,10 +47,10 @@ class Peers:
         async with self.redis.pipeline(transaction=False) as pipe:
             for other in others:
                 pipe.hget(self.keys.worker(other), "accounts")
-            told = await pipe.execute() if others else []
+            served = await pipe.execute() if others else []
         self._served = {
             other: frozenset(names.decode(errors="replace").split(","))
-            for other, names in zip(others, told, strict=True)
+            for other, names in zip(others, served, strict=True)
             if names
         }
         await self._remember(now_ms)

@@ -18,7 +18,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from jobs.intake import Entry
+from jobs.entry import Entry
 from jobs.rights.admission import TokenBeside
 from schemas.contract.envelope import MAX_JOB_BYTES
 from worker.guard import Guard

@@ -11,13 +11,14 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from jobs.batches import NO_TALLY, Tally
-from jobs.intake import Entry
+from jobs.entry import Entry
 from jobs.rights.denial import Denied
 from schemas.contract.event import ErrorDetail
 from schemas.records import JobRecord
 from worker.queue.claims import Claimer
 from worker.queue.dispatcher import LaneScriptArguments
-from worker.queue.ledger import LedgerPolicy, tally_values
+from worker.queue.ledger_policy import LedgerPolicy
+from worker.queue.script_values import tally_values
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, Key, ScriptArgs, ScriptKeys
 

@@ -15,8 +15,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from jobs.entry import Entry
 from jobs.follow_ups import archive_job
-from jobs.intake import Entry
 from schemas import strict_json
 from worker.guard import Guard, is_server_state
 from worker.intake.commands import IntakeCommands, log_refusal
@@ -100,20 +100,22 @@ class EntryWriter:
 
     async def _answered(self, commands: Sequence[IntakeCommand], words: Sequence[Any]) -> list[IntakeCommand]:
         """The same; those of which the ledger says why they cannot be taken as they are, in another form."""
-        told = {place: (code, stored) for place, code, stored in zip(words[::3], words[1::3], words[2::3], strict=True)}
+        in_ledger = {
+            place: (code, stored) for place, code, stored in zip(words[::3], words[1::3], words[2::3], strict=True)
+        }
         answers = await self._answers_of(
-            {stored: commands[place].account or "" for place, (code, stored) in told.items() if code == b"replay"}
+            {stored: commands[place].account or "" for place, (code, stored) in in_ledger.items() if code == b"replay"}
         )
-        found: list[IntakeCommand] = []
+        taken: list[IntakeCommand] = []
         for place, command in enumerate(commands):
-            match told.get(place):
+            match in_ledger.get(place):
                 case None:
-                    found.append(command)
+                    taken.append(command)
                 case b"replay", stored:
-                    found += self._replayed(command, answers[stored])
+                    taken += self._replayed(command, answers[stored])
                 case code, _:
-                    found += self._conflicting(command, code.decode())
-        return found
+                    taken += self._conflicting(command, code.decode())
+        return taken
 
     async def _answers_of(self, events: Mapping[bytes, str]) -> dict[bytes, _Answer | Exception]:
         """
@@ -125,7 +127,7 @@ class EntryWriter:
         Returns:
             For each the answer, or why it cannot be read, which is a matter of whoever asks for it.
         """
-        found: dict[bytes, _Answer | Exception] = {}
+        answers: dict[bytes, _Answer | Exception] = {}
         first: dict[bytes, dict[str, Any]] = {}
         pipeline = self._redis.pipeline(transaction=False)
         for stored, account in events.items():
@@ -134,18 +136,18 @@ class EntryWriter:
                 pipeline.hget(self._keys.job(account, archive_job(event["job_id"])), "progress")
                 first[stored] = event
             except Exception as exc:  # noqa: BLE001  # what stands there, others have written
-                found[stored] = exc
+                answers[stored] = exc
         for stored, progress in zip(first, await pipeline.execute(raise_on_error=False), strict=True):
             try:
                 if isinstance(progress, Exception):
                     raise progress
                 documents = strict_json.parse(progress)["documents"] if progress else []
-                found[stored] = _Answer(first[stored], documents)
+                answers[stored] = _Answer(first[stored], documents)
             except Exception as exc:  # an outage is no matter of an entry
                 if is_server_state(exc):
                     raise
-                found[stored] = exc
-        return found
+                answers[stored] = exc
+        return answers
 
     async def _write_parts(self, commands: list[IntakeCommand], error: RedisError) -> None:
         """What could not be written together: in halves, and what is left alone at last in another form."""

@@ -13,7 +13,7 @@ import structlog
 from jobs.outcomes import AttemptResult, Finished, Retry
 from schemas.contract.error_codes import ERROR_CODES
 from schemas.records import JobRecord
-from worker.queue.ledger import Notice
+from worker.queue.attempt_write import Notice
 
 log = structlog.get_logger()
 

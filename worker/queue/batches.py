@@ -13,7 +13,8 @@ from jobs.batches import completed_event
 from schemas.factus import BOGOTA
 from schemas.names import account_of
 from worker.guard import Guard
-from worker.queue.ledger import LedgerPolicy, event_values
+from worker.queue.ledger_policy import LedgerPolicy
+from worker.queue.script_values import event_values
 from worker.settings import Account
 from worker.store.keys import Keys
 from worker.store.scripts import ScriptArgs, Scripts

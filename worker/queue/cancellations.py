@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from arq.constants import in_progress_key_prefix, job_key_prefix
@@ -24,7 +25,9 @@ from jobs.ports import Cancellation, KeptJob
 from schemas.contract.event import ErrorDetail, Event
 from schemas.names import account_of
 from schemas.records import JobRecord, JobState
-from worker.queue.ledger import Ledger, event_values, tally_values
+from worker.queue.job_script_arguments import JobScriptArguments
+from worker.queue.ledger_reader import LedgerReader
+from worker.queue.script_values import event_values, tally_values
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import ScriptArgs, Scripts
@@ -60,11 +63,20 @@ class _Heir:
 class Cancellations:
     """The port ``Canceller`` on Redis."""
 
-    def __init__(self, redis: Redis, scripts: Scripts, keys: Keys, ledger: Ledger, settle_ms: int) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        scripts: Scripts,
+        keys: Keys,
+        reader: LedgerReader,
+        of_jobs: JobScriptArguments,
+        settle_ms: int,
+    ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
-        self._ledger = ledger
+        self._reader = reader
+        self._of_jobs = of_jobs
         self._settle_ms = settle_ms
 
     async def cancel(self, job: JobRecord, wanted: Mapping[str, Any]) -> Cancellation | None:
@@ -144,7 +156,7 @@ class Cancellations:
             return "self"
         word = "changed"
         for _ in range(_MOST_READS):
-            job = await self._ledger.job(by.account, job_id)
+            job = await self._reader.job(by.account, job_id)
             if job is None or job.parent:
                 return "unknown"
             heir = await self._heir(job)
@@ -162,11 +174,11 @@ class Cancellations:
         first = await command(self._redis, "LINDEX", joined, 0)
         if first is None:
             return _Heir()
-        record = await self._ledger.job(job.account, first.decode())
+        record = await self._reader.job(job.account, first.decode())
         if record is None:
             await command(self._redis, "LREM", joined, 1, first.decode())  # it waits for nothing any more
             return None
-        zone = self._ledger.zone(job.account)
+        zone = self._of_jobs.accounts[job.account].zone
         day_ends_ms = day_bounds_ms(record.issue_on, zone)[1] if record.issue_on else 0
         return _Heir(record.id, *start_window_ms(record, zone), day_ends_ms)
 
@@ -174,10 +186,10 @@ class Cancellations:
         event, error = self._ending(by, job)
         document = self._keys.document(job.account, job.family, job.reference_code) if job.issues else ""
         own = self._keys.job(job.account, job.id)
-        policy = self._ledger.policy
+        policy = self._of_jobs.policy
         keys = {
             "job": own,
-            "results": self._ledger.results_stream(job),
+            "results": self._of_jobs.results_stream(job),
             "deadlines": self._keys.deadlines(),
             "batches_due": self._keys.batches_due(),
             "lane": self._keys.lane(job.lane),
@@ -212,7 +224,7 @@ class Cancellations:
             "heir_day_ends_ms": heir.day_ends_ms,
             "deadline_ms": policy.deadline_ms,
             "heir_member": f"{job.account}/{heir.id}",
-            **self._ledger.end_noted(job),
+            **self._of_jobs.end_noted(job),
             "tally": tally_values(tally_of(event)),
             "event": event_values(event),
         }
@@ -222,7 +234,8 @@ class Cancellations:
         nothing = "; de él no se envió nada a Factus" if job.issues else ""
         error = ErrorDetail(code="job.cancelled", message=f"Cancelado por el trabajo {by.id}{nothing}.")
         final = Finished("failed", error.message, errors=(error,))
-        return final_event(job, final, attempts=job.attempts, now=self._ledger.now(job.account)), error
+        now = datetime.now(self._of_jobs.accounts[job.account].zone)
+        return final_event(job, final, attempts=job.attempts, now=now), error
 
     async def _why(self, account: str, job_id: str, word: str) -> str:
         if word != "final":

@@ -111,17 +111,17 @@ class Claimer:
         The jobs in rows that a script gave (``begin``, lib/claims.lua). What cannot be read is logged, counted and set
         aside for a pause that grows: for a worker of the version that wrote it, or until it is mended.
         """
-        found: list[ClaimedJob] = []
+        claimed: list[ClaimedJob] = []
         for row in rows:
             if not row[0]:
                 _, account, job_id, why = row
                 self.guard.fails(account + b"/" + job_id, why.decode())
                 continue
             with self.guard.member(row[0]):
-                found.append(_read(row))
+                claimed.append(_read(row))
                 continue
             self.hands.set_aside(row[0], self.guard.rest_s(row[0]))
-        return found
+        return claimed
 
 
 def _read(row: Sequence[Any]) -> ClaimedJob:

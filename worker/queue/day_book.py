@@ -21,7 +21,8 @@ from jobs.errors import LeaseLost, LedgerUnavailable
 from jobs.families import FAMILIES
 from schemas import strict_json
 from schemas.records import JobRecord
-from worker.queue.ledger import Ledger
+from worker.queue.ledger_policy import LedgerPolicy
+from worker.settings import Account
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
@@ -51,16 +52,19 @@ async def begin_day_index(redis: Redis, keys: Keys) -> None:
 class DayBookOnRedis:
     """The port ``DayBook``."""
 
-    def __init__(self, redis: Redis, scripts: Scripts, keys: Keys, ledger: Ledger) -> None:
+    def __init__(
+        self, redis: Redis, scripts: Scripts, keys: Keys, accounts: Mapping[str, Account], policy: LedgerPolicy
+    ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
-        self._ledger = ledger
+        self._accounts = accounts
+        self._policy = policy
 
     # -- what is put aside -----------------------------------------------------------------------------------------
     async def keep_page(self, job: JobRecord, name: str, rows: str) -> None:
         key = self._keys.day_pages(job.account, job.id)
-        life_ms = self._ledger.policy.deadline_ms + _PAGES_LIFE_MS
+        life_ms = self._policy.deadline_ms + _PAGES_LIFE_MS
         await self._ask("HSET", key, name, rows)
         await self._ask("PEXPIRE", key, life_ms)
 
@@ -73,7 +77,7 @@ class DayBookOnRedis:
     async def keep_foreign_amounts(self, account: str, name: str, amounts: str) -> None:
         key = self._keys.foreign_amounts(account)
         await self._ask("HSET", key, name, amounts)
-        await self._ask("PEXPIRE", key, self._ledger.policy.retention_ms)
+        await self._ask("PEXPIRE", key, self._policy.retention_ms)
 
     # -- what the ledger knows -------------------------------------------------------------------------------------
     async def known(self, account: str, family: str, references: Sequence[str]) -> Mapping[str, KnownDocument]:
@@ -105,7 +109,7 @@ class DayBookOnRedis:
         return {name: data[name] for name in ("number", "tax_amount") if isinstance(data.get(name), str)}
 
     async def ledger_day(self, account: str, day: Day, now_ms: int) -> LedgerDay:
-        policy = self._ledger.policy
+        policy = self._policy
         last_ms = min(now_ms, day.ends_ms + policy.deadline_ms + _LATE_MS)
         ended: list[EndedJob] = []
         is_full = False
@@ -148,7 +152,7 @@ class DayBookOnRedis:
 
     async def _open(self, account: str) -> list[OpenJob]:
         found: list[OpenJob] = []
-        zone = self._ledger.zone(account)
+        zone = self._accounts[account].zone
         for family in FAMILIES:
             lane = f"{account}/{family}"
             for key in (self._keys.in_flight(lane), self._keys.waiting(lane), self._keys.later(lane)):

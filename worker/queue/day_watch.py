@@ -19,8 +19,9 @@ from jobs.day_notices import Told, day_event, notice_due
 from schemas.names import account_of, within_account
 from worker.guard import Guard, pause
 from worker.queue.day_reader import AccountDay, DayReader
-from worker.queue.ledger import LedgerPolicy, event_values
+from worker.queue.ledger_policy import LedgerPolicy
 from worker.queue.load_reader import issuing_lanes
+from worker.queue.script_values import event_values
 from worker.settings import Account
 from worker.store.connection import command
 from worker.store.keys import Keys

@@ -87,6 +87,6 @@ class AccountHolds:
 def mark_of(account: Account, salt: str) -> str:
     """The mark of an account's credentials and address: the salt, and a hash of both that takes 10 ms."""
     held = (account.client_id, account.client_secret, account.username, account.password)
-    told = "\0".join([account.base_url, *(secret.get_secret_value() for secret in held)])
-    found = hashlib.scrypt(told.encode("utf-8", "surrogatepass"), salt=salt.encode(), n=2**12, r=8, p=1, dklen=32)
-    return f"{salt}:{found.hex()}"
+    secrets = "\0".join([account.base_url, *(secret.get_secret_value() for secret in held)])
+    digest = hashlib.scrypt(secrets.encode("utf-8", "surrogatepass"), salt=salt.encode(), n=2**12, r=8, p=1, dklen=32)
+    return f"{salt}:{digest.hex()}"

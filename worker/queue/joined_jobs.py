@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -27,7 +28,8 @@ from schemas.names import account_of, family_of, within_account
 from schemas.records import JobRecord
 from worker.guard import Guard, is_server_state
 from worker.queue.ended_owners import EndedOwners
-from worker.queue.ledger import Ledger, event_values, tally_values
+from worker.queue.job_script_arguments import JobScriptArguments
+from worker.queue.script_values import event_values, tally_values
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, ScriptArgs, ScriptKeys, Scripts
@@ -78,7 +80,7 @@ class Joined:
         redis: Redis,
         scripts: Scripts,
         keys: Keys,
-        ledger: Ledger,
+        of_jobs: JobScriptArguments,
         owners: EndedOwners,
         guard: Guard,
         policy: JoinedPolicy = JOINED,
@@ -86,7 +88,7 @@ class Joined:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
-        self._ledger = ledger
+        self._of_jobs = of_jobs
         self._guard = guard
         self._owners = owners
         self._policy = policy
@@ -119,7 +121,7 @@ class Joined:
         for raw in due:
             with self._guard.member(raw):
                 member = raw.decode()
-                if self._ledger.knows(account_of(member)):
+                if account_of(member) in self._of_jobs.accounts:
                     self._owners.members[member] = None
                     continue
             # It keeps nobody behind it from being reached.
@@ -193,15 +195,15 @@ class Joined:
         async with self._redis.pipeline(transaction=False) as pipe:
             for id_ in ids:
                 pipe.hgetall(prefix + id_)  # type: ignore[arg-type]  # redis-py types keys as text only
-            found = await pipe.execute(raise_on_error=False)
-        for reply in found:
+            replies = await pipe.execute(raise_on_error=False)
+        for reply in replies:
             if isinstance(reply, Exception) and is_server_state(reply):
                 raise reply
-        return [reply if isinstance(reply, dict) else {} for reply in found]
+        return [reply if isinstance(reply, dict) else {} for reply in replies]
 
     def _end(self, owner: _Owner, raw: bytes, stored: Mapping[bytes, bytes]) -> _Ended:
         job = self._read(owner, raw, stored)
-        now = self._ledger.now(owner.account)
+        now = datetime.now(self._of_jobs.accounts[owner.account].zone)
         try:
             return _Ended(job, joined_event(job, owner.event, now=now))
         except ValueError:  # its metadata cannot be read
@@ -239,13 +241,13 @@ class Joined:
             "ids": self._keys.ended_ids(owner.account, owner.job_id),
             "event": self._keys.ended_event(owner.account, owner.job_id),
             "ended_due": self._keys.ended_due(),
-            "results": self._ledger.results_of(owner.account),
+            "results": self._of_jobs.results_of(owner.account),
             "batches_due": self._keys.batches_due(),
             "lanes_due": self._keys.lanes_due(),
             "lanes": self._keys.lanes(),
             "deadlines": self._keys.deadlines(),
             "document": document,
-            "rest": jobs + [key for row in rows for key in self._ledger.follow_up_keys(row)],
+            "rest": jobs + [key for row in rows for key in self._of_jobs.follow_up_keys(row)],
         }
         rest: list[Arg] = []
         for raw, one in zip(ids, ended, strict=True):
@@ -253,12 +255,12 @@ class Joined:
         args: ScriptArgs = {
             "member": f"{owner.account}/{owner.job_id}",
             "lease_ms": self._policy.lease_ms,
-            "retention_ms": self._ledger.policy.retention_ms,
-            "maxlen": self._ledger.policy.results_maxlen,
+            "retention_ms": self._of_jobs.policy.retention_ms,
+            "maxlen": self._of_jobs.policy.results_maxlen,
             "batch_prefix": self._keys.batch(""),
             "n_jobs": len(ids),
             "n_follow_ups": len(rows),
-            "rest": rest + [value for row in rows for value in self._ledger.follow_up_values(row)],
+            "rest": rest + [value for row in rows for value in self._of_jobs.follow_up_values(row)],
         }
         return keys, args
 

@@ -21,7 +21,7 @@ from worker.queue.batches import Batches
 from worker.queue.claims import Claimer
 from worker.queue.consumer_lag import GroupLag, groups_of
 from worker.queue.dispatcher import LaneScriptArguments
-from worker.queue.ledger import LedgerPolicy
+from worker.queue.ledger_policy import LedgerPolicy
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import ScriptArgs, Scripts

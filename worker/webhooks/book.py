@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from jobs.webhooks.verdict import Answer, Verdict
 from schemas.contract.event import Event
-from worker.queue.ledger import event_values
+from worker.queue.script_values import event_values
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, ScriptArgs, Scripts
 from worker.webhooks.policy import WebhookPolicy

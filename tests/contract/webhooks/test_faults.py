@@ -18,34 +18,11 @@ SOON = quick(spare_s=-4.0)
 """Leases of a second: what a process had that is gone is taken up soon."""
 
 
-@pytest.fixture
-def cut(monkeypatch):
-    """Cut every *nth* run of a script, before or after the server ran it, *most* times."""
-    run, ran = Scripts.run, Counter()
-
-    def arrange(name: str, moment: str, nth: int = 2, most: int = 5) -> Counter:
-        async def cutting(self, called, keys, args):
-            if called != name:
-                return await run(self, called, keys, args)
-            ran[name] += 1
-            if ran[name] % nth or ran["cut"] >= most:
-                return await run(self, called, keys, args)
-            ran["cut"] += 1
-            if moment == "after":
-                await run(self, called, keys, args)
-            raise RedisConnectionError("cut")
-
-        monkeypatch.setattr(Scripts, "run", cutting)
-        return ran
-
-    return arrange
-
-
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("name", ["acquire_leadership", "take_events", "serve_endpoint"])
 async def test_a_cut_connection_loses_nothing_and_repeats_nothing(real_redis, valkey_url, namespace, cut, name, moment):
     """An end that was written and not heard of is written once; leases that nobody has end, and are given out again."""
-    n_cut = cut(name, moment)
+    n_cut = cut(name, moment, nth=2, most=5)
     sender = FakeEndpoints()
     async with hooks(real_redis, valkey_url, namespace, sender=sender, policy=SOON) as rig:
         events = [an_event(f"j{n % 4}", 1 + n // 4) for n in range(16)]
@@ -53,7 +30,7 @@ async def test_a_cut_connection_loses_nothing_and_repeats_nothing(real_redis, va
             await rig.publish(event)
             await asyncio.sleep(0.02)
         await rig.empty(timeout_s=60)
-    assert n_cut["cut"]
+    assert n_cut[name]
     assert Counter(one.message for one in sender.received) == Counter(ids_of(*events))
     for job in {one.event["job_id"] for one in sender.received}:
         seqs = [one.event["seq"] for one in sender.received if one.event["job_id"] == job]

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from jobs.entry import Accepted, Entry
 from jobs.fiscal_day import day_bounds_ms, start_window_ms, told_if_moved
-from jobs.intake import Accepted, Entry, EntryValidator
+from jobs.intake import EntryValidator
 from jobs.outcomes import Finished
 from schemas import strict_json
 from schemas.records import JobRecord

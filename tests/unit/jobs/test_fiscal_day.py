@@ -7,8 +7,9 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from jobs.entry import Accepted, Entry, Refused
 from jobs.fiscal_day import first_day, revalidate_for_today
-from jobs.intake import Accepted, Entry, EntryValidator, Refused
+from jobs.intake import EntryValidator
 from jobs.outcomes import Finished
 from schemas import strict_json
 from schemas.factus import BOGOTA

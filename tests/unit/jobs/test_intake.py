@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from jobs.intake import Accepted, Entry, EntryValidator, Refused
+from jobs.entry import Accepted, Entry, Refused
+from jobs.intake import EntryValidator
 from schemas import strict_json
 from schemas.contract.envelope import Envelope
 from schemas.factus import BOGOTA

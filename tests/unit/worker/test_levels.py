@@ -13,8 +13,8 @@ from jobs.outcomes import AccountState, AttemptResult, Block, Finished
 from schemas.contract.event import ErrorDetail
 from tests.records import a_job
 from worker.queue.attempt_log import log_attempt, log_notices
-from worker.queue.attempt_runner import blocked_since_ms
-from worker.queue.ledger import Notice
+from worker.queue.attempt_notices import blocked_since_ms
+from worker.queue.attempt_write import Notice
 from worker.store.refusals import RefusalWatch
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)

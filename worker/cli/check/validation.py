@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from jobs.entry import Entry, Refused
 from jobs.fiscal_day import start_window_ms
-from jobs.intake import DEFAULT_ACCOUNT, Entry, EntryValidator, Refused
+from jobs.intake import DEFAULT_ACCOUNT, EntryValidator
 from schemas import strict_json
 from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import ErrorDetail

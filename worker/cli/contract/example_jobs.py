@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from jobs import example_payloads
-from jobs.intake import Accepted, Entry, EntryValidator
+from jobs.entry import Accepted, Entry
+from jobs.intake import EntryValidator
 from schemas import strict_json
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord

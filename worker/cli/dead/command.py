@@ -396,7 +396,7 @@ async def _choose(
 @asynccontextmanager
 async def _open(settings: Settings) -> AsyncIterator[DeadLetters]:
     from worker.cli.dead.letters import DeadLetters
-    from worker.queue.ledger import LedgerPolicy
+    from worker.queue.ledger_policy import LedgerPolicy
     from worker.store.keys import Keys
 
     policy = LedgerPolicy(settings.ledger_days, settings.results_maxlen)

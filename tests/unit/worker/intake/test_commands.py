@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
+from jobs.entry import Entry
 from jobs.events import final_event
-from jobs.intake import Entry, EntryValidator
+from jobs.intake import EntryValidator
 from jobs.outcomes import Finished
 from tests.builders import a_bill
 from tests.service_in_process import an_account
 from worker.intake.commands import IntakeCommands
 from worker.intake.policy import IntakePolicy
 from worker.intake.script_arguments import EntryKeys, EntryValues, IntakeCommand, Kind, lay_out
-from worker.queue.ledger import EventValues, LedgerPolicy, TallyValues
+from worker.queue.ledger_policy import LedgerPolicy
+from worker.queue.script_values import EventValues, TallyValues
 from worker.store.keys import Keys
 
 ID = "1795000000000-7"

@@ -16,7 +16,8 @@ import worker
 from worker.intake.script_arguments import EntryKeys, EntryValues
 from worker.queue.claims import Taker
 from worker.queue.dispatcher import LaneKeys, LaneValues
-from worker.queue.ledger import EventValues, FollowUpKeys, FollowUpValues, TallyValues
+from worker.queue.job_script_arguments import FollowUpKeys, FollowUpValues
+from worker.queue.script_values import EventValues, TallyValues
 from worker.store.script_names import DeclarationError, Layout, Value, read_header, resolve
 from worker.store.scripts import header, packed, record, source
 from worker.webhooks.book import DeliveryValues

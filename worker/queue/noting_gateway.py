@@ -1,0 +1,61 @@
+"""
+What is noted of an attempt while it speaks to Factus.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from jobs.answers import Answer, DocumentSeen
+from jobs.factus_requests import Request
+from jobs.ports import Gateway
+from schemas.records import JobRecord
+from worker.queue.claims import ClaimedJob
+
+
+@dataclass(slots=True)
+class NotingGateway:
+    """
+    Factus, and what is noted of an attempt on the way: the number of the last document that it showed under the job's
+    reference, which is what is known when the attempt ends in a defect, and when it sent.
+    """
+
+    gateway: Gateway
+    number: str = ""
+    began: float = field(default_factory=time.monotonic)
+    sent_s: tuple[float, float] | None = None
+    """Seconds from the start of the attempt between which its create was sent; None where it has sent none."""
+
+    async def create(self, job: JobRecord, *, latest_ms: int) -> Answer:
+        asked_s = time.monotonic() - self.began
+        seen = await self.gateway.create(job, latest_ms=latest_ms)
+        self.sent_s = asked_s, time.monotonic() - self.began
+        return self._noted(seen)
+
+    async def find(self, family: str, reference_code: str) -> Answer:
+        return self._noted(await self.gateway.find(family, reference_code))
+
+    async def find_unvalidated(self, family: str) -> Answer:
+        return await self.gateway.find_unvalidated(family)
+
+    async def delete(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> Answer:
+        return await self.gateway.delete(job, reference_code, settle_ms=settle_ms)
+
+    async def call(self, request: Request, *, marks: JobRecord | None = None) -> Answer:
+        return await self.gateway.call(request, marks=marks)
+
+    def _noted(self, seen: Answer) -> Answer:
+        if isinstance(seen, DocumentSeen):
+            self.number = seen.document.number or ""
+        return seen
+
+
+def sent_ms(claimed: ClaimedJob, gateway: NotingGateway) -> tuple[int, int]:
+    """Between which instants Factus got the document, on the Redis server's clock; 0 where we have sent none."""
+    job = claimed.job
+    if job.pending_since or gateway.sent_s is None:
+        sent_at_ms = job.pending_since or job.sending_at  # what is sent again while DIAN is silent keeps its first date
+        return sent_at_ms, sent_at_ms
+    asked_s, answered_s = gateway.sent_s
+    return claimed.standing.now_ms + round(asked_s * 1000), claimed.standing.now_ms + round(answered_s * 1000)
