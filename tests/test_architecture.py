@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
@@ -61,6 +61,10 @@ class Module:
 
     def imported(self) -> set[str]:
         """Full names, ``TYPE_CHECKING`` blocks and functions included: an import is an arrow wherever it stands."""
+        return self._imported
+
+    @cached_property
+    def _imported(self) -> set[str]:
         names: set[str] = set()
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
@@ -76,14 +80,16 @@ class Module:
 
 def modules(*packages: str) -> Iterator[Module]:
     for package in packages:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            yield parsed(path)
+        yield from _modules_of(package)
 
 
 @cache
-def parsed(path: Path) -> Module:
-    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    return Module(name, ast.parse(path.read_text(encoding="utf-8"), str(path)))
+def _modules_of(package: str) -> tuple[Module, ...]:
+    """Read once for all tests: there are more than eight hundred files."""
+    return tuple(
+        Module(".".join(path.relative_to(ROOT).with_suffix("").parts), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted((ROOT / package).rglob("*.py"))
+    )
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

@@ -62,11 +62,14 @@ _READ = {
 
 def dump(client: sync_redis.Redis) -> Dump:
     """All keys of the namespace: type, value, and whether it has an end."""
-    keys = sorted(client.scan_iter(f"*{NAMESPACE}:*", count=10_000))
+    names = sorted(client.scan_iter(f"*{NAMESPACE}:*", count=10_000))
     pipe = client.pipeline(transaction=False)
-    for key in keys:
-        pipe.type(key)
-    kinds = [kind.decode() for kind in pipe.execute()]
+    for name in names:
+        pipe.type(name)
+    types = {name: kind.decode() for name, kind in zip(names, pipe.execute(), strict=True)}
+    # What has ended since its name was read is of the type "none".
+    keys = [name for name in names if types[name] != "none"]
+    kinds = [types[key] for key in keys]
     for key, kind in zip(keys, kinds, strict=True):
         _READ[kind](pipe, key)
         pipe.pttl(key)
