@@ -236,6 +236,8 @@ def control_is_of_prefixes(root: Node, document: Document) -> Findings:
     found: list[Finding] = []
     seen: set[tuple[str, str]] = set()
     for n, row in enumerate(root.get("control", ())):
+        if type(row) is not dict:  # refused by its shape
+            continue
         family, prefix = row.get("family"), row.get("prefix", "")
         if family is not None and family not in FAMILY_NAMES:
             text = f'La familia ("family") debe ser una de {", ".join(FAMILY_NAMES)}.'
