@@ -60,6 +60,8 @@ class Push:
     archives: frozenset[str] = frozenset()
     """The files that are to be archived, of those that the family has."""
     tracks: bool = False
+    accepts: bool = False
+    """Whether the service is to declare the tacit acceptance of its bill."""
     target: str = ""
     """Of a call: what it changes or asks about, as the report of the sandbox names it."""
 
@@ -229,6 +231,7 @@ class Workload:
             owner=self.owner_of(envelope["account"]),
             archives=KINDS[family] & set(options.get("archive", ())),
             tracks=bool(options.get("track_radian") or options.get("tacit_acceptance")) and body.is_on_credit,
+            accepts=bool(options.get("tacit_acceptance")) and body.is_on_credit,
         )
 
     def owner_of(self, account: str) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jobs.radian.policy import RADIAN
 from tests.simulation.bodies import AT_FACTUS
 from tests.simulation.calls import ALWAYS_COMPLETED, MAY_BE_UNSURE
 from tests.simulation.history import Evidence, Finals, Jobs, Verdict, codes_of, kind_of
@@ -30,7 +31,8 @@ def judge_calls(evidence: Evidence, jobs: Jobs, finals: Finals, verdict: Verdict
         for event in finals.get(job_id, ())[:1]:
             verdict.counts[f"call {kind_of(event)}"] += 1
             _call_outcome(evidence, push, event, verdict)
-    _done_once(evidence, list(calls.values()), finals, verdict)
+    accepting = Counter(push.account for push, must in jobs.values() if not must and push.accepts)
+    _done_once(evidence, list(calls.values()), finals, verdict, accepting)
 
 
 def _call_outcome(evidence: Evidence, push: Push, event: dict[str, Any], verdict: Verdict) -> None:
@@ -51,8 +53,12 @@ def _call_outcome(evidence: Evidence, push: Push, event: dict[str, Any], verdict
         verdict.blame("wrong outcome", f"{push.job_id} ({push.type}) {word}: {event['errors']}", push.job_id)
 
 
-def _done_once(evidence: Evidence, calls: Sequence[Push], finals: Finals, verdict: Verdict) -> None:
-    n_jobs: Counter[tuple[str, str]] = Counter()
+def _done_once(
+    evidence: Evidence, calls: Sequence[Push], finals: Finals, verdict: Verdict, accepting: Mapping[str, int]
+) -> None:
+    # RADIAN's clock may declare the acceptance of a bill a few times until it shows; that it did not happen twice is
+    # judged where its events are.
+    n_jobs = Counter({(account, "bills.accept"): RADIAN.times.most_sends * n for account, n in accepting.items()})
     for push in calls:
         operation = ONCE.get(push.type)
         if operation is None:
