@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from jobs.batches import NO_TALLY, Tally, tally_of
 from jobs.closing.day_index import member_of
 from jobs.errors import LeaseLost, LedgerError, LedgerRefused, LedgerUnavailable
+from jobs.event_counts import count_field
 from jobs.issue_policy import verdict_to_json
 from jobs.outcomes import BillNote, FactusHealth, Finished, Retry
 from jobs.ports import Known, LockState
@@ -104,6 +105,7 @@ class EventValues(NamedTuple):
     account: str
     job_id: str
     reference_code: str
+    counts: str
 
 
 class FollowUpKeys(NamedTuple):
@@ -569,7 +571,7 @@ def tally_values(tally: Tally) -> TallyValues:
 
 def event_values(event: Event, data: str | None = None) -> EventValues:
     """An event as the scripts take it; *data* as :meth:`Event.to_json` has it."""
-    return EventValues(**stream_fields(event, data))
+    return EventValues(**stream_fields(event, data), counts=count_field(event))
 
 
 def _events(page: AttemptWrite) -> list[Arg]:
