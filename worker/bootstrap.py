@@ -29,6 +29,7 @@ from worker.archive.archive import open_archive
 from worker.factus.client import FactusClient, client_of
 from worker.factus.token_cache import LOCK_MS
 from worker.factus.transport import tls_context
+from worker.figures import Figures
 from worker.guard import Guards
 from worker.intake.consumer import Intake
 from worker.intake.peers import Peers
@@ -44,6 +45,7 @@ from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
 from worker.queue.ended_owners import EndedOwners
 from worker.queue.joined_jobs import Joined, JoinedPolicy
 from worker.queue.ledger import Ledger, LedgerPolicy
+from worker.queue.range_notes import RangeNotes
 from worker.queue.sweep import Sweep, SweepPolicy
 from worker.rights.trust_files import LOOK_S, TrustFiles
 from worker.settings import Account, Settings
@@ -102,8 +104,16 @@ class Services:
     guards: Guards
     draining: asyncio.Event
     policies: Policies
+    figures: Figures = field(default_factory=Figures)
+    redis_url: str = ""
+    """Where Redis is; the embedded one's socket, too. Empty on connections that a test has opened."""
+
     trust: TrustFiles | None = None
     keeper: Keeper | None = None
+
+    def shown(self) -> tuple[Figures, int, int]:
+        """The figures of this process, how many jobs run in it, and how many may."""
+        return self.figures, self.arq.n_running, MAX_JOBS
 
     async def close(self) -> None:
         """Close what this process holds open to Factus."""
@@ -147,7 +157,7 @@ async def services(
         stack.push_async_callback(connection.close, blocking)
         built = build(settings, accounts, redis, blocking, policies, archive=archive, trust=trust)
         stack.push_async_callback(built.close)
-        yield replace(built, keeper=server.keeper)
+        yield replace(built, keeper=server.keeper, redis_url=server.url)
 
 
 def build(
@@ -182,7 +192,7 @@ def build(
         deadline_ms=round(settings.job_deadline * 1000),
         radian_interval_ms=radian.pause_ms(0),
     )
-    guards = Guards()
+    guards, figures = Guards(), Figures()
     arq = LeaseWorker(
         worker_id,
         redis,
@@ -197,7 +207,7 @@ def build(
     dispatcher = Dispatcher(redis, scripts, book, claimer, guards.of("dispatch"))
     ended_owners = EndedOwners()
     ledger = Ledger(redis, scripts, keys, book, policy, claimer, ended_owners)
-    make = gateway_of or partial(client_of, token_lock_ms=policies.token_lock_ms)
+    make = gateway_of or partial(client_of, token_lock_ms=policies.token_lock_ms, figures=figures)
     gateways = {name: make(account, settings, scripts, keys, worker_id) for name, account in accounts.items()}
     draining = asyncio.Event()
     settle_ms = max(settings.api_limits.settle_ms, policies.patience.least_settle_ms)
@@ -215,6 +225,7 @@ def build(
         policies.run,
         canceller=Cancellations(redis, scripts, keys, ledger, settle_ms),
         day_book=DayBookOnRedis(redis, scripts, keys, ledger),
+        range_notes=RangeNotes(redis, keys),
     )
     peers = Peers(redis, keys, worker_id, frozenset(accounts))
     batches = Batches(redis, scripts, keys, accounts, policy, guards.of("batches"))
@@ -254,12 +265,13 @@ def build(
         arq=arq,
         claimer=claimer,
         runner=runner,
-        sweep=Sweep(redis, scripts, keys, book, policy, claimer, batches, guards.of("sweep"), policies.sweep),
+        sweep=Sweep(redis, scripts, keys, book, policy, claimer, batches, guards.of("sweep"), policies.sweep, figures),
         days=DayWatch(redis, scripts, keys, accounts, policy, worker_id, guards.of("days"), policies.days),
         joined=Joined(redis, scripts, keys, ledger, ended_owners, guards.of("joined"), policies.joined),
         guards=guards,
         draining=draining,
         policies=policies,
+        figures=figures,
         trust=trust,
     )
 

@@ -46,6 +46,7 @@ from worker.guard import LONGEST_REST_S, is_server_state, redis_key, redis_word
 from worker.queue.attempt_log import log_attempt, log_notices
 from worker.queue.claims import ClaimedJob, SetAside
 from worker.queue.ledger import AttemptWrite, Ledger, Notice
+from worker.queue.range_notes import RangeNotes
 from worker.settings import Account
 from worker.store.scripts import Arg
 
@@ -135,6 +136,7 @@ class AttemptRunner:
     draw: Callable[[], float] = random.random
     canceller: Canceller | None = None
     day_book: DayBook | None = None
+    range_notes: RangeNotes | None = None
     n_run: int = field(default=0, init=False)
 
     async def run_job(self, claimed: ClaimedJob) -> None:
@@ -340,6 +342,8 @@ class AttemptRunner:
             if ending.state == "validated" and ending.data is not None:
                 following = follow_ups(job, ending.data, seq=job.seq + 1)
             n_started = await self.ledger.close(claimed, ending, page, following)
+            if self.range_notes and not ending.errors:
+                await self.range_notes.note(job.account, job.type, ending.data)
         log_notices(job.account, page.notices)
         return n_started
 

@@ -57,7 +57,7 @@ class Keys:
         return f"{self.namespace}:counts"
 
     def ranges(self, account: str) -> str:
-        """Hash: ``family/prefix`` -> what the last answer about a numbering range said (worker/queue/range_notes.py)."""
+        """Hash: ``family/prefix`` -> what the last answer said of a numbering range (worker/queue/range_notes.py)."""
         return f"{self.namespace}:ranges:{account}"
 
     def outcomes(self, own_streams: Iterable[str]) -> list[str]:
