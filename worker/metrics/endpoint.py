@@ -1,7 +1,7 @@
 """
 Metrics and health of one process: ``/metrics``, ``/healthz`` and ``/readyz`` on ``FACTUS_METRICS_PORT``.
 
-On a connection of its own, which waits three seconds at most: neither does a scrape stand behind the work, nor the work
+On a connection of its own, on which an answer takes three seconds at most: neither does a scrape stand behind the work, nor the work
 behind a scrape.
 """
 
@@ -91,7 +91,7 @@ async def serving(
     if settings.metrics_port is None:
         yield None
         return
-    redis = connection.connect(redis_url, impatient=True)
+    redis = connection.connect(redis_url, impatient=True, timed=False)
     reader = ScrapeReader(redis, Keys(settings.namespace), _accounts(settings), f"metrics:{process_id}")
     endpoint = Endpoint(reader, worker, accounts=settings.metrics_accounts)
     routes = {"/metrics": endpoint.metrics, "/healthz": endpoint.healthy, "/readyz": endpoint.ready}

@@ -7,6 +7,7 @@ process may not read is left out.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from worker.settings import Account
 from worker.store.connection import words_of
 from worker.store.keys import Keys
 
+_LONGEST_S: Final = 3.0
 _PROBE_LIFE_MS: Final = 5_000
 _MOST_DAYS: Final = 2_000
 _MOST_HOOKS: Final = 1_000
@@ -120,7 +122,8 @@ class ScrapeReader:
         pipe.execute_command("GET", self._keys.leader("intake"))
         pipe.execute_command("SET", self._probe, "1", "PX", _PROBE_LIFE_MS)
         try:
-            leader, written = await pipe.execute(raise_on_error=False)
+            async with asyncio.timeout(_LONGEST_S):
+                leader, written = await pipe.execute(raise_on_error=False)
         except (RedisError, OSError) as exc:
             return _away(exc)
         fault, words = _fault(written)
@@ -129,7 +132,8 @@ class ScrapeReader:
     async def read(self) -> Snapshot:
         """All of it; nothing but the fault where Redis does not answer."""
         try:
-            return await self._read()
+            async with asyncio.timeout(_LONGEST_S):
+                return await self._read()
         except (RedisError, OSError) as exc:
             return _away(exc)
 

@@ -21,6 +21,7 @@ from jobs.families import FAMILIES
 from schemas.factus import BOGOTA
 from schemas.names import family_of, issues, verb_of
 from worker.guard import redis_word
+from worker.store.connection import command
 from worker.store.keys import Keys
 
 log = structlog.get_logger()
@@ -187,7 +188,7 @@ class RangeNotes:
 
     async def _write(self, account: str, seen: list[RangeSeen]) -> None:
         key = self._keys.ranges(account)
-        if await self._redis.hlen(key) > 2 * _MOST:
+        if int(await command(self._redis, "HLEN", key)) > 2 * _MOST:
             await self._redis.delete(key)
         async with self._redis.pipeline(transaction=False) as pipe:
             for one in seen:
