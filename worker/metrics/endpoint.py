@@ -1,8 +1,8 @@
 """
 Metrics and health of one process: ``/metrics``, ``/healthz`` and ``/readyz`` on ``FACTUS_METRICS_PORT``.
 
-On a connection of its own, on which an answer takes three seconds at most: neither does a scrape stand behind the work, nor the work
-behind a scrape.
+On a connection of its own, on which an answer takes three seconds at most: neither does a scrape stand behind the
+work, nor the work behind a scrape.
 """
 
 from __future__ import annotations

@@ -288,12 +288,13 @@ class _Groups:
         found: list[GroupState] = []
         for stream, groups in self._groups.items():
             about = self._streams.get(stream)
-            if about is None:
-                continue
-            info = _about(about)
             for group in map(_about, groups):
-                lag = group_seen(stream, info, group, maxlen=1)
-                found.append(GroupState(stream.removeprefix(self._prefix), lag.name, lag.n_unread))
+                if about is not None:
+                    n_unread = group_seen(stream, _about(about), group, maxlen=1).n_unread
+                else:
+                    n_unread = group.get("lag")  # who may not look into the stream has what Redis 7 counts by itself
+                if n_unread is not None:
+                    found.append(GroupState(stream.removeprefix(self._prefix), _text(group["name"]), n_unread))
         return tuple(found)
 
 
