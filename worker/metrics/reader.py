@@ -1,5 +1,6 @@
 """
-Reads what a scrape shows: a constant number of round trips, however many accounts there are and however much waits.
+Reads what a scrape shows: a few round trips (one more for each 500 questions: some 30 busy accounts), however much
+waits.
 
 Reading only, but for one key that dies by itself: whether Redis takes writes is seen by writing. What the user of this
 process may not read is left out.
@@ -31,6 +32,7 @@ from worker.store.connection import words_of
 from worker.store.keys import Keys
 
 _LONGEST_S: Final = 3.0
+_SLICE: Final = 500
 _PROBE_LIFE_MS: Final = 5_000
 _MOST_DAYS: Final = 2_000
 _MOST_HOOKS: Final = 1_000
@@ -66,20 +68,29 @@ class _First(NamedTuple):
 
 @dataclass(slots=True)
 class _Questions:
-    """One pipeline: each question with what is to be done with its answer."""
+    """
+    Pipelines: each question with what is to be done with its answer.
 
-    pipe: Any
-    takers: list[Callable[[Any], None]] = field(default_factory=list)
+    In slices, because the answers to one pipeline are read in one go: a thousand accounts would hold the loop of a
+    worker for a second.
+    """
+
+    redis: Redis
+    asked: list[tuple[Callable[[Any], None], tuple[str | int, ...]]] = field(default_factory=list)
 
     def ask(self, taker: Callable[[Any], None], *parts: str | int) -> None:
-        self.pipe.execute_command(*parts)
-        self.takers.append(taker)
+        self.asked.append((taker, parts))
 
     async def run(self) -> None:
-        answers = await self.pipe.execute(raise_on_error=False) if self.takers else []
-        for taker, answer in zip(self.takers, answers, strict=True):
-            if not isinstance(answer, Exception):
-                taker(answer)
+        for first in range(0, len(self.asked), _SLICE):
+            some = self.asked[first : first + _SLICE]
+            pipe = self.redis.pipeline(transaction=False)
+            for _, parts in some:
+                pipe.execute_command(*parts)
+            for (taker, _), answer in zip(some, await pipe.execute(raise_on_error=False), strict=True):
+                if not isinstance(answer, Exception):
+                    taker(answer)
+            await asyncio.sleep(0)
 
 
 @dataclass(slots=True)
@@ -143,7 +154,7 @@ class ScrapeReader:
             raise first.time
         now_ms = int(first.time[0]) * 1000 + int(first.time[1]) // 1000
         accounts = self._names(first)
-        questions = _Questions(self._redis.pipeline(transaction=False))
+        questions = _Questions(self._redis)
         for account in accounts.values():
             self._ask_account(questions, account)
         groups = _Groups(questions, self._keys, [n for n, one in self._accounts.items() if one.own_streams])
@@ -220,7 +231,7 @@ class ScrapeReader:
 
     async def _ask_those_that_came_back(self, accounts: Sequence[_AccountRead] | Any) -> None:
         """When jobs were pushed that stand before all others, because they are on again: only a record tells."""
-        questions = _Questions(self._redis.pipeline(transaction=False))
+        questions = _Questions(self._redis)
         for account in accounts:
             for lane in account.lanes:
                 for job_id in lane.came_back:
