@@ -323,7 +323,7 @@ async def test_a_port_that_is_taken_is_told_and_the_worker_goes_on(valkey_url, n
             async with serving(settings, valkey_url, "w1") as found:
                 assert found is None
     (line,) = [one for one in logs if one["event"] == "metrics.port_taken"]
-    assert (line["log_level"], line["port"]) == ("warning", port)
+    assert (line["log_level"], line["url"]) == ("warning", f"http://127.0.0.1:{port}/metrics")
 
 
 async def test_a_worker_process_is_scraped_over_http(valkey_url, namespace, real_redis):

@@ -52,17 +52,21 @@ async def listening(host: str, port: int, routes: Mapping[str, Route]) -> AsyncI
         server = await asyncio.start_server(handler.serve, host, port, limit=_MOST_HEAD, backlog=_MOST_CONNECTIONS)
     except OSError as exc:
         # Most often another worker of this machine has it: that one answers for the service.
-        log.warning("metrics.port_taken", host=host, port=port, detail=shown(exc.strerror or str(exc)))
+        log.warning("metrics.port_taken", url=_url(host, port), detail=shown(exc.strerror or str(exc)))
         yield None
         return
     found: int = server.sockets[0].getsockname()[1]
-    log.info("metrics.listening", host=host, port=found)
+    log.info("metrics.listening", url=_url(host, found))
     try:
         yield found
     finally:
         server.close()
         handler.close()
         await asyncio.sleep(0)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}/metrics" if ":" in host else f"http://{host}:{port}/metrics"
 
 
 class _Handler:
