@@ -33,6 +33,7 @@ ROOMS = {
             "bootstrap",
             "http",
             "status",
+            "metrics",
             "intake",
             "queue",
             "factus",
@@ -45,7 +46,7 @@ ROOMS = {
 }
 """From the top down: each uses those below it only. Modules that are not named here stand below all of them."""
 ADAPTERS_ONLY = {"obstore", "redis", "arq", "httpx", "aiohttp", "starlette", "uvicorn", "click", "rich", "structlog"}
-ADAPTERS_ONLY |= {"jwt", "nacl"}
+ADAPTERS_ONLY |= {"jwt", "nacl", "prometheus_client"}
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ def test_compose_file_follows_the_specification() -> None:
 
 def test_compose_services_report_their_health_and_get_time_to_stop(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert set(services) == {"redis", "worker", "webhooks", "sandbox"}
+    assert set(services) == {"redis", "worker", "webhooks", "sandbox", "prometheus", "grafana"}
+    assert services["prometheus"]["profiles"] == services["grafana"]["profiles"] == ["observe"]
     assert all("healthcheck" in service for service in services.values())
     assert services["worker"]["deploy"]["replicas"] == 2
     assert services["worker"]["stop_grace_period"] == services["webhooks"]["stop_grace_period"] == "45s"
@@ -85,7 +86,7 @@ def test_image_runs_as_a_user_by_number_and_gets_its_signals() -> None:
     assert any(line.startswith("HEALTHCHECK") for line in lines)
 
 
-@pytest.mark.parametrize("name", ["redis", "worker", "webhooks", "sandbox"])
+@pytest.mark.parametrize("name", ["redis", "worker", "webhooks", "sandbox", "prometheus", "grafana"])
 def test_compose_services_have_no_right_that_they_do_not_need(compose: dict[str, Any], name: str) -> None:
     service = compose["services"][name]
     assert service["read_only"] is True

@@ -29,6 +29,7 @@ from worker.archive.archive import open_archive
 from worker.factus.client import FactusClient, client_of
 from worker.factus.token_cache import LOCK_MS
 from worker.factus.transport import tls_context
+from worker.figures import Figures
 from worker.guard import Guards
 from worker.intake.consumer import Intake
 from worker.intake.peers import Peers
@@ -52,6 +53,7 @@ from worker.queue.journal import JournalOnRedis
 from worker.queue.ledger import Ledger
 from worker.queue.ledger_policy import LedgerPolicy
 from worker.queue.ledger_reader import LedgerReader
+from worker.queue.range_notes import RangeNotes
 from worker.queue.run_policy import DefectRule, RunPolicy
 from worker.queue.sweep import Sweep, SweepPolicy
 from worker.rights.trust_files import LOOK_S, TrustFiles
@@ -112,8 +114,16 @@ class Services:
     guards: Guards
     draining: asyncio.Event
     policies: Policies
+    figures: Figures = field(default_factory=Figures)
+    redis_url: str = ""
+    """Where Redis is; the embedded one's socket, too. Empty on connections that a test has opened."""
+
     trust: TrustFiles | None = None
     keeper: Keeper | None = None
+
+    def shown(self) -> tuple[Figures, int, int]:
+        """The figures of this process, how many jobs run in it, and how many may."""
+        return self.figures, self.arq.n_running, MAX_JOBS
 
     async def close(self) -> None:
         """Close what this process holds open to Factus."""
@@ -157,7 +167,7 @@ async def services(
         stack.push_async_callback(connection.close, blocking)
         built = build(settings, accounts, redis, blocking, policies, archive=archive, trust=trust)
         stack.push_async_callback(built.close)
-        yield replace(built, keeper=server.keeper)
+        yield replace(built, keeper=server.keeper, redis_url=server.url)
 
 
 def build(
@@ -195,7 +205,7 @@ def build(
     runner = AttemptRunner(
         gateways,
         _work(core, reader, archive or open_archive(settings.archive_url)),
-        EndWriter(ledger, AttemptNotices(reader), accounts, defects, draining),
+        EndWriter(ledger, AttemptNotices(reader), accounts, defects, draining, RangeNotes(redis, keys)),
         defects,
         dispatcher.wake,
         policies.run,
@@ -222,6 +232,7 @@ def build(
         guards=guards,
         draining=draining,
         policies=policies,
+        figures=core.figures,
         trust=trust,
     )
 
@@ -238,6 +249,7 @@ class _Core:
     scripts: Scripts
     keys: Keys
     guards: Guards
+    figures: Figures
     radian: RadianPolicy
     ledger_policy: LedgerPolicy
     of_lanes: LaneScriptArguments
@@ -262,6 +274,7 @@ def _core(settings: Settings, accounts: Mapping[str, Account], redis: ArqRedis, 
         scripts=Scripts(redis),
         keys=keys,
         guards=Guards(),
+        figures=Figures(),
         radian=radian,
         ledger_policy=ledger_policy,
         of_lanes=LaneScriptArguments(keys, accounts),
@@ -283,7 +296,7 @@ def _arq(core: _Core) -> LeaseWorker:
 
 
 def _gateways(core: _Core, gateway_of: GatewayOf | None) -> dict[str, Gateway]:
-    make = gateway_of or partial(client_of, token_lock_ms=core.policies.token_lock_ms)
+    make = gateway_of or partial(client_of, token_lock_ms=core.policies.token_lock_ms, figures=core.figures)
     return {
         name: make(account, core.settings, core.scripts, core.keys, core.worker_id)
         for name, account in core.accounts.items()
@@ -341,7 +354,8 @@ def _sweep(core: _Core, claimer: Claimer) -> Sweep:
     redis, scripts, keys, policy = core.redis, core.scripts, core.keys, core.ledger_policy
     batches = Batches(redis, scripts, keys, core.accounts, policy, core.guards.of("batches"))
     guard = core.guards.of("sweep")
-    return Sweep(redis, scripts, keys, core.of_lanes, policy, claimer, batches, guard, core.policies.sweep)
+    policies = core.policies.sweep
+    return Sweep(redis, scripts, keys, core.of_lanes, policy, claimer, batches, guard, policies, core.figures)
 
 
 def trust_of(settings: Settings) -> TrustFiles | None:

@@ -27,6 +27,7 @@ from worker.addresses import shown
 from worker.bootstrap import POLICIES, Policies, Services, services
 from worker.guard import log_unavailable, pause
 from worker.intake.reader import GROUP
+from worker.metrics import endpoint as metrics
 from worker.queue.day_book import begin_day_index
 from worker.queue.holds import AccountHolds
 from worker.settings import Settings
@@ -65,7 +66,7 @@ async def run_worker(
             await _greet(built)
             await AccountHolds(built.redis, built.keys).heed_credentials(built.accounts)
             await begin_day_index(built.redis, built.keys)
-            async with Watchdog() as watchdog:
+            async with Watchdog() as watchdog, metrics.serving(settings, built.redis_url, built.worker_id, built.shown):
                 await run_tasks(built, stopping, burst=burst, holds=watchdog.holds)
 
 

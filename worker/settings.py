@@ -241,6 +241,8 @@ class Settings(BaseModel):
     jobs_token: SecretStr | None = None
     jobs_token_file: Path | None = None
     metrics_port: Annotated[Count, Field(ge=1, le=65535)] | None = None
+    metrics_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")] = "127.0.0.1"
+    metrics_accounts: bool = True
     http_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")] = "127.0.0.1"
     http_port: Annotated[Count, Field(ge=0, le=65535)] = 8080
     http_cert: Path | None = None

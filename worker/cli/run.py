@@ -39,8 +39,6 @@ def command(burst: bool, log_level: str) -> None:
     configure_logging(is_json=settings.is_log_json, level=log_level)
     unknown = unknown_variables()
     told = nearest_variables(unknown)
-    if settings.metrics_port:
-        unknown, told = [*unknown, "FACTUS_METRICS_PORT"], [*told, "FACTUS_METRICS_PORT has no effect in this version"]
     if unknown:
         structlog.get_logger().warning("settings.unknown", variables=unknown, detail="; ".join(told))
     event_loop.run(run_worker(settings, burst=burst))

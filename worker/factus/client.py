@@ -32,6 +32,7 @@ from worker.factus.rate_limit import DeadlinePassed, Granted, NoPermitYet, RateL
 from worker.factus.redaction import Redactor, without_opaque_words
 from worker.factus.token_cache import LOCK_MS, Issued, Token, TokenCache
 from worker.factus.transport import Transport
+from worker.figures import Figures, Operation
 from worker.settings import Account, ApiLimits, Settings
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
@@ -79,6 +80,7 @@ class FactusClient:
         keys: Keys,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
+        figures: Figures | None = None,
     ) -> None:
         self._account = account
         self._limits = limits
@@ -86,6 +88,7 @@ class FactusClient:
         self._tokens = tokens
         self._keys = keys
         self.n_calls = 0
+        self._figures = figures or Figures()
         secrets = (account.client_secret, account.password, account.username, account.client_id)
         self._redactor = Redactor(secret.get_secret_value() for secret in secrets)
         self._tokens_known: deque[str] = deque(maxlen=_TOKENS_KNOWN)
@@ -101,13 +104,15 @@ class FactusClient:
     # -- port ------------------------------------------------------------------------------------------------------
     async def create(self, job: JobRecord, *, latest_ms: int) -> Answer:
         mark = SendMark(self._keys.job(job.account, job.id), job.fence, latest_ms)
-        answer = await self._call("POST", FAMILIES[job.family].create, content=job.payload.encode(), mark=mark)
+        answer = await self._call(
+            "create", "POST", FAMILIES[job.family].create, content=job.payload.encode(), mark=mark
+        )
         return http_answers.read_create(answer) if isinstance(answer, HttpAnswer) else answer
 
     async def find(self, family: str, reference_code: str) -> Answer:
         row = FAMILIES[family]
         if row.show_by_reference:
-            answer = await self._call("GET", f"{row.show_by_reference}/{segment(reference_code)}")
+            answer = await self._call("look", "GET", f"{row.show_by_reference}/{segment(reference_code)}")
             shown = http_answers.read_show(answer) if isinstance(answer, HttpAnswer) else answer
             if not isinstance(shown, (answers.NotFound, answers.Misrouted)):
                 return shown
@@ -120,21 +125,20 @@ class FactusClient:
     async def _find_in_list(
         self, row: Family, reference_code: str, params: Mapping[str, str], *, must_be_whole: bool = False
     ) -> Answer:
-        answer = await self._call("GET", row.collection, params=params)
+        answer = await self._call("look", "GET", row.collection, params=params)
         if not isinstance(answer, HttpAnswer):
             return answer
         found = http_answers.read_list(answer, reference_code, must_be_whole=must_be_whole)
         if not isinstance(found, answers.DocumentSeen) or not found.document.number:
             return found
         # Rows of a list lack DIAN's code and the links; the document itself has them.
-        answer = await self._call("GET", row.show(found.document.number))
+        answer = await self._call("look", "GET", row.show(found.document.number))
         return http_answers.read_show(answer) if isinstance(answer, HttpAnswer) else answer
 
     async def find_unvalidated(self, family: str) -> Answer:
         row = FAMILIES[family]
-        answer = await self._call(
-            "GET", row.collection, params={"filter[status]": "0"} if row.has_status_filter else {}
-        )
+        params = {"filter[status]": "0"} if row.has_status_filter else {}
+        answer = await self._call("look", "GET", row.collection, params=params)
         return http_answers.read_unvalidated(answer) if isinstance(answer, HttpAnswer) else answer
 
     async def delete(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> Answer:
@@ -142,13 +146,14 @@ class FactusClient:
         document_key = "" if is_own else self._keys.document(job.account, job.family, reference_code)
         job_key = self._keys.job(job.account, job.id)
         mark = SendMark(job_key, job.fence, what="deleting", document_key=document_key, settle_ms=settle_ms)
-        answer = await self._call("DELETE", FAMILIES[job.family].delete_of(reference_code), mark=mark)
+        answer = await self._call("delete", "DELETE", FAMILIES[job.family].delete_of(reference_code), mark=mark)
         return http_answers.read_delete(answer) if isinstance(answer, HttpAnswer) else answer
 
     async def call(self, request: Request, *, marks: JobRecord | None = None) -> Answer:
         mark = SendMark(self._keys.job(marks.account, marks.id), marks.fence, 0) if marks else None
         content, content_type = _encoded(request)
         answer = await self._call(
+            "call",
             request.method,
             request.path,
             params=request.params,
@@ -162,6 +167,7 @@ class FactusClient:
     # -- one call --------------------------------------------------------------------------------------------------
     async def _call(
         self,
+        operation: Operation,
         method: str,
         path: str,
         *,
@@ -188,7 +194,7 @@ class FactusClient:
             request = self._request(method, path, timeout_s, params=params or None, content=content, headers=headers)
             if not isinstance(request, httpx.Request):
                 return request
-            answer = await self._exchange(request, timeout_s, mark, limit)
+            answer = await self._exchange(operation, request, timeout_s, mark, limit)
             if not isinstance(answer, HttpAnswer):
                 return answer
             if answer.status != 401:
@@ -227,7 +233,7 @@ class FactusClient:
         request = self._request("POST", "/oauth/token", timeout_s, data=form)
         if not isinstance(request, httpx.Request):
             return request
-        answer = await self._exchange(request, timeout_s, None, LARGEST_ANSWER)
+        answer = await self._exchange("token", request, timeout_s, None, LARGEST_ANSWER)
         if isinstance(answer, answers.Unknown):
             return answers.NotSent(f"sin token: {answer.reason}")  # the document was not sent
         if not isinstance(answer, HttpAnswer):
@@ -250,7 +256,7 @@ class FactusClient:
         return http_answers.without_secrets(cleaned, without_opaque_words) if is_of_the_account else cleaned
 
     async def _exchange(
-        self, request: httpx.Request, timeout_s: float, mark: SendMark | None, limit: int
+        self, operation: Operation, request: httpx.Request, timeout_s: float, mark: SendMark | None, limit: int
     ) -> HttpAnswer | Answer:
         permit = await self._rate_limit.acquire(patience_s=_PERMIT_PATIENCE_S, mark=mark)
         match permit:
@@ -262,7 +268,10 @@ class FactusClient:
                 if mark and time.monotonic() - permit.asked_at > _STALE_PERMIT_S:
                     return answers.NotSent("el proceso estuvo detenido entre el permiso y el envío")
                 self.n_calls += 1
+        started = time.perf_counter()
         answer = await self._transfer(request, timeout_s, limit, permit)
+        status = answer.status if isinstance(answer, HttpAnswer) else None
+        self._figures.called(operation, status, time.perf_counter() - started)
         if isinstance(answer, HttpAnswer) and answer.status == 429:
             return answers.Throttled(await self._rate_limit.throttled(answer.retry_after_s))
         return answer
@@ -328,6 +337,7 @@ def client_of(
     *,
     token_lock_ms: int = LOCK_MS,
     transport: httpx.AsyncBaseTransport | None = None,
+    figures: Figures | None = None,
 ) -> FactusClient:
     """The client over HTTP of one account."""
     return FactusClient(
@@ -337,6 +347,7 @@ def client_of(
         TokenCache(scripts, keys, account.name, worker_id, lock_ms=token_lock_ms),
         keys,
         transport=transport,
+        figures=figures,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import os
 import signal
 import socket
 import ssl
@@ -29,6 +30,7 @@ from worker.http.app import DoorApp
 from worker.http.door import Documents, Door, opened
 from worker.http.policy import POLICY, DoorPolicy
 from worker.http.protocol import protocol_of
+from worker.metrics import endpoint as metrics
 from worker.settings import Settings
 from worker.store import connection
 
@@ -55,6 +57,7 @@ async def run_door(
             connection.server(settings.redis_url) as redis,
             opened(settings, policy, redis.url) as door,
             serving(door, documents, certificate, pages=pages) as url,
+            metrics.serving(settings, redis.url, f"door-{os.getpid()}"),
         ):
             log.info("door.started", url=url, namespace=settings.namespace)
             if door.trust is None and door.users is None:

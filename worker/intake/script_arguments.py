@@ -125,7 +125,7 @@ def lay_out(
 
     Args:
         fields: Of the record, as they are stored.
-        event: The five values of its event, or none.
+        event: The values of its event (``EventValues``), or none.
         letter: Names and values of its dead letter, in turn.
 
     Raises:

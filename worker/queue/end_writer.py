@@ -25,6 +25,7 @@ from worker.queue.attempt_write import AttemptWrite, Notice
 from worker.queue.claims import ClaimedJob, SetAside
 from worker.queue.dead_letter import dead_letter
 from worker.queue.ledger import Ledger
+from worker.queue.range_notes import RangeNotes
 from worker.queue.record_fields import record_fields
 from worker.queue.run_policy import DefectRule
 from worker.settings import Account
@@ -52,6 +53,7 @@ class EndWriter:
     accounts: Mapping[str, Account]
     defects: DefectRule
     draining: asyncio.Event
+    range_notes: RangeNotes | None = None
 
     async def write(self, claimed: ClaimedJob, tried: Tried) -> tuple[AttemptResult, int]:
         """
@@ -132,5 +134,7 @@ class EndWriter:
             if ending.state == "validated" and ending.data is not None:
                 following = follow_ups(job, ending.data, seq=job.seq + 1)
             n_started = await self.ledger.close(claimed, ending, page, following)
+            if self.range_notes and not ending.errors:
+                await self.range_notes.note(job.account, job.type, ending.data)
         log_notices(job.account, page.notices)
         return n_started

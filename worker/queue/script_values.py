@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from jobs.batches import Tally
+from jobs.event_counts import count_field
 from schemas.contract.event import Event, stream_fields
 from worker.store.scripts import Arg
 
@@ -30,6 +31,7 @@ class EventValues(NamedTuple):
     account: str
     job_id: str
     reference_code: str
+    counts: str
 
 
 def tally_values(tally: Tally) -> TallyValues:
@@ -39,7 +41,7 @@ def tally_values(tally: Tally) -> TallyValues:
 
 def event_values(event: Event, data: str | None = None) -> EventValues:
     """An event as the scripts take it; *data* as :meth:`Event.to_json` has it."""
-    return EventValues(**stream_fields(event, data))
+    return EventValues(**stream_fields(event, data), counts=count_field(event))
 
 
 def pairs(fields: Mapping[str, Arg] | Mapping[str, str]) -> list[Arg]:

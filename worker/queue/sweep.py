@@ -16,6 +16,7 @@ import structlog
 from redis.asyncio import Redis
 
 from schemas.names import account_of, within_account
+from worker.figures import Figures
 from worker.guard import Guard, pause
 from worker.queue.batches import Batches
 from worker.queue.claims import Claimer
@@ -71,6 +72,7 @@ class Sweep:
         batches: Batches,
         guard: Guard,
         pace: SweepPolicy = SWEEP,
+        figures: Figures | None = None,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
@@ -81,6 +83,7 @@ class Sweep:
         self._batches = batches
         self._guard = guard
         self._pace = pace
+        self._figures = figures or Figures()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Sweep until *stopping*."""
@@ -163,6 +166,7 @@ class Sweep:
                 args: ScriptArgs = {"lane": values, "lost_after_ms": self._pace.lost_after_ms}
                 again, freed, woken = await self._scripts.run("repair_lane", {"lane": keys}, args)
                 total = Repairs(total.n_requeued + again, total.n_freed + freed, total.n_woken + woken)
+        self._figures.n_repairs += total.n_requeued + total.n_freed + total.n_woken
         if total:
             log.warning("sweep.repaired", n_requeued=total.n_requeued, n_freed=total.n_freed, n_woken=total.n_woken)
         else:

@@ -135,7 +135,7 @@ def _leaving_in_order() -> Iterator[None]:
             os.kill(os.getpid(), told[0])
 
 
-def connect(url: str, *, blocking: bool = False, impatient: bool = False) -> ArqRedis:
+def connect(url: str, *, blocking: bool = False, impatient: bool = False, timed: bool = True) -> ArqRedis:
     """
     A client with a pool of its own; nothing is sent yet.
 
@@ -145,6 +145,8 @@ def connect(url: str, *, blocking: bool = False, impatient: bool = False) -> Arq
             (``bounded_connection.py``).
         impatient: For somebody who waits for an answer: an error within seconds, and nothing is ever sent again. A
             command that is not safe to run twice (XADD) may be sent with it.
+        timed: Each reply has a time. False for whoever puts one around a pipeline as a whole: of thousands of replies
+            the clocks would cost as much as the reading.
 
     Raises:
         ConfigurationError: The URL cannot be understood.
@@ -157,6 +159,8 @@ def connect(url: str, *, blocking: bool = False, impatient: bool = False) -> Arq
             "retry": Retry(NoBackoff(), 0),
             "retry_on_error": [],
         }
+    if not timed:
+        options["socket_timeout"] = None
     try:
         address = redis_address(url)
     except ValueError as exc:

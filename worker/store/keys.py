@@ -49,6 +49,17 @@ class Keys:
         """Stream of dead letters: ``reason``, ``errors`` (the event), ``raw``, and where it came from."""
         return f"{self.namespace}:dead"
 
+    def counts(self) -> str:
+        """
+        Hash: ``job type/outcome`` -> how many final events were published (jobs/event_counts.py), by the script that
+        published each. Never expires; lib/events.lua builds the name from that of a stream.
+        """
+        return f"{self.namespace}:counts"
+
+    def ranges(self, account: str) -> str:
+        """Hash: ``family/prefix`` -> what the last answer said of a numbering range (worker/queue/range_notes.py)."""
+        return f"{self.namespace}:ranges:{account}"
+
     def outcomes(self, own_streams: Iterable[str]) -> list[str]:
         """Every stream that consumers read: the common ones, and those of the accounts with ``own_streams``."""
         return [stream for owner in (None, *own_streams) for stream in (self.results(owner), self.radian(owner))]

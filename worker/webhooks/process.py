@@ -24,6 +24,7 @@ from worker.addresses import shown
 from worker.bootstrap import new_worker_id
 from worker.factus.transport import tls_context
 from worker.guard import Guards, pause
+from worker.metrics import endpoint as metrics
 from worker.process import named, stopping_on_signals
 from worker.settings import Settings
 from worker.store import connection
@@ -206,6 +207,7 @@ async def run_webhooks(settings: Settings, policy: WebhookPolicy | None = None) 
             stack.push_async_callback(sender.close)
             service = build(settings, file, redis, blocking, sender, policy, own_streams=_own_streams(settings))
             await _greet(service, settings)
+            await stack.enter_async_context(metrics.serving(settings, server.url, service.process_id))
             keeping = named("server", server.keeper.run(stopping)) if server.keeper else None
             working = named("webhooks", service.run(stopping))
             try:

@@ -234,9 +234,9 @@ def day_has_begun(root: Node, document: Document) -> Findings:
 @CLOSE.error("CALL-019", _OURS)
 def control_is_of_prefixes(root: Node, document: Document) -> Findings:
     found: list[Finding] = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str | None, str]] = set()
     for n, row in enumerate(root.get("control", ())):
-        if type(row) is not dict:  # refused by its shape
+        if not isinstance(row, dict):  # refused by its shape
             continue
         family, prefix = row.get("family"), row.get("prefix", "")
         if family is not None and family not in FAMILY_NAMES:

@@ -1,0 +1,346 @@
+"""What a scrape reads of a service, and what the endpoint answers; on the imitation of Redis and on the real one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import structlog
+from prometheus_client.parser import text_string_to_metric_families
+from redis import exceptions
+
+from jobs import answers
+from tests.fakes import FakeFactus
+from tests.service_in_process import an_account, running, services_on, some_settings
+from worker.figures import Figures
+from worker.metrics import reader as reading
+from worker.metrics.endpoint import Endpoint, serving
+from worker.metrics.listener import listening
+from worker.metrics.reader import ScrapeReader
+from worker.store.keys import Keys
+
+LATER = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+SECRET = "planted-secret-reference"
+
+
+def reader_of(built) -> ScrapeReader:
+    return ScrapeReader(built.redis, built.keys, built.accounts, "test")
+
+
+async def test_a_scrape_tells_how_the_service_stands(redis, namespace):
+    factus = FakeFactus(gate=asyncio.Event())
+    built = services_on(redis, namespace, an_account("acme", rate_limit=80), gateway=factus)
+    async with running(built) as rig:
+        await rig.push_bill(f"{SECRET}-1", batch=f"{SECRET}-batch", batch_size=9, metadata={"a": SECRET})
+        await factus.called("create")
+        await rig.push_bill("waits")
+        await rig.push_bill("later", not_before=LATER)
+        await rig.push("{")
+        await rig.events(1)
+        keys = built.keys
+        while await redis.zcard(keys.later("acme/invoice")) < 1:
+            await asyncio.sleep(0)
+        await redis.xgroup_create(keys.results(), "erp", id="0")
+        await redis.lpush(keys.grants("acme"), *[(await redis.time())[0] * 1000] * 3)
+        await redis.hset(keys.token("acme"), mapping={"expires_at": 1_900_000_000_000, "access": SECRET})
+        await redis.zadd(keys.hooks_seen(), {"erp": 1})
+        await redis.zadd(keys.hook("erp", "order"), {"a": 0, "b": 0})
+        await redis.zadd(keys.days(), {"acme/2099-01-01": 4_000_000_000_000})
+        await redis.hset(keys.day_told("acme", "2099-01-01"), mapping={"is_at_risk": 1, "will_miss": 5})
+        seen = await reader_of(built).read()
+        factus.gate.set()
+        await rig.rest()
+        told = (await Endpoint(reader_of(built), built.shown).metrics({})).body.decode()
+    (account,) = seen.accounts
+    (lane,) = account.lanes
+    now_ms = datetime.now(UTC).timestamp() * 1000
+    assert (lane.queue, lane.n_waiting, lane.n_delayed, lane.n_in_flight) == ("invoice", 1, 1, 1)
+    assert now_ms - 600_000 < lane.oldest_ms <= now_ms
+    assert lane.done_ms > lane.oldest_ms
+    assert (account.n_used, account.limit, account.token_expires_ms) == (3, 80, 1_900_000_000_000)
+    assert (seen.n_dead, seen.n_at_risk, seen.hooks, seen.redis_fault) == (1, 5, {"erp": 2}, "")
+    assert [(one.stream, one.group, one.n_unread) for one in seen.groups] == [("results", "erp", 1)]
+    assert seen.counts == {("unknown", "refused"): 1}
+    assert seen.has_leader
+    assert SECRET not in told
+    names = {family.name for family in text_string_to_metric_families(told)}
+    assert "factus_jobs" in names
+
+
+@pytest.mark.parametrize("n_waiting", [1, 300])
+async def test_the_number_of_round_trips_does_not_grow_with_what_waits(redis, namespace, n_waiting, monkeypatch):
+    accounts = [an_account(f"a{n}") for n in range(12)]
+    built = services_on(redis, namespace, *accounts)
+    for account in accounts:
+        lane = f"{account.name}/invoice"
+        await redis.sadd(built.keys.lanes(), lane)
+        await redis.zadd(built.keys.waiting(lane), {f"j{n}": 10**15 + n for n in range(n_waiting)})
+    n_trips, sound = 0, type(redis.pipeline()).execute
+
+    async def counted(self, *args, **kwargs):
+        nonlocal n_trips
+        n_trips += 1
+        return await sound(self, *args, **kwargs)
+
+    monkeypatch.setattr(type(redis.pipeline()), "execute", counted)
+    monkeypatch.setattr(reading, "_ESTIMATES_S", 0.0)  # one account is reckoned, as ever; no time decides
+    seen = await reader_of(built).read()
+    assert sum(lane.n_waiting for one in seen.accounts for lane in one.lanes) == 12 * n_waiting
+    assert n_trips <= 5
+
+
+async def test_every_account_is_reckoned_in_its_turn(redis, namespace, monkeypatch):
+    accounts = [an_account(f"a{n}") for n in range(4)]
+    built = services_on(redis, namespace, *accounts)
+    for account in accounts:
+        await redis.sadd(built.keys.lanes(), f"{account.name}/invoice")
+        await redis.zadd(built.keys.waiting(f"{account.name}/invoice"), {"j": 10**15})
+    monkeypatch.setattr(reading, "_ESTIMATES_S", 0.0)
+    reader = reader_of(built)
+    for n in range(1, 5):
+        seen = await reader.read()
+        assert sum(lane.done_ms is not None for one in seen.accounts for lane in one.lanes) == n
+
+
+@pytest.mark.parametrize(
+    ("answer", "place"),
+    [
+        (answers.PaymentRequired("no", 402), ("acme", "", "factus.payment_required")),
+        (answers.CredentialsRefused("no", 401), ("acme", "", "factus.credentials")),
+    ],
+)
+async def test_what_holds_an_account_is_a_block(redis, namespace, answer, place):
+    factus = FakeFactus(script=[answer])
+    built = services_on(redis, namespace, gateway=factus, backoff_base=60.0, backoff_max=60.0)
+    async with running(built) as rig:
+        await rig.push_bill("A")
+        await rig.events(1)
+        told = (await Endpoint(reader_of(built)).metrics({})).body.decode()
+    account, family, reason = place
+    assert f'factus_lane_blocked{{account="{account}",family="{family}",reason="{reason}"}} 1.0' in told
+
+
+async def test_keys_of_another_kind_leave_out_what_they_would_say(redis, namespace):
+    built = services_on(redis, namespace)
+    keys = built.keys
+    await redis.sadd(keys.lanes(), "acme/invoice", b"\xff\xfe", "", "x/y/z")
+    spoilt = [
+        keys.waiting("acme/invoice"), keys.lane("acme/invoice"), keys.account("acme"), keys.grants("acme"), keys.days(),
+        keys.ranges("acme"), keys.counts(), keys.results(), keys.dead(), keys.hooks_seen(), keys.token("acme"),
+    ]  # fmt: skip
+    for key in spoilt:
+        await redis.set(key, "wrong")
+    seen = await reader_of(built).read()
+    assert (seen.n_dead, seen.n_at_risk, seen.counts, seen.groups) == (None, None, {}, ())
+    assert (await Endpoint(reader_of(built), built.shown).metrics({})).status == 200
+
+
+# -- ready -------------------------------------------------------------------------------------------------------------
+async def test_ready_asks_for_writes_and_for_a_leader_and_not_for_factus(redis, namespace):
+    built = services_on(redis, namespace)
+    endpoint = Endpoint(reader_of(built))
+    assert (await endpoint.healthy({})).status == 200
+    reply = await endpoint.ready({})
+    assert (reply.status, reply.body) == (503, b"intake: no worker reads the jobs\n")
+    await redis.set(built.keys.leader("intake"), "w1")
+    await redis.hset(built.keys.account("acme"), mapping={"outage": 1, "hold_until": 4 * 10**12, "hold_reason": "x"})
+    assert (await endpoint.ready({})).status == 200
+
+
+class Refusing:
+    """A connection whose writes are refused, or that is gone."""
+
+    def __init__(self, redis, exc, *, only_writes=True):
+        self._redis, self._exc, self._only_writes = redis, exc, only_writes
+
+    def pipeline(self, **given):
+        pipe, refuse, only_writes = self._redis.pipeline(**given), self._exc, self._only_writes
+        asked, sound, run = [], pipe.execute_command, pipe.execute
+
+        def noted(*parts, **options):
+            asked.append(parts[0])
+            return sound(*parts, **options)
+
+        async def execute(**options):
+            if not only_writes:
+                raise refuse
+            found = await run(**options)
+            return [refuse if name == "SET" else one for name, one in zip(asked, found, strict=True)]
+
+        pipe.execute_command, pipe.execute = noted, execute
+        return pipe
+
+
+@pytest.mark.parametrize(
+    ("exc", "reason"),
+    [
+        (exceptions.ReadOnlyError("You can't write against a read only replica."), "redis.read_only"),
+        (exceptions.ResponseError("MISCONF Redis is configured to save RDB snapshots"), "redis.disk"),
+        (exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."), "redis.memory"),
+        (exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."), "redis.replicas"),
+    ],
+)
+async def test_a_redis_that_takes_no_writes_is_told_in_both_places(fake_redis, namespace, exc, reason):
+    keys = Keys(namespace)
+    await fake_redis.set(keys.leader("intake"), "w1")
+    await fake_redis.hset(keys.counts(), "invoice.issue/validated", 4)
+    endpoint = Endpoint(ScrapeReader(Refusing(fake_redis, exc), keys, {}, "test"))
+    ready = await endpoint.ready({})
+    assert (ready.status, ready.body.decode().partition(":")[0]) == (503, reason)
+    told = (await endpoint.metrics({})).body.decode()
+    assert f'factus_lane_blocked{{account="",family="",reason="{reason}"}} 1.0' in told
+    assert 'factus_jobs_total{outcome="validated",type="invoice.issue"} 4.0' in told
+
+
+async def test_who_may_only_look_is_no_reason_to_worry(fake_redis, namespace):
+    keys = Keys(namespace)
+    await fake_redis.set(keys.leader("intake"), "w1")
+    denied = exceptions.NoPermissionError("this user has no permissions to run the 'set' command")
+    assert (await Endpoint(ScrapeReader(Refusing(fake_redis, denied), keys, {}, "test")).ready({})).status == 200
+
+
+async def test_without_redis_the_process_answers_and_says_why(fake_redis, namespace):
+    gone = Refusing(fake_redis, exceptions.ConnectionError("Error 111 connecting"), only_writes=False)
+    endpoint = Endpoint(ScrapeReader(gone, Keys(namespace), {}, "test"), lambda: (Figures(), 0, 64))
+    assert (await endpoint.healthy({})).status == 200
+    ready = await endpoint.ready({})
+    assert (ready.status, ready.body[:18]) == (503, b"redis.unavailable:")
+    told = (await endpoint.metrics({})).body.decode()
+    assert 'reason="redis.unavailable"} 1.0' in told
+    assert "factus_worker_slots 64.0" in told
+
+
+async def test_those_who_ask_at_once_are_one_for_redis(fake_redis, namespace):
+    class Counting(ScrapeReader):
+        n_reads = 0
+
+        async def read(self):
+            self.n_reads += 1
+            return await super().read()
+
+    reader = Counting(fake_redis, Keys(namespace), {}, "test")
+    endpoint = Endpoint(reader)
+    await asyncio.gather(*(endpoint.metrics({}) for _ in range(20)))
+    assert reader.n_reads == 1
+
+
+# -- ranges ------------------------------------------------------------------------------------------------------------
+async def test_ranges_are_noted_from_the_answers_of_jobs(redis, namespace):
+    row = {"document": "Nota Crédito", "prefix": "NC", "from": 1, "to": 1000, "current": 901, "end_date": "31-12-2026"}
+    factus = FakeFactus(replies={"GET /v2/numbering-ranges": [answers.Replied({"data": {"data": [row]}})]})
+
+    def with_range(answer):
+        answer.document.raw["numbering_range"] = {"prefix": "SETP", "to": "995000000", "end_date": "2030-01-19"}
+        return answer
+
+    factus.script = [with_range]
+    built = services_on(redis, namespace, gateway=factus)
+    async with running(built) as rig:
+        await rig.push_bill("A")
+        await rig.push({"type": "numbering_range.list", "account": "acme", "payload": {}})
+        events = await rig.events(2)
+        await rig.rest()
+        assert all(event["success"] for event in events), events
+        seen = await reader_of(built).read()
+    found = {(one.family, one.prefix): (one.n_left, one.expires_ms) for one in seen.accounts[0].ranges}
+    assert found == {
+        ("invoice", "SETP"): (995000000 - 990000001, 1_895_115_600_000),
+        ("credit_note", "NC"): (100, 1_798_779_600_000),
+    }
+    assert factus.calls["GET /v2/numbering-ranges"] == 1, "no call of its own"
+
+
+# -- the listener ------------------------------------------------------------------------------------------------------
+async def ask(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+    def blocking() -> tuple[int, dict[str, str], bytes]:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                return reply.status, dict(reply.headers), reply.read()
+        except urllib.error.HTTPError as exc:
+            return exc.code, dict(exc.headers), exc.read()
+
+    return await asyncio.to_thread(blocking)
+
+
+async def raw(port: int, sent: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    writer.write_eof()
+    try:
+        return await asyncio.wait_for(reader.read(), 30)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_three_paths_are_answered_and_nothing_else(fake_redis, namespace):
+    endpoint = Endpoint(ScrapeReader(fake_redis, Keys(namespace), {}, "test"))
+    routes = {"/metrics": endpoint.metrics, "/healthz": endpoint.healthy, "/readyz": endpoint.ready}
+    async with listening("127.0.0.1", 0, routes) as port:
+        status, headers, body = await ask(port, "/metrics?x=1")
+        assert (status, headers["Content-Type"].partition(";")[0]) == (200, "text/plain")
+        assert b"factus_build_info" in body
+        assert (await ask(port, "/healthz", "HEAD"))[::2] == (200, b"")
+        assert (await ask(port, "/readyz"))[0] == 503
+        assert (await ask(port, "/"))[0] == 404
+        status, headers, _ = await ask(port, "/metrics", "DELETE")
+        assert (status, headers["Allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"\x16\x03\x01\x00", b"GET /metrics", b"\r\n\r\n", b"GET /" + b"x" * 10**5, b"\xff" * 50 + b"\r\n\r\n"],
+)
+async def test_what_is_no_http_costs_a_connection_and_no_more(sent):
+    async def never(_fields):
+        raise AssertionError
+
+    async with listening("127.0.0.1", 0, {"/metrics": never}) as port:
+        found = await raw(port, sent)
+        assert found == b"" or found.startswith(b"HTTP/1.1 404 ")
+        assert (await ask(port, "/nothing"))[0] == 404
+
+
+async def test_a_defect_of_ours_ends_an_answer_and_not_the_listener():
+    async def trips(_fields):
+        raise ZeroDivisionError
+
+    async with listening("127.0.0.1", 0, {"/metrics": trips}) as port:
+        assert await raw(port, b"GET /metrics HTTP/1.1\r\n\r\n") == b""
+        assert (await ask(port, "/nothing"))[0] == 404
+
+
+async def test_a_port_that_is_taken_is_told_and_the_worker_goes_on(valkey_url, namespace):
+    async with listening("127.0.0.1", 0, {}) as port:
+        settings = some_settings(namespace, metrics_port=port)
+        with structlog.testing.capture_logs() as logs:
+            async with serving(settings, valkey_url, "w1") as found:
+                assert found is None
+    (line,) = [one for one in logs if one["event"] == "metrics.port_taken"]
+    assert (line["log_level"], line["url"]) == ("warning", f"http://127.0.0.1:{port}/metrics")
+
+
+async def test_a_worker_process_is_scraped_over_http(valkey_url, namespace, real_redis):
+    async with listening("127.0.0.1", 0, {}) as free:
+        pass
+    settings = some_settings(namespace, metrics_port=free)
+    built = services_on(real_redis, namespace)
+    async with running(built) as rig, serving(settings, valkey_url, built.worker_id, built.shown) as port:
+        await rig.push_bill("A")
+        await rig.events(1)
+        assert (await ask(port, "/readyz"))[::2] == (200, b"ok\n")
+        body = (await ask(port, "/metrics"))[2].decode()
+    assert 'factus_jobs_total{outcome="validated",type="invoice.issue"} 1.0' in body
+    assert "factus_worker_slots 64.0" in body
+    assert json.dumps(body)
+
+
+async def test_where_no_port_is_set_nothing_listens(namespace):
+    async with serving(some_settings(namespace), "redis://127.0.0.1:1", "w1") as port:
+        assert port is None

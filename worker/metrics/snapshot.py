@@ -1,0 +1,69 @@
+"""
+What a scrape has read, as values. No I/O; ``reader.py`` fills them in, ``samples.py`` makes series of them.
+
+Instants are milliseconds since 1970 on the Redis server's clock; None where there is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from worker.queue.range_notes import RangeSeen
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """One lane with work. ``queue`` is its family, ``calls`` or ``control``; ``blocked`` the reason of a hold."""
+
+    queue: str
+    n_waiting: int = 0
+    n_delayed: int = 0
+    n_in_flight: int = 0
+    oldest_ms: int | None = None
+    done_ms: float | None = None
+    blocked: str = ""
+
+    @property
+    def n_open(self) -> int:
+        return self.n_waiting + self.n_delayed + self.n_in_flight
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """One account. ``limit`` is None where this process has not its configuration."""
+
+    name: str
+    lanes: tuple[LaneState, ...] = ()
+    blocked: str = ""
+    n_used: int | None = None
+    limit: int | None = None
+    token_expires_ms: int | None = None
+    ranges: tuple[RangeSeen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """One consumer group of a result stream (``results``, or ``results:acme``)."""
+
+    stream: str
+    group: str
+    n_unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """
+    The service at a glance. ``redis_fault`` is why Redis is of no use (``redis.unavailable``, ``redis.disk`` ...); with
+    ``redis.unavailable`` nothing else was read. ``n_dead`` and ``n_at_risk`` are None where they could not be.
+    """
+
+    redis_fault: str = ""
+    redis_words: str = ""
+    has_leader: bool = False
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    accounts: tuple[AccountState, ...] = ()
+    n_dead: int | None = None
+    n_at_risk: int | None = None
+    groups: tuple[GroupState, ...] = ()
+    hooks: dict[str, int] = field(default_factory=dict)
+    is_read: bool = True

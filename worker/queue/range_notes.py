@@ -1,0 +1,201 @@
+"""
+What Factus last said of numbering ranges, noted where an answer said so: for metrics, which make no call of their own.
+
+A range shows in what is listed or read as a job (``numbering_range.list`` ...), and in every document that was
+validated. What is noted are a number and a date; it is bounded, and no job depends on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from jobs.families import FAMILIES
+from schemas.factus import BOGOTA
+from schemas.names import family_of, issues, verb_of
+from worker.guard import redis_word
+from worker.store.connection import command
+from worker.store.keys import Keys
+
+log = structlog.get_logger()
+
+_MOST: Final = 50
+"""Ranges of an account: few have more than ten."""
+
+_LONGEST_PREFIX: Final = 16
+_KEPT_MS: Final = 400 * 86_400_000
+_QUIET_S: Final = 30.0
+"""A range that documents move on is noted again after so long."""
+
+_RANGES: Final = ("numbering_range", "payroll_numbering_range")
+_VERBS: Final = ("list", "get", "create", "update", "set_status")
+_FAMILY_OF: Final = {
+    "21": "invoice",
+    "factura de venta": "invoice",
+    "22": "credit_note",
+    "nota crédito": "credit_note",
+    "23": "debit_note",
+    "nota débito": "debit_note",
+    "24": "support_document",
+    "documento soporte": "support_document",
+    "25": "adjustment_note",
+    "nota de ajuste documento soporte": "adjustment_note",
+    "26": "payroll",
+    "nómina": "payroll",
+    "nómina electrónica": "payroll",
+    "27": "payroll_adjustment",
+    "nota de ajuste nómina electrónica": "payroll_adjustment",
+}
+OTHER: Final = "other"
+"""The family of a range whose document is none of ours: paper bills."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeSeen:
+    """One range. ``n_left`` numbers are left, and it ends at ``expires_ms``; None where Factus does not say."""
+
+    family: str
+    prefix: str
+    is_active: bool = True
+    n_left: int | None = None
+    expires_ms: int | None = None
+
+    def to_text(self) -> str:
+        return f"{'' if self.n_left is None else self.n_left}:{'' if self.expires_ms is None else self.expires_ms}"
+
+    @classmethod
+    def from_text(cls, field: str, text: str) -> RangeSeen | None:
+        """What was noted; None for what no version of ours has written."""
+        family, _, prefix = field.partition("/")
+        n_left, _, expires_ms = text.partition(":")
+        if not all(
+            part == "" or (part.isascii() and part.isdecimal() and len(part) < 16) for part in (n_left, expires_ms)
+        ):
+            return None
+        if family not in FAMILIES and family != OTHER:
+            return None
+        return cls(
+            family,
+            prefix[:_LONGEST_PREFIX],
+            n_left=int(n_left) if n_left else None,
+            expires_ms=int(expires_ms) if expires_ms else None,
+        )
+
+
+def ranges_in(job_type: str, data: Mapping[str, Any] | None) -> list[RangeSeen]:
+    """The ranges of which the good end of a job tells, at most 50; whatever Factus wrote there."""
+    return list(_ranges_in(job_type, data or {}))[:_MOST]
+
+
+def _ranges_in(job_type: str, data: Mapping[str, Any]) -> Iterator[RangeSeen]:
+    if issues(job_type):
+        document = data.get("factus")
+        shown = document.get("numbering_range") if isinstance(document, Mapping) else None
+        if isinstance(shown, Mapping) and (seen := _of_document(family_of(job_type), shown, data.get("number"))):
+            yield seen
+    elif family_of(job_type) in _RANGES and verb_of(job_type) in _VERBS:
+        rows = data.get("items") if verb_of(job_type) == "list" else [data.get("factus")]
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, Mapping) and (listed := _of_row(row)):
+                yield listed
+
+
+def _of_row(row: Mapping[str, Any]) -> RangeSeen | None:
+    prefix = _prefix(row.get("prefix"))
+    if prefix is None:
+        return None
+    last, current = _number(row.get("to")), _number(row.get("current"))
+    n_left = None if last is None or current is None else max(last - current + 1, 0)
+    is_active = str(row.get("is_active", 1)).casefold() not in ("0", "false") and row.get("is_expired") is not True
+    family = _FAMILY_OF.get(str(row.get("document")).strip().casefold(), OTHER)
+    return RangeSeen(family, prefix, is_active, n_left, _end_of(row.get("end_date")))
+
+
+def _of_document(family: str, shown: Mapping[str, Any], number: object) -> RangeSeen | None:
+    """The range of a document that was validated: its number is the last one that is used, as far as we know."""
+    prefix, last = _prefix(shown.get("prefix")), _number(shown.get("to"))
+    if prefix is None or not isinstance(number, str) or not number.startswith(prefix):
+        return None
+    used = _number(number.removeprefix(prefix))
+    n_left = None if last is None or used is None else max(last - used, 0)
+    return RangeSeen(family, prefix, True, n_left, _end_of(shown.get("end_date")))
+
+
+def _prefix(told: object) -> str | None:
+    return told if isinstance(told, str) and len(told) <= _LONGEST_PREFIX and told.isprintable() else None
+
+
+def _number(told: object) -> int | None:
+    text = str(told)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+
+
+def _end_of(told: object) -> int | None:
+    """The end of a day that Factus writes either way round; ms."""
+    if not isinstance(told, str):
+        return None
+    for form in ("%Y-%m-%d", "%d-%m-%Y"):
+        try:
+            day = datetime.strptime(told[:10], form).date()  # noqa: DTZ007 - a day, which has a zone below
+        except ValueError:
+            continue
+        return _midnight_after(day)
+    return None
+
+
+def _midnight_after(day: date) -> int | None:
+    try:
+        ends = datetime(day.year, day.month, day.day, tzinfo=BOGOTA) + timedelta(days=1)
+    except OverflowError:
+        return None
+    return max(round(ends.timestamp() * 1000), 0)
+
+
+class RangeNotes:
+    """Notes ranges; the part of one process in it."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._noted_at: dict[tuple[str, str], float] = {}
+
+    async def note(self, account: str, job_type: str, data: Mapping[str, Any] | None) -> None:
+        """Note what the good end of a job says of ranges. Never fails: what is not noted is noted with the next."""
+        try:
+            seen = ranges_in(job_type, data)
+            if issues(job_type):
+                seen = [one for one in seen if self._is_due(account, one)]
+            if seen:
+                await self._write(account, seen)
+        except RedisError as exc:
+            log.debug("redis.unavailable", task="ranges", detail=redis_word(exc))
+
+    def _is_due(self, account: str, seen: RangeSeen) -> bool:
+        place, now = (account, f"{seen.family}/{seen.prefix}"), time.monotonic()
+        if now - self._noted_at.get(place, -_QUIET_S) < _QUIET_S:
+            return False
+        if len(self._noted_at) > _MOST * 100:
+            self._noted_at.clear()
+        self._noted_at[place] = now
+        return True
+
+    async def _write(self, account: str, seen: list[RangeSeen]) -> None:
+        key = self._keys.ranges(account)
+        if int(await command(self._redis, "HLEN", key)) > 2 * _MOST:
+            await self._redis.delete(key)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for one in seen:
+                field = f"{one.family}/{one.prefix}"
+                if one.is_active:
+                    pipe.hset(key, field, one.to_text())
+                else:
+                    pipe.hdel(key, field)
+            pipe.pexpire(key, _KEPT_MS)
+            await pipe.execute()
