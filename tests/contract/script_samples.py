@@ -364,7 +364,7 @@ async def by_hand(redis: ArqRedis, built: Services) -> None:
         "will_miss": 3,
         "maxlen": 10,
         "keep_ms": 1000,
-        "event": ["{}", "x", "a", "", ""],
+        "event": ["{}", "x", "a", "", "", ""],
     }
     await redis.hset(keys.day_told("acme", "2026-11-30"), mapping={"n_told": "0", "told_at": "1"})
     await scripts.run("tell_day", {"state": keys.day_told("acme", "2026-11-30"), "results": keys.results()}, told)
