@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +19,7 @@ from standardwebhooks.webhooks import Webhook
 
 from jobs.webhooks.signing import message_id
 from schemas.contract.event import stream_fields
+from tests.commands import typed
 from tests.receiver import OK, Receiver, answered, receiver
 from tests.service_processes import ROOT, start_process, stop_processes
 from tests.webhooks_rig import SECRET, an_event
@@ -63,12 +63,9 @@ class Place:
         return made
 
     async def run(self, *arguments: str) -> tuple[int, str, str]:
-        made = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "worker", "webhooks", *arguments,
-            cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        out, err = await made.communicate()
-        return made.returncode or 0, out.decode(), err.decode()
+        """A command beside the process, as it is typed; in this process."""
+        done = await asyncio.to_thread(typed, "webhooks", *arguments, env=self.env, folder=self.folder)
+        return done.status, done.out, done.err
 
     async def json(self, *arguments: str) -> Any:
         _, out, err = await self.run(*arguments, "--json")
