@@ -52,6 +52,11 @@ def test_demo_ends_well_and_can_be_looked_at(tmp_path: Path) -> None:
     for family in FAMILIES:
         assert re.search(rf"^{family} +\d+ +\d+ .* sí$", shown, re.MULTILINE)
     assert re.search(r"^FV-CREDITO .* 033 ", shown, re.MULTILINE)
+    assert re.search(r"^POST /api/v1/jobs +FV-PUERTA +200 invoice.validated SETP\d+, ", shown, re.MULTILINE)
+    assert re.search(r"^msg_[0-9a-f]+… +FV-PUERTA +invoice.validated, firma verificada$", shown, re.MULTILINE)
+    told = re.search(r"^Webhooks recibidos: (\d+), verificados: (\d+)\.$", shown, re.MULTILINE)
+    assert told
+    assert told[1] == told[2]
     named = re.findall(r"  (archive/\S+)$", shown, re.MULTILINE)
     assert len(named) == 8
     assert all((folder / name).stat().st_size for name in named)
@@ -87,7 +92,7 @@ def test_stopped_demo_stops_what_it_started(tmp_path: Path, number: signal.Signa
     folder = tmp_path / "demo"
     demo = start(folder)
     try:
-        until(lambda: len(processes_of(folder)) >= 4, timeout_s=60)  # server, sandbox, two workers
+        until(lambda: len(processes_of(folder)) >= 6, timeout_s=90)  # server, sandbox, two workers, door, webhooks
         demo.send_signal(number)
         shown, _ = demo.communicate(timeout=60)
     finally:

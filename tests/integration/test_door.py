@@ -7,6 +7,8 @@ import json
 import os
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from tests.door_in_process import DoorInProcess, a_door
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from worker.archive.archive import open_archive
+from worker.http.policy import POLICY
 from worker.http.server import Certificate, check_address
 from worker.settings import Settings
 
@@ -133,6 +136,21 @@ class TestWait:
         assert told["errors"] == told["data"]["errors"]
         assert {one["code"] for one in told["errors"]} == {"payload.invalid"}
 
+    async def test_what_fails_is_502_with_its_event(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
+        """Cancelled while somebody waits for it: it failed, and no fault of Factus's is told of."""
+        later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        waiting = asyncio.create_task(door.post(bill("W-6", id="w-6", not_before=later), Prefer="wait=30"))
+        while (await door.get("/jobs/w-6")).json()["data"] in (None, {}):
+            await asyncio.sleep(0.01)
+        cancel = {"type": "job.cancel", "account": "acme", "payload": {"job_id": "w-6"}}
+        cancelled = await door.post(cancel, Prefer="wait=20")
+        assert cancelled.json()["data"]["data"]["cancelled"] == ["w-6"], cancelled.text
+        answer = await waiting
+        assert answer.status_code == 502
+        told = answer.json()
+        assert (told["success"], told["data"]["type"]) == (False, "invoice.failed")
+        assert [one["code"] for one in told["errors"]] == ["job.cancelled"]
+
     async def test_time_that_is_up_is_202(self, door: DoorInProcess) -> None:
         """No worker: the job is in the stream, and that is what is said."""
         answer = await door.post(bill("W-3"), Prefer="wait=1")
@@ -239,6 +257,22 @@ class TestEvents:
         await door.post({**SEARCH, "account": "acme", "id": "n-0"}, Prefer="wait=20")
         await door.post({**SEARCH, "account": "acme", "id": "n-1"}, Prefer="wait=20")
         assert [one["job_id"] for _, one in await listening] == ["n-0", "n-1"]
+
+    async def test_a_silent_stream_is_kept_open_by_comments(
+        self, valkey_url: str, namespace: str, tmp_path: Path
+    ) -> None:
+        """So that no proxy between takes it for dead; 15 s in earnest."""
+        assert POLICY.comment_s == 15
+        async with a_door(valkey_url, namespace, tmp_path, policy=replace(POLICY, comment_s=0.05)) as door:
+            listen = {"Accept": "text/event-stream"}
+            async with door.http.stream("GET", "/api/v1/events", headers=listen) as answer:
+                n_comments = 0
+                async for line in answer.aiter_lines():
+                    assert not line.startswith(("data:", "id:"))
+                    n_comments += line == ": sigue"
+                    if n_comments == 3:
+                        break
+            assert n_comments == 3
 
 
 async def listened(door: DoorInProcess, n: int, *, after: str = "0", **headers: str) -> list[tuple[str, Any]]:

@@ -246,6 +246,12 @@ class TestConnections:
 
 
 class TestRedisAway:
+    async def test_a_door_opens_without_redis_and_says_503(self, tmp_path: Path) -> None:
+        async with a_door("redis://127.0.0.1:1/0", "factus", tmp_path) as door:
+            answer = await door.get("/events")
+            assert (answer.status_code, answer.json()["errors"][0]["code"]) == (503, "service.unavailable")
+            assert (await door.get("/catalogs/taxes")).status_code == 200
+
     async def test_it_is_503_at_once_and_goes_on_where_it_was(self, tmp_path: Path) -> None:
         """Open waits and streams outlast it: the job is in the stream, and the news come when Redis does."""
         server = embedded_server.start(tmp_path / "redis")

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests import processes
 from tests.builders import a_bill
+from tests.commands import typed
 from tests.door_in_process import producer_token, write_files
 from tests.integration.test_first_steps import Reader, blocks_of
 from tests.service_processes import start_process, until
@@ -29,22 +29,17 @@ PAGE = "docs/puerta-http.md"
 STARTED = re.compile(r'"url": ?"(https?://[^"]+)"')
 
 
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return str(free.getsockname()[1])
-
-
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
-def test_the_page_leads_to_a_pdf_and_to_a_closed_door(tmp_path: Path) -> None:
-    reader, port = Reader(tmp_path), free_port()
+def test_the_page_leads_to_a_pdf_a_webhook_and_a_closed_door(tmp_path: Path) -> None:
+    reader = Reader(tmp_path, "8080", "3900")
 
     def types(section: str) -> subprocess.CompletedProcess[str]:
-        return reader.types("".join(blocks_of(PAGE, section)).replace("8080", port))
+        return reader.types("".join(blocks_of(PAGE, section)))
 
     prepared = types("1. La llave de un productor")
     assert prepared.returncode == 0, prepared
     with (tmp_path / ".env").open("a") as env:
-        env.write(f"FACTUS_HTTP_PORT={port}\n")
+        env.write(f"FACTUS_HTTP_PORT={reader.ports['8080']}\n")
     sandbox, worker, door = blocks_of(PAGE, "2. Encender")
     with (
         reader.leaves_running(sandbox, "sandbox listening"),
@@ -63,7 +58,14 @@ def test_the_page_leads_to_a_pdf_and_to_a_closed_door(tmp_path: Path) -> None:
         listened = types("5. Los eventos")
         assert "invoice.validated" in listened.stdout
         assert "\nid: " in listened.stdout
-        closed = types("6. Cerrarle la puerta")
+        prepare, receiver, webhooks = blocks_of(PAGE, "6. Un webhook, verificado")
+        assert reader.types(prepare).returncode == 0
+        with reader.leaves_running(receiver, "escucha"), reader.leaves_running(webhooks, "webhooks.started"):
+            told = tmp_path / "escucha.log"
+            until(
+                lambda: "verificado: invoice.validated FV-0001" in told.read_text(), timeout_s=60, what=told.read_text
+            )
+        closed = types("7. Cerrarle la puerta")
         assert closed.stdout.strip() == "401", closed
         assert json.loads((tmp_path / "rechazo.json").read_text())["errors"][0]["code"] == "auth.denied"
 
@@ -79,7 +81,7 @@ class Process:
         self.folder = folder
         self.log = folder / "door.log"
 
-    def start(self) -> tuple[processes.Process, str]:
+    def start(self) -> tuple[subprocess.Popen[bytes], str]:
         self.log.unlink(missing_ok=True)
         process = start_process("worker", "serve", folder=self.folder, log=self.log, env=self.env)
         until(lambda: "door.started" in self.log.read_text(), timeout_s=60, what=self.log.read_text)
@@ -88,9 +90,10 @@ class Process:
         return process, found[1]
 
     def fails(self) -> str:
-        done = processes.run("worker", "serve", folder=self.folder, env=self.env)
-        assert done.returncode == 1
-        return done.stderr
+        """What is said where it does not open; in this process, and to its end all the same."""
+        done = typed("serve", env=self.env, folder=self.folder)
+        assert done.status == 1, done
+        return done.err
 
 
 def ask(url: str, body: Any = None, **headers: str) -> tuple[int, Any]:
@@ -170,23 +173,12 @@ class TestProcess:
             door.env |= {"FACTUS_HTTP_PORT": str(taken.getsockname()[1])}
             assert "FACTUS_HTTP_PORT" in door.fails()
 
-    def test_it_opens_without_redis_and_says_503(self, tmp_path: Path) -> None:
-        door = Process(tmp_path, "redis://127.0.0.1:1/0")
-        process, url = door.start()
-        try:
-            status, told = ask(f"{url}/api/v1/events")
-            assert (status, told["errors"][0]["code"]) == (503, "service.unavailable")
-            assert ask(f"{url}/api/v1/catalogs/taxes")[0] == 200
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=20) == 0
-
 
 def test_user_hash_makes_a_line_of_the_users_file(tmp_path: Path) -> None:
-    env = environment_for_child(FACTUS_LANG="en")
-    made = processes.run("worker", "user", "hash", folder=tmp_path, env=env, stdin="a long password\n")
-    assert made.stdout.startswith("$argon2id$")
-    assert made.stdout.count("\n") == 1
-    short = processes.run("worker", "user", "hash", folder=tmp_path, env=env, stdin="short\n")
-    assert (short.returncode, short.stdout) == (1, "")
-    assert "12" in short.stderr
+    env = {"FACTUS_LANG": "en"}
+    made = typed("user", "hash", env=env, folder=tmp_path, stdin=b"a long password\n")
+    assert made.out.startswith("$argon2id$")
+    assert made.out.count("\n") == 1
+    short = typed("user", "hash", env=env, folder=tmp_path, stdin=b"short\n")
+    assert (short.status, short.out) == (1, "")
+    assert "12" in short.err

@@ -39,12 +39,14 @@ def blocks_of(page: str, section: str) -> list[str]:
 class Reader:
     """A folder in which somebody follows a page."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *ports: str) -> None:
+        """
+        Args:
+            ports: Those of the page beside the sandbox's: each becomes a free one.
+        """
         self.folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
-        (folder / ".venv" / "bin").mkdir(parents=True)
-        (folder / ".venv" / "bin" / "factus-worker").symlink_to(Path(sys.executable).parent / "factus-worker")
+        self.ports = {port: _free_port() for port in ("8400", *ports)}
+        (folder / ".venv").symlink_to(sys.prefix)
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("FACTUS_")}
 
     def types(self, commands: str) -> subprocess.CompletedProcess[str]:
@@ -68,8 +70,14 @@ class Reader:
                 process.terminate()
 
     def _here(self, commands: str) -> str:
-        port = str(self._port)
-        return re.sub(r"(factus-worker sandbox)$", rf"\1 --port {port}", commands.replace("8400", port), flags=re.M)
+        for port, free in self.ports.items():
+            commands = commands.replace(port, free)
+        return re.sub(r"(factus-worker sandbox)$", rf"\1 --port {self.ports['8400']}", commands, flags=re.M)
+
+
+def _free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return str(free.getsockname()[1])
 
 
 @pytest.fixture

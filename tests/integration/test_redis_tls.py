@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -72,3 +73,21 @@ async def test_another_name_or_another_signer_is_refused(form: str, port: int, h
 async def test_a_certificate_that_the_system_does_not_know_is_refused(port: int) -> None:
     with pytest.raises(NotConnected):
         await _ping(f"rediss://localhost:{port}/0")
+
+
+async def test_what_the_system_trusts_is_read_once_and_a_changed_file_again(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each connection would else stop the whole process for the 30 ms that this takes."""
+    ca, made, make = tmp_path / "ca.crt", [], ssl.create_default_context
+    monkeypatch.setattr(ssl, "create_default_context", lambda *given, **named: made.append(1) or make(*given, **named))
+    ca.write_bytes(CA.read_bytes())
+    url = f"rediss://localhost:{port}/0?ssl_ca_certs={ca}"
+    for _ in range(3):
+        assert await _ping(url)
+    assert len(made) == 1
+    ca.write_bytes((TLS / "other-ca.crt").read_bytes())
+    os.utime(ca, ns=(1, 1))
+    with pytest.raises(NotConnected):
+        await _ping(url)
+    assert len(made) == 2

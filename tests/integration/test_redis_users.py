@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 import redis
 
-from tests import processes
+from jobs.webhooks.verdict import Answer
 from tests.builders import a_bill
-from tests.service_in_process import running, services_on
+from tests.commands import typed
+from tests.door_in_process import a_door
+from tests.service_in_process import an_account, running, services_on
 from tests.service_processes import until
-from worker.settings import environment_for_child
+from tests.webhooks_rig import SECRET, an_endpoint, hooks
 from worker.store import connection, embedded_binary
 
 AN_EVENT = {
@@ -27,6 +29,7 @@ AN_EVENT = {
     "success": False,
 }  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent.parent
+OWN = frozenset({"own"})
 Connect = Callable[[str], redis.Redis]
 
 
@@ -57,7 +60,7 @@ def socket(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     socket = folder / "s"
     options = ["--port", "0", "--dir", folder, "--unixsocket", socket, "--aclfile", folder / "users.acl"]
     server = subprocess.Popen([request.param, ROOT / "deploy" / "redis.conf", *options, "--logfile", "log"])
-    until(lambda: _answers(socket, server), timeout_s=40, what=(folder / "log").read_text)
+    until(lambda: _answers(socket, server), timeout_s=10, what=(folder / "log").read_text)
     yield socket
     server.terminate()
     server.wait(timeout=10)
@@ -353,6 +356,43 @@ async def test_the_service_needs_no_more_than_its_user_may(socket: Path, connect
     assert not denials
 
 
+async def test_a_door_and_webhooks_need_no_more_than_their_users_may(
+    socket: Path, connect: Connect, tmp_path: Path
+) -> None:
+    """Three processes' worth of work, each with its own user: pushed, waited for, looked at, listened to, delivered."""
+    admin = connect("admin")
+    admin.flushall()
+    admin.acl_log_reset()
+    own, of_webhooks = (connection.connect(f"unix://{user}:{user}@{socket}") for user in ("worker", "webhooks"))
+    endpoint = an_endpoint()
+    async with (
+        running(services_on(own, "factus", an_account("acme"), an_account("own", own_streams=True))) as rig,
+        hooks(of_webhooks, f"unix://webhooks:webhooks@{socket}", "factus", endpoint, own_streams=OWN) as told,
+        a_door(f"unix://door:door@{socket}", "factus", tmp_path) as door,
+    ):
+        for account in ("acme", "own"):
+            payload = a_bill(reference_code=f"U-{account}")
+            job = {"type": "invoice.issue", "account": account, "id": "u-1", "payload": payload}
+            mine = door.bearer(accounts=["*"])
+            answer = await door.post(job, Prefer="wait=30", **mine)
+            again = await door.post(job, Prefer="wait=30", **mine)
+            assert (answer.status_code, again.json()) == (200, answer.json()), answer.text
+            for path in ("/jobs/u-1", f"/documents/invoice/U-{account}"):
+                assert (await door.get(path, mine, account=account)).status_code == 200, path
+        events = (await door.get("/events", door.bearer(accounts=["*"]))).json()["data"]["events"]
+        assert [one["event"]["account"] for one in events] == ["acme", "own"]
+        await told.until(lambda: len(told.sender.of("shop")) == 2, timeout_s=30)
+        # What fails is written down and told by the same user.
+        told.sender.answers["shop"] = [Answer(410)]
+        await rig.push_bill("U-3")
+        await told.until(lambda: told.operator_events(), timeout_s=30)
+    await connection.close(own)
+    await connection.close(of_webhooks)
+    denials = {(entry["username"], entry["object"]) for entry in admin.acl_log()}
+    # A story tells what it may not see, an account's token among it, as not seen.
+    assert {one for one in denials if not one[1].startswith("factus:token:")} == set()
+
+
 COMMANDS = [
     ("operator", ["submit", "job.json"], 0, "Enviados 1 trabajo"),
     ("operator", ["status"], 1, "Trabajos apartados"),
@@ -376,6 +416,19 @@ COMMANDS = [
     ("viewer", ["submit", "job.json"], 1, "NoPermissionError"),
     ("producer", ["submit", "job.json"], 0, "Enviados 1 trabajo"),
     ("consumer", ["results", "--group", "erp"], 0, ""),
+    ("webhooks", ["webhooks", "list"], 0, "shop"),
+    ("webhooks", ["webhooks", "show", "shop"], 0, "shop"),
+    ("webhooks", ["webhooks", "disable", "shop"], 0, "shop"),
+    ("webhooks", ["webhooks", "enable", "shop"], 0, "shop"),
+    ("webhooks", ["webhooks", "test", "shop"], 1, "shop"),
+    ("webhooks", ["webhooks", "rotate", "shop"], 0, "whsec_"),
+    ("webhooks", ["webhooks", "replay", "shop", "--since", "1h"], 1, "no hay eventos así"),
+    ("webhooks", ["results"], 0, ""),
+    ("webhooks", ["submit", "job.json"], 1, "NoPermissionError"),
+    ("webhooks", ["dead", "list"], 1, "NoPermissionError"),
+    ("producer", ["results"], 1, "NoPermissionError"),
+    ("consumer", ["submit", "job.json"], 1, "NoPermissionError"),
+    ("viewer", ["webhooks", "list"], 1, "NoPermissionError"),
 ]
 
 
@@ -401,10 +454,12 @@ def test_the_commands_need_no_more_than_the_users_of_people_may(
     socket: Path, held: redis.Redis, tmp_path: Path, user: str, arguments: list[str], status: int, told: str
 ) -> None:
     (tmp_path / "job.json").write_text(json.dumps(a_bill()))
-    env = environment_for_child(PYTHONPATH=str(ROOT), FACTUS_REDIS_URL=f"unix://{user}:{user}@{socket}")
-    done = processes.run("worker", *arguments, folder=tmp_path, env=env)
-    shown = done.stdout + done.stderr
-    assert (done.returncode, told in shown) == (status, True), shown
+    hooks_file = tmp_path / "webhooks.toml"
+    hooks_file.write_text(f'[endpoints.shop]\nurl = "https://127.0.0.1:9/"\nsecrets = ["{SECRET}"]\n')
+    hooks_file.chmod(0o600)
+    env = {"FACTUS_REDIS_URL": f"unix://{user}:{user}@{socket}", "FACTUS_WEBHOOKS_FILE": str(hooks_file)}
+    done = typed(*arguments, env=env, folder=tmp_path)
+    assert (done.status, told in done.shown) == (status, True), done.shown
     # An account's token is looked at and may be denied; a viewer's try to write too.
     denials = {entry["object"] for entry in held.acl_log()}
     assert told == "NoPermissionError" or all("factus:token" in one or user == "viewer" for one in denials), denials

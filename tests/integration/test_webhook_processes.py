@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +19,7 @@ from standardwebhooks.webhooks import Webhook
 
 from jobs.webhooks.signing import message_id
 from schemas.contract.event import stream_fields
-from tests import processes
+from tests.commands import typed
 from tests.receiver import OK, Receiver, answered, receiver
 from tests.service_processes import ROOT, start_process, stop_processes
 from tests.webhooks_rig import SECRET, an_event
@@ -50,21 +51,21 @@ class Place:
             FACTUS_LOG_FORMAT="json",
             FACTUS_LANG="en",
         )
-        self.processes: list[processes.Process] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
 
     def write(self, text: str) -> None:
         self.file.write_text(text)
         self.file.chmod(0o600)
 
-    def start(self) -> processes.Process:
+    def start(self) -> subprocess.Popen[bytes]:
         made = start_process("worker", "webhooks", folder=self.folder, log=self.log, env=self.env)
         self.processes.append(made)
         return made
 
     async def run(self, *arguments: str) -> tuple[int, str, str]:
-        command = ("worker", "webhooks", *arguments)
-        done = await asyncio.to_thread(processes.run, *command, folder=self.folder, env=self.env)
-        return done.returncode, done.stdout, done.stderr
+        """A command beside the process, as it is typed; in this process."""
+        done = await asyncio.to_thread(typed, "webhooks", *arguments, env=self.env, folder=self.folder)
+        return done.status, done.out, done.err
 
     async def json(self, *arguments: str) -> Any:
         _, out, err = await self.run(*arguments, "--json")

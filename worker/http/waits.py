@@ -61,7 +61,7 @@ class Waits:
             gone: Ends when nobody waits any more.
         """
         with self.feed.expect(pushed.account, {pushed.id, pushed.entry}, pushed.before) as found:
-            left = asyncio.create_task(_ignoring(gone()))
+            left = asyncio.create_task(_ignoring(gone))
             # A repetition may be answered by nothing at all.
             again = asyncio.create_task(self._of_a_repetition(pushed)) if pushed.has_own_id else None
             try:
@@ -110,8 +110,9 @@ class Waits:
         return await self.finals.of_job(record)
 
 
-async def _ignoring(gone: Awaitable[None]) -> None:
-    await gone
+async def _ignoring(gone: Callable[[], Awaitable[None]]) -> None:
+    # Asked for here: a task that is cancelled before it has begun would leave behind what nobody awaits.
+    await gone()
 
 
 async def _first_of(

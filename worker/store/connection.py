@@ -17,13 +17,20 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from arq.connections import ArqRedis
 from redis import exceptions
 from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    RedisSSLContext,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import (
     Sentinel,
@@ -216,6 +223,9 @@ def _tls(address: RedisAddress) -> dict[str, Any]:
 def _packing_in_c(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     """The same connection with hiredis's packer, ten times as quick; redis-py has it for synchronous ones only."""
 
+    if issubclass(kind, SSLConnection):
+        kind = _of_shared_tls(kind)
+
     class QuickConnection(kind):  # type: ignore[misc, valid-type]  # the class depends on the URL's scheme
         _packer = HiredisRespSerializer()
 
@@ -224,6 +234,38 @@ def _packing_in_c(kind: type[AbstractConnection]) -> type[AbstractConnection]:
             return packed
 
     return QuickConnection
+
+
+def _of_shared_tls(kind: type[SSLConnection]) -> type[SSLConnection]:
+    """The same connection with a context that all share: redis-py makes one for each, and nothing runs meanwhile."""
+
+    class SharedTlsConnection(kind):  # type: ignore[misc, valid-type]  # the class depends on the URL's scheme
+        def _connection_arguments(self) -> Any:
+            own = self.ssl_context
+            files = (own.keyfile, own.certfile, own.ca_certs)
+            own.context = _tls_context(*files, tuple(map(_changed_at, files)))
+            return super()._connection_arguments()
+
+    return SharedTlsConnection
+
+
+@lru_cache(maxsize=8)
+def _tls_context(
+    keyfile: str | None, certfile: str | None, ca_certs: str | None, _changed: tuple[int, ...]
+) -> ssl.SSLContext:
+    """The context of these files as they are now. It reads all that the system trusts, which takes some 30 ms."""
+    made = RedisSSLContext(
+        keyfile=keyfile, certfile=certfile, ca_certs=ca_certs, cert_reqs="required", check_hostname=True
+    )
+    return made.get()
+
+
+def _changed_at(path: str | None) -> int:
+    """When a file was changed last, ns; 0 where there is none: what it is for says so."""
+    try:
+        return Path(path).stat().st_mtime_ns if path else 0
+    except OSError:
+        return 0
 
 
 def _through_sentinel(address: RedisAddress, options: dict[str, Any]) -> ArqRedis:

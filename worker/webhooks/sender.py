@@ -41,6 +41,10 @@ _READ_S: Final = 2.0
 """How much of an answer, and for how long, is read so that its connection serves again. The status counts before."""
 
 
+_NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)
+"""The whole attempt has one of its own."""
+
+
 class Sender:
     """The attempts of one process."""
 
@@ -105,10 +109,9 @@ class Sender:
         return answer
 
     async def _addresses(self, endpoint: str, place: EndpointAddress) -> list[str]:
-        try:
-            return [str(ip_address(place.host))]
-        except ValueError:
-            found = await self._resolve(endpoint, place.host, place.port)
+        if literal := _literal(place.host):
+            return [literal]
+        found = await self._resolve(endpoint, place.host, place.port)
         if not found:
             raise OSError("no address")
         return found
@@ -123,7 +126,7 @@ class Sender:
                 data=body,
                 allow_redirects=False,
                 server_hostname=_tls_name(place),
-                timeout=aiohttp.ClientTimeout(total=None),
+                timeout=_NO_TIMEOUT,
             )
         except (aiohttp.ClientError, OSError) as exc:
             return Answer(fault=_fault_of(exc), detail=type(exc).__name__)
@@ -138,6 +141,15 @@ class Sender:
 def _place_of(url: str) -> EndpointAddress:
     """The file has said whether it may be http; here it stands."""
     return endpoint_address(url, may_be_http=True)
+
+
+@lru_cache(maxsize=1024)
+def _literal(host: str) -> str:
+    """The address that a host is; empty for a name."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return ""
 
 
 @lru_cache(maxsize=1024)
@@ -178,6 +190,8 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     """The first KiB of a body. What more there is, or comes slowly, is left; the status has been said."""
     kept, n_read = b"", 0
     try:
+        if response.content.is_eof():  # it came with the head: nothing is waited for
+            return response.content.read_nowait(_KEPT_BYTES)
         async with asyncio.timeout(_READ_S):
             async for part in response.content.iter_any():
                 kept += part[: _KEPT_BYTES - len(kept)]

@@ -13,6 +13,7 @@ from worker.cli.bilingual import argument, option, say
 from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import emit, json_text, open_redis, show_fields, show_table, spoken, told_settings
 from worker.cli.duration import duration
+from worker.cli.producers_token import producers_token, token_option
 
 if TYPE_CHECKING:
     from schemas.sheets.faults import Fault
@@ -75,6 +76,7 @@ Código de salida: 0 todo explicado y cuadrado, 1 algo sin explicar o que no cua
     show_default=True,
     told=("Cuánto espera sin noticias, a lo sumo.", "Longest wait without news."),
 )
+@token_option
 @option(
     "--json",
     "as_json",
@@ -90,6 +92,7 @@ def command(
     sheet: str | None,
     out: str,
     timeout: float,
+    token_file: str | None,
     as_json: bool,
 ) -> None:
     """Close a DAY (YYYY-MM-DD, today or yesterday): explain every number of each prefix, compare the ERP's totals
@@ -117,7 +120,8 @@ def command(
     settings = told_settings()
     try:
         rows = _control_of(control, decimal or "", sheet or "", as_json=as_json)
-        is_good = asyncio.run(_close(settings, day, account, rows, out, timeout, as_json=as_json))
+        token = producers_token(settings, token_file)
+        is_good = asyncio.run(_close(settings, day, account, rows, out, timeout, token, as_json=as_json))
     except FileRefused as exc:
         raise click.UsageError(str(exc)) from exc
     if not is_good:
@@ -238,6 +242,7 @@ async def _close(
     control: list[dict[str, Any]] | None,
     out: str,
     timeout_s: float,
+    token: str,
     *,
     as_json: bool,
 ) -> bool:
@@ -253,7 +258,7 @@ async def _close(
         known = settings.accounts().get(account)
         day = _day(typed, known.zone if known else _BOGOTA)
         payload = {"day": day, **({"control": control} if control else {})}
-        job_id, event = await close_day(settings, redis, account, payload, timeout_s, speech)
+        job_id, event = await close_day(settings, redis, account, payload, timeout_s, speech, token=token)
     if event is None:
         _tell_no_answer(job_id, speech)
         return False

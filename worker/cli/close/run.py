@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jobs.families import FAMILIES
 from schemas import strict_json
 from worker.cli.close.sections import family_name
+from worker.cli.producers_token import entry_of
 from worker.cli.progress import Bar
 from worker.store.connection import command
 from worker.store.keys import Keys
@@ -28,10 +29,20 @@ _BLOCK_MS: Final = 300
 
 
 async def close_day(
-    settings: Settings, redis: Redis, account: str, payload: Mapping[str, Any], timeout_s: float, speech: Speech
+    settings: Settings,
+    redis: Redis,
+    account: str,
+    payload: Mapping[str, Any],
+    timeout_s: float,
+    speech: Speech,
+    *,
+    token: str = "",
 ) -> tuple[str, dict[str, Any] | None]:
     """
     The id of the job, and its final event; None when there has been no news for *timeout_s*.
+
+    Args:
+        token: That of a producer, where jobs are signed; it goes beside the job.
 
     Raises what Redis raises.
     """
@@ -43,7 +54,7 @@ async def close_day(
     last = newest[0][0].decode() if newest else "0-0"
     job_id = f"close-{secrets.token_hex(6)}"
     job = {"id": job_id, "type": TYPE, "account": account, "payload": payload}
-    await redis.xadd(keys.jobs(own), {"job": strict_json.dump(job)})
+    await redis.xadd(keys.jobs(own), entry_of(strict_json.dump(job), token))
     seen, heard_at = "", monotonic()
     with Bar(len(FAMILIES), speech, stream=sys.stderr, quiet_s=1.0) as bar:
         while monotonic() - heard_at < timeout_s:

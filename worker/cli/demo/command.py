@@ -18,21 +18,25 @@ from worker.cli.bilingual import option, say
 from worker.cli.console import emit, open_redis
 
 if TYPE_CHECKING:
+    from worker.cli.demo.by_http import Answer, Receiver
     from worker.cli.demo.jobs import DemoJob
+    from worker.cli.demo.run import Run
+    from worker.cli.demo.stage import Child, Stage
     from worker.cli.demo.story import Story
 
-_N_INVOICES: Final = 58
+_N_INVOICES: Final = 57
 _LATENCY: Final = "120ms"
 _WORKERS: Final = 2
 _PATIENCE_S: Final = 120.0
+_LOOK_S: Final = 0.05
 
 
 _ES: Final = """Muestra todo en marcha: no necesita Redis, ni credenciales, ni red.
 
 Enciende un Valkey integrado, un Factus local y dos trabajadores; envía los ejemplos oficiales, facturas
 inventadas, un documento de cada clase y unos trabajos mal hechos, para dos cuentas; guarda archivos, vigila los
-eventos RADIAN de una factura a crédito, hace unas llamadas; muestra cada resultado, y compara con lo que Factus
-vio.
+eventos RADIAN de una factura a crédito, hace unas llamadas; envía una factura por la puerta HTTP y recibe su
+resultado como webhook firmado; muestra cada resultado, y compara con lo que Factus vio.
 
 Código de salida: 0 todo como debe ser, 1 algo es distinto, 2 mal escrito.
 """
@@ -63,7 +67,8 @@ def command(folder: Path, seed: int) -> None:
 
     Starts an embedded Valkey, a local Factus and two workers; pushes the official examples, generated invoices, one
     document of each family and a few wrong jobs for two accounts; archives files, watches the RADIAN events of a bill
-    on credit, makes a few calls; shows every result, and compares with what Factus saw.
+    on credit, makes a few calls; pushes an invoice through the HTTP door and gets its result as a signed webhook;
+    shows every result, and compares with what Factus saw.
 
     Exit status: 0 all as it must be, 1 something differs, 2 wrong usage.
     """
@@ -96,47 +101,79 @@ async def _until_signal(folder: Path, seed: int) -> bool:
 
 
 async def _demo(folder: Path, seed: int, stopping: asyncio.Event) -> bool:
+    from worker.cli.demo import by_http
     from worker.cli.demo.factus_view import differences, what_factus_saw
     from worker.cli.demo.report import progress, show
     from worker.cli.demo.run import Run, workers_up
-    from worker.cli.demo.stage import Stage, demo_folder, worker_variables, write_accounts
+    from worker.cli.demo.stage import ACCOUNTS, Stage, demo_folder, worker_variables, write_accounts
     from worker.settings import Settings
 
     began = monotonic()
-    with demo_folder(folder) as place:
+    with demo_folder(folder) as place, by_http.listening() as receiver:
         settings = Settings(redis_url=f"embedded:{place}")
         async with open_redis(settings) as redis:
             with Stage(place) as stage:
                 base_url = stage.start_sandbox(seed=seed, latency=_LATENCY)
-                accounts = write_accounts(place, base_url)
+                variables = worker_variables(place, write_accounts(place, base_url))
                 for number in range(1, _WORKERS + 1):
-                    stage.start_worker(number, worker_variables(place, accounts))
+                    stage.start_worker(number, variables)
+                for_the_door, token = by_http.door_variables(place, ACCOUNTS[0])
+                door = stage.start_door({**variables, **for_the_door})
+                stage.start_webhooks({**variables, **by_http.webhooks_variables(place, receiver, ACCOUNTS[0])})
                 _introduce(folder, base_url)
                 await workers_up(redis, stage, _WORKERS, stopping)
-                story, jobs = _story(), _jobs(seed)
+                story, jobs, by_door = _story(), _jobs(seed), by_http.door_job(ACCOUNTS[0])
                 first = [*story.begin(), *jobs]
                 emit(
                     say(
-                        f"Se envían {len(first)} trabajos ahora, cada uno con un XADD, y los demás cuando se pueda",
-                        f"Pushing {len(first)} jobs now, each with one XADD, and the rest as it becomes possible",
+                        f"Se envían {len(first)} trabajos ahora, cada uno con un XADD, uno por HTTP, y los demás "
+                        "cuando se pueda",
+                        f"Pushing {len(first)} jobs now, each with one XADD, one by HTTP, and the rest as it becomes "
+                        "possible",
                     )
                 )
-                with progress([*jobs, *(step.job("") for step in story.steps)]) as tell:
+                with progress([*jobs, by_door, *(step.job("") for step in story.steps)]) as tell:
                     run = Run(redis, base_url, story, tell)
-                    await run.play(stage, first, stopping, _PATIENCE_S)
+                    pushing = asyncio.create_task(_through_the_door(stage, door, token, by_door, run))
+                    try:
+                        await run.play(stage, first, stopping, _PATIENCE_S)
+                        answer = await pushing
+                        await _told_by_webhook(stage, receiver, stopping)
+                    finally:
+                        pushing.cancel()
                 saw = await what_factus_saw(base_url)
-    found = [*run.surprises(), *differences(run.told(), saw)]
-    show(run, saw, found, place)
+    found = [*run.surprises(), *by_http.surprises(answer, receiver), *differences(run.told(), saw)]
+    show(run, answer, receiver, saw, found, place)
     emit(say(f"{monotonic() - began:.1f} s en total.", f"{monotonic() - began:.1f} s in all."))
     _show_what_is_left(folder, base_url)
     return not found
 
 
+async def _through_the_door(stage: Stage, door: Child, token: str, demo: DemoJob, run: Run) -> Answer:
+    """Push an invoice by HTTP as soon as the door is open, and enter what came of it."""
+    from worker.cli.demo import by_http
+
+    answer = await by_http.push(await asyncio.to_thread(stage.door_url, door), token, demo)
+    if answer.event is not None:
+        await run.enter_by_http(demo, answer.event)
+    return answer
+
+
+async def _told_by_webhook(stage: Stage, receiver: Receiver, stopping: asyncio.Event) -> None:
+    """Wait until the receiver has been told of the invoice that came through the door."""
+    gives_up_at = monotonic() + _PATIENCE_S
+    while receiver.of_the_door is None and monotonic() < gives_up_at:
+        if stopping.is_set():
+            raise asyncio.CancelledError
+        stage.check()
+        await asyncio.sleep(_LOOK_S)
+
+
 def _introduce(folder: Path, base_url: str) -> None:
     emit(
         say(
-            f"Valkey en {folder}, un Factus local en {base_url}, {_WORKERS} trabajadores",
-            f"Valkey in {folder}, a local Factus at {base_url}, {_WORKERS} workers",
+            f"Valkey en {folder}, un Factus local en {base_url}, {_WORKERS} trabajadores, puerta y webhooks",
+            f"Valkey in {folder}, a local Factus at {base_url}, {_WORKERS} workers, door and webhooks",
         )
     )
     emit(

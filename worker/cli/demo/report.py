@@ -16,6 +16,7 @@ from worker.language import language_of_help
 from worker.speech import Speech
 
 if TYPE_CHECKING:
+    from worker.cli.demo.by_http import Answer, Receiver
     from worker.cli.demo.factus_view import FactusSaw
     from worker.cli.demo.jobs import DemoJob
     from worker.cli.demo.run import Run
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _WIDTH: Final = 100
 _CODES: Final = ("cufe", "cude", "cuds", "cune")
 _SHOWN_CODE: Final = 18
+_SHOWN_ID: Final = 16
 
 
 # -- while it runs -----------------------------------------------------------------------------------------------------
@@ -78,7 +80,7 @@ def _is_end(event: dict[str, Any]) -> bool:
 
 
 # -- at the end --------------------------------------------------------------------------------------------------------
-def show(run: Run, saw: FactusSaw, differences: list[str], folder: Path) -> None:
+def show(run: Run, answer: Answer, receiver: Receiver, saw: FactusSaw, differences: list[str], folder: Path) -> None:
     """Everything that came of it, and whether Factus agrees."""
     _heading(
         say(
@@ -108,6 +110,13 @@ def show(run: Run, saw: FactusSaw, differences: list[str], folder: Path) -> None
         )
     )
     _show_radian(run.radian)
+    _heading(
+        say(
+            "Por la puerta HTTP, y contado por un webhook firmado",
+            "Through the HTTP door, and told by a signed webhook",
+        )
+    )
+    _show_by_http(answer, receiver)
     _heading(say("No aceptados antes de toda llamada, como debe ser", "Refused before any call, as it must be"))
     _show_refused(run)
     _heading(say("Lo que vio Factus", "What Factus saw"))
@@ -221,6 +230,23 @@ def _show_clock(data: dict[str, Any]) -> None:
 def _tell(text: str) -> None:
     for line in wrapped(clean(text), min(width(), _WIDTH), indent=0):
         click.echo(line)
+
+
+def _show_by_http(answer: Answer, receiver: Receiver) -> None:
+    """The push with its answer, and the webhook with what its receiver made of the signature."""
+    from worker.cli.demo.by_http import REFERENCE
+
+    event, told = answer.event or {}, receiver.of_the_door
+    number = (event.get("data") or {}).get("number", "")
+    took = _speech().money(Decimal(str(answer.seconds)))
+    rows = [["POST /api/v1/jobs", REFERENCE, f"{answer.status} {event.get('type', '')} {number}, {took} s".strip()]]
+    if told is not None:
+        verified = say("firma verificada", "signature verified")
+        rows.append([f"{told.id[:_SHOWN_ID]}…", told.reference, f"{told.type}, {verified}"])
+    show_table([say("vía", "by"), say("referencia", "reference"), say("respuesta", "answer")], rows)
+    n_verified = sum(one.is_ours for one in receiver.deliveries)
+    emit(say(f"Webhooks recibidos: {len(receiver.deliveries)}, verificados: {n_verified}.",
+             f"Webhooks received: {len(receiver.deliveries)}, verified: {n_verified}."))  # fmt: skip
 
 
 def _show_refused(run: Run) -> None:

@@ -17,7 +17,8 @@ from worker.cli.demo.factus_view import Key, Seen, send_radian_event
 from worker.cli.demo.jobs import DemoJob
 from worker.cli.demo.stage import Stage
 from worker.cli.demo.story import TRACKED, Story, next_radian_code
-from worker.cli.submit.push import Pushed, Watch, ends_of, is_final, push
+from worker.cli.submit.push import Pushed, Watch, ends_of, is_final, outcome_of, push
+from worker.store.connection import command
 from worker.store.keys import Keys
 
 KEYS: Final = Keys("factus")
@@ -99,6 +100,16 @@ class Run:
         code = next_radian_code(event)
         if code:
             await send_radian_event(self.base_url, event["account"], TRACKED, code)
+
+    async def enter_by_http(self, demo: DemoJob, event: dict[str, Any]) -> None:
+        """Enter a job that came through the door, with its final event: it counts as the others do."""
+        record = KEYS.job(str(demo.job.account), str(demo.job.id))
+        entry = await command(self.redis, "HGET", record, "entry")
+        one = Pushed(demo.job, (entry or b"").decode(), outcome_of(event))
+        self.jobs.append(demo)
+        self.pushed.append(one)
+        self.finished[one.entry] = datetime.fromisoformat(event["time"])
+        self.tell(event, one)
 
     # -- at the end ------------------------------------------------------------------------------------------------
     def told(self) -> dict[Key, Seen]:

@@ -35,6 +35,7 @@ _STOP_S: Final = 35.0
 
 _SANDBOX: Final = "sandbox"
 _LISTENING: Final = re.compile(r"sandbox listening on (http://\S+)")
+_DOOR_OPEN: Final = re.compile(r'"url": "(http://[^"]+)"')
 
 
 @contextmanager
@@ -182,11 +183,23 @@ class Stage:
         """Start the local Factus; its base URL, once it listens. Blocks for about a second."""
         arguments = ["-m", "sandbox", "--port", "0", "--seed", str(seed), "--latency", latency]
         child = self._start(_SANDBOX, arguments, {})
-        return self._wait_for_url(child)
+        return self._wait_for_url(child, _LISTENING)
 
     def start_worker(self, number: int, variables: dict[str, str]) -> Child:
         """Start a worker process; it works as soon as it is up."""
         return self._start(f"worker-{number}", ["-m", "worker", "run"], variables)
+
+    def start_webhooks(self, variables: dict[str, str]) -> Child:
+        """Start the process that delivers webhooks."""
+        return self._start("webhooks", ["-m", "worker", "webhooks"], variables)
+
+    def start_door(self, variables: dict[str, str]) -> Child:
+        """Start the HTTP door; its address is known once it is open (:meth:`door_url`)."""
+        return self._start("door", ["-m", "worker", "serve"], variables)
+
+    def door_url(self, door: Child) -> str:
+        """The address of the door, once it is open. Blocks until then."""
+        return self._wait_for_url(door, _DOOR_OPEN)
 
     def check(self) -> None:
         """Raises ServiceError when a process has ended by itself."""
@@ -211,9 +224,9 @@ class Stage:
         self._stack.callback(child.stop)
         return child
 
-    def _wait_for_url(self, child: Child) -> str:
+    def _wait_for_url(self, child: Child, said: re.Pattern[str]) -> str:
         for _ in range(600):
-            found = _LISTENING.search(child.log.read_text(encoding="utf-8", errors="replace"))
+            found = said.search(child.log.read_text(encoding="utf-8", errors="replace"))
             if found:
                 return found[1]
             child.check()
@@ -221,7 +234,7 @@ class Stage:
                 child.process.wait(0.05)
             except subprocess.TimeoutExpired:
                 continue
-        raise ServiceError(f"The sandbox does not listen after 30 s: {_last_words(child.log)}")
+        raise ServiceError(f"{child.name} does not listen after 30 s: {_last_words(child.log)}")
 
 
 def worker_variables(folder: Path, accounts: Path) -> dict[str, str]:
