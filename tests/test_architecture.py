@@ -27,6 +27,7 @@ ROOMS = {
         *(
             "__main__",
             "cli",
+            "doctor",
             "webhooks",
             "process",
             "bootstrap",

@@ -458,6 +458,17 @@ def nearest_variables(names: list[str]) -> list[str]:
     return [_told_unknown(name, _VARIABLES) for name in names]
 
 
+def env_file_holds_secrets() -> bool:
+    """
+    Whether a secret stands in ``.env``: whoever may read that file has it.
+
+    Raises:
+        ConfigurationError: The file cannot be read.
+    """
+    found = _fields(_env_file())
+    return any(found.get(name) for name in (*_SECRET_NAMES, "jobs_token")) or "@" in found.get("redis_url", "")
+
+
 def environment_for_child(**values: str) -> dict[str, str]:
     """The environment of a process of ours that shall have no setting of the caller's, only the given ones."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)} | values
