@@ -28,6 +28,7 @@ ROOMS = {
         *(
             "__main__",
             "cli",
+            "doctor",
             "webhooks",
             "process",
             "bootstrap",

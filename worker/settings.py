@@ -78,6 +78,11 @@ def _language(value: object) -> object:
     return re.split(r"[_.-]", value.strip().lower())[0] if isinstance(value, str) else value
 
 
+def _words(value: object) -> object:
+    """``a.example,b.example``."""
+    return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+
 def _dates(value: object) -> object:
     """``2026-12-24, 2026-12-31``: each a day as it is written in the contract."""
     if not isinstance(value, str):
@@ -129,6 +134,7 @@ RateLimit = Annotated[Count, Field(ge=1, le=100_000)]
 RateWindow = Annotated[Seconds, Field(le=_DAY_S)]
 Concurrency = Annotated[Count, Field(ge=1, le=64)]
 LaneWidth = Annotated[Count, Field(ge=1, le=16)]
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,253}$")]
 
 
 class Account(BaseModel):
@@ -248,6 +254,7 @@ class Settings(BaseModel):
     http_cert: Path | None = None
     http_cert_key: Path | None = None
     http_behind_proxy: bool = False
+    http_names: Annotated[tuple[HostName, ...], BeforeValidator(_words)] = ()
     http_key: Path | None = None
     users_file: Path | None = None
     log_format: Literal["console", "json"] | None = None
@@ -458,6 +465,17 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
 def nearest_variables(names: list[str]) -> list[str]:
     """Each name with the setting that may have been meant."""
     return [_told_unknown(name, _VARIABLES) for name in names]
+
+
+def env_file_holds_secrets() -> bool:
+    """
+    Whether a secret stands in ``.env``: whoever may read that file has it.
+
+    Raises:
+        ConfigurationError: The file cannot be read.
+    """
+    found = _fields(_env_file())
+    return any(found.get(name) for name in (*_SECRET_NAMES, "jobs_token")) or "@" in found.get("redis_url", "")
 
 
 def environment_for_child(**values: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from worker.cli.group import cli
+from worker.status.problems import KINDS
 
 Run = Callable[..., Any]
 SIX_MIN_MS = 360_000
@@ -433,7 +433,6 @@ async def test_a_key_that_holds_something_else_is_told(run: Run, real_redis: Any
     assert "contiene otra cosa que la que guarda el servicio" in found.output
 
 
-PROBLEM = re.compile(r'(?:Problem|_held)\(\s*"([a-z]+\.[a-z_]+)"')
 ELSEWHERE = {
     "redis.writes": "tests/integration/test_redis_refusing.py",
     "intake.id_ahead": "tests/contract/test_intake_ids.py",
@@ -441,6 +440,13 @@ ELSEWHERE = {
     "letters.trimmed": "tests/contract/test_letters.py",
     "worker.failures": "tests/contract/test_loops.py",
     "workers.signing": "tests/unit/cli/test_status.py",
+    "range.ended": "tests/unit/cli/test_problems.py",
+    "range.ending": "tests/unit/cli/test_problems.py",
+    "webhooks.none": "tests/unit/cli/test_problems.py",
+    "webhook.failing": "tests/unit/cli/test_problems.py",
+    "webhook.disabled": "tests/unit/cli/test_problems.py",
+    "webhook.behind": "tests/unit/cli/test_problems.py",
+    "webhook.lost": "tests/unit/cli/test_problems.py",
     "jobs.keys": "tests/unit/cli/test_status.py",
 }
 HERE = {
@@ -452,6 +458,5 @@ HERE = {
 
 def test_no_problem_is_without_a_test_on_a_running_set() -> None:
     root = Path(__file__).resolve().parents[2]
-    source = (root / "worker/status/problems.py").read_text(encoding="utf-8")
-    assert set(PROBLEM.findall(source)) == HERE | ELSEWHERE.keys()
+    assert KINDS.keys() == HERE | ELSEWHERE.keys()
     assert all((root / path).is_file() for path in ELSEWHERE.values())

@@ -146,6 +146,16 @@ def open_archive(url: str, *, timeout_s: float = TIMEOUT_S) -> Archive:
     raise ConfigurationError(f"FACTUS_ARCHIVE_URL must be {_FORMS}")
 
 
+def folder_of(url: str) -> Path | None:
+    """
+    The folder that ``FACTUS_ARCHIVE_URL`` names; None for storage over the network.
+
+    Raises:
+        ConfigurationError: As :func:`open_archive`.
+    """
+    return _path_of(url) if url.startswith("file:") else None
+
+
 class Folder:
     """Files below a folder of this machine."""
 

@@ -43,6 +43,11 @@ COMMANDS: Final = {
         "Dice si Redis responde y un trabajador de este equipo vive.",
         "Ask whether Redis answers and a worker of this host lives.",
     ),
+    "doctor": Command(
+        "doctor.command",
+        "Revisa si todo está puesto como debe, y dice qué hacer.",
+        "Check whether everything is set up, and say what to do.",
+    ),
     "cancel": Command(
         "cancel",
         "Termina trabajos abiertos de los que no se envió nada.",

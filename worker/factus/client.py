@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Any, Final
@@ -30,7 +30,7 @@ from worker.factus.bounded_body import LARGEST_ANSWER, LARGEST_FILE, Room, read_
 from worker.factus.http_answers import HttpAnswer
 from worker.factus.rate_limit import DeadlinePassed, Granted, NoPermitYet, RateLimit, SendMark
 from worker.factus.redaction import Redactor, without_opaque_words
-from worker.factus.token_cache import LOCK_MS, Issued, Token, TokenCache
+from worker.factus.token_cache import LOCK_MS, Issued, Token, TokenCache, Tokens
 from worker.factus.transport import Transport
 from worker.figures import Figures, Operation
 from worker.settings import Account, ApiLimits, Settings
@@ -62,6 +62,10 @@ _STALE_PERMIT_S: Final = 5.0
 DELETE would take what bears the reference by then."""
 
 
+Hear = Callable[[Mapping[str, str], float, float], None]
+"""Heads of an answer, and the wall clock when its request left and when they came, seconds since 1970."""
+
+
 @cache
 def _room() -> Room:
     """One for all accounts of the process."""
@@ -76,12 +80,18 @@ class FactusClient:
         account: Account,
         limits: ApiLimits,
         rate_limit: RateLimit,
-        tokens: TokenCache,
+        tokens: Tokens,
         keys: Keys,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         figures: Figures | None = None,
+        heard: Hear | None = None,
     ) -> None:
+        """
+        Args:
+            heard: Is told the heads of every answer.
+        """
+        self._heard = heard
         self._account = account
         self._limits = limits
         self._rate_limit = rate_limit
@@ -284,12 +294,14 @@ class FactusClient:
 
         A status that came counts, also where its body did not come to an end.
         """
-        started = time.perf_counter()
+        started, sent_at = time.perf_counter(), time.time()
         response: httpx.Response | None = None
         answer: HttpAnswer | Answer
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self._transport.handle_async_request(request)
+                if self._heard:
+                    self._heard(response.headers, sent_at, time.time())
                 raw, is_whole = await _body_of(response, limit)
         except TimeoutError:
             answer = answers.Unknown(f"sin respuesta en {timeout_s:g} s")

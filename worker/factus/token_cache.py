@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from redis.exceptions import RedisError
 
@@ -73,6 +73,14 @@ class Issued:
 
 
 Fetch = Callable[[], Awaitable[Issued | Answer]]
+
+
+class Tokens(Protocol):
+    """Where the client has its token from."""
+
+    async def get(self, fetch: Fetch, *, refused_generation: int = 0) -> Token | Answer:
+        """As :meth:`TokenCache.get`."""
+        ...
 
 
 class TokenCache:

@@ -26,12 +26,13 @@ from worker.http.door import Documents, Door
 from worker.http.listening import Listening
 from worker.http.login import LoggingIn
 from worker.http.looking import Looking
+from worker.http.page.routes import page_routes
 from worker.http.pushing import Pushing
+from worker.http.requests import ROUTE
 from worker.http.routes import PREFIX, ROUTES, Kind
 
 log = structlog.get_logger()
 
-_ROUTE: Final = "door.route"
 _GONE: Final = 499
 """In the log: whoever asked has not waited for the answer."""
 
@@ -59,7 +60,9 @@ class DoorApp:
             pages: Further routes, for people: they come behind those of the table.
         """
         self._door = door
-        self._router = Router([*routes(door, documents), *pages], redirect_slashes=False, default=_nowhere)
+        self._router = Router(
+            [*routes(door, documents), *page_routes(door), *pages], redirect_slashes=False, default=_nowhere
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -107,7 +110,7 @@ class DoorApp:
         log.info(
             "door.answered",
             method=method,
-            route=scope.get(_ROUTE, "unknown"),
+            route=scope.get(ROUTE, "unknown"),
             status=status,
             duration_ms=round(seconds * 1000, 1),
         )
@@ -172,7 +175,7 @@ def routes(door: Door, documents: Documents) -> list[BaseRoute]:
 
 def _named(route: str, answerer: Answerer) -> Answerer:
     async def answer(request: Request) -> Response:
-        request.scope[_ROUTE] = route
+        request.scope[ROUTE] = route
         return await answerer(request)
 
     return answer

@@ -31,6 +31,9 @@ JOB_LIFE_S: Final = 30 * 86_400
 """How long a job that the door signs may wait for its intake. The signature holds for that very job alone."""
 
 DOOR: Final = "door"
+PERSON: Final = "user:"
+"""What stands before the name of a caller who has logged in."""
+
 _BEARER: Final = "bearer "
 _PARTED: Final = "#"
 
@@ -183,7 +186,7 @@ class Gate:
         if user is None or user.mark != mark:
             raise Denied(Check.ISSUER, grant.kid)
         return Caller(
-            f"user:{name}",
+            f"{PERSON}{name}",
             user,
             may_push=user.role == "producer",
             is_masked=user.role == "viewer",

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -32,11 +33,25 @@ class LoggingIn:
 
     async def login(self, request: Request) -> Response:
         """A token, at the top level as OAuth2 has it; refusals have our shape."""
+        token = await self.token(request, _read)
+        answer = {"access_token": token, "token_type": "bearer", "expires_in": LOGIN_LIFE_S}
+        return Response(strict_json.dump(answer), media_type=JSON)
+
+    async def token(self, request: Request, read: Callable[[bytes], Login]) -> str:
+        """
+        A login for who sends a request with a good name and password.
+
+        Args:
+            read: What was typed, from the body.
+
+        Raises:
+            Refusal: 401, 404, 413, 422, 429.
+        """
         door = self._door
         if door.users is None or door.key is None:
             raise not_found("Esta puerta no tiene usuarios (FACTUS_USERS_FILE).")
         async with body_of(request, door.bodies, door.policy, door.policy.most_login_body) as raw:
-            typed = _read(raw)
+            typed = read(raw)
         user = door.users.users.get(typed.username)
         with door.wrong.attempt(typed.username, client_of(request, door.settings.http_behind_proxy)) as right:
             # Who is unknown takes as long as who is known.
@@ -45,8 +60,7 @@ class LoggingIn:
                 log.warning("door.login_refused")
                 raise Refusal(401, (error("auth.denied", _WRONG),), {"WWW-Authenticate": "Bearer"})
             right()
-        token = {"access_token": door.key.login(user, time.time()), "token_type": "bearer", "expires_in": LOGIN_LIFE_S}
-        return Response(strict_json.dump(token), media_type=JSON)
+        return door.key.login(user, time.time())
 
 
 def _read(raw: bytes) -> Login:

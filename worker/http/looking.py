@@ -47,12 +47,18 @@ _PUSHED: Final = Explanation(
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
+class Named:
     """What an address below ``/documents/`` names."""
 
     family: str
     reference_code: str
     kind: str | None
+
+    def whole(self) -> Named:
+        """The same where an address names no files: what looks like one is the end of a reference."""
+        if self.kind is None:
+            return self
+        return Named(self.family, f"{self.reference_code}/files/{self.kind}", None)
 
 
 class Looking:
@@ -98,30 +104,15 @@ class Looking:
         """The story of a document, or one of its files."""
         door, caller = self._door, caller_of(self._door, request)
         account = _account(query_of(request, OfAccount), caller)
-        named = _named(request)
+        named = named_by(request, _DOCUMENTS)
         if named.family not in FAMILIES:
             raise not_found(f"No existe la clase de documento {named.family[:40]}: {', '.join(FAMILIES)}.")
         if named.kind is not None:
             return await self._file(named, account, caller)
-        async with turn_to_read(door):
-            story = await story_of(
-                door.finder,
-                named.reference_code,
-                door.accounts.zones,
-                SPANISH,
-                account=account,
-                family=named.family,
-                may_see=caller.sees,
-                default_account=account or await door.accounts.default(),
-            )
-        # A job's id finds it as well, and so does an event of another family: here only the document is asked for.
-        mine = [one for one in story.to_json()["found"] if _is_of(one, named)]
-        if not mine and not story.is_pushed:
-            raise not_found()
-        data: Any = {"found": mine, "is_waiting_for_intake": story.is_pushed}
-        return answer(True, "Esto se sabe del documento.", masked(_plain(data)) if caller.is_masked else _plain(data))
+        data = await story_data(door, caller, named, account)
+        return answer(True, "Esto se sabe del documento.", data)
 
-    async def _file(self, named: _Named, account: str | None, caller: Caller) -> Response:
+    async def _file(self, named: Named, account: str | None, caller: Caller) -> Response:
         kind = next((one for one in ARCHIVE_KINDS if one == named.kind), None)
         if kind is None:
             raise not_found(f"No existe esta clase de archivo: {', '.join(ARCHIVE_KINDS)}.")
@@ -139,7 +130,7 @@ class Looking:
                 return await self._stored(name, named, kind, data)
         raise not_found()
 
-    async def _validated(self, account: str, named: _Named) -> Mapping[str, Any] | None:
+    async def _validated(self, account: str, named: Named) -> Mapping[str, Any] | None:
         """``data`` of a document that is validated."""
         key = self._door.keys.document(account, named.family, named.reference_code)
         stored = dict(await command(self._door.redis, "HGETALL", key))
@@ -149,7 +140,7 @@ class Looking:
         data: Mapping[str, Any] | None = strict_json.parse(record.event)["data"]
         return data
 
-    async def _stored(self, account: str, named: _Named, kind: ArchiveKind, data: Mapping[str, Any]) -> Response:
+    async def _stored(self, account: str, named: Named, kind: ArchiveKind, data: Mapping[str, Any]) -> Response:
         """The file as the archive has it; its name follows from the document alone, and nothing of the request."""
         number = data.get("number")
         day = date.fromisoformat(day_of(data.get("factus") or {}))
@@ -187,22 +178,54 @@ def _account(asked: OfAccount, caller: Caller) -> str | None:
     return asked.account
 
 
-def _named(request: Request) -> _Named:
+def named_by(request: Request, below: str) -> Named:
     """
     Family, reference and kind of an address. References hold slashes: written ``%2F``, they are no part of the path;
     written as they are, they belong to the reference all the same.
+
+    Args:
+        below: What stands before the family.
+
+    Raises:
+        Refusal: 404, no document has such a name.
     """
     raw = request.scope.get("raw_path") or request.url.path.encode()
-    rest = raw.decode("ascii", "replace").partition("?")[0].removeprefix(_DOCUMENTS)
+    rest = raw.decode("ascii", "replace").partition("?")[0].removeprefix(below)
     family, _, reference = rest.partition("/")
     file = _FILE.fullmatch(reference)
     text = unquote(file[1] if file else reference)
     if not text or len(text) > _LONGEST_REFERENCE or "\ufffd" in text:
         raise not_found()
-    return _Named(unquote(family), text, unquote(file[2]) if file else None)
+    return Named(unquote(family), text, unquote(file[2]) if file else None)
 
 
-def _is_of(told: Mapping[str, Any], named: _Named) -> bool:
+async def story_data(door: Door, caller: Caller, named: Named, account: str | None) -> dict[str, Any]:
+    """
+    The story of a document as somebody may see it: ``found`` and ``is_waiting_for_intake``.
+
+    Raises:
+        Refusal: 404, nothing is known of it that he may be told.
+    """
+    async with turn_to_read(door):
+        story = await story_of(
+            door.finder,
+            named.reference_code,
+            door.accounts.zones,
+            SPANISH,
+            account=account,
+            family=named.family,
+            may_see=caller.sees,
+            default_account=account or await door.accounts.default(),
+        )
+    # A job's id finds it as well, and so does an event of another family: here only the document is asked for.
+    mine = [one for one in story.to_json()["found"] if _is_of(one, named)]
+    if not mine and not story.is_pushed:
+        raise not_found()
+    data: dict[str, Any] = _plain({"found": mine, "is_waiting_for_intake": story.is_pushed})
+    return masked(data) if caller.is_masked else data
+
+
+def _is_of(told: Mapping[str, Any], named: Named) -> bool:
     is_its_family = told["family"] == named.family or told["job_type"].partition(".")[0] in (named.family, "?")
     return told["reference_code"] == named.reference_code and is_its_family
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -18,6 +18,9 @@ from worker.http.door import Door
 from worker.http.routes import Query
 
 Q = TypeVar("Q", bound=Query)
+
+ROUTE: Final = "door.route"
+"""Where a request carries the name of its route: the log has that, and never the address."""
 
 
 def caller_of(door: Door, request: Request) -> Caller:

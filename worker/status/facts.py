@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from datetime import tzinfo
+from datetime import date, tzinfo
 from typing import Any, Final
 
 from schemas.names import is_calls_lane, is_issuing_lane
@@ -199,6 +199,52 @@ class RadianSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointSeen:
+    """One endpoint of webhooks, as a process had it in its file lately. Counts are deliveries."""
+
+    name: str
+    is_disabled: bool = False
+    disabled_why: str = ""
+    """``gone`` (410), ``failing`` (for 120 h) or ``operator``."""
+
+    disabled_at_ms: int = 0
+    failing_since_ms: int = 0
+    """Since when it has only failed."""
+
+    n_waiting: int = 0
+    oldest_due_ms: int = 0
+    """When the delivery was due that has waited longest for its attempt."""
+
+    n_exhausted: int = 0
+    last_success_ms: int = 0
+    last_status: int = 0
+    last_fault: str = ""
+    n_gone: int = 0
+    """Events that were trimmed before they were read for it; ``gone_at_ms`` is when it was last noticed."""
+
+    gone_at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RangeSeen:
+    """One numbering range in use, as Factus has shown it; ``document`` is what it numbers, in Factus's words."""
+
+    account: str
+    document: str
+    prefix: str
+    n_left: int
+    n_numbers: int
+    ends_on: date | None = None
+    """Its last day; None where no resolution bounds it."""
+
+    days_left: int = 0
+    """Until that day; below 0 when it is over."""
+
+    is_expired: bool = False
+    """Factus's own word."""
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Everything at a glance."""
 
@@ -220,6 +266,12 @@ class Overview:
     letters_gone_at_ms: int = 0
     letters: LettersSeen = LettersSeen()
     radian: RadianSeen = RadianSeen()
+    endpoints: tuple[EndpointSeen, ...] = ()
+    """Endpoints of webhooks that a process has had in its file during the last week."""
+    n_delivering: int | None = None
+    """Processes that deliver webhooks; None where this user of Redis may not see it."""
+    ranges: tuple[RangeSeen, ...] = ()
+    """What is known of numbering ranges without asking Factus."""
 
 
 def with_backlog(lane: LaneSeen, lanes: Iterable[LaneSeen], account: AccountSeen, now_ms: int) -> LaneSeen:

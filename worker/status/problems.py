@@ -1,54 +1,27 @@
 """
-What an operator has to mend, or has to know, in the order of what needs a person. Pure.
+What an operator has to mend, or has to know, in the order of what needs a person: the one list that ``status``, the
+page, ``doctor`` and alerts tell from. Pure. The kinds stand in ``problem.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import tzinfo
 from typing import Final
 
 from worker.queue.consumer_lag import GroupLag
-from worker.speech import Speech, clock, iso, span
+from worker.speech import Speech
 from worker.status.causes import NEEDS_A_PERSON, cause, holder, mend, redis_mend
-from worker.status.facts import AccountSeen, Hold, IntakeSeen, LaneSeen, Overview, WorkerSeen
+from worker.status.facts import AccountSeen, Hold, IntakeSeen, LaneSeen, Overview, RangeSeen, WorkerSeen
+from worker.status.problem import KINDS, Problem, problem_lines
+from worker.status.webhook_problems import of_webhooks
+
+__all__ = ["KINDS", "PATIENCE_MS", "Problem", "problem_lines", "problems", "range_problem"]
 
 PATIENCE_MS: Final = 300_000
 """How long something may be held before an operator has to know."""
 
 _REMEMBERED_MS: Final = 7 * 86_400_000
 """How long ``status`` speaks of what was lost or removed: whoever comes back from a holiday shall still see it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """
-    One problem; empty and 0 where there is nothing to say. ``what`` is a sentence, ``mend`` what a person does,
-    ``next`` what happens without one, and ``next_ms`` when.
-    """
-
-    id: str
-    subject: str
-    what: str
-    mend: str = ""
-    since_ms: int = 0
-    holder: str = ""
-    next: str = ""
-    next_ms: int = 0
-    rank: int = 0
-
-    def to_json(self, zone: tzinfo) -> dict[str, str | None]:
-        return {
-            "id": self.id,
-            "subject": self.subject,
-            "message": self.what,
-            "since": iso(self.since_ms, zone),
-            "holder": self.holder or None,
-            "mend": self.mend or None,
-            "next": self.next or None,
-            "next_at": iso(self.next_ms, zone),
-        }
 
 
 def problems(seen: Overview, speech: Speech) -> list[Problem]:
@@ -60,6 +33,8 @@ def problems(seen: Overview, speech: Speech) -> list[Problem]:
         *(one for lane in seen.lanes for one in _of_lane(lane, seen, speech)),
         *(one for intake in seen.intakes for one in _of_intake(intake, seen.now_ms, speech)),
         *(one for group in seen.groups for one in _of_group(group, speech)),
+        *of_webhooks(seen, PATIENCE_MS, _REMEMBERED_MS, speech),
+        *(one for row in seen.ranges if (one := range_problem(row, speech))),
         *_of_letters(seen, speech),
     ]
     return sorted(found, key=lambda one: one.rank)
@@ -75,7 +50,7 @@ def _of_server(seen: Overview, speech: Speech) -> Iterator[Problem]:
             f"the key {key} holds something else than the service keeps there",
         )
         mends = speech.say("mírela (TYPE) y muévala a otro nombre", "look at it (TYPE), and move it away")
-        yield Problem("redis.key", key, what, mends, rank=1)
+        yield Problem("redis.key", key, what, mends)
 
 
 # -- workers -----------------------------------------------------------------------------------------------------------
@@ -87,7 +62,7 @@ def _of_workers(seen: Overview, speech: Speech) -> Iterator[Problem]:
             f" ({waits})" if n_open else ""
         )
         mends = speech.say("inicie uno: factus-worker run", "start one: factus-worker run")
-        yield Problem("workers.none", "workers", what, mends, rank=2)
+        yield Problem("workers.none", "workers", what, mends)
         return
     if len({worker.accounts for worker in seen.workers}) > 1:
         what = speech.say(
@@ -98,7 +73,7 @@ def _of_workers(seen: Overview, speech: Speech) -> Iterator[Problem]:
             "give all the same FACTUS_ACCOUNTS_FILE and restart",
         )
         told = "; ".join(f"{worker.id}: {', '.join(worker.accounts)}" for worker in seen.workers)
-        yield Problem("workers.accounts", "workers", f"{what} ({told})", mends, rank=3)
+        yield Problem("workers.accounts", "workers", f"{what} ({told})", mends)
     if len({worker.is_signed for worker in seen.workers}) > 1:
         what = speech.say(
             "unos trabajadores exigen trabajos firmados y otros no",
@@ -108,7 +83,7 @@ def _of_workers(seen: Overview, speech: Speech) -> Iterator[Problem]:
             "dé a todos el mismo FACTUS_JOBS_SIGNED y reinícielos", "give all the same FACTUS_JOBS_SIGNED and restart"
         )
         told = ", ".join(worker.id for worker in seen.workers if not worker.is_signed)
-        yield Problem("workers.signing", "workers", f"{what} ({told})", mends, rank=3)
+        yield Problem("workers.signing", "workers", f"{what} ({told})", mends)
     served = {name for worker in seen.workers for name in worker.accounts}
     for name in sorted({lane.account for lane in seen.lanes if lane.n_open} - served):
         what = speech.say(
@@ -116,7 +91,7 @@ def _of_workers(seen: Overview, speech: Speech) -> Iterator[Problem]:
             f"no running worker has the credentials of account {name}, which has open jobs",
         )
         mends = speech.say("configúrela y reinicie", "configure it and restart")
-        yield Problem("account.unserved", name, what, mends, rank=3)
+        yield Problem("account.unserved", name, what, mends)
     for worker in seen.workers:
         yield from _of_worker(worker, speech)
 
@@ -128,14 +103,14 @@ def _of_worker(worker: WorkerSeen, speech: Speech) -> Iterator[Problem]:
             f"worker {worker.id}: the new file cannot be used, and the one before still counts ({worker.keys_fault})",
         )
         mends = speech.say("corrija el archivo; se lee solo", "mend the file; it is read by itself")
-        yield Problem("jobs.keys", worker.id, what, mends, rank=5)
+        yield Problem("jobs.keys", worker.id, what, mends)
     if worker.failed:
         what = speech.say(
             f"trabajador {worker.id}: fallas en sus tareas desde que inició ({worker.failed})",
             f"worker {worker.id}: failures in its loops since it started ({worker.failed})",
         )
         mends = speech.say("vea loop.member_failed en su registro", "see loop.member_failed in its log")
-        yield Problem("worker.failures", worker.id, what, mends, rank=9)
+        yield Problem("worker.failures", worker.id, what, mends)
 
 
 # -- holds -------------------------------------------------------------------------------------------------------------
@@ -146,12 +121,12 @@ def _of_account(account: AccountSeen, seen: Overview, speech: Speech) -> Iterato
     hold = account.hold
     if hold and (hold.until_ms > seen.now_ms or n_open) and _is_news(hold, told.get("*", 0), seen.now_ms):
         what = speech.say(f"cuenta {account.name} detenida", f"account {account.name} is held")
-        yield _held("account.held", account.name, what, hold, account.name, seen, speech, n_open)
+        yield _held("account.held", account.name, what, hold, account.name, seen, speech, n_open, is_told="*" in told)
     elif not hold and "*" in told and n_open:
         # Told to the operator, and asked again just now: until a call has come through it is not over.
         what = speech.say(f"cuenta {account.name} bloqueada", f"account {account.name} is blocked")
         following = speech.say("se está preguntando otra vez", "it is being asked again")
-        yield Problem("account.blocked", account.name, what, since_ms=told["*"], next=following, rank=4)
+        yield Problem("account.blocked", account.name, what, since_ms=told["*"], next=following)
     for scope, since_ms in told.items():
         if "." in scope:
             what = speech.say(
@@ -159,7 +134,7 @@ def _of_account(account: AccountSeen, seen: Overview, speech: Speech) -> Iterato
                 f"account {account.name}: Factus denies the jobs {scope} (403); all others go on",
             )
             mends = mend(Hold("factus.denied", 0), account.name, speech)
-            yield Problem("type.blocked", f"{account.name}/{scope}", what, mends, since_ms, rank=5)
+            yield Problem("type.blocked", f"{account.name}/{scope}", what, mends, since_ms)
 
 
 def _of_lane(lane: LaneSeen, seen: Overview, speech: Speech) -> Iterator[Problem]:
@@ -168,7 +143,9 @@ def _of_lane(lane: LaneSeen, seen: Overview, speech: Speech) -> Iterator[Problem
     told_ms = next((one.since_ms for one in blocks if lane.name == f"{lane.account}/{one.scope}"), 0)
     if lane.hold and _is_news(lane.hold, told_ms, seen.now_ms):
         what = speech.say(f"carril {lane.name} detenido", f"lane {lane.name} is held")
-        yield _held("lane.held", lane.name, what, lane.hold, lane.account, seen, speech, lane.n_open)
+        yield _held(
+            "lane.held", lane.name, what, lane.hold, lane.account, seen, speech, lane.n_open, is_told=bool(told_ms)
+        )
 
 
 def _is_news(hold: Hold, told_ms: int, now_ms: int) -> bool:
@@ -178,8 +155,18 @@ def _is_news(hold: Hold, told_ms: int, now_ms: int) -> bool:
 
 
 def _held(
-    id_: str, subject: str, what: str, hold: Hold, account: str, seen: Overview, speech: Speech, n_open: int
+    id_: str,
+    subject: str,
+    what: str,
+    hold: Hold,
+    account: str,
+    seen: Overview,
+    speech: Speech,
+    n_open: int,
+    *,
+    is_told: bool,
 ) -> Problem:
+    """A hold. One that was told to the operator (``account.blocked``) stands until a person acts, whatever it is."""
     waiting = speech.of(n_open, ("trabajo espera", "job waits"), ("trabajos esperan", "jobs wait"))
     is_later = hold.until_ms > seen.now_ms
     following = (
@@ -196,7 +183,7 @@ def _held(
         holder(hold),
         following,
         hold.until_ms if is_later else 0,
-        4 if hold.reason in NEEDS_A_PERSON else 6,
+        is_passing=hold.reason not in NEEDS_A_PERSON and not is_told,
     )
 
 
@@ -217,7 +204,7 @@ def _of_intake(one: IntakeSeen, now_ms: int, speech: Speech) -> Iterator[Problem
             "ningún productor debe recortarla (MAXLEN) ni quitar entradas; envíe otra vez lo que no tenga resultado",
             "no producer may trim it (MAXLEN) or take entries out; push again what has no event",
         )
-        yield Problem("intake.entries_gone", one.stream, what, mends, one.gone_at_ms, rank=5)
+        yield Problem("intake.entries_gone", one.stream, what, mends, one.gone_at_ms)
     if one.last_id_ahead:
         what = speech.say(
             f"{one.stream}: su último id {one.last_id_ahead} está en el futuro y no acepta ids de hoy; se hace de "
@@ -228,13 +215,13 @@ def _of_intake(one: IntakeSeen, now_ms: int, speech: Speech) -> Iterator[Problem
         mends = speech.say(
             "los productores dejan el id a Redis (XADD ... *)", "producers leave the id to Redis (XADD ... *)"
         )
-        yield Problem("intake.id_ahead", one.stream, what, mends, rank=5)
+        yield Problem("intake.id_ahead", one.stream, what, mends)
     if is_fresh(one.renewed_at_ms):
         what = speech.say(
             f"{one.stream}: su último id estaba en el futuro y se hizo de nuevo; no se perdió nada",
             f"{one.stream}: its last id lay in the future, and it was made anew; nothing was lost",
         )
-        yield Problem("intake.stream_renewed", one.stream, what, since_ms=one.renewed_at_ms, rank=9)
+        yield Problem("intake.stream_renewed", one.stream, what, since_ms=one.renewed_at_ms)
 
 
 def _of_group(group: GroupLag, speech: Speech) -> Iterator[Problem]:
@@ -251,14 +238,14 @@ def _of_group(group: GroupLag, speech: Speech) -> Iterator[Problem]:
             f"{place}: se recortaron {n}entradas que no había leído, y esperan {unread} más",
             f"{place}: {n}entries were trimmed that it had not read, {unread} more wait for it",
         )
-        yield Problem("group.lost", subject, what, mends, rank=5)
+        yield Problem("group.lost", subject, what, mends)
     elif group.is_lagging:
         most = speech.count(group.maxlen)
         what = speech.say(
             f"{place}: esperan {unread} entradas; en {most} (FACTUS_RESULTS_MAXLEN) se recortan las más viejas",
             f"{place}: {unread} entries wait for it; at {most} (FACTUS_RESULTS_MAXLEN) the oldest are trimmed",
         )
-        yield Problem("group.lagging", subject, what, mends, rank=7)
+        yield Problem("group.lagging", subject, what, mends)
     if group.n_stale:
         n = speech.count(group.n_stale) + ("+" if group.n_stale < group.n_pending and group.n_stale == 100 else "")
         of = speech.count(group.n_pending)
@@ -270,7 +257,7 @@ def _of_group(group: GroupLag, speech: Speech) -> Iterator[Problem]:
             "su consumidor murió con ellas o no confirma: que lea desde 0, o XAUTOCLAIM",
             "its consumer has died with them or does not acknowledge: have it read from 0, or XAUTOCLAIM",
         )
-        yield Problem("group.stale", subject, what, mends, rank=7)
+        yield Problem("group.stale", subject, what, mends)
 
 
 # -- letters -----------------------------------------------------------------------------------------------------------
@@ -278,7 +265,7 @@ def _of_letters(seen: Overview, speech: Speech) -> Iterator[Problem]:
     if seen.n_letters_gone and seen.now_ms - seen.letters_gone_at_ms < _REMEMBERED_MS:
         n = speech.of(seen.n_letters_gone, ("trabajo apartado", "dead letter"), ("trabajos apartados", "dead letters"))
         what = speech.say(f"salieron {n} porque había demasiados", f"{n} went because there were too many")
-        yield Problem("letters.trimmed", "dead", what, "factus-worker dead list", seen.letters_gone_at_ms, rank=8)
+        yield Problem("letters.trimmed", "dead", what, "factus-worker dead list", seen.letters_gone_at_ms)
     letters = seen.letters
     n_ours = letters.n_operator + letters.n_developers
     if n_ours:
@@ -289,20 +276,37 @@ def _of_letters(seen: Overview, speech: Speech) -> Iterator[Problem]:
             "factus-worker dead list; corrija la causa y luego dead retry, o dead drop",
             "factus-worker dead list; mend the cause, then dead retry, or dead drop",
         )
-        yield Problem("letters.operator", "dead", what, mends, rank=8)
+        yield Problem("letters.operator", "dead", what, mends)
 
 
-def problem_lines(one: Problem, zone: tzinfo, now_ms: int, speech: Speech) -> list[str]:
-    """A problem as lines for a person: what, since when, who holds it, the mend, and what goes on by itself."""
-    lines = [one.what]
-    if one.since_ms:
-        ago = span(max(now_ms - one.since_ms, 0) / 1000)
-        lines.append(speech.say("desde: ", "since: ") + f"{clock(one.since_ms, zone)} ({ago})")
-    if one.holder:
-        lines.append(speech.say("lo detiene: ", "held by: ") + one.holder)
-    if one.mend:
-        lines.append(speech.say("qué hacer: ", "mend: ") + one.mend)
-    if one.next:
-        at = f", {clock(one.next_ms, zone)}" if one.next_ms else ""
-        lines.append(speech.say("sigue: ", "next: ") + one.next + at)
-    return lines
+# -- numbering ranges --------------------------------------------------------------------------------------------------
+RANGE_DAYS: Final = 30
+RANGE_SHARE: Final = 0.05
+"""A range is told of when so many days, or so much of its numbers, are left."""
+
+
+def range_problem(one: RangeSeen, speech: Speech) -> Problem | None:
+    """What is to be said of a numbering range that is in use; None while there is time and room."""
+    name = speech.say(f"rango {one.prefix} ({one.document})", f"range {one.prefix} ({one.document})")
+    what = speech.say(f"cuenta {one.account}, {name}: ", f"account {one.account}, {name}: ")
+    mends = speech.say(
+        "pida otra autorización de numeración en el MUISCA de la DIAN, asóciela al software y créela en Factus "
+        "(numbering_range.create)",
+        "ask for another numbering authorization in DIAN's MUISCA, tie it to the software, and create it at Factus "
+        "(numbering_range.create)",
+    )
+    subject = f"{one.account}/{one.prefix}"
+    ends_on = one.ends_on
+    if one.is_expired or (ends_on is not None and one.days_left < 0):
+        when = f" ({ends_on:%Y-%m-%d})" if ends_on else ""
+        return Problem("range.ended", subject, what + speech.say(f"se venció{when}", f"has run out{when}"), mends)
+    if one.n_left <= 0:
+        return Problem("range.ended", subject, what + speech.say("no le quedan números", "no numbers are left"), mends)
+    told = []
+    if ends_on is not None and one.days_left <= RANGE_DAYS:
+        left = speech.of(one.days_left, ("día", "day"), ("días", "days"))
+        told.append(speech.say(f"vence el {ends_on:%Y-%m-%d} (en {left})", f"ends on {ends_on:%Y-%m-%d} (in {left})"))
+    if one.n_left < RANGE_SHARE * one.n_numbers:
+        left, of = speech.count(one.n_left), speech.count(one.n_numbers)
+        told.append(speech.say(f"le quedan {left} de {of} números", f"{left} of {of} numbers are left"))
+    return Problem("range.ending", subject, what + "; ".join(told), mends) if told else None

@@ -33,6 +33,7 @@ from worker.intake.reader import GROUP
 from worker.queue.consumer_lag import GroupLag, groups_of
 from worker.queue.load_reader import LoadReader, Reading
 from worker.settings import Account
+from worker.status.endpoint_reader import read_endpoints
 from worker.status.facts import (
     WAIT_REASONS,
     AccountSeen,
@@ -81,8 +82,13 @@ class StatusReader:
         self._results_maxlen = results_maxlen
         self._damaged: list[str] = []
 
-    async def overview(self) -> Overview:
-        """All of it. Not one instant: the parts are read one after the other."""
+    async def overview(self, *, tries_a_write: bool = True) -> Overview:
+        """
+        All of it. Not one instant: the parts are read one after the other.
+
+        Args:
+            tries_a_write: Without it nothing at all is written, and it is not known whether Redis takes writes.
+        """
         now_ms = await self.now_ms()
         workers = await self.workers(now_ms)
         lane_names = await self._lane_names()
@@ -94,7 +100,8 @@ class StatusReader:
             lanes = tuple(replace(lane, done_ms=None) for lane in lanes)  # nobody does them
         leader = await self._ask("GET", self._keys.leader("intake"))
         facts = await self._text_hash(self._keys.intake_facts())
-        refused = await self._try_a_write()
+        refused = await self._try_a_write() if tries_a_write else None
+        endpoints, n_delivering = await read_endpoints(self._redis, self._keys, now_ms)
         radian = await self._radian(now_ms)
         return Overview(
             now_ms=now_ms,
@@ -112,6 +119,8 @@ class StatusReader:
             letters_gone_at_ms=_whole(facts.get("letters_gone_at")),
             letters=await self._letters(),
             radian=radian,
+            endpoints=endpoints,
+            n_delivering=n_delivering,
         )
 
     async def _radian(self, now_ms: int) -> RadianSeen:

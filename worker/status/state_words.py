@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from schemas.names import ending_of
 from schemas.records import JobRecord, JobState, SendState
 from worker.speech import Speech, clock
-from worker.status.causes import cause, holder, mend
+from worker.status.causes import NEEDS_A_PERSON, cause, holder, mend
 from worker.status.facts import AccountSeen, Hold, LaneSeen
 from worker.status.lookup import JobSnapshot
 
@@ -240,6 +240,24 @@ def lane_words(lane: LaneSeen, account: AccountSeen, now_ms: int, zone: tzinfo, 
     if account.hold and lane.issues | lane.is_calls:
         return speech.say("su cuenta está detenida", "its account is on hold")
     return lane_reason(lane, account, zone, speech)
+
+
+_LACKS: Final = ("probe", "hold", "allowance", "precedence", "width")
+"""What a lane that nothing holds waits for, the worst first."""
+
+
+def lacks(lane: LaneSeen, account: AccountSeen) -> tuple[int, float]:
+    """
+    Where a lane stands among others that are told by what they lack: what only a person gives, what Factus or the DIAN
+    gives, what it waits for, by how long its backlog needs; last what lacks nothing.
+    """
+    hold = account.hold if account.hold and lane.n_waiting else lane.hold
+    if hold:
+        return (0 if hold.reason in NEEDS_A_PERSON else 1), -lane.backlog_s
+    if not lane.n_waiting:
+        return len(_LACKS) + 3, 0.0
+    at = _LACKS.index(lane.wait_reason) if lane.wait_reason in _LACKS else len(_LACKS)
+    return 2 + at, -lane.backlog_s
 
 
 def _again_at(at_ms: int, zone: tzinfo, speech: Speech) -> str:

@@ -12,7 +12,8 @@ from schemas.names import issues
 from worker.cli.console import emit, show_fields, show_table
 from worker.speech import Speech, clock, span
 from worker.status.problems import Problem, problem_lines
-from worker.status.state_words import lane_words
+from worker.status.state_words import lacks, lane_words
+from worker.status.webhook_problems import answer_words
 
 if TYPE_CHECKING:
     from worker.status.batch import BatchSeen
@@ -29,8 +30,18 @@ _NAMES: Final = {
 
 # -- at a glance -------------------------------------------------------------------------------------------------------
 def show_overview(seen: Overview, found: Sequence[Problem], zone: tzinfo, speech: Speech) -> None:
-    """All sections, and what needs somebody at the end, where it is read first."""
+    """What needs a person first, with the mend; then the lanes by what they lack; then all else."""
     say = speech.say
+    _show_problems(seen, found, zone, speech)
+    headers = [
+        say("carril", "lane"),
+        say("esperan", "waiting"),
+        say("más tarde", "later"),
+        say("en curso", "in flight"),
+    ]
+    headers += [say("por qué espera", "stands"), say("se mira", "next look"), say("falta", "backlog needs")]
+    _section(say("Carriles", "Lanes"), headers, _lane_rows(seen, zone, speech), say("nada espera", "nothing waits"),
+             right=(1, 3))  # fmt: skip
     headers = [
         say("trabajador", "worker"),
         say("versión", "version"),
@@ -51,15 +62,6 @@ def show_overview(seen: Overview, found: Sequence[Problem], zone: tzinfo, speech
     headers = [say("cola", "stream"), say("por recibir", "not taken in"), say("en manos", "in hand")]
     _section(say("Entrada", "Intake"), [*headers, say("recibe", "taken in by")], intake, "", right=(1, 2))
     headers = [
-        say("carril", "lane"),
-        say("esperan", "waiting"),
-        say("más tarde", "later"),
-        say("en curso", "in flight"),
-    ]
-    headers += [say("por qué espera", "stands"), say("se mira", "next look"), say("falta", "backlog needs")]
-    _section(say("Carriles", "Lanes"), headers, _lane_rows(seen, zone, speech), say("nada espera", "nothing waits"),
-             right=(1, 3))  # fmt: skip
-    headers = [
         say("cuenta", "account"),
         "Factus",
         say("cupo usado", "allowance used"),
@@ -77,9 +79,10 @@ def show_overview(seen: Overview, found: Sequence[Problem], zone: tzinfo, speech
         say("sin confirmar", "not acked"),
     ]
     _section(say("Grupos de consumidores", "Consumer groups"), headers, groups, say("ninguno", "none"), right=(2, 3))
+    _show_webhooks(seen, zone, speech)
     _show_radian(seen, speech)
     _show_letters(seen, speech)
-    _show_problems(seen, found, zone, speech)
+    _show_sum(found, speech)
 
 
 def _section(title: str, headers: list[str], rows: list[list[str]], empty: str, *, right: Sequence[int] = ()) -> None:
@@ -99,7 +102,7 @@ def _worker_rows(seen: Overview, speech: Speech) -> list[list[str]]:
 def _lane_rows(seen: Overview, zone: tzinfo, speech: Speech) -> list[list[str]]:
     accounts = {account.name: account for account in seen.accounts}
     rows = []
-    for lane in seen.lanes:
+    for lane in sorted(seen.lanes, key=lambda lane: lacks(lane, accounts[lane.account])):
         words = lane_words(lane, accounts[lane.account], seen.now_ms, zone, speech) or "-"
         later = speech.count(lane.n_later) + (f" ({lane.n_tracking} RADIAN)" if lane.n_tracking else "")
         needs = _needs(lane, accounts[lane.account], seen, speech)
@@ -180,15 +183,42 @@ def _show_letters(seen: Overview, speech: Speech) -> None:
     emit(told, "bold")
 
 
+def _show_webhooks(seen: Overview, zone: tzinfo, speech: Speech) -> None:
+    """The endpoints, where there are any."""
+    if not seen.endpoints:
+        return
+    say = speech.say
+    rows = []
+    for one in seen.endpoints:
+        state = say("activa", "on")
+        if one.is_disabled:
+            state = say("desactivada", "disabled")
+        elif one.failing_since_ms:
+            state = say("falla: ", "fails: ") + answer_words(one, speech)
+        rows.append([one.name, state, speech.count(one.n_waiting), clock(one.last_success_ms, zone)])
+    headers = [say("dirección", "endpoint"), say("estado", "state"), say("esperan", "waiting")]
+    _section("Webhooks", [*headers, say("última entrega", "last success")], rows, "", right=(2,))
+
+
 def _show_problems(seen: Overview, found: Sequence[Problem], zone: tzinfo, speech: Speech) -> None:
+    for one in found:
+        first, *more = problem_lines(one, zone, seen.now_ms, speech)
+        style = "bold red" if one.severity == "failure" else "bold yellow"
+        emit(speech.say("Problema: ", "Problem: ") + first, style, hanging=2)
+        for line in more:
+            emit(line, indent=2, hanging=2)
+    if found:
+        emit("")
+
+
+def _show_sum(found: Sequence[Problem], speech: Speech) -> None:
+    """The last line: whoever has scrolled past the problems learns that there are some above."""
     emit("")
     if not found:
         emit(speech.say("Todo en orden.", "All is well."), "green")
-    for one in found:
-        first, *more = problem_lines(one, zone, seen.now_ms, speech)
-        emit(speech.say("Problema: ", "Problem: ") + first, "bold red", hanging=2)
-        for line in more:
-            emit(line, indent=2, hanging=2)
+        return
+    n = speech.of(len(found), ("problema", "problem"), ("problemas", "problems"))
+    emit(speech.say(f"{n}, arriba con qué hacer.", f"{n}, above with the mend."), "bold red")
 
 
 # -- one document ------------------------------------------------------------------------------------------------------
