@@ -49,6 +49,7 @@ from worker.rights.trust_files import LOOK_S, TrustFiles
 from worker.settings import Account, Settings
 from worker.store import connection
 from worker.store.embedded_keeper import Keeper
+from worker.store.failover import following
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
@@ -145,6 +146,7 @@ async def services(
         stack.push_async_callback(connection.close, redis)
         blocking = connection.connect(server.url, blocking=True)
         stack.push_async_callback(connection.close, blocking)
+        await stack.enter_async_context(following(redis, blocking))
         built = build(settings, accounts, redis, blocking, policies, archive=archive, trust=trust)
         stack.push_async_callback(built.close)
         yield replace(built, keeper=server.keeper)
