@@ -16,6 +16,8 @@ from tests.service_processes import ROOT, plant, start_process, until
 BEFORE: Final = "c0331f1e745dd84da35dafbc20bddef3a953759e"
 """The commit of the version before: the last one before fences went by the clock. Moves on with each release."""
 
+N_DOCUMENTS: Final = 150
+
 
 @pytest.fixture(scope="module")
 def version_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -35,40 +37,35 @@ def version_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.deep
 def test_old_and_new_take_jobs_and_each_document_is_issued_once(tmp_path: Path, version_before: Path) -> None:
-    """Also what one of them had in hand when it was killed, and taken up by the other."""
-    with plant(tmp_path, "--latency", "20ms") as works:
-        for n in range(30):
-            works.push(a_bill(reference_code=f"A{n}"), id=f"a{n}")
-        old = start_process(
-            *("worker", "run"),
-            folder=tmp_path,
-            log=tmp_path / "worker-0.log",
-            env=works.env | {"PYTHONPATH": str(version_before)},
-        )
-        works.workers.append(old)
-        works.wait_for_events(10, timeout_s=60)
-        new = works.start_worker()
-        for n in range(30):
-            works.push(a_bill(reference_code=f"B{n}"), id=f"b{n}")
-        until(lambda: who_issued(works.log_of(1)) > 0, timeout_s=60, what=works.tail)
-        assert who_issued(works.log_of(0)) > 0
-        # What the new one had in hand goes to the old one, with the new one's fence in its record.
-        new.kill()
-        new.wait()
-        works.wait_for_events(50, timeout_s=60)
-        works.start_worker()
-        old.terminate()
-        assert old.wait(45) == 0
-        for n in range(10):
-            works.push(a_bill(reference_code=f"C{n}"), id=f"c{n}")
-        events = works.wait_for_events(70, timeout_s=60)
-        expected = Counter(f"{name}{n}" for name, most in (("A", 30), ("B", 30), ("C", 10)) for n in range(most))
-        assert Counter(event["reference_code"] for event in events) == expected
+    """Each takes up what the other had in hand when it was killed: the records, the leases and arq's entries."""
+    codes = [f"A{n}" for n in range(N_DOCUMENTS)]
+    with plant(tmp_path, "--latency", "200ms") as works:
+        for code in codes:
+            works.push(a_bill(reference_code=code), id=code)
+
+        def start_old() -> subprocess.Popen[bytes]:
+            log = tmp_path / f"worker-{len(works.workers)}.log"
+            env = works.env | {"PYTHONPATH": str(version_before)}
+            works.workers.append(start_process("worker", "run", folder=tmp_path, log=log, env=env))
+            return works.workers[-1]
+
+        # Each begins beside the one before, which is killed with a create under way.
+        last = start_old()
+        for n, start in enumerate((works.start_worker, start_old, works.start_worker), start=1):
+            until(lambda n=n: n_finished(works.log_of(n - 1)) >= 3, timeout_s=60, what=works.tail)  # type: ignore[misc]
+            following = start()
+            until(lambda n=n: "worker.started" in works.log_of(n), timeout_s=60, what=works.tail)  # type: ignore[misc]
+            last.kill()
+            last.wait()
+            last = following
+        events = works.wait_for_events(N_DOCUMENTS, timeout_s=90)
+        assert Counter(event["reference_code"] for event in events) == Counter(codes)
         assert {event["type"] for event in events} == {"invoice.validated"}
-        assert Counter(document["reference_code"] for document in works.documents()) == expected
-        assert "defect" not in works.log_of(0) + works.log_of(1) + works.log_of(2)
+        assert Counter(document["reference_code"] for document in works.documents()) == Counter(codes)
+        assert works.report()["totals"]["creates_posted"] == N_DOCUMENTS
+        assert not any("defect" in works.log_of(n) for n in range(4))
 
 
-def who_issued(log: str) -> int:
+def n_finished(log: str) -> int:
     """How many attempts a worker has finished."""
     return log.count("attempt.finished")
