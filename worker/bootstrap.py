@@ -52,6 +52,7 @@ from worker.store.embedded_keeper import Keeper
 from worker.store.failover import following
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
+from worker.traces import OFF, Traces, open_traces
 
 MAX_JOBS: Final = 64
 """Attempts under way in one process: one slow account cannot fill it, and httpx stays quick."""
@@ -147,7 +148,9 @@ async def services(
         blocking = connection.connect(server.url, blocking=True)
         stack.push_async_callback(connection.close, blocking)
         await stack.enter_async_context(following(redis, blocking))
-        built = build(settings, accounts, redis, blocking, policies, archive=archive, trust=trust)
+        traces = open_traces(namespace=settings.namespace) if settings.traces else OFF
+        stack.push_async_callback(traces.close)
+        built = build(settings, accounts, redis, blocking, policies, archive=archive, trust=trust, traces=traces)
         stack.push_async_callback(built.close)
         yield replace(built, keeper=server.keeper)
 
@@ -162,6 +165,7 @@ def build(
     gateway_of: GatewayOf | None = None,
     archive: Archive | None = None,
     trust: TrustFiles | None = None,
+    traces: Traces = OFF,
 ) -> Services:
     """
     Wire the parts of a worker process on open connections.
@@ -171,6 +175,7 @@ def build(
         gateway_of: Makes the gateway of each account; the client over HTTP unless given.
         archive: Where files are kept; what ``FACTUS_ARCHIVE_URL`` names unless given.
         trust: Whose signatures count, where jobs are signed; read from the files unless given.
+        traces: Where attempts are noted.
     """
     trust = trust or trust_of(settings)
     worker_id = new_worker_id()
@@ -217,6 +222,7 @@ def build(
         policies.run,
         canceller=Cancellations(redis, scripts, keys, ledger, settle_ms),
         day_book=DayBookOnRedis(redis, scripts, keys, ledger),
+        traces=traces,
     )
     peers = Peers(redis, keys, worker_id, frozenset(accounts))
     batches = Batches(redis, scripts, keys, accounts, policy, guards.of("batches"))

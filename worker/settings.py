@@ -248,6 +248,7 @@ class Settings(BaseModel):
     http_behind_proxy: bool = False
     http_key: Path | None = None
     users_file: Path | None = None
+    traces: bool = False
     log_format: Literal["console", "json"] | None = None
     lang: Language = "es"
 

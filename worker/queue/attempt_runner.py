@@ -48,6 +48,7 @@ from worker.queue.claims import ClaimedJob, SetAside
 from worker.queue.ledger import AttemptWrite, Ledger, Notice
 from worker.settings import Account
 from worker.store.scripts import Arg
+from worker.traces import OFF, Traces
 
 log = structlog.get_logger()
 
@@ -135,6 +136,7 @@ class AttemptRunner:
     draw: Callable[[], float] = random.random
     canceller: Canceller | None = None
     day_book: DayBook | None = None
+    traces: Traces = OFF
     n_run: int = field(default=0, init=False)
 
     async def run_job(self, claimed: ClaimedJob) -> None:
@@ -163,6 +165,11 @@ class AttemptRunner:
                 raise RetryJob from exc
 
     async def _run(self, claimed: ClaimedJob, started: float) -> None:
+        with self.traces.attempt(claimed.job) as ended:
+            attempted = await self._run_through(claimed, started)
+            ended(attempted, claimed.job.attempts + attempted.n_sent)
+
+    async def _run_through(self, claimed: ClaimedJob, started: float) -> AttemptResult:
         tried = await self._attempt(claimed)
         # What was read and decided may hold megabytes, and so may what is written now: others have their turn between.
         await asyncio.sleep(0)
@@ -175,10 +182,11 @@ class AttemptRunner:
             self.on_lane_idle()
         attempts = claimed.job.attempts + attempted.n_sent
         log_attempt(claimed.job, attempted, attempts, claimed.standing.now_ms, started)
+        return attempted
 
     async def _attempt(self, claimed: ClaimedJob) -> Tried:
         job = claimed.job
-        gateway = NotingGateway(self.gateways[job.account])
+        gateway = NotingGateway(self.traces.gateway(self.gateways[job.account]))
         try:
             return Tried(await self._work(claimed, type_of(job.type), gateway))
         except LeaseLost:
