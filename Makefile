@@ -18,7 +18,7 @@ export UV_PROJECT_ENVIRONMENT = .venv
 PLAIN_UV := env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(UV)
 EXPORT := --frozen --format requirements-txt --no-emit-project --no-header --no-annotate --quiet
 
-.PHONY: help demo test check fmt docs lock lock-check bench peers simulate fuzz deep pip-install clean distclean
+.PHONY: help demo test check fmt docs lock lock-check sbom bench peers simulate fuzz deep pip-install clean distclean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -50,6 +50,11 @@ lock: $(filter .tools/bin/uv,$(UV)) ## resolve again after a change of dependenc
 	@$(PLAIN_UV) lock --no-config --project benchmarks/peers
 	@$(PLAIN_UV) export --no-config $(EXPORT) --output-file requirements.lock
 
+sbom: $(filter .tools/bin/uv,$(UV)) ## dist/sbom.cdx.json: what the image holds of packages, by name, version and hash (CycloneDX 1.5)
+	@mkdir -p dist
+	@$(PLAIN_UV) export --no-config --frozen --no-default-groups --preview-features sbom-export --format cyclonedx1.5 \
+		--quiet --output-file dist/sbom.cdx.json
+
 lock-check: .venv/.ok ## locks in step with pyproject.toml and each other, and from the public index only
 	@$(RUN)/python .ci/lock_check.py $(UV)
 
@@ -67,8 +72,9 @@ simulate: .venv/.ok ## the service under seeded faults, kills and restarts (SEED
 fuzz: .venv/.ok ## hostile producers and a hostile Factus against a real worker (SEED=n SECONDS=n; ARGS=--pure: no server)
 	@$(RUN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
-deep: .venv/.ok ## slow searches, the Dockerfile's linter, and promtool
+deep: .venv/.ok ## slow searches, the linters of the Dockerfile and of the Kubernetes manifests, and promtool
 	@$(UV) run --isolated --frozen --only-group deep hadolint Dockerfile
+	@$(UV) run --isolated --frozen --only-group deep kubernetes-validate --strict $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
 	@$(RUN)/python .ci/promtool.py
 	@$(RUN)/python -m pytest -q -m deep --timeout 3600 $(ARGS)
 	@HYPOTHESIS_PROFILE=default $(RUN)/python -m pytest -q -n 2 tests/property tests/sandbox/test_any_change.py $(ARGS)

@@ -100,7 +100,8 @@ class JobRecord:
     """
     One job. Instants are milliseconds since 1970 on the Redis server's clock; 0 means "not set".
 
-    ``epoch`` counts dispatches, ``fence`` the runs of attempts: a writer that holds an older fence is refused.
+    ``epoch`` counts dispatches. ``fence`` rises with each run of an attempt, and goes by the server's clock so that no
+    two runs ever have the same: a writer that holds another fence is refused.
     ``verdict`` holds why DIAN rejected it, as errors in JSON; it is being removed since ``deleting_at``. ``parent`` is
     the issuing job that a follow-up (archive, RADIAN) belongs to; ``progress`` what a job of several calls has done so
     far, as JSON of its own. ``defects`` counts the attempts in a row that ended in a defect of ours.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_compose_file_follows_the_specification() -> None:
 
 def test_compose_services_report_their_health_and_get_time_to_stop(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    assert set(services) == {"redis", "worker", "webhooks", "sandbox", "prometheus", "grafana"}
+    assert set(services) == {"redis", "worker", "webhooks", "serve", "sandbox", "prometheus", "grafana"}
     assert services["prometheus"]["profiles"] == services["grafana"]["profiles"] == ["observe"]
     assert all("healthcheck" in service for service in services.values())
     assert services["worker"]["deploy"]["replicas"] == 2
@@ -51,6 +52,8 @@ def test_compose_services_report_their_health_and_get_time_to_stop(compose: dict
     assert services["webhooks"]["profiles"] == ["webhooks"]
     assert services["webhooks"]["healthcheck"]["test"] == ["CMD", "factus-worker", "health", "--webhooks"]
     assert services["sandbox"]["profiles"] == ["sandbox"]
+    assert services["serve"]["profiles"] == ["serve"]
+    assert services["serve"]["ports"] == ["127.0.0.1:${SERVE_PORT:-8080}:8080"], "TLS is spoken in front of it"
 
 
 def test_containers_ask_for_the_health_of_the_worker_and_nothing_else(compose: dict[str, Any]) -> None:
@@ -86,7 +89,7 @@ def test_image_runs_as_a_user_by_number_and_gets_its_signals() -> None:
     assert any(line.startswith("HEALTHCHECK") for line in lines)
 
 
-@pytest.mark.parametrize("name", ["redis", "worker", "webhooks", "sandbox", "prometheus", "grafana"])
+@pytest.mark.parametrize("name", ["redis", "worker", "webhooks", "serve", "sandbox", "prometheus", "grafana"])
 def test_compose_services_have_no_right_that_they_do_not_need(compose: dict[str, Any], name: str) -> None:
     service = compose["services"][name]
     assert service["read_only"] is True
@@ -173,7 +176,7 @@ def test_no_user_but_admin_has_a_category_or_a_command_that_administers(name: st
         assert not any(word.removeprefix("+").startswith(tuple(harmful.split())) for word in commands), user
         assert not any(word in ("~*", "&*", "allkeys", "allchannels", "allcommands") for word in words)
         if user.startswith("producer"):
-            assert commands == ["-@all", "+xadd", "+ping"]
+            assert commands == ["-@all", "+xadd", "+ping", "+wait"]
 
 
 _CALLED = re.compile(r"redis\.p?call\('(XGROUP|XINFO|MEMORY)?(?:', ')?(\w+)'")
@@ -225,6 +228,86 @@ def test_unit_of_webhooks_has_the_same_bounds_and_no_credentials_of_factus() -> 
     }  # fmt: skip
     assert {"ReadWritePaths=/etc/factus-worker/webhooks", "KillMode=mixed", "TimeoutStopSec=45"} <= webhooks
     assert not any("accounts" in line for line in webhooks if not line.startswith("#"))
+
+
+def test_unit_of_the_door_has_the_same_bounds() -> None:
+    worker, door = (
+        set((ROOT / "deploy" / name).read_text().splitlines())
+        for name in ("factus-worker@.service", "factus-serve.service")
+    )
+    lost = {line for line in worker - door if not line.startswith("#")}
+    assert lost == {
+        "Description=factus-worker %i", "ExecStart=/opt/factus-worker/.venv/bin/factus-worker run", "TasksMax=128",
+        "TimeoutStopSec=45",
+    }  # fmt: skip
+    credentials = re.findall(r"LoadCredential=(\S+?):", "\n".join(door))
+    assert {f"%d/{name}" for name in credentials} == set(re.findall(r"Environment=FACTUS_\w+=(\S+)", "\n".join(door)))
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+@pytest.mark.parametrize("name", ["factus-worker@.service", "factus-webhooks@.service", "factus-serve.service"])
+def test_systemd_understands_every_line_of_a_unit(name: str, tmp_path: Path) -> None:
+    """With the program and the user of this machine: whether those are there is not the file's matter."""
+    text = (ROOT / "deploy" / name).read_text().replace("/opt/factus-worker/.venv/bin/factus-worker", sys.executable)
+    unit = tmp_path / name.replace("@", "@1")
+    unit.write_text(re.sub(r"(?m)^(User|Group)=.*\n", "", text))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True)
+    assert unit.name not in done.stderr, done.stderr
+
+
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+
+
+def manifests(kind: str) -> dict[str, dict[str, Any]]:
+    """The objects of a kind, by name. Their shape is looked at by ``make deep``, against Kubernetes's own schemas."""
+    found = [one for path in KUBERNETES.glob("*.yaml") for one in yaml.safe_load_all(path.read_text())]
+    return {one["metadata"]["name"]: one for one in found if one["kind"] == kind}
+
+
+@pytest.mark.parametrize("component", ["worker", "webhooks", "serve"])
+def test_pods_have_no_right_that_they_do_not_need_and_are_never_all_away(component: str) -> None:
+    name = f"factus-{component}"
+    deployment, budget = manifests("Deployment")[name]["spec"], manifests("PodDisruptionBudget")[name]["spec"]
+    labels = deployment["template"]["metadata"]["labels"]
+    assert deployment["selector"]["matchLabels"] == budget["selector"]["matchLabels"] == labels
+    assert labels["app.kubernetes.io/component"] == component
+    assert (deployment["replicas"], budget["maxUnavailable"]) == (2, 1)
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    pod = deployment["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert f"USER {pod['securityContext']['runAsUser']}" in (ROOT / "Dockerfile").read_text().splitlines()
+    (container,) = pod["containers"]
+    assert container["args"] == [{"worker": "run"}.get(component, component)]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+    assert container["resources"]["limits"] == {"memory": "512Mi"}
+    probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
+    # A restart mends no Redis: whether the process is alive does not ask it.
+    assert probes == {
+        "startup": {"path": "/healthz", "port": "metrics"},
+        "liveness": {"path": "/healthz", "port": "metrics"},
+        "readiness": {"path": "/readyz", "port": "metrics"},
+    }
+    ports = {port["name"]: str(port["containerPort"]) for port in container["ports"]}
+    environment = {one["name"]: one["value"] for one in container["env"]}
+    assert environment["FACTUS_METRICS_PORT"] == ports["metrics"]
+    assert not any(SECRET_NAME.search(name) for name in environment if name != "FACTUS_JOBS_KEYS")
+
+
+def test_pods_stop_as_units_do_and_nothing_scales_by_the_length_of_the_intake() -> None:
+    grace = {
+        name: one["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+        for name, one in manifests("Deployment").items()
+    }
+    assert grace == {"factus-worker": 45, "factus-webhooks": 45, "factus-serve": 20}
+    kinds = {one["kind"] for path in KUBERNETES.glob("*.yaml") for one in yaml.safe_load_all(path.read_text())}
+    assert kinds == {"ConfigMap", "Deployment", "PodDisruptionBudget", "Service", "Kustomization"}
+    assert not any(SECRET_NAME.search(name) for name in manifests("ConfigMap")["factus-settings"]["data"])
 
 
 def test_unit_waits_for_the_calls_under_way() -> None:

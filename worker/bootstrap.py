@@ -60,8 +60,10 @@ from worker.rights.trust_files import LOOK_S, TrustFiles
 from worker.settings import Account, Settings
 from worker.store import connection
 from worker.store.embedded_keeper import Keeper
+from worker.store.failover import following
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
+from worker.traces import OFF, Traces, open_traces
 
 MAX_JOBS: Final = 64
 """Attempts under way in one process: one slow account cannot fill it, and httpx stays quick."""
@@ -165,7 +167,10 @@ async def services(
         stack.push_async_callback(connection.close, redis)
         blocking = connection.connect(server.url, blocking=True)
         stack.push_async_callback(connection.close, blocking)
-        built = build(settings, accounts, redis, blocking, policies, archive=archive, trust=trust)
+        await stack.enter_async_context(following(redis, blocking))
+        traces = open_traces(namespace=settings.namespace) if settings.traces else OFF
+        stack.push_async_callback(traces.close)
+        built = build(settings, accounts, redis, blocking, policies, archive=archive, trust=trust, traces=traces)
         stack.push_async_callback(built.close)
         yield replace(built, keeper=server.keeper, redis_url=server.url)
 
@@ -180,6 +185,7 @@ def build(
     gateway_of: GatewayOf | None = None,
     archive: Archive | None = None,
     trust: TrustFiles | None = None,
+    traces: Traces = OFF,
 ) -> Services:
     """
     Wire the parts of a worker process on open connections.
@@ -189,6 +195,7 @@ def build(
         gateway_of: Makes the gateway of each account; the client over HTTP unless given.
         archive: Where files are kept; what ``FACTUS_ARCHIVE_URL`` names unless given.
         trust: Whose signatures count, where jobs are signed; read from the files unless given.
+        traces: Where attempts are noted.
     """
     trust = trust or trust_of(settings)
     core = _core(settings, accounts, redis, policies)
@@ -209,6 +216,7 @@ def build(
         defects,
         dispatcher.wake,
         policies.run,
+        traces,
     )
     return Services(
         worker_id=core.worker_id,

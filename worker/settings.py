@@ -257,6 +257,7 @@ class Settings(BaseModel):
     http_names: Annotated[tuple[HostName, ...], BeforeValidator(_words)] = ()
     http_key: Path | None = None
     users_file: Path | None = None
+    traces: bool = False
     log_format: Literal["console", "json"] | None = None
     lang: Language = "es"
 

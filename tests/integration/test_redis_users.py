@@ -167,8 +167,11 @@ HARMFUL = (
 )  # fmt: skip
 
 
-NEEDED_BY = {"worker": {"RENAME factus:a factus:b"}}
-"""A user's own work; its keys bound it."""
+_CONFIRMED = {"WAIT 0 0"}
+NEEDED_BY = {"worker": {"RENAME factus:a factus:b"} | _CONFIRMED} | dict.fromkeys(
+    ("operator", "door", "producer", "producer-acme"), _CONFIRMED
+)
+"""A user's own work; its keys bound it. Who pushes may ask whether a replica has it: that stops nobody else."""
 
 
 @pytest.mark.parametrize("user", [user for user in USERS if user != "admin"])

@@ -135,7 +135,8 @@ class RateLimit:
             args |= mark.arguments
         asked_at = time.monotonic()
         try:
-            word, *numbers = await self._scripts.run("permit", keys, args)
+            # What is marked is sent next, and nothing of it may be forgotten then, whatever becomes of the server.
+            word, *numbers = await self._scripts.run("permit", keys, args, confirmed=mark is not None)
         except RedisError as exc:
             raise LedgerUnavailable("no permit: Redis does not answer") from exc
         match word:

@@ -34,6 +34,7 @@ from worker.status.final_events import FinalEvents
 from worker.status.lookup import JobLookup
 from worker.status.reader import StatusReader
 from worker.store import connection
+from worker.store.failover import following
 from worker.store.keys import Keys
 
 _KEY: Final = "FACTUS_HTTP_KEY"
@@ -176,7 +177,8 @@ async def opened(settings: Settings, policy: DoorPolicy, redis_url: str) -> Asyn
         reads=asyncio.Semaphore(policy.most_reads),
     )
     try:
-        yield door
+        async with following(redis, blocking):
+            yield door
     finally:
         door.passwords.close()
         await connection.close(redis)

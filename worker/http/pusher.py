@@ -15,6 +15,8 @@ from typing import Any, Final
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
+from worker.store.confirmation import Confirmation
+
 _MOST_JOBS: Final = 64
 _MOST_BYTES: Final = 4 * 1024 * 1024
 
@@ -38,13 +40,17 @@ class Pusher:
     """One that sends nothing twice (``connect(impatient=True)``)."""
     _waiting: deque[_Waiting] = field(default_factory=deque, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
+    _confirmation: Confirmation = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._confirmation = Confirmation(self.redis)
 
     async def push(self, stream: str, fields: dict[str, bytes | str]) -> str:
         """
         The id of the entry. A caller that is cancelled has pushed all the same.
 
         Raises:
-            RedisError: It may be in the stream, or not.
+            RedisError: It may be in the stream, or not; behind sentinels, it is and no replica has confirmed it.
         """
         one = _Waiting(stream, fields, asyncio.get_running_loop().create_future())
         self._waiting.append(one)
@@ -76,8 +82,11 @@ class Pusher:
         async with self.redis.pipeline(transaction=False) as pipe:
             for one in together:
                 pipe.xadd(one.stream, dict[Any, Any](one.fields))
+            self._confirmation.ask(pipe)
             # Not the first error raised: redis-py writes the whole command into it, and that is the invoice.
             answers = await pipe.execute(raise_on_error=False)
+        await self._confirmation.check(answers[len(together) :])
+        del answers[len(together) :]
         for one, answer in zip(together, answers, strict=True):
             if one.entry.done():
                 continue

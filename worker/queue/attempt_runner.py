@@ -29,6 +29,7 @@ from worker.queue.claims import ClaimedJob
 from worker.queue.end_writer import EndWriter, Tried
 from worker.queue.noting_gateway import NotingGateway
 from worker.queue.run_policy import RUN, DefectRule, RunPolicy
+from worker.traces import OFF, Traces
 
 log = structlog.get_logger()
 
@@ -44,6 +45,7 @@ class AttemptRunner:
     on_lane_idle: Callable[[], None]
     """Called when an attempt's end started nothing in its place: the lane has said when it is to be polled."""
     policy: RunPolicy = RUN
+    traces: Traces = OFF
     n_run: int = field(default=0, init=False)
 
     async def run_job(self, claimed: ClaimedJob) -> None:
@@ -72,6 +74,11 @@ class AttemptRunner:
                 raise RetryJob from exc
 
     async def _run(self, claimed: ClaimedJob, started: float) -> None:
+        with self.traces.attempt(claimed.job) as ended:
+            attempted = await self._run_through(claimed, started)
+            ended(attempted, claimed.job.attempts + attempted.n_sent)
+
+    async def _run_through(self, claimed: ClaimedJob, started: float) -> AttemptResult:
         tried = await self._attempt(claimed)
         # What was read and decided may hold megabytes, and so may what is written now: others have their turn between.
         await asyncio.sleep(0)
@@ -84,10 +91,11 @@ class AttemptRunner:
             self.on_lane_idle()
         attempts = claimed.job.attempts + attempted.n_sent
         log_attempt(claimed.job, attempted, attempts, claimed.standing.now_ms, started)
+        return attempted
 
     async def _attempt(self, claimed: ClaimedJob) -> Tried:
         job = claimed.job
-        gateway = NotingGateway(self.gateways[job.account])
+        gateway = NotingGateway(self.traces.gateway(self.gateways[job.account]))
         try:
             return Tried(await self.work.run(claimed, gateway))
         except LeaseLost:

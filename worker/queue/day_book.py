@@ -185,7 +185,7 @@ class DayBookOnRedis:
                 "progress": strict_json.dump({**progress, "certificate": certificate}),
             }
             try:
-                word = await self._scripts.run("append_certificate", keys, args)
+                word = await self._scripts.run("append_certificate", keys, args, confirmed=True)
             except RedisError as exc:
                 raise LedgerUnavailable("a certificate could not be written") from exc
             if word == b"ok":

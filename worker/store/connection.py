@@ -46,12 +46,14 @@ from worker.addresses import RedisAddress, redis_address
 from worker.store import embedded_server
 from worker.store.bounded_connection import bounded
 from worker.store.embedded_keeper import Keeper
+from worker.store.failover import asking_each_time
 
 EMBEDDED: Final = "embedded:"
 _TRIES: Final = 8
 _SOCKET_TIMEOUT_S: Final = 5.0
 _BLOCKING_TIMEOUT_S: Final = 30.0
 _IMPATIENT_TIMEOUT_S: Final = 3.0
+_SENTINEL_TIMEOUT_S: Final = 1.0
 _CANCEL_AGAIN_S: Final = 0.5
 _LONGEST_WORDS: Final = 300
 _IN_PIPELINE: Final = re.compile(r"Command # \d+ \(")
@@ -176,7 +178,7 @@ def connect(url: str, *, blocking: bool = False, impatient: bool = False, timed:
     if address.uses_tls:
         options |= _tls(address)
     if address.scheme == "sentinel":
-        return _through_sentinel(address, options)
+        return _through_sentinel(address, options, blocking=blocking)
     if address.scheme == "unix":
         kind: type[AbstractConnection] = UnixDomainSocketConnection
         options["path"] = address.path
@@ -268,9 +270,11 @@ def _changed_at(path: str | None) -> int:
         return 0
 
 
-def _through_sentinel(address: RedisAddress, options: dict[str, Any]) -> ArqRedis:
+def _through_sentinel(address: RedisAddress, options: dict[str, Any], *, blocking: bool) -> ArqRedis:
     """
-    ``sentinel://[user:password@]host1:26379,host2:26379/SERVICE[/DB]``; the master is asked for each time.
+    ``sentinel://[user:password@]host1:26379,host2:26379/SERVICE[/DB]``; each new connection asks who the primary is.
+
+    A sentinel on the host of a primary that is gone does not answer either: the next is asked soon.
 
     With ``?ssl=true`` both the sentinels and the master are spoken to over TLS, each under the name by which it is
     known: the sentinels have to announce host names then (``resolve-hostnames yes``, ``announce-hostnames yes``).
@@ -279,15 +283,16 @@ def _through_sentinel(address: RedisAddress, options: dict[str, Any]) -> ArqRedi
     sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py 5 types none of its keyword arguments
         list(address.hosts),
         sentinel_kwargs={
-            "socket_timeout": _SOCKET_TIMEOUT_S,
+            "socket_timeout": _SENTINEL_TIMEOUT_S,
             "username": address.options.get("sentinel_username") or None,
             "password": address.options.get("sentinel_password") or None,
             **tls,
         },
     )
     kind = SentinelManagedSSLConnection if address.uses_tls else SentinelManagedConnection
+    packing = _packing_in_c(asking_each_time(kind))
     found: ArqRedis = sentinel.master_for(
-        address.path, redis_class=ArqRedis, connection_class=_packing_in_c(kind), **options
+        address.path, redis_class=ArqRedis, connection_class=bounded(packing) if blocking else packing, **options
     )
     return found
 

@@ -22,7 +22,9 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
+from redis.exceptions import NoScriptError
 
+from worker.store.confirmation import Confirmation, Unconfirmed
 from worker.store.script_names import Header, Record, read_header, resolve
 
 _INCLUDE: Final = re.compile(r"^-- include: ([\w/]+)$", re.MULTILINE)
@@ -91,21 +93,52 @@ def packed(name: str, keys: ScriptKeys, args: ScriptArgs) -> tuple[list[Key], li
 
 
 class Scripts:
-    """The scripts on one connection pool. ``EVALSHA``, and ``EVAL`` when the server has forgotten them."""
+    """The scripts on one connection pool. ``EVALSHA``; a script that the server does not know is loaded first."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._confirmation = Confirmation(redis)
         self._loaded: dict[str, AsyncScript] = {}
 
-    async def run(self, name: str, keys: ScriptKeys, args: ScriptArgs) -> Any:
+    async def run(self, name: str, keys: ScriptKeys, args: ScriptArgs, *, confirmed: bool = False) -> Any:
         """
         Run one script; its header says what KEYS, ARGV and the reply are.
 
+        Args:
+            confirmed: For what must not be forgotten once it is answered: behind sentinels a replica has it by then.
+
         Raises:
             TypeError: As :func:`packed`.
+            Unconfirmed: It is written, and may be lost with the primary: what depends on it must not be done.
         """
+        if not (confirmed and self._confirmation):
+            in_order = packed(name, keys, args)
+            return await self._script(name)(keys=in_order[0], args=in_order[1])
+        script = self._script(name)
+        in_order = packed(name, keys, args)
+        try:
+            return await self._evaluated(script, *in_order)
+        except NoScriptError:
+            await self._redis.script_load(script.script)
+        except Unconfirmed:
+            # Written, and safe to be written again. Now the confirmation looks whether there is a replica at all.
+            if not self._confirmation.is_in_doubt:
+                raise
+        return await self._evaluated(script, *in_order)
+
+    async def _evaluated(self, script: AsyncScript, keys: list[Key], args: list[Arg]) -> Any:
+        # On one connection: WAIT asks for what was written on its own.
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.execute_command("EVALSHA", script.sha, len(keys), *keys, *args)
+            self._confirmation.ask(pipe)
+            reply, *confirming = await pipe.execute(raise_on_error=False)
+        if isinstance(reply, Exception):
+            raise reply
+        await self._confirmation.check(confirming)
+        return reply
+
+    def _script(self, name: str) -> AsyncScript:
         script = self._loaded.get(name)
         if script is None:
             script = self._loaded[name] = self._redis.register_script(source(name))
-        in_order = packed(name, keys, args)
-        return await script(keys=in_order[0], args=in_order[1])
+        return script

@@ -29,6 +29,7 @@ from worker.process import named, stopping_on_signals
 from worker.settings import Settings
 from worker.store import connection
 from worker.store.connection import words_of
+from worker.store.failover import following
 from worker.store.keys import Keys
 from worker.store.refusals import RefusalWatch
 from worker.store.scripts import Scripts
@@ -203,6 +204,7 @@ async def run_webhooks(settings: Settings, policy: WebhookPolicy | None = None) 
             stack.push_async_callback(connection.close, redis)
             blocking = connection.connect(server.url, blocking=True)
             stack.push_async_callback(connection.close, blocking)
+            await stack.enter_async_context(following(redis, blocking))
             sender = Sender()
             stack.push_async_callback(sender.close)
             service = build(settings, file, redis, blocking, sender, policy, own_streams=_own_streams(settings))

@@ -22,6 +22,7 @@ from schemas import strict_json
 from worker.cli.files.job_files import Job
 from worker.cli.producers_token import entry_of
 from worker.speech import ENGLISH, Speech
+from worker.store.confirmation import Confirmation
 from worker.store.connection import command, words_of
 from worker.store.keys import Keys
 
@@ -100,14 +101,18 @@ async def push(
             or all of it again is safe: one reference with one payload is one document.
     """
     pushed: list[Pushed] = []
+    confirmation = Confirmation(redis)
     for chunk in chunks(jobs):
         try:
             async with redis.pipeline(transaction=False) as pipe:
                 for job in chunk:
                     owner = job.account if job.account in own_streams else None
                     pipe.xadd(keys.jobs(owner), entry_of(job.text, token))
+                confirmation.ask(pipe)
                 # Not the first error raised: redis-py writes the whole command into it, and that is the invoice.
                 answers = await pipe.execute(raise_on_error=False)
+            await confirmation.check(answers[len(chunk) :])
+            del answers[len(chunk) :]
         except RedisError as exc:
             raise _failed(len(pushed), len(jobs), exc, speech) from exc
         refusals = [answer for answer in answers if isinstance(answer, Exception)]

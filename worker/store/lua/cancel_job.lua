@@ -1,5 +1,6 @@
 -- include: lib/types
 -- include: lib/time
+-- include: lib/fence
 -- include: lib/outage
 -- include: lib/batches
 -- include: lib/day_index
@@ -57,7 +58,7 @@ if state == 'inflight' then
   redis.call('DEL', ARGV.arq_job_prefix .. arq_id, ARGV.mark_prefix .. arq_id)
   redis.call('HDEL', account, 'probe_until') -- it may have been the one that asks
 end
-bump(job, 'fence', 1, text(now))
+raise_fence(job, now)
 redis.call('HSET', job, 'state', 'final', 'sent', '', 'final_type', event[EVENT.type], 'final_at', text(now),
   'last_error', ARGV.error, 'seq', text(number(held[3]) + 1))
 redis.call('PEXPIRE', job, retention_ms)

@@ -1,4 +1,5 @@
 -- include: lib/types
+-- include: lib/fence
 -- TAKER: worker, lease_ms, room, mark_prefix
 -- Claiming: what a script starts goes into the hands of the worker that runs it, with its record.
 
@@ -30,7 +31,7 @@ end
 -- job's type in the lane of the calls (jobs/outcomes.py, Block.scope). At last how many others of the lane are under
 -- way, and how many it has started.
 local function begin(taker, arq_id, job, account, lane_hash, scope, now)
-  bump(job, 'fence', 1, text(now)) -- no earlier holder can have that one
+  raise_fence(job, now)
   redis.call('HSET', job, 'worker', taker.worker)
   if scope == 'calls' then scope = redis.call('HGET', job, 'type') or '' end
   -- A job that is under way ends also where the keys of its account or lane hold what they must not.
