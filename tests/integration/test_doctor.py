@@ -15,6 +15,7 @@ from typing import Any, Final
 import pytest
 import redis
 from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 
 from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
@@ -42,7 +43,7 @@ class Found:
 
     @property
     def checks(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.result.output)["checks"]
+        found: list[dict[str, Any]] = json.loads(self.result.stdout)["checks"]
         return found
 
     def of(self, id_: str) -> list[dict[str, Any]]:
@@ -54,6 +55,13 @@ class Found:
 
     def troubled(self) -> set[str]:
         return {one["id"] for one in self.checks if one["status"] in ("warning", "failure")}
+
+
+@pytest.fixture(autouse=True)
+def no_log() -> Iterator[None]:
+    """What the service logs would stand between the lines of the command."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -212,15 +220,16 @@ async def test_a_wrong_password_of_redis_is_told_and_the_rest_is_skipped(
     monkeypatch.setenv("FACTUS_REDIS_URL", url_of(server, "few"))
     found = await doctor("--json")
     assert found.one("redis.reachable")["status"] == "failure"
-    assert "usuario y clave" in found.one("redis.reachable")["mend"]
+    assert "usuario y clave" in found.one("redis.reachable")["mend"], found.checks
     assert {one["status"] for one in found.checks if one["id"] in ("redis.version", "workers")} == {"skipped"}
 
 
 async def test_a_redis_that_is_not_there_or_never_answers_ends_it_soon(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
+        writer.close()
 
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]

@@ -415,6 +415,7 @@ COMMANDS = [
     ("viewer", ["status", "--batch", "b"], 1, "No se conoce ningún lote b"),
     ("viewer", ["status"], 1, "Trabajos apartados"),
     ("viewer", ["dead", "list"], 0, ""),
+    ("viewer", ["doctor"], 1, "sirve para mirar, no para un trabajador"),
     ("viewer", ["resume", "acme"], 1, "NoPermissionError"),
     ("viewer", ["submit", "job.json"], 1, "NoPermissionError"),
     ("producer", ["submit", "job.json"], 0, "Enviados 1 trabajo"),

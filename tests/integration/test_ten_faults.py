@@ -25,6 +25,7 @@ import pytest
 import redis
 from arq.connections import ArqRedis
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
 from jobs import answers
 from sandbox.server import serve
@@ -260,7 +261,7 @@ async def typed(*arguments: str) -> tuple[int, str]:
     """A command beside the loop of the set."""
     done = await asyncio.to_thread(CliRunner().invoke, cli, list(arguments))
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, done.output
+    return done.exit_code, done.stdout
 
 
 async def in_status(fault: Fault) -> None:
@@ -287,6 +288,13 @@ async def in_doctor(fault: Fault) -> None:
 
 EYES: Final[dict[str, Callable[[Fault], Awaitable[None]]]] = {"status": in_status, "doctor": in_doctor}
 """Where a fault has to be seen. The page of ``serve`` and the metrics stand beside these two."""
+
+
+@pytest.fixture(autouse=True)
+def no_log() -> Iterator[None]:
+    """What the service logs would stand between the lines of the commands."""
+    with capture_logs():
+        yield
 
 
 # -- the running set ---------------------------------------------------------------------------------------------------

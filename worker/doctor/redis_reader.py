@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from worker.doctor.patience import ASK_S
 from worker.doctor.redis_facts import RedisSeen, Refusal, Rights, Unreachable
@@ -63,11 +63,13 @@ async def read_redis(client: Redis, keys: Keys) -> RedisSeen | Unreachable:
             refusal=await _refusal(client, keys),
             rights=await _rights(client, keys),
         )
-    except AuthenticationError as exc:
-        return Unreachable(words_of(exc), is_login=True)
     except (RedisError, OSError, TimeoutError) as exc:
-        word = redis_word(exc)
-        return Unreachable(words_of(exc), is_login=word in ("NOAUTH", "WRONGPASS"), is_loading=word == "LOADING")
+        return Unreachable(words_of(exc), is_login=_is_about_login(exc), is_loading=redis_word(exc) == "LOADING")
+
+
+def _is_about_login(exc: BaseException) -> bool:
+    """redis-py tells a wrong password while it connects as a ConnectionError, with Redis's own words."""
+    return redis_word(exc) in ("NOAUTH", "WRONGPASS") or "username-password pair" in str(exc)
 
 
 async def _asked(client: Redis, *parts: str | int) -> Any:

@@ -62,6 +62,7 @@ def command(account: str | None, calls: bool, as_json: bool) -> None:
 
     from jobs.errors import ConfigurationError
     from worker.doctor.examination import Wanted, examine, examine_bad_settings
+    from worker.logs import configure_logging
     from worker.settings import load_settings, nearest_variables, unknown_variables
     from worker.speech import SPANISH, Speech
 
@@ -73,6 +74,8 @@ def command(account: str | None, calls: bool, as_json: bool) -> None:
         raise click.exceptions.Exit(1) from None
     speech = SPANISH if as_json else Speech(settings.lang)
     _check_account(settings, account)
+    # What it meets is told in its lines; a log of it would stand between them.
+    configure_logging(is_json=settings.is_log_json, level="critical")
     unknown = nearest_variables(unknown_variables())
     checks = asyncio.run(examine(settings, Wanted(account, calls), unknown, speech))
     _show(checks, speech, as_json=as_json)
