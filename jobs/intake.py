@@ -109,7 +109,7 @@ class EntryValidator:
             parsed = without_nothing(parsed)
         remains = PartialEnvelope(parsed, entry_id=entry.id)
         if isinstance(parsed, dict) and "account" not in parsed:
-            remains.account = entry.owner or self._default_account()
+            remains.account = entry.owner or self.default_account()
         # Before anything else is said of it: who may not act for an account learns nothing, and uses up no id of it.
         if isinstance(parsed, dict):
             if (denial := self._denial(entry, parsed, remains.account)) is not None:
@@ -185,7 +185,7 @@ class EntryValidator:
             invalid_envelope(f"El campo {name} {text}.", field=name) for name, is_so in is_beyond.items() if is_so
         )
 
-    def _default_account(self) -> str | None:
+    def default_account(self) -> str | None:
         """The only account, or the one named ``default``, of all that living workers serve: one answer for all."""
         names = self.zones.keys() | self.elsewhere()
         if len(names) == 1:

@@ -64,10 +64,21 @@ async def run_worker(
     with stopping_on_signals() as stopping:
         async with services(settings, policies, archive=archive) as built:
             await _greet(built)
-            await AccountHolds(built.redis, built.keys).heed_credentials(built.accounts)
+            # Before any call: a token of other credentials may be another company's.
+            await AccountHolds(built.redis, built.keys).heed_credentials(built.accounts, new=False)
             await begin_day_index(built.redis, built.keys)
             async with Watchdog() as watchdog, metrics.serving(settings, built.redis_url, built.worker_id, built.shown):
-                await run_tasks(built, stopping, burst=burst, holds=watchdog.holds)
+                heeding = named("credentials", _mark_new_accounts(built))
+                try:
+                    await run_tasks(built, stopping, burst=burst, holds=watchdog.holds)
+                finally:
+                    await _cancelled(heeding)
+
+
+async def _mark_new_accounts(built: Services) -> None:
+    """Beside the work: a thousand of them take half a minute of a busy machine."""
+    with built.guards.of("credentials").turn():
+        await AccountHolds(built.redis, built.keys).heed_credentials(built.accounts)
 
 
 @contextmanager

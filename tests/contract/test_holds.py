@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from pydantic import SecretStr
 
 from jobs import answers
 from tests.service_in_process import an_account, services_on
 from worker.queue.holds import AccountHolds, mark_of
+from worker.store.keys import Keys
 
 LONG = {"backoff_base": 200.0, "backoff_max": 300.0}
 
@@ -89,3 +92,49 @@ async def test_the_mark_tells_nothing_of_the_secrets(redis, namespace):
         {"client_secret": SecretStr("y")},
     ):
         assert mark_of(account.model_copy(update=change), salt) != mark
+
+
+class TestManyAccounts:
+    """A start with a thousand accounts must not take a slow hash for each."""
+
+    N = 80
+
+    def accounts(self, **changed):
+        names = [f"a{n}" for n in range(self.N)]
+        return {
+            name: an_account(name, **({"password": SecretStr(changed[name])} if name in changed else {}))
+            for name in names
+        }
+
+    async def hashes_of(self, monkeypatch, holds, accounts, **how):
+        n, real = [], hashlib.scrypt
+        with monkeypatch.context() as patch:
+            patch.setattr(hashlib, "scrypt", lambda *a, **k: n.append(1) or real(*a, **{**k, "n": 2}))
+            await holds.heed_credentials(accounts, **how)
+        return len(n)
+
+    async def test_what_is_as_it_was_costs_one_for_a_bucket(self, monkeypatch, redis, namespace):
+        holds = AccountHolds(redis, Keys(namespace))
+        assert await self.hashes_of(monkeypatch, holds, self.accounts(), new=False) == 0, "nobody waits for new ones"
+        assert await self.hashes_of(monkeypatch, holds, self.accounts()) >= self.N
+        assert await self.hashes_of(monkeypatch, holds, self.accounts(), new=False) <= 32
+
+    async def test_one_that_changed_is_seen_among_them(self, monkeypatch, redis, namespace):
+        keys = Keys(namespace)
+        holds = AccountHolds(redis, keys)
+        await self.hashes_of(monkeypatch, holds, self.accounts())
+        for name in ("a7", "a8"):
+            await redis.hset(keys.token(name), "access", "old")
+        assert await self.hashes_of(monkeypatch, holds, self.accounts(a7="otra"), new=False) < self.N
+        assert not await redis.exists(keys.token("a7"))
+        assert await redis.exists(keys.token("a8"))
+
+    async def test_a_worker_with_others_in_between_is_seen(self, monkeypatch, redis, namespace):
+        """Its token may be another company's."""
+        keys = Keys(namespace)
+        holds = AccountHolds(redis, keys)
+        await self.hashes_of(monkeypatch, holds, self.accounts())
+        await self.hashes_of(monkeypatch, holds, {"a7": an_account("a7", password=SecretStr("otra"))})
+        await redis.hset(keys.token("a7"), "access", "of the others")
+        await self.hashes_of(monkeypatch, holds, self.accounts(), new=False)
+        assert not await redis.exists(keys.token("a7"))

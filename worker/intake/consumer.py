@@ -2,8 +2,9 @@
 From the intake streams into the ledger and the lanes.
 
 One worker at a time does it, for all streams, so that the order of a stream is the order of its jobs, also where two
-entries name one reference. The lead is a lease; the script that writes a slice checks it, so a leader that was replaced
-can write nothing. Where other workers serve accounts that this one does not, the lead goes round among them.
+entries name one reference; only a sale may pass a backlog, where nobody can tell (``worker/intake/lookout.py``). The
+lead is a lease; the script that writes a slice checks it, so a leader that was replaced can write nothing. Where other
+workers serve accounts that this one does not, the lead goes round among them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from jobs.entry import Entry
 from jobs.intake import EntryValidator
 from worker.guard import Guard, pause
 from worker.intake.commands import IntakeCommands, is_of_unknown_account, log_refusal
+from worker.intake.lookout import Found, Lookout
 from worker.intake.peers import Peers
 from worker.intake.policy import IntakePolicy
 from worker.intake.reader import GROUP, EntryReader
@@ -69,6 +71,7 @@ class Intake:
         }
         self._guard = guard
         self._reader = EntryReader(blocking, self._owners, self._worker_id, bounds, guard, operators=keys.retry())
+        self._lookout = Lookout(self._reader, bounds, validator.default_account)
         self._watch = StreamWatch(scripts, keys, list(self._owners), bounds)
         commands = IntakeCommands(keys, validator, accounts, bounds, policy)
         arguments = SliceArguments(keys, policy, book, claimer, group=GROUP, lease_ms=bounds.lease_ms)
@@ -107,6 +110,7 @@ class Intake:
             return
         if lead == 2 or not self.is_leader:
             await self._reader.begin()
+            self._lookout.clear()
             await self._peers.look()
             self._clock.begin()
             self.is_leader = True
@@ -149,6 +153,7 @@ class Intake:
             log.debug("intake.lead_handed_over")
 
     async def _resign(self) -> None:
+        self._lookout.clear()
         try:
             await self._scripts.run(
                 "release_leadership", {"leader": self._keys.leader("intake")}, {"worker": self._worker_id}
@@ -188,12 +193,17 @@ class Intake:
         reading: asyncio.Task[list[Entry]] | None = None
         try:
             while entries:
-                are_many = len(entries) >= self._bounds.read_entries
+                are_many = self._are_many(entries)
+                if not are_many:
+                    self._lookout.clear()
                 async for slice_ in self._slices(entries):
+                    passing = await self._passing(await self._lookout.found())
                     if writing:
                         await writing
                     await self._renew()
-                    writing = asyncio.create_task(self._writer.write(slice_.commands))
+                    writing = asyncio.create_task(self._write(slice_, passing))
+                    if are_many and reads_on():
+                        self._lookout.begin(slice_.last_stream)
                     is_near_end = are_many and not reading and slice_.n_left <= self._bounds.slice_entries
                     if is_near_end and reads_on() and time.monotonic() < ends_at:
                         reading = asyncio.create_task(self._reader.more())
@@ -208,6 +218,28 @@ class Intake:
                 if task and not task.done():
                     task.cancel()
 
+    def _are_many(self, entries: Sequence[Entry]) -> bool:
+        """Whether so much was read together that there may be a backlog."""
+        n_bytes = sum(len(entry.raw or b"") for entry in entries)
+        return len(entries) >= self._bounds.read_entries or n_bytes >= self._bounds.read_bytes
+
+    async def _write(self, slice_: _Slice, passing: Sequence[IntakeCommand]) -> None:
+        await self._writer.write([*passing, *slice_.commands])
+        for stream, id_ in slice_.read_to.items():
+            self._lookout.taken(stream, id_)
+
+    async def _passing(self, found: Sequence[Found]) -> list[IntakeCommand]:
+        """What becomes of those that are taken in before their turn."""
+        commands: list[IntakeCommand] = []
+        for entry, outline in found:
+            if some := await self._examined(entry):
+                commands += some
+            else:
+                self._lookout.stays(entry, outline)
+        if commands:
+            log.debug("intake.taken_ahead", n_entries=len(commands))
+        return commands
+
     async def _slices(self, entries: Sequence[Entry]) -> AsyncIterator[_Slice]:
         slice_ = _Slice()
         yielded_at = time.perf_counter()
@@ -215,7 +247,7 @@ class Intake:
             if time.perf_counter() - yielded_at > _YIELD_S:
                 await asyncio.sleep(0)
                 yielded_at = time.perf_counter()
-            slice_.add(await self._examined(entry), len(entry.raw or b""))
+            slice_.add(entry, await self._examined(entry))
             if not n_left or slice_.is_full(self._bounds):
                 slice_.n_left = n_left
                 yield slice_
@@ -265,10 +297,19 @@ class _Slice:
 
     began_at: float = field(default_factory=time.perf_counter)
 
-    def add(self, commands: Sequence[IntakeCommand], n_bytes: int) -> None:
+    read_to: dict[str, str] = field(default_factory=dict)
+    """By stream the last entry, whether or not it became a command."""
+
+    def add(self, entry: Entry, commands: Sequence[IntakeCommand]) -> None:
         self.commands += commands
-        self.n_bytes += n_bytes
+        self.n_bytes += len(entry.raw or b"")
         self.n_entries += 1
+        self.read_to.pop(entry.stream, None)
+        self.read_to[entry.stream] = entry.id
+
+    @property
+    def last_stream(self) -> str:
+        return next(reversed(self.read_to))
 
     def is_full(self, bounds: IntakePolicy) -> bool:
         took_ms = (time.perf_counter() - self.began_at) * 1000

@@ -25,6 +25,13 @@ class IntakePolicy:
     slice_entries: int = 25
     slice_bytes: int = 1024 * 1024
     slice_ms: int = 50
+    look_entries: int = 1000
+    look_bytes: int = 1024 * 1024
+    """How much of a backlog one look ahead goes through (``worker/intake/lookout.py``): one look for each slice."""
+
+    ahead_entries: int = 50_000
+    """How far a look goes beyond what is taken in; some 10 MB are kept in mind."""
+
     apart_bytes: int = 64 * 1024
     """From this size on an entry is examined beside the event loop: a bill of 2,000 lines takes a tenth of a second."""
 

@@ -242,6 +242,33 @@ class EntryReader:
             await self._blocking.xack(stream, GROUP, *gone)
         return n, [await self._entry(stream, row) for row in rows]
 
+    async def ahead(self, stream: str, after: str) -> list[tuple[str, bytes]]:
+        """
+        The next entries that are not taken in yet, looked at and left where they are.
+
+        Args:
+            after: The entry behind which to begin; empty for the first.
+
+        Returns:
+            Ids and fields ``job``; of an entry that has another form, or a larger one than a job may have, no bytes.
+        """
+        args: dict[str, Arg] = {
+            "after": after,
+            "most": self._policy.look_entries,
+            "most_bytes": self._policy.look_bytes,
+            "largest": MAX_JOB_BYTES,
+        }
+        rows = await self._scripts.run("look_ahead", {"stream": stream}, args)
+        return [(id_.decode(), raw) for id_, raw in rows]
+
+    def owner_of(self, stream: str) -> str:
+        """The account to which a stream belongs; empty for the common one."""
+        return self._owners[stream]
+
+    def is_operators(self, stream: str) -> bool:
+        """Whether only the operator writes to it."""
+        return stream == self._operators
+
     def _sizes(self) -> dict[str, Arg]:
         return {"largest": MAX_JOB_BYTES, "beginning": self._policy.letter_bytes}
 

@@ -201,6 +201,10 @@ class Keys:
         return f"{self.namespace}:day:{account}:{day}"
 
     # -- account ---------------------------------------------------------------------------------------------------
+    def rosters(self) -> str:
+        """Hash: for each bucket of accounts, with which credentials and marks it was last found unchanged."""
+        return f"{self.namespace}:rosters"
+
     def account(self, account: str) -> str:
         """
         Hash: ``hold_until``, ``hold_reason``, ``outage``, ``outage_since``, ``outage_steps``, ``probe_until``,

@@ -103,9 +103,11 @@ local taken = {} -- how many entries were taken out of each stream
 local finished = {} -- ids of those that are still to be taken out, of each stream
 local told = {} -- lanes that are known to be due
 
+-- An entry that was taken before its turn (worker/intake/lookout.py) may not have been given to the group yet: it can be
+-- removed only. One that has been is acknowledged, and may have been removed by somebody else.
 local function take_out(stream, ...)
-  local n = redis.call('XACK', stream, group, ...)
-  redis.call('XDEL', stream, ...)
+  local n_acknowledged = redis.call('XACK', stream, group, ...)
+  local n = math.max(n_acknowledged, redis.call('XDEL', stream, ...))
   if n > 0 then taken[stream] = (taken[stream] or 0) + n end
   return n
 end

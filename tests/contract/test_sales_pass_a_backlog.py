@@ -1,0 +1,140 @@
+"""A sale that is pushed behind a backlog is taken in before it, once, and nothing is lost, doubled or counted amiss."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from datetime import date, timedelta
+
+import pytest
+
+from tests.builders import a_bill
+from tests.service_in_process import QUICK, quick, running, services_on
+
+BOUNDS = {"read_entries": 6, "slice_entries": 2, "look_entries": 20}
+N = 40
+
+
+def waiting(n):
+    """A backlog that is taken in and not issued today."""
+    return [a_job(f"R{i}", not_before=f"{date.today() + timedelta(days=2)}T00:00:00-05:00") for i in range(n)]
+
+
+def a_job(reference, **envelope):
+    payload = a_bill(reference_code=reference)
+    return json.dumps({"type": "invoice.issue", "account": "acme", "payload": payload, **envelope})
+
+
+async def push(built, *jobs):
+    async with built.redis.pipeline(transaction=False) as pipe:
+        for job in jobs:
+            pipe.xadd(built.keys.jobs(), {"job": job})
+        await pipe.execute()
+
+
+def written_by(built):
+    """The references in the order in which they are written into the ledger."""
+    found, write = [], built.intake._writer.write
+
+    async def noted(commands):
+        found.extend(one.record.reference_code for one in commands if one.record)
+        await write(commands)
+
+    built.intake._writer.write = noted
+    return found
+
+
+async def until_all_is_taken_in(built):
+    gives_up_at = time.monotonic() + 30
+    while await built.redis.xlen(built.keys.jobs()):
+        assert time.monotonic() < gives_up_at
+        await asyncio.sleep(0.01)
+
+
+async def nothing_is_missing(built):
+    await built.intake._watch.look()
+    facts = await built.redis.hgetall(built.keys.intake_facts())
+    assert not [name for name in facts if name.startswith(b"gone:")]
+    assert int(facts[f"missing:{built.keys.jobs()}".encode()]) == 0
+    assert await built.redis.xlen(built.keys.jobs()) == 0
+
+
+async def test_it_is_taken_in_before_them(real_redis, namespace):
+    built = services_on(real_redis, namespace, policies=quick(intake=BOUNDS))
+    await push(built, *waiting(N), a_job("S1", priority="high"), a_job("S2", priority="high"))
+    written = written_by(built)
+    async with running(built) as rig:
+        events = await rig.events(2)
+        await until_all_is_taken_in(built)
+        await nothing_is_missing(built)
+    assert [(event["type"], event["reference_code"]) for event in events] == [
+        ("invoice.validated", "S1"),
+        ("invoice.validated", "S2"),
+    ]
+    # Three looks reach it, and one is begun for each slice of two.
+    assert written.index("S1") < N / 2
+    assert written.index("S1") < written.index("S2")
+    others = [reference for reference in written if reference.startswith("R")]
+    assert others == [f"R{n}" for n in range(N)]
+    assert len(written) == N + 2
+
+
+async def test_one_that_shares_a_reference_with_what_waits_keeps_its_place(real_redis, namespace):
+    """Of two pushed together the first in the stream wins."""
+    built = services_on(real_redis, namespace, policies=quick(intake=BOUNDS))
+    sale = {"payload": a_bill(reference_code=f"R{N - 1}", observation="otra"), "priority": "high"}
+    await push(built, *waiting(N), a_job("", **sale), a_job("S", priority="high"))
+    written = written_by(built)
+    async with running(built) as rig:
+        refused, validated = await rig.events(2)
+        await nothing_is_missing(built)
+    assert (validated["type"], validated["reference_code"]) == ("invoice.validated", "S")
+    assert (refused["errors"][0]["code"], refused["reference_code"]) == ("reference.conflict", f"R{N - 1}")
+    # The sale behind it is of the same lane and priority: it waits as well.
+    assert written.index("S") > written.index(f"R{N - 1}")
+
+
+async def test_a_refusal_passes_as_well_and_is_told_once(real_redis, namespace):
+    built = services_on(real_redis, namespace, policies=quick(intake=BOUNDS))
+    bad = {"id": "bad", "priority": "high", "payload": {"reference_code": "X"}}
+    await push(built, *waiting(N), a_job("", **bad))
+    async with running(built) as rig:
+        (refused,) = await rig.events(1)
+        await until_all_is_taken_in(built)
+        await nothing_is_missing(built)
+    assert (refused["type"], refused["job_id"]) == ("job.refused", "bad")
+    assert await real_redis.xlen(built.keys.results()) == 1
+
+
+@pytest.mark.parametrize("kind", ["taken", "refused"])
+async def test_one_that_was_read_before_it_was_taken_ahead_counts_once(redis, namespace, kind):
+    """The leader reads on while a look is under way: it may have the same entry twice in its hands."""
+    built = services_on(redis, namespace, policies=QUICK)
+    intake = built.intake
+    await intake._keep_lead()
+    await intake._reader.begin()
+    await intake._watch.look()
+    await push(built, a_job("S", priority="high", **({} if kind == "taken" else {"payload": {}})))
+    (entry,) = await intake._reader.more()
+    ahead = (await intake._reader.claimed(built.keys.jobs(), [entry.id.encode()]))[1]
+    for one in (*ahead, entry, entry):
+        await intake._writer.write(intake._writer.prepare(one))
+    assert await built.redis.hget(built.keys.intake_facts(), f"taken:{built.keys.jobs()}") == b"1"
+    assert await built.redis.xlen(built.keys.results()) == (kind == "refused")
+    await nothing_is_missing(built)
+
+
+async def test_a_look_that_nobody_took_is_forgotten_with_all_it_knew(redis, namespace):
+    """Whoever leads next begins with what is not taken in: none of a lane passes another that was found and left."""
+    built = services_on(redis, namespace, policies=quick(intake=BOUNDS))
+    intake, lookout = built.intake, built.intake._lookout
+    await intake._reader.begin()
+    await push(built, a_job("R"), a_job("S1", priority="high"), a_job("S2", priority="high"))
+    lookout.begin(built.keys.jobs())
+    lookout.clear()
+    lookout.begin(built.keys.jobs())
+    found = await lookout.found()
+    assert [json.loads(entry.raw)["payload"]["reference_code"] for entry, _ in found] == ["S1", "S2"]
+    lookout.begin(built.keys.jobs())
+    assert await lookout.found() == []

@@ -1,0 +1,107 @@
+"""
+Looks ahead in an intake stream that has a backlog, for sales that may be taken in before it (``jobs/overtaking.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from jobs.intake import Entry
+from jobs.overtaking import LookAhead, Outline, outline_of
+from worker.intake.policy import IntakePolicy
+from worker.intake.reader import EntryReader
+
+_YIELD_S: Final = 0.01
+
+Found = tuple[Entry, Outline]
+
+
+@dataclass(slots=True)
+class Lookout:
+    """
+    What the leader of the intake knows of its streams beyond what it has read.
+
+    Args:
+        default_account: The account of a job that names none; None where there is no such one.
+    """
+
+    reader: EntryReader
+    bounds: IntakePolicy
+    default_account: Callable[[], str | None]
+    _ahead: dict[str, LookAhead] = field(default_factory=dict, init=False)
+    _looking: asyncio.Task[list[Found]] | None = field(default=None, init=False)
+
+    def clear(self) -> None:
+        """
+        Nothing is known any more: the next look begins with the first entry that is not taken in.
+
+        What a look has found and nobody has taken waits for its turn. It may be forgotten only together with all else:
+        those of its lane that stand behind it would pass it.
+        """
+        self._ahead.clear()
+        if self._looking:
+            self._looking.cancel()
+            self._looking.add_done_callback(_forget)
+        self._looking = None
+
+    def begin(self, stream: str) -> None:
+        """Look on in a stream, beside what this process does meanwhile; unless a look is under way."""
+        if self._looking is None and not self.reader.is_operators(stream):
+            self._looking = asyncio.create_task(self._look(stream))
+
+    async def found(self) -> list[Found]:
+        """
+        What the look that was begun has found: each may be taken in before what was pushed earlier, in this order.
+
+        Raises:
+            RedisError: No answer.
+        """
+        if self._looking is None:
+            return []
+        looking, self._looking = self._looking, None
+        return await looking
+
+    def taken(self, stream: str, up_to: str) -> None:
+        """All that was read of a stream up to this entry has been written, or was left to others."""
+        if stream in self._ahead:
+            self._ahead[stream].taken(up_to)
+
+    def stays(self, entry: Entry, outline: Outline) -> None:
+        """One that a look has found waits for its turn after all."""
+        if entry.stream in self._ahead:
+            self._ahead[entry.stream].stays(entry.id, outline)
+
+    async def _look(self, stream: str) -> list[Found]:
+        ahead = self._ahead.setdefault(stream, LookAhead(self.bounds.ahead_entries))
+        if ahead.is_full:
+            return []
+        rows = await self.reader.ahead(stream, ahead.seen)
+        owner, default = self.reader.owner_of(stream), self.default_account()
+        passing: dict[str, Outline] = {}
+        yielded_at = time.perf_counter()
+        for id_, raw in rows:
+            if time.perf_counter() - yielded_at > _YIELD_S:
+                await asyncio.sleep(0)
+                yielded_at = time.perf_counter()
+            outline = outline_of(raw, owner, default)
+            if ahead.may_pass(id_, outline):
+                passing[id_] = outline
+        if not passing:
+            return []
+        found: list[Found] = []
+        ids = [id_.encode() for id_ in passing]
+        while ids:
+            n, entries = await self.reader.claimed(stream, ids)
+            ids = ids[n:]
+            found += [(entry, passing[entry.id]) for entry in entries]
+        return found
+
+
+def _forget(task: asyncio.Task[list[Found]]) -> None:
+    """Nobody asks any more what became of it."""
+    if not task.cancelled():
+        task.exception()
