@@ -300,6 +300,7 @@ class _Groups:
         for stream, groups in self._groups.items():
             about = self._streams.get(stream)
             for group in map(_about, groups):
+                n_unread: int | None
                 if about is not None:
                     n_unread = group_seen(stream, _about(about), group, maxlen=1).n_unread
                 else:
