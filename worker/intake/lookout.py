@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from jobs.intake import Entry
+from jobs.entry import Entry
 from jobs.overtaking import LookAhead, Outline, outline_of
 from worker.intake.policy import IntakePolicy
 from worker.intake.reader import EntryReader
