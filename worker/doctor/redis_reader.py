@@ -50,11 +50,7 @@ def _needed(keys: Keys) -> list[str]:
 async def read_redis(client: Redis, keys: Keys) -> RedisSeen | Unreachable:
     """All that is asked of the server itself; never raises for what it answers, or does not."""
     try:
-        try:
-            async with asyncio.timeout(ASK_S):
-                await command(client, "PING")
-        except NoPermissionError:
-            pass  # it has answered
+        await _greet(client)
         return RedisSeen(
             info=await _info(client),
             clock_off_ms=await _clock_off_ms(client),
@@ -65,6 +61,21 @@ async def read_redis(client: Redis, keys: Keys) -> RedisSeen | Unreachable:
         )
     except (RedisError, OSError, TimeoutError) as exc:
         return Unreachable(words_of(exc), is_login=_is_about_login(exc), is_loading=redis_word(exc) == "LOADING")
+
+
+async def _greet(client: Redis) -> None:
+    """
+    One answer of any kind. A refusal is one: a server that cannot write to its disk refuses even PING.
+
+    Raises:
+        RedisError: No answer, or that of a server that answers nobody (it loads its data, or refuses the login).
+    """
+    try:
+        async with asyncio.timeout(ASK_S):
+            await command(client, "PING")
+    except ResponseError as exc:
+        if _is_about_login(exc) or redis_word(exc) in ("LOADING", "BUSY"):
+            raise
 
 
 def _is_about_login(exc: BaseException) -> bool:
