@@ -39,12 +39,12 @@ def cut(monkeypatch):
     run, ran = Scripts.run, Counter()
 
     def arrange(name: str, moment: str, n: int = 1) -> Counter:
-        async def cutting(self, called, keys, args):
+        async def cutting(self, called, keys, args, **how):
             if called != name or ran[name] >= n:
-                return await run(self, called, keys, args)
+                return await run(self, called, keys, args, **how)
             ran[name] += 1
             if moment == "after":
-                await run(self, called, keys, args)
+                await run(self, called, keys, args, **how)
             raise RedisConnectionError("cut")
 
         monkeypatch.setattr(Scripts, "run", cutting)
