@@ -51,13 +51,13 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Mapping[str, int]]:
     def arrange(name: str, moment: str, *, nth: int = 1, most: int = 1) -> Mapping[str, int]:
         n_cut = Counter[str]()
 
-        async def cutting(self: Scripts, called: str, keys: ScriptKeys, args: ScriptArgs) -> Any:
+        async def cutting(self: Scripts, called: str, keys: ScriptKeys, args: ScriptArgs, **how: Any) -> Any:
             n_runs[called] += 1
             if called != name or n_runs[called] % nth or n_cut[name] >= most:
-                return await run(self, called, keys, args)
+                return await run(self, called, keys, args, **how)
             n_cut[name] += 1
             if moment == "after":
-                await run(self, called, keys, args)
+                await run(self, called, keys, args, **how)
             raise RedisConnectionError("cut")
 
         monkeypatch.setattr(Scripts, "run", cutting)

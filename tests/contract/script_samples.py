@@ -193,9 +193,9 @@ async def record() -> list[Sample]:
     redis = ArqRedis(pool_or_conn=fake.connection_pool)
     run = Scripts.run
 
-    async def noting(self, name, keys, args):
+    async def noting(self, name, keys, args, **how):
         recorder.note(name, keys, args)
-        return await run(self, name, keys, args)
+        return await run(self, name, keys, args, **how)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scripts, "run", noting)
@@ -212,7 +212,8 @@ async def record() -> list[Sample]:
             await rig.push_bill("waits", id="three", batch="b")
             await rig.push_bill("late", id="four", issue_on="2020-01-01", batch="b")
             await rig.taken_in()
-            mark = SendMark(keys.job("acme", "one"), 1, 0)
+            fence = int(await redis.hget(keys.job("acme", "one"), "fence") or 0)
+            mark = SendMark(keys.job("acme", "one"), fence, 0)
             limit = RateLimit(built.ledger._scripts, keys, an_account())
             await limit.acquire(patience_s=0, mark=mark)
             granted = await limit.acquire(patience_s=0)

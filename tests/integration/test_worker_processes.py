@@ -75,7 +75,7 @@ def test_a_job_that_kills_its_worker_again_and_again_is_neither_lost_nor_repeate
     fence = 0
     for _ in range(2):
         worker = works.start_worker()
-        until(lambda fence=fence: fence_of(works, "one") > fence, timeout_s=20)
+        until(lambda fence=fence: fence_of(works, "one") > fence, timeout_s=60, what=works.tail)
         fence = fence_of(works, "one")
         worker.kill()
         worker.wait()
