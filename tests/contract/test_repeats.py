@@ -33,9 +33,9 @@ def counted(built):
     """Counts the scripts that one intake runs."""
     runs, run = Counter(), built.intake._writer._scripts.run
 
-    async def counting(name, keys, args):
+    async def counting(name, keys, args, **how):
         runs[name] += 1
-        return await run(name, keys, args)
+        return await run(name, keys, args, **how)
 
     built.intake._writer._scripts.run = counting
     return runs

@@ -40,8 +40,8 @@ class Opening(Scripts):
         self.left = n
         self.gate = gate
 
-    async def run(self, name, keys, args):
-        reply = await super().run(name, keys, args)
+    async def run(self, name, keys, args, **how):
+        reply = await super().run(name, keys, args, **how)
         self.left -= name == self.name
         if self.left <= 0:
             self.gate.set()

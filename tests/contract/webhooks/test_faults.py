@@ -64,10 +64,10 @@ async def test_redis_away_is_waited_for(real_redis, valkey_url, namespace, monke
     """No script gets through for a while: what was under way is written down when it is back, and nothing twice."""
     run, is_away = Scripts.run, asyncio.Event()
 
-    async def away(self, called, keys, args):
+    async def away(self, called, keys, args, **how):
         if is_away.is_set():
             raise RedisConnectionError("away")
-        return await run(self, called, keys, args)
+        return await run(self, called, keys, args, **how)
 
     monkeypatch.setattr(Scripts, "run", away)
     sender = FakeEndpoints(gates={"shop": asyncio.Event()})
