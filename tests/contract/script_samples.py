@@ -370,5 +370,8 @@ async def by_hand(redis: ArqRedis, built: Services) -> None:
     await redis.hset(keys.day_told("acme", "2026-11-30"), mapping={"n_told": "0", "told_at": "1"})
     await scripts.run("tell_day", {"state": keys.day_told("acme", "2026-11-30"), "results": keys.results()}, told)
     await redis.set(keys.leader("intake"), "w2")
+    await redis.xadd(keys.jobs(), {"job": "{}"})
+    bounds = {"after": "", "most": 10, "most_bytes": 1000, "largest": 1000}
+    await scripts.run("look_ahead", {"stream": keys.jobs()}, bounds)
     lead = {"worker": "w2", "other": "w3", "lease_ms": 5000}
     await scripts.run("hand_over", {"leader": keys.leader("intake")}, lead)

@@ -75,7 +75,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
     until(lambda: _answers(client), timeout_s=30)
     yield client
     client.close()
-    process.terminate()
+    process.kill()  # one that was spoilt may not end in order, and nothing of it is kept
     process.wait(timeout=30)
 
 
