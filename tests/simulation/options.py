@@ -34,6 +34,8 @@ class SimOptions:
         storage_slow_s: How long the storage takes at most.
         lane_width: How many creates of a family an account tries at once.
         takes_at_once: How many Factus takes.
+        reads_at_once: How many entries the intake reads together; few make a backlog of what waits behind them, which
+            a sale may pass.
         rules: The faults of Factus.
     """
 
@@ -53,6 +55,7 @@ class SimOptions:
     storage_slow_s: float
     lane_width: int
     takes_at_once: int
+    reads_at_once: int
     rules: tuple[Rule, ...]
 
     @classmethod
@@ -81,6 +84,7 @@ class SimOptions:
             storage_slow_s=chance.choice([0.0, 0.3]),
             lane_width=lane_width,
             takes_at_once=of_lanes.choice([1, lane_width]),
+            reads_at_once=random.Random(f"intake of {seed}").choice([100, 100, 3, 2]),
             rules=tuple(quick_plan(chance, TIMEOUT_S, kept=KEPT if keep_share else "")),
         )
 

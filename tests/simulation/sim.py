@@ -13,7 +13,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -152,7 +152,7 @@ class Sim:
             accounts,
             redis,
             blocking,
-            self.pace.policies,
+            self._policies(),
             gateway_of=partial(client_of, transport=FactusWire(self.app, plug)),
             archive=Archive(StormyShelf(self.shelf, self.storage)),
         )
@@ -160,6 +160,11 @@ class Sim:
         task = plug.start(run_tasks(built, stopping))
         self.workers.append(Working(built, plug, task, stopping))
         self.note("worker.start", worker=built.worker_id)
+
+    def _policies(self) -> Policies:
+        n = self.options.reads_at_once
+        policies = self.pace.policies
+        return replace(policies, intake=replace(policies.intake, read_entries=n, slice_entries=min(n - 1, 25)))
 
     async def stop_worker(self, *, kill: bool) -> None:
         one = self.workers.pop(self.chance.randrange(len(self.workers)))
