@@ -284,7 +284,7 @@ def test_a_worker_ends_with_1_and_the_reason_when_its_folder_is_gone(works: Plan
         os.kill(connection.info("server")["process_id"], signal.SIGKILL)
     (works.folder / "data").rename(works.folder / "gone")
     try:
-        assert worker.wait(timeout=10) == 1
+        assert worker.wait(timeout=40) == 1
     except subprocess.TimeoutExpired:
         pytest.fail(works.tail())
     last = works.log_of(0).splitlines()[-1]
