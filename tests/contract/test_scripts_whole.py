@@ -49,7 +49,8 @@ def samples(recorded, script) -> list[Sample]:
     return [sample for sample in recorded if sample.name == script]
 
 
-@pytest.fixture(params=["fake", "valkey"])
+# The imitation takes three minutes of a processor for what the server does in one.
+@pytest.fixture(params=[pytest.param("fake", marks=pytest.mark.deep), "valkey"])
 def client(request):
     if request.param == "fake":
         yield fakeredis.FakeStrictRedis(server=fakeredis.FakeServer())

@@ -87,7 +87,7 @@ def test_demo_ends_well_and_can_be_looked_at(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.deep), signal.SIGTERM])
 def test_stopped_demo_stops_what_it_started(tmp_path: Path, number: signal.Signals) -> None:
     folder = tmp_path / "demo"
     demo = start(folder)

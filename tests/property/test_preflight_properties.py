@@ -121,7 +121,7 @@ def test_any_json_gets_a_verdict(family: str, payload: object) -> None:
 
 
 @given(_bent_documents())
-@settings(max_examples=800, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=400, deadline=None, suppress_health_check=SLOW)
 def test_any_bent_document_gets_a_verdict(bent: tuple[str, dict[str, Any]]) -> None:
     _check(*bent)
 
