@@ -152,7 +152,7 @@ def failing_over(folder: Path, *, n_replicas: int = 1, least_replicas: int = 0) 
             (place / "conf").write_text(text)
             group.processes.append(_start([str(find_binary()), str(place / "conf"), "--sentinel"], place / "log"))
         for port in group.sentinels:
-            until(lambda port=port: _tried(lambda: _knows_all(port, n_replicas)), timeout_s=60)  # type: ignore[misc]
+            until(lambda port=port: _tried(lambda: _knows_all(port, n_replicas)), timeout_s=60)
         group.wait_for_replicas(n_replicas)
         yield group
 

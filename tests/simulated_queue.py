@@ -71,9 +71,9 @@ class Queue:
     def run(self, look_at_ms: Sequence[float] = ()) -> None:
         """To the end of all documents and calls, with looks on the way."""
         for family in self.families:
-            self._at(0.0, lambda family=family: self._next(family))  # type: ignore[misc]
+            self._at(0.0, lambda family=family: self._next(family))
             for at_ms, n in family.delayed:
-                self._at(at_ms, lambda family=family, n=n, at_ms=at_ms: self._release(family, at_ms, n))  # type: ignore[misc]
+                self._at(at_ms, lambda family=family, n=n, at_ms=at_ms: self._release(family, at_ms, n))
         for at_ms in self._calls:
             self._at(at_ms, self._call_comes)
         for at_ms in look_at_ms:

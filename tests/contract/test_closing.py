@@ -79,7 +79,7 @@ async def test_a_certificate_whose_end_could_not_be_written_is_told_once(real_re
             raise LedgerUnavailable("as if it had died")
         return await end(claimed, *args, **kwargs)
 
-    built.ledger.close = broken  # type: ignore[method-assign]
+    built.ledger.close = broken
     async with running(built) as rig:
         first = await close(rig, "2026-01-15")
         second = await close(rig, "2026-01-15")

@@ -134,7 +134,7 @@ async def test_what_factus_may_hold_has_the_lane_for_itself(redis, namespace):
         seen_beside.append(len(factus.under_way))
         return await find(family, reference_code)
 
-    factus.find = looking  # type: ignore[method-assign]
+    factus.find = looking
     factus.script = [answers.Unknown("sin respuesta")]
     factus.finds = [answers.Unknown("sin respuesta")]
     async with running(built_on(redis, namespace, factus, 2)) as rig:

@@ -209,15 +209,15 @@ class TestPeople:
         assert (await door.get("/events", ana)).status_code == 200
         file = door.folder / "users.toml"
         file.write_text(users_file(password="otra clave larga").partition("[users.vera]")[0])
-        door.door.users.look()  # type: ignore[union-attr]
+        door.door.users.look()
         assert (await door.get("/events", ana)).status_code == 401
         assert (await door.get("/events", vera)).status_code == 401
         assert (await door.get("/events", await door.login("ana", "otra clave larga"))).status_code == 200
 
     async def test_a_users_file_that_turns_bad_is_not_taken(self, door: DoorInProcess) -> None:
         (door.folder / "users.toml").write_text("[users.ana]\npassword = 'plain'")
-        door.door.users.look()  # type: ignore[union-attr]
-        assert door.door.users.fault  # type: ignore[union-attr]
+        door.door.users.look()
+        assert door.door.users.fault
         assert await door.login("ana")
 
     async def test_a_login_never_passes_for_a_jobs_token(

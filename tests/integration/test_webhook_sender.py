@@ -46,7 +46,7 @@ class Names:
 
 @asynccontextmanager
 async def sending(**parts: object) -> AsyncIterator[Sender]:
-    sender = Sender(**parts)  # type: ignore[arg-type]
+    sender = Sender(**parts)
     try:
         yield sender
     finally:

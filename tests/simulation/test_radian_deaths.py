@@ -179,7 +179,7 @@ def _die_around(built: Services, plug: Plug, deaths: Deaths) -> None:
             deaths.step(plug)
         return reply
 
-    scripts.run = stepping  # type: ignore[method-assign]
+    scripts.run = stepping
 
 
 PLANS: dict[str, list[dict[str, Any]]] = {

@@ -41,7 +41,7 @@ def bent(node: Any, at: Place, value: Any) -> Any:
         return value
     step, *rest = at
     copy = list(node) if isinstance(node, list) else dict(node)
-    copy[step] = bent(copy[step] if rest else None, tuple(rest), value)  # type: ignore[index]
+    copy[step] = bent(copy[step] if rest else None, tuple(rest), value)
     return copy
 
 

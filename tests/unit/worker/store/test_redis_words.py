@@ -48,7 +48,7 @@ def test_tls_verifies_the_host_name_everywhere() -> None:
     master = kwargs_of(client)
     assert (master["ssl_cert_reqs"], master["ssl_check_hostname"]) == ("required", True)
     assert issubclass(client.connection_pool.connection_class, SSLConnection)
-    for sentinel in client.connection_pool.sentinel_manager.sentinels:  # type: ignore[attr-defined]  # redis-py types none
+    for sentinel in client.connection_pool.sentinel_manager.sentinels:
         assert isinstance(sentinel.connection_pool.make_connection(), SSLConnection)
         assert kwargs_of(sentinel)["ssl_check_hostname"] is True
     assert not issubclass(connect("sentinel://a/main").connection_pool.connection_class, SSLConnection)
