@@ -4,11 +4,14 @@ Which jobs of an intake stream may be taken in before those that were pushed ear
 A sale at the till is pushed behind a backlog of thousands, which takes seconds to take in. It may pass where nobody
 can tell: it is a document of priority ``high``, belongs to no batch, and none that it passes has its id, its reference
 or a place before it in its own lane, cancels anything, or cannot be read.
+
+To know that, those that it passes have to be read. Until a sale comes, nobody needs it: a backlog is looked over first.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -85,8 +88,14 @@ class LookAhead:
     most: int
     """How many entries are kept in mind."""
 
-    seen: str = ""
-    """The id of the newest entry that was looked at; empty for none."""
+    looked_over: str = ""
+    """The id of the newest entry of which is known whether it may be a sale; empty for none."""
+
+    outlined: str = ""
+    """The id of the newest entry whose outline is noted, or that was taken in; empty for none."""
+
+    _sales: deque[str] = field(default_factory=deque)
+    """Entries that may be sales and have no outline yet, oldest first."""
 
     _waiting: deque[tuple[tuple[int, int], tuple[Use, ...]]] = field(default_factory=deque)
     _newest: dict[Use, tuple[int, int]] = field(default_factory=dict)
@@ -97,18 +106,42 @@ class LookAhead:
         """Whether it can look no further before some of what waits is taken in."""
         return len(self._waiting) >= self.most
 
+    @property
+    def newest_sale(self) -> str:
+        """Up to where outlines are wanted: the newest entry that may be a sale and has none; empty for none."""
+        return self._sales[-1] if self._sales else ""
+
+    def look_over(self, last: str, sales: Iterable[str]) -> None:
+        """
+        Note that entries were looked over and not read, which costs next to nothing where none may be a sale.
+
+        Args:
+            last: The newest of them.
+            sales: Those that may be sales, oldest first.
+        """
+        self.looked_over = max(last, self.looked_over, key=_place)
+        # Meanwhile some may have been taken in.
+        self._sales.extend(id_ for id_ in sales if _place(id_) > _place(self.outlined))
+
     def may_pass(self, id_: str, outline: Outline) -> bool:
         """Note the entry that follows those that were noted before, and say whether it may be taken in before them."""
         own = (*outline.uses, outline.lane) if outline.lane else outline.uses
         passes = outline.is_document and not any(use in self._newest for use in (_WALL, *own))
         # One that passes is in nobody's way; one that does not keeps those of its lane behind it.
         self._note(id_, outline.uses if passes else own)
-        self.seen = id_
+        self.reached(id_)
         return passes
 
     def stays(self, id_: str, outline: Outline) -> None:
         """One that might have passed waits after all: those of its lane pass it no more."""
         self._note(id_, (outline.lane,) if outline.lane else ())
+
+    def reached(self, id_: str) -> None:
+        """No entry up to this one wants an outline any more."""
+        self.outlined = max(id_, self.outlined, key=_place)
+        self.looked_over = max(id_, self.looked_over, key=_place)
+        while self._sales and _place(self._sales[0]) <= _place(self.outlined):
+            self._sales.popleft()
 
     def taken(self, up_to: str) -> None:
         """All entries up to this one were taken in, or were left to others."""
@@ -118,6 +151,7 @@ class LookAhead:
             for use in uses:
                 if self._newest.get(use) == place:
                     del self._newest[use]
+        self.reached(up_to)
 
     def _note(self, id_: str, uses: tuple[Use, ...]) -> None:
         place = _place(id_)
@@ -128,4 +162,4 @@ class LookAhead:
 
 def _place(id_: str) -> tuple[int, int]:
     ms, _, n = id_.partition("-")
-    return int(ms), int(n or 0)
+    return int(ms or 0), int(n or 0)

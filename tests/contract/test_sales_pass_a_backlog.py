@@ -62,7 +62,8 @@ async def nothing_is_missing(built):
 
 async def test_it_is_taken_in_before_them(real_redis, namespace):
     built = services_on(real_redis, namespace, policies=quick(intake=BOUNDS))
-    await push(built, *waiting(N), a_job("S1", priority="high"), a_job("S2", priority="high"))
+    n = 4 * N
+    await push(built, *waiting(n), a_job("S1", priority="high"), a_job("S2", priority="high"))
     written = written_by(built)
     async with running(built) as rig:
         events = await rig.events(2)
@@ -72,12 +73,12 @@ async def test_it_is_taken_in_before_them(real_redis, namespace):
         ("invoice.validated", "S1"),
         ("invoice.validated", "S2"),
     ]
-    # Three looks reach it, and one is begun for each slice of two.
-    assert written.index("S1") < N / 2
+    # Nine looks reach it; one is begun for each slice of two, and no slice waits for one.
+    assert written.index("S1") < n - N
     assert written.index("S1") < written.index("S2")
     others = [reference for reference in written if reference.startswith("R")]
-    assert others == [f"R{n}" for n in range(N)]
-    assert len(written) == N + 2
+    assert others == [f"R{n}" for n in range(n)]
+    assert len(written) == n + 2
 
 
 async def test_one_that_shares_a_reference_with_what_waits_keeps_its_place(real_redis, namespace):
@@ -138,3 +139,61 @@ async def test_a_look_that_nobody_took_is_forgotten_with_all_it_knew(redis, name
     assert [json.loads(entry.raw)["payload"]["reference_code"] for entry, _ in found] == ["S1", "S2"]
     lookout.begin(built.keys.jobs())
     assert await lookout.found() == []
+
+
+@pytest.mark.parametrize("priority", ['"high"', '"hi\\u0067h"', '"\\u0068\\u0069\\u0067\\u0068"'])
+async def test_what_may_be_a_sale_is_seen_however_it_is_written(redis, namespace, priority):
+    built = services_on(redis, namespace, policies=quick(intake=BOUNDS))
+    await built.intake._reader.begin()
+    sale = a_job("S", priority="?").replace('"?"', priority)
+    await push(built, *waiting(3), sale, *waiting(3))
+    last, sales = await built.intake._reader.look_over(built.keys.jobs(), "")
+    ids = [id_.decode() for id_, _ in await built.redis.xrange(built.keys.jobs())]
+    assert (last, sales) == (ids[-1], [ids[3]])
+
+
+async def test_a_backlog_without_a_sale_is_not_read_ahead(redis, namespace, monkeypatch):
+    built = services_on(redis, namespace, policies=quick(intake=BOUNDS))
+    reader, lookout = built.intake._reader, built.intake._lookout
+    await reader.begin()
+    await push(built, *waiting(N))
+    read, ahead = [], reader.ahead
+
+    async def noted(*asked):
+        rows = await ahead(*asked)
+        read.extend(rows)
+        return rows
+
+    monkeypatch.setattr(reader, "ahead", noted)
+    for _ in range(3):
+        lookout.begin(built.keys.jobs())
+        assert await lookout.found() == []
+    assert read == []
+    await push(built, a_job("S", priority="high"))
+    found = []
+    while not found:
+        lookout.begin(built.keys.jobs())
+        found = await lookout.found()
+    assert len(read) == N + 1
+
+
+async def test_a_sale_that_somebody_removed_stops_no_look(redis, namespace, monkeypatch):
+    built = services_on(redis, namespace, policies=quick(intake=BOUNDS))
+    reader, lookout, stream = built.intake._reader, built.intake._lookout, built.keys.jobs()
+    await reader.begin()
+    await push(built, a_job("R1"), a_job("S1", priority="high"))
+    look_over = reader.look_over
+
+    async def removed_meanwhile(stream, after):
+        found = await look_over(stream, after)
+        await built.redis.xtrim(stream, maxlen=0, approximate=False)
+        return found
+
+    monkeypatch.setattr(reader, "look_over", removed_meanwhile)
+    lookout.begin(stream)
+    assert await lookout.found() == []
+    monkeypatch.undo()
+    await push(built, a_job("R2"), a_job("S2", priority="high"))
+    lookout.begin(stream)
+    (found,) = await lookout.found()
+    assert json.loads(found[0].raw)["payload"]["reference_code"] == "S2"

@@ -41,6 +41,8 @@ log = structlog.get_logger()
 
 _YIELD_S: Final = 0.01
 _MOST_LEFT: Final = 10_000
+_STEPS_TO_SEND: Final = 10
+"""Steps of the event loop until a command that was begun is on its way: a connection is taken and looked at first."""
 
 
 class Intake:
@@ -197,7 +199,8 @@ class Intake:
                 if not are_many:
                     self._lookout.clear()
                 async for slice_ in self._slices(entries):
-                    passing = await self._passing(await self._lookout.found())
+                    found = await self._lookout.found() if self._lookout.has_looked else ()
+                    passing = await self._passing(found)
                     if writing:
                         await writing
                     await self._renew()
@@ -207,7 +210,7 @@ class Intake:
                     is_near_end = are_many and not reading and slice_.n_left <= self._bounds.slice_entries
                     if is_near_end and reads_on() and time.monotonic() < ends_at:
                         reading = asyncio.create_task(self._reader.more())
-                    await asyncio.sleep(0)  # lets them send, and others run
+                    await _sending()
                 entries = await reading if reading else ()
                 reading = None
                 if writing and not entries:
@@ -283,6 +286,15 @@ class Intake:
         if self._peers.has_served(account):
             return now - since < self._bounds.absence_ms / 1000
         return now - self._started_at < self._bounds.grace_ms / 1000
+
+
+async def _sending() -> None:
+    """
+    Let commands that were begun go out, and others run. Else the server has nothing to do while this process examines
+    the next slice, and this process waits for it afterwards.
+    """
+    for _ in range(_STEPS_TO_SEND):
+        await asyncio.sleep(0)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +16,8 @@ from worker.intake.policy import IntakePolicy
 from worker.intake.reader import EntryReader
 
 _YIELD_S: Final = 0.01
+_REST_S: Final = 0.05
+"""How long after a look that found nothing new the next one begins: a look costs a round trip."""
 
 Found = tuple[Entry, Outline]
 
@@ -34,6 +36,7 @@ class Lookout:
     default_account: Callable[[], str | None]
     _ahead: dict[str, LookAhead] = field(default_factory=dict, init=False)
     _looking: asyncio.Task[list[Found]] | None = field(default=None, init=False)
+    _rests_until: dict[str, float] = field(default_factory=dict, init=False)
 
     def clear(self) -> None:
         """
@@ -43,19 +46,28 @@ class Lookout:
         those of its lane that stand behind it would pass it.
         """
         self._ahead.clear()
+        self._rests_until.clear()
         if self._looking:
             self._looking.cancel()
             self._looking.add_done_callback(_forget)
         self._looking = None
 
     def begin(self, stream: str) -> None:
-        """Look on in a stream, beside what this process does meanwhile; unless a look is under way."""
-        if self._looking is None and not self.reader.is_operators(stream):
+        """Look on in a stream, beside what this process does meanwhile; unless a look is under way, or was just now."""
+        if self._looking is not None or self.reader.is_operators(stream):
+            return
+        if time.monotonic() >= self._rests_until.get(stream, 0):
             self._looking = asyncio.create_task(self._look(stream))
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether a look that was begun is over, and nobody has asked yet what it has found."""
+        return self._looking is not None and self._looking.done()
 
     async def found(self) -> list[Found]:
         """
         What the look that was begun has found: each may be taken in before what was pushed earlier, in this order.
+        Waits for it. What was taken in meanwhile may be among it.
 
         Raises:
             RedisError: No answer.
@@ -76,10 +88,23 @@ class Lookout:
             self._ahead[entry.stream].stays(entry.id, outline)
 
     async def _look(self, stream: str) -> list[Found]:
+        """One step: over some entries, or, where one of them may be a sale, through what stands before it."""
         ahead = self._ahead.setdefault(stream, LookAhead(self.bounds.ahead_entries))
-        if ahead.is_full:
+        if not ahead.newest_sale:
+            last, sales = await self.reader.look_over(stream, ahead.looked_over)
+            if not last:
+                self._rests_until[stream] = time.monotonic() + _REST_S
+            ahead.look_over(last, sales)
+        if not ahead.newest_sale or ahead.is_full:
             return []
-        rows = await self.reader.ahead(stream, ahead.seen)
+        return await self._read(stream, await self._outlines(stream, ahead))
+
+    async def _outlines(self, stream: str, ahead: LookAhead) -> dict[str, Outline]:
+        """The next entries up to the newest that may be a sale are outlined; those of them that may pass."""
+        up_to = ahead.newest_sale
+        rows = await self.reader.ahead(stream, ahead.outlined, up_to)
+        if not rows:
+            ahead.reached(up_to)  # somebody has removed them
         owner, default = self.reader.owner_of(stream), self.default_account()
         passing: dict[str, Outline] = {}
         yielded_at = time.perf_counter()
@@ -90,8 +115,9 @@ class Lookout:
             outline = outline_of(raw, owner, default)
             if ahead.may_pass(id_, outline):
                 passing[id_] = outline
-        if not passing:
-            return []
+        return passing
+
+    async def _read(self, stream: str, passing: Mapping[str, Outline]) -> list[Found]:
         found: list[Found] = []
         ids = [id_.encode() for id_ in passing]
         while ids:

@@ -242,24 +242,40 @@ class EntryReader:
             await self._blocking.xack(stream, GROUP, *gone)
         return n, [await self._entry(stream, row) for row in rows]
 
-    async def ahead(self, stream: str, after: str) -> list[tuple[str, bytes]]:
+    async def look_over(self, stream: str, after: str) -> tuple[str, list[str]]:
         """
-        The next entries that are not taken in yet, looked at and left where they are.
+        Look over the next entries that are not taken in yet, on the server: nothing of them comes over the connection.
 
         Args:
             after: The entry behind which to begin; empty for the first.
 
         Returns:
+            The last one looked over (empty: there is none), and those that may have priority ``high``.
+        """
+        last, sales = await self._scripts.run("look_over", {"stream": stream}, self._looks(after))
+        return last.decode(), [id_.decode() for id_ in sales]
+
+    async def ahead(self, stream: str, after: str, up_to: str) -> list[tuple[str, bytes]]:
+        """
+        The next entries that are not taken in yet, looked at and left where they are.
+
+        Args:
+            after: The entry behind which to begin; empty for the first.
+            up_to: The last one that is wanted.
+
+        Returns:
             Ids and fields ``job``; of an entry that has another form, or a larger one than a job may have, no bytes.
         """
-        args: dict[str, Arg] = {
+        rows = await self._scripts.run("look_ahead", {"stream": stream}, {**self._looks(after), "up_to": up_to})
+        return [(id_.decode(), raw) for id_, raw in rows]
+
+    def _looks(self, after: str) -> dict[str, Arg]:
+        return {
             "after": after,
             "most": self._policy.look_entries,
             "most_bytes": self._policy.look_bytes,
             "largest": MAX_JOB_BYTES,
         }
-        rows = await self._scripts.run("look_ahead", {"stream": stream}, args)
-        return [(id_.decode(), raw) for id_, raw in rows]
 
     def owner_of(self, stream: str) -> str:
         """The account to which a stream belongs; empty for the common one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import gc
 import signal
 
 import pytest
@@ -49,3 +50,14 @@ def test_signals_reach_the_loop():
         return True
 
     assert event_loop.run(told())
+
+
+def test_what_was_there_before_is_not_looked_through_for_garbage_and_is_again_afterwards():
+    async def heap():
+        return gc.get_freeze_count(), gc.get_threshold()[0]
+
+    before = gc.get_threshold()
+    frozen, threshold = event_loop.run(heap())
+    assert frozen > 10_000
+    assert threshold > before[0]
+    assert (gc.get_freeze_count(), gc.get_threshold()) == (0, before)

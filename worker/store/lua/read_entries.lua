@@ -31,7 +31,7 @@ for n, stream in ipairs(streams) do
       i = i + 1
     end
     if #entries < count then break end
-    count = bytes - before <= SMALL * count and math.min(2 * count, AT_ONCE) or 1
+    count = bytes - before <= SMALL * count and math.min(2 * count, AT_ONCE, most - i) or 1
   end
 end
 return rows
