@@ -19,7 +19,7 @@ import lab
 
 from tests.door_in_process import producer_token, write_files
 from tests.service_processes import start_process, stop_processes, until
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 
 _AIM = 800
 _STARTED = re.compile(r'"url": ?"http://([^:"]+):(\d+)"')

@@ -21,7 +21,8 @@ from schemas.factus import BOGOTA
 from schemas.payload.validate import DOCUMENT_SPECS, validate
 from worker.bootstrap import Services, build
 from worker.logs import configure_logging
-from worker.settings import Account, Settings
+from worker.settings.account import Account
+from worker.settings.model import Settings
 from worker.store import connection
 
 _AIM = 3000

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from worker.figures import Figures
 from worker.metrics.exposition import Scrape, text_of
 from worker.metrics.reader import ScrapeReader
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store import connection
 from worker.store.keys import Keys
 

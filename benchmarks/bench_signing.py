@@ -23,7 +23,7 @@ from bench_intake import account, drain
 from worker.bootstrap import build
 from worker.logs import configure_logging
 from worker.rights.signatures import new_key, public_part, sign
-from worker.settings import Settings
+from worker.settings.model import Settings
 from worker.store import connection
 
 _AIM = 0.9

@@ -22,7 +22,7 @@ from redis.asyncio import Redis
 from schemas.contract.event import Event, stream_fields
 from tests.service_processes import ROOT, start_process
 from worker.cli.contract.example_events import events_of_family
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 
 _AIM_PER_S = 1000
 _SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="

@@ -32,7 +32,7 @@ from arq.connections import ArqRedis
 from tests.builders import a_bill
 from tests.service_processes import ROOT, start_process, start_sandbox, stop_processes
 from worker import event_loop
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 from worker.store import connection, embedded_binary, embedded_server
 from worker.store.keys import Keys
 

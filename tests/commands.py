@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from worker.__main__ import main
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from worker.http.door import Documents, Door, opened
 from worker.http.policy import POLICY, DoorPolicy
 from worker.http.server import Certificate, serving
 from worker.rights.signatures import new_key, public_part
-from worker.settings import Settings
+from worker.settings.model import Settings
 
 PASSWORD: Final = "una clave larga"
 _QUICK: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

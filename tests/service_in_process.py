@@ -25,7 +25,8 @@ from tests.fakes import FakeFactus, MemoryArchive
 from worker.bootstrap import Policies, Services, build
 from worker.intake.policy import IntakePolicy
 from worker.process import run_tasks, until_idle
-from worker.settings import Account, Settings
+from worker.settings.account import Account
+from worker.settings.model import Settings
 
 _references = itertools.count(1)
 _FENCE = {"catalog": "taxes", "query": "01"}

@@ -25,7 +25,7 @@ import redis
 
 from tests import processes
 from tests.processes import Process
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 from worker.store import embedded_server
 
 ROOT = Path(__file__).parents[1]

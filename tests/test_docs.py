@@ -15,7 +15,7 @@ import pytest
 
 from schemas.payload.validate import validate_document
 from worker.cli.group import cli
-from worker.settings import Settings
+from worker.settings.model import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = {".venv", ".tools", ".git", "node_modules", "mutants"}

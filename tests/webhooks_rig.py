@@ -22,7 +22,7 @@ from jobs.webhooks.schedule import SchedulePolicy
 from jobs.webhooks.signing import message_id
 from jobs.webhooks.verdict import Answer
 from schemas.contract.event import Event, stream_fields
-from worker.settings import Settings
+from worker.settings.model import Settings
 from worker.store import connection
 from worker.webhooks.deliverer import Attempts
 from worker.webhooks.endpoints_file import EndpointsFile

@@ -14,7 +14,8 @@ from worker import event_loop, uncaught
 from worker.bootstrap import Policies
 from worker.logs import configure_logging
 from worker.process import run_worker
-from worker.settings import Settings, load_settings
+from worker.settings.environment import load_settings
+from worker.settings.model import Settings
 
 
 def run(

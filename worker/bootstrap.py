@@ -57,7 +57,8 @@ from worker.queue.range_notes import RangeNotes
 from worker.queue.run_policy import DefectRule, RunPolicy
 from worker.queue.sweep import Sweep, SweepPolicy
 from worker.rights.trust_files import LOOK_S, TrustFiles
-from worker.settings import Account, Settings
+from worker.settings.account import Account
+from worker.settings.model import Settings
 from worker.store import connection
 from worker.store.embedded_keeper import Keeper
 from worker.store.failover import following

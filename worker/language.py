@@ -1,8 +1,8 @@
 """
 The language of help and of errors in what was typed: read from the environment before anything else is loaded.
 
-The commands themselves take it from ``worker.settings``, which refuses a bad value. Help refuses nothing: what names
-no language, or cannot be read, is Spanish there.
+The commands themselves take it from ``worker/settings/environment.py``, which refuses a bad value. Help refuses
+nothing: what names no language, or cannot be read, is Spanish there.
 """
 
 from __future__ import annotations

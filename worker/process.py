@@ -30,7 +30,7 @@ from worker.intake.reader import GROUP
 from worker.metrics import endpoint as metrics
 from worker.queue.day_book import begin_day_index
 from worker.queue.holds import AccountHolds
-from worker.settings import Settings
+from worker.settings.model import Settings
 from worker.store.connection import words_of
 from worker.store.embedded_keeper import ServerGone
 from worker.store.refusals import RefusalWatch

@@ -24,7 +24,7 @@ from tests.tokens import PRIVATE, PUBLIC, SECRET, claims, header, key_set, token
 from worker.bootstrap import Services, services
 from worker.cli.dead.letters import DeadLetters, Pushed, Wanted
 from worker.rights.signatures import new_key
-from worker.settings import Settings
+from worker.settings.model import Settings
 
 NOW_S = int(time.time())
 

@@ -21,7 +21,7 @@ from tests.fuzz.actions import Answer
 from tests.fuzz.entries import CALM, WILD
 from tests.fuzz.factus_side import FactusSide
 from tests.service_processes import ROOT, start_process
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 from worker.store import embedded_server
 from worker.store.keys import Keys
 

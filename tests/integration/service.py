@@ -27,7 +27,7 @@ from sandbox.state.config import SandboxConfig
 from tests.service_in_process import quick
 from worker.bootstrap import services
 from worker.process import run_tasks
-from worker.settings import Settings
+from worker.settings.model import Settings
 
 N_ACCOUNTS = 300
 AGENT = {"User-Agent": "erp-test/1.0"}

@@ -20,7 +20,7 @@ from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from tests.service_processes import start_process, until
 from worker.cli.group import cli
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -17,7 +17,7 @@ from jobs.example_payloads import example
 from tests import processes
 from tests.builders import a_bill
 from tests.service_processes import start_process, start_sandbox, stop_processes
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -25,7 +25,7 @@ from tests.service_in_process import ServiceInProcess, an_account, running, serv
 from worker.archive.archive import open_archive
 from worker.http.policy import POLICY
 from worker.http.server import Certificate, check_address
-from worker.settings import Settings
+from worker.settings.model import Settings
 
 SEARCH = {"type": "catalog.search", "payload": {"catalog": "taxes", "query": "01"}}
 

@@ -22,7 +22,7 @@ from tests.commands import typed
 from tests.door_in_process import producer_token, write_files
 from tests.integration.test_first_steps import Reader, blocks_of
 from tests.service_processes import start_process, until
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 from worker.store import embedded_server
 
 PAGE = "docs/puerta-http.md"

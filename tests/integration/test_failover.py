@@ -28,7 +28,7 @@ from tests.service_in_process import quick
 from worker.bootstrap import Services, services
 from worker.http.pusher import Pusher
 from worker.process import run_tasks
-from worker.settings import Settings
+from worker.settings.model import Settings
 from worker.store import connection
 from worker.store.confirmation import Unconfirmed
 from worker.store.failover import following

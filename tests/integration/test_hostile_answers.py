@@ -24,7 +24,7 @@ from worker.factus.bounded_body import LARGEST_ANSWER
 from worker.factus.client import FactusClient
 from worker.factus.rate_limit import RateLimit
 from worker.factus.token_cache import TokenCache
-from worker.settings import ApiLimits
+from worker.settings.model import ApiLimits
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 

@@ -23,7 +23,7 @@ from schemas.sheets.cells import letters
 from tests import processes
 from tests.service_processes import start_process, start_sandbox, stop_processes, until
 from tests.unit.schemas.version_1.test_convert import a_body
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 
 pytestmark = pytest.mark.timeout(300)
 N_INVOICES = 30

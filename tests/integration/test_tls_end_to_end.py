@@ -16,7 +16,7 @@ from tests.door_in_process import a_door
 from tests.service_in_process import running, services_on
 from tests.tls_proxy import CA, OTHER_CA, TLS, tls_before
 from tests.webhooks_rig import an_endpoint, hooks
-from worker.settings import Settings
+from worker.settings.model import Settings
 from worker.store import connection
 from worker.webhooks.process import run_webhooks
 

@@ -22,7 +22,7 @@ from worker.factus.bounded_body import LARGEST_ANSWER
 from worker.factus.client import FactusClient, translate
 from worker.factus.rate_limit import Granted
 from worker.factus.transport import Transport, translate_engine_error
-from worker.settings import ApiLimits
+from worker.settings.model import ApiLimits
 
 METHODS = ("POST", "GET", "DELETE", "PUT", "PATCH")
 TIMEOUT_S = 5.0

@@ -23,7 +23,7 @@ from tests.commands import typed
 from tests.receiver import OK, Receiver, answered, receiver
 from tests.service_processes import ROOT, start_process, stop_processes
 from tests.webhooks_rig import SECRET, an_event
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 
 pytestmark = pytest.mark.timeout(600)
 

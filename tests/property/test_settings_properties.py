@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from jobs.errors import ConfigurationError
 from worker.addresses import factus_address, redis_address, shown
-from worker.settings import Settings, load_settings, nearest_variables, unknown_variables
+from worker.settings.environment import load_settings, nearest_variables, unknown_variables
+from worker.settings.model import Settings
 from worker.store import connection
 
 NAMES = sorted(f"FACTUS_{name.upper()}" for name in Settings.model_fields)

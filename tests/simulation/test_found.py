@@ -32,7 +32,7 @@ from tests.simulation.network import Network, Plug, imitation
 from worker.factus.client import FactusClient
 from worker.factus.rate_limit import RateLimit
 from worker.factus.token_cache import TokenCache
-from worker.settings import ApiLimits
+from worker.settings.model import ApiLimits
 from worker.store import connection
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts

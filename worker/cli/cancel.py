@@ -19,7 +19,7 @@ from worker.cli.producers_token import entry_of, producers_token, token_option
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from worker.settings import Settings
+    from worker.settings.model import Settings
     from worker.speech import Speech
     from worker.store.keys import Keys
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from arq.connections import ArqRedis
     from rich.console import Console
 
-    from worker.settings import Settings
+    from worker.settings.model import Settings
     from worker.speech import Speech
 
 _WIDEST: Final = 64
@@ -217,7 +217,7 @@ def spoken() -> Speech:
     Raises:
         ConfigurationError: It names no language that there is.
     """
-    from worker.settings import spoken_language
+    from worker.settings.environment import spoken_language
     from worker.speech import Speech
 
     return Speech(spoken_language())
@@ -230,7 +230,7 @@ def told_settings() -> Settings:
     Raises:
         ConfigurationError: A value cannot be used.
     """
-    from worker.settings import load_settings, nearest_variables, unknown_variables
+    from worker.settings.environment import load_settings, nearest_variables, unknown_variables
 
     settings = load_settings()
     for told in nearest_variables(unknown_variables()):

@@ -9,7 +9,7 @@ from worker.cli.bilingual import say
 
 def duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
     """Seconds; None where nothing was typed."""
-    from worker.settings import parse_duration
+    from worker.settings.values import parse_duration
 
     if value is None:
         return None

@@ -11,7 +11,7 @@ from worker.cli.bilingual import option
 from worker.cli.console import emit, open_redis
 
 if TYPE_CHECKING:
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 FRESH_MS: Final = 10_000
 """How old the last sign of life of a worker may be."""
@@ -46,7 +46,7 @@ def command(webhooks: bool) -> None:
     """
     import asyncio
 
-    from worker.settings import load_settings
+    from worker.settings.environment import load_settings
     from worker.speech import Speech
 
     settings = load_settings()

@@ -13,7 +13,7 @@ from worker.cli.bilingual import option
 from worker.speech import Speech
 
 if TYPE_CHECKING:
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 _MOST_BYTES: Final = 64 * 1024
 

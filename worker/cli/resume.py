@@ -11,7 +11,7 @@ from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import clean, emit, open_redis
 
 if TYPE_CHECKING:
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 
 _ES: Final = """Hace que se pregunte ya por la cuenta CUENTA, si algo la detiene o detiene uno de sus carriles:
@@ -39,7 +39,7 @@ def command(account: str) -> None:
     """
     import asyncio
 
-    from worker.settings import load_settings
+    from worker.settings.environment import load_settings
     from worker.speech import Speech
 
     settings = load_settings()

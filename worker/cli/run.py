@@ -33,7 +33,7 @@ def command(burst: bool, log_level: str) -> None:
     from worker import event_loop
     from worker.logs import configure_logging
     from worker.process import run_worker
-    from worker.settings import load_settings, nearest_variables, unknown_variables
+    from worker.settings.environment import load_settings, nearest_variables, unknown_variables
 
     settings = load_settings()
     configure_logging(is_json=settings.is_log_json, level=log_level)

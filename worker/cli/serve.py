@@ -50,7 +50,7 @@ def command(log_level: str) -> None:
     from worker.http.door import Documents
     from worker.http.server import run_door
     from worker.logs import configure_logging
-    from worker.settings import load_settings, nearest_variables, unknown_variables
+    from worker.settings.environment import load_settings, nearest_variables, unknown_variables
 
     settings = load_settings()
     configure_logging(is_json=settings.is_log_json, level=log_level)

@@ -24,7 +24,8 @@ from worker.doctor.redis_facts import RedisPlace, RedisSeen, Unreachable
 from worker.doctor.redis_reader import read_redis
 from worker.doctor.service_checks import Signing, WebhookFile
 from worker.rights.trust_files import TrustFiles
-from worker.settings import Account, Settings
+from worker.settings.account import Account
+from worker.settings.model import Settings
 from worker.speech import Speech
 from worker.status.facts import Overview
 from worker.status.problems import problems

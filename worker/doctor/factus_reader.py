@@ -26,7 +26,8 @@ from worker.factus.client import FactusClient
 from worker.factus.http_answers import number
 from worker.factus.rate_limit import Granted, NoPermitYet, RateLimit, SendMark, limit_window_ms
 from worker.factus.token_cache import Fetch, Issued, Token
-from worker.settings import Account, Settings
+from worker.settings.account import Account
+from worker.settings.model import Settings
 from worker.speech import Speech
 from worker.status.facts import LaneSeen
 from worker.store.connection import command

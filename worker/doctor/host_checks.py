@@ -10,7 +10,7 @@ from schemas.radian import tables
 from schemas.radian.calendar import Calendar, holidays_of
 from worker.doctor.checks import Check
 from worker.doctor.host_facts import ArchiveSeen, SecretFile
-from worker.settings import Settings
+from worker.settings.model import Settings
 from worker.speech import Speech
 
 _GROUP_READS, _OTHERS = 0o040, 0o007

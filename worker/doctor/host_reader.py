@@ -12,7 +12,8 @@ from worker.addresses import redis_address
 from worker.archive.archive import Folder, folder_of, open_archive
 from worker.doctor.host_facts import ArchiveSeen, SecretFile
 from worker.doctor.patience import ASK_S, in_thread
-from worker.settings import ENV_FILE, Settings, env_file_holds_secrets
+from worker.settings.environment import ENV_FILE, env_file_holds_secrets
+from worker.settings.model import Settings
 
 _NAMED: Final = (
     "client_id_file", "client_secret_file", "username_file", "password_file", "accounts_file", "jobs_token_file",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from worker.doctor.checks import Check, skipped
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.speech import Speech, span
 from worker.status.facts import Overview
 from worker.status.problems import Problem

@@ -33,7 +33,8 @@ from worker.factus.redaction import Redactor, without_opaque_words
 from worker.factus.token_cache import LOCK_MS, Issued, Token, TokenCache, Tokens
 from worker.factus.transport import Transport
 from worker.figures import Figures, Operation
-from worker.settings import Account, ApiLimits, Settings
+from worker.settings.account import Account
+from worker.settings.model import ApiLimits, Settings
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 

@@ -19,7 +19,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs.errors import LeaseLost, LedgerUnavailable
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, Key, Scripts
 

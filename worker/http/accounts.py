@@ -11,7 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from jobs.intake import DEFAULT_ACCOUNT
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.status.reader import StatusReader
 
 _FRESH_S: Final = 2.0

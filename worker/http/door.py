@@ -29,7 +29,7 @@ from worker.http.pusher import Pusher
 from worker.http.users import UsersFile
 from worker.http.waits import Waits
 from worker.rights.trust_files import TrustFiles
-from worker.settings import Settings
+from worker.settings.model import Settings
 from worker.status.final_events import FinalEvents
 from worker.status.lookup import JobLookup
 from worker.status.reader import StatusReader

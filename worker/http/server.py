@@ -31,7 +31,7 @@ from worker.http.door import Documents, Door, opened
 from worker.http.policy import POLICY, DoorPolicy
 from worker.http.protocol import protocol_of
 from worker.metrics import endpoint as metrics
-from worker.settings import Settings
+from worker.settings.model import Settings
 from worker.store import connection
 
 log = structlog.get_logger()

@@ -31,7 +31,7 @@ from worker.intake.policy import IntakePolicy
 from worker.intake.script_arguments import EntryKeys, EntryValues, IntakeCommand, Kind, lay_out
 from worker.queue.ledger_policy import LedgerPolicy
 from worker.queue.script_values import event_values
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store.keys import Keys
 from worker.store.scripts import Arg
 

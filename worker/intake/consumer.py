@@ -33,7 +33,7 @@ from worker.intake.writer import EntryWriter, LeadLost
 from worker.queue.claims import Claimer
 from worker.queue.dispatcher import LaneScriptArguments
 from worker.queue.ledger_policy import LedgerPolicy
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store.keys import Keys
 from worker.store.scripts import ScriptArgs, Scripts
 

@@ -19,7 +19,8 @@ from worker.figures import Figures
 from worker.metrics.listener import Reply, listening
 from worker.metrics.reader import ScrapeReader
 from worker.metrics.snapshot import Snapshot
-from worker.settings import Account, Settings
+from worker.settings.account import Account
+from worker.settings.model import Settings
 from worker.store import connection
 from worker.store.keys import Keys
 

@@ -27,7 +27,7 @@ from worker.metrics.snapshot import AccountState, GroupState, LaneState, Snapsho
 from worker.queue.consumer_lag import group_seen
 from worker.queue.load_reader import LoadReader
 from worker.queue.range_notes import RangeSeen
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store.connection import words_of
 from worker.store.keys import Keys
 

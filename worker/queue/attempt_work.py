@@ -23,7 +23,7 @@ from jobs.radian.policy import RadianPolicy
 from jobs.registry import type_of
 from worker.queue.claims import ClaimedJob
 from worker.queue.noting_gateway import NotingGateway, sent_ms
-from worker.settings import Account
+from worker.settings.account import Account
 
 
 @dataclass(frozen=True, slots=True)

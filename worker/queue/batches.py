@@ -15,7 +15,7 @@ from schemas.names import account_of
 from worker.guard import Guard
 from worker.queue.ledger_policy import LedgerPolicy
 from worker.queue.script_values import event_values
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store.keys import Keys
 from worker.store.scripts import ScriptArgs, Scripts
 

@@ -22,7 +22,7 @@ from jobs.families import FAMILIES
 from schemas import strict_json
 from schemas.records import JobRecord
 from worker.queue.ledger_policy import LedgerPolicy
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts

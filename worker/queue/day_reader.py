@@ -20,7 +20,7 @@ from jobs.estimate.forecast import forecast
 from jobs.fiscal_day import day_bounds_ms
 from schemas.names import account_of
 from worker.queue.load_reader import LoadReader, Reading, issuing_lanes, without_unseen
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store.connection import command
 from worker.store.keys import Keys
 

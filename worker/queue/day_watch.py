@@ -22,7 +22,7 @@ from worker.queue.day_reader import AccountDay, DayReader
 from worker.queue.ledger_policy import LedgerPolicy
 from worker.queue.load_reader import issuing_lanes
 from worker.queue.script_values import event_values
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import ScriptArgs, Scripts

@@ -21,7 +21,7 @@ from schemas.names import account_of
 from worker.factus.rate_limit import limit_window_ms
 from worker.guard import Guard, pause
 from worker.queue.claims import Claimer
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 

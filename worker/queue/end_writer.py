@@ -28,7 +28,7 @@ from worker.queue.ledger import Ledger
 from worker.queue.range_notes import RangeNotes
 from worker.queue.record_fields import record_fields
 from worker.queue.run_policy import DefectRule
-from worker.settings import Account
+from worker.settings.account import Account
 
 log = structlog.get_logger()
 

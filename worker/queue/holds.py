@@ -17,7 +17,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts

@@ -13,7 +13,7 @@ from jobs.outcomes import BillNote
 from schemas.records import JobRecord
 from worker.queue.ledger_policy import LedgerPolicy
 from worker.queue.script_values import pairs
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store.keys import Keys
 from worker.store.scripts import Arg
 

@@ -17,7 +17,7 @@ from jobs.families import FAMILIES
 from jobs.registry import max_in_flight
 from schemas.names import CALLS_LANE, is_calls_lane
 from worker.factus.rate_limit import limit_window_ms
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.store.keys import Keys
 
 _MOST_GRANTS: Final = 2000

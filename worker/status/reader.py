@@ -32,7 +32,7 @@ from worker.guard import redis_word
 from worker.intake.reader import GROUP
 from worker.queue.consumer_lag import GroupLag, groups_of
 from worker.queue.load_reader import LoadReader, Reading
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.status.endpoint_reader import read_endpoints
 from worker.status.facts import (
     WAIT_REASONS,

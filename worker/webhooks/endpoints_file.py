@@ -19,7 +19,8 @@ from jobs.webhooks.addresses import Network
 from jobs.webhooks.endpoint import Endpoint
 from worker.addresses import endpoint_address
 from worker.bounded_files import FileUnusable, read_whole, text_of
-from worker.settings import Concurrency, Seconds, Settings, describe, toml_place
+from worker.settings.model import Settings
+from worker.settings.values import Concurrency, Seconds, describe, toml_place
 from worker.webhooks.signer import check_secret
 
 _MOST_OF_A_FILE: Final = 1024 * 1024

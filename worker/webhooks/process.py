@@ -26,7 +26,7 @@ from worker.factus.transport import tls_context
 from worker.guard import Guards, pause
 from worker.metrics import endpoint as metrics
 from worker.process import named, stopping_on_signals
-from worker.settings import Settings
+from worker.settings.model import Settings
 from worker.store import connection
 from worker.store.connection import words_of
 from worker.store.failover import following

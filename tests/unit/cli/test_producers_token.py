@@ -9,7 +9,7 @@ import pytest
 
 from jobs.errors import ConfigurationError
 from worker.cli.producers_token import entry_of, producers_token
-from worker.settings import Settings
+from worker.settings.model import Settings
 
 
 def test_it_comes_from_the_option_or_the_settings(tmp_path: Path) -> None:

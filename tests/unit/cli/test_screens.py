@@ -21,7 +21,7 @@ from worker.cli.progress import Bar, watched
 from worker.cli.submit.course import Course, interrupted, outcome_words
 from worker.cli.submit.pause import LaneFacts, left_words, note_of
 from worker.cli.submit.push import Outcome, Pushed
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 from worker.speech import ENGLISH, SPANISH
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from jobs.errors import ConfigurationError
-from worker.settings import Settings, load_settings, spoken_language
+from worker.settings.environment import load_settings, spoken_language
+from worker.settings.model import Settings
 from worker.speech import ENGLISH, SPANISH, clock, iso
 
 BOGOTA = ZoneInfo("America/Bogota")

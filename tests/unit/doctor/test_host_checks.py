@@ -13,7 +13,7 @@ from worker.doctor.host_checks import archive_check, calendar_checks, secrets_ch
 from worker.doctor.host_facts import ArchiveSeen, SecretFile
 from worker.doctor.host_reader import read_archive, read_secret_files
 from worker.doctor.patience import in_thread
-from worker.settings import Settings
+from worker.settings.model import Settings
 from worker.speech import ENGLISH, SPANISH
 
 MIB = 1024 * 1024

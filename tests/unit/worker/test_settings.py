@@ -11,15 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.errors import ConfigurationError
-from worker.settings import (
-    FACTUS_SANDBOX_URL,
-    Settings,
-    environment_for_child,
-    load_settings,
-    nearest_variables,
-    parse_duration,
-    unknown_variables,
-)
+from worker.settings.environment import environment_for_child, load_settings, nearest_variables, unknown_variables
+from worker.settings.model import FACTUS_SANDBOX_URL, Settings
+from worker.settings.values import parse_duration
 
 CREDENTIALS = {
     "FACTUS_CLIENT_ID": "id",

@@ -17,7 +17,7 @@ from worker.cli.producers_token import producers_token, token_option
 
 if TYPE_CHECKING:
     from schemas.sheets.faults import Fault
-    from worker.settings import Settings
+    from worker.settings.model import Settings
     from worker.speech import Speech
 
 _VERIFY: Final = "verify"

@@ -21,7 +21,7 @@ from worker.store.keys import Keys
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from worker.settings import Settings
+    from worker.settings.model import Settings
     from worker.speech import Speech
 
 TYPE: Final = "day.close"

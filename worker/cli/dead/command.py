@@ -28,7 +28,7 @@ from worker.speech import Speech
 
 if TYPE_CHECKING:
     from worker.cli.dead.letters import DeadLetters, Letter, Wanted
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 Command = Callable[..., None]
 

@@ -106,7 +106,7 @@ async def _demo(folder: Path, seed: int, stopping: asyncio.Event) -> bool:
     from worker.cli.demo.report import progress, show
     from worker.cli.demo.run import Run, workers_up
     from worker.cli.demo.stage import ACCOUNTS, Stage, demo_folder, worker_variables, write_accounts
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
     began = monotonic()
     with demo_folder(folder) as place, by_http.listening() as receiver:

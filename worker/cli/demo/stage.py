@@ -22,7 +22,7 @@ from typing import Final
 
 from jobs.errors import ConfigurationError, ServiceError
 from worker.cli.bilingual import say
-from worker.settings import environment_for_child
+from worker.settings.environment import environment_for_child
 from worker.store import embedded_server
 
 MARK: Final = ".factus-demo"

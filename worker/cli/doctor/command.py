@@ -11,7 +11,7 @@ from worker.cli.bilingual import option, say
 
 if TYPE_CHECKING:
     from worker.doctor.checks import Check
-    from worker.settings import Settings
+    from worker.settings.model import Settings
     from worker.speech import Speech
 
 _ES: Final = """Revisa si todo está puesto como debe: Redis (versión, persistencia, memoria, réplicas, permisos, reloj),
@@ -63,7 +63,7 @@ def command(account: str | None, calls: bool, as_json: bool) -> None:
     from jobs.errors import ConfigurationError
     from worker.doctor.examination import Wanted, examine, examine_bad_settings
     from worker.logs import configure_logging
-    from worker.settings import load_settings, nearest_variables, unknown_variables
+    from worker.settings.environment import load_settings, nearest_variables, unknown_variables
     from worker.speech import SPANISH, Speech
 
     try:

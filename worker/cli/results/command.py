@@ -14,7 +14,7 @@ from worker.cli.console import emit, escaped, is_terminal, open_redis, told_sett
 
 if TYPE_CHECKING:
     from worker.cli.results.reader import Filter, Published
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 
 _ES: Final = """Muestra los eventos que hay, del más viejo al más nuevo: hora, tipo, referencia, número o código de

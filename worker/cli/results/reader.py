@@ -23,7 +23,7 @@ from redis.exceptions import ResponseError
 from schemas import strict_json
 from schemas.factus import BOGOTA
 from worker.cli.console import clean
-from worker.settings import parse_duration
+from worker.settings.values import parse_duration
 from worker.speech import clock
 
 _PAGE: Final = 500

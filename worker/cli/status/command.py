@@ -11,7 +11,7 @@ from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import emit, json_text, open_redis, told_settings
 
 if TYPE_CHECKING:
-    from worker.settings import Settings
+    from worker.settings.model import Settings
     from worker.speech import Speech
     from worker.status.batch import BatchSeen
     from worker.status.facts import Overview

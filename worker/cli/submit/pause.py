@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from schemas.names import account_of
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.speech import Speech, hour, span
 from worker.store.connection import command
 from worker.store.keys import Keys

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from worker.cli.submit.push import Pushed
     from worker.cli.submit.reading import Reading
     from worker.cli.submit.results_file import ResultRow
-    from worker.settings import Settings
+    from worker.settings.model import Settings
     from worker.speech import Speech
 
 _USUAL_TIMEOUT_S: Final = 600.0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobs.webhooks.endpoint import Endpoint
-    from worker.settings import Settings
+    from worker.settings.model import Settings
     from worker.webhooks.book import EndpointState, WebhookBook
     from worker.webhooks.endpoints_file import Endpoints
     from worker.webhooks.replay import Replayed, Wanted
@@ -59,7 +59,7 @@ def command(ctx: click.Context, log_level: str) -> None:
 
     from worker import event_loop
     from worker.logs import configure_logging
-    from worker.settings import load_settings, nearest_variables, unknown_variables
+    from worker.settings.environment import load_settings, nearest_variables, unknown_variables
     from worker.webhooks.process import run_webhooks
 
     settings = load_settings()

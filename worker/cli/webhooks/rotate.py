@@ -16,7 +16,7 @@ from worker.speech import Speech
 
 if TYPE_CHECKING:
     from jobs.webhooks.endpoint import Endpoint
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 _ES: Final = """Hace un secreto nuevo para una dirección, lo pone de primero en el archivo y lo muestra, solo ahora.
 

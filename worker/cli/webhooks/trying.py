@@ -16,7 +16,7 @@ from worker.speech import Speech
 if TYPE_CHECKING:
     from jobs.webhooks.endpoint import Endpoint
     from jobs.webhooks.verdict import Answer
-    from worker.settings import Settings
+    from worker.settings.model import Settings
 
 _ES_TEST: Final = """Envía webhook.test a una dirección y muestra la respuesta. No cuenta como entrega: ni espera, ni se
 repite, ni cambia el estado de la dirección."""

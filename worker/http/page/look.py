@@ -29,7 +29,7 @@ from worker.http.page.ranges import RangeFact, facts_of, ranges_on
 from worker.http.page.seen import DayAtRisk, Happened, LetterSeen, Looked
 from worker.http.requests import turn_to_read
 from worker.queue.day_reader import DayReader, LaneDay
-from worker.settings import Account
+from worker.settings.account import Account
 from worker.status.batch import BatchReader, BatchSeen
 from worker.status.facts import LaneSeen, Overview
 from worker.status.reader import StatusReader

@@ -22,7 +22,7 @@ from worker.factus.client import FactusClient
 from worker.factus.http_answers import HttpAnswer
 from worker.factus.rate_limit import RateLimit
 from worker.factus.token_cache import TokenCache
-from worker.settings import ApiLimits
+from worker.settings.model import ApiLimits
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 
