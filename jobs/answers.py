@@ -1,8 +1,8 @@
 """
 What one call to Factus may come back with: a closed set, in our words.
 
-The client translates HTTP into these; ``decisions.py`` says what follows. The question behind every one of them is
-*was the document issued?*
+The client translates HTTP into these; ``issue_policy.py`` and ``attempt_policy.py`` say what follows. The question
+behind every one of them is *was the document issued?*
 """
 
 from __future__ import annotations

@@ -34,8 +34,10 @@ _SHARED_FAILURES: Final = 2
 _REMOVALS: Final = frozenset(f"{family}.delete" for family in FAMILIES)
 
 WhenUnknown: TypeAlias = Literal["again", "look", "stop"]
-"""What follows a write of unknown outcome: the same once more, a look before it, or an end. Nothing is sent again while
-the one without an answer may still arrive."""
+"""
+What follows a write of unknown outcome: it is sent once more, it is looked up first, or the job ends. Before each of
+them the job waits until the write that had no answer can arrive no more.
+"""
 
 
 class Stop(Exception):

@@ -1,5 +1,5 @@
 """
-The job types about documents: issuing, and one row for each call that families have; each family's types follow.
+The job types about documents: one row for issuing and for each call; a family's types follow from the rows it has.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The exceptions of the service. They state facts; ``decisions.py`` decides what follows.
+The exceptions of the service. They state facts; ``attempt_policy.py`` and its neighbours decide what follows.
 
     ServiceError
     ├─ ConfigurationError      refuse to start

@@ -2,7 +2,7 @@
 One attempt to issue a document, any family.
 
 Nothing is sent while the outcome of an earlier send is unknown: the attempt looks first. I/O happens in the four lines
-that call a port; all that follows from an answer is decided by :class:`~jobs.issue_policy.Judge`.
+that call a port; all that follows from an answer is decided by :class:`~jobs.issue_policy.IssuePolicy`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What was seen -> what follows. Pure; the table of docs/decisions and README as code.
+What was seen -> what follows. Pure; the tables of docs/lifecycle.md as code.
 
 The order of the checks is the safety of the service: *is it ours* before *is it validated*, *processed before* before
 *rejected*, and nothing is ever deleted but a document of ours that DIAN rejected.

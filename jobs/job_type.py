@@ -30,7 +30,8 @@ ANY_WRITE: Final = (*ANY_CALL, "factus.conflict")
 READS: Final = "Repeated: it only reads."
 ASKS_NOTHING: Final = "Never unknown: Factus is not asked."
 WRITTEN_AGAIN: Final = (
-    "Repeated when the first can arrive no more: the same once more is the same, and jobs that change it too wait."
+    "Repeated once the first can arrive no more: to do it twice is the same as once. "
+    "Other changes of it wait meanwhile."
 )
 LIST_LIMITS: Final = (
     "One page, or with `all` the pages from `page` on: until the last, until the next one would make more than 1000 "

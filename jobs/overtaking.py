@@ -2,10 +2,10 @@
 Which jobs of an intake stream may be taken in before those that were pushed earlier.
 
 A sale at the till is pushed behind a backlog of thousands, which takes seconds to take in. It may pass where nobody
-can tell: it is a document of priority ``high``, belongs to no batch, and none that it passes has its id, its reference
-or a place before it in its own lane, cancels anything, or cannot be read.
+can tell. It is a document of priority ``high`` and belongs to no batch. What it passes has another id and another
+reference, is no sale of its own lane, can be read, and cancels nothing.
 
-To know that, those that it passes have to be read. Until a sale comes, nobody needs it: a backlog is looked over first.
+To know that, what it passes has to be read. So a backlog is looked over first, and read only when a sale stands in it.
 """
 
 from __future__ import annotations

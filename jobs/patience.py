@@ -16,11 +16,11 @@ class PatiencePolicy:
             backoff is shorter.
         change_pause_s: How often a job looks whether the one before it is done, where two may not change the same
             thing at once.
-        least_settle_ms: How long a change without an answer is waited for, however short the time-out. One that
-            arrives late undoes what came after it, and a DELETE takes whatever bears the reference by then.
+        least_settle_ms: The shortest wait after a change that had no answer, also where the time-out is shorter. A
+            change that arrives late undoes what came after it, and a DELETE takes whatever bears the reference by then.
         outage_ms: How long no token may come, whatever the answer, before a person is told.
         foreign_ms: How long somebody else's document may bar a family before a person is told.
-        lone_failures: Failures after which a job that Factus surely has not done steps aside for others of its lane.
+        lone_failures: So many failures, and a job that Factus surely has not done lets others of its lane go first.
     """
 
     account_pause_s: float = 300.0

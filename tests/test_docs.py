@@ -143,6 +143,11 @@ class TestWayOfAJob:
         ]
         assert not wrong
 
+    def test_every_file_is_named_with_its_path_and_each_section_once(self) -> None:
+        assert not [name for name in re.findall(r"`([\w/.-]+\.(?:py|lua))`", self.PAGE) if not (ROOT / name).is_file()]
+        numbers = re.findall(r"(?m)^## (\d+)\.", self.PAGE)
+        assert numbers == [str(n) for n in range(1, len(numbers) + 1)]
+
     def test_no_room_of_the_way_is_left_out(self) -> None:
         rooms = {"intake", "queue", "factus", "archive", "store"}
         assert {path.split("/")[1] for path, _ in self.FILE.findall(self.PAGE) if path.startswith("worker/")} >= rooms
@@ -160,6 +165,50 @@ def _defines(path: Path, name: str) -> bool:
             return False
         body = found.body
     return True
+
+
+CODE: Final = [
+    path
+    for part in ("worker", "jobs", "schemas", "sandbox")
+    for path in (ROOT / part).rglob("*.*")
+    if path.suffix in {".py", ".lua"}
+]
+
+
+def test_what_the_code_says_of_other_files_is_there() -> None:
+    """A docstring that names a file that was moved sends its reader nowhere."""
+    known = {str(path.relative_to(ROOT)) for path in CODE}
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in CODE
+        for name in re.findall(r"``([\w/.-]+\.(?:py|lua))``", path.read_text(encoding="utf-8"))
+        if not any(f"/{one}".endswith(f"/{name}") for one in known) and not (ROOT / name).is_file()
+    ]
+    assert set(wrong) == {"worker/queue/arq_worker.py: arq/worker.py", "worker/store/scripts.py: NAME.lua"}, (
+        "no file of ours"
+    )
+
+
+def test_every_cross_reference_leads_to_something() -> None:
+    wrong = []
+    for path in CODE:
+        text = path.read_text(encoding="utf-8")
+        for role, name in re.findall(r":(class|func|meth|data|mod|attr):`~?([\w.]+)`", text):
+            if not _is_known(path, role, name):
+                wrong.append(f"{path.relative_to(ROOT)}: {name}")
+    assert not wrong
+
+
+def _is_known(path: Path, role: str, name: str) -> bool:
+    """Whether a name is a module with its path, something of one, or stands in the same file."""
+    if name.partition(".")[0] not in {"worker", "jobs", "schemas", "sandbox"}:
+        return name.partition(".")[0] in {"asyncio", "decimal", "os"} or name.split(".")[-1] in path.read_text("utf-8")
+    parts = name.split(".")
+    for n in range(len(parts), 0, -1):
+        file = ROOT.joinpath(*parts[:n]).with_suffix(".py")
+        if file.is_file():
+            return n == len(parts) or parts[-1] in file.read_text(encoding="utf-8")
+    return role == "mod" and ROOT.joinpath(*parts).is_dir()
 
 
 def test_what_may_change_takes_ten_lines() -> None:

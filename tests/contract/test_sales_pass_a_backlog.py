@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from datetime import date, timedelta
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.builders import a_bill
 from tests.service_in_process import QUICK, quick, running, services_on
+from worker.store.scripts import Scripts
 
 BOUNDS = {"read_entries": 6, "slice_entries": 2, "look_entries": 20}
 N = 40
@@ -197,3 +200,52 @@ async def test_a_sale_that_somebody_removed_stops_no_look(redis, namespace, monk
     lookout.begin(stream)
     (found,) = await lookout.found()
     assert json.loads(found[0].raw)["payload"]["reference_code"] == "S2"
+
+
+async def test_a_look_without_an_answer_stops_nobody_and_the_next_begins_anew(redis, namespace, monkeypatch):
+    built = services_on(redis, namespace, policies=quick(intake=BOUNDS))
+    reader, lookout, stream = built.intake._reader, built.intake._lookout, built.keys.jobs()
+    await reader.begin()
+    await push(built, a_job("R"), a_job("S", priority="high"))
+
+    async def cut(*_):
+        raise RedisConnectionError("cut")
+
+    for step in ("claimed", "ahead", "look_over"):
+        monkeypatch.setattr(reader, step, cut)
+        lookout.begin(stream)
+        assert await lookout.found() == []
+        monkeypatch.undo()
+    lookout.begin(stream)
+    ((entry, _),) = await lookout.found()
+    assert json.loads(entry.raw)["payload"]["reference_code"] == "S"
+
+
+async def test_what_fails_beside_something_else_that_fails_is_no_traceback(real_redis, namespace, monkeypatch):
+    """Reading and writing go on side by side. Where both are cut, the failure of one of them is told."""
+    built = services_on(real_redis, namespace, policies=quick(intake=BOUNDS))
+    await push(built, *waiting(N))
+    untold: list[dict] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: untold.append(context))
+    run, happened = Scripts.run, []
+
+    async def cut(self, name, *given, **how):
+        if name == "read_entries" and happened == ["writing"]:
+            happened.append("reading is cut")
+            raise RedisConnectionError("cut")
+        if name != "intake" or "reading is cut" in happened:
+            return await run(self, name, *given, **how)
+        happened[:] = ["writing"]
+        await asyncio.sleep(0.03)
+        if "reading is cut" in happened:
+            raise RedisConnectionError("cut")
+        happened.clear()
+        return await run(self, name, *given, **how)
+
+    async with running(built):
+        monkeypatch.setattr(Scripts, "run", cut)
+        await push(built, *waiting(2 * N)[N:])
+        await until_all_is_taken_in(built)
+    gc.collect()
+    assert "reading is cut" in happened
+    assert untold == []

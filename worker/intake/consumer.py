@@ -23,7 +23,7 @@ from jobs.entry import Entry
 from jobs.intake import EntryValidator
 from worker.guard import Guard, pause
 from worker.intake.commands import IntakeCommands, is_of_unknown_account, log_refusal
-from worker.intake.lookout import Found, Lookout
+from worker.intake.lookout import Found, Lookout, forget
 from worker.intake.peers import Peers
 from worker.intake.policy import IntakePolicy
 from worker.intake.reader import GROUP, EntryReader
@@ -217,9 +217,9 @@ class Intake:
                     await writing
                 on_work()
         finally:
-            for task in (writing, reading):
-                if task and not task.done():
-                    task.cancel()
+            for task in filter(None, (writing, reading)):
+                task.cancel()
+                task.add_done_callback(forget)
 
     def _are_many(self, entries: Sequence[Entry]) -> bool:
         """Whether so much was read together that there may be a backlog."""

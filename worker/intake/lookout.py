@@ -8,7 +8,9 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
+
+from redis.exceptions import RedisError
 
 from jobs.entry import Entry
 from jobs.overtaking import LookAhead, Outline, outline_of
@@ -49,7 +51,7 @@ class Lookout:
         self._rests_until.clear()
         if self._looking:
             self._looking.cancel()
-            self._looking.add_done_callback(_forget)
+            self._looking.add_done_callback(forget)
         self._looking = None
 
     def begin(self, stream: str) -> None:
@@ -67,15 +69,17 @@ class Lookout:
     async def found(self) -> list[Found]:
         """
         What the look that was begun has found: each may be taken in before what was pushed earlier, in this order.
-        Waits for it. What was taken in meanwhile may be among it.
-
-        Raises:
-            RedisError: No answer.
+        Waits for it. What was taken in meanwhile may be among it; nothing is where it had no answer, and all waits for
+        its turn: whatever is wrong with the server, the slices meet it too.
         """
         if self._looking is None:
             return []
         looking, self._looking = self._looking, None
-        return await looking
+        try:
+            return await looking
+        except RedisError:
+            self.clear()
+            return []
 
     def taken(self, stream: str, up_to: str) -> None:
         """All that was read of a stream up to this entry has been written, or was left to others."""
@@ -127,7 +131,7 @@ class Lookout:
         return found
 
 
-def _forget(task: asyncio.Task[list[Found]]) -> None:
-    """Nobody asks any more what became of it."""
+def forget(task: asyncio.Task[Any]) -> None:
+    """Nobody asks any more what became of it: its failure is no news."""
     if not task.cancelled():
         task.exception()

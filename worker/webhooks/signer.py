@@ -1,7 +1,7 @@
 """
 Signatures of Standard Webhooks 1.0.0: ``v1`` (HMAC-SHA256, ``whsec_``) and ``v1a`` (ed25519, ``whsk_``).
 
-No secret leaves this module, but in what ``new_secret`` makes.
+Secrets stay in this module; only ``new_secret`` gives one away, to whoever has asked for it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 Dead letters: work that needs a person, as it is kept, read, pushed again and dropped.
 
 A letter is pushed again as a new job, through the intake like every other, by the operator's own stream: whatever keeps
-a document from going out twice holds for it as well. What a letter looks like on a terminal is said by ``cli/dead.py``.
+a document from going out twice holds for it as well. What a letter looks like on a terminal is said by
+``worker/cli/dead/rendering.py``.
 """
 
 from __future__ import annotations
