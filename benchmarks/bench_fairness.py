@@ -120,8 +120,8 @@ async def _answering(status: bytes) -> AsyncIterator[str]:
                 first = b"200 OK" if is_token else status + b" X"
                 kind = b"Content-Type: application/json\r\n"
                 writer.write(b"HTTP/1.1 %b\r\n%bContent-Length: %d\r\n\r\n%b" % (first, kind, len(body), body))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the end; Python 3.11 would print that a handler was cancelled
         finally:
             writer.close()
 
