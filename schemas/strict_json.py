@@ -2,7 +2,8 @@
 JSON at the border, read so that nothing is lost and nothing can hurt.
 
 Numbers with a fraction become :class:`~decimal.Decimal` (never a binary float), repeated keys, NaN, lone surrogates
-and deep nesting are refused. Used for everything that comes from outside: jobs, files, answers of Factus.
+and deep nesting are refused. Used for everything that comes from outside: jobs, files, answers of Factus. What we wrote
+ourselves is read by :func:`parse_written`.
 """
 
 from __future__ import annotations
@@ -103,6 +104,24 @@ def parse(raw: bytes | str) -> Any:
     if _SURROGATE_ESCAPE.search(data):
         _check_texts(found)
     return found
+
+
+def parse_written(raw: bytes | str) -> Any:
+    """
+    Read JSON that this service has written: an event, what was archived of a document.
+
+    What bounds a job from outside does not hold for it: an event holds an answer of Factus, which may have more values
+    than a job, and stands two levels deeper there than it came.
+
+    Raises:
+        JsonRefused: Not JSON after all: somebody else has written there.
+    """
+    try:
+        return _DECODER.decode(raw.decode("utf-8") if isinstance(raw, bytes) else raw)
+    except RecursionError as exc:
+        raise JsonRefused("anidado a demasiados niveles") from exc
+    except ValueError as exc:
+        raise exc if isinstance(exc, JsonRefused) else JsonRefused("no es JSON") from exc
 
 
 def _check_structure(data: bytes) -> None:

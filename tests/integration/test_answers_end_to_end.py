@@ -16,6 +16,10 @@ from pydantic import SecretStr
 from tests.builders import a_bill
 from tests.hostile import TOKEN, Hostile, hostile, page, whole
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
+from worker.cli.results.reader import columns_of
+from worker.http.pushing import final_answer
+from worker.status.lookup import JobLookup
+from worker.status.reader import StatusReader
 
 CREATE, TOKEN_ROUTE = "POST /v2/bills/validate", "POST /oauth/token"
 NO_ROUTE = {"message": "The route v2/bills/validate could not be found."}
@@ -192,6 +196,43 @@ async def test_an_event_has_its_limit_and_says_where_it_was_cut(real_redis, name
         (event,) = await rig.events(1, timeout_s=40)
     assert (event["type"], event["data"]["factus_truncated"]) == ("invoice.validated", ["factus.observation"])
     assert len(json.dumps(event["data"]["factus"], ensure_ascii=False).encode()) <= 512 * 1024
+
+
+LARGE_ANSWERS = {
+    "as deep as an answer may be": b'{"a":' * 30 + b"1" + b"}" * 30,
+    "lists as deep": b"[" * 30 + b"]" * 30,
+    "150,000 values": b"[" + b",".join([b"1"] * 150_000) + b"]",
+    "50,000 empty objects": b"[" + b",".join([b"{}"] * 50_000) + b"]",
+    "200,000 commas in a text": b'"' + b"," * 190_000 + b'"',
+    "a number of a hundred digits": b"9" * 100,
+    "the largest exponent": b"1E+308",
+    "the smallest exponent": b"1E-308",
+    "keys that stand twice": b'{"k":1,"k":2}',
+    "a lone surrogate and a NUL": b'"\\ud800\\u0000"',
+}
+
+
+@pytest.mark.parametrize("name", LARGE_ANSWERS)
+async def test_whatever_an_answer_holds_our_event_of_it_is_read_again(real_redis, namespace, server, name):
+    """Pushed again the document is answered from the ledger; the screen, the door and the story read the event too."""
+    body = b'{"data":{"reference_code":"A","number":"S1","is_validated":true,"x":' + LARGE_ANSWERS[name] + b"}}"
+    server.replies = {CREATE: whole(201, body)}
+    async with a_service(real_redis, namespace, server) as rig:
+        await push(rig, "A")
+        (first,) = await rig.events(1, timeout_s=40)
+        await push(rig, "A")
+        (again,) = await rig.events(1, timeout_s=40)
+        keys = rig.services.keys
+        raw = (await real_redis.xrange(keys.results()))[-1][1][b"event"]
+        story = JobLookup(
+            real_redis, keys, StatusReader(real_redis, keys, {}, limit=80, window_s=60, results_maxlen=1000), ()
+        )
+        told = await story.last_event("A")
+    assert (first["type"], again["type"], again["data"]["replayed"]) == (*["invoice.validated"] * 2, True)
+    assert again["data"]["factus"] == first["data"]["factus"]
+    assert told["job_id"] == again["job_id"]
+    assert columns_of(raw)[1] == "invoice.validated"
+    assert final_answer(raw).status_code == 200
 
 
 async def test_a_total_of_three_hundred_million_digits_is_none(real_redis, namespace, server):

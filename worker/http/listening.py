@@ -57,7 +57,7 @@ class Wanted:
     def shown(self, one: Published) -> bytes:
         """The event as this caller may see it, JSON in one line."""
         if self.caller.is_masked:
-            return strict_json.dump(masked(strict_json.parse(one.raw))).encode()
+            return strict_json.dump(masked(strict_json.parse_written(one.raw))).encode()
         return one.raw.replace(b"\n", b" ")
 
 

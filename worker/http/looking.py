@@ -93,7 +93,7 @@ class Looking:
         for name in [account] if account else sorted(await door.accounts.names()):
             owner = name if name in door.accounts.own_streams else None
             if caller.sees(name) and (event := await door.finals.of_entry(wanted, name, owner)):
-                return _job_answer(explain_event(strict_json.parse(event), SPANISH), event, caller)
+                return _job_answer(explain_event(strict_json.parse_written(event), SPANISH), event, caller)
         found = await door.finder.last_event(wanted, account, caller.sees)
         if found and found["job_id"] == wanted:
             return _job_answer(explain_event(found, SPANISH), strict_json.dump(found).encode(), caller)
@@ -137,7 +137,7 @@ class Looking:
         record = DocumentRecord.from_hash(stored) if stored else None
         if record is None or record.state is not DocumentState.VALIDATED or not record.event:
             return None
-        data: Mapping[str, Any] | None = strict_json.parse(record.event)["data"]
+        data: Mapping[str, Any] | None = strict_json.parse_written(record.event)["data"]
         return data
 
     async def _stored(self, account: str, named: Named, kind: ArchiveKind, data: Mapping[str, Any]) -> Response:
@@ -253,6 +253,6 @@ def _job_answer(
     }
     shown = event
     if event is not None and caller.is_masked:
-        shown = strict_json.dump(masked(strict_json.parse(event))).encode()
+        shown = strict_json.dump(masked(strict_json.parse_written(event))).encode()
     data = strict_json.dump(head).encode()[:-1] + b',"final":' + (shown or b"null") + b"}"
     return Response(body_of(True, told.where, data), media_type="application/json")

@@ -127,7 +127,7 @@ def _accepted(pushed: Pushed) -> Response:
 
 def final_answer(event: bytes) -> Response:
     """A final event as the answer to who waited for it."""
-    read: dict[str, Any] = strict_json.parse(event)
+    read: dict[str, Any] = strict_json.parse_written(event)
     status = 200 if read["success"] else 502 if ending_of(read["type"]) == "failed" else 422
     return raw_answer(
         read["success"],

@@ -132,7 +132,7 @@ class EntryWriter:
         pipeline = self._redis.pipeline(transaction=False)
         for stored, account in events.items():
             try:
-                event = strict_json.parse(stored)
+                event = strict_json.parse_written(stored)
                 pipeline.hget(self._keys.job(account, archive_job(event["job_id"])), "progress")
                 first[stored] = event
             except Exception as exc:  # noqa: BLE001  # what stands there, others have written
@@ -141,7 +141,7 @@ class EntryWriter:
             try:
                 if isinstance(progress, Exception):
                     raise progress
-                documents = strict_json.parse(progress)["documents"] if progress else []
+                documents = strict_json.parse_written(progress)["documents"] if progress else []
                 answers[stored] = _Answer(first[stored], documents)
             except Exception as exc:  # an outage is no matter of an entry
                 if is_server_state(exc):

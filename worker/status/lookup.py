@@ -129,7 +129,7 @@ class JobLookup:
                 named = (fields.get(b"reference_code", b"").decode(), fields.get(b"job_id", b"").decode())
                 whose = fields.get(b"account", b"").decode()
                 if wanted in named and account in (None, whose) and may_see(whose):
-                    event: dict[str, Any] = strict_json.parse(fields[b"event"])
+                    event: dict[str, Any] = strict_json.parse_written(fields[b"event"])
                     return event
         return None
 
@@ -244,7 +244,7 @@ class JobLookup:
         """``data`` of the RADIAN events that were told; what the clock says is told from its own state."""
         whose = (job.account.encode(), job.id.encode(), b"radian.event")
         found = [
-            strict_json.parse(fields[b"event"])["data"]
+            strict_json.parse_written(fields[b"event"])["data"]
             for owner in self._owners
             async for fields in self._backwards(self._keys.radian(owner))
             if (fields.get(b"account"), fields.get(b"job_id"), fields.get(b"type")) == whose

@@ -16,6 +16,7 @@ from schemas.strict_json import (
     is_longer_than,
     parse,
     parse_trusted,
+    parse_written,
     top_level,
 )
 
@@ -214,3 +215,32 @@ def test_an_answer_with_any_character_can_be_written_down_again() -> None:
             (shown,) = text if isinstance(text, dict) else (text,)
             assert "\x00" not in shown
             shown.encode()
+
+
+NOT_WRITTEN_BY_US = {
+    "nothing": b"",
+    "no JSON": b"{",
+    "no UTF-8": b'"\xff"',
+    "NaN": b"NaN",
+    "a key twice": b'{"a":1,"a":2}',
+    "a number of a thousand digits": b"1" * 1000,
+    "far too deep": b"[" * 200_000,
+    "far too deep, and whole": b"[" * 200_000 + b"]" * 200_000,
+}
+
+
+@pytest.mark.parametrize("raw", NOT_WRITTEN_BY_US.values(), ids=NOT_WRITTEN_BY_US)
+def test_what_others_wrote_in_our_place_is_refused_and_breaks_nothing(raw):
+    with pytest.raises(JsonRefused):
+        parse_written(raw)
+
+
+def test_what_we_wrote_is_read_beyond_the_bounds_of_a_job():
+    value = {"deep": Decimal("1.50")}
+    for _ in range(2 * MAX_DEPTH):
+        value = {"a": value}
+    found = {"deep": value, "many": [1] * (2 * MAX_MARKS)}
+    assert parse_written(dump(found)) == found
+    assert parse_written(dump(found).encode()) == found
+    with pytest.raises(BoundExceeded):
+        parse(dump(found))

@@ -315,7 +315,7 @@ def _base(letter: Letter) -> str:
 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        found = strict_json.parse(raw)
+        found = strict_json.parse_written(raw)
     except strict_json.JsonRefused:
         return {}
     return found if isinstance(found, dict) else {}

@@ -218,7 +218,7 @@ def line_of(raw: bytes) -> str:
 
 def columns_of(raw: bytes) -> list[str]:
     """An event for a person: time, type, reference, number or error code, message."""
-    event = strict_json.parse(raw)
+    event = strict_json.parse_written(raw)
     at = datetime.fromisoformat(event["time"])
     data, errors = event["data"] or {}, event["errors"] or []
     found = errors[0].get("code") if errors else data.get("number")

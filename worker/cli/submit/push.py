@@ -211,7 +211,7 @@ class Watch:
         concerned = [by_entry] if by_entry else self._by_id.get(job_id, ())
         if not concerned:
             return
-        event = strict_json.parse(raw)
+        event = strict_json.parse_written(raw)
         ends = is_final(event["type"])
         for one in concerned:
             if one.job.account and event["account"] and one.job.account != event["account"]:
@@ -252,7 +252,7 @@ class Watch:
             stored = await command(self.redis, "HGET", self.keys.document(account, family, job.reference), "event")
         except NoPermissionError:
             return found
-        told = outcome_of(strict_json.parse(stored)) if stored else found
+        told = outcome_of(strict_json.parse_written(stored)) if stored else found
         return told if told.success else found
 
 
