@@ -34,6 +34,7 @@ _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[][{}:,]|[^][{}:,"\s]++', re.DOTALL)
 _MOST_TOKENS: Final = 60_000
+_NO_SCALAR: Final = b"?"
 _STRUCTURE_ONLY: Final = bytes(set(range(256)) - set(b"[]{},"))
 _escape = json.encoder.encode_basestring
 _quick_dump: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
@@ -153,7 +154,7 @@ def top_level(raw: bytes, *, longest: int = 1024) -> dict[str, Any]:
     Args:
         longest: Bytes of a text as it is written, its quotes included; a longer one is left out.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, str | int | None] = {}
     repeated: set[str] = set()
     depth, key, value = 0, b"", b""
     for n, token in enumerate(match[0] for match in _TOKEN.finditer(raw)):
@@ -161,19 +162,19 @@ def top_level(raw: bytes, *, longest: int = 1024) -> dict[str, Any]:
             break
         match token:
             case b"{" | b"[":
-                depth, value = depth + 1, b""
+                depth, value = depth + 1, _NO_SCALAR if depth else b""
             case b":" if depth == 1:
                 key, value = value, b""
             case b"," | b"}" | b"]" if depth == 1:
                 name, scalar = _scalar(key, longest), _scalar(value, longest)
-                if isinstance(name, str) and scalar is not None:
+                if isinstance(name, str):
                     repeated |= {name} & found.keys()
                     found[name] = scalar
                 key = value = b""
             case _ if depth == 1:
-                value = token
+                value = _NO_SCALAR if value else token  # of two in a row nobody knows which one is meant
         depth -= token in (b"}", b"]")
-    return {name: value for name, value in found.items() if name not in repeated}
+    return {name: value for name, value in found.items() if value is not None and name not in repeated}
 
 
 def _scalar(token: bytes, longest: int) -> str | int | None:
