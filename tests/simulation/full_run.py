@@ -20,6 +20,7 @@ from schemas.factus import BOGOTA
 from tests.service_processes import Plant, post_json
 from tests.simulation.actors import People
 from tests.simulation.bodies import AT_FACTUS
+from tests.simulation.buyers import Buyers
 from tests.simulation.factus_side import OverHttp
 from tests.simulation.history import expected_jobs, is_final, tracked_bills
 from tests.simulation.hostile import SpoilingProxy
@@ -91,7 +92,8 @@ class Run:
         cargo = Workload(
             self.chance, ACCOUNTS, datetime.now(BOGOTA), 0.0, self.side, own_streams=OWN_STREAMS, prefix="op"
         )
-        self.people = People(url, self.side, self.chance, ACCOUNTS, cargo, self._push_extra, self.facts)
+        self.people = People(url, self.chance, ACCOUNTS, cargo, self._push_extra, self.facts)
+        self.buyers = Buyers(self.side, self.chance, self.facts)
         self._server_kills = sorted(self.chance.uniform(0.1, 0.9) for _ in range(self.chance.randint(2, 3)))
 
     # -- the course ------------------------------------------------------------------------------------------------
@@ -129,7 +131,7 @@ class Run:
     def is_done(self) -> bool:
         if not self.is_calm or self.n_pushed < len(self.pushes):
             return False
-        if len(self.finals) < self._n_wanted or self.people.accept_all(self._tracked):
+        if len(self.finals) < self._n_wanted or self.buyers.accept_all(self._tracked):
             return False
         client = self.redis
         return not (client.zcard(self.keys.arq_queue()) or client.scard(self.keys.lanes()))
@@ -165,7 +167,9 @@ class Run:
         for owner in (None, *OWN_STREAMS):
             fresh = self._read(self.keys.results(owner))
             self.events += fresh
-            self.radian += self._read(self.keys.radian(owner))
+            told = self._read(self.keys.radian(owner))
+            self.buyers.hear(told)
+            self.radian += told
             self.finals |= {event["job_id"]: event for event in fresh if is_final(event)}
             self._tracked |= tracked_bills(self._tracking, fresh)
 
@@ -209,7 +213,7 @@ class Run:
                     self.people.clear_up(self.finals)
                     self._plan(now, what, 1, 1)
                 case "buy":
-                    self.people.buy(self._tracked)
+                    self.buyers.buy(self._tracked)
                     self._plan(now, what, 0.05, 0.5)
                 case "shut" if not self.is_calm:
                     self.people.shut(now)
