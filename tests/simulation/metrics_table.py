@@ -112,6 +112,7 @@ class Figures:
             ("calls completed / failed", f"{counts['call completed']} / {counts['call failed']}"),
             ("archived events / files compared", f"{counts['archived']} / {counts['files']}"),
             ("RADIAN events", counts["RADIAN events"]),
+            ("  due / accepted by us (034)", f"{counts['radian.due']} / {counts['tacit acceptances']}"),
             ("documents validated at Factus", counts["documents"]),
             ("calls per document", f"{counts['requests'] / max(counts['documents'], 1):.2f}"),
             ("answers spoilt", facts["answers spoilt"]),

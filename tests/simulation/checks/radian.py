@@ -43,6 +43,7 @@ def judge_radian(evidence: Evidence, jobs: Jobs, finals: Finals, verdict: Verdic
             for fault in clock_faults(found, _files_of(evidence, account, number)):
                 verdict.blame("RADIAN amiss", f"{tellers[0]} ({number}): {fault}", tellers[0])
             verdict.counts.update(event["type"] for event in found if event["type"] != "radian.event")
+            verdict.counts["tacit acceptances"] += sum(event["data"].get("kind") == "tacit" for event in found)
     for job_id in told:
         verdict.blame("RADIAN amiss", f"{job_id} has RADIAN events, and should have none", job_id)
 
