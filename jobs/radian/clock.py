@@ -218,12 +218,12 @@ class Clock:
 
     def _unseen_ms(self, state: ClockState) -> int:
         """
-        By when a bill has to be looked at whose receipt may have come right after the last look. An hour before those
-        of which the same date is known: they cannot be told before their day, and this one is not known yet.
+        By when a bill has to be looked at whose receipt may have come right after the last look. An hour behind those
+        of which the same date is known: a date goes before what may be one.
         """
         midnight = instant(state.looked_at_ms).replace(hour=0, minute=0, second=0, microsecond=0)
         term = _term(ms(midnight), self.policy.calendar)
-        return ms(term.accepts_from) + (self.policy.times.due_by_hour - 1) * HOUR_MS if term else 0
+        return ms(term.accepts_from) + (self.policy.times.due_by_hour + 1) * HOUR_MS if term else 0
 
 
 def told_term(term: Term) -> dict[str, Any]:

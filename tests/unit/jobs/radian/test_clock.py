@@ -239,9 +239,9 @@ class TestOrder:
     @pytest.mark.parametrize(
         ("looked", "latest"),
         [
-            ("2026-11-23T10:00", "2026-11-27T08:00"),
-            ("2026-11-26T10:00", "2026-12-02T08:00"),
-            ("2026-04-01T15:00", "2026-04-09T08:00"),
+            ("2026-11-23T10:00", "2026-11-27T10:00"),
+            ("2026-11-26T10:00", "2026-12-02T10:00"),
+            ("2026-04-01T15:00", "2026-04-09T10:00"),
         ],
         ids=["monday", "thursday", "the eve of Easter"],
     )
@@ -276,4 +276,4 @@ class TestOrder:
                 planned[n] = max(clock.next_ms(states[n], now_ms), now_ms + 1)
         assert len(after_ms) == 400
         assert sum(ms_ <= 9 * HOUR_MS for ms_ in after_ms) >= 340
-        assert max(after_ms) <= 14 * HOUR_MS
+        assert max(after_ms) < 20 * HOUR_MS, "all others on their day"
