@@ -64,13 +64,18 @@ class Buyers:
         """An end for each watched bill that has none yet and is not the service's to accept; whether one is open."""
         left = sorted(set(tracked) - self._ended)
         for bill in left:
-            if bill not in self._silent:
+            if bill in self._silent:
+                continue
+            if self._steps.get(bill, 0) < len(_STEPS) - 1 and self.chance.random() < _SILENT_SHARE:
+                self._steps[bill] = len(_STEPS)
+                self._act(bill, "032", is_silent=True)
+            else:
                 self._act(bill, "033")
         return bool(left)
 
-    def _act(self, bill: Bill, code: str) -> None:
+    def _act(self, bill: Bill, code: str, *, is_silent: bool = False) -> None:
         days_ago = 0.0
-        if code == "032" and self.chance.random() < _SILENT_SHARE:
+        if is_silent or (code == "032" and self.chance.random() < _SILENT_SHARE):
             days_ago = _LONG_AGO_DAYS
             self._silent.add(bill)
         self.side.event(*bill, code, days_ago)

@@ -126,6 +126,7 @@ def _verdict(run: Run) -> Verdict:
     """Stop the workers, then compare."""
     run.stop_workers()
     found = judge(_evidence(run))
+    run.outside.finish([*run.events, *run.radian], found)
     for text in [*run.defects, *_logged_defects(run)]:
         found.blame("defects", text)
     longest_ms = 0.0
