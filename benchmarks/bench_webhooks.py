@@ -167,14 +167,14 @@ def start(bench: lab.Lab, file: Path) -> subprocess.Popen[bytes]:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--n", type=int, help="events of a run (default 2,000; 20,000 with --full)")
-    parser.add_argument("--dead", type=int, help="deliveries that wait (default 5,000; 100,000 with --full)")
+    parser.add_argument("--n", type=int, help="events of a run (default 6,000; 20,000 with --full)")
+    parser.add_argument("--dead", type=int, help="deliveries that wait (default 20,000; 100,000 with --full)")
 
 
 if __name__ == "__main__":
     given = lab.arguments(__doc__, options)
-    n_events = given.n or (20_000 if given.full else 2_000)
-    n_waiting = given.dead or (100_000 if given.full else 5_000)
+    n_events = given.n or (20_000 if given.full else 6_000)
+    n_waiting = given.dead or (100_000 if given.full else 20_000)
     with lab.open_lab(given.folder) as bench:
         size = len(events_of_family("invoice")["invoice.validated"].to_json())
         lab.announce(bench, f"{n_events:,} invoices of {size} bytes, one process, endpoints of 64 and 8 at once")
