@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from jobs.outcomes import News
-from jobs.radian.policy import RadianPolicy, instant, ms, rfc3339
+from jobs.radian.policy import HOUR_MS, RadianPolicy, instant, ms, rfc3339
 from jobs.radian.seen_events import ACCEPTANCES, CLAIM, LAST_WORDS, RECEIPT, SeenEvent
 from jobs.radian.state import ClockState, Sending, kept
 from schemas.radian.calendar import Calendar
@@ -211,11 +211,19 @@ class Clock:
         if state.last_word:
             return next_ms
         if accepts_ms and not state.due_at_ms:
-            return accepts_ms + self.policy.times.due_by_hour * 3_600_000
+            return accepts_ms + self.policy.times.due_by_hour * HOUR_MS
         if self.emit_ms(state, next_ms) == next_ms:
             return self.policy.emitting_ends_ms(next_ms)
-        # A receipt of just after the last look has its date three days later.
-        return max(next_ms, state.looked_at_ms + round(1000 * self.policy.times.longest_pause_s))
+        return max(next_ms, self._unseen_ms(state))
+
+    def _unseen_ms(self, state: ClockState) -> int:
+        """
+        By when a bill has to be looked at whose receipt may have come right after the last look. An hour behind those
+        of which the same date is known: a date goes before what may be one.
+        """
+        midnight = instant(state.looked_at_ms).replace(hour=0, minute=0, second=0, microsecond=0)
+        term = _term(ms(midnight), self.policy.calendar)
+        return ms(term.accepts_from) + (self.policy.times.due_by_hour + 1) * HOUR_MS if term else 0
 
 
 def told_term(term: Term) -> dict[str, Any]:

@@ -121,4 +121,5 @@ def _document(document: Document) -> dict[str, Any]:
         "times_posted": document.n_posted,
         "is_foreign": document.is_foreign,
         "code": document.code,
+        "events": [event["event_code"] for event in document.events],
     }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from jobs import answers
 from jobs.errors import ArchiveUnavailable
+from schemas import names
+from schemas.records import score_by
 from tests.builders import a_bill
 from tests.fakes import MemoryArchive
 from tests.service_in_process import an_account, quick, running, services_on
@@ -252,6 +255,23 @@ class TestRadian:
         await rig.rest()
         assert await self.n_open(rig) == 0
         assert await rig.services.redis.xlen(rig.services.keys.radian()) == 5
+
+    async def test_its_place_among_the_calls_is_the_date_that_it_must_not_miss(self, redis, namespace, factus):
+        """Where the allowance does not suffice the nearest dates go first: calls of one priority go by their places."""
+        received = radian("032") | {
+            "effective_date": f"{date.today() - timedelta(days=1)}",
+            "effective_time": "10:00:00",
+        }
+        factus.replies[EVENTS] = [answers.Replied({"data": [received]})]
+        async with running(services_on(redis, namespace, gateway=factus, radian_interval=0.05)) as rig:
+            job = {"id": "j", "type": "invoice.issue", "payload": on_credit("A"), "options": {"track_radian": True}}
+            await rig.push(job)
+            await rig.events(1)
+            event, clock = await rig.events(2, stream=rig.services.keys.radian())
+            assert [event["type"], clock["type"]] == ["radian.event", "radian.clock"]
+            due = datetime.fromisoformat(clock["data"]["accepts_from"]) + timedelta(hours=9)
+            record = rig.services.keys.job("acme", names.follow_up_id("j", "track"))
+            assert int(await redis.hget(record, "score")) == score_by(round(due.timestamp() * 1000), "low")
 
     async def test_a_burst_does_not_wait_for_what_may_happen_in_months(self, redis, namespace, factus):
         factus.replies[EVENTS] = [answers.Replied({"data": []})]

@@ -26,6 +26,7 @@ from tests.service_processes import until
 from worker.cli.group import cli
 from worker.doctor.checks import CALL_IDS, IDS
 from worker.doctor.factus_reader import MOST_CALLS
+from worker.rights.signatures import new_key, public_part
 from worker.store import connection, embedded_binary
 
 SECRET: Final = "geheim-4711"
@@ -269,6 +270,33 @@ async def test_faults_of_files_and_settings_are_told_on_their_lines(
     found = await doctor("--json")
     assert (found.one("settings")["status"], found.result.exit_code) == ("failure", 1)
     assert [one["status"] for one in found.checks].count("skipped") == len(IDS) - 1
+
+
+_BOUNDED: Final = {"factus_iss": "erp", "factus_accounts": ["acme"], "factus_types": ["invoice.*"]}
+
+
+@pytest.mark.parametrize(
+    ("jwk", "status", "told"),
+    [
+        (public_part(new_key("erp-1", "EdDSA")), "ok", "1 clave"),
+        (new_key("erp-1", "EdDSA"), "warning", "parte privada: erp-1"),
+        (new_key("erp-1", "HS256"), "warning", "sin límites: erp-1"),
+        (new_key("erp-1", "HS256") | {**_BOUNDED, "factus_types": None}, "warning", "sin límites: erp-1"),
+        (new_key("erp-1", "HS256") | _BOUNDED, "ok", "1 clave"),
+    ],
+)
+async def test_keys_that_let_others_sign_are_warned_of(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jwk: dict[str, Any], status: str, told: str
+) -> None:
+    """Who can check with a key of HS256 can sign with it: such a key says for whom, and for what."""
+    kept = {name: value for name, value in jwk.items() if value is not None}
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [kept]}))
+    (tmp_path / "keys.json").chmod(0o600)
+    monkeypatch.setenv("FACTUS_JOBS_KEYS", str(tmp_path / "keys.json"))
+    monkeypatch.setenv("FACTUS_JOBS_SIGNED", "true")
+    found = await doctor("--json")
+    checks = [one for one in found.checks if one["id"] == "jobs.keys"]
+    assert (checks[0]["status"], told in checks[0]["found"]) == (status, True), checks
 
 
 async def test_no_account_and_a_bad_file_of_accounts_are_told(

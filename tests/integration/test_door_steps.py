@@ -70,6 +70,39 @@ def test_the_page_leads_to_a_pdf_a_webhook_and_a_closed_door(tmp_path: Path) -> 
         assert json.loads((tmp_path / "rechazo.json").read_text())["errors"][0]["code"] == "auth.denied"
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
+def test_the_readme_leads_to_a_pdf_a_webhook_and_a_closed_door(tmp_path: Path) -> None:
+    """Where the first steps end, as they do: the same folder, the same local Factus and worker."""
+    reader = Reader(tmp_path, "8080", "3900")
+    files, sandbox, worker, _ = blocks_of("README.md", "Push your first job")
+    prepare, door, push, receiver, receive, webhooks, revoke = blocks_of("README.md", "By HTTP, with curl alone")
+    assert reader.types(files).returncode == 0
+    with reader.leaves_running(sandbox, "sandbox listening"), reader.leaves_running(worker, "worker.started"):
+        prepared = reader.types(prepare)
+        assert prepared.returncode == 0, prepared
+        with (tmp_path / ".env").open("a") as env:
+            env.write(f"FACTUS_HTTP_PORT={reader.ports['8080']}\n")
+        with reader.leaves_running(door, "door.started"):
+            pushed = reader.types(push)
+            assert pushed.returncode == 0, pushed
+            assert '"type":"invoice.validated"' in pushed.stdout
+            assert (tmp_path / "invoice.pdf").read_bytes().startswith(b"%PDF")
+            told = tmp_path / "told.txt"
+            assert reader.types(receiver).returncode == 0
+            with (
+                reader.leaves_running(f"{receive.strip()} > told.txt", ""),
+                reader.leaves_running(webhooks, "webhooks.started"),
+            ):
+                until(
+                    lambda: told.is_file() and "verified: invoice.validated FV-0002" in told.read_text(),
+                    timeout_s=60,
+                    what=lambda: told.read_text() if told.is_file() else "nothing",
+                )
+            refused = reader.types(revoke)
+            assert refused.stdout.strip() == "401", refused
+            assert json.loads((tmp_path / "refused.json").read_text())["errors"][0]["code"] == "auth.denied"
+
+
 class Process:
     """``factus-worker serve`` as a process of its own."""
 

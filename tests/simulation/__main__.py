@@ -94,6 +94,7 @@ def _table(tally: quick.Tally, seed: int, seconds: float) -> str:
         ("calls completed / failed", f"{counts['call completed']} / {counts['call failed']}"),
         ("archived / files compared", f"{counts['archived']} / {counts['files']}"),
         ("RADIAN events", counts["RADIAN events"]),
+        ("due / accepted by us (034)", f"{counts['radian.due']} / {counts['tacit acceptances']}"),
         ("calls per document", f"{counts['requests'] / max(counts['documents'], 1):.2f}"),
         *((f"workers: {name}", tally.facts[name]) for name in ("kill", "term", "hang")),
         ("outages of the server", tally.facts["server away"]),

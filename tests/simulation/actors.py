@@ -1,37 +1,31 @@
-"""Who acts around a run of the full form: the operator, the buyers, and Factus when it shuts an account."""
+"""Who acts around a run of the full form: the operator, and Factus when it shuts an account."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.service_processes import get_json, post_json
 from tests.simulation import calls
 from tests.simulation.bodies import AT_FACTUS
-from tests.simulation.factus_side import OverHttp
 from tests.simulation.workload import KEPT, Push, Workload
 
-_STEPS: Final = (("030",), ("032",), ("033", "031", "030"))
-_LAST: Final = frozenset({"031", "033"})
 _PRODUCTS: Final = ("*payrolls.*", "*-notes.create", "bills.create", "*.email", "*.toggle")
 
 
 @dataclass
 class People:
-    """Everybody but the workers and who kills them."""
+    """Everybody but the workers, who kills them, and the buyers."""
 
     url: str
-    side: OverHttp
     chance: random.Random
     accounts: Sequence[str]
     cargo: Workload
     push: Callable[[Push], None]
     facts: Counter[str]
-    _steps: dict[tuple[str, str], int] = field(default_factory=dict)
-    _ended: set[tuple[str, str]] = field(default_factory=set)
     _deleting: dict[tuple[str, str, str], str] = field(default_factory=dict)
     _shut: dict[str, float] = field(default_factory=dict)
 
@@ -62,31 +56,6 @@ class People:
             self._deleting[document] = push.id
             self.facts["deletes"] += 1
             self.push(push)
-
-    # -- the buyers ------------------------------------------------------------------------------------------------
-    def buy(self, tracked: Iterable[tuple[str, str]]) -> None:
-        """One step of one buyer."""
-        bills = sorted(set(tracked) - self._ended)
-        if not bills:
-            return
-        bill = self.chance.choice(bills)
-        n = self._steps.get(bill, 0)
-        if n < len(_STEPS):
-            self._steps[bill] = n + 1
-            self._act(bill, self.chance.choice(_STEPS[n]))
-
-    def accept_all(self, tracked: Iterable[tuple[str, str]]) -> bool:
-        """An end for each watched bill that has none yet; whether there was one."""
-        left = sorted(set(tracked) - self._ended)
-        for bill in left:
-            self._act(bill, "033")
-        return bool(left)
-
-    def _act(self, bill: tuple[str, str], code: str) -> None:
-        self.side.event(*bill, code)
-        self.facts["buyers' events"] += 1
-        if code in _LAST:
-            self._ended.add(bill)
 
     # -- Factus ----------------------------------------------------------------------------------------------------
     def shut(self, now: float) -> None:

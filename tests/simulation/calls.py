@@ -10,17 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.simulation.bodies import AT_FACTUS, KINDS
+from tests.simulation.radian_times import PERSON
 from tests.simulation.workload import Push, Workload
 
 _MAILED: Final = ("invoice", "invoice", "credit_note", "debit_note")
 _STOCKED: Final = ("invoice", "invoice", "support_document", "payroll")
 _DIGITS: Final = string.digits + string.ascii_uppercase
-_PERSON: Final = {
-    "identification_document_code": "13",
-    "identification": "1088888888",
-    "first_name": "Ana",
-    "last_name": "Gómez",
-}
 
 ALWAYS_COMPLETED: Final = frozenset({"get", "list", "download", "events", "set_status", "search", "accept"})
 MAY_BE_UNSURE: Final = frozenset({"email", "emit_event"})
@@ -121,13 +116,13 @@ def _accept(cargo: Workload, account: str) -> Call:
     known = cargo.known(account, "invoice", on_credit=True)
     cargo.side.event(account, known.reference, "030")
     cargo.side.event(account, known.reference, "032")
-    return Call("invoice.accept", {"number": known.number, **_PERSON}, target=f"{known.number}/034")
+    return Call("invoice.accept", {"number": known.number, **PERSON}, target=f"{known.number}/034")
 
 
 def _emit(cargo: Workload, account: str) -> Call:
     cufe = random.Random(cargo.next_n()).randbytes(48).hex()
     bill = cargo.side.receive(account, cufe)
-    return Call("reception.emit_event", {"bill_id": str(bill), "event_type": "030", **_PERSON}, target=f"{bill}/030")
+    return Call("reception.emit_event", {"bill_id": str(bill), "event_type": "030", **PERSON}, target=f"{bill}/030")
 
 
 def _set_status(cargo: Workload, account: str) -> Call:

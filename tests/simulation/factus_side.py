@@ -239,6 +239,11 @@ class OverHttp:
         data = self._ask("GET", f"/v2/{AT_FACTUS[family]}/{number}/{_PATHS[kind]}", account)["data"]
         return base64.b64decode(data["pdf_base_64_encoded" if kind == "pdf" else "xml_base_64_encoded"])
 
+    def codes(self, account: str, reference: str) -> set[str]:
+        """The RADIAN events of a bill of ours, as one sees them who is not Factus's client."""
+        rows = self._ask("GET", f"/_sandbox/documents?account={account}&family=bills")
+        return {code for row in rows if row["reference_code"] == reference for code in row["events"]}
+
     def radian(self, account: str, number: str) -> list[str]:
         rows = self._ask("GET", f"/v2/bills/{number}/radian/events", account)["data"]
         return [row["cude"] for row in rows]

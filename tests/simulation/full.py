@@ -29,6 +29,7 @@ from tests.simulation.full_run import ACCOUNTS, OWN_STREAMS, Run
 from tests.simulation.history import Evidence, Verdict, kind_of
 from tests.simulation.hostile import SpoilingProxy
 from tests.simulation.metrics_table import Figures, waits_in
+from tests.simulation.radian_times import PERSON
 from tests.simulation.workload import KEPT, Workload
 
 TIMEOUT_S = 2.0
@@ -61,9 +62,12 @@ def run_full(
     chance = random.Random(seed)
     folder = Path(tempfile.mkdtemp(prefix=f"factus-simulation-{seed}-"))
     plan = {"rules": full_plan(chance, TIMEOUT_S, kept=KEPT)}
-    (folder / "plan.json").write_text(json.dumps({"seed": seed, "jobs": n_jobs, **plan}, indent=1))
+    persons = with_person(seed)
+    (folder / "plan.json").write_text(
+        json.dumps({"seed": seed, "jobs": n_jobs, "persons": sorted(persons), **plan}, indent=1)
+    )
     accounts, storm = folder / "accounts.toml", folder / "storm"
-    accounts.write_text("".join(_account(name, rate_limit, lane_width) for name in ACCOUNTS))
+    accounts.write_text("".join(_account(name, rate_limit, lane_width, name in persons) for name in ACCOUNTS))
     storm.touch()
     arguments = ["--seed", str(seed), "--latency", "5ms-30ms", "--rate-limit", str(rate_limit)]
     arguments += ["--rate-window", f"{WINDOW_S:g}s", "--lane-width", str(takes_at_once)]
@@ -99,11 +103,21 @@ def _n_requests(report: dict[str, Any]) -> int:
     return sum(sum(found["requests"].values()) for found in report["accounts"].values())
 
 
-def _account(name: str, rate_limit: int, lane_width: int) -> str:
+def with_person(seed: int) -> frozenset[str]:
+    """
+    The accounts that have somebody who declares tacit acceptances: two of the three. Drawn apart, so that all else that
+    a seed means stays as it was.
+    """
+    return frozenset(random.Random(f"persons of {seed}").sample(ACCOUNTS, 2))
+
+
+def _account(name: str, rate_limit: int, lane_width: int, has_person: bool) -> str:
     own = str(name in OWN_STREAMS).lower()
+    person = "".join(f'radian_person.{key} = "{value}"\n' for key, value in PERSON.items()) if has_person else ""
     return (
         f'[accounts.{name}]\nclient_id = "x"\nclient_secret = "x"\nusername = "{name}"\npassword = "x"\n'
-        f'rate_limit = {rate_limit}\nrate_window = "{WINDOW_S:g}s"\nown_streams = {own}\nlane_width = {lane_width}\n\n'
+        f'rate_limit = {rate_limit}\nrate_window = "{WINDOW_S:g}s"\nown_streams = {own}\n'
+        f"lane_width = {lane_width}\n{person}\n"
     )
 
 
@@ -112,6 +126,7 @@ def _verdict(run: Run) -> Verdict:
     """Stop the workers, then compare."""
     run.stop_workers()
     found = judge(_evidence(run))
+    run.outside.finish([*run.events, *run.radian], found)
     for text in [*run.defects, *_logged_defects(run)]:
         found.blame("defects", text)
     longest_ms = 0.0

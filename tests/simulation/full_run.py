@@ -16,13 +16,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from schemas.factus import BOGOTA
 from tests.service_processes import Plant, post_json
 from tests.simulation.actors import People
 from tests.simulation.bodies import AT_FACTUS
+from tests.simulation.buyers import Buyers
 from tests.simulation.factus_side import OverHttp
 from tests.simulation.history import expected_jobs, is_final, tracked_bills
 from tests.simulation.hostile import SpoilingProxy
+from tests.simulation.outside import Outside, chosen
 from tests.simulation.workload import Push, Workload
 from worker.store.keys import Keys
 
@@ -91,7 +95,12 @@ class Run:
         cargo = Workload(
             self.chance, ACCOUNTS, datetime.now(BOGOTA), 0.0, self.side, own_streams=OWN_STREAMS, prefix="op"
         )
-        self.people = People(url, self.side, self.chance, ACCOUNTS, cargo, self._push_extra, self.facts)
+        self.people = People(url, self.chance, ACCOUNTS, cargo, self._push_extra, self.facts)
+        self.buyers = Buyers(self.side, self.chance, self.facts)
+        # Drawn apart: all else that a seed means stays as it was.
+        apart = random.Random(f"outside of {self.seed}")
+        self.outside = Outside(self.works, apart, self.facts)
+        self._by_http = chosen(self.pushes, apart)
         self._server_kills = sorted(self.chance.uniform(0.1, 0.9) for _ in range(self.chance.randint(2, 3)))
 
     # -- the course ------------------------------------------------------------------------------------------------
@@ -99,7 +108,9 @@ class Run:
         """Push, disturb, watch; until everything has ended or the time is up."""
         for _ in range(N_WORKERS):
             self._start_worker()
+        self.outside.start()
         now = time.monotonic()
+        self._plan(now, "outside", 5, 12)
         self._plan(now, "disturb", 2, 5)
         self._plan(now, "revoke", 5, 15)
         self._plan(now, "say", 5, 5)
@@ -129,7 +140,7 @@ class Run:
     def is_done(self) -> bool:
         if not self.is_calm or self.n_pushed < len(self.pushes):
             return False
-        if len(self.finals) < self._n_wanted or self.people.accept_all(self._tracked):
+        if len(self.finals) < self._n_wanted or self.buyers.accept_all(self._tracked):
             return False
         client = self.redis
         return not (client.zcard(self.keys.arq_queue()) or client.scard(self.keys.lanes()))
@@ -139,15 +150,29 @@ class Run:
             return
         if self.n_pushed - len(self.finals) > _BACKLOG + self.n_pushed // 10:
             return
-        batch = self.pushes[self.n_pushed : self.n_pushed + _PUSHED_AT_ONCE]
+        places = range(self.n_pushed, min(self.n_pushed + _PUSHED_AT_ONCE, len(self.pushes)))
+        for n in self._by_http.intersection(places):
+            self.outside.push(self.pushes[n])
+        batch = [self.pushes[n] for n in places if n not in self._by_http]
         pipe = self.redis.pipeline(transaction=False)
         for push in batch:
-            pipe.xadd(self.keys.jobs(push.owner), {"job": push.raw}, id=self._next_entry())
-        for push, entry in zip(batch, pipe.execute(), strict=True):
+            self._add(pipe, push)
+        for push, entry in zip(batch, pipe.execute(raise_on_error=False), strict=True):
+            while isinstance(entry, ResponseError):  # the door has pushed since, and its ids are the server's
+                entry = self._add(self.redis, push)
             push.entry = entry.decode()
             if push.tracks and not push.id:
                 self._tracking[push.entry] = (push, frozenset())
-        self.n_pushed += len(batch)
+        self.n_pushed += len(places)
+
+    def _add(self, redis: Any, push: Push) -> Any:
+        try:
+            return redis.xadd(self.keys.jobs(push.owner), {"job": push.raw}, id=self._next_entry())
+        except ResponseError as exc:
+            if "equal or smaller" not in str(exc):
+                raise
+            time.sleep(0.002)
+            return exc
 
     def _next_entry(self) -> str:
         """No two streams have one id: it names jobs that have no other, and here accounts share the names."""
@@ -157,7 +182,9 @@ class Run:
 
     def _push_extra(self, push: Push) -> None:
         """What the operator pushes meanwhile."""
-        push.entry = self.redis.xadd(self.keys.jobs(push.owner), {"job": push.raw}, id=self._next_entry()).decode()
+        while isinstance(entry := self._add(self.redis, push), ResponseError):
+            pass
+        push.entry = entry.decode()
         self.extra.append(push)
         self._n_wanted += 1
 
@@ -165,7 +192,9 @@ class Run:
         for owner in (None, *OWN_STREAMS):
             fresh = self._read(self.keys.results(owner))
             self.events += fresh
-            self.radian += self._read(self.keys.radian(owner))
+            told = self._read(self.keys.radian(owner))
+            self.buyers.hear(told)
+            self.radian += told
             self.finals |= {event["job_id"]: event for event in fresh if is_final(event)}
             self._tracked |= tracked_bills(self._tracking, fresh)
 
@@ -197,6 +226,9 @@ class Run:
                 case "disturb" if not self.is_calm:
                     self._disturb_worker()
                     self._plan(now, what, 3, 8)
+                case "outside" if not self.is_calm:
+                    self.outside.disturb()
+                    self._plan(now, what, 8, 20)
                 case "start" if len(self.living) < N_WORKERS:
                     self._start_worker()
                 case "revoke" if not self.is_calm:
@@ -209,8 +241,8 @@ class Run:
                     self.people.clear_up(self.finals)
                     self._plan(now, what, 1, 1)
                 case "buy":
-                    self.people.buy(self._tracked)
-                    self._plan(now, what, 0.05, 0.5)
+                    self.buyers.buy(self._tracked)
+                    self._plan(now, what, 0.02, 0.2)
                 case "shut" if not self.is_calm:
                     self.people.shut(now)
                     self._plan(now, what, 8, 20)

@@ -24,6 +24,7 @@ FORBIDDEN: Final = (
     "archived amiss",
     "files differ",
     "RADIAN amiss",
+    "outside amiss",
     "done twice",
     "calls ended amiss",
     "unplanned 429",

@@ -24,10 +24,10 @@ import structlog
 from fakeredis import FakeServer
 
 from jobs.patience import PatiencePolicy
-from jobs.radian.policy import RadianTimes
 from schemas.factus import BOGOTA
 from tests.simulation.network import current_owner, imitation, real, track_tasks
 from tests.simulation.phases import play
+from tests.simulation.radian_times import HURRIED
 from tests.simulation.report import Story
 from tests.simulation.sim import Pace, Sim
 from tests.simulation.virtual_time import run_virtual
@@ -45,20 +45,16 @@ _SIDE_BY_SIDE: Final = 16
 # What a change without an answer is waited for stays the product's: a DELETE that comes three seconds late is a fault
 # of the plan.
 _PATIENCE: Final = PatiencePolicy(account_pause_s=2.0, foreign_ms=2000)
-# The hours of the day are no part of a seed: 034 goes out at any time, and is waited for by seconds.
-_RADIAN: Final = RadianTimes(
-    emit_from_hour=0, emit_until_hour=24, confirm_s=0.3, resend_after_s=4.0, unconfirmed_after_s=25.0
-)
 VIRTUAL: Final = Pace(
     # Threads have no virtual time: large entries are examined on the loop.
-    Policies(patience=_PATIENCE, radian=_RADIAN, intake=IntakePolicy(apart_bytes=10**9)),
+    Policies(patience=_PATIENCE, radian=HURRIED, intake=IntakePolicy(apart_bytes=10**9)),
     quiet_s=_QUIET_S,
     after_s=61.0,
 )
 REAL: Final = Pace(
     Policies(
         patience=_PATIENCE,
-        radian=_RADIAN,
+        radian=HURRIED,
         intake=IntakePolicy(lease_ms=1200),
         lease=LeasePolicy(lease_ms=1200),
         sweep=SweepPolicy(every_s=2.0, deadlines_every_s=0.5, lease_ms=2000),

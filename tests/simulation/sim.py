@@ -33,6 +33,7 @@ from tests.simulation.factus_side import InProcess
 from tests.simulation.history import Evidence, expected_jobs, tracked_bills
 from tests.simulation.network import FactusWire, Network, Plug
 from tests.simulation.options import TIMEOUT_S, SimOptions
+from tests.simulation.radian_times import PERSON
 from tests.simulation.report import Story
 from tests.simulation.storage import MemoryShelf, StormyShelf, Weather
 from tests.simulation.workload import Push, Workload
@@ -46,12 +47,6 @@ from worker.store.keys import Keys
 STORM_S: Final = 6.0
 RADIAN_S: Final = 1.5
 SILENT_S: Final = 5.0
-_PERSON: Final = {
-    "identification_document_code": "13",
-    "identification": "1088888888",
-    "first_name": "Ana",
-    "last_name": "Gómez",
-}
 _DEFECT_LOGS: Final = {"attempt.defect", "intake.defect", "arq.run_failed"}
 _OUT_OF_TIME: Final = {
     *("factus.unavailable", "dian.pending", "factus.conflict", "factus.credentials", "factus.denied"),
@@ -134,7 +129,7 @@ class Sim:
                 rate_window=self.options.rate_window_s,
                 lane_width=self.options.lane_width,
                 own_streams=name in self.own_streams,
-                radian_person=_PERSON,
+                radian_person=PERSON,
             )
             for name in self.names
         }

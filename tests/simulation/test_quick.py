@@ -219,6 +219,40 @@ class TestTheVerdictSees:
         evidence.radian_at_factus = {("a", "N1"): ["c1", "c5", "c6"]}
         assert self.columns(evidence) == {"RADIAN amiss"}
 
+    def test_an_acceptance_that_was_declared_before_its_day(self, evidence):
+        term = {"number": "N1", "cude": "c0", "accepts_from": "2026-11-28T00:00:00-05:00"}
+        word = {"number": "N1", "cude": "c1", "event_code": "034", "occurred_at": "2026-11-27T23:59:59-05:00"}
+        evidence.radian = [
+            self.event(3, "radian.event", {"number": "N1", "cude": "c0", "event_code": "032"}),
+            self.event(4, "radian.clock", term),
+            self.event(5, "radian.event", word),
+            self.event(6, "radian.accepted", {"number": "N1", "cude": "c1", "kind": "tacit"}),
+        ]
+        evidence.radian_at_factus = {("a", "N1"): ["c0", "c1"]}
+        assert self.columns(evidence) == {"RADIAN amiss"}
+        word["occurred_at"] = "2026-11-28T08:00:00-05:00"
+        assert self.columns(evidence) == set()
+
+    def test_a_due_bill_that_the_service_never_accepts(self, evidence):
+        when = {"time": "2026-11-28T08:00:00-05:00"}
+        term = {"number": "N1", "cude": "c1", "accepts_from": "2026-11-28T00:00:00-05:00"}
+        due = self.event(5, "radian.due", {**term, "emits": False}) | when
+        evidence.radian = [
+            self.event(3, "radian.event", {"number": "N1", "cude": "c1", "event_code": "032"}),
+            self.event(4, "radian.clock", term),
+            due,
+        ]
+        evidence.files = {URI: FILE}
+        assert self.columns(evidence) == set()
+        due["data"]["emits"] = True
+        assert self.columns(evidence) == {"RADIAN amiss"}
+
+    def test_an_acceptance_declared_again_that_factus_had(self, evidence):
+        self.account(evidence)["operations"]["bills.accept"] = 2
+        self.account(evidence)["changes"]["bills.accept"] = {"N1/034": 1}
+        evidence.pushes[0].accepts = True
+        assert self.columns(evidence) == {"done twice"}
+
     def test_somebody_else_s_radian_event(self, evidence):
         evidence.pushes[0].tracks = False
         assert "RADIAN amiss" in self.columns(evidence)

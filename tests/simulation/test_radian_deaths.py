@@ -32,7 +32,7 @@ from tests.service_in_process import an_account, some_settings
 from tests.simulation.checks.radian import clock_faults
 from tests.simulation.network import FactusWire, Network, Plug, imitation, track_tasks
 from tests.simulation.quick import VIRTUAL, logs_in_courses
-from tests.simulation.sim import _PERSON
+from tests.simulation.radian_times import PERSON
 from tests.simulation.storage import MemoryShelf
 from tests.simulation.virtual_time import run_virtual
 from worker.archive.archive import Archive
@@ -119,7 +119,7 @@ async def one_life(die_at: int, rules: list[dict[str, Any]]) -> Came:
 
     def a_worker() -> tuple[Services, Plug, asyncio.Task[None], asyncio.Event]:
         plug = Plug(network)
-        account = an_account(base_url="http://factus.test", radian_person=_PERSON)
+        account = an_account(base_url="http://factus.test", radian_person=PERSON)
         built = build(
             some_settings("deaths", radian_interval=1.0, timeout=1.0),
             {"acme": account},

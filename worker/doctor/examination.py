@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
 from jobs.errors import ConfigurationError, ServiceError
+from jobs.rights.keys import Algorithm
 from worker.addresses import redis_address, shown
 from worker.doctor import host_checks, host_reader, redis_checks, service_checks
 from worker.doctor.checks import CALL_IDS, IDS, Check, in_order, skipped
@@ -103,7 +104,12 @@ async def _signing(settings: Settings) -> Signing:
     except ConfigurationError as exc:
         return Signing(is_on=True, fault=str(exc))
     keys = trust.trust.keys.values()
-    return Signing(True, len(keys), tuple(sorted(key.kid for key in keys if key.is_private)))
+    return Signing(
+        True,
+        len(keys),
+        tuple(sorted(key.kid for key in keys if key.is_private)),
+        tuple(sorted(key.kid for key in keys if key.algorithm is Algorithm.HS256 and not key.bounds.is_whole)),
+    )
 
 
 async def _webhook_file(settings: Settings) -> WebhookFile:

@@ -34,7 +34,8 @@ class Signing:
     n_keys: int = 0
     private: tuple[str, ...] = ()
     """Keys that stand there with what signs."""
-
+    unbounded: tuple[str, ...] = ()
+    """Keys of HS256, which sign as well as check, that do not say who signs with them, and for what."""
     fault: str = ""
 
 
@@ -164,6 +165,13 @@ def signing_checks(signing: Signing, problems: Sequence[Check], speech: Speech) 
                                f"keys with their private part: {names}; whoever reads the file can sign"),
                            say("deje en él solo las públicas (lo que imprime token key new)",
                                "keep the public ones in it only (what token key new prints)")))  # fmt: skip
+    if signing.unbounded:
+        names = ", ".join(signing.unbounded)
+        found.append(Check("jobs.keys", "warning", "FACTUS_JOBS_KEYS",
+                           say(f"claves HS256 sin límites: {names}; quien tenga una puede firmar lo de cualquiera",
+                               f"HS256 keys without bounds: {names}; whoever has one can sign what is anybody's"),
+                           say("dé a cada una factus_iss, factus_accounts y factus_types, o use EdDSA",
+                               "give each factus_iss, factus_accounts and factus_types, or use EdDSA")))  # fmt: skip
     if found:
         return found
     if not signing.is_on:

@@ -11,9 +11,9 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -31,6 +31,10 @@ log = structlog.get_logger()
 
 _AT_ONCE: Final = 64
 """Deliveries of one endpoint that are taken in one look."""
+
+
+_SERVED_AT_ONCE: Final = 8
+"""Endpoints, each on a connection of its own."""
 
 
 class Attempts(Protocol):
@@ -92,22 +96,35 @@ class Deliverer:
         await self._drain()
 
     async def _look(self) -> float:
-        """Serve every endpoint that has something to do; seconds until the next look."""
-        due, next_s = await self._book.due()
-        wait_s = min(self._policy.look_s, next_s if next_s is not None else self._policy.look_s)
-        endpoints = self._endpoints()
-        for name in dict.fromkeys([*self._ended, *due]):
-            endpoint = endpoints.get(name)
-            # One that has left the file keeps what waits; what was under way is written down.
-            if (endpoint is not None or name in self._ended) and not self._guard.rest_s(name):
-                with self._guard.member(name):
-                    served = await self._serve(name, endpoint)
-                    if served.next_at_ms is not None:
-                        wait_s = min(wait_s, max(served.next_at_ms - served.now_ms, 0) / 1000)
-        return wait_s
+        """
+        Serve every endpoint that has something to do; seconds until the next look.
+
+        What has ended is written down while it is asked what else is due, and endpoints are served beside each other:
+        nobody waits for the round trip, or the synced write, of another.
+        """
+        endpoints, ended = self._endpoints(), [*self._ended]
+        places = asyncio.Semaphore(_SERVED_AT_ONCE)
+
+        async def serve(name: str) -> float:
+            async with places:
+                return await self._serve_member(name, endpoints.get(name))
+
+        (due, next_s), *waits = await _all_of(self._book.due(), *map(serve, ended))
+        waits += await _all_of(*(serve(name) for name in due if name not in ended and name in endpoints))
+        wait_s: float = min([self._policy.look_s, *waits])
+        return wait_s if next_s is None else min(wait_s, next_s)
+
+    async def _serve_member(self, name: str, endpoint: Endpoint | None) -> float:
+        """Seconds until it has something to do again. One that has left the file keeps what waits."""
+        if not self._guard.rest_s(name):
+            with self._guard.member(name):
+                served = await self._serve(name, endpoint)
+                if served.next_at_ms is not None:
+                    return max(served.next_at_ms - served.now_ms, 0) / 1000
+        return self._policy.look_s
 
     async def _serve(self, name: str, endpoint: Endpoint | None) -> Served:
-        ended = self._ended.get(name, [])
+        ended = self._ended.setdefault(name, [])  # what ends while this is under way goes into it too
         written = len(ended)
         width = endpoint.concurrency if endpoint else 1
         room = max(width - self._n_under_way[name], 0) if endpoint and not self._is_draining else 0
@@ -228,3 +245,12 @@ class Deliverer:
         for name in [*self._ended]:
             with self._guard.turn():
                 await self._serve(name, self._endpoints().get(name))
+
+
+async def _all_of(*these: Awaitable[Any]) -> list[Any]:
+    """All results, once none is under way any more; the first failure, if there is one."""
+    found = await asyncio.gather(*these, return_exceptions=True)
+    for one in found:
+        if isinstance(one, BaseException):
+            raise one
+    return found

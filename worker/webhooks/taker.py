@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 _NOT_LEADING_S: Final = 1.0
 _LEADER: Final = "webhooks"
+_RENEWED_AFTER: Final = 0.2
+"""Of the lease of who reads."""
 _FIRST_PAGE: Final = 16
 _LARGE_PAGE: Final = 4 * 1024 * 1024
 """Bytes of a page from which the next one is smaller: an event may have more than a megabyte."""
@@ -75,6 +77,9 @@ class Taker:
         self._streams: list[str] = []
         self._streams_at = float("-inf")
         self._page = min(_FIRST_PAGE, policy.page)
+        self._seen: Sequence[str] = ()
+        self._seen_at = float("-inf")
+        self._led_at = float("-inf")
         self.is_leader = False
 
     async def run(self, wake: Callable[[], None], stopping: asyncio.Event) -> None:
@@ -130,14 +135,15 @@ class Taker:
         if not endpoints:
             return []
         names = sorted(endpoints)
-        now_ms = int((await self._redis.time())[0]) * 1000
         async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.time()
             pipe.hmget(self._keys.hook_places(), names)
-            pipe.zadd(self._keys.hooks_seen(), dict.fromkeys(names, now_ms))
             for name in names:
                 pipe.zcard(self._keys.hook(name, "order"))
                 pipe.hmget(self._keys.hook(name), ["bytes", "since"])
-            kept, _, *filled = await pipe.execute()
+            (seconds, _), kept, *filled = await pipe.execute()
+        now_ms = int(seconds) * 1000
+        await self._note_seen(names, now_ms)
         groups: dict[str, _Group] = {}
         for n, (name, raw) in enumerate(zip(names, kept, strict=True)):
             before = raw.decode(errors="replace") if raw is not None else ""
@@ -153,6 +159,13 @@ class Taker:
             here = {stream: places.get(stream, first) for stream in streams}
             groups.setdefault(written(here), _Group(here)).kept[name] = before
         return sorted(groups.values(), key=lambda group: max(entry_id(one.entry) for one in group.places.values()))
+
+    async def _note_seen(self, names: Sequence[str], now_ms: int) -> None:
+        """That a file has these endpoints. Now and then: a page costs one write, and each is synced."""
+        if self._seen == names and time.monotonic() - self._seen_at < self._policy.seen_s:
+            return
+        await self._redis.zadd(self._keys.hooks_seen(), dict.fromkeys(names, now_ms))
+        self._seen, self._seen_at = names, time.monotonic()
 
     async def _begin(
         self, endpoint: Endpoint, before: str, streams: Sequence[str], now_ms: int
@@ -193,9 +206,14 @@ class Taker:
 
     # -- the lead --------------------------------------------------------------------------------------------------
     async def _leads(self) -> bool:
+        """Whether this process reads. Its lease is renewed while most of it is left, and not with every page."""
+        asked_at = time.monotonic()
+        if self.is_leader and asked_at - self._led_at < self._policy.lead_ms / 1000 * _RENEWED_AFTER:
+            return True
         keys = {"leader": self._keys.leader(_LEADER)}
         args: ScriptArgs = {"worker": self._process_id, "lease_ms": self._policy.lead_ms}
         self.is_leader = bool(await self._book.scripts.run("acquire_leadership", keys, args))
+        self._led_at = asked_at
         return self.is_leader
 
     async def _resign(self) -> None:

@@ -36,6 +36,19 @@ async def test_each_event_goes_once_to_each_endpoint_that_takes_it(real_redis, v
     assert not [key for key in left if ":delivery:" in key or ":body:" in key], "nothing is left behind"
 
 
+async def test_many_endpoints_are_served_beside_each_other(real_redis, valkey_url, namespace):
+    """More of them than there are connections for at once."""
+    endpoints = [an_endpoint(f"shop-{n}") for n in range(20)]
+    async with hooks(real_redis, valkey_url, namespace, *endpoints) as rig:
+        events = [an_event(f"j{n % 3}", 1 + n // 3) for n in range(9)]
+        for event in events:
+            await rig.publish(event)
+        for endpoint in endpoints:
+            await rig.empty(endpoint.name)
+    for endpoint in endpoints:
+        assert Counter(one.message for one in rig.sender.of(endpoint.name)) == Counter(ids_of(*events))
+
+
 async def test_bodies_are_the_same_bytes_in_every_attempt(real_redis, valkey_url, namespace):
     sender = FakeEndpoints({"shop": [BAD, BAD, Answer(fault="timeout"), Answer(200)]})
     async with hooks(real_redis, valkey_url, namespace, sender=sender) as rig:

@@ -11,11 +11,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from jobs.webhooks.verdict import Answer
 from tests.webhooks_rig import FakeEndpoints, an_endpoint, an_event, hooks, ids_of, quick
 from worker.store.scripts import Scripts
+from worker.webhooks.book import WebhookBook
 
 pytestmark = pytest.mark.timeout(90)
 
-SOON = quick(spare_s=-4.0)
-"""Leases of a second: what a process had that is gone is taken up soon."""
+SOON = quick(spare_s=-4.0, lead_ms=250)
+"""Leases of a second, and a lead of less: what a process had that is gone is taken up soon."""
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -58,6 +59,34 @@ async def test_what_a_process_had_under_way_is_sent_again_by_another(real_redis,
         repeated
     )
     assert state.n_delivered == 5
+
+
+async def test_an_attempt_that_ends_while_its_endpoint_is_served_is_written_down(
+    real_redis, valkey_url, namespace, monkeypatch
+):
+    """What ends between the question and its answer is for the next look: forgotten it would be sent again."""
+    gate = asyncio.Event()
+    sender = FakeEndpoints(gates={"shop": gate})
+    serve, n_caught = WebhookBook.serve, 0
+
+    async def slowly(book, name, ended, **given):
+        nonlocal n_caught
+        served = await serve(book, name, ended, **given)
+        if sender.received and not ended and not gate.is_set():
+            n_caught += 1
+            gate.set()
+            await asyncio.sleep(0.1)  # the attempt ends within it
+        return served
+
+    monkeypatch.setattr(WebhookBook, "serve", slowly)
+    events = [an_event(), an_event()]
+    async with hooks(real_redis, valkey_url, namespace, sender=sender, policy=quick(spare_s=-4.0)) as rig:
+        await rig.publish(events[0])
+        await rig.until(lambda: len(sender.received) == 1)
+        await rig.publish(events[1])
+        await rig.empty()
+    assert n_caught == 1
+    assert Counter(one.message for one in sender.received) == Counter(ids_of(*events))
 
 
 async def test_redis_away_is_waited_for(real_redis, valkey_url, namespace, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from jobs.radian.policy import RADIAN
 from tests.simulation.bodies import AT_FACTUS
@@ -12,9 +12,10 @@ from tests.simulation.calls import ALWAYS_COMPLETED, MAY_BE_UNSURE
 from tests.simulation.history import Evidence, Finals, Jobs, Verdict, codes_of, kind_of
 from tests.simulation.workload import Push
 
+ACCEPT: Final = "bills.accept"
 ONCE = {
     **{f"{family}.email": f"{name}.email" for family, name in AT_FACTUS.items()},
-    "invoice.accept": "bills.accept",
+    "invoice.accept": ACCEPT,
     "reception.emit_event": "receptions.emit",
     "numbering_range.set_status": "numbering-ranges.toggle",
 }
@@ -56,9 +57,7 @@ def _call_outcome(evidence: Evidence, push: Push, event: dict[str, Any], verdict
 def _done_once(
     evidence: Evidence, calls: Sequence[Push], finals: Finals, verdict: Verdict, accepting: Mapping[str, int]
 ) -> None:
-    # RADIAN's clock may declare the acceptance of a bill a few times until it shows; that it did not happen twice is
-    # judged where its events are.
-    n_jobs = Counter({(account, "bills.accept"): RADIAN.times.most_sends * n for account, n in accepting.items()})
+    n_jobs = Counter({(account, ACCEPT): RADIAN.times.most_sends * n for account, n in accepting.items()})
     for push in calls:
         operation = ONCE.get(push.type)
         if operation is None:
@@ -81,6 +80,10 @@ def _done_once(
             if operations.get(operation, 0) > n_jobs[account, operation]:
                 text = f"{account}: {operations[operation]} times {operation} for {n_jobs[account, operation]} jobs"
                 verdict.blame("done twice", text)
+        changes = _account(evidence, account).get("changes", {})
+        asked, taken = operations.get(ACCEPT, 0), sum(changes.get(ACCEPT, {}).values())
+        if asked > taken:
+            verdict.blame("done twice", f"{account}: 034 was declared {asked} times for {taken} acceptances")
 
 
 def _account(evidence: Evidence, account: str) -> Mapping[str, Any]:

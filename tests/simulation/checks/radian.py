@@ -43,6 +43,7 @@ def judge_radian(evidence: Evidence, jobs: Jobs, finals: Finals, verdict: Verdic
             for fault in clock_faults(found, _files_of(evidence, account, number)):
                 verdict.blame("RADIAN amiss", f"{tellers[0]} ({number}): {fault}", tellers[0])
             verdict.counts.update(event["type"] for event in found if event["type"] != "radian.event")
+            verdict.counts["tacit acceptances"] += sum(event["data"].get("kind") == "tacit" for event in found)
     for job_id in told:
         verdict.blame("RADIAN amiss", f"{job_id} has RADIAN events, and should have none", job_id)
 
@@ -68,11 +69,28 @@ def clock_faults(found: list[dict[str, Any]], evidence_files: int) -> list[str]:
     if types["radian.accepted"] != evidence_files:
         faults.append(f"{types['radian.accepted']} acceptances with {evidence_files} files of evidence")
     due = next((event for event in found if event["type"] == "radian.due"), None)
+    if due and due["data"].get("emits") and not last_words:
+        faults.append("due, to be accepted by the service, and silent")
+    faults += _early(found)
     if due and _at(due["time"]) < _at(due["data"]["accepts_from"]):
         faults.append(f"due at {due['time']}, before {due['data']['accepts_from']}")
     if due and types["radian.clock"] and found.index(due) < [event["type"] for event in found].index("radian.clock"):
         faults.append("due before the clock began")
     return faults
+
+
+def _early(found: list[dict[str, Any]]) -> list[str]:
+    """Nobody but the service declares 034 here: one of before its day is the service's fault."""
+    clock = next((event for event in found if event["type"] == "radian.clock"), None)
+    accepted = [event["data"] for event in found if event["data"].get("event_code") == "034"]
+    if clock is None:
+        return ["034 without a receipt" for _ in accepted]
+    starts_at = clock["data"]["accepts_from"]
+    return [
+        f"034 at {row['occurred_at']}, before {starts_at}"
+        for row in accepted
+        if _at(row["occurred_at"]) < _at(starts_at)
+    ]
 
 
 def _files_of(evidence: Evidence, account: str, number: str) -> int:
