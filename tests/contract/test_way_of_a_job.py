@@ -300,7 +300,7 @@ async def test_accounts_do_not_wait_for_each_other(redis, namespace):
                 return answers.NotSent("sin conexión")
             return await super().create(job, latest_ms=latest_ms)
 
-    pauses = {"backoff_base": 30.0, "backoff_max": 30.0}
+    pauses = {"backoff_base": 3600.0, "backoff_max": 3600.0}
     factus = OneIsDown()
     built = services_on(redis, namespace, an_account("down"), an_account("up"), gateway=factus, **pauses)
     async with running(built) as rig:
