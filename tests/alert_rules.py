@@ -258,6 +258,8 @@ class Rule:
     def firing(self, history: History, at_s: float) -> list[Firing]:
         """What fires at a moment: what has held at each scrape for as long as it has to, and still does."""
         found = evaluated(self.expr, history, at_s)
+        if not found:
+            return []
         earlier = [when for when, _ in history.scrapes if when <= at_s - self.for_s]
         moments = [when for when, _ in history.scrapes if earlier and earlier[-1] <= when <= at_s]
         seen = [evaluated(self.expr, history, when) for when in moments]
@@ -290,7 +292,7 @@ def firing(history: History, at_s: float) -> list[Firing]:
     return [one for rule in rules() for one in rule.firing(history, at_s)]
 
 
-def standing(found: Sequence[Vector], at_s: float, *, for_s: float = 60.0, every_s: float = 15.0) -> History:
+def standing(found: Sequence[Vector], at_s: float, *, for_s: float = 900.0, every_s: float = 60.0) -> History:
     """A history in which one state has been scraped again and again for some time."""
     history = History()
     for n in range(int(for_s // every_s) + 1):

@@ -12,6 +12,9 @@ import yaml
 
 from tests.alert_rules import NAME, History, Rule, Vector, rules, seconds, table
 from worker.doctor.checks import IDS
+from worker.metrics.facts import LOST_MS
+from worker.process import HEARTBEAT_LIFE_MS
+from worker.queue.consumer_lag import LAGGING_SHARE, STALE_MS
 from worker.speech import ENGLISH
 from worker.status.causes import NEEDS_A_PERSON, mend
 from worker.status.facts import Hold
@@ -149,3 +152,14 @@ def test_the_table_of_the_page_is_that_of_the_file() -> None:
     """``python -m tests.alert_rules`` writes it."""
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     assert "\n".join(table()) in page
+
+
+def test_the_thresholds_of_the_page_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    for words in (
+        f"a delivery that is due | after {PATIENCE_MS // 60_000} min |",
+        f"| after {HEARTBEAT_LIFE_MS // 1000} s; one that ended without a goodbye for {LOST_MS // 60_000} min |",
+        f"| from {LAGGING_SHARE:.0%} of `FACTUS_RESULTS_MAXLEN`, or with entries not acknowledged for "
+        f"{STALE_MS // 3_600_000} h |".replace("80%", "80 %"),
+    ):
+        assert words in page

@@ -116,7 +116,8 @@ PROBLEMS: Final = Metric(
 WORKERS: Final = Metric(
     "factus_workers",
     "gauge",
-    "Workers by their signs of life: alive, or lost: ended within the last 100 s without a goodbye.",
+    "Workers by their signs of life: alive, or lost: ended without a goodbye within ten minutes. "
+    "Absent while Redis takes no writes, signs of life neither.",
     ("state",),
 )
 BUILD: Final = Metric("factus_build_info", "gauge", "1; the version is the label.", ("version",))

@@ -21,7 +21,7 @@ HOLD: Final = ("hold_until", "hold_reason", "held_since", "held_for")
 """Fields of an account and of a lane, in the order in which :func:`hold_of` takes them."""
 
 SLOWED: Final = "factus.throttled"
-LOST_MS: Final = 100_000
+LOST_MS: Final = 600_000
 """For so long a worker is remembered that gives no sign of life and has not said goodbye (``worker/process.py``)."""
 
 _PROCESS_ALIVE_MS: Final = 10_000

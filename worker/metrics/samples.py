@@ -66,7 +66,7 @@ def of_service(seen: Snapshot, version: str) -> Iterator[Sample]:
         yield Sample(catalog.AT_RISK, seen.n_at_risk)
     yield from _groups(seen)
     yield from _hooks(seen.hooks)
-    if seen.n_workers is not None and seen.n_lost is not None:
+    if seen.n_workers is not None and seen.n_lost is not None and not seen.redis_fault:
         yield Sample(catalog.WORKERS, seen.n_workers, ("alive",))
         yield Sample(catalog.WORKERS, seen.n_lost, ("lost",))
     if seen.overview is not None:
