@@ -146,7 +146,7 @@ FAULTS: Final = (
         "ningún trabajador está en marcha",
         "inicie uno: factus-worker run",
         "start one: factus-worker run",
-        besides=frozenset({"FactusWorkerLost", "FactusWorkerDead"}),
+        besides=frozenset({"FactusWorkerLost"}),
     ),
 )
 

@@ -460,20 +460,18 @@ def in_the_metrics(at: RunningSet, fault: Fault) -> str:
 
 
 def in_the_alert(at: RunningSet, fault: Fault) -> str:
-    """After what it sees has stood for as long as each alert waits."""
+    """After what it sees has stood for as long as each alert waits. Who has ended has left the list of targets."""
     now_s = time.time()
-    found = firing(standing(scrapes(at), now_s), now_s)
+    there = [scraped(at.scrape(name), instance=name) for name, one in at.processes.items() if one.poll() is None]
+    found = firing(standing(there, now_s), now_s)
     told = [one for one in found if one.name == fault.alert]
     if not told or has(told[0].annotations["mend"], fault.in_english):
         return f"alerts: {[(one.name, one.annotations) for one in found]}"
     if fault.of_status and fault.kind not in told[0].annotations["kind"]:
         return f"kind: {told[0].annotations}"
-    others = {one.name for one in found} - {fault.alert} - fault.besides - ALWAYS
+    others = {one.name for one in found} - {fault.alert} - fault.besides
     return f"and {others}" if others else ""
 
-
-ALWAYS: Final = frozenset({"FactusNotice"})
-"""Failures of its loops while Redis refused stay counted (``worker.failures``) until a worker starts anew."""
 
 EYES: Final[dict[str, Eye]] = {
     "status": in_status, "doctor": in_doctor, "the page": on_the_page, "the metrics": in_the_metrics,
@@ -489,7 +487,7 @@ def what_is_left(at: RunningSet) -> list[str]:
     metrics = {dict(one)["kind"] for vector in scrapes(at) for one in vector if ("__name__", "factus_problems") in one}
     page = {kind for kind, _ in cards(at)}
     alerts = {one.name for one in firing(standing(scrapes(at), now_s), now_s)}
-    told = (status | metrics | page) - {"worker.failures"} | (alerts - ALWAYS - {"FactusWorkerLost"})
+    told = status | metrics | page | (alerts - {"FactusWorkerLost"})
     return [*sorted(told), *(f"{one['id']}: {one['found']}" for one in doctor)]
 
 
