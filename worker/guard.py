@@ -35,10 +35,13 @@ _LONGEST_NAME: Final = 200
 SERVER_WORDS: Final = frozenset(
     {
         "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "NOSCRIPT", "OOM",
-        "READONLY", "TRYAGAIN", "UNKILLABLE", "WRONGPASS",
+        "READONLY", "TRYAGAIN", "UNBLOCKED", "UNKILLABLE", "WRONGPASS",
     }
 )  # fmt: skip
 """First words of answers that tell how the server stands, whatever it was asked."""
+
+_LASTING_WORDS: Final = frozenset({"NOAUTH", "NOPERM", "NOSCRIPT", "WRONGPASS"})
+"""Of those, what no outage is: it stays until somebody mends it, and nothing else would tell of it."""
 
 _WORD_OF_CLASS: Final = (
     # redis-py takes the word off where it has a class for it.
@@ -51,12 +54,20 @@ _WORD_OF_CLASS: Final = (
     (exceptions.AuthenticationError, "NOAUTH"),
 )
 _OF_PIPELINE: Final = "of pipeline caused error: "
+_TUPLE: Final = re.compile(r"\((['\"])(.*)\1,\)", re.DOTALL)
 _FIRST_WORD: Final = re.compile(r"-?([A-Z]{2,})\b")
 _IN_SCRIPT: Final = re.compile(r"user_script: ?[\d?]*:? -?([A-Z]{3,}) ")
 """Before Redis 7 a script's error begins with ``ERR Error running script``, and has the word further back."""
 
 _KEY: Final = re.compile(r"WRONGTYPE the key (.+) holds no [a-z]+\Z")
 """As ``lib/types.lua`` words it; Redis itself does not tell the key."""
+
+
+def said_in_pipeline(text: str) -> str:
+    """What Redis said, of the text of an error in a pipeline: redis-py writes it as a tuple behind the command."""
+    said = text.rpartition(_OF_PIPELINE)[2]
+    quoted = _TUPLE.fullmatch(said)
+    return quoted[2] if quoted else said
 
 
 def redis_word(exc: BaseException) -> str:
@@ -68,7 +79,7 @@ def redis_word(exc: BaseException) -> str:
             return word
     if not isinstance(exc, exceptions.ResponseError):
         return ""
-    text = str(exc).rpartition(_OF_PIPELINE)[2]
+    text = said_in_pipeline(str(exc))
     first = _FIRST_WORD.match(text)
     if first and first[1] != "ERR":
         return first[1]
@@ -220,11 +231,14 @@ class Guard:
         if exc is None:
             self._n_failed_turns = 0
             return None
-        self.failed[self.task] += 1
-        self._n_failed_turns += 1
-        if is_server_state(exc):
+        is_outage = is_server_state(exc)
+        if not is_outage or redis_word(exc) in _LASTING_WORDS:
+            # An outage is no failure of the loop: counted, it would be told as one long after it is over.
+            self.failed[self.task] += 1
+        if is_outage:
             log_unavailable(self.task, exc)
             return _OUTAGE_PAUSE_S
+        self._n_failed_turns += 1
         pause_s = growing_s(self._n_failed_turns - 1, _LONGEST_PAUSE_S)
         log.error("loop.turn_failed", task=self.task, hold_s=pause_s, exc_info=exc, **_facts(exc))
         return pause_s

@@ -40,6 +40,9 @@ log = structlog.get_logger()
 
 _HEARTBEAT_S: Final = 2.0
 HEARTBEAT_LIFE_MS: Final = 10_000
+_REMEMBERED_MS: Final = 600_000
+"""For so long a worker is known that has ended without a goodbye: alerts tell of it."""
+
 _BURST_LOOK_S: Final = 0.1
 _WAKE_RETRY_S: Final = 1.0
 _CANCEL_AGAIN_S: Final = 0.02
@@ -213,7 +216,7 @@ async def _beat(built: Services, holds: Holds) -> None:
         pipe.hset(key, mapping=dict(facts))
         pipe.pexpire(key, HEARTBEAT_LIFE_MS)
         pipe.zadd(built.keys.workers(), {built.worker_id: now_ms})
-        pipe.zremrangebyscore(built.keys.workers(), "-inf", now_ms - 10 * HEARTBEAT_LIFE_MS)
+        pipe.zremrangebyscore(built.keys.workers(), "-inf", now_ms - _REMEMBERED_MS)
         await pipe.execute()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,10 +18,16 @@ from jobs import answers
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, running, services_on, some_settings
 from worker.figures import Figures
+from worker.metrics import catalog, samples
 from worker.metrics import reader as reading
 from worker.metrics.endpoint import Endpoint, serving
 from worker.metrics.listener import listening
 from worker.metrics.reader import ScrapeReader
+from worker.speech import ENGLISH
+from worker.status.facts import Overview
+from worker.status.problems import PATIENCE_MS, problems
+from worker.status.reader import StatusReader
+from worker.store import connection
 from worker.store.keys import Keys
 
 LATER = (datetime.now(UTC) + timedelta(days=30)).isoformat()
@@ -137,6 +144,105 @@ async def test_keys_of_another_kind_leave_out_what_they_would_say(redis, namespa
     seen = await reader_of(built).read()
     assert (seen.n_dead, seen.n_at_risk, seen.counts, seen.groups) == (None, None, {}, ())
     assert (await Endpoint(reader_of(built), built.shown).metrics({})).status == 200
+
+
+# -- problems ----------------------------------------------------------------------------------------------------------
+async def everything_wrong(redis, keys) -> None:
+    """As much as can be wrong at once, as the service keeps it."""
+    now_ms = int((await redis.time())[0]) * 1000
+    long_ago = now_ms - PATIENCE_MS - 60_000
+    for lane, reason in {"acme/invoice": "dian.pending", "acme/payroll": "factus.conflict", "b/invoice": "x"}.items():
+        await redis.sadd(keys.lanes(), lane)
+        await redis.zadd(keys.waiting(lane), {"j": 10**15})
+        await redis.hset(keys.lane(lane), mapping={"held_since": long_ago, "held_for": reason})
+    await redis.hset(keys.lane("b/invoice"), "held_since", now_ms)  # not for long
+    await redis.sadd(keys.lanes(), "stranger/invoice", "slow/invoice")
+    await redis.zadd(keys.waiting("stranger/invoice"), {"j": 10**15})
+    held = {"hold_until": now_ms + 60_000, "hold_reason": "factus.credentials", "held_since": now_ms}
+    await redis.hset(keys.account("c"), mapping={**held, "held_for": "factus.credentials", "blocked:*": now_ms})
+    await redis.hset(keys.account("acme"), mapping={"blocked:invoice": long_ago, "blocked:bill.email": long_ago})
+    slowed = {"hold_until": now_ms + 60_000, "hold_reason": "factus.throttled"}
+    await redis.hset(keys.account("slow"), mapping=slowed)
+    await redis.zadd(keys.waiting("slow/invoice"), {"j": 10**15})
+    await redis.hset(keys.lane("slow/invoice"), mapping={"held_since": long_ago, "held_for": "factus.unavailable"})
+    for name, facts in {
+        "w1": {"accounts": "acme,b,c,slow", "failed": "sweep=2", "signed": "1", "keys_fault": "no JSON"},
+        "w2": {"accounts": "acme,b,c", "failed": "", "signed": "0", "keys_fault": ""},
+    }.items():
+        await redis.zadd(keys.workers(), {name: now_ms})
+        await redis.hset(keys.worker(name), mapping={"pid": 1, "version": "0", **facts})
+    await redis.zadd(keys.workers(), {"w3": now_ms - 15_000})
+    for name, kept in {
+        "dead": {"failing_since": long_ago, "last_status": 503},
+        "gone": {"state": "disabled", "disabled_why": "gone", "disabled_at": now_ms},
+        "cut": {"n_gone": 4, "gone_at": now_ms},
+        "late": {"last_success_at": now_ms},
+    }.items():
+        await redis.zadd(keys.hooks_seen(), {name: now_ms})
+        await redis.hset(keys.hook(name), mapping=kept)
+    await redis.zadd(keys.hook_processes(), {"h": now_ms})
+    await redis.zadd(keys.hook("late", "due"), {"m": long_ago})
+    await redis.zadd(keys.hook("late", "order"), {"m": 1})
+    facts = {f"gone:{keys.jobs()}": 3, f"gone_at:{keys.jobs()}": now_ms, f"ahead:{keys.retry()}": "9-9"}
+    await redis.hset(keys.intake_facts(), mapping={**facts, f"renewed_at:{keys.jobs()}": now_ms})
+    await redis.hset(keys.intake_facts(), mapping={"letters_gone": 2, "letters_gone_at": now_ms})
+    for n in range(9):
+        await redis.xadd(keys.results(), {"event": "{}"}, id=f"1-{n + 1}")
+        await redis.xadd(keys.radian(), {"event": "{}"}, id=f"1-{n + 1}")
+    await redis.xgroup_create(keys.results(), "lost", id="0")
+    await redis.xgroup_create(keys.radian(), "behind", id="0")
+    await redis.xgroup_create(keys.radian(), "well", id="$")
+    await redis.xtrim(keys.results(), maxlen=8, approximate=False)
+
+
+def told(seen: Overview) -> dict[tuple[str, str], int]:
+    return Counter((one.id, one.severity) for one in problems(seen, ENGLISH))
+
+
+async def test_a_scrape_finds_the_problems_that_status_tells(redis, namespace):
+    accounts = {name: an_account(name) for name in ("acme", "b", "c", "slow")}
+    keys = Keys(namespace)
+    await everything_wrong(redis, keys)
+    status = StatusReader(redis, keys, accounts, limit=80, window_s=60.0, results_maxlen=9)
+    wanted = told(await status.overview())
+    assert len(wanted) >= 16, wanted
+    seen = await ScrapeReader(redis, keys, accounts, "test", results_maxlen=9).read()
+    assert told(seen.overview) == wanted
+    assert (seen.n_workers, seen.n_lost) == (2, 1)
+    shown = [one for one in samples.of_service(seen, "0") if one.metric is catalog.PROBLEMS]
+    assert sum(one.value for one in shown) == wanted.total()
+    assert [one.labels[0] for one in shown][-1] == "other"
+
+
+@pytest.mark.parametrize("given", [False, True])
+async def test_entries_in_hand_for_long_are_told_by_both(real_redis, namespace, given):
+    keys = Keys(namespace)
+    await real_redis.xadd(keys.results(), {"event": "{}"})
+    await real_redis.xgroup_create(keys.results(), "erp", id="0")
+    if given:
+        await real_redis.xreadgroup("erp", "c", {keys.results(): ">"})
+        await real_redis.xclaim(
+            keys.results(), "erp", "c", 0, [(await real_redis.xrange(keys.results()))[0][0]], idle=10**7
+        )
+    status = StatusReader(real_redis, keys, {}, limit=80, window_s=60.0, results_maxlen=9)
+    seen = await ScrapeReader(real_redis, keys, {}, "test", results_maxlen=9).read()
+    assert told(seen.overview) == told(await status.overview())
+    assert (("group.stale", "warning") in told(seen.overview)) is given
+
+
+async def test_who_may_not_see_workers_says_nothing_of_them(real_redis, valkey_url, namespace):
+    await real_redis.execute_command(
+        "ACL", "SETUSER", "blind", "on", ">x", f"~{namespace}:*", "+@all", "-zrange", "-zcount"
+    )
+    client = connection.connect(valkey_url.replace("://", "://blind:x@", 1))
+    try:
+        seen = await ScrapeReader(client, Keys(namespace), {}, "test").read()
+    finally:
+        await connection.close(client)
+        await real_redis.execute_command("ACL", "DELUSER", "blind")
+    shown = {one.metric.name for one in samples.of_service(seen, "0")}
+    assert seen.is_read
+    assert not shown & {"factus_problems", "factus_workers"}
 
 
 # -- ready -------------------------------------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 
 from jobs import answers
 from sandbox.server import serve
@@ -29,6 +30,13 @@ from worker.status.problems import KINDS
 Run = Callable[..., Any]
 SIX_MIN_MS = 360_000
 LONG = {"backoff_base": 200.0, "backoff_max": 300.0}
+
+
+@pytest.fixture(autouse=True)
+def no_log() -> Iterator[None]:
+    """What the service logs meanwhile would stand between the lines of the commands."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,7 +76,7 @@ async def examine(settings: Settings, wanted: Wanted, unknown: Sequence[str], sp
         else:
             checks += redis_checks.redis_checks(seen, place, speech)
             assert isinstance(client, Redis)
-            overview = await _overview(client, settings, accounts or {}, speech)
+            overview = _with_refusal(await _overview(client, settings, accounts or {}, speech), seen)
         checks += _of_service(overview, accounts, fault, signing, file, wanted, speech)
         if wanted.calls:
             checks += await _calls(client, settings, accounts or {}, overview, speech)
@@ -199,6 +199,14 @@ async def _overview(client: Redis, settings: Settings, accounts: dict[str, Accou
         )
     except RedisError as exc:
         return connection.words_of(exc)
+
+
+def _with_refusal(overview: Overview | str, seen: RedisSeen) -> Overview | str:
+    """What is seen of the service, and that nobody can write: signs of life then say nothing."""
+    refusal = seen.refusal
+    if isinstance(overview, str) or refusal is None or refusal.word == "NOPERM":
+        return overview
+    return replace(overview, writes_word=refusal.word, writes_refused=refusal.words)
 
 
 # -- the service -------------------------------------------------------------------------------------------------------

@@ -58,6 +58,8 @@ def of_problems(found: Iterable[Problem], account: str | None) -> dict[str, list
     checks: dict[str, list[Check]] = {}
     for one in found:
         id_ = "jobs.keys" if one.id == "workers.signing" else _OF_PROBLEM.get(one.id.partition(".")[0], "")
+        if one.id == "redis.writes":
+            continue  # told by the checks of Redis itself
         is_anothers = id_ == "accounts" and account is not None and one.subject.partition("/")[0] != account
         if id_ and not is_anothers:
             told = f"{one.what} [{one.holder}]" if one.holder else one.what
@@ -127,9 +129,18 @@ def worker_checks(
     found += [Check("workers", "warning", name, unserved, restart) for name in left]
     if found:
         return found
+    if not seen.workers:
+        return skipped(["workers"], "workers", _silence(speech))
     n = speech.of(len(seen.workers), ("trabajador", "worker"), ("trabajadores", "workers"))
     names = ", ".join(f"{worker.id} ({worker.version})" for worker in seen.workers)
     return [Check("workers", "ok", "workers", f"{n}: {names}")]
+
+
+def _silence(speech: Speech) -> str:
+    return speech.say(
+        "Redis no acepta escrituras, y nadie puede dar señal de vida",
+        "Redis takes no writes, and nobody can give a sign of life",
+    )
 
 
 def intake_checks(seen: Overview, problems: Sequence[Check], speech: Speech) -> list[Check]:
@@ -200,6 +211,8 @@ def webhook_checks(file: WebhookFile, seen: Overview | None, problems: Sequence[
             f"{n}; este usuario de Redis no puede ver cómo van", f"{n}; this user of Redis may not see how they are"
         )
         return [Check("webhooks", "ok", "webhooks", told)]
+    if not seen.n_delivering and seen.writes_refused is not None:
+        return skipped(["webhooks"], "webhooks", _silence(speech))
     if not seen.n_delivering:
         told = say(f"{n}, y ningún proceso entrega", f"{n}, and no process delivers")
         mend = say("inicie uno: factus-worker webhooks", "start one: factus-worker webhooks")

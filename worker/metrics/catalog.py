@@ -37,7 +37,7 @@ class Metric:
 JOBS: Final = Metric(
     "factus_jobs_total",
     "counter",
-    "Final events that were published, by job type (other: those beyond the first twenty) and outcome. Exact: counted "
+    "Final events that were published, by job type (other: those beyond the first twelve) and outcome. Exact: counted "
     "in the step that publishes.",
     ("type", "outcome"),
 )
@@ -106,6 +106,20 @@ RANGE_EXPIRES: Final = Metric(
     "When the authorization of a numbering range ends, as Factus last said in an answer.",
     (ACCOUNT, "family", "prefix"),
 )
+PROBLEMS: Final = Metric(
+    "factus_problems",
+    "gauge",
+    "Problems that status tells, by id and severity: failure, warning (other: those beyond the first five kinds). "
+    "Absent where there is none. Dead letters and numbering ranges have metrics of their own.",
+    ("kind", "severity"),
+)
+WORKERS: Final = Metric(
+    "factus_workers",
+    "gauge",
+    "Workers by their signs of life: alive, or lost: ended without a goodbye within ten minutes. "
+    "Absent while Redis takes no writes, signs of life neither.",
+    ("state",),
+)
 BUILD: Final = Metric("factus_build_info", "gauge", "1; the version is the label.", ("version",))
 
 CALLS: Final = Metric(
@@ -138,7 +152,7 @@ SLOTS: Final = Metric("factus_worker_slots", "gauge", "Jobs that may run in this
 
 SERVICE: Final = (
     JOBS, LANE_JOBS, LANE_OLDEST, LANE_DONE, LANE_BLOCKED, ALLOWANCE_USED, ALLOWANCE_LIMIT, TOKEN_EXPIRES, AT_RISK,
-    DEAD_LETTERS, CONSUMER_LAG, WEBHOOK_WAITING, RANGE_LEFT, RANGE_EXPIRES, BUILD,
+    DEAD_LETTERS, CONSUMER_LAG, WEBHOOK_WAITING, RANGE_LEFT, RANGE_EXPIRES, PROBLEMS, WORKERS, BUILD,
 )  # fmt: skip
 PROCESS: Final = (CALLS, DURATION, THROTTLED, CONFLICTS, REPAIRS, BUSY, SLOTS)
 METRICS: Final = (*SERVICE, *PROCESS)

@@ -94,7 +94,13 @@ async def serving(
         yield None
         return
     redis = connection.connect(redis_url, impatient=True, timed=False)
-    reader = ScrapeReader(redis, Keys(settings.namespace), _accounts(settings), f"metrics:{process_id}")
+    reader = ScrapeReader(
+        redis,
+        Keys(settings.namespace),
+        _accounts(settings),
+        f"metrics:{process_id}",
+        results_maxlen=settings.results_maxlen,
+    )
     endpoint = Endpoint(reader, worker, accounts=settings.metrics_accounts)
     routes = {"/metrics": endpoint.metrics, "/healthz": endpoint.healthy, "/readyz": endpoint.ready}
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
@@ -23,16 +23,18 @@ from schemas.names import account_of, within_account
 from schemas.records import pushed_ms_of, score_bands
 from worker.factus.rate_limit import limit_window_ms
 from worker.guard import redis_word
-from worker.metrics.snapshot import AccountState, GroupState, LaneState, Snapshot
-from worker.queue.consumer_lag import group_seen
+from worker.metrics.facts import HOLD, SLOWED, Facts, account_seen, hold_of, lane_seen
+from worker.metrics.groups import Groups
+from worker.metrics.questions import Questions, attribute, into, listed, rows, scored, text, whole
+from worker.metrics.snapshot import AccountState, LaneState, Snapshot
 from worker.queue.load_reader import LoadReader
 from worker.queue.range_notes import RangeSeen
 from worker.settings.account import Account
+from worker.status.facts import AccountSeen, Hold, LaneSeen
 from worker.store.connection import words_of
 from worker.store.keys import Keys
 
 _LONGEST_S: Final = 3.0
-_SLICE: Final = 500
 _PROBE_LIFE_MS: Final = 5_000
 _MOST_DAYS: Final = 2_000
 _MOST_HOOKS: Final = 1_000
@@ -48,8 +50,6 @@ _FAULTS: Final = {
     "NOREPLICAS": "redis.replicas",
     "LOADING": "redis.loading",
 }
-_HAS_AN_END: Final = "factus.throttled"
-_HOLD: Final = ("hold_until", "hold_reason", "held_since", "held_for")
 
 
 class _First(NamedTuple):
@@ -63,34 +63,8 @@ class _First(NamedTuple):
     counts: Any
     hooks: Any
     days: Any
+    workers: Any
     written: Any
-
-
-@dataclass(slots=True)
-class _Questions:
-    """
-    Pipelines: each question with what is to be done with its answer.
-
-    In slices, because the answers to one pipeline are read in one go: a thousand accounts would hold the loop of a
-    worker for a second.
-    """
-
-    redis: Redis
-    asked: list[tuple[Callable[[Any], None], tuple[str | int, ...]]] = field(default_factory=list)
-
-    def ask(self, taker: Callable[[Any], None], *parts: str | int) -> None:
-        self.asked.append((taker, parts))
-
-    async def run(self) -> None:
-        for first in range(0, len(self.asked), _SLICE):
-            some = self.asked[first : first + _SLICE]
-            pipe = self.redis.pipeline(transaction=False)
-            for _, parts in some:
-                pipe.execute_command(*parts)
-            for (taker, _), answer in zip(some, await pipe.execute(raise_on_error=False), strict=True):
-                if not isinstance(answer, Exception):
-                    taker(answer)
-            await asyncio.sleep(0)
 
 
 @dataclass(slots=True)
@@ -99,7 +73,7 @@ class _Lane:
 
     name: str
     sizes: list[int] = field(default_factory=lambda: [0, 0, 0])
-    hold: Sequence[bytes | None] = (None,) * len(_HOLD)
+    hold: Sequence[bytes | None] = (None,) * len(HOLD)
     oldest_ms: list[int] = field(default_factory=list)
     came_back: list[str] = field(default_factory=list)
 
@@ -109,18 +83,26 @@ class _AccountRead:
     """The same of an account."""
 
     name: str
-    hold: Sequence[bytes | None] = (None,) * (len(_HOLD) + 1)
+    stored: Any = ()
     grants: Sequence[bytes] | None = None
     token: Sequence[bytes | None] = (None,)
     ranges: Sequence[bytes] = ()
     lanes: list[_Lane] = field(default_factory=list)
 
+    @property
+    def state(self) -> dict[str, bytes]:
+        """The account's own record."""
+        return {text(name): value for name, value in rows(self.stored)}
+
 
 class ScrapeReader:
     """Reads one namespace. Keeps when backlogs will be done, from one scrape to the next."""
 
-    def __init__(self, redis: Redis, keys: Keys, accounts: Mapping[str, Account], probe: str) -> None:
+    def __init__(
+        self, redis: Redis, keys: Keys, accounts: Mapping[str, Account], probe: str, *, results_maxlen: int = 1_000_000
+    ) -> None:
         self._redis = redis
+        self._results_maxlen = results_maxlen
         self._keys = keys
         self._accounts = accounts
         self._probe = keys.write_probe(probe)
@@ -154,22 +136,27 @@ class ScrapeReader:
             raise first.time
         now_ms = int(first.time[0]) * 1000 + int(first.time[1]) // 1000
         accounts = self._names(first)
-        questions = _Questions(self._redis)
+        questions = Questions(self._redis)
         for account in accounts.values():
             self._ask_account(questions, account)
-        groups = _Groups(questions, self._keys, [n for n, one in self._accounts.items() if one.own_streams])
+        own = [name for name, one in self._accounts.items() if one.own_streams]
+        groups = Groups(questions, self._keys, own, self._results_maxlen)
         hooks: dict[str, int] = {}
-        for name in [raw.decode(errors="replace") for raw in _list(first.hooks)[:_MOST_HOOKS]]:
-            questions.ask(_into(hooks, name), "ZCARD", self._keys.hook(name, "order"))
+        hook_names = [raw.decode(errors="replace") for raw in listed(first.hooks)[:_MOST_HOOKS]]
+        for name in hook_names:
+            questions.ask(into(hooks, name), "ZCARD", self._keys.hook(name, "order"))
+        facts = Facts.asked(questions, self._keys, first.workers, hook_names, now_ms)
         at_risk: list[int] = []
-        days = [raw.decode(errors="replace") for raw in _list(first.days)]
+        days = [raw.decode(errors="replace") for raw in listed(first.days)]
         for day in days:
             told = self._keys.day_told(account_of(day), within_account(day))
             questions.ask(_at_risk_into(at_risk), "HMGET", told, "is_at_risk", "will_miss")
         await questions.run()
-        await self._ask_those_that_came_back(accounts.values())
+        await self._ask_more(accounts.values(), groups)
         await self._reckon(accounts.values(), now_ms)
         fault, words = _fault(first.written)
+        refused = (redis_word(first.written), words) if fault else ("", "")
+        seen_accounts, seen_lanes = _as_status_sees(accounts.values(), now_ms)
         return Snapshot(
             fault,
             words,
@@ -180,12 +167,22 @@ class ScrapeReader:
             n_at_risk=None if isinstance(first.days, Exception) else sum(at_risk),
             groups=groups.found(),
             hooks=hooks,
+            n_workers=facts.n_alive,
+            n_lost=facts.n_lost,
+            overview=facts.overview(
+                seen_accounts, seen_lanes, groups.lags(), hooks, refused, [*self._damaged(first), *questions.damaged]
+            ),
         )
 
     async def _first(self) -> _First:
         pipe = self._redis.pipeline(transaction=False)
+        for parts in self._first_questions():
+            pipe.execute_command(*parts)
+        return _First(*await pipe.execute(raise_on_error=False))
+
+    def _first_questions(self) -> tuple[tuple[str | int, ...], ...]:
         now_ms = round(time.time() * 1000)
-        for parts in (
+        return (
             ("TIME",),
             ("SMEMBERS", self._keys.lanes()),
             ("ZRANGE", self._keys.served_accounts(), 0, -1),
@@ -194,44 +191,52 @@ class ScrapeReader:
             ("HGETALL", self._keys.counts()),
             ("ZRANGE", self._keys.hooks_seen(), 0, -1),
             ("ZRANGEBYSCORE", self._keys.days(), f"({now_ms}", "+inf", "LIMIT", 0, _MOST_DAYS),
+            ("ZRANGE", self._keys.workers(), 0, -1, "WITHSCORES"),
             ("SET", self._probe, "1", "PX", _PROBE_LIFE_MS),
-        ):
-            pipe.execute_command(*parts)
-        return _First(*await pipe.execute(raise_on_error=False))
+        )
+
+    def _damaged(self, first: _First) -> list[str]:
+        """Keys that hold something else than they should."""
+        asked = zip(self._first_questions(), first, strict=True)
+        return [str(parts[1]) for parts, one in asked if isinstance(one, RedisError) and redis_word(one) == "WRONGTYPE"]
 
     def _names(self, first: _First) -> dict[str, _AccountRead]:
         """Every account that is configured here, was served lately, or has work, with its lanes."""
-        lanes = sorted(raw.decode(errors="replace") for raw in _list(first.lanes))[:_MOST_LANES]
-        names = {raw.decode(errors="replace") for raw in _list(first.served)} | self._accounts.keys()
+        lanes = sorted(raw.decode(errors="replace") for raw in listed(first.lanes))[:_MOST_LANES]
+        names = {raw.decode(errors="replace") for raw in listed(first.served)} | self._accounts.keys()
         found = {name: _AccountRead(name) for name in sorted(names | {account_of(lane) for lane in lanes})}
         for lane in lanes:
             found[account_of(lane)].lanes.append(_Lane(lane))
         return found
 
-    def _ask_account(self, questions: _Questions, account: _AccountRead) -> None:
+    def _ask_account(self, questions: Questions, account: _AccountRead) -> None:
         keys, name = self._keys, account.name
-        questions.ask(_attribute(account, "hold"), "HMGET", keys.account(name), *_HOLD, "margin_ms")
+        questions.ask(attribute(account, "stored"), "HGETALL", keys.account(name))
         if name in self._accounts:
             last = self._accounts[name].rate_limit - 1
-            questions.ask(_attribute(account, "grants"), "LRANGE", keys.grants(name), 0, last)
-        questions.ask(_attribute(account, "token"), "HMGET", keys.token(name), "expires_at")
-        questions.ask(_attribute(account, "ranges"), "HGETALL", keys.ranges(name))
+            questions.ask(attribute(account, "grants"), "LRANGE", keys.grants(name), 0, last)
+        questions.ask(attribute(account, "token"), "HMGET", keys.token(name), "expires_at")
+        questions.ask(attribute(account, "ranges"), "HGETALL", keys.ranges(name))
         for lane in account.lanes:
             self._ask_lane(questions, lane)
 
-    def _ask_lane(self, questions: _Questions, lane: _Lane) -> None:
+    def _ask_lane(self, questions: Questions, lane: _Lane) -> None:
         keys = self._keys
         places = (keys.waiting(lane.name), keys.later(lane.name), keys.in_flight(lane.name))
         for n, place in enumerate(places):
-            questions.ask(_into(lane.sizes, n), "ZCARD", place)
-        questions.ask(_attribute(lane, "hold"), "HMGET", keys.lane(lane.name), *_HOLD)
+            questions.ask(into(lane.sizes, n), "ZCARD", place)
+        questions.ask(attribute(lane, "hold"), "HMGET", keys.lane(lane.name), *HOLD)
         for low, high in score_bands():
             parts = ("ZRANGEBYSCORE", places[0], low, f"({high}", "WITHSCORES", "LIMIT", 0, 1)
             questions.ask(_oldest_into(lane), *parts)
 
-    async def _ask_those_that_came_back(self, accounts: Sequence[_AccountRead] | Any) -> None:
-        """When jobs were pushed that stand before all others, because they are on again: only a record tells."""
-        questions = _Questions(self._redis)
+    async def _ask_more(self, accounts: Sequence[_AccountRead] | Any, groups: Groups) -> None:
+        """
+        Of groups what they have had in hand for long; and when jobs were pushed that stand before all others, because
+        they are on again: only a record tells.
+        """
+        questions = Questions(self._redis)
+        groups.ask_of_pending(questions)
         for account in accounts:
             for lane in account.lanes:
                 for job_id in lane.came_back:
@@ -257,18 +262,18 @@ class ScrapeReader:
 
     # -- from replies to values ------------------------------------------------------------------------------------
     def _account(self, read: _AccountRead, now_ms: int) -> AccountState:
-        known = self._accounts.get(read.name)
+        known, stored = self._accounts.get(read.name), read.state
         state = AccountState(
             read.name,
             tuple(self._lane(lane, now_ms) for lane in read.lanes),
-            blocked=_blocked(read.hold, now_ms),
-            token_expires_ms=_whole(read.token[0]) or None,
+            blocked=_blocked(_hold_in(stored, now_ms)),
+            token_expires_ms=whole(read.token[0]) or None,
             ranges=tuple(_ranges(read.ranges)),
         )
         if known is None or read.grants is None:
             return state
-        counted_ms = limit_window_ms(known) + _whole(read.hold[len(_HOLD)])
-        n_used = sum(_whole(at) > now_ms - counted_ms for at in read.grants)
+        counted_ms = limit_window_ms(known) + whole(stored.get("margin_ms"))
+        n_used = sum(whole(at) > now_ms - counted_ms for at in read.grants)
         return replace(state, n_used=n_used, limit=known.rate_limit)
 
     def _lane(self, read: _Lane, now_ms: int) -> LaneState:
@@ -280,45 +285,8 @@ class ScrapeReader:
             n_in_flight,
             min(read.oldest_ms, default=None) if n_waiting else None,
             self._done.get(read.name) if n_waiting else None,
-            _blocked(read.hold, now_ms) if any(read.sizes) else "",
+            _blocked(hold_of(read.hold, now_ms)) if any(read.sizes) else "",
         )
-
-
-class _Groups:
-    """The consumer groups of the result streams."""
-
-    def __init__(self, questions: _Questions, keys: Keys, own: Sequence[str]) -> None:
-        self._prefix = f"{keys.namespace}:"
-        self._groups: dict[str, Any] = {}
-        self._streams: dict[str, Any] = {}
-        for stream in keys.outcomes(own):
-            questions.ask(_into(self._groups, stream), "XINFO", "GROUPS", stream)
-            questions.ask(_into(self._streams, stream), "XINFO", "STREAM", stream)
-
-    def found(self) -> tuple[GroupState, ...]:
-        found: list[GroupState] = []
-        for stream, groups in self._groups.items():
-            about = self._streams.get(stream)
-            for group in map(_about, groups):
-                n_unread: int | None
-                if about is not None:
-                    n_unread = group_seen(stream, _about(about), group, maxlen=1).n_unread
-                else:
-                    n_unread = group.get("lag")  # who may not look into the stream has what Redis 7 counts by itself
-                if n_unread is not None:
-                    found.append(GroupState(stream.removeprefix(self._prefix), _text(group["name"]), n_unread))
-        return tuple(found)
-
-
-def _about(flat: Any) -> dict[str, Any]:
-    """A reply of names and values; redis-py has read some of them already."""
-    if isinstance(flat, Mapping):
-        return {_text(name): value for name, value in flat.items()}
-    return {_text(name): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
-
-
-def _text(name: Any) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
 
 
 def _away(exc: Exception) -> Snapshot:
@@ -333,66 +301,57 @@ def _fault(written: Any) -> tuple[str, str]:
     return _FAULTS.get(redis_word(written), "redis.refuses"), words_of(written)
 
 
-def _blocked(hold: Sequence[bytes | None], now_ms: int) -> str:
+def _hold_in(state: Mapping[str, bytes], now_ms: int) -> Hold | None:
+    return hold_of([state.get(name) for name in HOLD], now_ms)
+
+
+def _blocked(hold: Hold | None) -> str:
     """Why nothing goes on until somebody mends it, or Factus does; empty for a pause that has an end."""
-    until_ms, since_ms = _whole(hold[0]), _whole(hold[2])
-    if until_ms <= now_ms and not since_ms:
-        return ""
-    code = hold[1] if until_ms > now_ms else hold[3]
-    reason = (code or b"").decode(errors="replace")
-    return "" if reason == _HAS_AN_END else reason or "other"
+    return "" if hold is None or hold.reason == SLOWED else hold.reason or "other"
+
+
+def _as_status_sees(
+    accounts: Iterable[_AccountRead], now_ms: int
+) -> tuple[tuple[AccountSeen, ...], tuple[LaneSeen, ...]]:
+    """
+    Accounts and lanes of which there may be something to tell: those that something holds, and their lanes; and one
+    lane with work of each other account, which somebody has to serve.
+    """
+    seen: list[AccountSeen] = []
+    lanes: list[LaneSeen] = []
+    for account in accounts:
+        state = account.state
+        hold = _hold_in(state, now_ms)
+        mine = [lane_seen(one.name, account.name, one.sizes, hold_of(one.hold, now_ms), hold) for one in account.lanes]
+        found = account_seen(account.name, state, hold)
+        if hold or found.blocks or any(lane.hold for lane in mine):
+            seen.append(found)
+            lanes += mine
+        else:
+            lanes += [lane for lane in mine if lane.n_open][:1]
+    return tuple(seen), tuple(lanes)
 
 
 def _counts(reply: Any) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
-    for name, n in _rows(reply):
+    for name, n in rows(reply):
         read = read_field(name.decode(errors="replace"))
         if read is not None:
-            found[read] = _whole(n)
+            found[read] = whole(n)
     return found
 
 
 def _ranges(reply: Any) -> Iterator[RangeSeen]:
-    for name, text in _rows(reply)[:_MOST_RANGES]:
-        seen = RangeSeen.from_text(name.decode(errors="replace"), text.decode(errors="replace"))
+    for name, noted in rows(reply)[:_MOST_RANGES]:
+        seen = RangeSeen.from_text(text(name), text(noted))
         if seen is not None:
             yield seen
 
 
-def _rows(reply: Any) -> list[tuple[bytes, bytes]]:
-    if isinstance(reply, Mapping):
-        return list(reply.items())
-    flat = _list(reply)
-    return list(zip(flat[::2], flat[1::2], strict=False))
-
-
-def _list(reply: Any) -> list[Any]:
-    """Members of a set or list; none where the reply is an error."""
-    return list(reply) if isinstance(reply, list | tuple | set | frozenset) else []
-
-
-def _whole(value: Any) -> int:
-    try:
-        return int(float(value or 0))
-    except (ValueError, OverflowError):
-        return 0
-
-
 # -- what is done with an answer ---------------------------------------------------------------------------------------
-def _attribute(of: object, name: str) -> Callable[[Any], None]:
-    return lambda answer: setattr(of, name, answer)
-
-
-def _into(place: Any, key: Any) -> Callable[[Any], None]:
-    def take(answer: Any) -> None:
-        place[key] = answer
-
-    return take
-
-
 def _instant_into(place: list[int]) -> Callable[[Any], None]:
     def take(answer: Any) -> None:
-        if at_ms := _whole(answer):
+        if at_ms := whole(answer):
             place.append(at_ms)
 
     return take
@@ -400,7 +359,7 @@ def _instant_into(place: list[int]) -> Callable[[Any], None]:
 
 def _oldest_into(lane: _Lane) -> Callable[[Any], None]:
     def take(answer: Any) -> None:
-        for job_id, score in _scored(answer):
+        for job_id, score in scored(answer):
             if score < 0:
                 lane.came_back.append(job_id.decode(errors="surrogateescape"))
             else:
@@ -409,17 +368,10 @@ def _oldest_into(lane: _Lane) -> Callable[[Any], None]:
     return take
 
 
-def _scored(answer: Any) -> list[tuple[bytes, float]]:
-    """Members with their scores: in pairs where redis-py has read them, one after the other where it has not."""
-    if answer and isinstance(answer[0], tuple | list):
-        return [(member, float(score)) for member, score in answer]
-    return [(member, float(score)) for member, score in zip(answer[::2], answer[1::2], strict=True)]
-
-
 def _at_risk_into(found: list[int]) -> Callable[[Any], None]:
     def take(answer: Any) -> None:
         is_at_risk, will_miss = answer
         if is_at_risk == b"1":
-            found.append(_whole(will_miss))
+            found.append(whole(will_miss))
 
     return take

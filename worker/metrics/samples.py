@@ -7,7 +7,7 @@ cut; what is too much is put together under ``other``, the same way at each scra
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -23,10 +23,14 @@ from worker.metrics import catalog
 from worker.metrics.catalog import MOST_OF_ACCOUNT, Metric
 from worker.metrics.snapshot import AccountState, LaneState, Snapshot
 from worker.queue.range_notes import RangeSeen
+from worker.speech import ENGLISH
+from worker.status.facts import Overview
+from worker.status.problems import problems
 
 OTHER: Final = "other"
 _LONGEST_LABEL: Final = 64
-_MOST_TYPES: Final = 20
+_MOST_TYPES: Final = 12
+_MOST_KINDS: Final = 5
 _MOST_GROUPS: Final = 4
 _MOST_HOOKS: Final = 3
 _MOST_BLOCKS: Final = 2
@@ -62,10 +66,29 @@ def of_service(seen: Snapshot, version: str) -> Iterator[Sample]:
         yield Sample(catalog.AT_RISK, seen.n_at_risk)
     yield from _groups(seen)
     yield from _hooks(seen.hooks)
+    if seen.n_workers is not None and seen.n_lost is not None and not seen.redis_fault:
+        yield Sample(catalog.WORKERS, seen.n_workers, ("alive",))
+        yield Sample(catalog.WORKERS, seen.n_lost, ("lost",))
+    if seen.overview is not None:
+        yield from _problems(seen.overview, knows_workers=seen.n_workers is not None)
+
+
+def _problems(seen: Overview, *, knows_workers: bool) -> Iterator[Sample]:
+    """What ``status`` would tell, counted: the kinds that it tells first, and the rest together."""
+    found = [
+        one for one in problems(seen, ENGLISH) if knows_workers or not one.id.startswith(("workers.", "account.uns"))
+    ]
+    counts = Counter((one.id, one.severity) for one in found)  # in the order in which they are told
+    for n_shown, (labels, n) in enumerate(counts.items()):
+        if n_shown < _MOST_KINDS:
+            yield Sample(catalog.PROBLEMS, n, labels)
+    if rest := [*counts.items()][_MOST_KINDS:]:
+        severity = "failure" if any(labels[1] == "failure" for labels, _ in rest) else "warning"
+        yield Sample(catalog.PROBLEMS, sum(n for _, n in rest), (OTHER, severity))
 
 
 def _jobs(counts: dict[tuple[str, str], int]) -> Iterator[Sample]:
-    """The first twenty in an order that never changes, and the rest by outcome."""
+    """The first twelve in an order that never changes, and the rest by outcome."""
     order = {name: n for n, name in enumerate(_TYPES)}
     known = dict.fromkeys(_ALWAYS, 0) | counts
     ranked = sorted(known, key=lambda one: (one not in _ALWAYS, order.get(one[0], len(order)), OUTCOMES.index(one[1])))

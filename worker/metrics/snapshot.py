@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from worker.queue.range_notes import RangeSeen
+from worker.status.facts import Overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +67,9 @@ class Snapshot:
     n_at_risk: int | None = None
     groups: tuple[GroupState, ...] = ()
     hooks: dict[str, int] = field(default_factory=dict)
+    n_workers: int | None = None
+    n_lost: int | None = None
+    """Workers that ended a moment ago without a goodbye; None, as above, where this user may not see who is there."""
+    overview: Overview | None = None
+    """The same as ``status`` sees it, for its problems."""
     is_read: bool = True

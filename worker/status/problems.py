@@ -55,6 +55,8 @@ def _of_server(seen: Overview, speech: Speech) -> Iterator[Problem]:
 
 # -- workers -----------------------------------------------------------------------------------------------------------
 def _of_workers(seen: Overview, speech: Speech) -> Iterator[Problem]:
+    if not seen.workers and seen.writes_refused is not None:
+        return  # nobody can give a sign of life: who is there is not known
     if not seen.workers:
         n_open = sum(lane.n_open for lane in seen.lanes) + sum(one.n_pushed for one in seen.intakes)
         waits = speech.of(n_open, ("trabajo abierto", "open job"), ("trabajos abiertos", "open jobs"))

@@ -35,7 +35,7 @@ def of_webhooks(seen: Overview, patience_ms: int, remembered_ms: int, speech: Sp
         patience_ms: How long an endpoint may fail, or a delivery wait, before somebody has to know.
         remembered_ms: How long it is told that something was lost.
     """
-    if seen.n_delivering == 0 and seen.endpoints:
+    if seen.n_delivering == 0 and seen.endpoints and seen.writes_refused is None:
         n = sum(one.n_waiting for one in seen.endpoints)
         waits = speech.of(n, ("entrega espera", "delivery waits"), ("entregas esperan", "deliveries wait"))
         what = speech.say("ningún proceso entrega los webhooks", "no process delivers webhooks") + (

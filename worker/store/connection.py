@@ -43,6 +43,7 @@ from redis.connection import HiredisRespSerializer
 
 from jobs.errors import ConfigurationError
 from worker.addresses import RedisAddress, redis_address
+from worker.guard import said_in_pipeline
 from worker.store import embedded_server
 from worker.store.bounded_connection import bounded
 from worker.store.embedded_keeper import Keeper
@@ -197,7 +198,7 @@ def words_of(error: BaseException) -> str:
     """
     said = str(error)
     if _IN_PIPELINE.match(said):
-        said = said.rpartition(" of pipeline caused error: ")[2]
+        said = said_in_pipeline(said)
     said = said.partition(", with args beginning with")[0]
     said = "".join(char if char.isprintable() else " " for char in said)[:_LONGEST_WORDS].strip(" .")
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

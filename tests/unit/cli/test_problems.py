@@ -161,3 +161,13 @@ async def test_endpoints_are_read_as_their_processes_keep_them(redis: ArqRedis, 
     await redis.delete(keys.hook_processes())
     await redis.set(keys.hook_processes(), "x")
     assert await read_endpoints(redis, keys, NOW) == ((gone, EndpointSeen("b")), None), "the rest is told all the same"
+
+
+def test_while_redis_takes_no_writes_nothing_is_said_of_who_gives_no_sign() -> None:
+    """Signs of life are writes: to start a worker would mend nothing."""
+    silent = overview(workers=(), n_delivering=0, writes_refused="READONLY ...", writes_word="READONLY")
+    assert [one.id for one in problems(silent, SPANISH)] == ["redis.writes"]
+    assert {one.id for one in problems(replace(silent, writes_refused=None), SPANISH)} == {
+        "workers.none",
+        "webhooks.none",
+    }

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.factus import BOGOTA
-from worker.http.page.text import long_day, minutes, moment, shown, unsaid
+from worker.http.page.text import long_day, minutes, moment, pieces, shown, unsaid
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,24 @@ def test_whatever_stands_in_it_it_has_its_length_and_can_be_written(text: str, m
     assert len(told) <= most
     assert told.encode().decode() == told
     assert told.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        ("nada: se reenvía igual", []),
+        ("inicie uno: factus-worker run", ["factus-worker run"]),
+        ("pruébelo: factus-worker webhooks test a.b-c; luego webhooks enable", ["factus-worker webhooks test a.b-c"]),
+        ("factus-worker dead list; corrija", ["factus-worker dead list"]),
+        ("otro proceso factus-worker webhooks, o suba", ["factus-worker webhooks"]),
+        ("y 3 más: factus-worker status.", ["factus-worker status"]),
+        ("luego factus-worker resume <b>", ["factus-worker resume <b>"]),
+        ("", []),
+    ],
+)
+def test_what_is_typed_is_told_apart(text: str, commands: list[str]) -> None:
+    assert [part for is_typed, part in pieces(text) if is_typed] == commands
+    assert "".join(part for _, part in pieces(text)) == text
 
 
 @pytest.mark.parametrize(

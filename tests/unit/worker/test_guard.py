@@ -185,7 +185,29 @@ def test_a_loop_pauses_after_a_turn_that_failed(guard):
     with guard.turn() as turn:
         raise exceptions.ReadOnlyError("You can't write against a read only replica.")
     assert turn.pause_s == 1
-    assert guard.failed == {"sweep": 7}
+    assert guard.failed == {"sweep": 6}
+
+
+@pytest.mark.parametrize(
+    ("exc", "is_told"),
+    [
+        (exceptions.ConnectionError("gone"), False),
+        (exceptions.TimeoutError("late"), False),
+        (exceptions.ReadOnlyError("You can't write against a read only replica."), False),
+        (exceptions.ResponseError("MISCONF Errors writing to the AOF file"), False),
+        (exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."), False),
+        (exceptions.ResponseError("UNBLOCKED force unblock from blocking operation, instance state changed"), False),
+        (exceptions.NoPermissionError("this user has no permissions to run the 'eval' command"), True),
+        (exceptions.ResponseError("WRONGTYPE Operation against a key"), True),
+        (ValueError(), True),
+    ],
+    ids=repr,
+)
+def test_an_outage_is_no_failure_of_a_loop_and_what_lasts_is_one(guard, exc, is_told):
+    """``status`` tells failures until the worker starts anew; an outage is over when it is over."""
+    with guard.turn():
+        raise exc
+    assert bool(guard.failed) is is_told
 
 
 def test_an_outage_is_logged_with_redis_s_word(guard):

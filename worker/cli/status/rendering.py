@@ -49,7 +49,7 @@ def show_overview(seen: Overview, found: Sequence[Problem], zone: tzinfo, speech
         say("hechos", "done"),
     ]
     _section(say("Trabajadores", "Workers"), [*headers, say("señal hace", "last sign")], _worker_rows(seen, speech),
-             say("ninguno está en marcha", "none is running"), right=(2, 3))  # fmt: skip
+             _nobody_words(seen, speech), right=(2, 3))  # fmt: skip
     intake = [
         [
             one.stream,
@@ -90,6 +90,13 @@ def _section(title: str, headers: list[str], rows: list[list[str]], empty: str, 
     if rows:
         show_table(headers, rows, right=right)
     emit("")
+
+
+def _nobody_words(seen: Overview, speech: Speech) -> str:
+    """Where no worker gives a sign of life; while Redis takes no writes nobody can."""
+    if seen.writes_refused is not None:
+        return speech.say("no se sabe mientras Redis no acepta escrituras", "not known while Redis takes no writes")
+    return speech.say("ninguno está en marcha", "none is running")
 
 
 def _worker_rows(seen: Overview, speech: Speech) -> list[list[str]]:

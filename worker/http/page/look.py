@@ -33,6 +33,7 @@ from worker.settings.account import Account
 from worker.status.batch import BatchReader, BatchSeen
 from worker.status.facts import LaneSeen, Overview
 from worker.status.reader import StatusReader
+from worker.status.writes import WritesSeen
 from worker.store.connection import command
 from worker.store.keys import Keys
 
@@ -122,6 +123,7 @@ class _Memory:
         self._most = most
         self._kept: OrderedDict[tuple[str, Place], Happened] = OrderedDict()
         self._ranges: OrderedDict[tuple[str, str], tuple[Place, RangeFact]] = OrderedDict()
+        self.writes = WritesSeen()
 
     def of(self, stream: str, one: Published, largest: int) -> Happened:
         key = (stream, one.place)
@@ -183,6 +185,9 @@ class _Reader:
         days, n_left_out = await self._days(overview)
         today = datetime.fromtimestamp(overview.now_ms / 1000, BOGOTA).date()
         ranges = overview.ranges or ranges_on(self.memory.ranges(), today)
+        refused = await self.memory.writes.refused(self.redis, overview.now_ms)
+        if refused:
+            overview = replace(overview, writes_word=refused.word, writes_refused=refused.words)
         return Looked(
             overview=replace(overview, ranges=ranges),
             days=days,

@@ -19,6 +19,7 @@ from jobs.families import FAMILIES
 from worker.http.page.seen import Looked
 from worker.http.page.shown import Bounds, View
 from worker.http.page.story import StoryShown
+from worker.http.page.text import pieces
 from worker.http.page.view import Eyes, told_to, view_of
 
 MOST_BYTES: Final = 60_000
@@ -49,7 +50,7 @@ _FEWEST: Final = 12
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(_TEMPLATES, encoding="utf-8"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -57,6 +58,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    made.globals["pieces"] = pieces
+    return made
 
 
 def _template(name: str) -> Template:

@@ -67,6 +67,8 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class ProblemShown:
+    kind: str
+    severity: str
     what: str
     mend: str
     since: str

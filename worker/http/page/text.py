@@ -22,6 +22,7 @@ _MORE: Final = "…"
 _EMAIL: Final = re.compile(r"[^\s@<>\"'«»]{1,64}@[^\s@<>\"'«»]{1,190}")
 _DIGITS: Final = re.compile(r"(?<![\w-])\+?\d(?:[ .-]?\d){5,}(?![\w-])")
 _QUOTED: Final = re.compile(r"«[^»]*»|“[^”]*”|\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
+_TYPED: Final = re.compile(r"(factus-worker(?: [^\s;,:()]+)*[^\s;,:().…])")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d|\d\d-\d\d-\d{4}")
 
 _MONTHS: Final = ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic")
@@ -72,6 +73,12 @@ def unsaid(text: str) -> str:
     for date in dates:
         kept = kept.replace("\0", date, 1)
     return kept.replace("\0", MASK)
+
+
+def pieces(text: str) -> list[tuple[bool, str]]:
+    """A sentence in parts, each with whether it is a command to be typed: as far as the next sign."""
+    found = [(n % 2 == 1, part) for n, part in enumerate(_TYPED.split(text))]
+    return [(is_typed, part) for is_typed, part in found if part]
 
 
 def moment(at_ms: float, zone: tzinfo, now_ms: float) -> str:

@@ -231,6 +231,8 @@ def _problem(one: Problem, now_ms: int, eyes: Eyes) -> ProblemShown:
     if following and one.next_ms:
         following += f", a las {moment(one.next_ms, BOGOTA, now_ms)}"
     return ProblemShown(
+        kind=one.id,
+        severity=one.severity,
         what=_sentence_of(eyes.sentence(one.what)),
         mend=_sentence_of(eyes.sentence(one.mend)),
         since=moment(one.since_ms, BOGOTA, now_ms),

@@ -36,6 +36,8 @@ PROMISED = {
     "factus_webhook_waiting": ("endpoint",),
     "factus_range_remaining": ("account", "family", "prefix"),
     "factus_range_expires_timestamp_seconds": ("account", "family", "prefix"),
+    "factus_problems": ("kind", "severity"),
+    "factus_workers": ("state",),
     "factus_build_info": ("version",),
     "factus_worker_calls_total": ("operation", "outcome"),
     "factus_worker_call_duration_seconds": ("operation",),
@@ -204,7 +206,9 @@ class TestWhatIsDeployed:
             assert set(rule) == {"alert", "expr", "for", "labels", "annotations"}
             assert rule["labels"].keys() == {"severity"}
             assert rule["labels"]["severity"] in ("critical", "warning")
-            assert rule["annotations"].keys() == {"summary", "mend", "runbook"}
+            kind = set() if rule["alert"] == "FactusRangeEnds" else {"kind"}
+            assert rule["annotations"].keys() - {"kind"} == {"summary", "mend", "runbook"}
+            assert rule["annotations"].keys() >= kind
             assert re.fullmatch(r"\d+[smh]", rule["for"])
             assert self.names_in(rule["expr"]) <= self.known(), rule["alert"]
             assert self.names_in(rule["expr"]) or "up{" in rule["expr"]

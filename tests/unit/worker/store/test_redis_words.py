@@ -13,6 +13,9 @@ from worker.store.connection import connect, words_of
 
 QUOTED = "Command # 1 (XADD j * job Ana of pipeline caused error: Ana) of pipeline caused error: OOM too much"
 
+IN_PIPELINE = "Command # 1 (HSET k a Ana) of pipeline caused error: ('MISCONF Errors writing to the AOF',)"
+"""As redis-py 5.3.1 writes it."""
+
 
 @pytest.mark.parametrize(
     ("kind", "said", "told", "word"),
@@ -26,6 +29,7 @@ QUOTED = "Command # 1 (XADD j * job Ana of pipeline caused error: Ana) of pipeli
         ("ResponseError", "NOREPLICAS Not enough", "NOREPLICAS Not enough", "NOREPLICAS"),
         ("ConnectionError", "", "", ""),
         ("ResponseError", QUOTED, "OOM too much", "OOM"),
+        ("ResponseError", IN_PIPELINE, "MISCONF Errors writing to the AOF", "MISCONF"),
         ("ResponseError", "ERR unknown command 'x', with args beginning with: 'Ana'", "ERR unknown command 'x'", "ERR"),
         ("ResponseError", "ERR a\r\nb\x1b[2J\u202ec", "ERR a  b [2J c", "ERR"),
         ("ResponseError", "x" * 1000, "x" * 300, "ERR"),
@@ -65,3 +69,15 @@ def test_verification_cannot_be_switched_off(option: str) -> None:
 def test_a_file_of_certificates_that_cannot_be_used_is_named_before_anything_is_sent(name: str, path: str) -> None:
     with pytest.raises(ConfigurationError, match=f"FACTUS_REDIS_URL: {name}="):
         connect(f"rediss://redis.example/0?{name}={path}")
+
+
+async def test_redis_py_s_own_words_of_a_pipeline_are_understood(real_redis: Redis, namespace: str) -> None:
+    """Whatever form a release of it gives them."""
+    await real_redis.set(f"{namespace}:k", "no hash")
+    pipe = real_redis.pipeline(transaction=False)
+    pipe.hset(f"{namespace}:k", "name", "Ana")
+    with pytest.raises(exceptions.ResponseError) as raised:
+        await pipe.execute()
+    assert redis_word(raised.value) == "WRONGTYPE"
+    assert words_of(raised.value).startswith("ResponseError: WRONGTYPE Operation against a key")
+    assert "Ana" not in words_of(raised.value)
