@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from redis.asyncio import Redis
 
@@ -18,6 +18,8 @@ from jobs.registry import max_in_flight
 from schemas.names import CALLS_LANE, is_calls_lane
 from worker.factus.rate_limit import limit_window_ms
 from worker.settings import Account
+from worker.store.exchange import Command
+from worker.store.inquiry import Inquiry, answered, each
 from worker.store.keys import Keys
 
 _MOST_GRANTS: Final = 2000
@@ -65,34 +67,47 @@ class LoadReader:
 
     async def read(self, account: Account, now_ms: int) -> Reading:
         """The load of one account as it is just now."""
-        lanes = [*issuing_lanes(account.name), f"{account.name}/{CALLS_LANE}"]
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.hmget(self._keys.account(account.name), ["hold_until", "hold_reason", "held_since", "margin_ms"])
-        pipe.lrange(self._keys.grants(account.name), 0, min(account.rate_limit, _MOST_GRANTS) - 1)
-        for lane in lanes:
-            pipe.zcard(self._keys.waiting(lane))
-            pipe.zcard(self._keys.later(lane))
-            pipe.zcard(self._keys.in_flight(lane))
-            pipe.hmget(self._keys.lane(lane), ["hold_until", "hold_reason", "held_since", "width_in_use"])
-            pipe.zrange(self._keys.in_flight(lane), 0, 0, withscores=True)
-            pipe.lrange(self._keys.seen(lane), 0, _MOST_SEEN - 1)
-            pipe.zcount(self._keys.waiting(lane), _LOW, "+inf")
-        found = [None if isinstance(one, Exception) else one for one in await pipe.execute(raise_on_error=False)]
-        (hold, grants), rest = found[:2], found[2:]
-        rows = [_Row(lane, *rest[7 * n : 7 * n + 7]) for n, lane in enumerate(lanes)]
-        releases = await self._releases([row for row in rows if row.n_later and not is_calls_lane(row.lane)])
-        return _reading(account, now_ms, hold or (None,) * 4, grants or (), rows, releases)
+        return await answered(self._redis, load_of(self._keys, account, now_ms))
 
-    async def _releases(self, rows: Sequence[_Row]) -> dict[str, tuple[Release, ...]]:
-        """When delayed jobs may start: at a few ranks, each with those before it."""
-        pipe, ranks = self._redis.pipeline(transaction=False), {}
-        for row in rows:
-            n_later = row.n_later or 0
-            ranks[row.lane] = sorted({(n_later * n + _RANKS - 1) // _RANKS for n in range(1, _RANKS + 1)})
-            for rank in ranks[row.lane]:
-                pipe.zrange(self._keys.later(row.lane), rank - 1, rank - 1, withscores=True)
-        found = iter(await pipe.execute(raise_on_error=False) if rows else [])
-        return {lane: _released(places, [next(found) for _ in places]) for lane, places in ranks.items()}
+
+def load_of(keys: Keys, account: Account, now_ms: int) -> Inquiry[Reading]:
+    """The load of one account as it is just now; what Redis refuses to tell is taken to be nothing."""
+    lanes = [*issuing_lanes(account.name), f"{account.name}/{CALLS_LANE}"]
+    commands: list[Command] = [
+        ("HMGET", keys.account(account.name), "hold_until", "hold_reason", "held_since", "margin_ms"),
+        ("LRANGE", keys.grants(account.name), 0, min(account.rate_limit, _MOST_GRANTS) - 1),
+    ]
+    for lane in lanes:
+        waiting, in_flight = keys.waiting(lane), keys.in_flight(lane)
+        commands += [
+            ("ZCARD", waiting),
+            ("ZCARD", keys.later(lane)),
+            ("ZCARD", in_flight),
+            ("HMGET", keys.lane(lane), "hold_until", "hold_reason", "held_since", "width_in_use"),
+            ("ZRANGE", in_flight, 0, 0, "WITHSCORES"),
+            ("LRANGE", keys.seen(lane), 0, _MOST_SEEN - 1),
+            ("ZCOUNT", waiting, _LOW, "+inf"),
+        ]
+    replies = yield commands
+    hold, grants, *rest = [None if isinstance(one, Exception) else one for one in replies]
+    rows = [_Row(lane, *rest[7 * n : 7 * n + 7]) for n, lane in enumerate(lanes)]
+    later = [row for row in rows if row.n_later and not is_calls_lane(row.lane)]
+    releases = yield from each(_releases(keys, row.lane, row.n_later or 0) for row in later)
+    by_lane = dict(zip([row.lane for row in later], releases, strict=True))
+    return _reading(account, now_ms, hold or (None,) * 4, grants or (), rows, by_lane)
+
+
+def _releases(keys: Keys, lane: str, n_later: int) -> Inquiry[tuple[Release, ...]]:
+    """When delayed jobs may start: at a few ranks, each with those before it."""
+    ranks = sorted({(n_later * n + _RANKS - 1) // _RANKS for n in range(1, _RANKS + 1)})
+    found = yield [("ZRANGE", keys.later(lane), rank - 1, rank - 1, "WITHSCORES") for rank in ranks]
+    releases, before = [], 0
+    for rank, row in zip(ranks, found, strict=True):
+        if isinstance(row, Exception) or not row:
+            continue
+        releases.append(Release(int(float(row[1])), rank - before))
+        before = rank
+    return tuple(releases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +119,10 @@ class _Row:
     n_later: int | None
     n_in_flight: int | None
     hold: Sequence[bytes | None] | None
-    oldest: Sequence[tuple[bytes, float]] | None
+    oldest: Sequence[bytes] | None
+    """The job that is under way longest, and since when."""
     seen: Sequence[bytes] | None
     n_low: int | None
-
-
-def _released(ranks: Sequence[int], found: Sequence[Any]) -> tuple[Release, ...]:
-    releases, before = [], 0
-    for rank, row in zip(ranks, found, strict=True):
-        if isinstance(row, Exception) or not row:
-            continue
-        releases.append(Release(int(row[0][1]), rank - before))
-        before = rank
-    return tuple(releases)
 
 
 def _reading(
@@ -130,7 +136,7 @@ def _reading(
     window_ms = limit_window_ms(account) + _whole(hold[3])
     times = tuple(filter(None, map(_whole, grants)))
     seen = {row.lane: _seen(row.seen or ()) for row in rows}
-    under_way = [int(row.oldest[0][1]) for row in rows if row.oldest]
+    under_way = [int(float(row.oldest[1])) for row in rows if row.oldest]
     until_ms = min([now_ms, *under_way])
     sent = [one.sent_at_ms for some in seen.values() for one in some]
     of_account = pace_of([one for some in seen.values() for one in some[:50]])

@@ -13,11 +13,12 @@ from arq.connections import ArqRedis
 
 from schemas.factus import BOGOTA
 from worker.speech import ENGLISH, SPANISH
-from worker.status.endpoint_reader import SEEN_MS, read_endpoints
+from worker.status.endpoint_reader import SEEN_MS, endpoints_seen
 from worker.status.facts import AccountSeen, EndpointSeen, Hold, LaneSeen, Overview, RangeSeen, WorkerSeen
 from worker.status.problem import KINDS, Problem
 from worker.status.problems import problem_lines, problems
 from worker.status.state_words import lacks
+from worker.store.inquiry import answered
 from worker.store.keys import Keys
 
 NOW = 1_795_600_000_000
@@ -150,7 +151,7 @@ async def test_endpoints_are_read_as_their_processes_keep_them(redis: ArqRedis, 
     await redis.hset(keys.hook("a"), mapping=kept)
     await redis.zadd(keys.hook("a", "order"), {"m1": 1, "m2": 2})
     await redis.zadd(keys.hook("a", "due"), {"m1": 40, "m2": 50})
-    endpoints, n_delivering = await read_endpoints(redis, keys, NOW)
+    endpoints, n_delivering = await answered(redis, endpoints_seen(keys, NOW))
     gone = EndpointSeen(
         "a", is_disabled=True, disabled_why="gone", disabled_at_ms=7, failing_since_ms=5, n_waiting=2, oldest_due_ms=40,
         last_status=410,
@@ -160,4 +161,6 @@ async def test_endpoints_are_read_as_their_processes_keep_them(redis: ArqRedis, 
     await redis.set(keys.hook("b"), "x")
     await redis.delete(keys.hook_processes())
     await redis.set(keys.hook_processes(), "x")
-    assert await read_endpoints(redis, keys, NOW) == ((gone, EndpointSeen("b")), None), "the rest is told all the same"
+    assert await answered(redis, endpoints_seen(keys, NOW)) == ((gone, EndpointSeen("b")), None), (
+        "the rest is told all the same"
+    )

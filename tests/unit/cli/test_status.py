@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import asdict, replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,6 +36,8 @@ from worker.status.lookup import Follower, JobLookup, JobSnapshot, JobWithFollow
 from worker.status.problems import Problem, problems
 from worker.status.reader import StatusReader
 from worker.status.state_words import lane_words
+from worker.store import inquiry
+from worker.store.exchange import exchange
 from worker.store.keys import Keys
 
 UTC = ZoneInfo("UTC")
@@ -562,3 +565,41 @@ def test_a_cause_says_nothing_twice(reason: str, said: str, told: str) -> None:
     found = cause(Hold(reason, NOW + 1, NOW, said=said), SPANISH)
     assert found.startswith(told)
     assert found == told or reason == "dian.pending"
+
+
+_LONG_AGO = 1_700_000_000_000
+
+
+@pytest.mark.parametrize("n", [1, 40])
+async def test_a_look_costs_as_many_round_trips_with_many_accounts_as_with_one(
+    fake_redis: ArqRedis, monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    """Each has two lanes, one of them held by a job, one with what is on again and with what comes later."""
+    keys, accounts = Keys("t"), [an_account(f"a{k}") for k in range(n)]
+    now = round(time.time() * 1000)
+    for account in accounts:
+        bills, notes = f"{account.name}/invoice", f"{account.name}/credit_note"
+        await fake_redis.sadd(keys.lanes(), bills, notes)
+        await fake_redis.zadd(keys.waiting(bills), {"back": -5, "new": 10**15})
+        await fake_redis.zadd(keys.later(bills), {"later": now + 60_000})
+        await fake_redis.zadd(keys.waiting(notes), {"note": 10**15})
+        held = {"hold_until": now + 60_000, "hold_reason": "dian.pending", "held_for": "dian.pending"}
+        await fake_redis.hset(keys.lane(notes), mapping={**held, "held_since": now, "held_by": "note"})
+        await fake_redis.hset(keys.job(account.name, "back"), mapping={"accepted_at": _LONG_AGO})
+        await fake_redis.hset(keys.job(account.name, "note"), mapping={"reference_code": account.name})
+    asked: list[int] = []
+
+    async def counted(redis: Any, commands: Any) -> list[Any]:
+        asked.append(len(commands))
+        return await exchange(redis, commands)
+
+    monkeypatch.setattr(inquiry, "exchange", counted)
+    seen = await a_reader(fake_redis, keys, *accounts).overview()
+    lanes = {lane.name: lane for lane in seen.lanes}
+    assert len(lanes) == 2 * n
+    for account in accounts:
+        hold = lanes[f"{account.name}/credit_note"].hold
+        assert hold is not None
+        assert hold.reference_code == account.name, "each is told its own"
+        assert lanes[f"{account.name}/invoice"].oldest_ms == _LONG_AGO
+    assert len(asked) == 7
