@@ -6,12 +6,14 @@ What comes later is read at a few ranks, and what documents took of late is a li
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from redis.asyncio import Redis
 
+from jobs.estimate.course import Course
+from jobs.estimate.forecast import forecast
 from jobs.estimate.load import UNSEEN, AccountLoad, LaneLoad, Pace, Release, Seen, others_per_ms, pace_of
 from jobs.families import FAMILIES
 from jobs.registry import max_in_flight
@@ -70,31 +72,49 @@ class LoadReader:
         return await answered(self._redis, load_of(self._keys, account, now_ms))
 
 
-def load_of(keys: Keys, account: Account, now_ms: int) -> Inquiry[Reading]:
-    """The load of one account as it is just now; what Redis refuses to tell is taken to be nothing."""
+def load_of(keys: Keys, account: Account, now_ms: int, busy: Collection[str] | None = None) -> Inquiry[Reading]:
+    """
+    The load of one account as it is just now; what Redis refuses to tell is taken to be nothing.
+
+    Args:
+        busy: The lanes that have work, of whatever accounts, where they are known: of others nothing is asked but what
+            documents took there of late.
+    """
     lanes = [*issuing_lanes(account.name), f"{account.name}/{CALLS_LANE}"]
     commands: list[Command] = [
         ("HMGET", keys.account(account.name), "hold_until", "hold_reason", "held_since", "margin_ms"),
         ("LRANGE", keys.grants(account.name), 0, min(account.rate_limit, _MOST_GRANTS) - 1),
     ]
     for lane in lanes:
-        waiting, in_flight = keys.waiting(lane), keys.in_flight(lane)
-        commands += [
-            ("ZCARD", waiting),
-            ("ZCARD", keys.later(lane)),
-            ("ZCARD", in_flight),
-            ("HMGET", keys.lane(lane), "hold_until", "hold_reason", "held_since", "width_in_use"),
-            ("ZRANGE", in_flight, 0, 0, "WITHSCORES"),
-            ("LRANGE", keys.seen(lane), 0, _MOST_SEEN - 1),
-            ("ZCOUNT", waiting, _LOW, "+inf"),
-        ]
+        commands.append(("LRANGE", keys.seen(lane), 0, _MOST_SEEN - 1))
+        if busy is None or lane in busy:
+            commands += _of_work(keys, lane)
     replies = yield commands
     hold, grants, *rest = [None if isinstance(one, Exception) else one for one in replies]
-    rows = [_Row(lane, *rest[7 * n : 7 * n + 7]) for n, lane in enumerate(lanes)]
+    came, rows = iter(rest), []
+    for lane in lanes:
+        seen, has_work = next(came), busy is None or lane in busy
+        rows.append(_Row(lane, seen, *(next(came) for _ in range(_N_OF_WORK))) if has_work else _Row(lane, seen))
     later = [row for row in rows if row.n_later and not is_calls_lane(row.lane)]
     releases = yield from each(_releases(keys, row.lane, row.n_later or 0) for row in later)
     by_lane = dict(zip([row.lane for row in later], releases, strict=True))
     return _reading(account, now_ms, hold or (None,) * 4, grants or (), rows, by_lane)
+
+
+_N_OF_WORK: Final = 6
+
+
+def _of_work(keys: Keys, lane: str) -> list[Command]:
+    """What is asked of a lane that has work, in the order of a row."""
+    waiting, in_flight = keys.waiting(lane), keys.in_flight(lane)
+    return [
+        ("ZCARD", waiting),
+        ("ZCARD", keys.later(lane)),
+        ("ZCARD", in_flight),
+        ("HMGET", keys.lane(lane), "hold_until", "hold_reason", "held_since", "width_in_use"),
+        ("ZRANGE", in_flight, 0, 0, "WITHSCORES"),
+        ("ZCOUNT", waiting, _LOW, "+inf"),
+    ]
 
 
 def _releases(keys: Keys, lane: str, n_later: int) -> Inquiry[tuple[Release, ...]]:
@@ -112,17 +132,17 @@ def _releases(keys: Keys, lane: str, n_later: int) -> Inquiry[tuple[Release, ...
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What was read of one lane; None where a key holds something else."""
+    """What was read of one lane; None where a key holds something else, or nothing was asked."""
 
     lane: str
-    n_waiting: int | None
-    n_later: int | None
-    n_in_flight: int | None
-    hold: Sequence[bytes | None] | None
-    oldest: Sequence[bytes] | None
-    """The job that is under way longest, and since when."""
     seen: Sequence[bytes] | None
-    n_low: int | None
+    n_waiting: int | None = None
+    n_later: int | None = None
+    n_in_flight: int | None = None
+    hold: Sequence[bytes | None] | None = None
+    oldest: Sequence[bytes] | None = None
+    """The job that is under way longest, and since when."""
+    n_low: int | None = None
 
 
 def _reading(
@@ -182,9 +202,50 @@ def _is_held(hold: Sequence[bytes | None], now_ms: int) -> bool:
 
 def without_unseen(reading: Reading) -> Reading:
     """The same, where a lane that has shown no pace yet is taken to be as fast as can be: for what is only feared."""
+    if all(one.pace != UNSEEN for one in reading.load.lanes):
+        return reading
     quick = Pace(1.0, 1.0, 1.0)
     lanes = tuple(replace(one, pace=quick) if one.pace == UNSEEN else one for one in reading.load.lanes)
     return replace(reading, load=replace(reading.load, lanes=lanes))
+
+
+Courses = dict[str, Course]
+"""What will become of the lanes of an account, by name."""
+
+
+class Loads:
+    """
+    The loads of accounts within one look: each is read once, and reckoned once, whoever asks for it.
+
+    Args:
+        settings: An account by its name.
+        busy: As :func:`load_of` has it.
+    """
+
+    def __init__(
+        self, keys: Keys, settings: Callable[[str], Account], now_ms: int, busy: Collection[str] | None = None
+    ) -> None:
+        self._keys = keys
+        self._settings = settings
+        self._now_ms = now_ms
+        self._busy = busy
+        self._likely: dict[str, tuple[Reading, Courses]] = {}
+        self._feared: dict[str, tuple[Reading, Courses]] = {}
+
+    def likely(self, account: str) -> Inquiry[tuple[Reading, Courses]]:
+        """The load of an account, and what will become of it."""
+        if account not in self._likely:
+            reading = yield from load_of(self._keys, self._settings(account), self._now_ms, self._busy)
+            self._likely[account] = reading, forecast(reading.load)
+        return self._likely[account]
+
+    def feared(self, account: str) -> Inquiry[tuple[Reading, Courses]]:
+        """The same where nobody is alarmed by a pace that was never seen (:func:`without_unseen`)."""
+        if account not in self._feared:
+            likely = yield from self.likely(account)
+            reading = without_unseen(likely[0])
+            self._feared[account] = likely if reading is likely[0] else (reading, forecast(reading.load))
+        return self._feared[account]
 
 
 def _seen(stored: Sequence[bytes]) -> list[Seen]:

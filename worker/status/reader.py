@@ -15,10 +15,9 @@ from dataclasses import dataclass, replace
 from redis.asyncio import Redis
 
 from jobs.estimate.course import Course
-from jobs.estimate.forecast import forecast
 from schemas.names import account_of
 from worker.queue.consumer_lag import GroupLag
-from worker.queue.load_reader import Reading, load_of
+from worker.queue.load_reader import Loads, Reading
 from worker.settings import Account
 from worker.status.account_reader import KnownAccounts, account_seen
 from worker.status.endpoint_reader import endpoints_seen
@@ -70,7 +69,7 @@ class StatusReader:
         Args:
             tries_a_write: Without it nothing at all is written, and it is not known whether Redis takes writes.
         """
-        return await answered(self._redis, self.whole(tries_a_write=tries_a_write))
+        return (await answered(self._redis, self.whole(tries_a_write=tries_a_write)))[0]
 
     async def now_ms(self) -> int:
         return await answered(self._redis, _now_ms())
@@ -89,20 +88,16 @@ class StatusReader:
         """The lanes of one account that have work, by name."""
         return await answered(self._redis, self._lanes_of(account, now_ms))
 
-    async def courses(self, account: str, now_ms: int) -> tuple[Reading, dict[str, Course]]:
-        """What is known of an account's load, and what will become of it."""
-        reading = await answered(self._redis, load_of(self._keys, self.account_settings(account), now_ms))
-        return reading, forecast(reading.load)
-
     def account_settings(self, name: str) -> Account:
         """An account; one that is not configured here is taken to have the allowance of those that are."""
         return self._known.settings(name)
 
     # -- inquiries -------------------------------------------------------------------------------------------------
-    def whole(self, *, tries_a_write: bool) -> Inquiry[Overview]:
-        """As :meth:`overview`."""
+    def whole(self, *, tries_a_write: bool) -> Inquiry[tuple[Overview, Loads]]:
+        """As :meth:`overview`; with the loads of accounts, for whoever reckons on."""
         asker, keys = Asker(), self._keys
         now_ms, names = yield from together(_now_ms(), lane_names(asker, keys))
+        loads = Loads(keys, self.account_settings, now_ms, frozenset(names))
         (workers, queues), around, besides, refused = yield from together(
             together(workers_seen(asker, keys, now_ms), self._queues(asker, names, now_ms)),
             self._around(asker),
@@ -113,10 +108,10 @@ class StatusReader:
         accounts = yield from each(
             account_seen(asker, keys, self._known, name, now_ms, environments) for name in self._names(workers, names)
         )
-        lanes = yield from self._lanes(queues, {one.name: one for one in accounts}, now_ms)
+        lanes = yield from _lanes(queues, {one.name: one for one in accounts}, loads, now_ms)
         if not workers:
             lanes = tuple(replace(lane, done_ms=None) for lane in lanes)  # nobody does them
-        return Overview(
+        seen = Overview(
             now_ms=now_ms,
             workers=workers,
             intake_leader=around.leader,
@@ -135,6 +130,7 @@ class StatusReader:
             endpoints=besides.endpoints,
             n_delivering=besides.n_delivering,
         )
+        return seen, loads
 
     def _around(self, asker: Asker) -> Inquiry[_Around]:
         """The streams: what comes in, what goes out, what is left lying."""
@@ -159,25 +155,12 @@ class StatusReader:
         names = yield from lane_names(asker, self._keys)
         own = [name for name in names if account_of(name) == account.name]
         queues = yield from self._queues(asker, own, now_ms)
-        lanes = yield from self._lanes(queues, {account.name: account}, now_ms)
+        loads = Loads(self._keys, self.account_settings, now_ms, frozenset(own))
+        lanes = yield from _lanes(queues, {account.name: account}, loads, now_ms)
         return {lane.name: lane for lane in lanes}
 
     def _queues(self, asker: Asker, names: Iterable[str], now_ms: int) -> Inquiry[list[LaneSeen]]:
         return each(queue_seen(asker, self._keys, self._known.configured, name, now_ms) for name in names)
-
-    def _lanes(
-        self, queues: Iterable[LaneSeen], accounts: Mapping[str, AccountSeen], now_ms: int
-    ) -> Inquiry[tuple[LaneSeen, ...]]:
-        """Lanes with what their neighbours do to them, and when they will be done."""
-        alone = [_of_its_account(queue, accounts) for queue in queues]
-        lanes = [with_backlog(queue, alone, accounts[queue.account], now_ms) for queue in alone]
-        # What is at rest needs no estimate.
-        busy = sorted({lane.account for lane in lanes if lane.n_waiting or (lane.issues and lane.n_later)})
-        readings = yield from each(load_of(self._keys, self.account_settings(name), now_ms) for name in busy)
-        courses = {name: (one, forecast(one.load)) for name, one in zip(busy, readings, strict=True)}
-        return tuple(
-            _with_estimate(lane, *courses[lane.account], now_ms) if lane.account in courses else lane for lane in lanes
-        )
 
     def _names(self, workers: Sequence[WorkerSeen], lanes: Sequence[str]) -> list[str]:
         names = set(self._known.configured) | {account_of(lane) for lane in lanes}
@@ -211,6 +194,21 @@ def _now_ms() -> Inquiry[int]:
 
 def _nothing() -> Inquiry[None]:
     yield ()
+
+
+def _lanes(
+    queues: Iterable[LaneSeen], accounts: Mapping[str, AccountSeen], loads: Loads, now_ms: int
+) -> Inquiry[tuple[LaneSeen, ...]]:
+    """Lanes with what their neighbours do to them, and when they will be done."""
+    alone = [_of_its_account(queue, accounts) for queue in queues]
+    lanes = [with_backlog(queue, alone, accounts[queue.account], now_ms) for queue in alone]
+    # What is at rest needs no estimate.
+    busy = sorted({lane.account for lane in lanes if lane.n_waiting or (lane.issues and lane.n_later)})
+    found = yield from each(loads.likely(name) for name in busy)
+    courses = dict(zip(busy, found, strict=True))
+    return tuple(
+        _with_estimate(lane, *courses[lane.account], now_ms) if lane.account in courses else lane for lane in lanes
+    )
 
 
 def _of_its_account(lane: LaneSeen, accounts: Mapping[str, AccountSeen]) -> LaneSeen:
