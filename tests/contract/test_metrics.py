@@ -21,6 +21,9 @@ from worker.metrics import reader as reading
 from worker.metrics.endpoint import Endpoint, serving
 from worker.metrics.listener import listening
 from worker.metrics.reader import ScrapeReader
+from worker.speech import ENGLISH
+from worker.status.problems import problems
+from worker.status.reader import StatusReader
 from worker.store.keys import Keys
 
 LATER = (datetime.now(UTC) + timedelta(days=30)).isoformat()
@@ -230,11 +233,12 @@ async def test_those_who_ask_at_once_are_one_for_redis(fake_redis, namespace):
 
 # -- ranges ------------------------------------------------------------------------------------------------------------
 async def test_ranges_are_noted_from_the_answers_of_jobs(redis, namespace):
-    row = {"document": "Nota Crédito", "prefix": "NC", "from": 1, "to": 1000, "current": 901, "end_date": "31-12-2026"}
+    row = {"document": "Nota Crédito", "prefix": "NC", "from": 1, "to": 1000, "current": 1001, "end_date": "31-12-2026"}
+    sales = {"prefix": "SETP", "from": "990000000", "to": "990000020", "end_date": "2030-01-19"}
     factus = FakeFactus(replies={"GET /v2/numbering-ranges": [answers.Replied({"data": {"data": [row]}})]})
 
     def with_range(answer):
-        answer.document.raw["numbering_range"] = {"prefix": "SETP", "to": "995000000", "end_date": "2030-01-19"}
+        answer.document.raw["numbering_range"] = {**sales, "resolution_number": "18760000001"}
         return answer
 
     factus.script = [with_range]
@@ -246,11 +250,14 @@ async def test_ranges_are_noted_from_the_answers_of_jobs(redis, namespace):
         await rig.rest()
         assert all(event["success"] for event in events), events
         seen = await reader_of(built).read()
-    found = {(one.family, one.prefix): (one.n_left, one.expires_ms) for one in seen.accounts[0].ranges}
+        told = await StatusReader(redis, built.keys, {}, limit=80, window_s=60.0, results_maxlen=100).overview()
+    found = {(one.family, one.prefix): (one.n_left, one.expires_ms, one.is_ending) for one in seen.accounts[0].ranges}
     assert found == {
-        ("invoice", "SETP"): (995000000 - 990000001, 1_895_115_600_000),
-        ("credit_note", "NC"): (100, 1_798_779_600_000),
+        ("invoice", "SETP"): (19, 1_895_115_600_000, False),
+        ("credit_note", "NC"): (0, None, True),
     }
+    (ended,) = [one for one in problems(told, ENGLISH) if one.id == "range.ended"]
+    assert (ended.subject, ended.what) == ("acme/NC", "account acme, range NC (credit note): no numbers are left")
     assert factus.calls["GET /v2/numbering-ranges"] == 1, "no call of its own"
 
 

@@ -106,6 +106,12 @@ RANGE_EXPIRES: Final = Metric(
     "When the authorization of a numbering range ends, as Factus last said in an answer.",
     (ACCOUNT, "family", "prefix"),
 )
+RANGE_ENDING: Final = Metric(
+    "factus_range_ending",
+    "gauge",
+    "1 while a numbering range has 30 days, or less than 5 % of its numbers, left, or has ended. Absent otherwise.",
+    (ACCOUNT, "family", "prefix"),
+)
 BUILD: Final = Metric("factus_build_info", "gauge", "1; the version is the label.", ("version",))
 
 CALLS: Final = Metric(
@@ -138,7 +144,8 @@ SLOTS: Final = Metric("factus_worker_slots", "gauge", "Jobs that may run in this
 
 SERVICE: Final = (
     JOBS, LANE_JOBS, LANE_OLDEST, LANE_DONE, LANE_BLOCKED, ALLOWANCE_USED, ALLOWANCE_LIMIT, TOKEN_EXPIRES, AT_RISK,
-    DEAD_LETTERS, CONSUMER_LAG, WEBHOOK_WAITING, RANGE_LEFT, RANGE_EXPIRES, BUILD,
+    DEAD_LETTERS, CONSUMER_LAG, WEBHOOK_WAITING, RANGE_LEFT, RANGE_EXPIRES, RANGE_ENDING,
+    BUILD,
 )  # fmt: skip
 PROCESS: Final = (CALLS, DURATION, THROTTLED, CONFLICTS, REPAIRS, BUSY, SLOTS)
 METRICS: Final = (*SERVICE, *PROCESS)

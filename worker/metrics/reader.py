@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 from redis.asyncio import Redis
@@ -19,14 +20,15 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from jobs.estimate.forecast import forecast
 from jobs.event_counts import read_field
+from schemas.factus import BOGOTA
 from schemas.names import account_of, within_account
 from schemas.records import pushed_ms_of, score_bands
 from worker.factus.rate_limit import limit_window_ms
 from worker.guard import redis_word
-from worker.metrics.snapshot import AccountState, GroupState, LaneState, Snapshot
+from worker.metrics.snapshot import AccountState, GroupState, LaneState, RangeState, Snapshot
 from worker.queue.consumer_lag import group_seen
 from worker.queue.load_reader import LoadReader
-from worker.queue.range_notes import RangeSeen
+from worker.queue.range_notes import noted
 from worker.settings import Account
 from worker.store.connection import words_of
 from worker.store.keys import Keys
@@ -36,7 +38,6 @@ _SLICE: Final = 500
 _PROBE_LIFE_MS: Final = 5_000
 _MOST_DAYS: Final = 2_000
 _MOST_HOOKS: Final = 1_000
-_MOST_RANGES: Final = 100
 _MOST_LANES: Final = 20_000
 _ESTIMATES_S: Final = 0.008
 """For so long accounts are reckoned anew in one scrape, at least one; the others keep the instant of an earlier one."""
@@ -263,7 +264,7 @@ class ScrapeReader:
             tuple(self._lane(lane, now_ms) for lane in read.lanes),
             blocked=_blocked(read.hold, now_ms),
             token_expires_ms=_whole(read.token[0]) or None,
-            ranges=tuple(_ranges(read.ranges)),
+            ranges=tuple(_ranges(read.ranges, datetime.fromtimestamp(now_ms / 1000, BOGOTA).date())),
         )
         if known is None or read.grants is None:
             return state
@@ -352,11 +353,9 @@ def _counts(reply: Any) -> dict[tuple[str, str], int]:
     return found
 
 
-def _ranges(reply: Any) -> Iterator[RangeSeen]:
-    for name, text in _rows(reply)[:_MOST_RANGES]:
-        seen = RangeSeen.from_text(name.decode(errors="replace"), text.decode(errors="replace"))
-        if seen is not None:
-            yield seen
+def _ranges(reply: Any, today: date) -> Iterator[RangeState]:
+    for note in noted([part for row in _rows(reply) for part in row]):
+        yield RangeState(note.family, note.prefix, note.n_left, note.expires_ms, note.end(today).is_told)
 
 
 def _rows(reply: Any) -> list[tuple[bytes, bytes]]:

@@ -6,7 +6,7 @@ What comes later is read at a few ranks, and what documents took of late is a li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -29,6 +29,7 @@ _MOST_GRANTS: Final = 2000
 
 _MOST_SEEN: Final = 300
 _RANKS: Final = 16
+_IN_A_ROW: Final = 10
 _LOW: Final = 2 * 10**15
 _CALL: Final = Pace(500.0, 500.0, 500.0)
 """How long a call is taken to need."""
@@ -238,6 +239,16 @@ class Loads:
             reading = yield from load_of(self._keys, self._settings(account), self._now_ms, self._busy)
             self._likely[account] = reading, forecast(reading.load)
         return self._likely[account]
+
+    def all(self, accounts: Iterable[str]) -> Inquiry[dict[str, tuple[Reading, Courses]]]:
+        """The same of many: read at once, and reckoned a few at a time, so that a process does other things between."""
+        names = [name for name in accounts if name not in self._likely]
+        readings = yield from each(load_of(self._keys, self._settings(n), self._now_ms, self._busy) for n in names)
+        for n, (name, reading) in enumerate(zip(names, readings, strict=True), 1):
+            self._likely[name] = reading, forecast(reading.load)
+            if n % _IN_A_ROW == 0:
+                yield ()
+        return self._likely
 
     def feared(self, account: str) -> Inquiry[tuple[Reading, Courses]]:
         """The same where nobody is alarmed by a pace that was never seen (:func:`without_unseen`)."""

@@ -11,11 +11,12 @@ from typing import Final
 from worker.queue.consumer_lag import GroupLag
 from worker.speech import Speech
 from worker.status.causes import NEEDS_A_PERSON, cause, holder, mend, redis_mend
-from worker.status.facts import AccountSeen, Hold, IntakeSeen, LaneSeen, Overview, RangeSeen, WorkerSeen
+from worker.status.facts import AccountSeen, Hold, IntakeSeen, LaneSeen, Overview, WorkerSeen
 from worker.status.problem import KINDS, Problem, problem_lines
+from worker.status.range_problems import range_problem
 from worker.status.webhook_problems import of_webhooks
 
-__all__ = ["KINDS", "PATIENCE_MS", "Problem", "problem_lines", "problems", "range_problem"]
+__all__ = ["KINDS", "PATIENCE_MS", "Problem", "problem_lines", "problems"]
 
 PATIENCE_MS: Final = 300_000
 """How long something may be held before an operator has to know."""
@@ -277,36 +278,3 @@ def _of_letters(seen: Overview, speech: Speech) -> Iterator[Problem]:
             "factus-worker dead list; mend the cause, then dead retry, or dead drop",
         )
         yield Problem("letters.operator", "dead", what, mends)
-
-
-# -- numbering ranges --------------------------------------------------------------------------------------------------
-RANGE_DAYS: Final = 30
-RANGE_SHARE: Final = 0.05
-"""A range is told of when so many days, or so much of its numbers, are left."""
-
-
-def range_problem(one: RangeSeen, speech: Speech) -> Problem | None:
-    """What is to be said of a numbering range that is in use; None while there is time and room."""
-    name = speech.say(f"rango {one.prefix} ({one.document})", f"range {one.prefix} ({one.document})")
-    what = speech.say(f"cuenta {one.account}, {name}: ", f"account {one.account}, {name}: ")
-    mends = speech.say(
-        "pida otra autorización de numeración en el MUISCA de la DIAN, asóciela al software y créela en Factus "
-        "(numbering_range.create)",
-        "ask for another numbering authorization in DIAN's MUISCA, tie it to the software, and create it at Factus "
-        "(numbering_range.create)",
-    )
-    subject = f"{one.account}/{one.prefix}"
-    ends_on = one.ends_on
-    if one.is_expired or (ends_on is not None and one.days_left < 0):
-        when = f" ({ends_on:%Y-%m-%d})" if ends_on else ""
-        return Problem("range.ended", subject, what + speech.say(f"se venció{when}", f"has run out{when}"), mends)
-    if one.n_left <= 0:
-        return Problem("range.ended", subject, what + speech.say("no le quedan números", "no numbers are left"), mends)
-    told = []
-    if ends_on is not None and one.days_left <= RANGE_DAYS:
-        left = speech.of(one.days_left, ("día", "day"), ("días", "days"))
-        told.append(speech.say(f"vence el {ends_on:%Y-%m-%d} (en {left})", f"ends on {ends_on:%Y-%m-%d} (in {left})"))
-    if one.n_left < RANGE_SHARE * one.n_numbers:
-        left, of = speech.count(one.n_left), speech.count(one.n_numbers)
-        told.append(speech.say(f"le quedan {left} de {of} números", f"{left} of {of} numbers are left"))
-    return Problem("range.ending", subject, what + "; ".join(told), mends) if told else None

@@ -36,6 +36,7 @@ from worker.status.group_reader import groups_seen
 from worker.status.intake_reader import intakes_seen
 from worker.status.lane_reader import lane_names, queue_seen
 from worker.status.letter_reader import letters_seen
+from worker.status.range_reader import ranges_seen
 from worker.status.stored import Asker, whole
 from worker.status.term_reader import terms_seen
 from worker.status.worker_reader import workers_seen
@@ -105,8 +106,10 @@ class StatusReader:
             write_refused(keys) if tries_a_write else _nothing(),
         )
         environments = {name: which for worker in workers for name, which in worker.environments.items()}
-        accounts = yield from each(
-            account_seen(asker, keys, self._known, name, now_ms, environments) for name in self._names(workers, names)
+        of_all = self._names(workers, names)
+        accounts, ranges = yield from together(
+            each(account_seen(asker, keys, self._known, name, now_ms, environments) for name in of_all),
+            ranges_seen(asker, keys, of_all, now_ms),
         )
         lanes = yield from _lanes(queues, {one.name: one for one in accounts}, loads, now_ms)
         if not workers:
@@ -129,6 +132,7 @@ class StatusReader:
             radian=besides.radian,
             endpoints=besides.endpoints,
             n_delivering=besides.n_delivering,
+            ranges=ranges,
         )
         return seen, loads
 
@@ -204,8 +208,7 @@ def _lanes(
     lanes = [with_backlog(queue, alone, accounts[queue.account], now_ms) for queue in alone]
     # What is at rest needs no estimate.
     busy = sorted({lane.account for lane in lanes if lane.n_waiting or (lane.issues and lane.n_later)})
-    found = yield from each(loads.likely(name) for name in busy)
-    courses = dict(zip(busy, found, strict=True))
+    courses = yield from loads.all(busy)
     return tuple(
         _with_estimate(lane, *courses[lane.account], now_ms) if lane.account in courses else lane for lane in lanes
     )

@@ -7,6 +7,7 @@ out. It does no I/O itself, and needs none to be tested. A step of all that go t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, TypeVar, overload
 
@@ -34,10 +35,16 @@ async def answered(redis: Redis, inquiry: Inquiry[T]) -> T:
     try:
         commands = next(inquiry)
         while True:
-            commands = inquiry.send(await exchange(redis, commands) if commands else ())
+            commands = inquiry.send(await exchange(redis, commands) if commands else await _breath())
     except StopIteration as done:
         found: T = done.value
         return found
+
+
+async def _breath() -> Sequence[Any]:
+    """Whoever asks nothing lets others have their turn."""
+    await asyncio.sleep(0)
+    return ()
 
 
 def asked(*commands: Command) -> Inquiry[list[Any]]:

@@ -603,3 +603,31 @@ async def test_a_look_costs_as_many_round_trips_with_many_accounts_as_with_one(
         assert hold.reference_code == account.name, "each is told its own"
         assert lanes[f"{account.name}/invoice"].oldest_ms == _LONG_AGO
     assert len(asked) == 7
+
+
+async def test_ranges_are_told_as_answers_have_shown_them(fake_redis: ArqRedis) -> None:
+    """Of accounts that are not configured here too; what somebody else wrote there is none, and is named."""
+    keys = Keys("t")
+    now = round(time.time() * 1000)
+    notes = {
+        "invoice/SETP": f"40:{now + 90 * 86_400_000}:1000",
+        "invoice/POS": f"500:{now + 10 * 86_400_000}:1000",
+        "credit_note/NC": "0::1000",
+        "support_document/DS": "9:9:9:!",
+        "payroll/": "500::1000",
+        "x/Y": "1:2",
+    }
+    await fake_redis.hset(keys.ranges("acme"), mapping=notes)
+    await fake_redis.set(keys.ranges("other"), "x")
+    await fake_redis.sadd(keys.lanes(), "acme/invoice")
+    seen = await a_reader(fake_redis, keys, an_account("other")).overview()
+    assert [(one.document, one.prefix, one.n_left, one.n_numbers) for one in seen.ranges] == [
+        ("credit_note", "NC", 0, 1000), ("invoice", "POS", 500, 1000), ("invoice", "SETP", 40, 1000),
+        ("payroll", "-", 500, 1000), ("support_document", "DS", 9, 9),
+    ]  # fmt: skip
+    assert seen.damaged == (keys.ranges("other"),)
+    told = [(one.id, one.subject) for one in problems(seen, ENGLISH) if one.id.startswith("range.")]
+    assert told == [
+        ("range.ended", "acme/NC"), ("range.ended", "acme/DS"),
+        ("range.ending", "acme/POS"), ("range.ending", "acme/SETP"),
+    ]  # fmt: skip

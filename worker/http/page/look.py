@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
-from datetime import datetime
 
-from schemas.factus import BOGOTA
 from worker.http.door import Door
 from worker.http.page.days_at_risk import days_seen
 from worker.http.page.look_policy import POLICY, LookPolicy
 from worker.http.page.newest_entries import EventMemory, events_seen, letters_seen
 from worker.http.page.open_batches import batches_seen
-from worker.http.page.ranges import ranges_on
 from worker.http.page.seen import Looked
 from worker.http.requests import turn_to_read
 from worker.status.reader import StatusReader
@@ -101,10 +97,8 @@ def look_at(door: Door, memory: EventMemory, policy: LookPolicy) -> Inquiry[Look
         days_seen(keys, overview, loads, status.account_settings, policy),
         batches_seen(keys, overview, events, loads, status.account_settings, policy),
     )
-    today = datetime.fromtimestamp(overview.now_ms / 1000, BOGOTA).date()
-    ranges = overview.ranges or ranges_on(memory.ranges(), today)
     return Looked(
-        overview=replace(overview, ranges=ranges),
+        overview=overview,
         days=days,
         n_days_left_out=n_left_out,
         batches=batches,

@@ -12,13 +12,11 @@ from typing import Any, Final
 from schemas import strict_json
 from worker.http.feed import Place, Published, published
 from worker.http.page.look_policy import LookPolicy
-from worker.http.page.ranges import RangeFact, facts_of
 from worker.http.page.seen import Happened, LetterSeen
 from worker.store.inquiry import Inquiry, each
 from worker.store.keys import Keys
 
 _PAGE: Final = 10
-_MOST_RANGES: Final = 2000
 
 Entry = tuple[bytes, Mapping[bytes, bytes]]
 
@@ -30,7 +28,6 @@ class EventMemory:
         self._most = most
         self._largest = largest
         self._kept: OrderedDict[tuple[str, Place], Happened] = OrderedDict()
-        self._ranges: OrderedDict[tuple[str, str], tuple[Place, RangeFact]] = OrderedDict()
 
     def keep(self, stream: str, rows: Sequence[Entry]) -> None:
         """Entries as Redis gave them, the newest first."""
@@ -40,22 +37,9 @@ class EventMemory:
     def _keep(self, stream: str, one: Published) -> None:
         key = (stream, one.place)
         if key not in self._kept:
-            self._kept[key] = found = happened(one, self._largest)
-            self._note(found)
+            self._kept[key] = happened(one, self._largest)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
-
-    def _note(self, found: Happened) -> None:
-        """A range as the newest event has it."""
-        for fact in found.ranges:
-            before = self._ranges.get(fact.key)
-            if before is None or before[0] <= found.place:
-                self._ranges[fact.key] = (found.place, fact)
-            while len(self._ranges) > _MOST_RANGES:
-                self._ranges.popitem(last=False)
-
-    def ranges(self) -> list[RangeFact]:
-        return [fact for _, (_, fact) in sorted(self._ranges.items())]
 
     def all(self) -> tuple[Happened, ...]:
         """The newest first."""
@@ -127,7 +111,6 @@ def happened(one: Published, largest: int) -> Happened:
         batch=text("batch"),
         message=text("message"),
         success=event.get("success") is not False,
-        ranges=facts_of(event),
     )
 
 

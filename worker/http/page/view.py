@@ -42,7 +42,8 @@ from worker.speech import SPANISH
 from worker.status.batch import BatchSeen
 from worker.status.causes import cause
 from worker.status.facts import AccountSeen, EndpointSeen, Hold, LaneSeen, LettersSeen, Overview, RangeSeen
-from worker.status.problems import Problem, problems, range_problem
+from worker.status.problems import Problem, problems
+from worker.status.range_problems import document_words, range_problem
 from worker.status.state_words import lane_words
 
 _OF_ALL: Final = frozenset({"redis.writes", "workers.none"})
@@ -434,7 +435,7 @@ def _endpoints_line(seen: Overview, eyes: Eyes) -> str:
 
 def _range(one: RangeSeen, found: Problem, eyes: Eyes) -> RangeShown:
     told = found.what.partition(": ")[2] or found.what
-    name = f"{one.prefix} · {one.document} · {one.account}"
+    name = f"{one.prefix} · {document_words(one.document, SPANISH)} · {one.account}"
     return RangeShown(eyes.name(name), _sentence_of(eyes.sentence(told)), _sentence_of(eyes.sentence(found.mend)))
 
 

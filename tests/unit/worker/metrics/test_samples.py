@@ -17,8 +17,7 @@ from tests.scrapes import HOSTILE, a_busy_account, a_busy_snapshot, a_lane, some
 from worker.figures import Figures
 from worker.metrics import catalog, samples
 from worker.metrics.exposition import Scrape, text_of
-from worker.metrics.snapshot import AccountState, LaneState, Snapshot
-from worker.queue.range_notes import RangeSeen
+from worker.metrics.snapshot import AccountState, LaneState, RangeState, Snapshot
 
 ROOT = Path(__file__).resolve().parents[4]
 PROMISED = {
@@ -36,6 +35,7 @@ PROMISED = {
     "factus_webhook_waiting": ("endpoint",),
     "factus_range_remaining": ("account", "family", "prefix"),
     "factus_range_expires_timestamp_seconds": ("account", "family", "prefix"),
+    "factus_range_ending": ("account", "family", "prefix"),
     "factus_build_info": ("version",),
     "factus_worker_calls_total": ("operation", "outcome"),
     "factus_worker_call_duration_seconds": ("operation",),
@@ -123,7 +123,9 @@ def test_a_type_stays_where_it_is_while_others_come():
 
 
 def test_hostile_names_are_read_back_as_one_bounded_label():
-    accounts = (AccountState(HOSTILE, (LaneState(HOSTILE, 2),), HOSTILE, 1, 80, ranges=(RangeSeen("other", HOSTILE),)),)
+    accounts = (
+        AccountState(HOSTILE, (LaneState(HOSTILE, 2),), HOSTILE, 1, 80, ranges=(RangeState("other", HOSTILE),)),
+    )
     found = scraped(Snapshot(accounts=accounts, hooks={HOSTILE: 1}))
     labels = [value for one in plain(found) for value in one.labels.values()]
     assert max(map(len, labels)) <= 64
@@ -157,8 +159,13 @@ def test_a_lane_shows_its_zeros_where_there_is_room(lane, there):
 
 
 def test_the_range_that_is_nearest_its_end_is_always_shown():
-    shown = [one for one in samples.of_account(a_busy_account()) if one.metric is catalog.RANGE_LEFT]
-    assert (shown[0].labels, shown[0].value) == (("acme", "invoice", "P0"), 0)
+    """And of two more that they end: of fifty that do, on one account, whoever mends three sees the next."""
+    found = list(samples.of_account(a_busy_account()))
+    left = [one for one in found if one.metric is catalog.RANGE_LEFT]
+    assert (left[0].labels, left[0].value) == (("acme", "invoice", "P1"), 1)
+    ending = [one for one in found if one.metric is catalog.RANGE_ENDING]
+    assert [one.labels[2] for one in ending] == ["P1", "P3", "P5"]
+    assert len(found) <= catalog.MOST_OF_ACCOUNT
 
 
 def test_where_redis_is_away_only_that_and_the_process_is_told():
