@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -19,6 +18,8 @@ from typing import Final, Literal, Self
 
 import structlog
 from redis import exceptions
+
+from worker.failures import Failures
 
 log = structlog.get_logger()
 
@@ -166,7 +167,7 @@ class Guard:
     """
 
     task: str
-    failed: Counter[str] = field(default_factory=Counter)
+    failed: Failures = field(default_factory=Failures)
     clock: Callable[[], float] = time.monotonic
     most_remembered: int = 10_000
     """Members that have failed, of which it is known until when they rest."""
@@ -203,7 +204,7 @@ class Guard:
         return max(rest.until - self.clock(), 0.0) if rest else 0.0
 
     def _note(self, name: str | bytes) -> float:
-        self.failed[self.task] += 1
+        self.failed.note(self.task)
         rest = self._rests.pop(name, None) or _Rest()
         rest_s = growing_s(rest.n_failures, LONGEST_REST_S)
         self._rests[name] = _Rest(rest.n_failures + 1, self.clock() + rest_s)
@@ -220,7 +221,7 @@ class Guard:
         if exc is None:
             self._n_failed_turns = 0
             return None
-        self.failed[self.task] += 1
+        self.failed.note(self.task)
         self._n_failed_turns += 1
         if is_server_state(exc):
             log_unavailable(self.task, exc)
@@ -234,7 +235,7 @@ class Guards:
     """The guards of one process, and what has failed in all of its loops: published by the heartbeat."""
 
     def __init__(self) -> None:
-        self.failed: Counter[str] = Counter()
+        self.failed = Failures()
 
     def of(self, task: str) -> Guard:
         """The guard of a loop."""

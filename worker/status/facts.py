@@ -40,6 +40,11 @@ class WorkerSeen:
     failed: str = ""
     """What has failed in its loops since it started, by loop: ``sweep=2,take=1``."""
 
+    failed_lately: str = ""
+    """The same of the last ten minutes; ``failing_since_ms`` is since when there are such failures."""
+
+    failing_since_ms: int = 0
+
     held_ms: int = 0
     """The longest time for which its event loop was held."""
 

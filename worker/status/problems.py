@@ -105,13 +105,21 @@ def _of_worker(worker: WorkerSeen, speech: Speech) -> Iterator[Problem]:
         )
         mends = speech.say("corrija el archivo; se lee solo", "mend the file; it is read by itself")
         yield Problem("jobs.keys", worker.id, what, mends)
-    if worker.failed:
+    if worker.failed_lately:
         what = speech.say(
-            f"trabajador {worker.id}: fallas en sus tareas desde que inició ({worker.failed})",
-            f"worker {worker.id}: failures in its loops since it started ({worker.failed})",
+            f"trabajador {worker.id}: fallas en sus tareas en los últimos 10 minutos ({worker.failed_lately}; "
+            f"desde que inició {worker.failed})",
+            f"worker {worker.id}: failures in its loops in the last 10 minutes ({worker.failed_lately}; since it "
+            f"started {worker.failed})",
         )
-        mends = speech.say("vea loop.member_failed en su registro", "see loop.member_failed in its log")
-        yield Problem("worker.failures", worker.id, what, mends)
+        mends = speech.say(
+            "vea loop.member_failed, loop.turn_failed y redis.unavailable en su registro",
+            "see loop.member_failed, loop.turn_failed and redis.unavailable in its log",
+        )
+        following = speech.say(
+            "se deja de decir diez minutos después de la última", "it is told until ten minutes after the last one"
+        )
+        yield Problem("worker.failures", worker.id, what, mends, worker.failing_since_ms, next=following)
 
 
 # -- holds -------------------------------------------------------------------------------------------------------------

@@ -33,6 +33,9 @@ def _seen(name: str, facts: Mapping[str, str], seen_ms_ago: int) -> WorkerSeen:
         n_run=whole(facts.get("run")),
         seen_ms_ago=seen_ms_ago,
         failed=facts.get("failed", ""),
+        # A worker of a version before counts since it started only.
+        failed_lately=facts.get("failed_lately", facts.get("failed", "")),
+        failing_since_ms=whole(facts.get("failing_since")),
         held_ms=whole(facts.get("held_ms")),
         environments=_environments(facts.get("environments", "")),
         is_signed=facts.get("signed") == "1",

@@ -515,12 +515,12 @@ def test_keys_that_turned_bad_and_workers_that_sign_and_do_not_are_told():
 
 
 def test_letters_that_went_and_workers_that_differ_are_told():
-    one = WorkerSeen("w", 1, "0", ("acme",), 0, 0, 10, failed="sweep=2")
+    one = WorkerSeen("w", 1, "0", ("acme",), 0, 0, 10, failed="sweep=2", failed_lately="sweep=2")
     found = problems(
         overview(
             n_letters_gone=12,
             letters_gone_at_ms=NOW - 1000,
-            workers=(one, replace(one, id="x", accounts=("b",), failed="")),
+            workers=(one, replace(one, id="x", accounts=("b",), failed="sweep=9", failed_lately="")),
         ),
         ENGLISH,
     )
@@ -528,6 +528,7 @@ def test_letters_that_went_and_workers_that_differ_are_told():
         words in " ".join(problem.what for problem in found)
         for words in ("12 dead letters", "different accounts", "sweep=2")
     ] == [True] * 3
+    assert [one.subject for one in found if one.id == "worker.failures"] == ["w"], "what failed long ago is over"
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,7 @@ def visible(seen: Overview, sight: Sight) -> Overview:
                 accounts=tuple(filter(sight.sees, worker.accounts)),
                 environments={name: one for name, one in worker.environments.items() if sight.sees(name)},
                 failed="",
+                failed_lately="",
                 keys_fault="",
             )
             for worker in seen.workers
