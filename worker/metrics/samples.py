@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from jobs.event_counts import OUTCOMES
 from jobs.families import FAMILIES
@@ -40,8 +40,7 @@ _ALWAYS: Final = [(_ISSUED[0], outcome) for outcome in OUTCOMES if outcome != "c
 _REASONS: Final = frozenset({row.code for row in ERROR_CODES} | {"factus.outage"})
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One series: the values of its labels in the metric's order (all of them, the account too)."""
 
     metric: Metric
@@ -246,7 +245,8 @@ def _first_block(accounts: Sequence[AccountState], queue: str) -> str:
 # -- labels ------------------------------------------------------------------------------------------------------------
 def bounded(name: str) -> str:
     """A name that others chose: printable and of bounded length. The format itself escapes quotes and backslashes."""
-    return "".join(char if char.isprintable() else "?" for char in name[:_LONGEST_LABEL])
+    name = name[:_LONGEST_LABEL]
+    return name if name.isprintable() else "".join(char if char.isprintable() else "?" for char in name)
 
 
 def _queue(name: str) -> str:

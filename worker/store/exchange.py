@@ -2,15 +2,16 @@
 A pipeline whose replies are taken as they come: for reading thousands of values at once.
 
 redis-py reads each reply of a pipeline in a call of its own, with a time limit of its own, and makes of it what it may
-mean: 10 to 16 us each, of which hiredis needs one.
+mean: 10 to 16 us of a processor for a command, of which hiredis needs two.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import hiredis
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.asyncio import Redis
 from redis.asyncio.sentinel import SentinelConnectionPool
@@ -62,7 +63,7 @@ class Exchanging:
 
     async def exchange(self: Any, commands: Sequence[Command]) -> list[Any]:
         """Send commands, and take their replies, within the connection's time limit for whatever comes next."""
-        await self.send_packed_command(self.pack_commands(commands))
+        await self.send_packed_command(b"".join(map(_packed, commands)))
         try:
             found: list[Any] = await self._taken(len(commands))
         except TimeoutError:
@@ -90,6 +91,9 @@ class Exchanging:
             else:
                 found.append(reply)
         return found
+
+
+_packed: Callable[[Any], bytes] = hiredis.pack_command
 
 
 async def _imitated(redis: Redis, commands: Sequence[Command]) -> list[Any]:

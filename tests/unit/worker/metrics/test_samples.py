@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.utils import floatToGoString
 
 from jobs.event_counts import OUTCOMES
 from jobs.families import FAMILIES
+from tests.library_text import library_text_of
 from tests.scrapes import HOSTILE, a_busy_account, a_busy_snapshot, a_lane, some_figures
 from worker.figures import Figures
 from worker.metrics import catalog, samples
-from worker.metrics.exposition import Scrape, text_of
+from worker.metrics.exposition import Scrape, _figure, text_of
 from worker.metrics.snapshot import AccountState, LaneState, RangeState, Snapshot
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -62,6 +66,28 @@ def scraped(seen: Snapshot, figures: Figures | None = None, *, accounts: bool = 
 def plain(found: dict[str, list]) -> list:
     """The samples that are no part of a histogram."""
     return [one for name, some in found.items() if not name.startswith(catalog.DURATION.name) for one in some]
+
+
+ACCEPTS = [
+    "", "text/plain", "*/*", "text/plain; version=1.0.0; escaping=allow-utf-8", "application/openmetrics-text",
+    "application/openmetrics-text;version=1.0.0;escaping=underscores;q=0.5,text/plain;version=0.0.4;q=0.2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("accept", ACCEPTS)
+@pytest.mark.parametrize("accounts", [True, False])
+def test_it_is_what_the_library_of_prometheus_writes_to_the_byte(accept, accounts):
+    busy = a_busy_snapshot()
+    plain_one = Snapshot(accounts=(AccountState(HOSTILE, (LaneState("invoice", 10**7),), n_used=0, limit=10**16),))
+    for seen in (busy, plain_one, Snapshot(), Snapshot("redis.unavailable", is_read=False)):
+        for worker in (None, (some_figures(), 3, 64), (Figures(), 0, 0)):
+            scrape = Scrape(seen, 'v"1\\', worker, accounts=accounts)
+            assert text_of(scrape, accept) == library_text_of(scrape, accept)
+
+
+@given(st.floats() | st.integers())
+def test_every_figure_is_written_as_the_library_does(value):
+    assert _figure(value) == floatToGoString(value)
 
 
 def test_the_names_and_labels_are_those_of_the_contract():
