@@ -16,10 +16,11 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from jobs.families import FAMILIES
+from worker.http.page.eyes import Eyes, told_to
 from worker.http.page.seen import Looked
 from worker.http.page.shown import Bounds, View
 from worker.http.page.story import StoryShown
-from worker.http.page.view import Eyes, told_to, view_of
+from worker.http.page.view import view_of
 
 MOST_BYTES: Final = 60_000
 """Of a page, without its style and script."""
