@@ -44,8 +44,8 @@ async def _some(redis: Redis, commands: Sequence[Command]) -> list[Any]:
     pool = redis.connection_pool
     connection: Any = await pool.get_connection()
     try:
-        if not hasattr(connection, "exchange"):
-            return await _imitated(redis, commands)
+        if getattr(connection, "exchange", None) is None:
+            return await _one_by_one(redis, commands)
         # As a pipeline of redis-py has it.
         found: list[Any] = await connection.retry.call_with_retry(
             lambda: connection.exchange(commands), lambda _error: connection.disconnect()
@@ -96,8 +96,8 @@ class Exchanging:
 _packed: Callable[[Any], bytes] = hiredis.pack_command
 
 
-async def _imitated(redis: Redis, commands: Sequence[Command]) -> list[Any]:
-    """The same of a server that is only imitated."""
+async def _one_by_one(redis: Redis, commands: Sequence[Command]) -> list[Any]:
+    """The same over a connection that cannot: of a server that is only imitated, or with a bound for each reply."""
     pipe: Any = redis.pipeline(transaction=False)
     pipe.response_callbacks = {}
     for command in commands:

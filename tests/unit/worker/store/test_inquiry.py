@@ -84,6 +84,16 @@ async def test_replies_are_the_server_s_and_a_refusal_is_one_of_them(redis: Any,
     assert [int(one) for one in more] == list(range(exchange.MOST + 7))
 
 
+async def test_over_a_connection_with_a_bound_each_reply_has_its_own(valkey_url: str) -> None:
+    """Together they may be larger than one may be."""
+    client = connection.connect(valkey_url, blocking=True)
+    try:
+        large = "x" * (1024 * 1024)
+        assert await exchange.exchange(client, [("ECHO", large)] * 20) == [large.encode()] * 20
+    finally:
+        await connection.close(client)
+
+
 @asynccontextmanager
 async def a_server(talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]) -> AsyncIterator[ArqRedis]:
     """A client of something that speaks like a server, as far as *talk* goes; it gives up after 0.2 s."""
