@@ -8,8 +8,7 @@ from jobs.event_counts import OUTCOMES
 from jobs.families import FAMILIES
 from jobs.registry import JOB_TYPES
 from worker.figures import CAUSES, OPERATIONS, Figures
-from worker.metrics.snapshot import AccountState, GroupState, LaneState, Snapshot
-from worker.queue.range_notes import RangeSeen
+from worker.metrics.snapshot import AccountState, GroupState, LaneState, RangeState, Snapshot
 
 NOW_MS: Final = 1_796_000_000_000
 HOSTILE: Final = 'a"b\\c\nd{e="f"}' + "x" * 500 + "\u202e\x00"
@@ -22,7 +21,7 @@ def a_lane(queue: str, n: int = 3, *, blocked: str = "factus.conflict") -> LaneS
 def a_busy_account(name: str = "acme") -> AccountState:
     """Every lane has work of every kind and is blocked, a strange one too; a hundred ranges."""
     lanes = [a_lane(queue, n) for n, queue in enumerate([*FAMILIES, "calls", "control", HOSTILE], 1)]
-    ranges = [RangeSeen("invoice", f"P{n}", n_left=n, expires_ms=NOW_MS + n) for n in range(100)]
+    ranges = [RangeState("invoice", f"P{n}", n_left=n, expires_ms=NOW_MS + n, is_ending=n % 2 == 1) for n in range(100)]
     return AccountState(name, tuple(lanes), "factus.credentials", 79, 80, NOW_MS + 3_600_000, tuple(ranges))
 
 

@@ -32,11 +32,6 @@ class Fault:
     """``doctor`` has to ask Factus."""
     besides: frozenset[str] = frozenset()
     """Other alerts that fire as well."""
-    of_status: bool = True
-    """
-    Whether ``status`` and ``factus_problems`` tell it. Of ranges they do not yet: as soon as they do, this is where it
-    is added, by taking ``of_status=False`` away.
-    """
 
 
 FAULTS: Final = (
@@ -128,14 +123,13 @@ FAULTS: Final = (
         "a numbering range is at its end",
         "range.ending",
         "factus.ranges",
-        'factus_range_remaining{account="range",family="invoice",prefix="SETP"}',
+        'factus_range_ending{account="range",family="invoice",prefix="SETP"}',
         "FactusRangeEnds",
         "de 5.000.001 números",
         "pida otra autorización de numeración",
-        "Ask DIAN for a new authorization",
+        "ask for another numbering authorization",
         account="range",
         calls=True,
-        of_status=False,
     ),
     Fault(
         "no worker lives",
@@ -155,10 +149,9 @@ def table() -> list[str]:
     """The table of docs/operations.md, one line each."""
     lines = ["| fault | `status` | `doctor` | page | metrics | alert | mend |", "|---|---|---|---|---|---|---|"]
     for one in FAULTS:
-        status = f"`{one.kind}`" if one.of_status else "nothing: only Factus knows"
         doctor = f"`{one.check}`" + (" with `--calls`" if one.calls else "")
         lines.append(
-            f"| {one.name} | {status} | {doctor} | `{one.kind}`: {one.mend} | `{one.series}` | `{one.alert}` "
+            f"| {one.name} | `{one.kind}` | {doctor} | `{one.kind}`: {one.mend} | `{one.series}` | `{one.alert}` "
             f"| {one.in_english} |"
         )
     return lines

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -19,6 +18,8 @@ from typing import Final, Literal, Self
 
 import structlog
 from redis import exceptions
+
+from worker.failures import Failures
 
 log = structlog.get_logger()
 
@@ -177,7 +178,7 @@ class Guard:
     """
 
     task: str
-    failed: Counter[str] = field(default_factory=Counter)
+    failed: Failures = field(default_factory=Failures)
     clock: Callable[[], float] = time.monotonic
     most_remembered: int = 10_000
     """Members that have failed, of which it is known until when they rest."""
@@ -214,7 +215,7 @@ class Guard:
         return max(rest.until - self.clock(), 0.0) if rest else 0.0
 
     def _note(self, name: str | bytes) -> float:
-        self.failed[self.task] += 1
+        self.failed.note(self.task)
         rest = self._rests.pop(name, None) or _Rest()
         rest_s = growing_s(rest.n_failures, LONGEST_REST_S)
         self._rests[name] = _Rest(rest.n_failures + 1, self.clock() + rest_s)
@@ -234,7 +235,7 @@ class Guard:
         is_outage = is_server_state(exc)
         if not is_outage or redis_word(exc) in _LASTING_WORDS:
             # An outage is no failure of the loop: counted, it would be told as one long after it is over.
-            self.failed[self.task] += 1
+            self.failed.note(self.task)
         if is_outage:
             log_unavailable(self.task, exc)
             return _OUTAGE_PAUSE_S
@@ -248,7 +249,7 @@ class Guards:
     """The guards of one process, and what has failed in all of its loops: published by the heartbeat."""
 
     def __init__(self) -> None:
-        self.failed: Counter[str] = Counter()
+        self.failed = Failures()
 
     def of(self, task: str) -> Guard:
         """The guard of a loop."""

@@ -11,8 +11,10 @@ import pytest
 
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, quick
+from worker.status import reader
 from worker.status.batch import BatchReader
 from worker.status.reader import StatusReader
+from worker.store.inquiry import Inquiry
 
 ZONE = ZoneInfo("America/Bogota")
 LANE = "acme/invoice"
@@ -114,14 +116,14 @@ async def test_without_a_worker_nobody_knows(rig):
     await push(rig, 5)
     seen = await reader_of(rig).overview()
     assert seen.workers
-    reader = reader_of(rig)
 
-    async def nobody(now_ms: int) -> tuple[()]:
+    def nobody(*_: object) -> Inquiry[tuple[()]]:
+        yield ()
         return ()
 
     with pytest.MonkeyPatch.context() as patch:  # the worker of the rig would write itself down again at once
-        patch.setattr(reader, "workers", nobody)
-        without = await reader.overview()
+        patch.setattr(reader, "workers_seen", nobody)
+        without = await reader_of(rig).overview()
     assert without.lanes
     assert [lane.done_ms for lane in without.lanes] == [None] * len(without.lanes)
 

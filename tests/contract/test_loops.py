@@ -41,9 +41,9 @@ async def test_a_thousand_poisoned_deadlines_keep_the_next_from_nothing(built, r
         left = await redis.zrangebyscore(keys.deadlines(), 1, 1)
     assert event["errors"][0]["code"] == "job.expired"
     assert left == [], "each stands behind those that have not been tried"
-    assert built.guards.failed["sweep"] >= 150
+    assert built.guards.failed.total["sweep"] >= 150
     # Twice at most at a time: the process's own round and the test's may have the same one in hand.
-    assert built.guards.failed["sweep"] <= 2 * 150 * most_failures(began), "each rests after it has failed"
+    assert built.guards.failed.total["sweep"] <= 2 * 150 * most_failures(began), "each rests after it has failed"
     assert await redis.zcard(keys.deadlines()) == len(names), "none was forgotten"
 
 
@@ -60,8 +60,8 @@ async def test_poisoned_lanes_keep_no_lane_waiting(built, redis):
         (event,) = await rig.events(1)
         await built.sweep.sweep()
     assert event["type"] == "invoice.validated"
-    assert built.guards.failed["dispatch"] <= 200 * most_failures(began)
-    assert built.guards.failed["sweep"] >= 200
+    assert built.guards.failed.total["dispatch"] <= 200 * most_failures(began)
+    assert built.guards.failed.total["sweep"] >= 200
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ async def test_a_batch_that_cannot_be_closed_rests_and_the_others_are_closed(bui
     async with running(built) as rig:
         await rig.push_bill("A", batch="b", batch_size=1)
         events = await rig.events(2)
-        n_failed = built.guards.failed["batches"]
+        n_failed = built.guards.failed.total["batches"]
         await built.sweep.end_expired_and_close_batches()
         await built.sweep.end_expired_and_close_batches()
     assert {event["type"] for event in events} == {"invoice.validated", "batch.completed"}
-    assert 1 <= n_failed <= built.guards.failed["batches"] <= 2 * 3 * most_failures(began)
+    assert 1 <= n_failed <= built.guards.failed.total["batches"] <= 2 * 3 * most_failures(began)
 
 
 KEYS = ["lanes_due", "lanes", "deadlines", "batches_due", "ended_due", "workers", "arq_queue", "results", "dead"]
@@ -105,7 +105,7 @@ async def test_a_loop_whose_own_key_is_broken_goes_on_when_it_is_mended(built, r
     await redis.set(key, "wrong")
     async with running(built) as rig:
         await rig.push_bill("A", batch="b", batch_size=1, issue_on="2020-01-01")
-        while not built.guards.failed and not await redis.xlen(built.keys.jobs()):
+        while not built.guards.failed.total and not await redis.xlen(built.keys.jobs()):
             await asyncio.sleep(0.01)
         assert not rig.task.done()
         await redis.delete(key)
@@ -139,16 +139,19 @@ async def test_a_stream_whose_key_is_broken_keeps_no_other_from_being_read(redis
                 await asyncio.sleep(0)
             await redis.set(keys.jobs(owner[broken]), "wrong")
         assert await issued(rig, sound) == "invoice.validated"
-        assert 1 <= built.guards.failed["intake"] <= 1 + most_failures(began), "it rests after it has failed"
+        assert 1 <= built.guards.failed.total["intake"] <= 1 + most_failures(began), "it rests after it has failed"
         await redis.delete(keys.jobs(owner[broken]))
         assert await issued(rig, broken) == "invoice.validated"
 
 
 async def test_the_heartbeat_tells_what_failed(built, redis):
-    built.guards.failed.update({"sweep": 2, "take": 1})
+    for task in ("sweep", "take", "sweep"):
+        built.guards.failed.note(task)
     async with running(built) as rig:
         while not (facts := await redis.hgetall(built.keys.worker(built.worker_id))):
             await asyncio.sleep(0.01)
         assert not rig.task.done()
     assert facts[b"failed"].startswith(b"sweep=2,take=1")
+    assert facts[b"failed_lately"] == facts[b"failed"]
+    assert 0 <= int(facts[b"at"]) - int(facts[b"failing_since"]) < 600_000
     assert {b"held", b"held_ms", b"held_busy_ms"} <= facts.keys()

@@ -27,7 +27,8 @@ from worker.speech import ENGLISH
 from worker.status.facts import Overview
 from worker.status.problems import PATIENCE_MS, problems
 from worker.status.reader import StatusReader
-from worker.store import connection
+from worker.store import connection, inquiry
+from worker.store.exchange import exchange
 from worker.store.keys import Keys
 
 LATER = (datetime.now(UTC) + timedelta(days=30)).isoformat()
@@ -86,18 +87,18 @@ async def test_the_number_of_round_trips_does_not_grow_with_what_waits(redis, na
         lane = f"{account.name}/invoice"
         await redis.sadd(built.keys.lanes(), lane)
         await redis.zadd(built.keys.waiting(lane), {f"j{n}": 10**15 + n for n in range(n_waiting)})
-    n_trips, sound = 0, type(redis.pipeline()).execute
+    n_trips = 0
 
-    async def counted(self, *args, **kwargs):
+    async def counted(client, commands):
         nonlocal n_trips
         n_trips += 1
-        return await sound(self, *args, **kwargs)
+        return await exchange(client, commands)
 
-    monkeypatch.setattr(type(redis.pipeline()), "execute", counted)
+    monkeypatch.setattr(inquiry, "exchange", counted)
     monkeypatch.setattr(reading, "_ESTIMATES_S", 0.0)  # one account is reckoned, as ever; no time decides
     seen = await reader_of(built).read()
     assert sum(lane.n_waiting for one in seen.accounts for lane in one.lanes) == 12 * n_waiting
-    assert n_trips <= 5
+    assert n_trips == 4
 
 
 async def test_every_account_is_reckoned_in_its_turn(redis, namespace, monkeypatch):
@@ -257,28 +258,20 @@ async def test_ready_asks_for_writes_and_for_a_leader_and_not_for_factus(redis, 
     assert (await endpoint.ready({})).status == 200
 
 
-class Refusing:
-    """A connection whose writes are refused, or that is gone."""
+@pytest.fixture
+def refusing(monkeypatch):
+    """Have writes refused from now on; or everything, as where the server is gone."""
 
-    def __init__(self, redis, exc, *, only_writes=True):
-        self._redis, self._exc, self._only_writes = redis, exc, only_writes
-
-    def pipeline(self, **given):
-        pipe, refuse, only_writes = self._redis.pipeline(**given), self._exc, self._only_writes
-        asked, sound, run = [], pipe.execute_command, pipe.execute
-
-        def noted(*parts, **options):
-            asked.append(parts[0])
-            return sound(*parts, **options)
-
-        async def execute(**options):
+    def refuse(exc, *, only_writes=True):
+        async def asked(client, commands):
             if not only_writes:
-                raise refuse
-            found = await run(**options)
-            return [refuse if name == "SET" else one for name, one in zip(asked, found, strict=True)]
+                raise exc
+            found = await exchange(client, commands)
+            return [exc if command[0] == "SET" else one for command, one in zip(commands, found, strict=True)]
 
-        pipe.execute_command, pipe.execute = noted, execute
-        return pipe
+        monkeypatch.setattr(inquiry, "exchange", asked)
+
+    return refuse
 
 
 @pytest.mark.parametrize(
@@ -290,11 +283,12 @@ class Refusing:
         (exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."), "redis.replicas"),
     ],
 )
-async def test_a_redis_that_takes_no_writes_is_told_in_both_places(fake_redis, namespace, exc, reason):
+async def test_a_redis_that_takes_no_writes_is_told_in_both_places(fake_redis, namespace, exc, reason, refusing):
     keys = Keys(namespace)
     await fake_redis.set(keys.leader("intake"), "w1")
     await fake_redis.hset(keys.counts(), "invoice.issue/validated", 4)
-    endpoint = Endpoint(ScrapeReader(Refusing(fake_redis, exc), keys, {}, "test"))
+    refusing(exc)
+    endpoint = Endpoint(ScrapeReader(fake_redis, keys, {}, "test"))
     ready = await endpoint.ready({})
     assert (ready.status, ready.body.decode().partition(":")[0]) == (503, reason)
     told = (await endpoint.metrics({})).body.decode()
@@ -302,16 +296,16 @@ async def test_a_redis_that_takes_no_writes_is_told_in_both_places(fake_redis, n
     assert 'factus_jobs_total{outcome="validated",type="invoice.issue"} 4.0' in told
 
 
-async def test_who_may_only_look_is_no_reason_to_worry(fake_redis, namespace):
+async def test_who_may_only_look_is_no_reason_to_worry(fake_redis, namespace, refusing):
     keys = Keys(namespace)
     await fake_redis.set(keys.leader("intake"), "w1")
-    denied = exceptions.NoPermissionError("this user has no permissions to run the 'set' command")
-    assert (await Endpoint(ScrapeReader(Refusing(fake_redis, denied), keys, {}, "test")).ready({})).status == 200
+    refusing(exceptions.NoPermissionError("this user has no permissions to run the 'set' command"))
+    assert (await Endpoint(ScrapeReader(fake_redis, keys, {}, "test")).ready({})).status == 200
 
 
-async def test_without_redis_the_process_answers_and_says_why(fake_redis, namespace):
-    gone = Refusing(fake_redis, exceptions.ConnectionError("Error 111 connecting"), only_writes=False)
-    endpoint = Endpoint(ScrapeReader(gone, Keys(namespace), {}, "test"), lambda: (Figures(), 0, 64))
+async def test_without_redis_the_process_answers_and_says_why(fake_redis, namespace, refusing):
+    refusing(exceptions.ConnectionError("Error 111 connecting"), only_writes=False)
+    endpoint = Endpoint(ScrapeReader(fake_redis, Keys(namespace), {}, "test"), lambda: (Figures(), 0, 64))
     assert (await endpoint.healthy({})).status == 200
     ready = await endpoint.ready({})
     assert (ready.status, ready.body[:18]) == (503, b"redis.unavailable:")
@@ -336,11 +330,12 @@ async def test_those_who_ask_at_once_are_one_for_redis(fake_redis, namespace):
 
 # -- ranges ------------------------------------------------------------------------------------------------------------
 async def test_ranges_are_noted_from_the_answers_of_jobs(redis, namespace):
-    row = {"document": "Nota Crédito", "prefix": "NC", "from": 1, "to": 1000, "current": 901, "end_date": "31-12-2026"}
+    row = {"document": "Nota Crédito", "prefix": "NC", "from": 1, "to": 1000, "current": 1001, "end_date": "31-12-2026"}
+    sales = {"prefix": "SETP", "from": "990000000", "to": "990000020", "end_date": "2030-01-19"}
     factus = FakeFactus(replies={"GET /v2/numbering-ranges": [answers.Replied({"data": {"data": [row]}})]})
 
     def with_range(answer):
-        answer.document.raw["numbering_range"] = {"prefix": "SETP", "to": "995000000", "end_date": "2030-01-19"}
+        answer.document.raw["numbering_range"] = {**sales, "resolution_number": "18760000001"}
         return answer
 
     factus.script = [with_range]
@@ -352,11 +347,14 @@ async def test_ranges_are_noted_from_the_answers_of_jobs(redis, namespace):
         await rig.rest()
         assert all(event["success"] for event in events), events
         seen = await reader_of(built).read()
-    found = {(one.family, one.prefix): (one.n_left, one.expires_ms) for one in seen.accounts[0].ranges}
+        told = await StatusReader(redis, built.keys, {}, limit=80, window_s=60.0, results_maxlen=100).overview()
+    found = {(one.family, one.prefix): (one.n_left, one.expires_ms, one.is_ending) for one in seen.accounts[0].ranges}
     assert found == {
-        ("invoice", "SETP"): (995000000 - 990000001, 1_895_115_600_000),
-        ("credit_note", "NC"): (100, 1_798_779_600_000),
+        ("invoice", "SETP"): (19, 1_895_115_600_000, False),
+        ("credit_note", "NC"): (0, None, True),
     }
+    (ended,) = [one for one in problems(told, ENGLISH) if one.id == "range.ended"]
+    assert (ended.subject, ended.what) == ("acme/NC", "account acme, range NC (credit note): no numbers are left")
     assert factus.calls["GET /v2/numbering-ranges"] == 1, "no call of its own"
 
 

@@ -403,8 +403,6 @@ def has(text: str, *words: str) -> list[str]:
 
 
 def in_status(at: RunningSet, fault: Fault) -> str:
-    if not fault.of_status:
-        return ""
     shown, found = at.typed("status"), at.typed("status", "--json")
     if shown.status != 1 or has(shown.out, fault.cause, fault.mend):
         return shown.out
@@ -452,7 +450,7 @@ def in_the_metrics(at: RunningSet, fault: Fault) -> str:
         if at.processes[name].poll() is not None:
             continue
         kinds = {dict(one)["kind"] for one in vector if ("__name__", "factus_problems") in one}
-        if fault.of_status and fault.kind not in kinds:
+        if fault.kind not in kinds:
             return f"{name}: kinds {kinds}"
         if not any(wanted <= one for one in vector):
             return f"{name}: no {fault.series}"
@@ -467,7 +465,7 @@ def in_the_alert(at: RunningSet, fault: Fault) -> str:
     told = [one for one in found if one.name == fault.alert]
     if not told or has(told[0].annotations["mend"], fault.in_english):
         return f"alerts: {[(one.name, one.annotations) for one in found]}"
-    if fault.of_status and fault.kind not in told[0].annotations["kind"]:
+    if fault.kind not in told[0].annotations["kind"]:
         return f"kind: {told[0].annotations}"
     others = {one.name for one in found} - {fault.alert} - fault.besides
     return f"and {others}" if others else ""

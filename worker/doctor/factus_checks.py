@@ -15,7 +15,7 @@ from worker.doctor.redis_checks import clock_verdict
 from worker.speech import Speech
 from worker.status.causes import cause, mend
 from worker.status.facts import Hold, RangeSeen
-from worker.status.problems import range_problem
+from worker.status.range_problems import range_problem
 
 _OTHERS: Final = 5
 """So many calls more than ours, in one window, are somebody else's."""

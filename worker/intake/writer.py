@@ -195,7 +195,7 @@ class EntryWriter:
             Empty when there is none that could be written.
         """
         log.exception("intake.defect", entry=entry.id, error=type(error).__name__, exc_info=error)
-        self._guard.failed[self._guard.task] += 1
+        self._guard.failed.note(self._guard.task)
         for n, make in enumerate((self._commands.defect, self._commands.bare_defect), 1):
             if n > after:
                 try:

@@ -110,7 +110,7 @@ PROBLEMS: Final = Metric(
     "factus_problems",
     "gauge",
     "Problems that status tells, by id and severity: failure, warning (other: those beyond the first five kinds). "
-    "Absent where there is none. Dead letters and numbering ranges have metrics of their own.",
+    "Absent where there is none. Dead letters have a metric of their own.",
     ("kind", "severity"),
 )
 WORKERS: Final = Metric(
@@ -119,6 +119,12 @@ WORKERS: Final = Metric(
     "Workers by their signs of life: alive, or lost: ended without a goodbye within ten minutes. "
     "Absent while Redis takes no writes, signs of life neither.",
     ("state",),
+)
+RANGE_ENDING: Final = Metric(
+    "factus_range_ending",
+    "gauge",
+    "1 while a numbering range has 30 days, or less than 5 % of its numbers, left, or has ended. Absent otherwise.",
+    (ACCOUNT, "family", "prefix"),
 )
 BUILD: Final = Metric("factus_build_info", "gauge", "1; the version is the label.", ("version",))
 
@@ -152,7 +158,7 @@ SLOTS: Final = Metric("factus_worker_slots", "gauge", "Jobs that may run in this
 
 SERVICE: Final = (
     JOBS, LANE_JOBS, LANE_OLDEST, LANE_DONE, LANE_BLOCKED, ALLOWANCE_USED, ALLOWANCE_LIMIT, TOKEN_EXPIRES, AT_RISK,
-    DEAD_LETTERS, CONSUMER_LAG, WEBHOOK_WAITING, RANGE_LEFT, RANGE_EXPIRES, PROBLEMS, WORKERS, BUILD,
+    DEAD_LETTERS, CONSUMER_LAG, WEBHOOK_WAITING, RANGE_LEFT, RANGE_EXPIRES, RANGE_ENDING, PROBLEMS, WORKERS, BUILD,
 )  # fmt: skip
 PROCESS: Final = (CALLS, DURATION, THROTTLED, CONFLICTS, REPAIRS, BUSY, SLOTS)
 METRICS: Final = (*SERVICE, *PROCESS)

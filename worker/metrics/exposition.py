@@ -1,15 +1,19 @@
-"""The text of a scrape, in a registry that lives for one scrape: nothing of a number is kept between two."""
+"""
+The text of a scrape, in Prometheus's format or as OpenMetrics: written here, line by line.
+
+The library of Prometheus writes the same to the byte (a test compares), in several times the time. Nothing of a number
+is kept between two scrapes.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import accumulate
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.utils import floatToGoString
 
 from worker.figures import BUCKETS_S, OPERATIONS, Durations, Figures
 from worker.metrics import catalog, samples
@@ -18,7 +22,7 @@ from worker.metrics.samples import Sample
 from worker.metrics.snapshot import Snapshot
 
 
-class Scrape(Collector):
+class Scrape:
     """
     The series of one scrape.
 
@@ -33,52 +37,85 @@ class Scrape(Collector):
         self._seen = seen
         self._version = version
         self._worker = worker
-        self._accounts = accounts
+        self.tells_accounts_apart = accounts
 
-    def collect(self) -> Iterator[Family]:
+    @property
+    def figures(self) -> Figures:
+        """Of this process; none where it is no worker."""
+        return self._worker[0] if self._worker else Figures()
+
+    def metrics(self) -> Iterator[tuple[Metric, list[Sample]]]:
+        """Every metric with its samples; a histogram has none, its figures stand beside (:attr:`figures`)."""
         found: dict[str, list[Sample]] = defaultdict(list)
         for sample in self._samples():
             found[sample.metric.name].append(sample)
-        shown = catalog.METRICS if self._worker else catalog.SERVICE
-        for metric in shown:
-            if metric is catalog.DURATION:
-                yield _histogram(metric, self._worker[0] if self._worker else Figures())
-            else:
-                yield self._family(metric, found[metric.name])
+        for metric in catalog.METRICS if self._worker else catalog.SERVICE:
+            yield metric, found[metric.name]
 
     def _samples(self) -> Iterator[Sample]:
         yield from samples.of_service(self._seen, self._version)
-        seen = self._seen.accounts if self._accounts else (samples.all_together(self._seen.accounts),)
+        seen = self._seen.accounts if self.tells_accounts_apart else (samples.all_together(self._seen.accounts),)
         for account in seen if self._seen.is_read else ():
             yield from samples.of_account(account)
         if self._worker:
             yield from samples.of_process(*self._worker)
 
-    def _family(self, metric: Metric, of: Iterable[Sample]) -> Family:
-        labels = metric.labels_with(accounts=self._accounts)
-        kept = [n for n, label in enumerate(metric.labels) if self._accounts or label != ACCOUNT]
-        family: CounterMetricFamily | GaugeMetricFamily
-        if metric.kind == "counter":
-            family = CounterMetricFamily(metric.name.removesuffix("_total"), metric.help, labels=labels)
-        else:
-            family = GaugeMetricFamily(metric.name, metric.help, labels=labels, unit=metric.unit)
-        for sample in of:
-            family.add_metric([sample.labels[n] for n in kept], sample.value)
-        return family
-
-
-def _histogram(metric: Metric, figures: Figures) -> Family:
-    family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels, unit=metric.unit)
-    bounds = [*map(str, BUCKETS_S), "+Inf"]
-    for operation in OPERATIONS:
-        held = figures.durations.get(operation) or Durations()
-        family.add_metric([operation], [*zip(bounds, accumulate(held.counts), strict=True)], held.sum_s)
-    return family
-
 
 def text_of(scrape: Scrape, accept: str = "") -> tuple[bytes, str]:
     """A scrape in the format that was asked for (``Accept``), Prometheus's text otherwise; and its content type."""
-    registry = CollectorRegistry()
-    registry.register(scrape)
-    encode, content_type = choose_encoder(accept)
-    return encode(registry), content_type
+    content_type = choose_encoder(accept)[1]
+    is_open = content_type.startswith("application/openmetrics-text")
+    lines: list[str] = []
+    for metric, found in scrape.metrics():
+        lines += _head(metric, is_open=is_open)
+        if metric is catalog.DURATION:
+            lines += _histogram(metric, scrape.figures)
+        else:
+            lines += _lines(metric, found, accounts=scrape.tells_accounts_apart)
+    if is_open:
+        lines.append("# EOF\n")
+    return "".join(lines).encode(), content_type
+
+
+def _head(metric: Metric, *, is_open: bool) -> Iterator[str]:
+    name = metric.name.removesuffix("_total") if is_open and metric.kind == "counter" else metric.name
+    yield f"# HELP {name} {_escaped(metric.help) if is_open else metric.help}\n"
+    yield f"# TYPE {name} {metric.kind}\n"
+    if is_open and metric.unit and metric.kind != "counter":
+        yield f"# UNIT {name} {metric.unit}\n"
+
+
+def _lines(metric: Metric, found: Iterable[Sample], *, accounts: bool) -> Iterator[str]:
+    shown = sorted((label, n) for n, label in enumerate(metric.labels) if accounts or label != ACCOUNT)
+    name = metric.name
+    if not shown:
+        for sample in found:
+            yield f"{name} {_figure(sample.value)}\n"
+        return
+    for sample in found:
+        values = sample.labels
+        told = ",".join([f'{label}="{_escaped(values[n])}"' for label, n in shown])
+        yield f"{name}{{{told}}} {_figure(sample.value)}\n"
+
+
+def _histogram(metric: Metric, figures: Figures) -> Iterator[str]:
+    bounds = [*map(str, BUCKETS_S), "+Inf"]
+    for operation in OPERATIONS:
+        held = figures.durations.get(operation) or Durations()
+        counts = [*accumulate(held.counts)]
+        for bound, n in zip(bounds, counts, strict=True):
+            yield f'{metric.name}_bucket{{le="{bound}",operation="{operation}"}} {_figure(n)}\n'
+        yield f'{metric.name}_count{{operation="{operation}"}} {_figure(counts[-1])}\n'
+        yield f'{metric.name}_sum{{operation="{operation}"}} {_figure(held.sum_s)}\n'
+
+
+def _figure(value: float) -> str:
+    # Most are small whole numbers, which the library's way through exponents takes longest for.
+    if type(value) is int and 0 <= value < 1_000_000:
+        return f"{value}.0"
+    return str(floatToGoString(value))  # type: ignore[no-untyped-call]  # the library leaves this one untyped
+
+
+@lru_cache(maxsize=8192)
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

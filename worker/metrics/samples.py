@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from jobs.event_counts import OUTCOMES
 from jobs.families import FAMILIES
@@ -21,8 +21,7 @@ from worker.figures import CAUSES, OPERATIONS, Figures
 from worker.figures import OUTCOMES as CALL_OUTCOMES
 from worker.metrics import catalog
 from worker.metrics.catalog import MOST_OF_ACCOUNT, Metric
-from worker.metrics.snapshot import AccountState, LaneState, Snapshot
-from worker.queue.range_notes import RangeSeen
+from worker.metrics.snapshot import AccountState, LaneState, RangeState, Snapshot
 from worker.speech import ENGLISH
 from worker.status.facts import Overview
 from worker.status.problems import problems
@@ -34,6 +33,8 @@ _MOST_KINDS: Final = 5
 _MOST_GROUPS: Final = 4
 _MOST_HOOKS: Final = 3
 _MOST_BLOCKS: Final = 2
+_MOST_ENDING: Final = 3
+"""Ranges of an account of which is always told that they end: more than two at once are rare."""
 
 _QUEUES: Final = (*FAMILIES, CALLS_LANE, CONTROL_LANE)
 _FIRST_LANE: Final = next(iter(FAMILIES))
@@ -43,8 +44,7 @@ _ALWAYS: Final = [(_ISSUED[0], outcome) for outcome in OUTCOMES if outcome != "c
 _REASONS: Final = frozenset({row.code for row in ERROR_CODES} | {"factus.outage"})
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One series: the values of its labels in the metric's order (all of them, the account too)."""
 
     metric: Metric
@@ -142,20 +142,23 @@ def of_account(account: AccountState) -> list[Sample]:
     """
     The series of one account, 15 at most.
 
-    First what is always there, what holds it, and the range that is nearest its end; then lanes with work, the one that
-    waits longest first, those for which there is no room together as ``other``; then zeros, and further ranges.
+    First what is always there, what holds it, the range that is nearest its end, and which others end; then lanes with
+    work, the one that waits longest first, those for which there is no room together as ``other``; then zeros, and
+    further ranges.
     """
     name = bounded(account.name)
     found = [*_own(account, name), *_blocks(account, name)]
     ranges = sorted(account.ranges, key=_nearness)
     for one in ranges[:1]:
         found += _range(name, one)
+    for one in ranges[1:_MOST_ENDING]:
+        found += _ending(name, one)
     lanes = _fitting(account.lanes, MOST_OF_ACCOUNT - len(found))
     for lane in lanes:
         found += _lane(name, lane)
     more = [zero for lane in lanes or (LaneState(_FIRST_LANE),) for zero in _zeros(name, lane)]
     for one in ranges[1:]:
-        more += _range(name, one)
+        more += [sample for sample in _range(name, one) if sample not in found]
     return [*found, *more[: MOST_OF_ACCOUNT - len(found)]]
 
 
@@ -221,25 +224,30 @@ def _zeros(account: str, lane: LaneState) -> list[Sample]:
     return [Sample(catalog.LANE_JOBS, 0, (account, lane.queue, state)) for state, n in _states(lane) if not n]
 
 
-def _nearness(one: RangeSeen) -> tuple[int, float, str, str]:
-    """Few numbers first; then what ends soonest."""
+def _nearness(one: RangeState) -> tuple[bool, int, float, str, str]:
+    """What somebody has to know first; then few numbers, then what ends soonest."""
     n_left = one.n_left if one.n_left is not None else 10**15
-    return min(n_left, 10**6), one.expires_ms or float("inf"), one.family, one.prefix
+    return not one.is_ending, min(n_left, 10**6), one.expires_ms or float("inf"), one.family, one.prefix
 
 
-def _range(account: str, one: RangeSeen) -> list[Sample]:
+def _range(account: str, one: RangeState) -> list[Sample]:
     labels = (account, bounded(one.family), bounded(one.prefix))
     found = [] if one.n_left is None else [Sample(catalog.RANGE_LEFT, one.n_left, labels)]
     if one.expires_ms is not None:
         found.append(Sample(catalog.RANGE_EXPIRES, one.expires_ms / 1000, labels))
-    return found
+    return found + _ending(account, one)
+
+
+def _ending(account: str, one: RangeState) -> list[Sample]:
+    labels = (account, bounded(one.family), bounded(one.prefix))
+    return [Sample(catalog.RANGE_ENDING, 1, labels)] if one.is_ending else []
 
 
 def all_together(accounts: Sequence[AccountState]) -> AccountState:
     """All accounts as one, for FACTUS_METRICS_ACCOUNTS=false. Blocks and ranges are of any of them."""
     known = [one for one in accounts if one.limit is not None and one.n_used is not None]
     lanes = _merged(lane for one in accounts for lane in one.lanes)
-    tightest: dict[tuple[str, str], RangeSeen] = {}
+    tightest: dict[tuple[str, str], RangeState] = {}
     for one in sorted((seen for account in accounts for seen in account.ranges), key=_nearness):
         tightest.setdefault((one.family, one.prefix), one)
     return AccountState(
@@ -260,7 +268,8 @@ def _first_block(accounts: Sequence[AccountState], queue: str) -> str:
 # -- labels ------------------------------------------------------------------------------------------------------------
 def bounded(name: str) -> str:
     """A name that others chose: printable and of bounded length. The format itself escapes quotes and backslashes."""
-    return "".join(char if char.isprintable() else "?" for char in name[:_LONGEST_LABEL])
+    name = name[:_LONGEST_LABEL]
+    return name if name.isprintable() else "".join(char if char.isprintable() else "?" for char in name)
 
 
 def _queue(name: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from worker.queue.range_notes import RangeSeen
 from worker.status.facts import Overview
 
 
@@ -30,6 +29,17 @@ class LaneState:
 
 
 @dataclass(frozen=True, slots=True)
+class RangeState:
+    """One numbering range in use. ``is_ending``: somebody has to act, by the rule of ``jobs/range_ends.py``."""
+
+    family: str
+    prefix: str
+    n_left: int | None = None
+    expires_ms: int | None = None
+    is_ending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AccountState:
     """One account. ``limit`` is None where this process has not its configuration."""
 
@@ -39,7 +49,7 @@ class AccountState:
     n_used: int | None = None
     limit: int | None = None
     token_expires_ms: int | None = None
-    ranges: tuple[RangeSeen, ...] = ()
+    ranges: tuple[RangeState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,7 @@ class LeaseWorker(Worker):
                 raise
         except Exception as exc:  # a defect of ours, in whatever line: the job is counted, set aside and tried again
             log.exception("arq.run_failed", error=type(exc).__name__, arq_id=claimed.arq_id)
-            self._guard.failed["run"] += 1
+            self._guard.failed.note("run")
             await asyncio.shield(
                 self._release(claimed.arq_id, SetAside(claimed, self._defect_pause_s, claimed.job.defects + 1))
             )

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+
+from worker.store.exchange import Command
+from worker.store.inquiry import Inquiry, answered, asked, each
 
 LAGGING_SHARE: Final = 0.8
 """Part of the largest length that may be unread before somebody is told."""
@@ -54,43 +56,65 @@ class GroupLag:
         return self.n_trimmed != 0
 
 
-async def groups_of(
-    redis: Redis, streams: Iterable[str], maxlen: int, *, with_pending: bool = False
-) -> tuple[GroupLag, ...]:
+async def groups_of(redis: Redis, streams: Iterable[str], maxlen: int) -> tuple[GroupLag, ...]:
+    """The groups of the streams that exist, without what was not acknowledged; as :func:`group_lags`."""
+    return await answered(redis, group_lags(streams, maxlen))
+
+
+def group_lags(streams: Iterable[str], maxlen: int, *, with_pending: bool = False) -> Inquiry[tuple[GroupLag, ...]]:
     """
     The groups of the streams that exist. A few cheap commands for each stream, no entries are read.
 
     Args:
         with_pending: Count what was given out and not acknowledged, too.
+
+    Raises:
+        ResponseError: Redis refuses a command, or a key is of another kind.
     """
-    found: list[GroupLag] = []
-    for stream in streams:
-        try:
-            groups = await redis.xinfo_groups(stream)
-            info = await redis.xinfo_stream(stream) if groups else {}
-        except ResponseError as exc:
-            if "no such key" not in str(exc):
-                raise
-            continue
-        for group in groups:
-            seen = group_seen(stream, info, group, maxlen)
-            n_abandoned = await _n_trimmed_pending(redis, stream, info, group)
-            if n_abandoned and seen.n_trimmed is not None:
-                seen = replace(seen, n_trimmed=seen.n_trimmed + n_abandoned)
-            if with_pending and group["pending"]:
-                stale = await redis.xpending_range(stream, seen.name, "-", "+", _MOST_ABANDONED, idle=STALE_MS)
-                seen = replace(seen, n_pending=group["pending"], n_stale=len(stale))
-            found.append(seen)
+    names = list(streams)
+    replies = yield [("XINFO", what, name) for name in names for what in ("GROUPS", "STREAM")]
+    lags: list[Inquiry[GroupLag]] = []
+    for name, groups, info in zip(names, replies[::2], replies[1::2], strict=True):
+        if _is_there(groups) and _is_there(info):
+            about = named(info)
+            lags += [_group(name, about, named(group), maxlen, with_pending=with_pending) for group in groups]
+    found = yield from each(lags)
     return tuple(found)
 
 
-async def _n_trimmed_pending(redis: Redis, stream: str, info: Mapping[str, Any], group: Mapping[str, Any]) -> int:
-    """Entries that were given to the group, never acknowledged, and are gone: the first hundred of them."""
-    if not group["pending"] or not info["length"]:
-        return int(group["pending"])
-    first = info["first-entry"][0].decode()
-    reply = await redis.xpending_range(stream, group["name"].decode(), "-", f"({first}", _MOST_ABANDONED)
-    return len(reply)
+def named(flat: Any) -> dict[str, Any]:
+    """A reply of names and values, one after the other; an imitated server has them as a mapping."""
+    pairs = flat.items() if isinstance(flat, Mapping) else zip(flat[::2], flat[1::2], strict=True)
+    return {name.decode(errors="replace") if isinstance(name, bytes) else name: value for name, value in pairs}
+
+
+def _is_there(reply: Any) -> bool:
+    """Whether there is a stream; every other error is one."""
+    if not isinstance(reply, Exception):
+        return True
+    if "no such key" not in str(reply):
+        raise reply
+    return False
+
+
+def _group(
+    stream: str, info: Mapping[str, Any], group: Mapping[str, Any], maxlen: int, *, with_pending: bool
+) -> Inquiry[GroupLag]:
+    seen, n_pending = group_seen(stream, info, group, maxlen), int(group["pending"])
+    if not n_pending:
+        return seen
+    commands: list[Command] = []
+    if info["length"]:
+        # What was given out, never acknowledged, and is gone: the first hundred of them.
+        first = info["first-entry"][0].decode()
+        commands.append(("XPENDING", stream, group["name"], "-", f"({first}", _MOST_ABANDONED))
+    if with_pending:
+        commands.append(("XPENDING", stream, group["name"], "IDLE", STALE_MS, "-", "+", _MOST_ABANDONED))
+    replies = yield from asked(*commands)
+    n_abandoned = len(replies[0]) if info["length"] else n_pending
+    if n_abandoned and seen.n_trimmed is not None:
+        seen = replace(seen, n_trimmed=seen.n_trimmed + n_abandoned)
+    return replace(seen, n_pending=n_pending, n_stale=len(replies[-1])) if with_pending else seen
 
 
 def group_seen(stream: str, info: Mapping[str, Any], group: Mapping[str, Any], maxlen: int) -> GroupLag:

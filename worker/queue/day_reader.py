@@ -19,9 +19,10 @@ from jobs.estimate.course import Course
 from jobs.estimate.forecast import forecast
 from jobs.fiscal_day import day_bounds_ms
 from schemas.names import account_of
-from worker.queue.load_reader import LoadReader, Reading, issuing_lanes, without_unseen
+from worker.queue.load_reader import Courses, LoadReader, Reading, issuing_lanes, without_unseen
 from worker.settings.account import Account
 from worker.store.connection import command
+from worker.store.inquiry import Inquiry, answered, asked, each
 from worker.store.keys import Keys
 
 _MOST_NAMED: Final = 1000
@@ -63,7 +64,7 @@ class DayReader:
         self._keys = keys
         self._loads = LoadReader(redis, keys)
 
-    async def load(self, account: Account, now_ms: int) -> tuple[Reading, dict[str, Course]]:
+    async def load(self, account: Account, now_ms: int) -> tuple[Reading, Courses]:
         """The load of an account, and what will become of it: nobody is alarmed by a pace that was never seen."""
         reading = without_unseen(await self._loads.read(account, now_ms))
         return reading, forecast(reading.load)
@@ -71,18 +72,8 @@ class DayReader:
     async def day(
         self, account: Account, day: str, reading: Reading, courses: Mapping[str, Course], *, slack: float = 0.0
     ) -> AccountDay:
-        """
-        What will become of a day.
-
-        Args:
-            slack: The share of what the estimate promises that is not counted upon.
-        """
-        found = [
-            await self._lane_day(account, lane, day, reading, courses[lane], slack)
-            for lane in issuing_lanes(account.name)
-        ]
-        lanes = tuple(one for one in found if one.n_waiting)
-        return AccountDay(lanes, sum(courses[one.lane].pace_per_minute for one in lanes))
+        """As :func:`day_of`."""
+        return await answered(self._redis, day_of(self._keys, account, day, reading, courses, slack=slack))
 
     async def outlook(self, account: Account, day: str, seen: AccountDay) -> DayOutlook:
         """The same with the names that an event has: of the first that will miss their day, in the order of sending."""
@@ -108,70 +99,6 @@ class DayReader:
             tuple(batches),
         )
 
-    async def batch_at_risk(self, lane_day: LaneDay, day: str, batch: str) -> int:
-        """How many jobs of a batch will miss their day in a lane."""
-        if not lane_day.from_score:
-            return 0
-        key = self._keys.batch_jobs(lane_day.lane, day, batch)
-        return int(await command(self._redis, "ZCOUNT", key, lane_day.from_score, "+inf"))
-
-    # -- one lane --------------------------------------------------------------------------------------------------
-    async def _lane_day(
-        self, account: Account, lane: str, day: str, reading: Reading, course: Course, slack: float
-    ) -> LaneDay:
-        n_day = await self._n_waiting(lane, day)
-        if not n_day:
-            return LaneDay(lane, 0)
-        starts_ms, ends_ms = day_bounds_ms(day, account.zone)
-        load, now_ms = reading.lane(lane), reading.load.now_ms
-        if starts_ms > now_ms:
-            n_before = load.n_waiting + sum(one.n for one in load.releases if one.at_ms < starts_ms)
-            left = max(n_before - course.started_by(starts_ms), 0.0)
-            on_day = (course.started_by(ends_ms) - course.started_by(starts_ms)) * (1 - slack)
-            n_over = math.ceil(left + n_day - on_day - 0.5)
-            expected_ms = course.done_with(min(n_before + n_day, course.n_all))
-            return await self._tail(lane, day, n_day, n_over, expected_ms)
-        in_time = math.floor(course.started_by(ends_ms) * (1 - slack) + 0.5)
-        n_later = int(await command(self._redis, "ZCOUNT", self._keys.later(lane), "-inf", f"({ends_ms}"))
-        expected_ms = await self._expected(lane, day, course, n_later)
-        if in_time >= load.n_waiting + n_later:
-            return LaneDay(lane, n_day, expected_ms=expected_ms)
-        place = await command(self._redis, "ZRANGE", self._keys.waiting(lane), in_time, in_time, "WITHSCORES")
-        if not place:
-            return await self._tail(lane, day, n_day, load.n_waiting + n_later - in_time, expected_ms)
-        score = place[1].decode()
-        n_behind = int(await command(self._redis, "ZCOUNT", self._keys.day_jobs(lane, day), score, "+inf"))
-        will_miss = max(n_behind - await self._n_under_way(lane, day, float(score)), 0)
-        return LaneDay(lane, n_day, will_miss, score if will_miss else "", expected_ms)
-
-    async def _tail(self, lane: str, day: str, n_day: int, n_over: int, expected_ms: float | None) -> LaneDay:
-        """The last *n_over* jobs of the day are late."""
-        will_miss = min(max(n_over, 0), n_day)
-        if not will_miss:
-            return LaneDay(lane, n_day, expected_ms=expected_ms)
-        key = self._keys.day_jobs(lane, day)
-        first = await command(self._redis, "ZRANGE", key, -will_miss, -will_miss, "WITHSCORES")
-        return LaneDay(lane, n_day, will_miss, first[1].decode() if first else "", expected_ms)
-
-    async def _n_waiting(self, lane: str, day: str) -> int:
-        return int(await command(self._redis, "ZCARD", self._keys.day_jobs(lane, day)))
-
-    async def _expected(self, lane: str, day: str, course: Course, n_later: int) -> float | None:
-        """When the last job of a day that has begun is done."""
-        last = await command(self._redis, "ZRANGE", self._keys.day_jobs(lane, day), -1, -1, "WITHSCORES")
-        if not last:
-            return None
-        n_before = int(await command(self._redis, "ZCOUNT", self._keys.waiting(lane), "-inf", last[1]))
-        return course.done_with(min(n_before + n_later, course.n_all))
-
-    async def _n_under_way(self, lane: str, day: str, score: float) -> int:
-        """Jobs of the day that stand behind the place and are under way already, out of their turn."""
-        n = 0
-        for job_id in await command(self._redis, "ZRANGE", self._keys.in_flight(lane), 0, -1):
-            own = await command(self._redis, "ZSCORE", self._keys.day_jobs(lane, day), job_id)
-            n += own is not None and float(own) >= score
-        return n
-
     async def _named(self, lane: LaneDay, day: str) -> list[tuple[float, str, str]]:
         """Place, reference and batch of the first jobs of a lane that will miss their day."""
         key = self._keys.day_jobs(lane.lane, day)
@@ -192,3 +119,97 @@ class DayReader:
                 continue
             named.append((score, row[0].decode(errors="replace"), (row[1] or b"").decode(errors="replace")))
         return named
+
+
+# -- inquiries ---------------------------------------------------------------------------------------------------------
+def day_of(
+    keys: Keys, account: Account, day: str, reading: Reading, courses: Mapping[str, Course], *, slack: float = 0.0
+) -> Inquiry[AccountDay]:
+    """
+    What will become of a day.
+
+    Args:
+        slack: The share of what the estimate promises that is not counted upon.
+    """
+    lanes = issuing_lanes(account.name)
+    counts = yield from asked(*(("ZCARD", keys.day_jobs(lane, day)) for lane in lanes))
+    found = yield from each(
+        _LaneOfDay(keys, lane, day, n).look(account, reading, courses[lane], slack)
+        for lane, n in zip(lanes, counts, strict=True)
+        if n
+    )
+    return AccountDay(tuple(found), sum(courses[one.lane].pace_per_minute for one in found))
+
+
+def batch_at_risk(keys: Keys, lane_day: LaneDay, day: str, batch: str) -> Inquiry[int]:
+    """How many jobs of a batch will miss their day in a lane."""
+    if not lane_day.from_score:
+        return 0
+    (n,) = yield from asked(("ZCOUNT", keys.batch_jobs(lane_day.lane, day, batch), lane_day.from_score, "+inf"))
+    return int(n)
+
+
+@dataclass(frozen=True, slots=True)
+class _LaneOfDay:
+    """The jobs of a lane that must go out on a day."""
+
+    keys: Keys
+    lane: str
+    day: str
+    n_day: int
+
+    @property
+    def jobs(self) -> str:
+        return self.keys.day_jobs(self.lane, self.day)
+
+    def look(self, account: Account, reading: Reading, course: Course, slack: float) -> Inquiry[LaneDay]:
+        starts_ms, ends_ms = day_bounds_ms(self.day, account.zone)
+        if starts_ms > reading.load.now_ms:
+            return self._to_come(starts_ms, ends_ms, reading, course, slack)
+        return self._begun(ends_ms, reading, course, slack)
+
+    def _to_come(
+        self, starts_ms: int, ends_ms: int, reading: Reading, course: Course, slack: float
+    ) -> Inquiry[LaneDay]:
+        load = reading.lane(self.lane)
+        n_before = load.n_waiting + sum(one.n for one in load.releases if one.at_ms < starts_ms)
+        left = max(n_before - course.started_by(starts_ms), 0.0)
+        on_day = (course.started_by(ends_ms) - course.started_by(starts_ms)) * (1 - slack)
+        n_over = math.ceil(left + self.n_day - on_day - 0.5)
+        return self._tail(n_over, course.done_with(min(n_before + self.n_day, course.n_all)))
+
+    def _begun(self, ends_ms: int, reading: Reading, course: Course, slack: float) -> Inquiry[LaneDay]:
+        keys, lane = self.keys, self.lane
+        in_time = math.floor(course.started_by(ends_ms) * (1 - slack) + 0.5)
+        n_later, last, place = yield from asked(
+            ("ZCOUNT", keys.later(lane), "-inf", f"({ends_ms}"),
+            ("ZRANGE", self.jobs, -1, -1, "WITHSCORES"),
+            ("ZRANGE", keys.waiting(lane), in_time, in_time, "WITHSCORES"),
+        )
+        expected_ms = None
+        if last:  # when the last job of the day is done
+            (n_before,) = yield from asked(("ZCOUNT", keys.waiting(lane), "-inf", last[1]))
+            expected_ms = course.done_with(min(n_before + n_later, course.n_all))
+        n_waiting = reading.lane(lane).n_waiting
+        if in_time >= n_waiting + n_later:
+            return LaneDay(lane, self.n_day, expected_ms=expected_ms)
+        if not place:
+            found = yield from self._tail(n_waiting + n_later - in_time, expected_ms)
+            return found
+        score = place[1].decode()
+        n_behind, under_way = yield from asked(
+            ("ZCOUNT", self.jobs, score, "+inf"), ("ZRANGE", keys.in_flight(lane), 0, -1)
+        )
+        # Those that stand behind the place and are under way already, out of their turn.
+        own = yield from asked(*(("ZSCORE", self.jobs, job_id) for job_id in under_way))
+        n_under_way = sum(one is not None and float(one) >= float(score) for one in own)
+        will_miss = max(int(n_behind) - n_under_way, 0)
+        return LaneDay(lane, self.n_day, will_miss, score if will_miss else "", expected_ms)
+
+    def _tail(self, n_over: int, expected_ms: float | None) -> Inquiry[LaneDay]:
+        """The last *n_over* jobs of the day are late."""
+        will_miss = min(max(n_over, 0), self.n_day)
+        if not will_miss:
+            return LaneDay(self.lane, self.n_day, expected_ms=expected_ms)
+        (first,) = yield from asked(("ZRANGE", self.jobs, -will_miss, -will_miss, "WITHSCORES"))
+        return LaneDay(self.lane, self.n_day, will_miss, first[1].decode() if first else "", expected_ms)

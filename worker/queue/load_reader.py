@@ -6,18 +6,22 @@ What comes later is read at a few ranks, and what documents took of late is a li
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from redis.asyncio import Redis
 
+from jobs.estimate.course import Course
+from jobs.estimate.forecast import forecast
 from jobs.estimate.load import UNSEEN, AccountLoad, LaneLoad, Pace, Release, Seen, others_per_ms, pace_of
 from jobs.families import FAMILIES
 from jobs.registry import max_in_flight
 from schemas.names import CALLS_LANE, is_calls_lane
 from worker.factus.rate_limit import limit_window_ms
 from worker.settings.account import Account
+from worker.store.exchange import Command
+from worker.store.inquiry import Inquiry, answered, each
 from worker.store.keys import Keys
 
 _MOST_GRANTS: Final = 2000
@@ -25,6 +29,7 @@ _MOST_GRANTS: Final = 2000
 
 _MOST_SEEN: Final = 300
 _RANKS: Final = 16
+_IN_A_ROW: Final = 10
 _LOW: Final = 2 * 10**15
 _CALL: Final = Pace(500.0, 500.0, 500.0)
 """How long a call is taken to need."""
@@ -65,58 +70,80 @@ class LoadReader:
 
     async def read(self, account: Account, now_ms: int) -> Reading:
         """The load of one account as it is just now."""
-        lanes = [*issuing_lanes(account.name), f"{account.name}/{CALLS_LANE}"]
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.hmget(self._keys.account(account.name), ["hold_until", "hold_reason", "held_since", "margin_ms"])
-        pipe.lrange(self._keys.grants(account.name), 0, min(account.rate_limit, _MOST_GRANTS) - 1)
-        for lane in lanes:
-            pipe.zcard(self._keys.waiting(lane))
-            pipe.zcard(self._keys.later(lane))
-            pipe.zcard(self._keys.in_flight(lane))
-            pipe.hmget(self._keys.lane(lane), ["hold_until", "hold_reason", "held_since", "width_in_use"])
-            pipe.zrange(self._keys.in_flight(lane), 0, 0, withscores=True)
-            pipe.lrange(self._keys.seen(lane), 0, _MOST_SEEN - 1)
-            pipe.zcount(self._keys.waiting(lane), _LOW, "+inf")
-        found = [None if isinstance(one, Exception) else one for one in await pipe.execute(raise_on_error=False)]
-        (hold, grants), rest = found[:2], found[2:]
-        rows = [_Row(lane, *rest[7 * n : 7 * n + 7]) for n, lane in enumerate(lanes)]
-        releases = await self._releases([row for row in rows if row.n_later and not is_calls_lane(row.lane)])
-        return _reading(account, now_ms, hold or (None,) * 4, grants or (), rows, releases)
-
-    async def _releases(self, rows: Sequence[_Row]) -> dict[str, tuple[Release, ...]]:
-        """When delayed jobs may start: at a few ranks, each with those before it."""
-        pipe, ranks = self._redis.pipeline(transaction=False), {}
-        for row in rows:
-            n_later = row.n_later or 0
-            ranks[row.lane] = sorted({(n_later * n + _RANKS - 1) // _RANKS for n in range(1, _RANKS + 1)})
-            for rank in ranks[row.lane]:
-                pipe.zrange(self._keys.later(row.lane), rank - 1, rank - 1, withscores=True)
-        found = iter(await pipe.execute(raise_on_error=False) if rows else [])
-        return {lane: _released(places, [next(found) for _ in places]) for lane, places in ranks.items()}
+        return await answered(self._redis, load_of(self._keys, account, now_ms))
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What was read of one lane; None where a key holds something else."""
+def load_of(keys: Keys, account: Account, now_ms: int, busy: Collection[str] | None = None) -> Inquiry[Reading]:
+    """
+    The load of one account as it is just now; what Redis refuses to tell is taken to be nothing.
 
-    lane: str
-    n_waiting: int | None
-    n_later: int | None
-    n_in_flight: int | None
-    hold: Sequence[bytes | None] | None
-    oldest: Sequence[tuple[bytes, float]] | None
-    seen: Sequence[bytes] | None
-    n_low: int | None
+    Args:
+        busy: The lanes that have work, of whatever accounts, where they are known: of others nothing is asked but what
+            documents took there of late.
+    """
+    lanes = [*issuing_lanes(account.name), f"{account.name}/{CALLS_LANE}"]
+    commands: list[Command] = [
+        ("HMGET", keys.account(account.name), "hold_until", "hold_reason", "held_since", "margin_ms"),
+        ("LRANGE", keys.grants(account.name), 0, min(account.rate_limit, _MOST_GRANTS) - 1),
+    ]
+    for lane in lanes:
+        commands.append(("LRANGE", keys.seen(lane), 0, _MOST_SEEN - 1))
+        if busy is None or lane in busy:
+            commands += _of_work(keys, lane)
+    replies = yield commands
+    hold, grants, *rest = [None if isinstance(one, Exception) else one for one in replies]
+    came, rows = iter(rest), []
+    for lane in lanes:
+        seen, has_work = next(came), busy is None or lane in busy
+        rows.append(_Row(lane, seen, *(next(came) for _ in range(_N_OF_WORK))) if has_work else _Row(lane, seen))
+    later = [row for row in rows if row.n_later and not is_calls_lane(row.lane)]
+    releases = yield from each(_releases(keys, row.lane, row.n_later or 0) for row in later)
+    by_lane = dict(zip([row.lane for row in later], releases, strict=True))
+    return _reading(account, now_ms, hold or (None,) * 4, grants or (), rows, by_lane)
 
 
-def _released(ranks: Sequence[int], found: Sequence[Any]) -> tuple[Release, ...]:
+_N_OF_WORK: Final = 6
+
+
+def _of_work(keys: Keys, lane: str) -> list[Command]:
+    """What is asked of a lane that has work, in the order of a row."""
+    waiting, in_flight = keys.waiting(lane), keys.in_flight(lane)
+    return [
+        ("ZCARD", waiting),
+        ("ZCARD", keys.later(lane)),
+        ("ZCARD", in_flight),
+        ("HMGET", keys.lane(lane), "hold_until", "hold_reason", "held_since", "width_in_use"),
+        ("ZRANGE", in_flight, 0, 0, "WITHSCORES"),
+        ("ZCOUNT", waiting, _LOW, "+inf"),
+    ]
+
+
+def _releases(keys: Keys, lane: str, n_later: int) -> Inquiry[tuple[Release, ...]]:
+    """When delayed jobs may start: at a few ranks, each with those before it."""
+    ranks = sorted({(n_later * n + _RANKS - 1) // _RANKS for n in range(1, _RANKS + 1)})
+    found = yield [("ZRANGE", keys.later(lane), rank - 1, rank - 1, "WITHSCORES") for rank in ranks]
     releases, before = [], 0
     for rank, row in zip(ranks, found, strict=True):
         if isinstance(row, Exception) or not row:
             continue
-        releases.append(Release(int(row[0][1]), rank - before))
+        releases.append(Release(int(float(row[1])), rank - before))
         before = rank
     return tuple(releases)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What was read of one lane; None where a key holds something else, or nothing was asked."""
+
+    lane: str
+    seen: Sequence[bytes] | None
+    n_waiting: int | None = None
+    n_later: int | None = None
+    n_in_flight: int | None = None
+    hold: Sequence[bytes | None] | None = None
+    oldest: Sequence[bytes] | None = None
+    """The job that is under way longest, and since when."""
+    n_low: int | None = None
 
 
 def _reading(
@@ -130,7 +157,7 @@ def _reading(
     window_ms = limit_window_ms(account) + _whole(hold[3])
     times = tuple(filter(None, map(_whole, grants)))
     seen = {row.lane: _seen(row.seen or ()) for row in rows}
-    under_way = [int(row.oldest[0][1]) for row in rows if row.oldest]
+    under_way = [int(float(row.oldest[1])) for row in rows if row.oldest]
     until_ms = min([now_ms, *under_way])
     sent = [one.sent_at_ms for some in seen.values() for one in some]
     of_account = pace_of([one for some in seen.values() for one in some[:50]])
@@ -176,9 +203,60 @@ def _is_held(hold: Sequence[bytes | None], now_ms: int) -> bool:
 
 def without_unseen(reading: Reading) -> Reading:
     """The same, where a lane that has shown no pace yet is taken to be as fast as can be: for what is only feared."""
+    if all(one.pace != UNSEEN for one in reading.load.lanes):
+        return reading
     quick = Pace(1.0, 1.0, 1.0)
     lanes = tuple(replace(one, pace=quick) if one.pace == UNSEEN else one for one in reading.load.lanes)
     return replace(reading, load=replace(reading.load, lanes=lanes))
+
+
+Courses = dict[str, Course]
+"""What will become of the lanes of an account, by name."""
+
+
+class Loads:
+    """
+    The loads of accounts within one look: each is read once, and reckoned once, whoever asks for it.
+
+    Args:
+        settings: An account by its name.
+        busy: As :func:`load_of` has it.
+    """
+
+    def __init__(
+        self, keys: Keys, settings: Callable[[str], Account], now_ms: int, busy: Collection[str] | None = None
+    ) -> None:
+        self._keys = keys
+        self._settings = settings
+        self._now_ms = now_ms
+        self._busy = busy
+        self._likely: dict[str, tuple[Reading, Courses]] = {}
+        self._feared: dict[str, tuple[Reading, Courses]] = {}
+
+    def likely(self, account: str) -> Inquiry[tuple[Reading, Courses]]:
+        """The load of an account, and what will become of it."""
+        if account not in self._likely:
+            reading = yield from load_of(self._keys, self._settings(account), self._now_ms, self._busy)
+            self._likely[account] = reading, forecast(reading.load)
+        return self._likely[account]
+
+    def all(self, accounts: Iterable[str]) -> Inquiry[dict[str, tuple[Reading, Courses]]]:
+        """The same of many: read at once, and reckoned a few at a time, so that a process does other things between."""
+        names = [name for name in accounts if name not in self._likely]
+        readings = yield from each(load_of(self._keys, self._settings(n), self._now_ms, self._busy) for n in names)
+        for n, (name, reading) in enumerate(zip(names, readings, strict=True), 1):
+            self._likely[name] = reading, forecast(reading.load)
+            if n % _IN_A_ROW == 0:
+                yield ()
+        return self._likely
+
+    def feared(self, account: str) -> Inquiry[tuple[Reading, Courses]]:
+        """The same where nobody is alarmed by a pace that was never seen (:func:`without_unseen`)."""
+        if account not in self._feared:
+            likely = yield from self.likely(account)
+            reading = without_unseen(likely[0])
+            self._feared[account] = likely if reading is likely[0] else (reading, forecast(reading.load))
+        return self._feared[account]
 
 
 def _seen(stored: Sequence[bytes]) -> list[Seen]:

@@ -1,5 +1,6 @@
 """
-What Factus last said of numbering ranges, noted where an answer said so: for metrics, which make no call of their own.
+What Factus last said of numbering ranges, noted where an answer said so: for ``status``, the page and metrics, which
+make no call of their own.
 
 A range shows in what is listed or read as a job (``numbering_range.list`` ...), and in every document that was
 validated. What is noted are a number and a date; it is bounded, and no job depends on it.
@@ -8,7 +9,7 @@ validated. What is noted are a number and a date; it is bounded, and no job depe
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -18,6 +19,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from jobs.families import FAMILIES
+from jobs.range_ends import RangeEnd, range_end
 from schemas.factus import BOGOTA
 from schemas.names import family_of, issues, verb_of
 from worker.guard import redis_word
@@ -57,44 +59,79 @@ OTHER: Final = "other"
 """The family of a range whose document is none of ours: paper bills."""
 
 
+_EXPIRED: Final = "!"
+
+
 @dataclass(frozen=True, slots=True)
-class RangeSeen:
-    """One range. ``n_left`` numbers are left, and it ends at ``expires_ms``; None where Factus does not say."""
+class RangeNote:
+    """
+    One range. ``n_left`` of ``n_numbers`` are left, and it ends at ``expires_ms``; None where Factus does not say.
+    ``is_expired`` is Factus's own word.
+    """
 
     family: str
     prefix: str
     is_active: bool = True
     n_left: int | None = None
     expires_ms: int | None = None
+    n_numbers: int | None = None
+    is_expired: bool = False
+
+    @property
+    def last_day(self) -> date | None:
+        """Its last day, in Bogotá."""
+        if self.expires_ms is None:
+            return None
+        return datetime.fromtimestamp(max(self.expires_ms - 1, 0) / 1000, BOGOTA).date()
+
+    def days_left(self, today: date) -> int | None:
+        """Until its last day; below 0 when it is over, None where nothing bounds it."""
+        last_day = self.last_day
+        left = None if last_day is None else (last_day - today).days
+        return min(-1, left or -1) if self.is_expired else left
+
+    def end(self, today: date) -> RangeEnd:
+        """What is to be told of it."""
+        return range_end(self.n_left, self.n_numbers, self.days_left(today))
 
     def to_text(self) -> str:
-        return f"{'' if self.n_left is None else self.n_left}:{'' if self.expires_ms is None else self.expires_ms}"
+        figures = (self.n_left, self.expires_ms, self.n_numbers)
+        told = ":".join("" if one is None else str(one) for one in figures)
+        return told + (f":{_EXPIRED}" if self.is_expired else "")
 
     @classmethod
-    def from_text(cls, field: str, text: str) -> RangeSeen | None:
-        """What was noted; None for what no version of ours has written."""
+    def from_text(cls, field: str, text: str) -> RangeNote | None:
+        """What was noted; None for what no version of ours has written. The first had two figures."""
         family, _, prefix = field.partition("/")
-        n_left, _, expires_ms = text.partition(":")
-        if not all(
-            part == "" or (part.isascii() and part.isdecimal() and len(part) < 16) for part in (n_left, expires_ms)
-        ):
-            return None
+        *figures, last = text.split(":")
+        is_expired = last == _EXPIRED
+        if not is_expired:
+            figures.append(last)
         if family not in FAMILIES and family != OTHER:
             return None
-        return cls(
-            family,
-            prefix[:_LONGEST_PREFIX],
-            n_left=int(n_left) if n_left else None,
-            expires_ms=int(expires_ms) if expires_ms else None,
-        )
+        if not 2 <= len(figures) <= 3 or not all(map(_is_figure, figures)):
+            return None
+        n_left, expires_ms, n_numbers = [int(one) if one else None for one in (*figures, "")[:3]]
+        return cls(family, prefix[:_LONGEST_PREFIX], True, n_left, expires_ms, n_numbers, is_expired)
 
 
-def ranges_in(job_type: str, data: Mapping[str, Any] | None) -> list[RangeSeen]:
+def _is_figure(part: str) -> bool:
+    return part == "" or (part.isascii() and part.isdecimal() and len(part) < 16)
+
+
+def noted(flat: Sequence[bytes]) -> list[RangeNote]:
+    """The notes of an account, from fields and texts one after the other; at most a hundred."""
+    rows = [*zip(flat[::2], flat[1::2], strict=True)][: 2 * _MOST]
+    found = (RangeNote.from_text(name.decode(errors="replace"), text.decode(errors="replace")) for name, text in rows)
+    return [one for one in found if one is not None]
+
+
+def ranges_in(job_type: str, data: Mapping[str, Any] | None) -> list[RangeNote]:
     """The ranges of which the good end of a job tells, at most 50; whatever Factus wrote there."""
     return list(_ranges_in(job_type, data or {}))[:_MOST]
 
 
-def _ranges_in(job_type: str, data: Mapping[str, Any]) -> Iterator[RangeSeen]:
+def _ranges_in(job_type: str, data: Mapping[str, Any]) -> Iterator[RangeNote]:
     if issues(job_type):
         document = data.get("factus")
         shown = document.get("numbering_range") if isinstance(document, Mapping) else None
@@ -107,25 +144,38 @@ def _ranges_in(job_type: str, data: Mapping[str, Any]) -> Iterator[RangeSeen]:
                 yield listed
 
 
-def _of_row(row: Mapping[str, Any]) -> RangeSeen | None:
+def _of_row(row: Mapping[str, Any]) -> RangeNote | None:
     prefix = _prefix(row.get("prefix"))
     if prefix is None:
         return None
-    last, current = _number(row.get("to")), _number(row.get("current"))
-    n_left = None if last is None or current is None else max(last - current + 1, 0)
-    is_active = str(row.get("is_active", 1)).casefold() not in ("0", "false") and row.get("is_expired") is not True
+    is_active = str(row.get("is_active", 1)).casefold() not in ("0", "false")
     family = _FAMILY_OF.get(str(row.get("document")).strip().casefold(), OTHER)
-    return RangeSeen(family, prefix, is_active, n_left, _end_of(row.get("end_date")))
+    current = _number(row.get("current"))
+    return _note(family, prefix, row, None if current is None else current - 1, is_active=is_active)
 
 
-def _of_document(family: str, shown: Mapping[str, Any], number: object) -> RangeSeen | None:
+def _of_document(family: str, shown: Mapping[str, Any], number: object) -> RangeNote | None:
     """The range of a document that was validated: its number is the last one that is used, as far as we know."""
-    prefix, last = _prefix(shown.get("prefix")), _number(shown.get("to"))
+    prefix = _prefix(shown.get("prefix"))
     if prefix is None or not isinstance(number, str) or not number.startswith(prefix):
         return None
-    used = _number(number.removeprefix(prefix))
-    n_left = None if last is None or used is None else max(last - used, 0)
-    return RangeSeen(family, prefix, True, n_left, _end_of(shown.get("end_date")))
+    return _note(family, prefix, shown, _number(number.removeprefix(prefix)))
+
+
+def _note(family: str, prefix: str, shown: Mapping[str, Any], used: int | None, *, is_active: bool = True) -> RangeNote:
+    """A range of which *used* is the last number that is taken."""
+    first, last = _number(shown.get("from")), _number(shown.get("to"))
+    # Only a resolution of DIAN's bounds the time: of notes Factus shows dates too, and they mean nothing.
+    is_bound = bool(shown.get("resolution_number"))
+    return RangeNote(
+        family,
+        prefix,
+        is_active,
+        n_left=None if last is None or used is None else max(last - used, 0),
+        expires_ms=_end_of(shown.get("end_date")) if is_bound else None,
+        n_numbers=None if first is None or last is None or last < first else last - first + 1,
+        is_expired=is_bound and shown.get("is_expired") is True,
+    )
 
 
 def _prefix(told: object) -> str | None:
@@ -177,7 +227,7 @@ class RangeNotes:
         except RedisError as exc:
             log.debug("redis.unavailable", task="ranges", detail=redis_word(exc))
 
-    def _is_due(self, account: str, seen: RangeSeen) -> bool:
+    def _is_due(self, account: str, seen: RangeNote) -> bool:
         place, now = (account, f"{seen.family}/{seen.prefix}"), time.monotonic()
         if now - self._noted_at.get(place, -_QUIET_S) < _QUIET_S:
             return False
@@ -186,7 +236,7 @@ class RangeNotes:
         self._noted_at[place] = now
         return True
 
-    async def _write(self, account: str, seen: list[RangeSeen]) -> None:
+    async def _write(self, account: str, seen: list[RangeNote]) -> None:
         key = self._keys.ranges(account)
         if int(await command(self._redis, "HLEN", key)) > 2 * _MOST:
             await self._redis.delete(key)

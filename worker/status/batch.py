@@ -4,7 +4,7 @@ One batch as the ledger has counted it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from decimal import Decimal
@@ -16,11 +16,13 @@ from jobs.batches import completed_event
 from jobs.estimate.course import Course
 from jobs.fiscal_day import day_bounds_ms
 from schemas.factus import BOGOTA
-from worker.queue.day_reader import DayReader
-from worker.queue.load_reader import Reading
+from worker.queue.day_reader import batch_at_risk, day_of
+from worker.queue.load_reader import Loads, Reading
+from worker.settings.account import Account
 from worker.speech import iso
 from worker.status.reader import StatusReader
-from worker.store.connection import command
+from worker.status.stored import text_hash, texts
+from worker.store.inquiry import Inquiry, answered, asked, each
 from worker.store.keys import Keys
 
 
@@ -79,77 +81,93 @@ class BatchReader:
         self._redis = redis
         self._keys = keys
         self._reader = reader
-        self._days = DayReader(redis, keys)
 
     async def named(
         self, batch: str, accounts: Iterable[str], now_ms: int, *, has_workers: bool = True
     ) -> list[BatchSeen]:
         """The batch of that name in each of the accounts that has one; accounts that could not be read are ``?``."""
-        found = []
-        for account in accounts:
-            member = f"{account}/{batch}"
-            stored = dict(await command(self._redis, "HGETALL", self._keys.batch(member)))
-            if stored:
-                failures = await command(self._redis, "LRANGE", self._keys.batch_failures(member), 0, -1)
-                held = {_text(name): _text(value) for name, value in stored.items()}
-                seen = batch_seen(account, batch, held, [_text(failure) for failure in failures])
-                seen = await self._with_estimate(seen, _parts(account, held), now_ms)
-                found.append(seen if has_workers else replace(seen, done_ms=None))
-        return found
-
-    async def _with_estimate(self, seen: BatchSeen, parts: list[_Part], now_ms: int) -> BatchSeen:
-        if not parts:
-            return seen
-        settings = self._reader.account_settings(seen.account)
-        reading, courses = await self._reader.courses(seen.account, now_ms)
-        feared, fears = await self._days.load(settings, now_ms)
-        done: list[float] = []
-        lanes: set[str] = set()
-        is_held, at_risk = False, 0
-        for part in parts:
-            if part.lane not in courses:
-                continue
-            done_ms = await self._done_ms(part, seen.batch, reading, courses[part.lane])
-            if done_ms is not None:
-                done.append(done_ms)
-                lanes.add(part.lane)
-                is_held = is_held or part.lane in reading.held
-            if part.day and done_ms is not None and day_bounds_ms(part.day, settings.zone)[1] > now_ms:
-                days = await self._days.day(settings, part.day, feared, fears)
-                at_risk += sum(
-                    [
-                        await self._days.batch_at_risk(one, part.day, seen.batch)
-                        for one in days.lanes
-                        if one.lane == part.lane
-                    ]
-                )
-        return replace(
-            seen,
-            pace_per_minute=0.0 if is_held else sum(courses[lane].pace_per_minute for lane in lanes),
-            done_ms=None if is_held else max(done, default=None),
-            at_risk=at_risk,
-            zone=settings.zone,
+        settings = self._reader.account_settings
+        loads = Loads(self._keys, settings, now_ms)
+        found = await answered(
+            self._redis,
+            each(
+                batch_of(self._keys, loads, settings(account), batch, now_ms, has_workers=has_workers)
+                for account in accounts
+            ),
         )
+        return [one for one in found if one is not None]
 
-    async def _done_ms(self, part: _Part, batch: str, reading: Reading, course: Course) -> float | None:
-        """When the last job of a part will be done; None where none of it waits."""
-        key = self._keys.batch_jobs(part.lane, part.day, batch)
-        last = await command(self._redis, "ZRANGE", key, -1, -1, "WITHSCORES")
-        if not last:
-            return None
-        later = await command(self._redis, "ZSCORE", self._keys.later(part.lane), last[0])
-        n_waiting = reading.lane(part.lane).n_waiting
-        if later is None:
-            n_before = await command(self._redis, "ZCOUNT", self._keys.waiting(part.lane), "-inf", last[1])
-            return course.done_with(max(min(n_before, course.n_all), min(1, course.n_all)))
-        n_before = n_waiting + int(await command(self._redis, "ZCOUNT", self._keys.later(part.lane), "-inf", later))
-        if part.day:
-            behind = await command(
-                self._redis, "ZCOUNT", self._keys.day_jobs(part.lane, part.day), f"({last[1].decode()}", "+inf"
-            )
-            n_before -= int(behind)
-        done_ms = course.done_with(max(min(n_before, course.n_all), min(1, course.n_all)))
-        return None if done_ms is None else max(done_ms, float(later) + course.service_ms)
+
+def batch_of(
+    keys: Keys, loads: Loads, account: Account, batch: str, now_ms: int, *, has_workers: bool
+) -> Inquiry[BatchSeen | None]:
+    """
+    The batch of that name of an account; None where there is none.
+
+    Raises:
+        ResponseError, ValueError, KeyError: Its key holds something else.
+    """
+    member = f"{account.name}/{batch}"
+    flat, failures = yield from asked(("HGETALL", keys.batch(member)), ("LRANGE", keys.batch_failures(member), 0, -1))
+    held = text_hash(flat)
+    if not held:
+        return None
+    seen = batch_seen(account.name, batch, held, texts(failures))
+    parts = _parts(account.name, held)
+    if parts:
+        seen = yield from _with_estimate(keys, loads, account, seen, parts, now_ms)
+    return seen if has_workers else replace(seen, done_ms=None)
+
+
+def _with_estimate(
+    keys: Keys, loads: Loads, account: Account, seen: BatchSeen, parts: Sequence[_Part], now_ms: int
+) -> Inquiry[BatchSeen]:
+    reading, courses = yield from loads.likely(account.name)
+    known = [part for part in parts if part.lane in courses]
+    ends = yield from each(_done_ms(keys, part, seen.batch, reading, courses[part.lane]) for part in known)
+    open_ = [(part, done_ms) for part, done_ms in zip(known, ends, strict=True) if done_ms is not None]
+    lanes = {part.lane for part, _ in open_}
+    is_held = bool(lanes & reading.held)
+    at_risk = yield from each(
+        _at_risk(keys, loads, account, part, seen.batch)
+        for part, _ in open_
+        if part.day and day_bounds_ms(part.day, account.zone)[1] > now_ms
+    )
+    return replace(
+        seen,
+        pace_per_minute=0.0 if is_held else sum(courses[lane].pace_per_minute for lane in lanes),
+        done_ms=None if is_held else max((done_ms for _, done_ms in open_), default=None),
+        at_risk=sum(at_risk),
+        zone=account.zone,
+    )
+
+
+def _at_risk(keys: Keys, loads: Loads, account: Account, part: _Part, batch: str) -> Inquiry[int]:
+    """How many jobs of a part will miss their day."""
+    reading, courses = yield from loads.feared(account.name)
+    day = yield from day_of(keys, account, part.day, reading, courses)
+    counts = yield from each(batch_at_risk(keys, one, part.day, batch) for one in day.lanes if one.lane == part.lane)
+    return sum(counts)
+
+
+def _done_ms(keys: Keys, part: _Part, batch: str, reading: Reading, course: Course) -> Inquiry[float | None]:
+    """When the last job of a part will be done; None where none of it waits."""
+    (last,) = yield from asked(("ZRANGE", keys.batch_jobs(part.lane, part.day, batch), -1, -1, "WITHSCORES"))
+    if not last:
+        return None
+    later, n_waiting_before = yield from asked(
+        ("ZSCORE", keys.later(part.lane), last[0]), ("ZCOUNT", keys.waiting(part.lane), "-inf", last[1])
+    )
+    if later is None:
+        return course.done_with(max(min(n_waiting_before, course.n_all), min(1, course.n_all)))
+    (n_later_before,) = yield from asked(("ZCOUNT", keys.later(part.lane), "-inf", later))
+    n_before = reading.lane(part.lane).n_waiting + int(n_later_before)
+    if part.day:
+        day_jobs = keys.day_jobs(part.lane, part.day)
+        (behind,) = yield from asked(("ZCOUNT", day_jobs, f"({last[1].decode()}", "+inf"))
+        n_before -= int(behind)
+    done_ms = course.done_with(max(min(n_before, course.n_all), min(1, course.n_all)))
+    return None if done_ms is None else max(done_ms, float(later) + course.service_ms)
 
 
 def _parts(account: str, held: Mapping[str, str]) -> list[_Part]:
@@ -178,7 +196,3 @@ def batch_seen(account: str, batch: str, held: Mapping[str, str], failures: list
         is_closed="closed" in held,
         failures=tuple(data["failures"]),
     )
-
-
-def _text(stored: bytes) -> str:
-    return stored.decode(errors="replace")

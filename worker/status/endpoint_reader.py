@@ -7,14 +7,13 @@ Not through ``worker/webhooks``: whoever only looks needs neither its file nor i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from redis.asyncio import Redis
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import NoPermissionError
 
-from worker.guard import redis_word
 from worker.status.facts import EndpointSeen
-from worker.store.connection import command
+from worker.status.stored import Asker, text_hash, texts
+from worker.store.inquiry import Inquiry, each
 from worker.store.keys import Keys
 
 SEEN_MS: Final = 7 * 86_400_000
@@ -24,44 +23,39 @@ _ALIVE_MS: Final = 10_000
 _MOST: Final = 200
 
 
-async def read_endpoints(redis: Redis, keys: Keys, now_ms: int) -> tuple[tuple[EndpointSeen, ...], int | None]:
+def endpoints_seen(keys: Keys, now_ms: int) -> Inquiry[tuple[tuple[EndpointSeen, ...], int | None]]:
     """
     The endpoints, and how many processes deliver; None where this user may not see it.
 
     What stands in a key that holds something else than it should is missing, and nothing else.
     """
+    asker = Asker()
     try:
-        names = await _asked(redis, "ZRANGEBYSCORE", keys.hooks_seen(), now_ms - SEEN_MS, "+inf") or []
-        n_alive = await _asked(redis, "ZCOUNT", keys.hook_processes(), now_ms - _ALIVE_MS, "+inf")
-        endpoints = [await _endpoint(redis, keys, name.decode(errors="replace")) for name in names[:_MOST]]
+        names, n_alive = yield from asker.ask(
+            ("ZRANGEBYSCORE", keys.hooks_seen(), now_ms - SEEN_MS, "+inf"),
+            ("ZCOUNT", keys.hook_processes(), now_ms - _ALIVE_MS, "+inf"),
+        )
+        endpoints = yield from each(_endpoint(asker, keys, name) for name in texts(names)[:_MOST])
     except NoPermissionError:
         return (), None
-    return tuple(sorted(endpoints, key=lambda one: one.name)), None if n_alive is None else int(n_alive)
+    return tuple(sorted(endpoints, key=lambda one: one.name)), n_alive
 
 
-async def _asked(redis: Redis, *parts: str | int) -> Any:
-    """The answer; None where the key is of another kind."""
-    try:
-        return await command(redis, *parts)
-    except ResponseError as exc:
-        if redis_word(exc) != "WRONGTYPE":
-            raise
-        return None
-
-
-async def _endpoint(redis: Redis, keys: Keys, name: str) -> EndpointSeen:
-    held = await _asked(redis, "HGETALL", keys.hook(name)) or {}
-    n_waiting = await _asked(redis, "ZCARD", keys.hook(name, "order")) or 0
-    n_failed = await _asked(redis, "ZCARD", keys.hook(name, "failed")) or 0
-    due = await _asked(redis, "ZRANGE", keys.hook(name, "due"), 0, 0, "WITHSCORES")
-    return _seen(name, dict(held), n_waiting, n_failed, due)
+def _endpoint(asker: Asker, keys: Keys, name: str) -> Inquiry[EndpointSeen]:
+    held, n_waiting, n_failed, due = yield from asker.ask(
+        ("HGETALL", keys.hook(name)),
+        ("ZCARD", keys.hook(name, "order")),
+        ("ZCARD", keys.hook(name, "failed")),
+        ("ZRANGE", keys.hook(name, "due"), 0, 0, "WITHSCORES"),
+    )
+    return _seen(name, text_hash(held), n_waiting or 0, n_failed or 0, due)
 
 
 def _seen(
-    name: str, held: Mapping[bytes, bytes], n_waiting: int, n_failed: int, due: Sequence[Any] | None
+    name: str, held: Mapping[str, str], n_waiting: int, n_failed: int, due: Sequence[bytes] | None
 ) -> EndpointSeen:
     def text(field: str) -> str:
-        return held.get(field.encode(), b"").decode(errors="replace")
+        return held.get(field, "")
 
     def number(field: str) -> int:
         stored = text(field)

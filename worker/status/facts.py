@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, tzinfo
 from typing import Any, Final
 
+from jobs.range_ends import RangeEnd, range_end
 from schemas.names import is_calls_lane, is_issuing_lane
 from worker.queue.consumer_lag import GroupLag
 from worker.speech import iso
@@ -38,6 +39,11 @@ class WorkerSeen:
     seen_ms_ago: int
     failed: str = ""
     """What has failed in its loops since it started, by loop: ``sweep=2,take=1``."""
+
+    failed_lately: str = ""
+    """The same of the last ten minutes; ``failing_since_ms`` is since when there are such failures."""
+
+    failing_since_ms: int = 0
 
     held_ms: int = 0
     """The longest time for which its event loop was held."""
@@ -227,13 +233,15 @@ class EndpointSeen:
 
 @dataclass(frozen=True, slots=True)
 class RangeSeen:
-    """One numbering range in use, as Factus has shown it; ``document`` is what it numbers, in Factus's words."""
+    """One numbering range in use, as Factus has shown it; ``document`` is what it numbers: a family, or its words."""
 
     account: str
     document: str
     prefix: str
-    n_left: int
-    n_numbers: int
+    n_left: int | None
+    n_numbers: int | None
+    """Of how many; both None where Factus does not say."""
+
     ends_on: date | None = None
     """Its last day; None where no resolution bounds it."""
 
@@ -242,6 +250,12 @@ class RangeSeen:
 
     is_expired: bool = False
     """Factus's own word."""
+
+    @property
+    def end(self) -> RangeEnd:
+        """What is to be told of it."""
+        days_left = -1 if self.is_expired else self.days_left if self.ends_on else None
+        return range_end(self.n_left, self.n_numbers, days_left)
 
 
 @dataclass(frozen=True, slots=True)

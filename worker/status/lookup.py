@@ -21,6 +21,7 @@ from worker.retry_ids import retry_id
 from worker.status.facts import AccountSeen, LaneSeen
 from worker.status.reader import StatusReader
 from worker.store.connection import command
+from worker.store.inquiry import Inquiry, answered, asked, each
 from worker.store.keys import Keys
 
 _SCANNED_EVENTS: Final = 20_000
@@ -107,7 +108,8 @@ class JobLookup:
         now_ms = await self._reader.now_ms()
         workers = await self._reader.workers(now_ms)
         names = [account] if account else [*(await self._reader.account_names(workers)), _NO_ACCOUNT]
-        jobs = [job for name in names if may_see(name) for job in await self._jobs_of(wanted, name, family)]
+        looked = each(self._jobs_of(wanted, name, family) for name in names if may_see(name))
+        jobs = [job for some in await answered(self._redis, looked) for job in some]
         return [await self._followed(job, now_ms, len(workers)) for job in jobs]
 
     async def by_id(
@@ -117,8 +119,8 @@ class JobLookup:
         now_ms = await self._reader.now_ms()
         workers = await self._reader.workers(now_ms)
         names = [account] if account else [*(await self._reader.account_names(workers)), _NO_ACCOUNT]
-        jobs = [await self._job(name, job_id) for name in names if may_see(name)]
-        return [await self._followed(job, now_ms, len(workers)) for job in jobs if job]
+        looked = self._records([(name, job_id) for name in names if may_see(name)])
+        return [await self._followed(job, now_ms, len(workers)) for job in await answered(self._redis, looked)]
 
     async def last_event(
         self, wanted: str, account: str | None = None, may_see: Callable[[str], bool] = _everybody
@@ -166,18 +168,21 @@ class JobLookup:
             start = f"({page[-1][0].decode()}"
 
     # -- the job ---------------------------------------------------------------------------------------------------
-    async def _jobs_of(self, wanted: str, account: str, family: str | None) -> list[JobRecord]:
-        ids = [wanted]
-        for name in [family] if family else FAMILIES:
-            issuer = await command(self._redis, "HGET", self._keys.document(account, name, wanted), "job")
-            if issuer:
-                ids.append(issuer.decode())
-        jobs = [await self._job(account, job_id) for job_id in dict.fromkeys(ids)]
-        return [job for job in jobs if job and family in (None, job.family)]
+    def _jobs_of(self, wanted: str, account: str, family: str | None) -> Inquiry[list[JobRecord]]:
+        families = [family] if family else [*FAMILIES]
+        issuers = yield from asked(*(("HGET", self._keys.document(account, name, wanted), "job") for name in families))
+        ids = dict.fromkeys([wanted, *(issuer.decode() for issuer in issuers if issuer)])
+        jobs = yield from self._records([(account, job_id) for job_id in ids])
+        return [job for job in jobs if family in (None, job.family)]
+
+    def _records(self, names: Sequence[tuple[str, str]]) -> Inquiry[list[JobRecord]]:
+        """Those of the jobs, by account and id, that there are."""
+        rows = yield from asked(*(("HGETALL", self._keys.job(*one)) for one in names))
+        return [JobRecord.from_hash(dict(zip(row[::2], row[1::2], strict=True))) for row in rows if row]
 
     async def _job(self, account: str, job_id: str) -> JobRecord | None:
-        stored = dict(await command(self._redis, "HGETALL", self._keys.job(account, job_id)))
-        return JobRecord.from_hash(stored) if stored else None
+        found = await answered(self._redis, self._records([(account, job_id)]))
+        return found[0] if found else None
 
     async def _around(self, job: JobRecord, now_ms: int, n_workers: int) -> JobSnapshot:
         account = await self._reader.account(job.account, now_ms)

@@ -11,11 +11,12 @@ from typing import Final
 from worker.queue.consumer_lag import GroupLag
 from worker.speech import Speech
 from worker.status.causes import NEEDS_A_PERSON, cause, holder, mend, redis_mend
-from worker.status.facts import AccountSeen, Hold, IntakeSeen, LaneSeen, Overview, RangeSeen, WorkerSeen
+from worker.status.facts import AccountSeen, Hold, IntakeSeen, LaneSeen, Overview, WorkerSeen
 from worker.status.problem import KINDS, Problem, problem_lines
+from worker.status.range_problems import range_problem
 from worker.status.webhook_problems import of_webhooks
 
-__all__ = ["KINDS", "PATIENCE_MS", "Problem", "problem_lines", "problems", "range_problem"]
+__all__ = ["KINDS", "PATIENCE_MS", "Problem", "problem_lines", "problems"]
 
 PATIENCE_MS: Final = 300_000
 """How long something may be held before an operator has to know."""
@@ -106,13 +107,21 @@ def _of_worker(worker: WorkerSeen, speech: Speech) -> Iterator[Problem]:
         )
         mends = speech.say("corrija el archivo; se lee solo", "mend the file; it is read by itself")
         yield Problem("jobs.keys", worker.id, what, mends)
-    if worker.failed:
+    if worker.failed_lately:
         what = speech.say(
-            f"trabajador {worker.id}: fallas en sus tareas desde que inició ({worker.failed})",
-            f"worker {worker.id}: failures in its loops since it started ({worker.failed})",
+            f"trabajador {worker.id}: fallas en sus tareas en los últimos 10 minutos ({worker.failed_lately}; "
+            f"desde que inició {worker.failed})",
+            f"worker {worker.id}: failures in its loops in the last 10 minutes ({worker.failed_lately}; since it "
+            f"started {worker.failed})",
         )
-        mends = speech.say("vea loop.member_failed en su registro", "see loop.member_failed in its log")
-        yield Problem("worker.failures", worker.id, what, mends)
+        mends = speech.say(
+            "vea loop.member_failed, loop.turn_failed y redis.unavailable en su registro",
+            "see loop.member_failed, loop.turn_failed and redis.unavailable in its log",
+        )
+        following = speech.say(
+            "se deja de decir diez minutos después de la última", "it is told until ten minutes after the last one"
+        )
+        yield Problem("worker.failures", worker.id, what, mends, worker.failing_since_ms, next=following)
 
 
 # -- holds -------------------------------------------------------------------------------------------------------------
@@ -279,36 +288,3 @@ def _of_letters(seen: Overview, speech: Speech) -> Iterator[Problem]:
             "factus-worker dead list; mend the cause, then dead retry, or dead drop",
         )
         yield Problem("letters.operator", "dead", what, mends)
-
-
-# -- numbering ranges --------------------------------------------------------------------------------------------------
-RANGE_DAYS: Final = 30
-RANGE_SHARE: Final = 0.05
-"""A range is told of when so many days, or so much of its numbers, are left."""
-
-
-def range_problem(one: RangeSeen, speech: Speech) -> Problem | None:
-    """What is to be said of a numbering range that is in use; None while there is time and room."""
-    name = speech.say(f"rango {one.prefix} ({one.document})", f"range {one.prefix} ({one.document})")
-    what = speech.say(f"cuenta {one.account}, {name}: ", f"account {one.account}, {name}: ")
-    mends = speech.say(
-        "pida otra autorización de numeración en el MUISCA de la DIAN, asóciela al software y créela en Factus "
-        "(numbering_range.create)",
-        "ask for another numbering authorization in DIAN's MUISCA, tie it to the software, and create it at Factus "
-        "(numbering_range.create)",
-    )
-    subject = f"{one.account}/{one.prefix}"
-    ends_on = one.ends_on
-    if one.is_expired or (ends_on is not None and one.days_left < 0):
-        when = f" ({ends_on:%Y-%m-%d})" if ends_on else ""
-        return Problem("range.ended", subject, what + speech.say(f"se venció{when}", f"has run out{when}"), mends)
-    if one.n_left <= 0:
-        return Problem("range.ended", subject, what + speech.say("no le quedan números", "no numbers are left"), mends)
-    told = []
-    if ends_on is not None and one.days_left <= RANGE_DAYS:
-        left = speech.of(one.days_left, ("día", "day"), ("días", "days"))
-        told.append(speech.say(f"vence el {ends_on:%Y-%m-%d} (en {left})", f"ends on {ends_on:%Y-%m-%d} (in {left})"))
-    if one.n_left < RANGE_SHARE * one.n_numbers:
-        left, of = speech.count(one.n_left), speech.count(one.n_numbers)
-        told.append(speech.say(f"le quedan {left} de {of} números", f"{left} of {of} numbers are left"))
-    return Problem("range.ending", subject, what + "; ".join(told), mends) if told else None

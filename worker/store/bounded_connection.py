@@ -43,6 +43,9 @@ def bounded(kind: type[AbstractConnection], largest: int = LARGEST_REPLY) -> typ
             return True
 
     class BoundedConnection(kind):  # type: ignore[misc, valid-type]  # the class depends on the URL's scheme
+        exchange = None
+        """What takes many replies in one go (``exchange.py``) knows no bound for each."""
+
         def __init__(self, **options: Any) -> None:
             super().__init__(**{**options, "parser_class": BoundedParser})
 

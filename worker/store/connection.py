@@ -47,6 +47,7 @@ from worker.guard import said_in_pipeline
 from worker.store import embedded_server
 from worker.store.bounded_connection import bounded
 from worker.store.embedded_keeper import Keeper
+from worker.store.exchange import Exchanging
 from worker.store.failover import asking_each_time
 
 EMBEDDED: Final = "embedded:"
@@ -224,12 +225,15 @@ def _tls(address: RedisAddress) -> dict[str, Any]:
 
 
 def _packing_in_c(kind: type[AbstractConnection]) -> type[AbstractConnection]:
-    """The same connection with hiredis's packer, ten times as quick; redis-py has it for synchronous ones only."""
+    """
+    The same connection with hiredis's packer, ten times as quick (redis-py has it for synchronous ones only), and with
+    an exchange of its own.
+    """
 
     if issubclass(kind, SSLConnection):
         kind = _of_shared_tls(kind)
 
-    class QuickConnection(kind):  # type: ignore[misc, valid-type]  # the class depends on the URL's scheme
+    class QuickConnection(Exchanging, kind):  # type: ignore[misc, valid-type]  # the class depends on the URL's scheme
         _packer = HiredisRespSerializer()
 
         def pack_command(self, *args: Any) -> list[bytes]:

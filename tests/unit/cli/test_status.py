@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import asdict, replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,6 +36,8 @@ from worker.status.lookup import Follower, JobLookup, JobSnapshot, JobWithFollow
 from worker.status.problems import Problem, problems
 from worker.status.reader import StatusReader
 from worker.status.state_words import lane_words
+from worker.store import inquiry
+from worker.store.exchange import exchange
 from worker.store.keys import Keys
 
 UTC = ZoneInfo("UTC")
@@ -512,12 +515,12 @@ def test_keys_that_turned_bad_and_workers_that_sign_and_do_not_are_told():
 
 
 def test_letters_that_went_and_workers_that_differ_are_told():
-    one = WorkerSeen("w", 1, "0", ("acme",), 0, 0, 10, failed="sweep=2")
+    one = WorkerSeen("w", 1, "0", ("acme",), 0, 0, 10, failed="sweep=2", failed_lately="sweep=2")
     found = problems(
         overview(
             n_letters_gone=12,
             letters_gone_at_ms=NOW - 1000,
-            workers=(one, replace(one, id="x", accounts=("b",), failed="")),
+            workers=(one, replace(one, id="x", accounts=("b",), failed="sweep=9", failed_lately="")),
         ),
         ENGLISH,
     )
@@ -525,6 +528,7 @@ def test_letters_that_went_and_workers_that_differ_are_told():
         words in " ".join(problem.what for problem in found)
         for words in ("12 dead letters", "different accounts", "sweep=2")
     ] == [True] * 3
+    assert [one.subject for one in found if one.id == "worker.failures"] == ["w"], "what failed long ago is over"
 
 
 @pytest.mark.parametrize(
@@ -562,3 +566,69 @@ def test_a_cause_says_nothing_twice(reason: str, said: str, told: str) -> None:
     found = cause(Hold(reason, NOW + 1, NOW, said=said), SPANISH)
     assert found.startswith(told)
     assert found == told or reason == "dian.pending"
+
+
+_LONG_AGO = 1_700_000_000_000
+
+
+@pytest.mark.parametrize("n", [1, 40])
+async def test_a_look_costs_as_many_round_trips_with_many_accounts_as_with_one(
+    fake_redis: ArqRedis, monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    """Each has two lanes, one of them held by a job, one with what is on again and with what comes later."""
+    keys, accounts = Keys("t"), [an_account(f"a{k}") for k in range(n)]
+    now = round(time.time() * 1000)
+    for account in accounts:
+        bills, notes = f"{account.name}/invoice", f"{account.name}/credit_note"
+        await fake_redis.sadd(keys.lanes(), bills, notes)
+        await fake_redis.zadd(keys.waiting(bills), {"back": -5, "new": 10**15})
+        await fake_redis.zadd(keys.later(bills), {"later": now + 60_000})
+        await fake_redis.zadd(keys.waiting(notes), {"note": 10**15})
+        held = {"hold_until": now + 60_000, "hold_reason": "dian.pending", "held_for": "dian.pending"}
+        await fake_redis.hset(keys.lane(notes), mapping={**held, "held_since": now, "held_by": "note"})
+        await fake_redis.hset(keys.job(account.name, "back"), mapping={"accepted_at": _LONG_AGO})
+        await fake_redis.hset(keys.job(account.name, "note"), mapping={"reference_code": account.name})
+    asked: list[int] = []
+
+    async def counted(redis: Any, commands: Any) -> list[Any]:
+        asked.append(len(commands))
+        return await exchange(redis, commands)
+
+    monkeypatch.setattr(inquiry, "exchange", counted)
+    seen = await a_reader(fake_redis, keys, *accounts).overview()
+    lanes = {lane.name: lane for lane in seen.lanes}
+    assert len(lanes) == 2 * n
+    for account in accounts:
+        hold = lanes[f"{account.name}/credit_note"].hold
+        assert hold is not None
+        assert hold.reference_code == account.name, "each is told its own"
+        assert lanes[f"{account.name}/invoice"].oldest_ms == _LONG_AGO
+    assert len(asked) == 7
+
+
+async def test_ranges_are_told_as_answers_have_shown_them(fake_redis: ArqRedis) -> None:
+    """Of accounts that are not configured here too; what somebody else wrote there is none, and is named."""
+    keys = Keys("t")
+    now = round(time.time() * 1000)
+    notes = {
+        "invoice/SETP": f"40:{now + 90 * 86_400_000}:1000",
+        "invoice/POS": f"500:{now + 10 * 86_400_000}:1000",
+        "credit_note/NC": "0::1000",
+        "support_document/DS": "9:9:9:!",
+        "payroll/": "500::1000",
+        "x/Y": "1:2",
+    }
+    await fake_redis.hset(keys.ranges("acme"), mapping=notes)
+    await fake_redis.set(keys.ranges("other"), "x")
+    await fake_redis.sadd(keys.lanes(), "acme/invoice")
+    seen = await a_reader(fake_redis, keys, an_account("other")).overview()
+    assert [(one.document, one.prefix, one.n_left, one.n_numbers) for one in seen.ranges] == [
+        ("credit_note", "NC", 0, 1000), ("invoice", "POS", 500, 1000), ("invoice", "SETP", 40, 1000),
+        ("payroll", "-", 500, 1000), ("support_document", "DS", 9, 9),
+    ]  # fmt: skip
+    assert seen.damaged == (keys.ranges("other"),)
+    told = [(one.id, one.subject) for one in problems(seen, ENGLISH) if one.id.startswith("range.")]
+    assert told == [
+        ("range.ended", "acme/NC"), ("range.ended", "acme/DS"),
+        ("range.ending", "acme/POS"), ("range.ending", "acme/SETP"),
+    ]  # fmt: skip

@@ -16,10 +16,11 @@ import pytest
 
 from jobs.rights.globs import any_matches
 from schemas.factus import BOGOTA
+from worker.http.page.eyes import Eyes, story_path
 from worker.http.page.rendering import MOST_BYTES, REGIONS, page_of, regions_of, story_of_page
 from worker.http.page.seen import DayAtRisk, Happened, LetterSeen, Looked
 from worker.http.page.story import story_shown
-from worker.http.page.view import Eyes, story_path, view_of
+from worker.http.page.view import view_of
 from worker.status.batch import BatchSeen
 from worker.status.facts import (
     AccountSeen,

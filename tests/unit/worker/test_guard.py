@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 
 import pytest
 import structlog
 from redis import exceptions
 from redis._parsers.base import BaseParser
 
+from worker.failures import Failures
 from worker.guard import Guard, growing_s, is_server_state, redis_key, redis_word, shown
 
 SERVER = [
@@ -116,7 +116,7 @@ def clock():
 
 @pytest.fixture
 def guard(clock):
-    return Guard("sweep", Counter(), clock)
+    return Guard("sweep", Failures(clock), clock)
 
 
 def fail(guard, name=b"m", exc=None):
@@ -137,7 +137,7 @@ def test_a_member_that_fails_rests_longer_each_time_and_is_forgiven_when_it_work
         pass
     fail(guard)
     assert guard.rest_s(b"m") == 1
-    assert guard.failed == {"sweep": 10}
+    assert guard.failed.total == {"sweep": 10}
 
 
 def test_it_is_logged_with_its_place_and_without_its_words(guard):
@@ -161,11 +161,11 @@ async def test_who_is_cancelled_is_cancelled(guard):
     for block in (guard.member(b"m"), guard.turn()):
         with pytest.raises(asyncio.CancelledError), block:
             raise asyncio.CancelledError
-    assert not guard.failed
+    assert not guard.failed.total
 
 
 def test_what_is_remembered_is_bounded(clock):
-    guard = Guard("sweep", Counter(), clock, most_remembered=3)
+    guard = Guard("sweep", Failures(clock), clock, most_remembered=3)
     for n in range(10):
         fail(guard, str(n))
     assert len(guard._rests) == 3
@@ -185,7 +185,7 @@ def test_a_loop_pauses_after_a_turn_that_failed(guard):
     with guard.turn() as turn:
         raise exceptions.ReadOnlyError("You can't write against a read only replica.")
     assert turn.pause_s == 1
-    assert guard.failed == {"sweep": 6}
+    assert guard.failed.total == {"sweep": 6}
 
 
 @pytest.mark.parametrize(
@@ -204,10 +204,10 @@ def test_a_loop_pauses_after_a_turn_that_failed(guard):
     ids=repr,
 )
 def test_an_outage_is_no_failure_of_a_loop_and_what_lasts_is_one(guard, exc, is_told):
-    """``status`` tells failures until the worker starts anew; an outage is over when it is over."""
+    """``status`` tells failures for ten minutes; an outage is over when it is over."""
     with guard.turn():
         raise exc
-    assert bool(guard.failed) is is_told
+    assert bool(guard.failed.total) is is_told
 
 
 def test_an_outage_is_logged_with_redis_s_word(guard):

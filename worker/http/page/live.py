@@ -21,9 +21,10 @@ from worker.guard import pause
 from worker.http.answers import Refusal, limited
 from worker.http.callers import Caller
 from worker.http.door import Door
+from worker.http.page.eyes import Eyes
 from worker.http.page.look import Looks
 from worker.http.page.rendering import FRESH, fresh_of, regions_of
-from worker.http.page.view import Eyes, view_of
+from worker.http.page.view import view_of
 
 EVENT_STREAM: Final = "text/event-stream"
 _RETRY: Final = b"retry: 3000\n\n"

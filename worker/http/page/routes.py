@@ -23,12 +23,12 @@ from worker.http.door import Door
 from worker.http.login import LoggingIn
 from worker.http.looking import named_by, story_data
 from worker.http.page import session
+from worker.http.page.eyes import Eyes, story_path
 from worker.http.page.hosts import is_own, own_names
 from worker.http.page.live import LiveStream
 from worker.http.page.look import Looks
-from worker.http.page.rendering import page_of, rendered, story_of_page
+from worker.http.page.rendering import load_all, page_of, rendered, story_of_page
 from worker.http.page.story import story_shown
-from worker.http.page.view import Eyes, story_path
 from worker.http.requests import ROUTE
 
 _STATIC: Final = Path(__file__).parent / "static"
@@ -185,7 +185,8 @@ class Page:
 
 
 def page_routes(door: Door) -> list[BaseRoute]:
-    """The routes of the page of a door."""
+    """The routes of the page of a door, with everything loaded that the first who looks would wait for."""
+    load_all()
     return Page(door).routes()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from worker.http.page.ranges import RangeFact
 from worker.status.batch import BatchSeen
 from worker.status.facts import Overview
 
@@ -36,8 +35,6 @@ class Happened:
     batch: str = ""
     message: str = ""
     success: bool = True
-    ranges: tuple[RangeFact, ...] = ()
-    """What it shows of numbering ranges."""
 
     @property
     def at_ms(self) -> int:

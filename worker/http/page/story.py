@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jobs.families import FAMILIES
-from worker.http.page.view import Eyes
+from worker.http.page.eyes import Eyes
 from worker.speech import SPANISH
 
 _MOST_FOUND: Final = 8

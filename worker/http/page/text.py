@@ -113,3 +113,15 @@ def minutes(seconds: float) -> str:
         return f"{hours} h" + (f" {rest} min" if rest else "")
     days, hours = divmod(hours, 24)
     return f"{days} d" + (f" {hours} h" if hours else "")
+
+
+def today(now_ms: int, zone: tzinfo) -> str:
+    """The date of an instant in a zone, as ISO 8601 has it."""
+    return datetime.fromtimestamp(now_ms / 1000, zone).date().isoformat()
+
+
+def on_its_own(text: str) -> str:
+    """A text with a capital, so that it stands for itself; a name of a command stays as it is typed."""
+    if not text or text.startswith("factus-"):
+        return text
+    return text[0].upper() + text[1:]
