@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
-from schemas.contract.envelope import without_nothing
 
 _WALL: Final = ("wall",)
 _CANCEL: Final = "job.cancel"
@@ -52,12 +51,12 @@ def outline_of(raw: bytes | None, owner: str, default: str | None) -> Outline:
         default: The account of a job that names none.
     """
     try:
-        parsed = strict_json.parse(raw or b"")
+        parsed = strict_json.skim(raw or b"")
     except strict_json.JsonRefused:
         return _WALL_OUTLINE
     if not isinstance(parsed, dict):
         return _WALL_OUTLINE
-    return _outline(without_nothing(parsed), owner or default or "")
+    return _outline(parsed, owner or default or "")
 
 
 def _outline(envelope: dict[str, Any], account: str) -> Outline:
@@ -71,10 +70,10 @@ def _outline(envelope: dict[str, Any], account: str) -> Outline:
     if reference is not None:
         uses.append(("document", name.partition(".")[0], str(reference)))
     is_high = envelope.get("priority") == "high"
-    lane = ("lane", str(envelope.get("account", account)), name) if is_high else None
+    lane = ("lane", str(envelope.get("account") or account), name) if is_high else None
     job_type = JOB_TYPES.get(name)
     issues = job_type is not None and job_type.issues
-    return Outline(tuple(uses), lane, is_document=is_high and issues and "batch" not in envelope)
+    return Outline(tuple(uses), lane, is_document=is_high and issues and envelope.get("batch") is None)
 
 
 @dataclass(slots=True)

@@ -107,6 +107,21 @@ def parse(raw: bytes | str) -> Any:
     return found
 
 
+def skim(raw: bytes) -> Any:
+    """
+    Read JSON for what it is about, in half the time, where :func:`parse` decides later what becomes of it: numbers are
+    not exact, and of repeated keys the last counts.
+
+    Raises:
+        JsonRefused: Not JSON, or what costs too much to read.
+    """
+    _check_structure(raw)
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as exc:
+        raise JsonRefused("no es JSON") from exc
+
+
 def parse_written(raw: bytes | str) -> Any:
     """
     Read JSON that this service has written: an event, what was archived of a document.

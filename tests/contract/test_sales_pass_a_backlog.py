@@ -15,7 +15,7 @@ from tests.builders import a_bill
 from tests.service_in_process import QUICK, quick, running, services_on
 from worker.store.scripts import Scripts
 
-BOUNDS = {"read_entries": 6, "slice_entries": 2, "look_entries": 20}
+BOUNDS = {"read_entries": 6, "slice_entries": 2, "over_entries": 20, "look_entries": 20}
 N = 40
 
 

@@ -18,6 +18,9 @@ from worker.intake.policy import IntakePolicy
 from worker.intake.reader import EntryReader
 
 _YIELD_S: Final = 0.01
+_STEPS: Final = 12
+"""How often one look reads on before a sale, while the slices wait for it: a second at most."""
+
 _REST_S: Final = 0.05
 """How long after a look that found nothing new the next one begins: a look costs a round trip."""
 
@@ -39,6 +42,7 @@ class Lookout:
     _ahead: dict[str, LookAhead] = field(default_factory=dict, init=False)
     _looking: asyncio.Task[list[Found]] | None = field(default=None, init=False)
     _rests_until: dict[str, float] = field(default_factory=dict, init=False)
+    _is_near: bool = field(default=False, init=False)
 
     def clear(self) -> None:
         """
@@ -60,6 +64,14 @@ class Lookout:
             return
         if time.monotonic() >= self._rests_until.get(stream, 0):
             self._looking = asyncio.create_task(self._look(stream))
+
+    @property
+    def nears_a_sale(self) -> bool:
+        """
+        Whether the look under way reads what stands before a sale. To wait for it costs nothing in all, and the sale
+        does not have to share the process with a thousand others until it is found.
+        """
+        return self._looking is not None and self._is_near
 
     @property
     def has_looked(self) -> bool:
@@ -92,16 +104,23 @@ class Lookout:
             self._ahead[entry.stream].stays(entry.id, outline)
 
     async def _look(self, stream: str) -> list[Found]:
-        """One step: over some entries, or, where one of them may be a sale, through what stands before it."""
+        """Over some entries; where one of them may be a sale, through what stands before it."""
         ahead = self._ahead.setdefault(stream, LookAhead(self.bounds.ahead_entries))
         if not ahead.newest_sale:
             last, sales = await self.reader.look_over(stream, ahead.looked_over)
             if not last:
                 self._rests_until[stream] = time.monotonic() + _REST_S
             ahead.look_over(last, sales)
-        if not ahead.newest_sale or ahead.is_full:
-            return []
-        return await self._read(stream, await self._outlines(stream, ahead))
+        found: list[Found] = []
+        try:
+            for _ in range(_STEPS):
+                self._is_near = bool(ahead.newest_sale) and not ahead.is_full
+                if found or not self._is_near:
+                    break
+                found = await self._read(stream, await self._outlines(stream, ahead))
+        finally:
+            self._is_near = False
+        return found
 
     async def _outlines(self, stream: str, ahead: LookAhead) -> dict[str, Outline]:
         """The next entries up to the newest that may be a sale are outlined; those of them that may pass."""

@@ -25,9 +25,13 @@ class IntakePolicy:
     slice_entries: int = 25
     slice_bytes: int = 1024 * 1024
     slice_ms: int = 50
+    over_entries: int = 4000
+    over_bytes: int = 4 * 1024 * 1024
+    """How much of a backlog the server looks over at once (``worker/intake/lookout.py``): some 10 ms."""
+
     look_entries: int = 1000
     look_bytes: int = 1024 * 1024
-    """How much of a backlog one look ahead goes through (``worker/intake/lookout.py``): one look for each slice."""
+    """How much of what stands before a sale is read at once."""
 
     ahead_entries: int = 50_000
     """How far a look goes beyond what is taken in; some 10 MB are kept in mind."""

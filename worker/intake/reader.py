@@ -252,7 +252,9 @@ class EntryReader:
         Returns:
             The last one looked over (empty: there is none), and those that may have priority ``high``.
         """
-        last, sales = await self._scripts.run("look_over", {"stream": stream}, self._looks(after))
+        last, sales = await self._scripts.run(
+            "look_over", {"stream": stream}, self._bounds_of(after, self._policy.over_entries, self._policy.over_bytes)
+        )
         return last.decode(), [id_.decode() for id_ in sales]
 
     async def ahead(self, stream: str, after: str, up_to: str) -> list[tuple[str, bytes]]:
@@ -266,16 +268,13 @@ class EntryReader:
         Returns:
             Ids and fields ``job``; of an entry that has another form, or a larger one than a job may have, no bytes.
         """
-        rows = await self._scripts.run("look_ahead", {"stream": stream}, {**self._looks(after), "up_to": up_to})
+        bounds = self._bounds_of(after, self._policy.look_entries, self._policy.look_bytes)
+        rows = await self._scripts.run("look_ahead", {"stream": stream}, {**bounds, "up_to": up_to})
         return [(id_.decode(), raw) for id_, raw in rows]
 
-    def _looks(self, after: str) -> dict[str, Arg]:
-        return {
-            "after": after,
-            "most": self._policy.look_entries,
-            "most_bytes": self._policy.look_bytes,
-            "largest": MAX_JOB_BYTES,
-        }
+    @staticmethod
+    def _bounds_of(after: str, most: int, most_bytes: int) -> dict[str, Arg]:
+        return {"after": after, "most": most, "most_bytes": most_bytes, "largest": MAX_JOB_BYTES}
 
     def owner_of(self, stream: str) -> str:
         """The account to which a stream belongs; empty for the common one."""

@@ -17,6 +17,7 @@ from schemas.strict_json import (
     parse,
     parse_trusted,
     parse_written,
+    skim,
     top_level,
 )
 
@@ -251,3 +252,10 @@ def test_what_we_wrote_is_read_beyond_the_bounds_of_a_job():
     assert parse_written(dump(found).encode()) == found
     with pytest.raises(BoundExceeded):
         parse(dump(found))
+
+
+def test_a_skim_reads_what_parse_reads_and_refuses_what_costs_too_much():
+    assert skim(b'\xef\xbb\xbf{"a":[1,null,"\xc3\xb1"],"a":2}') == {"a": 2}
+    for raw in (b"", b"{", b'"\xff"', b"[" * 100_000, b"[" + b"[]," * MAX_MARKS + b"1]", b"9" * 5000):
+        with pytest.raises(JsonRefused):
+            skim(raw)
