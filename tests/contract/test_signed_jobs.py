@@ -23,6 +23,8 @@ from tests.service_in_process import ServiceInProcess, an_account, quick, runnin
 from tests.tokens import PRIVATE, PUBLIC, SECRET, claims, header, key_set, token
 from worker.bootstrap import Services, services
 from worker.cli.dead.letters import DeadLetters, Pushed, Wanted
+from worker.metrics.endpoint import Endpoint
+from worker.metrics.reader import ScrapeReader
 from worker.rights.signatures import new_key
 from worker.settings.model import Settings
 
@@ -318,7 +320,7 @@ async def test_with_signing_off_a_token_is_ignored(redis, namespace, factus, giv
 
 # -- no trace ----------------------------------------------------------------------------------------------------------
 async def test_tokens_leave_no_trace(rig, built, namespace, redis):
-    """In no key, no event, no letter, no log: good ones, bad ones, and such as stand where none belongs."""
+    """In no key, event, letter, log or metric: good ones, bad ones, and such as stand where none belongs."""
     good, bad = signed(namespace, jti="planted-good"), signed(namespace, accounts=["other"], jti="planted-bad")
     with capture_logs() as logs:
         await rig.push(a_job("A", token=good))
@@ -337,6 +339,8 @@ async def test_tokens_leave_no_trace(rig, built, namespace, redis):
         await redis.execute_command("XADD", built.keys.jobs(), "*", "job", "1", "job", "2", "token", good)
         await redis.execute_command("XADD", built.keys.jobs(), "*", "Job", json.dumps(a_job("K", token=good)))
         await rig.events(15)
+    scrape = ScrapeReader(built.redis, built.keys, built.accounts, "test")
+    shown = (await Endpoint(scrape, lambda: (built.figures, 0, 8)).metrics({})).body
     signatures = [one.rpartition(".")[2].encode() for one in (good, bad)]
     parts = [one.split(".")[1].encode() for one in (good, bad)]
     kept = await everything(redis, namespace)
@@ -345,6 +349,8 @@ async def test_tokens_leave_no_trace(rig, built, namespace, redis):
     assert not any(one in flat for one in (*signatures, *parts))
     assert not any(one in json.dumps(logs, default=str).encode() for one in (*signatures, *parts))
     assert b"planted" not in flat
+    assert b"factus_jobs_total" in shown
+    assert not any(one in shown for one in (*signatures, *parts, b"planted"))
 
 
 # -- pushed again by the operator --------------------------------------------------------------------------------------

@@ -246,7 +246,7 @@ class OverHttp:
 
     def radian(self, account: str, number: str) -> list[str]:
         rows = self._ask("GET", f"/v2/bills/{number}/radian/events", account)["data"]
-        return [row["cude"] for row in rows]
+        return [*dict.fromkeys(row["cude"] for row in rows)]  # some accounts' lists have each twice
 
     def active_ranges(self, account: str) -> Mapping[str, bool]:
         found: dict[str, bool] = {}

@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from sandbox.state.bill_life import CONFLICT, REGISTERED, REGISTERS, WANTS_PERSON
 from schemas.factus import BOGOTA
 from tests.service_processes import SECRETS, plant, post_json, until
 from tests.simulation.calls import a_call
@@ -38,6 +39,8 @@ RATE_LIMIT = 400
 _KEEP_SHARE = 0.008
 _SPOIL_SHARE = 0.02
 _LONGEST_LEASE_S = 6.0
+_EMITS_SHARE = 0.3
+_ODD_LIST_SHARE = 0.3
 
 
 def run_full(
@@ -62,9 +65,9 @@ def run_full(
     chance = random.Random(seed)
     folder = Path(tempfile.mkdtemp(prefix=f"factus-simulation-{seed}-"))
     plan = {"rules": full_plan(chance, TIMEOUT_S, kept=KEPT)}
-    persons = with_person(seed)
+    persons, lives = with_person(seed), lives_of(seed)
     (folder / "plan.json").write_text(
-        json.dumps({"seed": seed, "jobs": n_jobs, "persons": sorted(persons), **plan}, indent=1)
+        json.dumps({"seed": seed, "jobs": n_jobs, "persons": sorted(persons), "lives": lives, **plan}, indent=1)
     )
     accounts, storm = folder / "accounts.toml", folder / "storm"
     accounts.write_text("".join(_account(name, rate_limit, lane_width, name in persons) for name in ACCOUNTS))
@@ -85,6 +88,8 @@ def run_full(
         say(f"{len(side.stocked)} documents are there before")
         side.rest()
         post_json(f"{works.sandbox_url}/_sandbox/faults", plan)
+        for name, life in lives.items():
+            post_json(f"{works.sandbox_url}/_sandbox/radian", {"account": name, **life})
         started = time.monotonic()
         before = _n_requests(works.report())
         run = Run(seed, works, pushes, side, storm, started + minutes * 60, say, chance, proxy, lane_width)
@@ -109,6 +114,23 @@ def with_person(seed: int) -> frozenset[str]:
     a seed means stays as it was.
     """
     return frozenset(random.Random(f"persons of {seed}").sample(ACCOUNTS, 2))
+
+
+def lives_of(seed: int) -> dict[str, dict[str, Any]]:
+    """
+    How Factus is about the bills of each account: whether it declares the tacit acceptance by itself, how it answers
+    who does, and how it lists what has happened. Drawn apart, as the persons are.
+    """
+    chance = random.Random(f"lives of {seed}")
+    return {
+        name: {
+            "answers": chance.choice([REGISTERS, REGISTERS, WANTS_PERSON, CONFLICT, REGISTERED]),
+            "emits": chance.random() < _EMITS_SHARE,
+            "doubled": chance.random() < _ODD_LIST_SHARE,
+            "reversed": chance.random() < _ODD_LIST_SHARE,
+        }
+        for name in ACCOUNTS
+    }
 
 
 def _account(name: str, rate_limit: int, lane_width: int, has_person: bool) -> str:
@@ -168,6 +190,7 @@ def _evidence(run: Run) -> Evidence:
         frozenset({"dian.processed"}),
         stocked=frozenset(side.stocked),
         radian=run.radian,
+        emitting=frozenset(name for name, life in lives_of(run.seed).items() if life["emits"]),
         one_at_a_time=run.lane_width == 1,
         radian_at_factus={(account, number): side.radian(account, number) for account, number in numbers},
         files={path.as_uri(): path.read_bytes() for path in archive.rglob("*") if path.is_file()},

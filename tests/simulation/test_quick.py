@@ -230,6 +230,9 @@ class TestTheVerdictSees:
         ]
         evidence.radian_at_factus = {("a", "N1"): ["c0", "c1"]}
         assert self.columns(evidence) == {"RADIAN amiss"}
+        evidence.emitting = frozenset({"a"})  # then it is Factus that thought so
+        assert self.columns(evidence) == set()
+        evidence.emitting = frozenset()
         word["occurred_at"] = "2026-11-28T08:00:00-05:00"
         assert self.columns(evidence) == set()
 
@@ -246,6 +249,8 @@ class TestTheVerdictSees:
         assert self.columns(evidence) == set()
         due["data"]["emits"] = True
         assert self.columns(evidence) == {"RADIAN amiss"}
+        evidence.radian = [*evidence.radian, self.event(6, "radian.unconfirmed", term)]
+        assert self.columns(evidence) == set(), "a person was told"
 
     def test_an_acceptance_declared_again_that_factus_had(self, evidence):
         self.account(evidence)["operations"]["bills.accept"] = 2

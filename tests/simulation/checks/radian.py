@@ -40,7 +40,8 @@ def judge_radian(evidence: Evidence, jobs: Jobs, finals: Finals, verdict: Verdic
             if [event["seq"] for event in found] != list(range(first, first + len(found))):
                 text = f"{tellers[0]}: RADIAN {[event['seq'] for event in found]} from {first}"
                 verdict.blame("gaps in seq", text, tellers[0])
-            for fault in clock_faults(found, _files_of(evidence, account, number)):
+            by_factus = account in evidence.emitting
+            for fault in clock_faults(found, _files_of(evidence, account, number), by_factus=by_factus):
                 verdict.blame("RADIAN amiss", f"{tellers[0]} ({number}): {fault}", tellers[0])
             verdict.counts.update(event["type"] for event in found if event["type"] != "radian.event")
             verdict.counts["tacit acceptances"] += sum(event["data"].get("kind") == "tacit" for event in found)
@@ -48,13 +49,14 @@ def judge_radian(evidence: Evidence, jobs: Jobs, finals: Finals, verdict: Verdic
         verdict.blame("RADIAN amiss", f"{job_id} has RADIAN events, and should have none", job_id)
 
 
-def clock_faults(found: list[dict[str, Any]], evidence_files: int) -> list[str]:
+def clock_faults(found: list[dict[str, Any]], evidence_files: int, *, by_factus: bool = False) -> list[str]:
     """
     What is wrong with what the clock of one bill has told, once its last word was told.
 
     Args:
         found: In the order of their numbers.
         evidence_files: How many files the archive has of its acceptance.
+        by_factus: Factus may declare 034 itself, whenever it thinks that it is time.
     """
     types = Counter(event["type"] for event in found)
     codes = Counter(event["data"]["event_code"] for event in found if event["type"] == "radian.event")
@@ -69,9 +71,9 @@ def clock_faults(found: list[dict[str, Any]], evidence_files: int) -> list[str]:
     if types["radian.accepted"] != evidence_files:
         faults.append(f"{types['radian.accepted']} acceptances with {evidence_files} files of evidence")
     due = next((event for event in found if event["type"] == "radian.due"), None)
-    if due and due["data"].get("emits") and not last_words:
+    if due and due["data"].get("emits") and not last_words and not types["radian.unconfirmed"]:
         faults.append("due, to be accepted by the service, and silent")
-    faults += _early(found)
+    faults += [] if by_factus else _early(found)
     if due and _at(due["time"]) < _at(due["data"]["accepts_from"]):
         faults.append(f"due at {due['time']}, before {due['data']['accepts_from']}")
     if due and types["radian.clock"] and found.index(due) < [event["type"] for event in found].index("radian.clock"):
