@@ -179,6 +179,7 @@ def _leftovers(run: Run) -> list[str]:
 
 def _evidence(run: Run) -> Evidence:
     report, rows, side = run.works.report(), run.side.rows(), run.side
+    lives = lives_of(run.seed)
     side.look_on(ACCOUNTS)
     numbers = {(event["account"], event["data"]["number"]) for event in run.finals.values() if _is_bill(event)}
     archive = run.works.folder / "archive"
@@ -190,7 +191,8 @@ def _evidence(run: Run) -> Evidence:
         frozenset({"dian.processed"}),
         stocked=frozenset(side.stocked),
         radian=run.radian,
-        emitting=frozenset(name for name, life in lives_of(run.seed).items() if life["emits"]),
+        emitting=frozenset(name for name, life in lives.items() if life["emits"]),
+        refusing=frozenset(name for name, life in lives.items() if life["answers"] != REGISTERS),
         one_at_a_time=run.lane_width == 1,
         radian_at_factus={(account, number): side.radian(account, number) for account, number in numbers},
         files={path.as_uri(): path.read_bytes() for path in archive.rglob("*") if path.is_file()},

@@ -64,6 +64,7 @@ class Evidence:
         stocked: Account, family and reference of what stood at Factus before.
         radian: The RADIAN events that were published.
         emitting: Accounts of which Factus declares tacit acceptances by itself, by a calendar of its own.
+        refusing: Accounts of which Factus answers a tacit acceptance with a refusal, whether or not it registers it.
         radian_at_factus: By account and number of a bill: the CUDEs of its events.
         files: The archive, by URI.
         served: What Factus gives as a file: account, family, number, kind.
@@ -80,6 +81,7 @@ class Evidence:
     stocked: frozenset[tuple[str, str, str]] = frozenset()
     radian: Sequence[dict[str, Any]] = ()
     emitting: frozenset[str] = frozenset()
+    refusing: frozenset[str] = frozenset()
     radian_at_factus: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     served: Callable[[str, str, str, str], bytes] = _nothing
