@@ -146,9 +146,14 @@ class FamilyStore:
         return list(self._unvalidated.values())
 
     def blocker(self, reference: str) -> Document | None:
-        """A stored document that is not validated, whose create is over, and that is not the one of *reference*."""
+        """
+        A stored document that is not validated, whose create is over, and that stands before the one of *reference*:
+        where two were taken at once and DIAN has answered neither, the older one can be sent again.
+        """
         for document in self._unvalidated.values():
-            if document.reference != reference and document.reference not in self.under_way:
+            if document.reference == reference:
+                return None
+            if document.reference not in self.under_way:
                 return document
         return None
 

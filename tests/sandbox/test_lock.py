@@ -206,3 +206,21 @@ async def test_create_goes_on_when_its_client_hangs_up(
     # Over a new connection: the create was let go before it, and has nothing left to wait for.
     assert await api.control("documents?account=acme&state=validated", method="GET")
     assert (await api.report())["stored"] == 1
+
+
+async def test_of_two_that_were_taken_at_once_and_wait_for_dian_the_older_can_be_sent_again(start: Start) -> None:
+    """Else neither ever could, and nobody would get them out of each other's way."""
+    hold = Hold()
+    api = await start(sleep=hold, lane_width=2)
+    for reference in ("P", "Q"):
+        await api.faults({**PENDING, "reference": reference}, {**SLOW, "reference": reference})
+    older = asyncio.create_task(api.create(a_bill("P")))
+    await hold.reached()
+    younger = asyncio.create_task(api.create(a_bill("Q")))
+    while len(await api.control("documents?account=acme", method="GET")) < 2:
+        await asyncio.sleep(0)
+    hold.let_go()
+    assert [(await one).status_code for one in (older, younger)] == [201, 201]
+    assert (await api.create(a_bill("Q"))).status_code == 409
+    assert [(await api.create(a_bill("P"))).json()["data"]["is_validated"] for _ in range(2)] == [False, True]
+    assert [(await api.create(a_bill("Q"))).json()["data"]["is_validated"] for _ in range(2)] == [False, True]

@@ -21,6 +21,8 @@ ONCE = {
 }
 """Job types of which one job may reach Factus's books once, and what the report calls them."""
 
+LAST_WORDS_OF_BUYERS: Final = frozenset({"031", "033"})
+_OF_ODD_ACCEPTANCES = frozenset({"factus.validation", "factus.conflict", "factus.unavailable"})
 _OF_DELETES = frozenset({"factus.not_found", "factus.conflict"})
 
 
@@ -47,6 +49,8 @@ def _call_outcome(evidence: Evidence, push: Push, event: dict[str, Any], verdict
         allowed.add("factus.unavailable")
     if verb == "delete":
         allowed |= _OF_DELETES
+    if push.type == "invoice.accept" and push.account in evidence.emitting | evidence.refusing:
+        allowed |= _OF_ODD_ACCEPTANCES
     if push.reference and verb == "get":
         allowed.add("factus.not_found")
     if not codes <= allowed:
@@ -83,8 +87,19 @@ def _done_once(
         changes = _account(evidence, account).get("changes", {})
         asked, taken = operations.get(ACCEPT, 0), sum(changes.get(ACCEPT, {}).values())
         # Elsewhere what Factus counts as a change is no measure: it registers what it refuses, or refuses what is good.
-        if asked > taken and account not in evidence.emitting | evidence.refusing:
+        in_vain = RADIAN.times.most_sends * _overtaken(evidence, account)
+        if asked > taken + in_vain and account not in evidence.emitting | evidence.refusing:
             verdict.blame("done twice", f"{account}: 034 was declared {asked} times for {taken} acceptances")
+
+
+def _overtaken(evidence: Evidence, account: str) -> int:
+    """Bills that were due to be accepted by the service when their buyer spoke after all: a 034 may have met that."""
+    told: dict[str, set[str]] = {}
+    for event in evidence.radian:
+        if event["account"] == account:
+            is_ours = event["type"] == "radian.due" and event["data"].get("emits")
+            told.setdefault(event["job_id"], set()).add("due" if is_ours else str(event["data"].get("event_code")))
+    return sum("due" in words and bool(words & LAST_WORDS_OF_BUYERS) for words in told.values())
 
 
 def _account(evidence: Evidence, account: str) -> Mapping[str, Any]:
