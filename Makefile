@@ -16,6 +16,7 @@ export UV_PROJECT_ENVIRONMENT = .venv
 
 # An index or mirror in the environment would be written into the lock and stay there.
 PLAIN_UV := env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(UV)
+LINT := $(UV) run --isolated --frozen --quiet --only-group linters
 EXPORT := --frozen --format requirements-txt --no-emit-project --no-header --no-annotate --quiet
 
 .PHONY: help demo test check fmt docs lock lock-check sbom bench peers simulate fuzz deep pip-install clean distclean
@@ -37,6 +38,8 @@ check: .venv/.ok lock-check ## everything that can be said without running the s
 	@$(RUN)/lint-imports --no-cache --no-logo
 	@$(RUN)/deptry .
 	@$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(LINT) hadolint Dockerfile
+	@$(LINT) kubernetes-validate --quiet --strict $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
 
 fmt: .venv/.ok ## format, and mend what can be mended
 	@$(RUN)/ruff check --fix --quiet . || true
@@ -72,9 +75,7 @@ simulate: .venv/.ok ## the service under seeded faults, kills and restarts (SEED
 fuzz: .venv/.ok ## hostile producers and a hostile Factus against a real worker (SEED=n SECONDS=n; ARGS=--pure: no server)
 	@$(RUN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
-deep: .venv/.ok ## slow searches, the linters of the Dockerfile and of the Kubernetes manifests, and promtool
-	@$(UV) run --isolated --frozen --only-group deep hadolint Dockerfile
-	@$(UV) run --isolated --frozen --only-group deep kubernetes-validate --strict $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
+deep: .venv/.ok ## slow searches, and promtool
 	@$(RUN)/python .ci/promtool.py
 	@$(RUN)/python -m pytest -q -m deep --timeout 3600 $(ARGS)
 	@HYPOTHESIS_PROFILE=default $(RUN)/python -m pytest -q -n 2 tests/property tests/sandbox/test_any_change.py $(ARGS)

@@ -259,7 +259,7 @@ KUBERNETES = ROOT / "deploy" / "kubernetes"
 
 
 def manifests(kind: str) -> dict[str, dict[str, Any]]:
-    """The objects of a kind, by name. Their shape is looked at by ``make deep``, against Kubernetes's own schemas."""
+    """The objects of a kind, by name. Their shape is looked at by ``make check``, against Kubernetes's own schemas."""
     found = [one for path in KUBERNETES.glob("*.yaml") for one in yaml.safe_load_all(path.read_text())]
     return {one["metadata"]["name"]: one for one in found if one["kind"] == kind}
 
