@@ -210,7 +210,7 @@ class Intake:
                     is_near_end = are_many and not reading and slice_.n_left <= self._bounds.slice_entries
                     if is_near_end and reads_on() and time.monotonic() < ends_at:
                         reading = asyncio.create_task(self._reader.more())
-                    await _sending()
+                    await _sending(_STEPS_TO_SEND if slice_.n_left or reading else 1)
                 entries = await reading if reading else ()
                 reading = None
                 if writing and not entries:
@@ -288,12 +288,12 @@ class Intake:
         return now - self._started_at < self._bounds.grace_ms / 1000
 
 
-async def _sending() -> None:
+async def _sending(n_steps: int) -> None:
     """
     Let commands that were begun go out, and others run. Else the server has nothing to do while this process examines
     the next slice, and this process waits for it afterwards.
     """
-    for _ in range(_STEPS_TO_SEND):
+    for _ in range(n_steps):
         await asyncio.sleep(0)
 
 
