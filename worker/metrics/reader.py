@@ -1,5 +1,5 @@
 """
-Reads what a scrape shows: five round trips, however much waits, of however many accounts (one more for each 2,000
+Reads what a scrape shows: four round trips, however much waits, of however many accounts (one more for each 2,000
 questions: some 110 busy accounts).
 
 Reading only, but for one key that dies by itself: whether Redis takes writes is seen by writing. What the user of this
