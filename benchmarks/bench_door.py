@@ -13,35 +13,12 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import lab
 
 from tests.door_in_process import producer_token, write_files
-from tests.service_processes import start_process, stop_processes, until
-from worker.settings.environment import environment_for_child
 
 _AIM = 800
-_STARTED = re.compile(r'"url": ?"http://([^:"]+):(\d+)"')
-
-
-@contextmanager
-def door(bench: lab.Lab) -> Iterator[tuple[int, str, int]]:
-    """A ``serve`` process: its id, host and port."""
-    files = {f"FACTUS_{name.upper()}": str(path) for name, path in write_files(bench.folder).items()}
-    env = environment_for_child(
-        FACTUS_REDIS_URL=bench.redis_url, FACTUS_HTTP_PORT="0", FACTUS_LOG_FORMAT="json", **files
-    )
-    log = bench.folder / "door.log"
-    log.unlink(missing_ok=True)
-    process = start_process("worker", "serve", folder=bench.folder, log=log, env=env)
-    try:
-        until(lambda: "door.started" in log.read_text(), timeout_s=60, what=log.read_text)
-        found = _STARTED.search(log.read_text())
-        assert found
-        yield process.pid, found[1], int(found[2])
-    finally:
-        stop_processes([process])
 
 
 def request(reference: str, token: str) -> bytes:
@@ -71,7 +48,7 @@ async def push(host: str, port: int, requests: Iterator[bytes], times: list[floa
 
 async def pace(bench: lab.Lab, n: int, n_connections: int) -> None:
     token = producer_token(lab.KEYS.namespace)
-    with door(bench) as (pid, host, port):
+    with bench.door(write_files(bench.folder)) as (pid, host, port):
         await push(host, port, iter([request(f"WARM-{k}", token) for k in range(50)]), [])
         requests = iter([request(f"D-{k}", token) for k in range(n)])
         times: list[float] = []
@@ -99,7 +76,7 @@ async def beside_a_worker(bench: lab.Lab, n: int, per_s: float) -> None:
         for k in range(n):
             yield request(f"P-{k}", token)
 
-    with door(bench) as (_pid, host, port):
+    with bench.door(write_files(bench.folder)) as (_pid, host, port):
         reader, writer = await asyncio.open_connection(host, port)
         for one in paced():
             began = time.perf_counter()

@@ -12,8 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,40 +22,18 @@ from redis.asyncio import ConnectionPool
 
 from schemas.factus import BOGOTA
 from tests.door_in_process import producer_token, write_files
-from tests.service_processes import start_process, stop_processes, until
 from worker.http.door import opened
 from worker.http.page.look import Looks
 from worker.http.policy import POLICY
-from worker.settings.environment import environment_for_child
 from worker.settings.model import Settings
 
 _AIM_MS = 200.0
 _APART_S = 0.25
-_STARTED = re.compile(r'"url": ?"http://([^:"]+):(\d+)"')
 
 
 def door_files(bench: lab.Lab, accounts: Path) -> dict[str, Path]:
     """The files that the settings of the door name."""
     return {**write_files(bench.folder), "accounts_file": accounts}
-
-
-@contextmanager
-def door(bench: lab.Lab, accounts: Path) -> Iterator[tuple[int, str, int]]:
-    """A ``serve`` process that has just started: its id, host and port."""
-    files = {f"FACTUS_{name.upper()}": str(path) for name, path in door_files(bench, accounts).items()}
-    env = environment_for_child(
-        FACTUS_REDIS_URL=bench.redis_url, FACTUS_HTTP_PORT="0", FACTUS_LOG_FORMAT="json", **files
-    )
-    log = bench.folder / "door.log"
-    log.unlink(missing_ok=True)
-    process = start_process("worker", "serve", folder=bench.folder, log=log, env=env)
-    try:
-        until(lambda: "door.started" in log.read_text(), timeout_s=60, what=log.read_text)
-        found = _STARTED.search(log.read_text())
-        assert found
-        yield process.pid, found[1], int(found[2])
-    finally:
-        stop_processes([process])
 
 
 async def fill(bench: lab.Lab, accounts: Sequence[str], n: int) -> None:
@@ -105,7 +82,7 @@ class _Counted:
         self.n = 0
         counted, kind = self, pool.connection_class
 
-        class Connection(kind):  # type: ignore[misc, valid-type]
+        class Connection(kind):
             async def send_packed_command(self, *args: Any, **options: Any) -> None:
                 counted.n += 1
                 await super().send_packed_command(*args, **options)
@@ -129,7 +106,7 @@ async def one_look(bench: lab.Lab, accounts: Path) -> tuple[int, float, float]:
 
 async def scene(bench: lab.Lab, path: Path, accounts: Sequence[str], n_jobs: int, n_asked: int) -> None:
     await fill(bench, accounts, n_jobs)
-    with door(bench, path) as (pid, host, port):
+    with bench.door(door_files(bench, path)) as (pid, host, port):
         used = lab.cpu_s(pid)
         ((cold,), _) = await first_bytes_ms(host, port, 1)
         cold_cpu_ms = (lab.cpu_s(pid) - used) * 1000

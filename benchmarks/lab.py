@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -30,12 +30,13 @@ from typing import Any, Final
 from arq.connections import ArqRedis
 
 from tests.builders import a_bill
-from tests.service_processes import ROOT, start_process, start_sandbox, stop_processes
+from tests.service_processes import ROOT, start_process, start_sandbox, stop_processes, until
 from worker import event_loop
 from worker.settings.environment import environment_for_child
 from worker.store import connection, embedded_binary, embedded_server
 from worker.store.keys import Keys
 
+_DOOR_STARTED: Final = re.compile(r'"url": ?"http://([^:"]+):(\d+)"')
 KEYS: Final = Keys("factus")
 UNLIMITED: Final = 100_000
 """An allowance that no run comes near, for questions that are not about the allowance."""
@@ -102,6 +103,29 @@ class Lab:
         asyncio.run(self._wait_for_heartbeat(process))
         self.worker_pids.append(process.pid)
         return process.pid
+
+    @contextmanager
+    def door(self, files: Mapping[str, Path]) -> Iterator[tuple[int, str, int]]:
+        """
+        A ``serve`` process that has just started: its id, host and port.
+
+        Args:
+            files: By setting, as ``users_file``.
+        """
+        settings = {f"FACTUS_{name.upper()}": str(path) for name, path in files.items()}
+        env = environment_for_child(
+            FACTUS_REDIS_URL=self.redis_url, FACTUS_HTTP_PORT="0", FACTUS_LOG_FORMAT="json", **settings
+        )
+        log = self.folder / "door.log"
+        log.unlink(missing_ok=True)
+        process = start_process("worker", "serve", folder=self.folder, log=log, env=env)
+        try:
+            until(lambda: "door.started" in log.read_text(), timeout_s=60, what=log.read_text)
+            found = _DOOR_STARTED.search(log.read_text())
+            assert found
+            yield process.pid, found[1], int(found[2])
+        finally:
+            stop_processes([process])
 
     def command(self, accounts: Path, *arguments: str) -> str:
         """What ``factus-worker`` with these arguments prints; its exit status is not looked at."""

@@ -188,8 +188,8 @@ class Program:
     def stop(self) -> None:
         self._signal(signal.SIGTERM)
         for pusher in self._pushers.values():
-            pusher.stdin.close()  # type: ignore[union-attr]
-        stop_processes([*self._running, *self._pushers.values()], grace_s=5)  # type: ignore[list-item]
+            pusher.stdin.close()
+        stop_processes([*self._running, *self._pushers.values()], grace_s=5)
         self._signal(signal.SIGKILL)  # children that outlive their parent
 
     def _signal(self, number: signal.Signals) -> None:
