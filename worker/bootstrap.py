@@ -34,7 +34,7 @@ from worker.guard import Guards
 from worker.intake.consumer import Intake
 from worker.intake.peers import Peers
 from worker.intake.policy import IntakePolicy
-from worker.queue.arq_worker import DEFECT_PAUSE_S, DrainPolicy, LeaseWorker
+from worker.queue.arq_worker import DEFECT_PAUSE_S, DrainPolicy, LeaseWorker, SlotsPolicy
 from worker.queue.attempt_notices import AttemptNotices
 from worker.queue.attempt_runner import AttemptRunner
 from worker.queue.attempt_work import AttemptWork
@@ -66,9 +66,6 @@ from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 from worker.traces import OFF, Traces, open_traces
 
-MAX_JOBS: Final = 64
-"""Attempts under way in one process: one slow account cannot fill it, and httpx stays quick."""
-
 
 @dataclass(frozen=True, slots=True)
 class Policies:
@@ -76,6 +73,7 @@ class Policies:
 
     intake: IntakePolicy = field(default_factory=IntakePolicy)
     lease: LeasePolicy = field(default_factory=LeasePolicy)
+    slots: SlotsPolicy = field(default_factory=SlotsPolicy)
     run: RunPolicy = field(default_factory=RunPolicy)
     patience: PatiencePolicy = field(default_factory=PatiencePolicy)
     sweep: SweepPolicy = field(default_factory=SweepPolicy)
@@ -126,7 +124,7 @@ class Services:
 
     def shown(self) -> tuple[Figures, int, int]:
         """The figures of this process, how many jobs run in it, and how many may."""
-        return self.figures, self.arq.n_running, MAX_JOBS
+        return self.figures, self.arq.n_running, self.arq.max_jobs
 
     async def close(self) -> None:
         """Close what this process holds open to Factus."""
@@ -298,7 +296,7 @@ def _arq(core: _Core) -> LeaseWorker:
         core.scripts,
         core.keys,
         core.guards,
-        max_jobs=MAX_JOBS,
+        slots=core.policies.slots,
         lease=core.policies.lease,
         defect_pause_s=core.policies.defect_pause_s,
     )

@@ -178,7 +178,7 @@ async def _listen(built: Services, stopping: asyncio.Event) -> None:
                 await channel.subscribe(built.keys.wake())
                 while not stopping.is_set():
                     message = await channel.get_message(ignore_subscribe_messages=True, timeout=_WAKE_RETRY_S)
-                    if message and built.arq.room:
+                    if message:
                         built.arq.wake()
         await pause(stopping, turn.pause_s or 0.0)
 

@@ -36,6 +36,7 @@ class SimOptions:
         takes_at_once: How many Factus takes.
         reads_at_once: How many entries the intake reads together; few make a backlog of what waits behind them, which
             a sale may pass.
+        shared_from: From how many jobs on a worker leaves what it starts to the others.
         rules: The faults of Factus.
     """
 
@@ -56,6 +57,7 @@ class SimOptions:
     lane_width: int
     takes_at_once: int
     reads_at_once: int
+    shared_from: int
     rules: tuple[Rule, ...]
 
     @classmethod
@@ -85,6 +87,7 @@ class SimOptions:
             lane_width=lane_width,
             takes_at_once=of_lanes.choice([1, lane_width]),
             reads_at_once=random.Random(f"intake of {seed}").choice([100, 100, 3, 2]),
+            shared_from=random.Random(f"slots of {seed}").choice([64, 64, 2, 1, 0]),
             rules=tuple(quick_plan(chance, TIMEOUT_S, kept=KEPT if keep_share else "")),
         )
 

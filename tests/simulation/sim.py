@@ -159,7 +159,11 @@ class Sim:
     def _policies(self) -> Policies:
         n = self.options.reads_at_once
         policies = self.pace.policies
-        return replace(policies, intake=replace(policies.intake, read_entries=n, slice_entries=min(n - 1, 25)))
+        return replace(
+            policies,
+            intake=replace(policies.intake, read_entries=n, slice_entries=min(n - 1, 25)),
+            slots=replace(policies.slots, shared_from=self.options.shared_from),
+        )
 
     async def stop_worker(self, *, kill: bool) -> None:
         one = self.workers.pop(self.chance.randrange(len(self.workers)))

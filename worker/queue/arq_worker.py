@@ -32,10 +32,30 @@ log = structlog.get_logger()
 IDLE_S: Final = 1.0
 """Longest sleep between two looks into the queue: what a lost wake-up can cost."""
 
+CALL_PAUSE_S: Final = 0.005
+"""Other processes are called no more often: one look of theirs finds all that was left to them by then."""
+
 DEFECT_PAUSE_S: Final = 30.0
 """After how long a job whose run ended in a defect, without any end, is run again."""
 
 _NEVER: Final = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsPolicy:
+    """
+    How many jobs a process runs at once (docs/decisions/0044).
+
+    From ``shared_from`` on it claims no more of what it starts: that stays in arq's queue, where a process with less to
+    do takes it at once. What nobody has taken for ``patience_ms`` it takes itself, up to ``most``.
+    """
+
+    most: int = 256
+    shared_from: int = 64
+    patience_ms: int = 10
+
+
+SLOTS: Final = SlotsPolicy()
 
 RunJob = Callable[[ClaimedJob], Awaitable[None]]
 
@@ -64,7 +84,7 @@ class LeaseWorker(Worker):
         keys: Keys,
         guards: Guards,
         *,
-        max_jobs: int,
+        slots: SlotsPolicy = SLOTS,
         lease: LeasePolicy = LEASE,
         defect_pause_s: float = DEFECT_PAUSE_S,
     ) -> None:
@@ -73,7 +93,7 @@ class LeaseWorker(Worker):
             queue_name=keys.arq_queue(),
             redis_pool=pool,
             handle_signals=False,
-            max_jobs=max_jobs,
+            max_jobs=slots.most,
             job_timeout=_NEVER,  # every call has a timeout of its own
             max_tries=_NEVER,  # attempts are counted in the ledger
             keep_result=0,
@@ -88,7 +108,11 @@ class LeaseWorker(Worker):
         self._defect_pause_s = defect_pause_s
         self._run_job: RunJob = _not_serving
         self._woken = asyncio.Event()
-        self._is_backlogged = False
+        self._slots = slots
+        self._look: asyncio.TimerHandle | None = None
+        self._looks_again = False
+        self._calling: asyncio.Task[None] | None = None
+        self._calls_again = False
         self._renewing: asyncio.Task[None] | None = None
         self._aside: set[asyncio.Task[None]] = set()
         self._guard = guards.of("take")
@@ -98,8 +122,28 @@ class LeaseWorker(Worker):
 
     # -- waking ----------------------------------------------------------------------------------------------------
     def wake(self) -> None:
-        """Look into the queue now: somebody had more than they could take."""
+        """
+        Look into the queue: somebody has left a job there. At once where we have room; when others have had their time
+        where we have so many that they go first.
+        """
+        if self.room:
+            self._woken.set()
+        else:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        """Look when what is in the queue now has been left to others for long enough."""
+        if self._look:
+            self._looks_again = True  # the look to come is too early for what came after it was arranged
+        else:
+            self._look = self.loop.call_later(self._slots.patience_ms / 1000, self._look_now)
+
+    def _look_now(self) -> None:
+        self._look = None
         self._woken.set()
+        if self._looks_again:
+            self._looks_again = False
+            self._look_later()
 
     @property
     def n_running(self) -> int:
@@ -107,7 +151,12 @@ class LeaseWorker(Worker):
 
     @property
     def room(self) -> int:
-        """How many more jobs may be put into our hands; none once we are stopping."""
+        """How many more jobs a script may put into our hands; none once we are stopping."""
+        return min(self._room_at_most, max(self._slots.shared_from - self.job_counter, 0))
+
+    @property
+    def _room_at_most(self) -> int:
+        """How many more we run if nobody else takes them; none once we are stopping."""
         return max(self.max_jobs - self.job_counter, 0) if self.allow_pick_jobs else 0
 
     async def serve(self, run_job: RunJob, stopping: asyncio.Event) -> None:
@@ -139,15 +188,17 @@ class LeaseWorker(Worker):
                 wait.cancel()
 
     async def _take(self) -> None:
-        """Take what nobody has in hand; what does not fit is taken when a place becomes free."""
+        """Take what nobody has in hand: as far as we have room at once, and beyond it what others have left lying."""
         self._reap()
-        room = self.room
-        self._is_backlogged = not room
-        if not room:
+        at_once, most = self.room, self._room_at_most
+        if not most:
+            self._look_later()  # when a place may be free again
             return
         keys = self._keys
         args: ScriptArgs = {
-            "taker": self.claimer.arguments(room=room),
+            "taker": self.claimer.arguments(room=most),
+            "at_once": at_once,
+            "patience_ms": self._slots.patience_ms,
             "arq_prefix": f"{keys.namespace}:",
             "arq_job_prefix": job_key_prefix,
             "job_prefix": keys.job_prefix(),
@@ -155,8 +206,9 @@ class LeaseWorker(Worker):
             "lane_prefix": keys.lane(""),
         }
         rows = await self._scripts.run("claim_jobs", {"queue": self.queue_name}, args)
-        self._is_backlogged = len(rows) == room
         self.run_claimed(self.claimer.read(rows))
+        if at_once <= len(rows) > 0:
+            self._look_later()  # there may be more, from before or by now
 
     # -- running ---------------------------------------------------------------------------------------------------
     def run_claimed(self, claimed: Sequence[ClaimedJob]) -> None:
@@ -165,7 +217,7 @@ class LeaseWorker(Worker):
             self.job_counter += 1
             task = self.loop.create_task(self._run(one))
             self.tasks[one.arq_id] = task
-            task.add_done_callback(lambda _: self._ended())
+            task.add_done_callback(self._ended)
 
     async def _run(self, claimed: ClaimedJob) -> None:
         """One run, and its end in arq's books; the ledger's end of an attempt has written both already."""
@@ -185,10 +237,8 @@ class LeaseWorker(Worker):
         else:
             self.jobs_complete += 1
 
-    def _ended(self) -> None:
+    def _ended(self, _run: asyncio.Task[None]) -> None:
         self.job_counter -= 1
-        if self._is_backlogged:
-            self._woken.set()
 
     def _reap(self) -> None:
         """Forget finished runs. An error in one is logged: arq would end the process."""
@@ -226,20 +276,26 @@ class LeaseWorker(Worker):
         self._beside(self._put_back(arq_id, pause_s))
 
     def wake_other_workers(self) -> None:
-        """More was dispatched than we have room for: the others shall look, and we when a place is free."""
+        """More was dispatched than we take at once: the others shall look, and we later."""
         self.wake()
-        self._beside(self._publish_wake())
+        self._calls_again = True
+        if not self._calling or self._calling.done():
+            self._calling = self._beside(self._call_others())
 
-    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _call_others(self) -> None:
+        while self._calls_again:
+            self._calls_again = False
+            try:
+                await self.pool.publish(self._keys.wake(), b"")
+            except RedisError as exc:
+                log_unavailable("wake", exc, level="debug")  # the others look by themselves
+            await asyncio.sleep(CALL_PAUSE_S)
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self.loop.create_task(work)
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
-
-    async def _publish_wake(self) -> None:
-        try:
-            await self.pool.publish(self._keys.wake(), b"")
-        except RedisError as exc:
-            log_unavailable("wake", exc, level="debug")  # the others look by themselves
+        return task
 
     async def _put_back(self, arq_id: bytes, pause_s: float) -> None:
         keys: dict[str, Key] = {"queue": self.queue_name, "mark": in_progress_key_prefix.encode() + arq_id}
@@ -277,8 +333,9 @@ class LeaseWorker(Worker):
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         self._reap()
-        if self._renewing:
-            self._renewing.cancel()
+        for arranged in (self._renewing, self._look):
+            if arranged:
+                arranged.cancel()
         return len(late)
 
 

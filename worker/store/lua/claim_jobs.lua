@@ -5,7 +5,7 @@
 -- left behind. The score of a claimed id is the end of its lease, so that the read finds only what is free, however much
 -- is under way elsewhere.
 -- KEYS: queue
--- ARGV: taker[TAKER], arq_prefix, arq_job_prefix, job_prefix, account_prefix, lane_prefix
+-- ARGV: taker[TAKER], at_once, patience_ms, arq_prefix, arq_job_prefix, job_prefix, account_prefix, lane_prefix
 -- queue: arq's. The prefixes stand before arq's ids, arq's jobs, the account in the key of a record, an account, a lane.
 -- Reply: jobs taken (see begin)...
 local wrong = misfit(KEYS.queue, 'zset')
@@ -17,7 +17,13 @@ local function forget(arq_id)
   redis.call('DEL', ARGV.arq_job_prefix .. arq_id, taker.mark_prefix .. arq_id)
 end
 
-for _, arq_id in ipairs(redis.call('ZRANGEBYSCORE', KEYS.queue, '-inf', text(now), 'LIMIT', 0, taker.room)) do
+local function due(until_ms, n)
+  return redis.call('ZRANGEBYSCORE', KEYS.queue, '-inf', text(until_ms), 'LIMIT', 0, n)
+end
+
+local free = due(now - tonumber(ARGV.patience_ms), taker.room)
+if #free < tonumber(ARGV.at_once) then free = due(now, tonumber(ARGV.at_once)) end
+for _, arq_id in ipairs(free) do
   local account, id, epoch = string.match(string.sub(arq_id, #ARGV.arq_prefix + 1), '^([^:]+):(.+):(%d+)$')
   local job = ARGV.job_prefix .. (account or '') .. ':' .. (id or '')
   local held = fields_of(job, 'state', 'epoch', 'lane') or {}

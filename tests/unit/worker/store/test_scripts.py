@@ -100,7 +100,10 @@ class TestPacking:
     def test_rows_and_what_is_of_any_number_stand_in_their_place(self):
         taker = Taker("w", 5, 6, "mark:")
         args = {"taker": taker} | dict.fromkeys(header("claim_jobs").args.names[1:], "p")
-        assert packed("claim_jobs", {"queue": "q"}, args)[1] == [*taker, *["p"] * 5]
+        assert packed("claim_jobs", {"queue": "q"}, args)[1] == [
+            *taker,
+            *["p"] * (len(header("claim_jobs").args.names) - 1),
+        ]
         renewal = {"worker": "w", "lease_ms": 1, "mark_prefix": "m", "ids": ["x", "y"]}
         assert packed("renew_leases", {"queue": "q"}, renewal)[1] == ["w", 1, "m", "x", "y"]
         assert packed("renew_leases", {"queue": "q"}, {**renewal, "ids": []})[1] == ["w", 1, "m"]
