@@ -70,8 +70,8 @@ class Reader:
                 process.terminate()
 
     def _here(self, commands: str) -> str:
-        for port, free in self.ports.items():
-            commands = commands.replace(port, free)
+        # All at once: the digits of a free port may be another port of the page, or begin with it.
+        commands = re.sub(rf"\b({'|'.join(self.ports)})\b", lambda found: self.ports[found[0]], commands)
         return re.sub(r"(factus-worker sandbox)$", rf"\1 --port {self.ports['8400']}", commands, flags=re.M)
 
 

@@ -133,12 +133,18 @@ class WebhookService:
                     await self._forget()
 
     async def _forget(self) -> None:
-        """Endpoints that no file has had for a week go, a slice at each turn."""
+        """
+        Endpoints that no file has had for a week go, a slice at each turn.
+
+        Never one of our own file: after a week in which nobody ran or the machine slept, what waits is still to go out.
+        """
         seen = self.book.keys.hooks_seen()
         seconds, _ = await self.book.redis.time()
         latest = (int(seconds) - self.policy.forget_s) * 1000
-        for raw in await self.book.redis.zrangebyscore(seen, "-inf", latest, start=0, num=1):
-            name = raw.decode(errors="replace")
+        most = len(self.file.endpoints) + 1
+        unseen = await self.book.redis.zrangebyscore(seen, "-inf", latest, start=0, num=most)
+        gone = [name for name in (raw.decode(errors="replace") for raw in unseen) if name not in self.file.endpoints]
+        for name in gone[:1]:
             if await self.book.forget(name):
                 await self.rotations.end(name)
                 log.info("webhooks.endpoint_forgotten", member=name)

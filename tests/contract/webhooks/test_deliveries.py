@@ -412,6 +412,19 @@ class TestPlaces:
             await rig.empty("other")
         assert not [key async for key in real_redis.scan_iter(f"{namespace}:hooks:body:*")]
 
+    async def test_what_stands_in_the_file_is_kept_however_long_nobody_ran(self, real_redis, valkey_url, namespace):
+        """The machine slept for a month: what waits is still to be sent, and the one that is gone goes all the same."""
+        sender = FakeEndpoints({"shop": [BAD]})
+        async with hooks(real_redis, valkey_url, namespace, an_endpoint(), sender=sender, policy=SLOW) as rig:
+            await rig.publish(an_event())
+            await rig.until(lambda: len(sender.received) == 1)
+        keys = rig.service.book.keys
+        await real_redis.hset(keys.hook_places(), "gone", "{}")
+        await real_redis.zadd(keys.hooks_seen(), {"shop": 0, "gone": 1})
+        await rig.service._forget()
+        assert await real_redis.hkeys(keys.hook_places()) == [b"shop"]
+        assert await rig.waiting() == 1
+
 
 class TestReplay:
     async def replayed(self, rig, wanted, endpoint=None):
