@@ -5,7 +5,10 @@ Documents to test with: valid as they stand, and changed by dotted path.
 from __future__ import annotations
 
 import copy
+from datetime import date, datetime, timedelta
 from typing import Any
+
+from schemas.factus import BOGOTA
 
 
 class _Remove:
@@ -113,6 +116,11 @@ _SECTORS: dict[str, dict[str, Any]] = {
         "beneficiary": {"identification_document_code": "CC", "identification_number": "12345678"},
     },
 }
+
+
+def fiscal_day(days: int = 0) -> date:
+    """Today where Factus dates documents, or so many days later: for five hours of each night UTC is a day ahead."""
+    return datetime.now(BOGOTA).date() + timedelta(days=days)
 
 
 def a_bill(operation_type: str = "10", total: str | None = None, **changes: Any) -> dict[str, Any]:

@@ -12,12 +12,11 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any, Final
 
 from arq.connections import ArqRedis
 
-from schemas.factus import BOGOTA
+from tests.builders import fiscal_day
 from tests.door_in_process import ACCOUNTS as DOOR_ACCOUNTS
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, quick, running, services_on
@@ -80,7 +79,7 @@ async def an_endpoint(redis: ArqRedis, keys: Keys, name: str, **held: Any) -> No
 
 
 def today() -> str:
-    return datetime.now(BOGOTA).date().isoformat()
+    return fiscal_day().isoformat()
 
 
 @asynccontextmanager

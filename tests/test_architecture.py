@@ -175,6 +175,18 @@ def test_jobs_take_the_clock_as_an_argument() -> None:
     assert not wrong
 
 
+def test_no_test_asks_this_machine_what_day_it_is() -> None:
+    """It is tomorrow already in UTC when Colombia has five hours left: ``tests.builders.fiscal_day`` knows."""
+    wrong = [
+        f"{module.name}:{node.lineno}"
+        for module in modules("tests", "benchmarks")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in {"date.today", "datetime.date.today", "datetime.today"}
+    ]
+    assert not wrong
+
+
 def test_no_package_hides_code_in_init() -> None:
     """Names are imported from the module that owns them."""
     assert not [module.name for module in modules(*SERVICE, "sandbox") if _is_init(module) and module.tree.body]

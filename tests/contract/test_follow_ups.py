@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,7 +12,7 @@ from jobs import answers
 from jobs.errors import ArchiveUnavailable
 from schemas import names
 from schemas.records import score_by
-from tests.builders import a_bill
+from tests.builders import a_bill, fiscal_day
 from tests.fakes import MemoryArchive
 from tests.service_in_process import an_account, quick, running, services_on
 from worker.process import run_tasks
@@ -259,7 +259,7 @@ class TestRadian:
     async def test_its_place_among_the_calls_is_the_date_that_it_must_not_miss(self, redis, namespace, factus):
         """Where the allowance does not suffice the nearest dates go first: calls of one priority go by their places."""
         received = radian("032") | {
-            "effective_date": f"{date.today() - timedelta(days=1)}",
+            "effective_date": str(fiscal_day(-1)),
             "effective_time": "10:00:00",
         }
         factus.replies[EVENTS] = [answers.Replied({"data": [received]})]

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-
 import pytest
 
+from tests.builders import fiscal_day
 from tests.contract.pushed import a_job
 from tests.service_in_process import running, services_on
-
-DAY = timedelta(days=1)
-
 
 NEVER = {
     "the customary never": {"issue_on": "9999-12-31"},
     "its instant": {"not_before": "9999-12-31T23:59:59-12:00"},
     "its end": {"expires_at": "9999-12-31T23:59:59Z"},
     "both, west of everything": {"not_before": "9999-12-31T00:00:00-23:59", "expires_at": "9999-12-31T23:59:59-23:59"},
-    "401 days": {"issue_on": str(date.today() + 402 * DAY)},
+    "401 days": {"issue_on": str(fiscal_day(402))},
     "a fraction without end": {"not_before": "2026-11-30T08:00:00." + "1" * 5000 + "Z"},
 }
 

@@ -6,12 +6,11 @@ import asyncio
 import gc
 import json
 import time
-from datetime import date, timedelta
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from tests.builders import a_bill
+from tests.builders import a_bill, fiscal_day
 from tests.service_in_process import QUICK, quick, running, services_on
 from worker.store.scripts import Scripts
 
@@ -21,7 +20,7 @@ N = 40
 
 def waiting(n):
     """A backlog that is taken in and not issued today."""
-    return [a_job(f"R{i}", not_before=f"{date.today() + timedelta(days=2)}T00:00:00-05:00") for i in range(n)]
+    return [a_job(f"R{i}", not_before=f"{fiscal_day(2)}T00:00:00-05:00") for i in range(n)]
 
 
 def a_job(reference, **envelope):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from jobs import answers
-from schemas.factus import BOGOTA, Remark
-from tests.builders import a_bill, changed
+from schemas.factus import Remark
+from tests.builders import a_bill, changed, fiscal_day
 from tests.fakes import FakeFactus, lost
 from tests.families import a_document_payload
 from tests.service_in_process import an_account, running, services_on
@@ -341,7 +341,7 @@ async def test_an_option_that_is_not_served_is_told(rig):
 
 async def test_what_waited_past_the_day_that_it_was_judged_on_is_judged_again(rig, factus):
     """A weekly purchase of six days ago may go out today and not tomorrow: no call is spent on finding out."""
-    today = datetime.now(BOGOTA).date()
+    today = fiscal_day()
     factus.gate = asyncio.Event()
     factus.script = [answers.FieldsRefused("no", ())]
     await rig.push({"type": "support_document.issue", "payload": a_document_payload("support_document")})

@@ -11,9 +11,9 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from tests.builders import fiscal_day
 from tests.integration.families import FAMILY_CASES, FamilyCase, a_credit_bill
 from tests.integration.service import TestedAccount, new_reference
 
@@ -300,7 +300,7 @@ _OTHERS = (
     Call(
         "day.close",
         "bills",
-        lambda _: {"day": (datetime.now(UTC) - timedelta(days=2)).date().isoformat()},
+        lambda _: {"day": fiscal_day(-2).isoformat()},
         frozenset(("account", "day", "made_at", "is_final", "prefixes", "open", "refused", "failed", "control"))
         | {"calls", "previous_sha256", "sha256"},
         ({"day": "2026-01-15", "control": [{"family": "invoice"}]}, "control.0.total", "CALL-019"),

@@ -7,12 +7,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tests.builders import fiscal_day
 from tests.integration.families import FAMILY_CASES
 from tests.integration.service import Live, TestedAccount
 from tests.integration.service import live as running
@@ -36,7 +36,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[
 
 
 def today() -> str:
-    return (datetime.now(UTC) - timedelta(hours=5)).date().isoformat()
+    return fiscal_day().isoformat()
 
 
 def closed(tenant: TestedAccount, day: str = "", **payload: Any) -> dict[str, Any]:
