@@ -123,8 +123,8 @@ class Services:
     keeper: Keeper | None = None
 
     def shown(self) -> tuple[Figures, int, int]:
-        """The figures of this process, how many jobs run in it, and how many may."""
-        return self.figures, self.arq.n_running, self.arq.max_jobs
+        """The figures of this process, how many of its slots are busy, and how many it has."""
+        return self.figures, self.arq.slots_busy, self.arq.max_jobs
 
     async def close(self) -> None:
         """Close what this process holds open to Factus."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
+from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, quick, running, services_on
 from worker.queue.arq_worker import CALL_PAUSE_S
+from worker.queue.claims import SLOT_BYTES
 
 NAMES = [f"a{n}" for n in range(5)]
 NEVER_MS = 3_600_000
@@ -62,6 +65,29 @@ async def test_what_nobody_takes_it_takes_itself_and_forgets_none(redis, namespa
         events = await rig.events(len(codes), timeout_s=60)
     assert {event["reference_code"] for event in events} == codes == set(factus.documents)
     assert factus.calls["create"] == len(codes)
+
+
+async def test_a_large_job_takes_the_slots_of_many(redis, namespace, barred):
+    """What is in hand is in memory, ten times as large as it was sent."""
+    built = a_worker(redis, namespace, barred, most=3, shared_from=3)
+    line, payment = a_bill()["items"][0], a_bill()["payment_details"][0]
+    lines = [{**line, "code_reference": f"A-{n}"} for n in range(700)]
+    paid = [{**payment, "amount": f"{700 * 11_900}.00"}]
+    large = a_bill(reference_code="large", items=lines, payment_details=paid)
+    assert len(json.dumps(large, default=str)) > 2 * SLOT_BYTES
+    async with running(built) as rig:
+        await rig.push_bill(payload=large, account=NAMES[0])
+        await barred.called("create", 1, timeout_s=40)
+        for name in NAMES[1:]:
+            await rig.push_bill(account=name)
+        await rig.taken_in()
+        assert (built.arq.n_running, barred.calls["create"]) == (1, 1)
+        assert built.arq.slots_busy >= built.arq.max_jobs
+        barred.gate.set()
+        await rig.events(len(NAMES), timeout_s=60)
+        await rig.rest()
+        assert built.arq.slots_busy == 0
+    assert barred.calls["create"] == len(NAMES)
 
 
 async def test_others_are_called_once_for_all_that_is_left_to_them_in_a_moment(redis, namespace):

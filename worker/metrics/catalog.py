@@ -153,8 +153,12 @@ CONFLICTS: Final = Metric(
 REPAIRS: Final = Metric(
     "factus_worker_repairs_total", "counter", "Jobs and lanes that the sweep of this process had to mend."
 )
-BUSY: Final = Metric("factus_worker_slots_busy", "gauge", "Jobs that run in this process.")
-SLOTS: Final = Metric("factus_worker_slots", "gauge", "Jobs that may run in this process at once.")
+BUSY: Final = Metric(
+    "factus_worker_slots_busy",
+    "gauge",
+    "Slots of this process in use: a job that runs takes one, and one more for each 64 KiB of its payload.",
+)
+SLOTS: Final = Metric("factus_worker_slots", "gauge", "Slots of this process.")
 
 SERVICE: Final = (
     JOBS, LANE_JOBS, LANE_OLDEST, LANE_DONE, LANE_BLOCKED, ALLOWANCE_USED, ALLOWANCE_LIMIT, TOKEN_EXPIRES, AT_RISK,

@@ -14,6 +14,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -44,7 +45,7 @@ _NEVER: Final = 10**9
 @dataclass(frozen=True, slots=True)
 class SlotsPolicy:
     """
-    How many jobs a process runs at once (docs/decisions/0044).
+    How many slots a process has: a job takes one, a large one more (docs/decisions/0044).
 
     From ``shared_from`` on it claims no more of what it starts: that stays in arq's queue, where a process with less to
     do takes it at once. What nobody has taken for ``patience_ms`` it takes itself, up to ``most``.
@@ -109,6 +110,7 @@ class LeaseWorker(Worker):
         self._run_job: RunJob = _not_serving
         self._woken = asyncio.Event()
         self._slots = slots
+        self._n_running = 0
         self._look: asyncio.TimerHandle | None = None
         self._looks_again = False
         self._calling: asyncio.Task[None] | None = None
@@ -147,16 +149,22 @@ class LeaseWorker(Worker):
 
     @property
     def n_running(self) -> int:
+        """Jobs that run in this process."""
+        return self._n_running
+
+    @property
+    def slots_busy(self) -> int:
+        """Slots that they take, of ``max_jobs``."""
         return self.job_counter
 
     @property
     def room(self) -> int:
-        """How many more jobs a script may put into our hands; none once we are stopping."""
+        """How many slots there are for what a script puts into our hands; none once we are stopping."""
         return min(self._room_at_most, max(self._slots.shared_from - self.job_counter, 0))
 
     @property
     def _room_at_most(self) -> int:
-        """How many more we run if nobody else takes them; none once we are stopping."""
+        """How many there are for what nobody else takes; none once we are stopping."""
         return max(self.max_jobs - self.job_counter, 0) if self.allow_pick_jobs else 0
 
     async def serve(self, run_job: RunJob, stopping: asyncio.Event) -> None:
@@ -207,17 +215,18 @@ class LeaseWorker(Worker):
         }
         rows = await self._scripts.run("claim_jobs", {"queue": self.queue_name}, args)
         self.run_claimed(self.claimer.read(rows))
-        if at_once <= len(rows) > 0:
+        if rows:
             self._look_later()  # there may be more, from before or by now
 
     # -- running ---------------------------------------------------------------------------------------------------
     def run_claimed(self, claimed: Sequence[ClaimedJob]) -> None:
         """Run what was put into our hands, each as a task of its own."""
         for one in claimed:
-            self.job_counter += 1
+            self._n_running += 1
+            self.job_counter += one.slots
             task = self.loop.create_task(self._run(one))
             self.tasks[one.arq_id] = task
-            task.add_done_callback(self._ended)
+            task.add_done_callback(partial(self._ended, one.slots))
 
     async def _run(self, claimed: ClaimedJob) -> None:
         """One run, and its end in arq's books; the ledger's end of an attempt has written both already."""
@@ -237,8 +246,9 @@ class LeaseWorker(Worker):
         else:
             self.jobs_complete += 1
 
-    def _ended(self, _run: asyncio.Task[None]) -> None:
-        self.job_counter -= 1
+    def _ended(self, slots: int, _run: asyncio.Task[None]) -> None:
+        self._n_running -= 1
+        self.job_counter -= slots
 
     def _reap(self) -> None:
         """Forget finished runs. An error in one is logged: arq would end the process."""

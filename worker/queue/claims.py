@@ -36,6 +36,10 @@ class LeasePolicy:
 LEASE: Final = LeasePolicy()
 
 
+SLOT_BYTES: Final = 64 * 1024
+"""A job takes a slot of its process, and one more for each so many bytes of its payload: read, it is ten times that."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
     """One job in our hands. Its record carries our fence; every write of an earlier owner is refused from here."""
@@ -43,6 +47,11 @@ class ClaimedJob:
     arq_id: str
     job: JobRecord
     standing: AccountState
+
+    @property
+    def slots(self) -> int:
+        """How many of its process's slots it takes, much as the script has reckoned (``slots_of``, lib/claims.lua)."""
+        return 1 + len(self.job.payload) // SLOT_BYTES
 
 
 class SetAside(RetryJob):
@@ -60,7 +69,7 @@ class Hands(Protocol):
 
     @property
     def room(self) -> int:
-        """How many more jobs may be put into our hands."""
+        """How many more slots there are for jobs that are put into our hands."""
         ...
 
     def run_claimed(self, claimed: Sequence[ClaimedJob]) -> None:
@@ -83,6 +92,7 @@ class Taker(NamedTuple):
     lease_ms: int
     room: int
     mark_prefix: str
+    slot_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,7 @@ class Claimer:
     def arguments(self, *, room: int | None = None) -> Taker:
         """This process as ``taker_of`` (lib/claims.lua) reads it."""
         room = max(self.hands.room if room is None else room, 0)
-        return Taker(self.worker_id, self.lease.lease_ms, room, in_progress_key_prefix)
+        return Taker(self.worker_id, self.lease.lease_ms, room, in_progress_key_prefix, SLOT_BYTES)
 
     def receive(self, n_started: int, rows: Sequence[Any]) -> None:
         """Run what a script started and handed over."""

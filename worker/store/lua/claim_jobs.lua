@@ -21,9 +21,10 @@ local function due(until_ms, n)
   return redis.call('ZRANGEBYSCORE', KEYS.queue, '-inf', text(until_ms), 'LIMIT', 0, n)
 end
 
-local free = due(now - tonumber(ARGV.patience_ms), taker.room)
-if #free < tonumber(ARGV.at_once) then free = due(now, tonumber(ARGV.at_once)) end
-for _, arq_id in ipairs(free) do
+local most, at_once = taker.room, tonumber(ARGV.at_once)
+local n_left = #due(now - tonumber(ARGV.patience_ms), most) -- what others have left lying stands before all others
+for n, arq_id in ipairs(due(now, math.max(n_left, at_once))) do
+  if most - taker.room >= (n <= n_left and most or at_once) then break end
   local account, id, epoch = string.match(string.sub(arq_id, #ARGV.arq_prefix + 1), '^([^:]+):(.+):(%d+)$')
   local job = ARGV.job_prefix .. (account or '') .. ':' .. (id or '')
   local held = fields_of(job, 'state', 'epoch', 'lane') or {}

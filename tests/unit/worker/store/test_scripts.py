@@ -98,7 +98,7 @@ class TestPacking:
         assert (keys, args) == (["g", "a", "j"], [1, 2, 3, 0])
 
     def test_rows_and_what_is_of_any_number_stand_in_their_place(self):
-        taker = Taker("w", 5, 6, "mark:")
+        taker = Taker("w", 5, 6, "mark:", 7)
         args = {"taker": taker} | dict.fromkeys(header("claim_jobs").args.names[1:], "p")
         assert packed("claim_jobs", {"queue": "q"}, args)[1] == [
             *taker,
