@@ -57,7 +57,7 @@ async def test_a_backlog_burns_one_probe_per_pause_and_resumes_by_itself(rig, fa
     least_s = 0.05 + 0.1 + 0.2 * (n_pauses - 2)
     assert time.monotonic() - began >= least_s, "one probe a pause, and none of the other 29"
     factus.storm = None
-    events = await rig.events(30, timeout_s=40)
+    events = await rig.events(30)
     assert {event["type"] for event in events} == {"invoice.validated"}
 
 
@@ -109,7 +109,7 @@ async def test_a_foreign_document_is_named_after_ten_minutes(rig, factus):
     )
     factus.script = [answers.Conflicted("409")] * 6
     await rig.push_bill("A")
-    events = await rig.events(3, timeout_s=40)
+    events = await rig.events(3)
     assert [event["type"] for event in events] == ["account.blocked", "invoice.validated", "account.resumed"]
     assert "AJENO-1" in events[0]["errors"][0]["message"]
     assert events[0]["data"]["family"] == "invoice"
@@ -132,7 +132,7 @@ class TestTime:
         await rig.events(1)
         expires_at = datetime.now(UTC) + timedelta(seconds=1.5)
         await rig.push_bill("B", expires_at=expires_at.isoformat())
-        (event,) = await rig.events(1, timeout_s=40)
+        (event,) = await rig.events(1)
         assert (event["type"], event["reference_code"]) == ("invoice.failed", "B")
         assert (event["errors"][0]["code"], event["attempts"]) == ("job.expired", 0)
 
@@ -160,7 +160,7 @@ class TestTime:
         built = services_on(redis, namespace, gateway=factus, job_deadline=1.0, backoff_base=0.1, backoff_max=30.0)
         async with running(built) as rig:
             await rig.push_bill("A")
-            (event,) = await rig.events(1, timeout_s=40)
+            (event,) = await rig.events(1)
         assert (event["type"], event["errors"][0]["code"]) == ("invoice.failed", "factus.unavailable")
 
     async def test_a_failed_job_is_a_dead_letter_that_can_be_pushed_again(self, rig, factus):

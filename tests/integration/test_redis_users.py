@@ -18,6 +18,7 @@ from jobs.webhooks.verdict import Answer
 from tests.builders import a_bill
 from tests.commands import typed
 from tests.door_in_process import a_door
+from tests.patience import PATIENCE_S
 from tests.service_in_process import an_account, running, services_on
 from tests.service_processes import until
 from tests.webhooks_rig import SECRET, an_endpoint, hooks
@@ -60,10 +61,10 @@ def socket(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     socket = folder / "s"
     options = ["--port", "0", "--dir", folder, "--unixsocket", socket, "--aclfile", folder / "users.acl"]
     server = subprocess.Popen([request.param, ROOT / "deploy" / "redis.conf", *options, "--logfile", "log"])
-    until(lambda: _answers(socket, server), timeout_s=10, what=(folder / "log").read_text)
+    until(lambda: _answers(socket, server), what=(folder / "log").read_text)
     yield socket
     server.terminate()
-    server.wait(timeout=10)
+    server.wait(PATIENCE_S)
 
 
 def _answers(socket: Path, server: subprocess.Popen[bytes]) -> bool:
@@ -94,7 +95,7 @@ def denied(call: Callable[..., Any], *arguments: Any) -> bool:
 def test_users_without_a_password_do_not_load(tmp_path: Path) -> None:
     """Forgotten places must not become passwords that everybody can read."""
     command = [embedded_binary.find_binary(), "--port", "0", "--dir", tmp_path, "--aclfile"]
-    done = subprocess.run([*command, ROOT / "deploy" / "users.acl"], capture_output=True, text=True, timeout=10)
+    done = subprocess.run([*command, ROOT / "deploy" / "users.acl"], capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode != 0
     assert "ACL" in done.stdout
 
@@ -377,18 +378,18 @@ async def test_a_door_and_webhooks_need_no_more_than_their_users_may(
             payload = a_bill(reference_code=f"U-{account}")
             job = {"type": "invoice.issue", "account": account, "id": "u-1", "payload": payload}
             mine = door.bearer(accounts=["*"])
-            answer = await door.post(job, Prefer="wait=30", **mine)
-            again = await door.post(job, Prefer="wait=30", **mine)
+            answer = await door.post(job, Prefer="wait=60", **mine)
+            again = await door.post(job, Prefer="wait=60", **mine)
             assert (answer.status_code, again.json()) == (200, answer.json()), answer.text
             for path in ("/jobs/u-1", f"/documents/invoice/U-{account}"):
                 assert (await door.get(path, mine, account=account)).status_code == 200, path
         events = (await door.get("/events", door.bearer(accounts=["*"]))).json()["data"]["events"]
         assert [one["event"]["account"] for one in events] == ["acme", "own"]
-        await told.until(lambda: len(told.sender.of("shop")) == 2, timeout_s=30)
+        await told.until(lambda: len(told.sender.of("shop")) == 2)
         # What fails is written down and told by the same user.
         told.sender.answers["shop"] = [Answer(410)]
         await rig.push_bill("U-3")
-        await told.until(lambda: told.operator_events(), timeout_s=30)
+        await told.until(lambda: told.operator_events())
     await connection.close(own)
     await connection.close(of_webhooks)
     denials = {(entry["username"], entry["object"]) for entry in admin.acl_log()}

@@ -32,6 +32,7 @@ from tests.alert_rules import Vector, firing, scraped, standing
 from tests.builders import a_bill
 from tests.commands import Typed, typed
 from tests.door_in_process import PASSWORD, write_files
+from tests.patience import PATIENCE_S
 from tests.processes import Process
 from tests.service_processes import ROOT, post_json, start_process, start_sandbox, stop_processes, until
 from tests.ten_faults import FAULTS, Fault, table
@@ -47,7 +48,6 @@ ACCOUNTS: Final = ("password", "payment", "foreign", "dian", "webhook", "range",
 
 SIX_MIN_MS, TWELVE_MIN_MS = 360_000, 720_000
 A_MINUTE_S: Final = 60.0
-PATIENCE_S: Final = 60.0
 KEYS: Final = Keys("factus")
 BILLS: Final = 389
 """The id of the sandbox's range of bills."""
@@ -102,12 +102,12 @@ class RunningSet:
         env = self.env | {"FACTUS_METRICS_PORT": str(self.ports[name])}
         log = self.folder / f"{name}.log"
         self.processes[name] = start_process("worker", *arguments, folder=self.folder, log=log, env=env)
-        until(lambda: bool(self.scrape(name)), timeout_s=PATIENCE_S, what=log.read_text)
+        until(lambda: bool(self.scrape(name)), what=log.read_text)
 
     def scrape(self, name: str) -> str:
         """What a process exposes; empty where it does not answer, as Prometheus has it."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.ports[name]}/metrics", timeout=10, trust_env=False).text
+            return httpx.get(f"http://127.0.0.1:{self.ports[name]}/metrics", timeout=PATIENCE_S, trust_env=False).text
         except httpx.HTTPError:
             return ""
 
@@ -126,7 +126,7 @@ class RunningSet:
         return code
 
     def until_validated(self, code: str) -> None:
-        until(lambda: self._is_validated(code), timeout_s=PATIENCE_S, what=lambda: f"{code} is not validated")
+        until(lambda: self._is_validated(code), what=lambda: f"{code} is not validated")
 
     def _is_validated(self, code: str) -> bool:
         return any(
@@ -136,7 +136,7 @@ class RunningSet:
         )
 
     def until_held(self, place: str, field: str = "held_since") -> None:
-        until(lambda: bool(self.redis.hget(place, field)), timeout_s=PATIENCE_S, what=lambda: f"{place} is not held")
+        until(lambda: bool(self.redis.hget(place, field)), what=lambda: f"{place} is not held")
 
     def ago(self, place: str, *fields: str, ms: int = SIX_MIN_MS) -> None:
         for name in fields:
@@ -159,7 +159,7 @@ def a_server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], redis.Redi
     options += ["--appendfsync", "everysec", "--save", "", "--auto-aof-rewrite-percentage", "0"]
     assert signal.getsignal(signal.SIGXFSZ) == signal.SIG_IGN
     process = subprocess.Popen([embedded_binary.find_binary(), *options], restore_signals=False)
-    client = redis.Redis(unix_socket_path=str(folder / "s"), decode_responses=True, socket_timeout=10)
+    client = redis.Redis(unix_socket_path=str(folder / "s"), decode_responses=True, socket_timeout=PATIENCE_S)
 
     def answers_now() -> bool:
         try:
@@ -168,12 +168,12 @@ def a_server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], redis.Redi
             return False
 
     try:
-        until(answers_now, timeout_s=30)
+        until(answers_now)
         with client:
             yield process, client
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
 
 
 def write_accounts(file: Path, url: str) -> None:
@@ -195,9 +195,9 @@ def write_endpoints(file: Path, port: int) -> None:
 def log_in(folder: Path) -> httpx.Client:
     """A browser of the operator's, once the door listens."""
     log = folder / "serve.log"
-    until(lambda: '"door.started"' in log.read_text(), timeout_s=PATIENCE_S, what=log.read_text)
+    until(lambda: '"door.started"' in log.read_text(), what=log.read_text)
     lines = [line for line in log.read_text().splitlines() if '"door.started"' in line]
-    page = httpx.Client(base_url=json.loads(lines[-1])["url"], timeout=30, trust_env=False)
+    page = httpx.Client(base_url=json.loads(lines[-1])["url"], timeout=PATIENCE_S, trust_env=False)
     assert page.post("/login", data={"username": "olga", "password": PASSWORD, "next": "/"}).status_code == 303
     return page
 
@@ -269,11 +269,11 @@ def disk_full(at: RunningSet) -> Iterator[None]:
     size = max(path.stat().st_size for path in (at.folder / "server" / "appendonlydir").iterdir())
     resource.prlimit(at.server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
     try:
-        until(is_refused, timeout_s=PATIENCE_S)
+        until(is_refused)
         yield
     finally:
         resource.prlimit(at.server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        until(lambda: last_write() == "ok", timeout_s=PATIENCE_S)
+        until(lambda: last_write() == "ok")
 
 
 @contextmanager
@@ -332,7 +332,7 @@ def consumer_lags(at: RunningSet) -> Iterator[None]:
     at.redis.xgroup_create(KEYS.results(), "erp", id="0")
     n_before = at.receiver.n_received
     at.until_validated(at.push_bill("worker"))
-    until(lambda: at.receiver.n_received > n_before, timeout_s=PATIENCE_S)
+    until(lambda: at.receiver.n_received > n_before)
     at.redis.xtrim(KEYS.results(), maxlen=1, approximate=False)
     yield
     at.redis.xgroup_destroy(KEYS.results(), "erp")
@@ -349,7 +349,7 @@ def endpoint_dead(at: RunningSet) -> Iterator[None]:
     at.receiver.status = 200
     assert at.typed("webhooks", "test", "tienda").status == 0
     at.redis.zadd(KEYS.hook("tienda", "due"), dict.fromkeys(at.redis.zrange(KEYS.hook("tienda", "due"), 0, -1), 0))
-    until(lambda: not at.redis.zcard(KEYS.hook("tienda", "order")), timeout_s=PATIENCE_S)
+    until(lambda: not at.redis.zcard(KEYS.hook("tienda", "order")))
 
 
 @contextmanager
@@ -378,7 +378,7 @@ def range_at_its_end(at: RunningSet) -> Iterator[None]:
 def worker_dead(at: RunningSet) -> Iterator[None]:
     """Killed, and nobody gives a sign of life any more."""
     at.processes["worker"].kill()
-    at.processes["worker"].wait(30)
+    at.processes["worker"].wait(PATIENCE_S)
     yield
     at.start("worker", "run")
 
