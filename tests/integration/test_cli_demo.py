@@ -45,7 +45,7 @@ def processes_of(folder: Path) -> list[str]:
 def test_demo_ends_well_and_can_be_looked_at(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     demo = start(folder)
-    shown, _ = demo.communicate(timeout=2 * PATIENCE_S)
+    shown, _ = demo.communicate(timeout=4 * PATIENCE_S)
     assert demo.returncode == 0, shown
     assert "Enviados 77: 66 validados, 4 llamadas hechas, 7 no aceptados antes de toda llamada." in shown
     assert re.search(r"66 emisiones: .* 66 guardadas, 0 duplicadas, 0 rechazadas,\s0 x 409, 0 x 429", shown)
