@@ -149,6 +149,9 @@ async def test_commands_and_a_file_that_changes(real_redis, namespace, place, sh
     event = an_event()
     await real_redis.xadd(f"{namespace}:results", dict(stream_fields(event)))
     await until(lambda: len(shop.requests) == 2)
+    async with asyncio.timeout(2 * PATIENCE_S):
+        while await real_redis.zcard(f"{namespace}:hooks:endpoint:shop:order"):
+            await asyncio.sleep(0.05)  # it was answered, and its end is being written
 
     listed = await place.json("list")
     (row,) = listed["endpoints"]
