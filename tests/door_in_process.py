@@ -16,6 +16,7 @@ from typing import Any, Final
 import httpx
 from argon2 import PasswordHasher
 
+from tests.patience import PATIENCE_S
 from tests.tokens import PRIVATE, PUBLIC, key_set, token
 from worker.http.door import Documents, Door, opened
 from worker.http.policy import POLICY, DoorPolicy
@@ -143,7 +144,7 @@ async def a_door(
             async with serving(door, shown, certificate) as url:
                 headers = {"Authorization": f"Bearer {producer_token(namespace)}"}
                 verify = certificate is None
-                async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, verify=verify) as http:
+                async with httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S, verify=verify) as http:
                     yield DoorInProcess(door, url, folder, http, namespace, [running])
         finally:
             running.cancel()

@@ -24,6 +24,7 @@ from jobs.ports import LockState
 from schemas import strict_json
 from schemas.factus import DocumentView
 from schemas.records import JobRecord
+from tests.patience import PATIENCE_S
 
 
 @dataclass
@@ -61,7 +62,7 @@ class FakeFactus:
     before_call: Callable[[Request], Any] | None = None
     _awaited: list[tuple[str, int, asyncio.Future[None]]] = field(default_factory=list)
 
-    async def called(self, name: str, n: int = 1, *, timeout_s: float = 8.0) -> None:
+    async def called(self, name: str, n: int = 1, *, timeout_s: float = PATIENCE_S) -> None:
         """Wait until a method, or ``METHOD /path``, has been called *n* times."""
         if self.calls[name] < n:
             found: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.patience import PATIENCE_S
+
 Writer = asyncio.StreamWriter
 Reply = bytes | Callable[[Writer], Awaitable[None]]
 
@@ -43,7 +45,7 @@ def stream(head: bytes, part: bytes, n: int, pause_s: float = 0.0) -> Reply:
 
 
 async def silence(writer: Writer) -> None:
-    """No answer for longer than anybody waits."""
+    """No answer for longer than anybody waits (``LATE_S`` of ``tests/patience.py``)."""
     await asyncio.sleep(60)
 
 
@@ -69,7 +71,7 @@ class Hostile:
                     return held[name]
         return page(502)
 
-    async def was_asked(self, name: str, n: int = 1, *, timeout_s: float = 10.0) -> None:
+    async def was_asked(self, name: str, n: int = 1, *, timeout_s: float = PATIENCE_S) -> None:
         """Wait until ``METHOD /path`` has been asked *n* times."""
         if self.asked[name] < n:
             found: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -54,7 +53,7 @@ class Node:
         self.folder.mkdir(exist_ok=True)
         place = ("--port", str(self.port), "--dir", str(self.folder))
         self.process = _start([str(find_binary()), *place, *_SERVER, *self.options, *options], self.folder / "log")
-        until(lambda: _answers(self.port), timeout_s=30, what=(self.folder / "log").read_text)
+        until(lambda: _answers(self.port), what=(self.folder / "log").read_text)
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process
@@ -100,14 +99,13 @@ class Group:
         port = self.primary_port()
         return next(node for node in self.nodes if node.port == port)
 
-    def wait_for_failover(self, former: Node) -> float:
-        """Until all sentinels name another primary and it takes writes; when that was, on the monotonic clock."""
+    def wait_for_failover(self, former: Node) -> None:
+        """Until all sentinels name another primary and it takes writes."""
 
         def is_over() -> bool:
             return all(self._ask(port) != former.port for port in self.sentinels) and self.primary.role == "master"
 
-        until(is_over, timeout_s=60)
-        return time.monotonic()
+        until(is_over)
 
     def wait_for_replicas(self, n: int) -> None:
         """Until so many servers follow the primary, and it knows."""
@@ -118,7 +116,7 @@ class Group:
             online = [one for one in facts.values() if isinstance(one, dict) and one.get("state") == "online"]
             return len(online) == n
 
-        until(lambda: _tried(follows), timeout_s=60)
+        until(lambda: _tried(follows))
 
     def stop(self) -> None:
         running = [node.process for node in self.nodes if node.process and node.process.poll() is None]
@@ -152,7 +150,7 @@ def failing_over(folder: Path, *, n_replicas: int = 1, least_replicas: int = 0) 
             (place / "conf").write_text(text)
             group.processes.append(_start([str(find_binary()), str(place / "conf"), "--sentinel"], place / "log"))
         for port in group.sentinels:
-            until(lambda port=port: _tried(lambda: _knows_all(port, n_replicas)), timeout_s=60)
+            until(lambda port=port: _tried(lambda: _knows_all(port, n_replicas)))
         group.wait_for_replicas(n_replicas)
         yield group
 

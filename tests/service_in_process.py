@@ -22,6 +22,7 @@ from jobs.patience import PatiencePolicy
 from jobs.ports import Archive, Gateway
 from tests.builders import a_bill
 from tests.fakes import FakeFactus, MemoryArchive
+from tests.patience import PATIENCE_S
 from worker.bootstrap import Policies, Services, build
 from worker.intake.policy import IntakePolicy
 from worker.process import run_tasks, until_idle
@@ -126,7 +127,7 @@ class ServiceInProcess:
         await self.push({"type": "invoice.issue", "account": account, "payload": payload, **envelope})
         return code
 
-    async def events(self, n: int, *, timeout_s: float = 30.0, stream: str = "") -> list[dict[str, Any]]:
+    async def events(self, n: int, *, timeout_s: float = PATIENCE_S, stream: str = "") -> list[dict[str, Any]]:
         """The next *n* events; fails with what came when they do not come in time."""
         found: list[dict[str, Any]] = []
         key = stream or self.services.keys.results()

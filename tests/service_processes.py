@@ -24,6 +24,7 @@ from typing import Any
 import redis
 
 from tests import processes
+from tests.patience import PATIENCE_S
 from tests.processes import Process
 from worker.settings.environment import environment_for_child
 from worker.store import embedded_server
@@ -50,7 +51,7 @@ class Plant:
 
     @property
     def redis(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.server.socket_path), socket_timeout=10)
+        return redis.Redis(unix_socket_path=str(self.server.socket_path), socket_timeout=PATIENCE_S)
 
     def start_worker(self, *arguments: str) -> Process:
         return self.start("worker", "run", "--log-level", "debug", *arguments)
@@ -72,10 +73,9 @@ class Plant:
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(fields[b"event"]) for _, fields in self.redis.xrange("factus:results")]
 
-    def wait_for_events(self, n: int, *, timeout_s: float) -> list[dict[str, Any]]:
+    def wait_for_events(self, n: int) -> list[dict[str, Any]]:
         until(
             lambda: len(self.events()) >= n,
-            timeout_s=timeout_s,
             what=lambda: f"{len(self.events())} of {n} events\n{self.tail()}",
         )
         return self.events()
@@ -156,7 +156,7 @@ def start_sandbox(folder: Path, *arguments: str) -> tuple[Process, str]:
         return bool(_LISTENING.search(log.read_text())) or process.poll() is not None
 
     try:
-        until(is_up, timeout_s=60, what=log.read_text)
+        until(is_up, what=log.read_text)
         found = _LISTENING.search(log.read_text())
         assert found, f"the sandbox ended with {process.returncode}: {log.read_text()}"
     except BaseException:
@@ -177,7 +177,9 @@ def stop_processes(processes: Sequence[Process], *, grace_s: float = 10.0) -> No
             process.wait()
 
 
-def until(condition: Callable[[], bool], *, timeout_s: float, what: Callable[[], str] = lambda: "") -> None:
+def until(
+    condition: Callable[[], bool], *, timeout_s: float = PATIENCE_S, what: Callable[[], str] = lambda: ""
+) -> None:
     gives_up_at = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > gives_up_at:
@@ -186,11 +188,11 @@ def until(condition: Callable[[], bool], *, timeout_s: float, what: Callable[[],
 
 
 def get_json(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
         return json.load(answer)
 
 
 def post_json(url: str, body: Any) -> None:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10):
+    with urllib.request.urlopen(request, timeout=PATIENCE_S):
         pass

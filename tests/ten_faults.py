@@ -1,6 +1,6 @@
 """
 The ten faults that happen most, and what each of five eyes says of them: the page, ``status``, ``doctor``, the metrics,
-the alert. One list, from which ``docs/operations.md`` has its table; ``tests/integration/test_ten_faults.py`` plants
+the alert. One list, from which ``docs/operations.md`` has its table; ``tests/integration/ten_faults/`` plants
 them.
 """
 

@@ -149,7 +149,7 @@ def test_compose_redis_starts_with_its_command(compose: dict[str, Any], tmp_path
         [embedded_binary.find_binary(), *place, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as server:
         try:
-            until(socket.exists, timeout_s=40, what=lambda: f"ended with {server.poll()}")
+            until(socket.exists, what=lambda: f"ended with {server.poll()}")
             for user in ("health", "admin", "worker", "producer", "consumer"):
                 with redis.Redis(unix_socket_path=str(socket), username=user, password="FILLED_IN") as client:
                     assert client.ping()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from jobs.webhooks.schedule import SchedulePolicy
 from jobs.webhooks.signing import message_id
 from jobs.webhooks.verdict import Answer
 from schemas.contract.event import Event, stream_fields
+from tests.patience import PATIENCE_S
 from worker.settings.model import Settings
 from worker.store import connection
 from worker.webhooks.deliverer import Attempts
@@ -100,6 +102,8 @@ class FakeEndpoints:
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
     """An endpoint hangs until its gate is open."""
     most_at_once: dict[str, int] = field(default_factory=dict)
+    n_ended: Counter[str] = field(default_factory=Counter)
+    """Attempts that have their answer, by endpoint."""
     _now: dict[str, int] = field(default_factory=dict)
 
     async def attempt(self, endpoint: Endpoint, secrets: tuple[str, ...], message: str, body: bytes) -> Answer:
@@ -113,6 +117,7 @@ class FakeEndpoints:
             await asyncio.sleep(0)
         finally:
             self._now[name] -= 1
+            self.n_ended[name] += 1
         script = self.answers.get(name)
         if not script:
             return Answer(200)
@@ -129,12 +134,23 @@ class Hooks:
     service: WebhookService
     sender: Any
     redis: ArqRedis
+    _n_looks: int = 0
+
+    def __post_init__(self) -> None:
+        look = self.service.deliverer._look
+
+        async def counted() -> float:
+            wait_s = await look()
+            self._n_looks += 1
+            return wait_s
+
+        self.service.deliverer._look = counted  # type: ignore[method-assign]
 
     async def publish(self, event: Event, stream: str | None = None) -> str:
         entry = await self.redis.xadd(stream or self.service.book.keys.results(), dict(stream_fields(event)))
         return entry.decode()
 
-    async def until(self, condition: Callable[[], Any], timeout_s: float = 60) -> None:
+    async def until(self, condition: Callable[[], Any], timeout_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(timeout_s):
             while True:
                 found = condition()
@@ -144,12 +160,17 @@ class Hooks:
                     return
                 await asyncio.sleep(0.01)
 
+    async def looked(self, n: int = 3) -> None:
+        """So many looks at all endpoints began and ended: what could start has started, what has ended is written."""
+        wanted = self._n_looks + 1 + n
+        await self.until(lambda: self._n_looks >= wanted)
+
     async def waiting(self, name: str = "shop") -> int:
         return int(await self.redis.zcard(self.service.book.keys.hook(name, "order")))
 
-    async def empty(self, name: str = "shop", timeout_s: float = 60) -> None:
+    async def empty(self, name: str = "shop") -> None:
         """Until nothing waits and the place is behind the last entry."""
-        await self.until(lambda: self._is_empty(name), timeout_s)
+        await self.until(lambda: self._is_empty(name))
 
     async def _is_empty(self, name: str) -> bool:
         last = await self.redis.xrevrange(self.service.book.keys.results(), count=1)
@@ -193,9 +214,10 @@ async def hooks(
         redis, blocking, namespace, *endpoints, sender=sender, policy=policy, own_streams=own_streams
     )
     stopping = asyncio.Event()
+    rig = Hooks(service, sender, redis)
     task = asyncio.create_task(service.run(stopping))
     try:
-        yield Hooks(service, sender, redis)
+        yield rig
     finally:
         stopping.set()
         await task

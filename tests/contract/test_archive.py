@@ -22,6 +22,7 @@ from obstore.store import MemoryStore
 
 from jobs.archive_names import Stored, archive_name
 from jobs.errors import ArchiveConflict, ArchiveUnavailable, ConfigurationError
+from tests.patience import PATIENCE_S
 from worker.archive.archive import Archive, Bucket, Folder, open_archive
 
 NAME = "acme/2026/11/25/invoice/SETP990000203.pdf"
@@ -415,7 +416,7 @@ async def test_what_is_no_file_under_a_name_holds_nobody_up(tmp_path: Path, make
     make(path)
     with pytest.raises(ArchiveUnavailable):
         await asyncio.wait_for(
-            open_archive(tmp_path.as_uri()).put(NAME, PDF, content_type="application/pdf"), timeout=10
+            open_archive(tmp_path.as_uri()).put(NAME, PDF, content_type="application/pdf"), timeout=PATIENCE_S
         )
 
 

@@ -97,7 +97,7 @@ async def test_a_kill_while_an_email_goes_out_sends_no_second_one(redis, namespa
     await kill(dying, task)
     factus.before_call = None
     async with running(services_on(redis, namespace, gateway=factus)) as rig:
-        (event,) = await rig.events(1, timeout_s=40)
+        (event,) = await rig.events(1)
     assert (event["type"], event["errors"][0]["code"]) == ("invoice.email.failed", "factus.unavailable")
     assert "No se sabe" in event["message"]
     assert factus.calls[post] == 1
@@ -273,9 +273,9 @@ class TestBehindIssuing:
         async with metered(redis, namespace, factus, rate_limit=4, rate_window=0.2) as rig:
             for _ in range(14):
                 await rig.push_bill()
-            await rig.events(4, timeout_s=40)
+            await rig.events(4)
             await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}})
-            events = await rig.events(11, timeout_s=20)
+            events = await rig.events(11)
             place = [event["type"] for event in events].index("invoice.get.completed")
             assert 4 <= place <= 10
 
@@ -283,9 +283,9 @@ class TestBehindIssuing:
         async with metered(redis, namespace, factus, rate_limit=4, rate_window=0.2) as rig:
             for _ in range(14):
                 await rig.push_bill()
-            await rig.events(4, timeout_s=40)
+            await rig.events(4)
             await rig.push({"type": "invoice.get", "payload": {"number": "SETP1"}, "priority": "high"})
-            events = await rig.events(6, timeout_s=20)
+            events = await rig.events(6)
             assert "invoice.get.completed" in [event["type"] for event in events]
 
 

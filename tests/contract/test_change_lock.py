@@ -159,7 +159,7 @@ async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus):
     assert factus.calls[DELETE] == 1
 
 
-@pytest.mark.service(policies=quick(patience={**SOON, "least_settle_ms": 600}), timeout=0.1)
+@pytest.mark.service(policies=quick(patience={**SOON, "least_settle_ms": 4000}), timeout=0.1)
 async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_more(rig, factus):
     """The verdict is told at once, and the correction is taken; it begins when the first DELETE is settled."""
     factus.script = [answers.RulesRefused((Remark("Regla: FAK24, Rechazo: x", "FAK24"),))]
@@ -175,7 +175,7 @@ async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_mor
     await rig.push_bill("B")
     first, second = await rig.events(2)
     assert (first["reference_code"], second["reference_code"], second["success"]) == ("B", "A", True)
-    assert time.monotonic() - began >= 0.6
+    assert time.monotonic() - began >= 4.0
 
 
 async def test_who_makes_room_does_not_wait_behind_those_that_have_none(rig, factus):
@@ -225,10 +225,10 @@ async def test_a_kill_while_a_rejected_document_is_deleted_lets_its_correction_w
     await kill(dying, task)
     factus.delete = delete
     async with running(services_on(redis, namespace, gateway=factus, policies=policies, timeout=0.1)) as rig:
-        (rejected,) = await rig.events(1, timeout_s=40)
+        (rejected,) = await rig.events(1)
         assert (rejected["type"], rejected["job_id"], rejected["attempts"]) == ("invoice.rejected", "first", 1)
         await rig.push_bill(payload=a_bill(reference_code="A", observation="corregida"))
-        (validated,) = await rig.events(1, timeout_s=40)
+        (validated,) = await rig.events(1)
     assert validated["type"] == "invoice.validated"
     assert time.monotonic() - began >= 4.0
     assert factus.order == ["A", "A"]

@@ -12,10 +12,9 @@ from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
 from sandbox.state.faults import read_rules
 from tests.fakes import FakeFactus
+from tests.patience import PATIENCE_S
 from tests.service_in_process import an_account, quick, running, services_on
 from tests.service_processes import get_json
-
-pytestmark = pytest.mark.timeout(90)
 
 SCRIPTS = [
     "intake",
@@ -68,7 +67,7 @@ async def test_a_cut_at_the_final_event_starts_what_follows_once(real_redis, nam
     factus = FakeFactus()
     async with running(services_on(real_redis, namespace, gateway=factus)) as rig:
         await rig.push_bill("A", options={"archive": ["pdf"]})
-        events = await rig.events(2, timeout_s=20)
+        events = await rig.events(2)
         await rig.rest()
         assert await real_redis.xlen(rig.services.keys.results()) == 2
     assert [(event["type"], event["seq"]) for event in events] == [("invoice.validated", 1), ("invoice.archived", 2)]
@@ -89,7 +88,7 @@ async def test_a_cut_in_the_housekeeping_is_made_good(real_redis, namespace, cut
         await rig.events(1)
         soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
         await rig.push_bill("late", expires_at=soon, batch="b", batch_size=1)
-        events = await rig.events(2, timeout_s=40)
+        events = await rig.events(2)
         await rig.services.sweep.end_expired_and_close_batches()
         factus.script.clear()  # the account answers again, and the first document is issued
         await rig.events(2)
@@ -108,7 +107,7 @@ async def test_a_cut_in_the_allowance_costs_no_document(real_redis, namespace, c
         built = services_on(real_redis, namespace, an_account(base_url=url), over_http=True)
         async with running(built) as rig:
             await rig.push_bill("A")
-            (event,) = await rig.events(1, timeout_s=40)
+            (event,) = await rig.events(1)
         documents = await asyncio.to_thread(get_json, f"{url}/_sandbox/documents")
     assert (event["type"], len(documents), n_cut["hold_account"]) == ("invoice.validated", 1, 1)
 
@@ -116,7 +115,7 @@ async def test_a_cut_in_the_allowance_costs_no_document(real_redis, namespace, c
 async def _finals(rig, n):
     """The next *n* final events, sooner than the sweep could help."""
     finals = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(finals) < n:
-            finals += [event for event in await rig.events(1, timeout_s=40) if event["type"] != "invoice.pending"]
+            finals += [event for event in await rig.events(1) if event["type"] != "invoice.pending"]
     return finals

@@ -119,7 +119,7 @@ class TestRetry:
         built = services_on(redis, namespace, gateway=factus, job_deadline=0.5)
         async with running(built) as rig:
             await rig.push_bill("A", id="one")
-            (failed,) = await rig.events(1, timeout_s=40)
+            (failed,) = await rig.events(1)
             assert (failed["type"], failed["errors"][0]["code"]) == ("invoice.failed", "factus.unavailable")
         monkeypatch.undo()
         async with running(services_on(redis, namespace, gateway=factus)) as rig:

@@ -139,7 +139,7 @@ async def test_a_key_that_holds_what_it_must_not_keeps_no_job_open_for_ever(redi
         await redis.delete(key)
         await redis.set(key, "wrong")
         factus.gate.set()
-        events = await rig.events(1, timeout_s=20)
+        events = await rig.events(1)
         assert [event["type"] for event in events] == ["invoice.validated"]
         assert await redis.hget(built.keys.job("acme", "j"), "state") == b"final"
         await redis.delete(key)
@@ -212,7 +212,7 @@ async def test_a_damaged_record_ends_and_the_lane_goes_on(redis, namespace, what
         built.arq.max_jobs = room
         await redis.hdel(built.keys.account("acme"), "hold_until")
         await rig.look("acme/invoice")
-        events = {event["job_id"]: event for event in await rig.events(2, timeout_s=40)}
+        events = {event["job_id"]: event for event in await rig.events(2)}
         await rig.rest()
         assert await redis.xlen(built.keys.results()) == 2
     assert events["k"]["type"] == "invoice.validated"

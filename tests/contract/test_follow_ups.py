@@ -14,6 +14,7 @@ from schemas import names
 from schemas.records import score_by
 from tests.builders import a_bill, fiscal_day
 from tests.fakes import MemoryArchive
+from tests.patience import PATIENCE_S
 from tests.service_in_process import an_account, quick, running, services_on
 from worker.process import run_tasks
 
@@ -189,7 +190,7 @@ class TestArchive:
         await kill(dying, task)
         factus.before_call = archive.after_put = None
         async with running(services_on(redis, namespace, **given)) as rig:
-            events = await rig.events(2, timeout_s=40)
+            events = await rig.events(2)
             await rig.rest()
             assert await redis.xlen(rig.services.keys.results()) == 2
         assert [event["type"] for event in events] == ["invoice.validated", "invoice.archived"]
@@ -282,7 +283,7 @@ class TestRadian:
             "options": {"track_radian": True, "archive": ["pdf"]},
         }
         await redis.xadd(built.keys.jobs(), {"job": json.dumps(job)})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await run_tasks(built, asyncio.Event(), burst=True)
         events = [json.loads(fields[b"event"])["type"] for _, fields in await redis.xrange(built.keys.results())]
         assert events == ["invoice.validated", "invoice.archived"]

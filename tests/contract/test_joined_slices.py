@@ -46,7 +46,7 @@ async def test_each_ends_once_after_the_owner(redis, namespace, factus, outcome)
     async with running(services_on(redis, namespace, gateway=factus)) as rig:
         await push_joined(rig, factus, batch="b", batch_size=N + 1)
         factus.gate.set()
-        events = await rig.events(N + 2, timeout_s=20)
+        events = await rig.events(N + 2)
         await rig.rest()
         keys = rig.services.keys
         assert await redis.xlen(keys.results()) == N + 2
@@ -86,7 +86,7 @@ async def test_a_kill_between_two_slices_loses_and_doubles_nothing(redis, namesp
     await kill(dying, rig.task)
     async with running(services_on(redis, namespace, gateway=factus, policies=policies)) as heir:
         await redis.zadd(heir.services.keys.ended_due(), {"acme/owner": 1}, xx=True)  # its lease is over
-        events = await heir.events(N + 1, timeout_s=20)
+        events = await heir.events(N + 1)
         await heir.rest()
         assert await redis.xlen(heir.services.keys.results()) == N + 1
     assert set(ends(events).values()) == {1}
@@ -102,7 +102,7 @@ async def test_two_workers_at_once_end_each_job_once(redis, namespace, factus):
             await asyncio.sleep(0)
         for one in (other, built):
             one.joined._owners.add("acme/owner")
-        events = await rig.events(N + 1, timeout_s=20)
+        events = await rig.events(N + 1)
         await rig.rest()
         assert await redis.xlen(built.keys.results()) == N + 1
     assert set(ends(events).values()) == {1}
@@ -147,11 +147,11 @@ async def test_a_slice_that_another_worker_has_ended_is_not_ended_again(redis, n
     async with running(built) as rig:
         await push_joined(rig, factus)
         factus.gate.set()
-        events = await rig.events(51, timeout_s=20)
+        events = await rig.events(51)
         while await redis.exists(built.keys.ended_due()):
             built.joined._owners.add("acme/owner")
             await asyncio.sleep(0.01)
-        events += await rig.events(N + 1 - 51, timeout_s=20)
+        events += await rig.events(N + 1 - 51)
         await rig.rest()
         assert await redis.xlen(built.keys.results()) == N + 1
     assert set(ends(events).values()) == {1}
@@ -202,7 +202,7 @@ async def test_no_script_is_long_however_many_joined(real_redis, namespace, fact
         monkeypatch.setattr(built.joined._scripts, "run", counted)
         await real_redis.config_resetstat()
         factus.gate.set()
-        events = await rig.events(500, timeout_s=30)
+        events = await rig.events(500)
         stats = await real_redis.info("commandstats")
     assert events[0]["job_id"] == "owner"
     # By what a script does, not by its time, which is the machine's: a slice is bounded, and nothing walks the list.

@@ -5,6 +5,7 @@ More than one create of a family at once: tried, and given up at the first 409 t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,10 +26,18 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
 @dataclass
 class Counting(FakeFactus):
-    """Takes creates that lie beside each other, as many as it is given, and answers 409 to more."""
+    """
+    Takes creates that lie beside each other, as many as it is given, and answers 409 to more.
+
+    How long one takes is no matter of the machine's pace: it lasts until what it waits for is there.
+    """
 
     takes: int = 100
+    may_end: Callable[[str], Awaitable[bool]] | None = None
+    """By reference; asked again and again."""
     lasts_s: float = 0.03
+    """After that, for others that should not come."""
+    n_begun: int = 0
     under_way: set[str] = field(default_factory=set)
     most: int = 0
 
@@ -37,9 +46,12 @@ class Counting(FakeFactus):
             self._note("create")
             self._note("conflict")
             return answers.Conflicted("Se encontró una factura pendiente por enviar a la DIAN")
+        self.n_begun += 1
         self.under_way.add(job.reference_code)
         self.most = max(self.most, len(self.under_way))
         try:
+            while self.may_end and not await self.may_end(job.reference_code):
+                await asyncio.sleep(0.001)
             await asyncio.sleep(self.lasts_s)
             return await super().create(job, latest_ms=latest_ms)
         finally:
@@ -56,9 +68,23 @@ async def lane_of(built: Services) -> dict[str, int]:
     return {name: int(value or 0) for name, value in zip(names, values, strict=True)}
 
 
+def has_conflicted(factus: Counting, n: int) -> Callable[[str], Awaitable[bool]]:
+    """Another has come beside it, *n* times in all."""
+
+    async def found(_: str) -> bool:
+        return factus.calls["conflict"] >= n
+
+    return found
+
+
 @pytest.mark.parametrize(("width", "seen"), [(1, 1), (2, 2), (4, 2)])
 async def test_two_at_first_and_one_by_default(redis, namespace, width, seen):
     factus = Counting()
+
+    async def is_beside_another(_: str) -> bool:
+        return len(factus.under_way) >= seen or factus.n_begun == 8
+
+    factus.may_end = is_beside_another
     async with running(built_on(redis, namespace, factus, width)) as rig:
         for n in range(8):
             await rig.push_bill(f"R-{n}")
@@ -71,6 +97,12 @@ async def test_two_at_first_and_one_by_default(redis, namespace, width, seen):
 async def test_one_more_after_twenty_that_went_well_beside_another(redis, namespace):
     factus = Counting(lasts_s=0.01)
     built = built_on(redis, namespace, factus, 3)
+
+    async def is_beside_as_many_as_may_be(_: str) -> bool:
+        width = (await lane_of(built))["wide"] or 2
+        return len(factus.under_way) >= width or factus.n_begun == 40
+
+    factus.may_end = is_beside_as_many_as_may_be
     async with running(built) as rig:
         for n in range(40):
             await rig.push_bill(f"R-{n}")
@@ -81,6 +113,7 @@ async def test_one_more_after_twenty_that_went_well_beside_another(redis, namesp
 
 async def test_a_409_beside_another_narrows_and_is_no_failure_and_no_attempt(redis, namespace):
     factus = Counting(takes=1)
+    factus.may_end = has_conflicted(factus, 1)
     built = built_on(redis, namespace, factus, 4)
     async with running(built) as rig:
         for n in range(10):
@@ -101,6 +134,7 @@ async def test_it_is_tried_again_after_an_hour_and_then_after_a_day(redis, names
     built = built_on(redis, namespace, factus, 2)
     async with running(built) as rig:
         for turn in range(2):
+            factus.may_end = has_conflicted(factus, turn + 1)
             await redis.hset(built.keys.lane(BILLS), "narrow_until", 1)
             for n in range(3):
                 await rig.push_bill(f"R-{turn}-{n}")
@@ -147,7 +181,12 @@ async def test_what_factus_may_hold_has_the_lane_for_itself(redis, namespace):
 
 
 async def test_status_tells_the_width_in_use(redis, namespace):
-    factus = Counting(lasts_s=0.1)
+    factus, first = Counting(), asyncio.Event()
+
+    async def one_ends_and_the_other_stays(reference: str) -> bool:
+        return factus.calls["conflict"] > 0 or (first.is_set() and reference == "R-0")
+
+    factus.may_end = one_ends_and_the_other_stays
     built = built_on(redis, namespace, factus, 4)
     reader = StatusReader(redis, Keys(namespace), built.accounts, limit=80, window_s=60.0, results_maxlen=1000)
 
@@ -158,9 +197,11 @@ async def test_status_tells_the_width_in_use(redis, namespace):
     async with running(built) as rig:
         for n in range(6):
             await rig.push_bill(f"R-{n}")
-        await factus.called("create", 2)
+        while len(factus.under_way) < 2:
+            await asyncio.sleep(0.001)
         assert await width() == 2
         factus.takes = 1
+        first.set()
         for n in range(6, 16):
             await rig.push_bill(f"R-{n}")
         await rig.events(12)

@@ -16,6 +16,7 @@ from redis import exceptions
 
 from jobs import answers
 from tests.fakes import FakeFactus
+from tests.patience import PATIENCE_S
 from tests.service_in_process import an_account, running, services_on, some_settings
 from worker.figures import Figures
 from worker.metrics import catalog, samples
@@ -363,7 +364,7 @@ async def ask(port: int, path: str, method: str = "GET") -> tuple[int, dict[str,
     def blocking() -> tuple[int, dict[str, str], bytes]:
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as reply:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
                 return reply.status, dict(reply.headers), reply.read()
         except urllib.error.HTTPError as exc:
             return exc.code, dict(exc.headers), exc.read()
@@ -376,7 +377,7 @@ async def raw(port: int, sent: bytes) -> bytes:
     writer.write(sent)
     writer.write_eof()
     try:
-        return await asyncio.wait_for(reader.read(), 30)
+        return await asyncio.wait_for(reader.read(), PATIENCE_S)
     except ConnectionError:
         return b""
     finally:

@@ -60,7 +60,7 @@ async def test_a_hold_stops_everybody(limit_of):
     held_s = await limit.throttled(2.0)
     found = await limit_of().acquire(patience_s=0)
     assert isinstance(found, NoPermitYet)
-    assert found.wait_s == pytest.approx(held_s, abs=0.2)
+    assert 0 < found.wait_s <= held_s + 0.01
 
 
 async def test_a_429_that_our_requests_explain_widens_the_window(limit_of, redis, namespace):

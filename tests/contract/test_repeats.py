@@ -136,7 +136,7 @@ async def test_an_id_of_the_future_that_is_used_again_ends_no_job_twice(redis, n
         for n, raw in enumerate((first, second)):
             await redis.xadd(built.keys.jobs(), {"job": raw}, id=FUTURE)
             if n == 0 or second != first:
-                events += await rig.events(1, timeout_s=40)
+                events += await rig.events(1)
             await rig.rest()
             await built.intake._watch.look()
         await rig.push_bill("later")

@@ -11,6 +11,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.builders import a_bill, fiscal_day
+from tests.patience import PATIENCE_S
 from tests.service_in_process import QUICK, quick, running, services_on
 from worker.store.scripts import Scripts
 
@@ -48,7 +49,7 @@ def written_by(built):
 
 
 async def until_all_is_taken_in(built):
-    gives_up_at = time.monotonic() + 30
+    gives_up_at = time.monotonic() + PATIENCE_S
     while await built.redis.xlen(built.keys.jobs()):
         assert time.monotonic() < gives_up_at
         await asyncio.sleep(0.01)
@@ -226,16 +227,18 @@ async def test_what_fails_beside_something_else_that_fails_is_no_traceback(real_
     await push(built, *waiting(N))
     untold: list[dict] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: untold.append(context))
-    run, happened = Scripts.run, []
+    run, happened, wait_s = Scripts.run, [], 0.01
 
     async def cut(self, name, *given, **how):
+        nonlocal wait_s
         if name == "read_entries" and happened == ["writing"]:
             happened.append("reading is cut")
             raise RedisConnectionError("cut")
         if name != "intake" or "reading is cut" in happened:
             return await run(self, name, *given, **how)
         happened[:] = ["writing"]
-        await asyncio.sleep(0.03)
+        wait_s = min(2 * wait_s, 2.0)  # for as long as this machine needs to read beside it
+        await asyncio.sleep(wait_s)
         if "reading is cut" in happened:
             raise RedisConnectionError("cut")
         happened.clear()

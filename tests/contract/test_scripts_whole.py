@@ -20,8 +20,6 @@ from tests.contract.script_samples import EVERY, NAMESPACE, Dump, Sample, dump, 
 from worker.guard import redis_key, redis_word
 from worker.store.scripts import source
 
-pytestmark = pytest.mark.timeout(180)
-
 PLAIN = {
     "claim_pending",
     "entry_part",

@@ -19,6 +19,7 @@ from jobs.rights.denial import DENIED_MESSAGE
 from schemas.records import JobRecord
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
+from tests.patience import PATIENCE_S
 from tests.service_in_process import ServiceInProcess, an_account, quick, running, services_on
 from tests.tokens import PRIVATE, PUBLIC, SECRET, claims, header, key_set, token
 from worker.bootstrap import Services, services
@@ -255,7 +256,7 @@ async def test_a_granted_account_that_is_not_served_is_told_as_such(rig, namespa
 # -- keys and revocations ----------------------------------------------------------------------------------------------
 async def _within_moments(rig: ServiceInProcess, job: dict[str, Any], wanted: str) -> None:
     """Push until the event is what is wanted: the files are looked at now and then."""
-    ends_at, n = time.monotonic() + 20, 0
+    ends_at, n = time.monotonic() + PATIENCE_S, 0
     while True:
         n += 1
         await rig.push({**job, "payload": a_bill(reference_code=f"{wanted}-{n}")})
@@ -280,7 +281,7 @@ async def test_a_producer_that_is_revoked_is_refused_and_a_key_that_is_gone(rig,
 
 async def test_the_service_goes_on_with_the_last_good_keys(rig, built, namespace, keys_file):
     keys_file.write_text("{")
-    ends_at = time.monotonic() + 20
+    ends_at = time.monotonic() + PATIENCE_S
     while not built.trust.fault:
         assert time.monotonic() < ends_at
         await asyncio.sleep(0.01)

@@ -35,5 +35,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     A time-out ends the whole process of tests, so it is for what would never end.
     """
     for item in items:
-        if item.path.parent == _HERE and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(180))
+        if item.path.is_relative_to(_HERE) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(400))

@@ -24,6 +24,7 @@ import redis
 from jobs.radian.policy import RadianTimes
 from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
+from tests.patience import PATIENCE_S
 from tests.service_in_process import quick
 from worker.bootstrap import services
 from worker.process import run_tasks
@@ -57,7 +58,7 @@ class Live:
 
     def __init__(self, folder: Path, redis_url: str, namespace: str, settings: Mapping[str, Any]) -> None:
         self.archive = folder / "archive"
-        self.redis = redis.Redis.from_url(redis_url, socket_timeout=10)
+        self.redis = redis.Redis.from_url(redis_url, socket_timeout=PATIENCE_S)
         self.namespace = namespace
         self.url = ""
         self._names = iter(self._write_accounts(folder / "accounts.toml"))
@@ -105,8 +106,8 @@ class Live:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._ready.wait(40), "the service did not start"
-        self.http = httpx.Client(base_url=self.url, headers=AGENT, timeout=10, trust_env=False)
+        assert self._ready.wait(PATIENCE_S), "the service did not start"
+        self.http = httpx.Client(base_url=self.url, headers=AGENT, timeout=PATIENCE_S, trust_env=False)
 
     def stop(self) -> None:
         self.http.close()
@@ -229,7 +230,7 @@ class TestedAccount(FactusUser):
         """Push a job and wait for its final event."""
         return self.end_of(self.push(job_type, payload, **envelope))
 
-    def end_of(self, job_id: str, *, timeout_s: float = 60.0) -> Event:
+    def end_of(self, job_id: str, *, timeout_s: float = PATIENCE_S) -> Event:
         return self.wait(lambda: self._final(job_id), f"the end of {job_id}", timeout_s)
 
     def story_of(self, job_id: str) -> list[str]:
@@ -269,7 +270,7 @@ class TestedAccount(FactusUser):
             f"{event_type} of {job_id}",
         )
 
-    def wait(self, look: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
+    def wait(self, look: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
         gives_up_at = time.monotonic() + timeout_s
         while not (found := look()):
             assert time.monotonic() < gives_up_at, f"{what} did not come: {self.live.told(self.name)}"

@@ -88,7 +88,7 @@ async def test_the_token_route_ends_no_job_and_is_asked_once_a_step(real_redis, 
         del server.replies[TOKEN_ROUTE]
         events = []
         while sum(event["job_id"] is not None for event in events) < 30:
-            events += await rig.events(1, timeout_s=40)
+            events += await rig.events(1)
     jobs = [event for event in events if event["job_id"]]
     assert {(event["type"], event["attempts"]) for event in jobs} == {("invoice.validated", 1)}
     blocked = [event for event in events if event["type"] == "account.blocked"]
@@ -129,7 +129,7 @@ async def test_a_create_without_a_word_of_factus_is_no_verdict(real_redis, names
         server.replies = {CREATE: validated("A")}
         events = []
         while not any(event["job_id"] for event in events):
-            events += await rig.events(1, timeout_s=40)
+            events += await rig.events(1)
         first = events[-1]
     assert first["type"] == "invoice.validated"
     is_told = name[:3] in ("404", "405", "410", "413", "418")
@@ -146,7 +146,7 @@ async def test_what_never_ends_fails_at_its_deadline_with_the_status_in_event_an
         await push(rig, "A")
         events = []
         while not any(event["job_id"] for event in events):
-            events += await rig.events(1, timeout_s=40)
+            events += await rig.events(1)
         ((_, letter),) = await real_redis.xrange(rig.services.keys.dead())
     failed = events[-1]
     assert (failed["type"], failed["errors"][0]["code"]) == ("invoice.failed", "factus.unavailable")
@@ -166,7 +166,7 @@ async def test_a_read_that_is_not_answered_by_factus_goes_on_as_well(real_redis,
             server.replies = {"GET /v2/bills/SETP1": whole(200, shown)}
             rig._last = (await real_redis.xinfo_stream(rig.services.keys.results()))["last-generated-id"] \
                 if await real_redis.exists(rig.services.keys.results()) else "0-0"  # fmt: skip
-            while (event := (await rig.events(1, timeout_s=40))[0])["job_id"] is None:
+            while (event := (await rig.events(1))[0])["job_id"] is None:
                 continue
         assert event["type"] == "invoice.get.completed"
 
@@ -179,7 +179,7 @@ async def test_credentials_that_a_server_gives_back_stand_nowhere(real_redis, na
         await push(rig, "A")
         await rig.events(1)
         server.replies = {CREATE: whole(201, {"data": document})}
-        events = await rig.events(2, timeout_s=40)
+        events = await rig.events(2)
         stored = [await real_redis.hgetall(key) for key in await real_redis.keys(f"{namespace}:job:*")]
         written = json.dumps([*events, await _stream(real_redis, rig)]) + repr(stored)
     assert "[oculto]" in written
@@ -193,7 +193,7 @@ async def test_an_event_has_its_limit_and_says_where_it_was_cut(real_redis, name
     server.replies = {CREATE: whole(201, {"data": document})}
     async with a_service(real_redis, namespace, server) as rig:
         await push(rig, "A")
-        (event,) = await rig.events(1, timeout_s=40)
+        (event,) = await rig.events(1)
     assert (event["type"], event["data"]["factus_truncated"]) == ("invoice.validated", ["factus.observation"])
     assert len(json.dumps(event["data"]["factus"], ensure_ascii=False).encode()) <= 512 * 1024
 
@@ -219,9 +219,9 @@ async def test_whatever_an_answer_holds_our_event_of_it_is_read_again(real_redis
     server.replies = {CREATE: whole(201, body)}
     async with a_service(real_redis, namespace, server) as rig:
         await push(rig, "A")
-        (first,) = await rig.events(1, timeout_s=40)
+        (first,) = await rig.events(1)
         await push(rig, "A")
-        (again,) = await rig.events(1, timeout_s=40)
+        (again,) = await rig.events(1)
         keys = rig.services.keys
         raw = (await real_redis.xrange(keys.results()))[-1][1][b"event"]
         story = JobLookup(
@@ -241,7 +241,7 @@ async def test_a_total_of_three_hundred_million_digits_is_none(real_redis, names
     server.replies = {CREATE: whole(201, body)}
     async with a_service(real_redis, namespace, server) as rig:
         await push(rig, "A")
-        (event,) = await rig.events(1, timeout_s=40)
+        (event,) = await rig.events(1)
     assert (event["type"], event["data"]["total"], event["data"]["tax_amount"]) == ("invoice.validated", None, None)
     assert len(json.dumps(event)) < 10_000
 

@@ -16,7 +16,6 @@ from tests.service_processes import until
 from worker.store import embedded_server
 
 BACKUP = Path(__file__).resolve().parents[2] / "deploy" / "backup.sh"
-pytestmark = pytest.mark.timeout(120)
 
 
 def back_up(data: Path, out: Path) -> subprocess.CompletedProcess[str]:
@@ -72,7 +71,7 @@ def test_each_backup_of_a_busy_server_ends_with_0_and_holds_what_was_written_bef
 ) -> None:
     known = []
     for n in range(8):
-        until(lambda wanted=60 * (n + 1): busy.n_written >= wanted, timeout_s=30, what=lambda: str(busy.n_written))
+        until(lambda wanted=60 * (n + 1): busy.n_written >= wanted, what=lambda: str(busy.n_written))
         known.append(busy.n_written)
         done = back_up(tmp_path / "data", tmp_path / f"{n}.tar.gz")
         assert (done.returncode, done.stderr) == (0, "")

@@ -153,7 +153,7 @@ async def test_whoever_stops_waiting_is_told_what_goes_on(
     log = tmp_path / "shown.txt"
     command = ("worker", "submit", str(file), "--batch", "cierre-29", "--wait")
     process = start_process(*command, folder=tmp_path, log=log, env=env)
-    await asyncio.to_thread(until, lambda: "de 3" in log.read_text(), timeout_s=60)  # it waits by now
+    await asyncio.to_thread(until, lambda: "de 3" in log.read_text())  # it waits by now
     process.send_signal(signal.SIGINT)
     assert await asyncio.to_thread(process.wait, 60) == 1
     shown = log.read_text()

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from jobs.families import FAMILIES
+from tests.patience import PATIENCE_S
 from tests.service_processes import until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
@@ -44,7 +45,7 @@ def processes_of(folder: Path) -> list[str]:
 def test_demo_ends_well_and_can_be_looked_at(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     demo = start(folder)
-    shown, _ = demo.communicate(timeout=150)
+    shown, _ = demo.communicate(timeout=4 * PATIENCE_S)
     assert demo.returncode == 0, shown
     assert "Enviados 77: 66 validados, 4 llamadas hechas, 7 no aceptados antes de toda llamada." in shown
     assert re.search(r"66 emisiones: .* 66 guardadas, 0 duplicadas, 0 rechazadas,\s0 x 409, 0 x 429", shown)
@@ -80,7 +81,7 @@ def test_demo_ends_well_and_can_be_looked_at(tmp_path: Path) -> None:
             env={**os.environ, **variables},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE_S,
         )
         assert done.returncode == 0, done.stderr
         assert word in done.stdout
@@ -92,9 +93,9 @@ def test_stopped_demo_stops_what_it_started(tmp_path: Path, number: signal.Signa
     folder = tmp_path / "demo"
     demo = start(folder)
     try:
-        until(lambda: len(processes_of(folder)) >= 6, timeout_s=90)  # server, sandbox, two workers, door, webhooks
+        until(lambda: len(processes_of(folder)) >= 6)  # server, sandbox, two workers, door, webhooks
         demo.send_signal(number)
-        shown, _ = demo.communicate(timeout=60)
+        shown, _ = demo.communicate(timeout=PATIENCE_S)
     finally:
         demo.kill()
         demo.wait()

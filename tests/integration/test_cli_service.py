@@ -16,10 +16,9 @@ import pytest
 from jobs.example_payloads import example
 from tests import processes
 from tests.builders import a_bill
+from tests.patience import PATIENCE_S
 from tests.service_processes import start_process, start_sandbox, stop_processes
 from worker.settings.environment import environment_for_child
-
-pytestmark = pytest.mark.timeout(120)
 
 
 @dataclass
@@ -59,7 +58,7 @@ def worker(place: Place) -> Iterator[None]:
     process = start_process("worker", "run", folder=place.folder, log=log, env=place.variables)
     yield
     process.send_signal(signal.SIGTERM)
-    assert process.wait(40) == 0
+    assert process.wait(PATIENCE_S) == 0
 
 
 def test_pushed_jobs_are_done_by_a_burst_and_explained(place: Place) -> None:
@@ -76,7 +75,8 @@ def test_pushed_jobs_are_done_by_a_burst_and_explained(place: Place) -> None:
     )
     assert place.run("run", "--burst").returncode == 0
     events = [json.loads(line) for line in place.run("results", "--json").stdout.splitlines()]
-    assert [(one["type"], one["job_id"], one["batch"]) for one in events] == [
+    # A burst that takes longer than a second tells of the batch as well.
+    assert [(one["type"], one["job_id"], one["batch"]) for one in events if one["job_id"]] == [
         ("invoice.validated", "b-1", "noche"),
         ("invoice.validated", "b-2", "noche"),
     ]
@@ -98,7 +98,7 @@ def test_waiting_submit_reports_every_kind_of_end(place: Place, worker: None) ->
         a_bill(reference_code="W-3") | {"descuento": "1"},
         {"type": "invoice.issue", "account": "nobody", "payload": a_bill(reference_code="W-4")},
     )
-    done = place.run("submit", name, "--account", "acme", "--wait", "--timeout", "40s")
+    done = place.run("submit", name, "--account", "acme", "--wait", "--timeout", "90s")
     assert done.returncode == 1, done.stderr
     assert re.search(r"invoice.validated +2", done.stdout)
     assert re.search(r"W-3 +payload.invalid +La clave \"descuento\".* mixed.jsonl:3", done.stdout)
@@ -108,7 +108,7 @@ def test_waiting_submit_reports_every_kind_of_end(place: Place, worker: None) ->
     again = place.run("submit", "-", "--wait", stdin=json.dumps({"id": "same", "account": "acme",
                       "payload": a_bill(reference_code="W-1")}))  # fmt: skip
     assert again.returncode == 0, again.stdout + again.stderr
-    repeated = place.run("submit", "-", "--wait", "--timeout", "30s", stdin=json.dumps({"id": "same",
+    repeated = place.run("submit", "-", "--wait", "--timeout", "90s", stdin=json.dumps({"id": "same",
                          "account": "acme", "payload": a_bill(reference_code="W-1")}))  # fmt: skip
     assert repeated.returncode == 0, repeated.stdout + repeated.stderr
     assert place.run("results", "--account", "northwind", "--json").stdout.count("\n") == 1
@@ -128,7 +128,7 @@ def test_families_calls_and_what_follows_are_told_apart(place: Place, worker: No
         {"type": "catalog.search", "payload": {"catalog": "municipalities", "query": "bogota"}},
         {"type": "invoice.get", "id": "look", "payload": {"number": "SETP1"}},
     )
-    done = place.run("submit", name, "--account", "acme", "--wait", "--timeout", "40s")
+    done = place.run("submit", name, "--account", "acme", "--wait", "--timeout", "90s")
     assert done.returncode == 1, done.stderr
     assert "Validados invoice: 1, por 386.750,00 en total, número SETP" in done.stdout
     assert "Validados payroll: 1, por 2.549.095,00 en total, número NEF" in done.stdout
@@ -140,7 +140,7 @@ def test_families_calls_and_what_follows_are_told_apart(place: Place, worker: No
         r"radian: +pendiente: se vigila hasta .*; eventos vistos: ninguno todavía\n +qué sigue: +se mira otra vez ",
         told,
     )
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_S
     while not re.search("archivo: +hecho: xml", place.run("status", "NE-2026-0001").stdout):
         assert time.monotonic() < until
     overview = place.run("status").stdout

@@ -24,9 +24,9 @@ Run = Callable[..., Any]
 
 NOTHING = answers.Replied({"data": {"data": [], "pagination": {"last_page": 1, "total": 0}}})
 COMMANDS = {
-    "invoice.issue": ["submit", "job.json", "--wait", "--timeout", "60s"],
-    "job.cancel": ["cancel", "--batch", "nada", "--account", "acme", "--timeout", "60s"],
-    "day.close": ["close", "2026-01-15", "--account", "acme", "--timeout", "60s"],
+    "invoice.issue": ["submit", "job.json", "--wait", "--timeout", "90s"],
+    "job.cancel": ["cancel", "--batch", "nada", "--account", "acme", "--timeout", "90s"],
+    "day.close": ["close", "2026-01-15", "--account", "acme", "--timeout", "90s"],
 }
 """What is typed, by the type that it pushes."""
 

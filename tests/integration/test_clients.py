@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 import pytest
 import redis
 
+from tests.patience import PATIENCE_S
 from tests.service_processes import until
 from worker.store import embedded_server
 
@@ -121,7 +122,7 @@ def done(
     command: list[str], folder: Path, stdin: bytes = b"", **environment: str
 ) -> subprocess.CompletedProcess[bytes]:
     env = {**os.environ, **environment}
-    return subprocess.run(command, cwd=folder, env=env, input=stdin, capture_output=True, timeout=50)
+    return subprocess.run(command, cwd=folder, env=env, input=stdin, capture_output=True, timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -275,13 +276,13 @@ def test_a_program_reads_each_event_once_and_goes_on_after_a_kill(
     command, url = language.program(TITLES[2], tmp_path), url_of(server)
 
     def has_acknowledged(run: Run) -> None:
-        until(lambda: server.xpending("factus:results", "erp")["pending"] == 0, timeout_s=20, what=lambda: run.said)
+        until(lambda: server.xpending("factus:results", "erp")["pending"] == 0, what=lambda: run.said)
 
     for n in range(3):
         publish(server, n)
     first = Run(command, tmp_path, url)
     try:
-        until(lambda: len(heard(first, tmp_path)) >= 3, timeout_s=30, what=lambda: first.said)
+        until(lambda: len(heard(first, tmp_path)) >= 3, what=lambda: first.said)
         assert heard(first, tmp_path) == ["job-0", "job-1", "job-2"]
         has_acknowledged(first)
     finally:
@@ -293,7 +294,7 @@ def test_a_program_reads_each_event_once_and_goes_on_after_a_kill(
     (tmp_path / "events.jsonl").unlink(missing_ok=True)
     second = Run(command, tmp_path, url)
     try:
-        until(lambda: len(heard(second, tmp_path)) >= 2, timeout_s=30, what=lambda: second.said)
+        until(lambda: len(heard(second, tmp_path)) >= 2, what=lambda: second.said)
         assert heard(second, tmp_path) == ["job-3", "job-4"]
         has_acknowledged(second)
     finally:

@@ -40,7 +40,7 @@ def today() -> str:
 
 
 def closed(tenant: TestedAccount, day: str = "", **payload: Any) -> dict[str, Any]:
-    event = tenant.end_of(tenant.push("day.close", {"day": day or today(), **payload}), timeout_s=90)
+    event = tenant.end_of(tenant.push("day.close", {"day": day or today(), **payload}))
     assert event["success"], event
     data: dict[str, Any] = event["data"]
     assert data.keys() - {"warnings"} == KEYS

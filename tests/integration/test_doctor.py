@@ -21,6 +21,7 @@ from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
 from sandbox.state.faults import read_rules
 from tests.fakes import FakeFactus
+from tests.patience import PATIENCE_S
 from tests.service_in_process import running, services_on
 from tests.service_processes import until
 from worker.cli.group import cli
@@ -73,11 +74,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
     options += ["--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"]
     process = subprocess.Popen([embedded_binary.find_binary(), *options])
     client = redis.Redis(unix_socket_path=str(folder / "s"), decode_responses=True)
-    until(lambda: _answers(client), timeout_s=30)
+    until(lambda: _answers(client))
     yield client
     client.close()
     process.kill()  # one that was spoilt may not end in order, and nothing of it is kept
-    process.wait(timeout=30)
+    process.wait(PATIENCE_S)
 
 
 def _answers(client: redis.Redis) -> bool:

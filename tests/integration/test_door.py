@@ -117,7 +117,7 @@ class TestPush:
 
 class TestWait:
     async def test_a_success_is_the_event_itself(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
-        answer = await door.post(bill("W-1", metadata={"till": 7}), Prefer="wait=20")
+        answer = await door.post(bill("W-1", metadata={"till": 7}), Prefer="wait=60")
         assert answer.status_code == 200, answer.text
         told = answer.json()
         assert told["success"]
@@ -129,7 +129,7 @@ class TestWait:
     async def test_what_is_refused_is_422_with_its_event(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
         job = bill("W-2")
         job["payload"]["items"] = []
-        answer = await door.post(job, Prefer="respond-async, wait=20")
+        answer = await door.post(job, Prefer="respond-async, wait=60")
         assert answer.status_code == 422
         told = answer.json()
         assert told["data"]["type"] == "job.refused"
@@ -139,11 +139,11 @@ class TestWait:
     async def test_what_fails_is_502_with_its_event(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
         """Cancelled while somebody waits for it: it failed, and no fault of Factus's is told of."""
         later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-        waiting = asyncio.create_task(door.post(bill("W-6", id="w-6", not_before=later), Prefer="wait=30"))
+        waiting = asyncio.create_task(door.post(bill("W-6", id="w-6", not_before=later), Prefer="wait=60"))
         while (await door.get("/jobs/w-6")).json()["data"] in (None, {}):
             await asyncio.sleep(0.01)
         cancel = {"type": "job.cancel", "account": "acme", "payload": {"job_id": "w-6"}}
-        cancelled = await door.post(cancel, Prefer="wait=20")
+        cancelled = await door.post(cancel, Prefer="wait=60")
         assert cancelled.json()["data"]["data"]["cancelled"] == ["w-6"], cancelled.text
         answer = await waiting
         assert answer.status_code == 502
@@ -161,8 +161,8 @@ class TestWait:
         self, door: DoorInProcess, worker: ServiceInProcess, factus: FakeFactus
     ) -> None:
         """G1 to G3 through the door: whoever never saw the answer asks again, and hears the same."""
-        first = await door.post(bill("W-4"), Prefer="wait=20", **{"Idempotency-Key": "w-4"})
-        again = await door.post(bill("W-4"), Prefer="wait=20", **{"Idempotency-Key": "w-4"})
+        first = await door.post(bill("W-4"), Prefer="wait=60", **{"Idempotency-Key": "w-4"})
+        again = await door.post(bill("W-4"), Prefer="wait=60", **{"Idempotency-Key": "w-4"})
         assert (first.status_code, again.status_code) == (200, 200)
         assert again.json() == first.json()
         assert first.json()["data"]["job_id"] == "w-4"
@@ -170,14 +170,14 @@ class TestWait:
 
     async def test_a_key_with_other_content_is_a_conflict(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
         key = {"Idempotency-Key": "w-5"}
-        assert (await door.post(bill("W-5"), Prefer="wait=20", **key)).status_code == 200
-        other = await door.post(bill("W-5b"), Prefer="wait=20", **key)
+        assert (await door.post(bill("W-5"), Prefer="wait=60", **key)).status_code == 200
+        other = await door.post(bill("W-5b"), Prefer="wait=60", **key)
         assert other.status_code == 422
         assert other.json()["errors"][0]["code"] == "id.conflict"
 
     async def test_a_hundred_wait_at_once(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
         """One reader serves all: each gets its own event."""
-        jobs = [door.post({**SEARCH, "account": "acme", "id": f"m-{n}"}, Prefer="wait=30") for n in range(100)]
+        jobs = [door.post({**SEARCH, "account": "acme", "id": f"m-{n}"}, Prefer="wait=60") for n in range(100)]
         answers = await asyncio.gather(*jobs)
         assert {one.status_code for one in answers} == {200}
         assert [one.json()["data"]["job_id"] for one in answers] == [f"m-{n}" for n in range(100)]
@@ -185,7 +185,7 @@ class TestWait:
 
 class TestLook:
     async def test_a_job_tells_where_it_is_and_its_end(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
-        await door.post(bill("L-1", id="l-1"), Prefer="wait=20")
+        await door.post(bill("L-1", id="l-1"), Prefer="wait=60")
         told = (await door.get("/jobs/l-1")).json()["data"]
         assert told["state"] == "final"
         assert told["final"]["type"] == "invoice.validated"
@@ -201,7 +201,7 @@ class TestLook:
     ) -> None:
         job = bill("L-2")
         job["payload"]["items"] = []
-        refused = await door.post(job, Prefer="wait=20")
+        refused = await door.post(job, Prefer="wait=60")
         told = (await door.get(f"/jobs/{refused.json()['data']['job_id']}")).json()["data"]
         assert told["final"]["type"] == "job.refused"
 
@@ -209,7 +209,7 @@ class TestLook:
         self, door: DoorInProcess, worker: ServiceInProcess
     ) -> None:
         job = bill("FV/2026/1", options={"archive": ["pdf"]})
-        assert (await door.post(job, Prefer="wait=20")).status_code == 200
+        assert (await door.post(job, Prefer="wait=60")).status_code == 200
         await worker.events(2)
         for spelled in ("FV%2F2026%2F1", "FV/2026/1"):
             story = await door.get(f"/documents/invoice/{spelled}")
@@ -231,7 +231,7 @@ class TestLook:
 class TestEvents:
     async def test_pages_go_on_where_the_last_one_ended(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
         for n in range(5):
-            await door.post({**SEARCH, "account": "acme", "id": f"e-{n}"}, Prefer="wait=20")
+            await door.post({**SEARCH, "account": "acme", "id": f"e-{n}"}, Prefer="wait=60")
         seen, after = [], "0"
         while True:
             page = (await door.get("/events", after=after, limit=2)).json()["data"]
@@ -244,7 +244,7 @@ class TestEvents:
 
     async def test_a_stream_goes_on_behind_the_last_id(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
         for n in range(3):
-            await door.post({**SEARCH, "account": "acme", "id": f"s-{n}"}, Prefer="wait=20")
+            await door.post({**SEARCH, "account": "acme", "id": f"s-{n}"}, Prefer="wait=60")
         first = await listened(door, 2)
         assert [one["job_id"] for _, one in first] == ["s-0", "s-1"]
         rest = await listened(door, 1, **{"Last-Event-ID": first[-1][0]})
@@ -254,8 +254,8 @@ class TestEvents:
         listening = asyncio.create_task(listened(door, 2, after="$"))
         while not door.door.listening.n_taken:
             await asyncio.sleep(0.01)
-        await door.post({**SEARCH, "account": "acme", "id": "n-0"}, Prefer="wait=20")
-        await door.post({**SEARCH, "account": "acme", "id": "n-1"}, Prefer="wait=20")
+        await door.post({**SEARCH, "account": "acme", "id": "n-0"}, Prefer="wait=60")
+        await door.post({**SEARCH, "account": "acme", "id": "n-1"}, Prefer="wait=60")
         assert [one["job_id"] for _, one in await listening] == ["n-0", "n-1"]
 
     async def test_a_silent_stream_is_kept_open_by_comments(

@@ -17,6 +17,7 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from tests.door_in_process import DoorInProcess, a_door
+from tests.patience import PATIENCE_S
 from worker.http.policy import POLICY
 from worker.store import embedded_server
 
@@ -162,7 +163,7 @@ class TestConnections:
             await asyncio.sleep(0.05)
             if writer.is_closing() or reader.at_eof():
                 break
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert await _rest(reader) == b""
         writer.close()
 
@@ -173,7 +174,7 @@ class TestConnections:
             f"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\nContent-Length: 10\r\n\r\n{{"
         )
         writer.write(head.encode())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert b" 408 " in await _rest(reader)
         writer.close()
 
@@ -191,7 +192,7 @@ class TestConnections:
     async def test_what_is_no_http_is_told_so_and_closed(self, short: DoorInProcess, sent: bytes) -> None:
         reader, writer = await _connected(short)
         writer.write(sent)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             told = await _rest(reader)
         writer.close()
         assert not told or told.startswith(b"HTTP/1.1 400")
@@ -200,7 +201,7 @@ class TestConnections:
     async def test_connections_beyond_the_bound_are_told_to_come_later(self, short: DoorInProcess) -> None:
         held = [await _connected(short) for _ in range(SHORT.most_connections)]
         reader, writer = await _connected(short)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert (await _rest(reader)).startswith(b"HTTP/1.1 503")
         for _, one in [*held, (reader, writer)]:
             one.close()
@@ -213,7 +214,7 @@ class TestConnections:
                 await asyncio.sleep(0.01)
             push.cancel()
             await asyncio.gather(push, return_exceptions=True)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 while waiting.n_taken:
                     await asyncio.sleep(0.01)
         assert not short.door.feed._expected
@@ -239,7 +240,7 @@ class TestConnections:
             refused = await short.http.get("/api/v1/events", headers=listen)
             assert refused.status_code == 429
             assert refused.headers["retry-after"]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while short.door.listening.n_taken:
                 await asyncio.sleep(0.01)
 
@@ -261,7 +262,7 @@ class TestRedisAway:
                 await asyncio.sleep(0.01)
             os.kill(server.pid, signal.SIGKILL)
             embedded_server.stop(server)  # nothing is left to stop: what is held of it is given back
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 while (answer := await door.post(SEARCH)).status_code == 202:
                     await asyncio.sleep(0.05)
             assert answer.status_code == 503
@@ -275,7 +276,7 @@ class TestRedisAway:
             try:
                 event = {"type": "catalog.search.completed", "success": True, "message": "", "errors": None}
                 fields = {"account": "acme", "job_id": "r-1", "type": event["type"], "event": json.dumps(event)}
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE_S):
                     while True:
                         try:
                             await door.door.redis.xadd("factus:results", dict[Any, Any](fields))

@@ -50,7 +50,7 @@ async def until_it_ends(door: DoorInProcess, reference: str, *, patience_s: Any 
         while True:
             with suppress(httpx.TransportError, TimeoutError):
                 async with asyncio.timeout(patience_s()):
-                    answer = await door.post(bill(reference), Prefer="wait=20", **{"Idempotency-Key": reference})
+                    answer = await door.post(bill(reference), Prefer="wait=60", **{"Idempotency-Key": reference})
                 assert answer.status_code in (*ENDS, 202, 503), answer.text
                 if answer.status_code in ENDS:
                     found: dict[str, Any] = answer.json()["data"]

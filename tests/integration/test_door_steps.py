@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.builders import a_bill
 from tests.commands import typed
 from tests.door_in_process import producer_token, write_files
 from tests.integration.test_first_steps import Reader, blocks_of
+from tests.patience import PATIENCE_S
 from tests.service_processes import start_process, until
 from worker.settings.environment import environment_for_child
 from worker.store import embedded_server
@@ -62,9 +62,7 @@ def test_the_page_leads_to_a_pdf_a_webhook_and_a_closed_door(tmp_path: Path) -> 
         assert reader.types(prepare).returncode == 0
         with reader.leaves_running(receiver, "escucha"), reader.leaves_running(webhooks, "webhooks.started"):
             told = tmp_path / "escucha.log"
-            until(
-                lambda: "verificado: invoice.validated FV-0001" in told.read_text(), timeout_s=60, what=told.read_text
-            )
+            until(lambda: "verificado: invoice.validated FV-0001" in told.read_text(), what=told.read_text)
         closed = types("7. Cerrarle la puerta")
         assert closed.stdout.strip() == "401", closed
         assert json.loads((tmp_path / "rechazo.json").read_text())["errors"][0]["code"] == "auth.denied"
@@ -95,7 +93,6 @@ def test_the_readme_leads_to_a_pdf_a_webhook_and_a_closed_door(tmp_path: Path) -
             ):
                 until(
                     lambda: told.is_file() and "verified: invoice.validated FV-0002" in told.read_text(),
-                    timeout_s=60,
                     what=lambda: told.read_text() if told.is_file() else "nothing",
                 )
             refused = reader.types(revoke)
@@ -117,7 +114,7 @@ class Process:
     def start(self) -> tuple[subprocess.Popen[bytes], str]:
         self.log.unlink(missing_ok=True)
         process = start_process("worker", "serve", folder=self.folder, log=self.log, env=self.env)
-        until(lambda: "door.started" in self.log.read_text(), timeout_s=60, what=self.log.read_text)
+        until(lambda: "door.started" in self.log.read_text(), what=self.log.read_text)
         found = STARTED.search(self.log.read_text())
         assert found
         return process, found[1]
@@ -133,7 +130,7 @@ def ask(url: str, body: Any = None, **headers: str) -> tuple[int, Any]:
     sent = {"Authorization": f"Bearer {producer_token('factus')}", **headers}
     request = urllib.request.Request(url, json.dumps(body).encode() if body is not None else None, sent)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as refused:
         return refused.code, json.loads(refused.read())
@@ -159,18 +156,16 @@ class TestProcess:
             waiting = threading.Thread(target=push)
             waiting.start()
             url_of_job = "/api/v1/jobs/k-1?account=acme"
-            until(lambda: ask(url + url_of_job)[0] == 200, timeout_s=30, what=door.log.read_text)
+            until(lambda: ask(url + url_of_job)[0] == 200, what=door.log.read_text)
             process.send_signal(signal.SIGKILL)
-            process.wait(timeout=20)
-            waiting.join(timeout=30)
+            process.wait(PATIENCE_S)
+            waiting.join(PATIENCE_S)
             assert cut
             again, url = door.start()
             status, told = ask(url + url_of_job)
             assert (status, told["data"]["state"]) == (200, "pushed")
-            began = time.monotonic()
             again.send_signal(signal.SIGTERM)
-            assert again.wait(timeout=20) == 0
-            assert time.monotonic() - began < 15
+            assert again.wait(PATIENCE_S) == 0
             log = door.log.read_text()
             assert "door.stopped" in log
             assert "k-1" not in log

@@ -17,6 +17,7 @@ import structlog
 
 from jobs.errors import ConfigurationError
 from tests.builders import a_bill
+from tests.patience import PATIENCE_S
 from tests.service_processes import Plant, plant, until
 from worker.store import embedded_binary, embedded_server
 from worker.store.embedded_keeper import Keeper, ServerGone
@@ -39,7 +40,7 @@ def client(server: EmbeddedServer) -> redis.Redis:
 def kill(server: EmbeddedServer) -> None:
     with client(server) as connection:
         os.kill(connection.info("server")["process_id"], signal.SIGKILL)
-    until(lambda: embedded_server.has_ended(server), timeout_s=40)
+    until(lambda: embedded_server.has_ended(server))
 
 
 def test_a_server_that_was_killed_comes_again_with_its_data(server: EmbeddedServer) -> None:
@@ -109,7 +110,7 @@ async def test_what_cannot_be_had_again_ends_the_watch_with_the_reason(
     os.kill(server.pid, signal.SIGKILL)
     harm(server.folder)
     with pytest.raises(ServerGone, match=told) as raised:
-        await asyncio.wait_for(Keeper(server).run(asyncio.Event()), 15)
+        await asyncio.wait_for(Keeper(server).run(asyncio.Event()), PATIENCE_S)
     assert str(raised.value).isprintable()
     embedded_server.stop(server)
     assert harm is not remove_folder or not server.folder.exists()
@@ -119,7 +120,7 @@ async def test_a_folder_that_goes_while_the_server_lives_is_noticed(tmp_path: Pa
     server = embedded_server.start(tmp_path / "data")
     shutil.rmtree(server.folder)
     with pytest.raises(ServerGone, match="cannot be used"):
-        await asyncio.wait_for(Keeper(server).run(asyncio.Event()), 15)
+        await asyncio.wait_for(Keeper(server).run(asyncio.Event()), PATIENCE_S)
     embedded_server.stop(server)
     with pytest.raises(ProcessLookupError):
         os.kill(server.pid, 0)
@@ -254,9 +255,9 @@ def test_workers_go_on_after_their_server_was_killed(works: Plant) -> None:
     works.start_worker()
     works.start_worker()
     works.push(a_bill(reference_code="A"))
-    works.wait_for_events(1, timeout_s=20)
+    works.wait_for_events(1)
     # One that comes up later finds the server dead and starts it, without a word of an end.
-    until(lambda: works.redis.zcard("factus:workers") == 2, timeout_s=30, what=works.tail)
+    until(lambda: works.redis.zcard("factus:workers") == 2, what=works.tail)
     with works.redis as connection:
         os.kill(connection.info("server")["process_id"], signal.SIGKILL)
 
@@ -266,9 +267,9 @@ def test_workers_go_on_after_their_server_was_killed(works: Plant) -> None:
         except redis.RedisError:
             return False
 
-    until(is_back, timeout_s=30, what=works.tail)
+    until(is_back, what=works.tail)
     works.push(a_bill(reference_code="B"))
-    found = works.wait_for_events(2, timeout_s=30)
+    found = works.wait_for_events(2)
     assert [event["type"] for event in found] == ["invoice.validated"] * 2
     assert all(worker.poll() is None for worker in works.workers)
     told = works.log_of(0) + works.log_of(1)
@@ -279,12 +280,12 @@ def test_workers_go_on_after_their_server_was_killed(works: Plant) -> None:
 def test_a_worker_ends_with_1_and_the_reason_when_its_folder_is_gone(works: Plant) -> None:
     worker = works.start_worker()
     works.push(a_bill(reference_code="A"))
-    works.wait_for_events(1, timeout_s=20)
+    works.wait_for_events(1)
     with works.redis as connection:
         os.kill(connection.info("server")["process_id"], signal.SIGKILL)
     (works.folder / "data").rename(works.folder / "gone")
     try:
-        assert worker.wait(timeout=40) == 1
+        assert worker.wait(PATIENCE_S) == 1
     except subprocess.TimeoutExpired:
         pytest.fail(works.tail())
     last = works.log_of(0).splitlines()[-1]

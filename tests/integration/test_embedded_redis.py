@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from jobs.errors import ConfigurationError
+from tests.patience import PATIENCE_S
 from worker.store import embedded_binary, embedded_server
 from worker.store.embedded_server import EmbeddedServer
 
@@ -44,12 +45,12 @@ class User:
         return int(pid), bool(int(adopted))
 
     def leave(self) -> None:
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=PATIENCE_S)
         assert self._process.returncode == 0
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=PATIENCE_S)
 
 
 @pytest.fixture

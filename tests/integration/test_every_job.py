@@ -205,7 +205,6 @@ def test_unpaid_plan_and_pending_documents_fail_by_name_and_are_left_alone(hurri
 
 
 # -- as processes ------------------------------------------------------------------------------------------------------
-@pytest.mark.timeout(90)
 def test_file_with_a_document_of_each_family_is_submitted_and_waited_for(tmp_path: Path):
     """The real command on a real worker process: every family in one file, and one job that is refused."""
     with plant(tmp_path) as works, httpx.Client(base_url=works.sandbox_url, headers=AGENT) as http:
@@ -215,7 +214,7 @@ def test_file_with_a_document_of_each_family_is_submitted_and_waited_for(tmp_pat
         n_before = works.report()["totals"]["validated"]
         file = tmp_path / "all.jsonl"
         file.write_text("\n".join(map(json.dumps, [*jobs, {"type": "invoice.get", "payload": {}}])), encoding="utf-8")
-        command = ("submit", str(file), "--wait", "--timeout", "30s")
+        command = ("submit", str(file), "--wait", "--timeout", "90s")
         done = processes.run("worker", *command, folder=tmp_path, env=works.env)
         assert done.returncode == 1, done.stdout + done.stderr
         assert "payload.invalid" in done.stdout

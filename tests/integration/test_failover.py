@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import json
 import signal
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,6 +22,7 @@ from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
 from sandbox.values.durations import Latency
 from tests.builders import a_bill
+from tests.patience import PATIENCE_S
 from tests.sentinels import Group, Node, failing_over
 from tests.service_in_process import quick
 from worker.bootstrap import Services, services
@@ -72,7 +72,7 @@ class Rig:
                 found[event["reference_code"]] += 1
         return found
 
-    async def until(self, n: int, *, timeout_s: float = 60.0) -> None:
+    async def until(self, n: int, *, timeout_s: float = PATIENCE_S) -> None:
         """So many documents have their final event."""
         async with asyncio.timeout(timeout_s):
             while True:
@@ -146,27 +146,25 @@ def back(node: Node) -> None:
         node.start()  # with the settings of a primary: nothing tells it what has happened
 
 
-async def issues_over(rig: Rig, group: Group, harm: Callable[[Node], None], *, n: int = 24) -> float:
-    """Harm the primary in mid batch; seconds from the new primary to the first document that was issued after it."""
+async def issues_over(rig: Rig, group: Group, harm: Callable[[Node], None], *, n: int = 24) -> None:
+    """Harm the primary in mid batch; until the first document that is issued after the new one is there."""
     former = group.primary
     pushing = asyncio.create_task(rig.push(n))
     await rig.until(8)
     await asyncio.to_thread(harm, former)
-    began = await asyncio.to_thread(group.wait_for_failover, former)
+    await asyncio.to_thread(group.wait_for_failover, former)
     n_before = await rig.n_created()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while await rig.n_created() == n_before:
             await asyncio.sleep(0.02)
-    taken_s = time.monotonic() - began
     await pushing
-    return taken_s
 
 
 async def test_a_primary_is_killed_in_mid_batch_and_issuing_goes_on(tmp_path: Path, namespace: str) -> None:
     """Its only replica is alone then; what depends on nobody's confirmation any more goes on, once, and in order."""
     with failing_over(tmp_path) as group:
         async with two_workers(group, namespace) as rig:
-            assert await issues_over(rig, group, killed) < 10
+            await issues_over(rig, group, killed)
             await rig.judge()
             assert await rig.n_created() == len(rig.pushed)
 
@@ -182,7 +180,7 @@ async def test_a_primary_that_stands_still_and_comes_back_issues_nothing_twice(t
         async with two_workers(group, namespace) as rig:
             for harm in (stands_still, killed, stands_still):
                 former = group.primary
-                assert await issues_over(rig, group, harm) < 10
+                await issues_over(rig, group, harm)
                 with former.client() as direct:
                     back(former)
                     with pytest.raises(RedisError):

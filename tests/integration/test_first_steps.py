@@ -64,7 +64,7 @@ class Reader:
             cwd=self.folder, env=self._environment, stdout=out, stderr=subprocess.STDOUT,
         ) as process:  # fmt: skip
             try:
-                until(lambda: sign in log.read_text(), timeout_s=60, what=log.read_text)
+                until(lambda: sign in log.read_text(), what=log.read_text)
                 yield
             finally:
                 process.terminate()

@@ -16,6 +16,7 @@ from arq.connections import ArqRedis
 
 from tests.door_in_process import PASSWORD, DoorInProcess, a_door
 from tests.page_scene import ACCOUNTS, an_event, evening, publish
+from tests.patience import PATIENCE_S
 from worker.http.page import live
 from worker.http.page.rendering import MOST_BYTES
 from worker.http.policy import POLICY
@@ -252,7 +253,7 @@ class Stream:
 
     async def until(self, words: str) -> dict[str, str]:
         """The first regions that have these words."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             async for line in self._lines:
                 if line.startswith("data: ") and words in line:
                     found: dict[str, str] = json.loads(line[6:])
@@ -260,7 +261,7 @@ class Stream:
         raise AssertionError(f"the stream ended without {words}")
 
     async def end(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             async for _ in self._lines:
                 pass
 
@@ -288,7 +289,7 @@ class TestLive:
             await come_in(door, "olga")
             async with door.http.stream("GET", "/live", headers=NOBODY) as answer:
                 assert (await door.http.get("/live", headers=NOBODY)).status_code == 429
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENCE_S):
                     await answer.aread()
             assert door.door.listening.n_taken == 0
 

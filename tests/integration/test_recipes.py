@@ -43,7 +43,7 @@ def test_a_recipe_keeps_its_word(tenant: TestedAccount, recipe: str) -> None:
     tenant.fault(rule.pop("effect"), **rule)
     paper = FAMILY_CASES["invoice"]
     job = tenant.push("invoice.issue", paper.body(tenant))
-    final = tenant.end_of(job, timeout_s=30)
+    final = tenant.end_of(job)
     story, attempts = PROMISED[recipe]
     assert tenant.story_of(job) == story
     assert attempts in (None, final["attempts"])

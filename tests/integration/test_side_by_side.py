@@ -52,13 +52,13 @@ def test_old_and_new_take_jobs_and_each_document_is_issued_once(tmp_path: Path, 
         # Each begins beside the one before, which is killed with a create under way.
         last = start_old()
         for n, start in enumerate((works.start_worker, start_old, works.start_worker), start=1):
-            until(lambda n=n: n_finished(works.log_of(n - 1)) >= 3, timeout_s=60, what=works.tail)
+            until(lambda n=n: n_finished(works.log_of(n - 1)) >= 3, what=works.tail)
             following = start()
-            until(lambda n=n: "worker.started" in works.log_of(n), timeout_s=60, what=works.tail)
+            until(lambda n=n: "worker.started" in works.log_of(n), what=works.tail)
             last.kill()
             last.wait()
             last = following
-        events = works.wait_for_events(N_DOCUMENTS, timeout_s=90)
+        events = works.wait_for_events(N_DOCUMENTS)
         assert Counter(event["reference_code"] for event in events) == Counter(codes)
         assert {event["type"] for event in events} == {"invoice.validated"}
         assert Counter(document["reference_code"] for document in works.documents()) == Counter(codes)

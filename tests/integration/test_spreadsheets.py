@@ -21,6 +21,7 @@ import pytest
 
 from schemas.sheets.cells import letters
 from tests import processes
+from tests.patience import PATIENCE_S
 from tests.service_processes import start_process, start_sandbox, stop_processes, until
 from tests.unit.schemas.version_1.test_convert import a_body
 from worker.settings.environment import environment_for_child
@@ -58,7 +59,7 @@ class Desk:
             yield
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -149,9 +150,9 @@ def test_thirty_invoices_from_template_to_validation(desk: Desk) -> None:
     shown = desk.folder / "shown.txt"
     command = ("worker", "submit", path.name, "--wait")
     waiting = start_process(*command, folder=desk.folder, log=shown, env=desk.variables)
-    until(lambda: "0 de 30" in shown.read_text(), timeout_s=60)
+    until(lambda: "0 de 30" in shown.read_text())
     waiting.send_signal(signal.SIGINT)
-    assert waiting.wait(60) == 1
+    assert waiting.wait(PATIENCE_S) == 1
     out = shown.read_text()
     assert "30 siguen en cola y SE VAN A EMITIR" in out
     assert "la misma orden otra vez" in out

@@ -447,7 +447,7 @@ ELSEWHERE = {
     "intake.stream_renewed": "tests/contract/test_intake_ids.py",
     "letters.trimmed": "tests/contract/test_letters.py",
     "worker.failures": "tests/contract/test_loops.py",
-    "workers.signing": "tests/unit/cli/test_status.py",
+    "workers.signing": "tests/unit/status/test_problems.py",
     "range.ended": "tests/unit/cli/test_problems.py",
     "range.ending": "tests/unit/cli/test_problems.py",
     "webhooks.none": "tests/unit/cli/test_problems.py",
@@ -455,7 +455,7 @@ ELSEWHERE = {
     "webhook.disabled": "tests/unit/cli/test_problems.py",
     "webhook.behind": "tests/unit/cli/test_problems.py",
     "webhook.lost": "tests/unit/cli/test_problems.py",
-    "jobs.keys": "tests/unit/cli/test_status.py",
+    "jobs.keys": "tests/unit/status/test_problems.py",
 }
 HERE = {
     "redis.key", "workers.none", "workers.accounts", "account.unserved", "account.held", "account.blocked",

@@ -13,6 +13,7 @@ import pytest
 from jobs.errors import ServiceError
 from tests.builders import a_bill
 from tests.door_in_process import a_door
+from tests.patience import PATIENCE_S
 from tests.service_in_process import running, services_on
 from tests.tls_proxy import CA, OTHER_CA, TLS, tls_before
 from tests.webhooks_rig import an_endpoint, hooks
@@ -20,7 +21,7 @@ from worker.settings.model import Settings
 from worker.store import connection
 from worker.webhooks.process import run_webhooks
 
-KEY = {"Prefer": "wait=30", "Idempotency-Key": "tls-1"}
+KEY = {"Prefer": "wait=60", "Idempotency-Key": "tls-1"}
 
 
 async def test_a_job_goes_its_whole_way_over_tls(valkey_url: str, namespace: str, tmp_path: Path) -> None:
@@ -33,16 +34,16 @@ async def test_a_job_goes_its_whole_way_over_tls(valkey_url: str, namespace: str
             running(services_on(redis, namespace, blocking=blocking)),
             hooks(redis, proxy.url(), namespace, an_endpoint()) as rig,
             a_door(proxy.url(), namespace, tmp_path, **certificate) as door,
-            httpx.AsyncClient(verify=trusting, headers=door.bearer(), timeout=30, trust_env=False) as client,
+            httpx.AsyncClient(verify=trusting, headers=door.bearer(), timeout=PATIENCE_S, trust_env=False) as client,
         ):
             url = f"https://localhost:{door.url.rpartition(':')[2]}/api/v1/jobs"
             job = {"type": "invoice.issue", "account": "acme", "payload": a_bill(reference_code="TLS-1")}
-            async with asyncio.timeout(90):
+            async with asyncio.timeout(PATIENCE_S):
                 # A busy machine: where Redis was slow once, the same push is safe.
                 while (answer := await client.post(url, json=job, headers=KEY)).status_code in (202, 503):
                     await asyncio.sleep(0.1)
             assert (answer.status_code, answer.json()["data"]["type"]) == (200, "invoice.validated"), answer.text
-            await rig.until(lambda: rig.sender.of("shop"), timeout_s=30)
+            await rig.until(lambda: rig.sender.of("shop"))
             assert rig.sender.of("shop")[0].event["reference_code"] == "TLS-1"
         await connection.close(redis)
         await connection.close(blocking)

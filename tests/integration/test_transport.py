@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from jobs import answers
+from tests.patience import PATIENCE_S
 from tests.service_in_process import an_account
 from worker.factus.bounded_body import LARGEST_ANSWER
 from worker.factus.client import FactusClient, translate
@@ -66,7 +67,7 @@ async def serving(*handlers, tls: ssl.SSLContext | None = None) -> AsyncIterator
         yield told
     finally:
         server.close()
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.gather(*told.tasks)
 
 
@@ -235,7 +236,7 @@ async def test_what_comes_unasked_is_the_answer_to_nothing(word, is_read, method
             await server.request(reader)
             writer.write(OK)
 
-    async with asyncio.timeout(2 * TIMEOUT_S), serving(first_well, well) as server, engine() as transport:
+    async with asyncio.timeout(PATIENCE_S), serving(first_well, well) as server, engine() as transport:
         assert await call(transport, method, server.url) == (200, b"{}")
         os.write(kept[0].fileno(), word)
         if is_read:
@@ -268,8 +269,8 @@ async def test_hints_without_an_end_end_the_connection():
             writer.write(HINT * 1000)
             await writer.drain()
 
-    async with asyncio.timeout(2 * TIMEOUT_S), serving(hints) as server, engine() as transport:
-        assert isinstance(await call(transport, "POST", server.url, read_s=60), answers.Unknown)
+    async with asyncio.timeout(PATIENCE_S), serving(hints) as server, engine() as transport:
+        assert isinstance(await call(transport, "POST", server.url, read_s=2 * PATIENCE_S), answers.Unknown)
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
@@ -403,11 +404,11 @@ async def test_a_call_that_is_given_up_leaves_no_connection_behind():
         gone.set()
 
     async with serving(waits) as server, engine() as transport:
-        task = asyncio.create_task(call(transport, "POST", server.url, read_s=60))
+        task = asyncio.create_task(call(transport, "POST", server.url, read_s=2 * PATIENCE_S))
         while not server.heads:
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(PATIENCE_S):
             await gone.wait()

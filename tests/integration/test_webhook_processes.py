@@ -20,6 +20,7 @@ from standardwebhooks.webhooks import Webhook
 from jobs.webhooks.signing import message_id
 from schemas.contract.event import stream_fields
 from tests.commands import typed
+from tests.patience import PATIENCE_S
 from tests.receiver import OK, Receiver, answered, receiver
 from tests.service_processes import ROOT, start_process, stop_processes
 from tests.webhooks_rig import SECRET, an_event
@@ -72,7 +73,7 @@ class Place:
         assert out, err
         return json.loads(out)
 
-    async def until_logged(self, event: str, n: int = 1, timeout_s: float = 200) -> None:
+    async def until_logged(self, event: str, n: int = 1, timeout_s: float = 2 * PATIENCE_S) -> None:
         async with asyncio.timeout(timeout_s):
             while self.log.read_text().count(f'"event": "{event}"') < n:
                 await asyncio.sleep(0.05)
@@ -91,7 +92,7 @@ def place(tmp_path: Path, valkey_url: str, namespace: str, shop: Receiver) -> It
     stop_processes(found.processes)
 
 
-async def until(condition, timeout_s: float = 200) -> None:
+async def until(condition, timeout_s: float = 2 * PATIENCE_S) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.02)
@@ -148,6 +149,9 @@ async def test_commands_and_a_file_that_changes(real_redis, namespace, place, sh
     event = an_event()
     await real_redis.xadd(f"{namespace}:results", dict(stream_fields(event)))
     await until(lambda: len(shop.requests) == 2)
+    async with asyncio.timeout(2 * PATIENCE_S):
+        while await real_redis.zcard(f"{namespace}:hooks:endpoint:shop:order"):
+            await asyncio.sleep(0.05)  # it was answered, and its end is being written
 
     listed = await place.json("list")
     (row,) = listed["endpoints"]

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
+from tests.patience import PATIENCE_S
 from tests.sandbox.openapi import faults_of_answer
 
 AGENT = "erp-test/1.0"
@@ -42,7 +43,7 @@ class Hold:
 
     async def reached(self) -> None:
         """Returns once a request is held; a request that never gets there fails here, and does not hang."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await self._reached.wait()
 
     def let_go(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sandbox.app import create_app
 from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
+from tests.patience import PATIENCE_S
 from tests.sandbox.api import Api, Clock
 
 Start = Callable[..., Awaitable[Api]]
@@ -49,7 +50,7 @@ async def start_served() -> AsyncIterator[Start]:
         async def begin(user: str = "acme", **settings: Any) -> Api:
             config = SandboxConfig(**{"rate_limit": 0, "notice_share": 0.0, **settings})
             url = await stack.enter_async_context(serve(config))
-            http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=10))
+            http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=PATIENCE_S))
             api = Api(http, user)
             await api.login()
             return api

@@ -13,8 +13,6 @@ from tests.webhooks_rig import FakeEndpoints, an_endpoint, an_event, hooks, ids_
 from worker.store.scripts import Scripts
 from worker.webhooks.book import WebhookBook
 
-pytestmark = pytest.mark.timeout(90)
-
 SOON = quick(spare_s=-4.0, lead_ms=250)
 """Leases of a second, and a lead of less: what a process had that is gone is taken up soon."""
 
@@ -30,7 +28,7 @@ async def test_a_cut_connection_loses_nothing_and_repeats_nothing(real_redis, va
         for event in events:
             await rig.publish(event)
             await asyncio.sleep(0.02)
-        await rig.empty(timeout_s=60)
+        await rig.empty()
     assert n_cut[name]
     assert Counter(one.message for one in sender.received) == Counter(ids_of(*events))
     for job in {one.event["job_id"] for one in sender.received}:
@@ -49,10 +47,11 @@ async def test_what_a_process_had_under_way_is_sent_again_by_another(real_redis,
         await rig.until(lambda: len(never.received) == 1)
         sender = FakeEndpoints()
         async with hooks(real_redis, valkey_url, namespace, endpoint, sender=sender, policy=SOON) as other:
-            await other.empty(timeout_s=60)
+            await other.empty()
         # The dead one wakes: its end is void, and nothing is written or counted twice.
         never.gates["shop"].set()
-        await asyncio.sleep(0.3)
+        await rig.until(lambda: never.n_ended["shop"])
+        await rig.looked()
         state = (await rig.service.book.states(["shop"]))["shop"]
     repeated = ids_of(events[0])
     assert Counter(one.message for one in (*never.received, *sender.received)) == Counter(ids_of(*events)) + Counter(
@@ -75,7 +74,9 @@ async def test_an_attempt_that_ends_while_its_endpoint_is_served_is_written_down
         if sender.received and not ended and not gate.is_set():
             n_caught += 1
             gate.set()
-            await asyncio.sleep(0.1)  # the attempt ends within it
+            while not sender.n_ended["shop"]:
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)  # what it ended with is noted
         return served
 
     monkeypatch.setattr(WebhookBook, "serve", slowly)
@@ -91,10 +92,11 @@ async def test_an_attempt_that_ends_while_its_endpoint_is_served_is_written_down
 
 async def test_redis_away_is_waited_for(real_redis, valkey_url, namespace, monkeypatch):
     """No script gets through for a while: what was under way is written down when it is back, and nothing twice."""
-    run, is_away = Scripts.run, asyncio.Event()
+    run, is_away, n_refused = Scripts.run, asyncio.Event(), Counter()
 
     async def away(self, called, keys, args, **how):
         if is_away.is_set():
+            n_refused[called] += 1
             raise RedisConnectionError("away")
         return await run(self, called, keys, args, **how)
 
@@ -107,9 +109,9 @@ async def test_redis_away_is_waited_for(real_redis, valkey_url, namespace, monke
         await rig.until(lambda: len(sender.received) == 5)
         is_away.set()
         sender.gates["shop"].set()
-        await asyncio.sleep(1.5)
+        await rig.until(lambda: n_refused["serve_endpoint"] and n_refused.total() >= 6)
         is_away.clear()
-        await rig.empty(timeout_s=60)
+        await rig.empty()
     assert Counter(one.message for one in sender.received) == Counter(ids_of(*events))
 
 
@@ -126,7 +128,7 @@ async def test_two_processes_share_and_repeat_nothing(real_redis, valkey_url, na
         for event in events:
             await rig.publish(event)
         asyncio.get_running_loop().call_later(0.5, gate.set)
-        await rig.empty(timeout_s=60)
+        await rig.empty()
     everything = [*first.received, *second.received]
     assert Counter(one.message for one in everything) == Counter(ids_of(*events))
 
@@ -136,7 +138,13 @@ async def test_one_that_ends_writes_down_what_was_under_way(real_redis, valkey_u
     async with hooks(real_redis, valkey_url, namespace, sender=sender) as rig:
         await rig.publish(an_event())
         await rig.until(lambda: len(sender.received) == 1)
-        asyncio.get_running_loop().call_later(0.3, sender.gates["shop"].set)
+        drain = rig.service.deliverer._drain
+
+        async def drains():
+            asyncio.get_running_loop().call_later(0.1, sender.gates["shop"].set)
+            await drain()
+
+        rig.service.deliverer._drain = drains
     assert await rig.waiting() == 0
 
 
@@ -156,7 +164,7 @@ async def test_a_defect_of_an_attempt_ends_it_alone(real_redis, valkey_url, name
         events = [an_event() for _ in range(3)]
         for event in events:
             await rig.publish(event)
-        await rig.empty(timeout_s=60)
+        await rig.empty()
     assert Counter(one.message for one in sender.received) == Counter([*ids_of(*events), sender.broken])
 
 

@@ -10,7 +10,7 @@ import pytest
 from jobs.errors import ConfigurationError
 from worker.settings.environment import load_settings, spoken_language
 from worker.settings.model import Settings
-from worker.speech import ENGLISH, SPANISH, clock, iso
+from worker.speech import ENGLISH, SPANISH, clock, iso, span
 
 BOGOTA = ZoneInfo("America/Bogota")
 AT = 1_795_938_190_512
@@ -46,3 +46,10 @@ def test_a_language_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("FACTUS_LANG", "fr")
     with pytest.raises(ConfigurationError, match="FACTUS_LANG"):
         spoken_language()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (273_600, "3 d 4 h")]
+)
+def test_spans_are_read_at_a_glance(seconds: float, text: str) -> None:
+    assert span(seconds) == text

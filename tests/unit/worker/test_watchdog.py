@@ -12,18 +12,23 @@ from worker.watchdog import Watchdog
 
 
 def hold_it(seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    """By the thread's own clock: however little of the machine there is, others of this process look on meanwhile."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
         pass
 
 
 async def test_a_hold_is_measured_and_its_place_is_told():
     with structlog.testing.capture_logs() as lines:
         async with Watchdog(limit_ms=100.0) as watchdog:
-            hold_it(0.4)
-            while not watchdog.holds.n:
-                await asyncio.sleep(0.01)
-    (line,) = [one for one in lines if one["event"] == "loop.held"]
+            # A busy machine may hold the loop as well, and at other places.
+            while not (held := [one for one in lines if any("hold_it" in place for place in one.get("places", ()))]):
+                hold_it(0.4)
+                n_before = watchdog.holds.n
+                while watchdog.holds.n == n_before:
+                    await asyncio.sleep(0.01)
+    line = held[0]
+    assert line["event"] == "loop.held"
     assert line["duration_ms"] > 100
     assert line["log_level"] == "warning"
     assert any("hold_it" in place and "test_watchdog.py" in place for place in line["places"])

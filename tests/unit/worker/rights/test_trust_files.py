@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from jobs.errors import ConfigurationError
 from jobs.rights.denial import Check, Denied
+from tests.patience import PATIENCE_S
 from tests.tokens import NOW_S, PRIVATE, PUBLIC, SECRET, key_set, token
 from worker.guard import Guards
 from worker.rights.trust_files import LOOK_S, TrustFiles
@@ -128,7 +129,7 @@ async def test_the_files_are_followed(keys: Path) -> None:
     files, stopping = TrustFiles(keys), asyncio.Event()
     task = asyncio.create_task(files.follow(stopping, Guards().of("keys"), every_s=0.01))
     keys.write_bytes(key_set(SECRET))
-    ends_at = time.monotonic() + 10
+    ends_at = time.monotonic() + PATIENCE_S
     while "hs-1" not in files.trust.keys:
         assert time.monotonic() < ends_at
         await asyncio.sleep(0.01)
