@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -21,7 +21,7 @@ from jobs.families import FAMILIES
 from jobs.outcomes import AccountState, Finished
 from jobs.webhooks.notices import About, disabled_event, enabled_event
 from jobs.webhooks.verdict import Answer, Verdict
-from schemas.factus import Remark
+from schemas.factus import BOGOTA, Remark
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, quick, running, services_on
@@ -228,7 +228,7 @@ async def record() -> list[Sample]:
             await built.arq._release(arq_id)
             await built.arq._renew()
             await rig.push({"type": "job.cancel", "account": "acme", "payload": {"job_id": "two"}})
-            await rig.push_bill("waits", id="heir", batch="b", issue_on=str(date.today()))
+            await rig.push_bill("waits", id="heir", batch="b", issue_on=str(datetime.now(BOGOTA).date()))
             await rig.push_bill("A", id="fifth", options={"archive": ["pdf"]}, batch="b")
             await rig.push({"type": "job.cancel", "account": "acme", "payload": {"job_id": "three"}})
             await rig.events(5)
@@ -239,7 +239,9 @@ async def record() -> list[Sample]:
             await rig.push_bill("down")
             await rig.push_bill("family")
             await rig.push({"type": "invoice.delete", "account": "acme", "payload": {"reference_code": "waits"}})
-            await rig.push({"type": "day.close", "account": "acme", "payload": {"day": str(date.today())}})
+            await rig.push(
+                {"type": "day.close", "account": "acme", "payload": {"day": str(datetime.now(BOGOTA).date())}}
+            )
             await asyncio.wait_for(recorder.has_late_ones.wait(), 120)
             await rig.rest()
         factus.documents["B"] = factus.documents["A"]
