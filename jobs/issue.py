@@ -1,18 +1,21 @@
 """
 One attempt to issue a document, any family.
 
-Nothing is sent while the outcome of an earlier send is unknown: the attempt looks first. I/O happens in the four lines
-that call a port; all that follows from an answer is decided by :class:`~jobs.issue_policy.IssuePolicy`.
+Nothing is sent while the outcome of an earlier send is unknown: the attempt looks first. A step is one call and what
+has to be written before it; all that follows from an answer is decided by :class:`~jobs.issue_policy.IssuePolicy`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, assert_never
 
 from jobs import answers
-from jobs.issue_policy import Delete, FindBlocker, IssuePolicy, Look, Remove, Send, Step
+from jobs.answers import Answer
+from jobs.issue_policy import Delete, FindBlocker, IssuePolicy, Look, LookReason, Remove, Send, Step
 from jobs.outcomes import AttemptResult, Finished, Retry
 from jobs.ports import Gateway, Journal
+from schemas.contract.event import ErrorDetail
 from schemas.records import SendState
 
 _MOST_CALLS: Final = 8
@@ -32,59 +35,120 @@ async def issue(
     Raises:
         LeaseLost: Another worker has the job; nothing more may be done.
     """
-    job = policy.job
     step = _first_step(policy)
-    if isinstance(step, Look) and await journal.is_being_removed(job):
+    if isinstance(step, Look) and await journal.is_being_removed(policy.job):
         return AttemptResult(policy.waits_for_removal(), 0)
-    has_sent, n_sent, status, is_named = False, 0, 0, False
+    attempt = _Attempt(policy, gateway, journal, now_ms, day_ends_ms)
     for n_calls in range(_MOST_CALLS):
+        if ending := attempt.ending_of(step):
+            return AttemptResult(ending, attempt.n_sent, n_calls, attempt.status)
+        step = await attempt.take(step)
+    raise AssertionError(f"{_MOST_CALLS} calls and no ending: {step}")
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What one attempt has done and heard so far."""
+
+    policy: IssuePolicy
+    gateway: Gateway
+    journal: Journal
+    now_ms: int
+    day_ends_ms: int
+    has_sent: bool = False
+    n_sent: int = 0
+    """Creates that Factus has taken."""
+    status: int = 0
+    """Of the last answer that had one."""
+    is_named: bool = False
+    """The number of the document that is to go was asked for."""
+
+    def ending_of(self, step: Step) -> Finished | Retry | None:
+        """With what the attempt ends before this step; None when the step is to be taken."""
         match step:
             case Send():
-                late = policy.too_late(now_ms, day_ends_ms)
-                if late:
-                    return AttemptResult(policy.may_still_appear() or late, n_sent, n_calls, status)
-                # A document that Factus has already is only asked for: it keeps the date of its first sending.
-                latest_ms = 0 if job.pending_since else day_ends_ms
-                seen = await gateway.create(job, latest_ms=latest_ms)
-                has_sent, n_sent = True, n_sent + answers.is_taken(seen)
-                step = policy.after_create(seen)
-                status = answers.status_of(seen)
-            case Look(reason, why):
-                is_beside = reason == "conflict" and await _is_beside_another(policy, journal)
-                seen = await gateway.find(job.family, job.reference_code)
-                step = policy.after_look(seen, reason, has_sent=has_sent, why=why, is_beside=is_beside)
-                status = answers.status_of(seen) or status
-            case Delete(verdict, "") if not is_named:
-                # It has used a number up, which nobody could tell once it is gone; and what is validated stays.
-                is_named = True
-                seen = await gateway.find(job.family, job.reference_code)
-                step = policy.before_delete(seen, verdict, has_sent=has_sent)
-                status = answers.status_of(seen) or status
-            case Delete(verdict, number):
-                # Written first: if we die after the delete, the next attempt knows that it was no accident.
-                await journal.record_rejection(job, verdict, number)
-                seen = await gateway.delete(job, job.reference_code, settle_ms=policy.removal_settles_ms)
-                step = policy.after_delete(seen, verdict, has_sent=has_sent, number=number)
-                status = answers.status_of(seen) or status
-            case FindBlocker():
-                step = await _find_blocker(policy, gateway, journal)
-            case Remove(reference_code):
-                settle_ms = policy.removal_settles_ms
-                if await journal.begin_removal(job, reference_code, settle_ms=settle_ms):
-                    seen = await gateway.delete(job, reference_code, settle_ms=settle_ms)
-                    step = policy.after_removal(seen, reference_code)
-                else:
-                    step = policy.being_mended()
+                late = self.policy.too_late(self.now_ms, self.day_ends_ms)
+                return (self.policy.may_still_appear() or late) if late else None
             case Finished():
-                return AttemptResult(step, n_sent, n_calls, status)
+                return step
             case Retry():
-                # Waiting for our own turn says nothing of the document: what was sent is looked up before time is up.
-                is_over = now_ms >= job.deadline_at and step.is_failure
-                ending = (policy.may_still_appear(step.reason) or policy.time_is_up(step.reason)) if is_over else step
-                return AttemptResult(ending, n_sent, n_calls, status)
+                return self._time_is_up(step) if self.now_ms >= self.policy.job.deadline_at else step
+            case _:
+                return None
+
+    def _time_is_up(self, step: Retry) -> Finished | Retry:
+        """Waiting for our own turn says nothing of the document: what was sent is looked up before time is up."""
+        if not step.is_failure:
+            return step
+        return self.policy.may_still_appear(step.reason) or self.policy.time_is_up(step.reason)
+
+    async def take(self, step: Step) -> Step:
+        """Take a step; the next one."""
+        match step:
+            case Send():
+                return await self._send()
+            case Look(reason, why):
+                return await self._look(reason, why)
+            case Delete(verdict, "") if not self.is_named:
+                return await self._name(verdict)
+            case Delete(verdict, number):
+                return await self._delete(verdict, number)
+            case FindBlocker():
+                return await _find_blocker(self.policy, self.gateway, self.journal)
+            case Remove(reference_code):
+                return await self._remove(reference_code)
+            case Finished() | Retry():
+                raise AssertionError(f"an ending is no step: {step}")
             case _:
                 assert_never(step)
-    raise AssertionError(f"{_MOST_CALLS} calls and no ending: {step}")
+
+    async def _send(self) -> Step:
+        job = self.policy.job
+        # A document that Factus has already is only asked for: it keeps the date of its first sending.
+        latest_ms = 0 if job.pending_since else self.day_ends_ms
+        seen = await self.gateway.create(job, latest_ms=latest_ms)
+        self.has_sent, self.n_sent = True, self.n_sent + answers.is_taken(seen)
+        step = self.policy.after_create(seen)
+        self.status = answers.status_of(seen)
+        return step
+
+    async def _look(self, reason: LookReason, why: str) -> Step:
+        is_beside = reason == "conflict" and await _is_beside_another(self.policy, self.journal)
+        seen = await self._find()
+        step = self.policy.after_look(seen, reason, has_sent=self.has_sent, why=why, is_beside=is_beside)
+        self._heard(seen)
+        return step
+
+    async def _name(self, verdict: tuple[ErrorDetail, ...]) -> Step:
+        """It has used a number up, which nobody could tell once it is gone; and what is validated stays."""
+        self.is_named = True
+        seen = await self._find()
+        step = self.policy.before_delete(seen, verdict, has_sent=self.has_sent)
+        self._heard(seen)
+        return step
+
+    async def _delete(self, verdict: tuple[ErrorDetail, ...], number: str) -> Step:
+        job, settle_ms = self.policy.job, self.policy.removal_settles_ms
+        # Written first: if we die after the delete, the next attempt knows that it was no accident.
+        await self.journal.record_rejection(job, verdict, number)
+        seen = await self.gateway.delete(job, job.reference_code, settle_ms=settle_ms)
+        step = self.policy.after_delete(seen, verdict, has_sent=self.has_sent, number=number)
+        self._heard(seen)
+        return step
+
+    async def _remove(self, reference_code: str) -> Step:
+        """Another document of ours, unless somebody else has it in hand."""
+        job, settle_ms = self.policy.job, self.policy.removal_settles_ms
+        if not await self.journal.begin_removal(job, reference_code, settle_ms=settle_ms):
+            return self.policy.being_mended()
+        seen = await self.gateway.delete(job, reference_code, settle_ms=settle_ms)
+        return self.policy.after_removal(seen, reference_code)
+
+    async def _find(self) -> Answer:
+        return await self.gateway.find(self.policy.job.family, self.policy.job.reference_code)
+
+    def _heard(self, seen: Answer) -> None:
+        self.status = answers.status_of(seen) or self.status
 
 
 async def _is_beside_another(policy: IssuePolicy, journal: Journal) -> bool:

@@ -18,7 +18,7 @@ from worker.cli.group import cli
 from worker.settings.model import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-LEFT_OUT = {".venv", ".tools", ".git", "node_modules", "mutants"}
+LEFT_OUT = {".pytest_cache", ".venv", ".tools", ".git", "node_modules", "mutants"}
 DOCUMENTS = sorted(
     path for path in ROOT.rglob("*.md") if not LEFT_OUT & {*path.relative_to(ROOT).parts} and "facts" not in path.parts
 )

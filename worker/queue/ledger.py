@@ -20,13 +20,13 @@ from jobs.outcomes import Finished, Retry
 from schemas.records import JobRecord
 from worker.queue.attempt_write import AttemptWrite, events_packed, notices_packed, term_packed
 from worker.queue.claims import ClaimedJob, Claimer
-from worker.queue.dispatcher import LaneScriptArguments
+from worker.queue.dispatcher import LaneKeys, LaneScriptArguments, LaneValues
 from worker.queue.ended_owners import EndedOwners
 from worker.queue.job_script_arguments import JobScriptArguments
 from worker.queue.ledger_errors import lease_lost, ledger_error
 from worker.queue.script_values import TallyValues, pairs, tally_values
 from worker.store.keys import Keys
-from worker.store.scripts import Arg, ScriptArgs, Scripts
+from worker.store.scripts import Arg, ScriptArgs, ScriptKeys, Scripts
 
 
 class Ledger:
@@ -146,7 +146,24 @@ class Ledger:
     ) -> int:
         job = claimed.job
         lane_keys, lane_values = self._of_lanes.arguments(job.lane)
-        keys = {
+        keys = self._end_keys(job, page, follow_ups, lane_keys)
+        args = self._end_values(claimed, end, page, follow_ups, lane_values)
+        try:
+            word, *rest = await self._scripts.run("end_attempt", keys, args)
+        except RedisError as exc:
+            raise ledger_error(exc, "the end of an attempt could not be written") from exc
+        if word == b"lost":
+            raise lease_lost(job)
+        n_joined, n_started, *rows = rest
+        if n_joined:
+            self._ended_owners.add(f"{job.account}/{job.id}")
+        self._claimer.receive(n_started, rows)
+        return int(n_started)
+
+    def _end_keys(
+        self, job: JobRecord, page: AttemptWrite, follow_ups: Sequence[JobRecord], lane_keys: LaneKeys
+    ) -> ScriptKeys:
+        return {
             "lane": lane_keys,
             "job": self._keys.job(job.account, job.id),
             "results": self._of_jobs.results_stream(job),
@@ -158,7 +175,17 @@ class Ledger:
             **self._of_jobs.bill_keys(job, page.bill),
             "follow_ups": [key for row in follow_ups for key in self._of_jobs.follow_up_keys(row)],
         }
-        args: ScriptArgs = {
+
+    def _end_values(
+        self,
+        claimed: ClaimedJob,
+        end: Mapping[str, Arg],
+        page: AttemptWrite,
+        follow_ups: Sequence[JobRecord],
+        lane_values: LaneValues,
+    ) -> ScriptArgs:
+        job = claimed.job
+        return {
             "lane": lane_values,
             "taker": self._claimer.arguments(),
             "id": job.id,
@@ -189,17 +216,6 @@ class Ledger:
                 *(value for row in follow_ups for value in self._of_jobs.follow_up_values(row)),
             ],
         }
-        try:
-            word, *rest = await self._scripts.run("end_attempt", keys, args)
-        except RedisError as exc:
-            raise ledger_error(exc, "the end of an attempt could not be written") from exc
-        if word == b"lost":
-            raise lease_lost(job)
-        n_joined, n_started, *rows = rest
-        if n_joined:
-            self._ended_owners.add(f"{job.account}/{job.id}")
-        self._claimer.receive(n_started, rows)
-        return int(n_started)
 
     def _own_tally(self, job: JobRecord, page: AttemptWrite) -> TallyValues:
         # A job that follows another is no member of its batch: that one has been counted.

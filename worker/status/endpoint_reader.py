@@ -6,7 +6,7 @@ Not through ``worker/webhooks``: whoever only looks needs neither its file nor i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from redis.exceptions import NoPermissionError
@@ -48,12 +48,15 @@ def _endpoint(asker: Asker, keys: Keys, name: str) -> Inquiry[EndpointSeen]:
         ("ZCARD", keys.hook(name, "failed")),
         ("ZRANGE", keys.hook(name, "due"), 0, 0, "WITHSCORES"),
     )
-    return _seen(name, text_hash(held), n_waiting or 0, n_failed or 0, due)
+    oldest_due_ms = int(float(due[1])) if due else 0
+    return endpoint_of(name, text_hash(held), n_waiting or 0, n_failed or 0, oldest_due_ms)
 
 
-def _seen(
-    name: str, held: Mapping[str, str], n_waiting: int, n_failed: int, due: Sequence[bytes] | None
+def endpoint_of(
+    name: str, held: Mapping[str, str], n_waiting: int, n_exhausted: int, oldest_due_ms: int
 ) -> EndpointSeen:
+    """One endpoint from its record as it is stored; what is no number there counts as 0."""
+
     def text(field: str) -> str:
         return held.get(field, "")
 
@@ -68,9 +71,12 @@ def _seen(
         disabled_at_ms=number("disabled_at"),
         failing_since_ms=number("failing_since"),
         n_waiting=n_waiting,
-        oldest_due_ms=int(float(due[1])) if due else 0,
-        n_exhausted=n_failed,
+        oldest_due_ms=oldest_due_ms,
+        n_exhausted=n_exhausted,
+        n_delivered=number("n_delivered"),
+        n_bytes=number("bytes"),
         last_success_ms=number("last_success_at"),
+        last_failure_ms=number("last_failure_at"),
         last_status=number("last_status"),
         last_fault=text("last_fault"),
         n_gone=number("n_gone"),

@@ -221,8 +221,18 @@ class EndpointSeen:
     oldest_due_ms: int = 0
     """When the delivery was due that has waited longest for its attempt."""
 
+    n_under_way: int = 0
+    """Known where it was asked for: the commands of webhooks do."""
+
     n_exhausted: int = 0
+    """Deliveries that have had their last attempt, and are kept for a replay."""
+
+    n_delivered: int = 0
+    n_bytes: int = 0
+    """Of what waits, as it is kept."""
+
     last_success_ms: int = 0
+    last_failure_ms: int = 0
     last_status: int = 0
     last_fault: str = ""
     n_gone: int = 0

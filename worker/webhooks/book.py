@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from redis.asyncio import Redis
@@ -17,6 +17,8 @@ from redis.asyncio import Redis
 from jobs.webhooks.verdict import Answer, Verdict
 from schemas.contract.event import Event
 from worker.queue.script_values import event_values
+from worker.status.endpoint_reader import endpoint_of
+from worker.status.facts import EndpointSeen
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, ScriptArgs, Scripts
 from worker.webhooks.policy import WebhookPolicy
@@ -86,33 +88,6 @@ class Served:
     next_at_ms: int | None
     n_void: int
     deliveries: tuple[Delivery, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointState:
-    """What is known of an endpoint. Times are ms, 0 for never."""
-
-    name: str
-    is_known: bool = False
-    """Whether a process has ever had it in its file."""
-    is_disabled: bool = False
-    disabled_at: int = 0
-    disabled_why: str = ""
-    failing_since: int = 0
-    n_waiting: int = 0
-    n_under_way: int = 0
-    n_failed: int = 0
-    """Deliveries that have had their last attempt, and are kept for a replay."""
-    n_delivered: int = 0
-    n_bytes: int = 0
-    last_success_at: int = 0
-    last_failure_at: int = 0
-    last_status: int = 0
-    last_fault: str = ""
-    next_at: int = 0
-    n_gone: int = 0
-    """Entries of the streams that were trimmed before they had been read for it."""
-    gone_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +220,7 @@ class WebhookBook:
             await pipe.execute()
 
     # -- questions -------------------------------------------------------------------------------------------------
-    async def states(self, endpoints: Sequence[str]) -> dict[str, EndpointState]:
+    async def states(self, endpoints: Sequence[str]) -> dict[str, EndpointSeen]:
         """What is known of each."""
         async with self.redis.pipeline(transaction=False) as pipe:
             for name in endpoints:
@@ -254,9 +229,8 @@ class WebhookBook:
                 pipe.zcard(self.keys.hook(name, "leased"))
                 pipe.zcard(self.keys.hook(name, "failed"))
                 pipe.zrange(self.keys.hook(name, "due"), 0, 0, withscores=True)
-                pipe.hget(self.keys.hook_places(), name)
             found = await pipe.execute() if endpoints else []
-        return {name: _state(name, *found[6 * n : 6 * n + 6]) for n, name in enumerate(endpoints)}
+        return {name: _state(name, *found[5 * n : 5 * n + 5]) for n, name in enumerate(endpoints)}
 
     async def failed(self, endpoint: str) -> list[str]:
         """The deliveries of an endpoint that have had their last attempt, oldest first."""
@@ -349,34 +323,10 @@ def _record(id_: str, held: Mapping[bytes, bytes]) -> DeliveryRecord:
 
 
 def _state(
-    name: str, held: Mapping[bytes, bytes], n_waiting: int, n_leased: int, n_failed: int, due: Any, place: bytes | None
-) -> EndpointState:
-    def number(field_name: str) -> int:
-        return _whole(held.get(field_name.encode(), b"0"))
-
-    def text(field_name: str) -> str:
-        return held.get(field_name.encode(), b"").decode(errors="replace")
-
-    return EndpointState(
-        name=name,
-        is_known=place is not None,
-        is_disabled=text("state") == "disabled",
-        disabled_at=number("disabled_at"),
-        disabled_why=text("disabled_why"),
-        failing_since=number("failing_since"),
-        n_waiting=n_waiting,
-        n_under_way=n_leased,
-        n_failed=n_failed,
-        n_delivered=number("n_delivered"),
-        n_bytes=number("bytes"),
-        last_success_at=number("last_success_at"),
-        last_failure_at=number("last_failure_at"),
-        last_status=number("last_status"),
-        last_fault=text("last_fault"),
-        next_at=int(due[0][1]) if due else 0,
-        n_gone=number("n_gone"),
-        gone_at=number("gone_at"),
-    )
+    name: str, held: Mapping[bytes, bytes], n_waiting: int, n_leased: int, n_failed: int, due: Any
+) -> EndpointSeen:
+    words = {field.decode(errors="replace"): value.decode(errors="replace") for field, value in held.items()}
+    return replace(endpoint_of(name, words, n_waiting, n_failed, int(due[0][1]) if due else 0), n_under_way=n_leased)
 
 
 def _whole(stored: bytes) -> int:

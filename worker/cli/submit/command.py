@@ -19,6 +19,10 @@ from worker.cli.job_type_option import TYPES_HELP, job_type_option
 from worker.cli.producers_token import token_option
 
 if TYPE_CHECKING:
+    from worker.cli.files.job_files import Defaults
+    from worker.cli.files.workbooks import SheetOptions
+    from worker.cli.submit.reading import Reading
+    from worker.cli.submit.run import Run
     from worker.speech import Speech
 
 
@@ -167,53 +171,72 @@ def command(
     Exit status: 0 pushed (with --wait: all succeeded), 1 failed,
     2 wrong usage or an unreadable file.
     """
-    import asyncio
-
-    from worker.cli.files.all_files import is_spreadsheet
     from worker.cli.files.job_files import Defaults
-    from worker.cli.files.limits import FileRefused
-    from worker.cli.submit.reading import read_jobs
-    from worker.cli.submit.run import Interrupted, Run
+    from worker.cli.submit.run import Run
 
     speech = spoken()
     if template:
         _write_template(template, job_type, files, speech)
         return
-    if not files:
-        raise click.UsageError(say("Falta el argumento 'ARCHIVO...'.", "Missing argument 'FILE...'."))
-    if batch is not None and not 0 < len(batch) <= 128:
-        raise click.BadParameter(speech.say("de 1 a 128 caracteres", "1 to 128 characters"), param_hint="--batch")
-    of_sheets = [path for path in files if is_spreadsheet(path)]
-    if version and of_sheets:
-        raise click.UsageError(say("--from v1 es para .json y .jsonl", "--from v1 is for .json and .jsonl"))
+    of_sheets = _spreadsheets_of(files, batch, version, speech)
     paths = _results_paths(files, of_sheets, results, wait=wait)
     defaults = Defaults(job_type, account, priority, batch, issue_on, version)
-    try:
-        reading = read_jobs(files, sys.stdin.buffer, defaults, gathered(**sheets))
-    except FileRefused as exc:
-        raise click.UsageError(
-            f"{str(exc).rstrip('.')}. {speech.say('No se envió nada', 'Nothing was pushed')}."
-        ) from exc
-    if not reading.jobs and not reading.judged:
-        raise click.UsageError(speech.say("Los archivos no tienen ningún trabajo.", "The files hold no job."))
+    reading = _read(files, defaults, gathered(**sheets), speech)
     run = Run(reading, speech, batch, paths, as_json=as_json, token_file=token_file)
     run.tell_judged()
     if reading.has_errors and not partial:
         run.tell_nothing_pushed()
         raise click.exceptions.Exit(1)
-    is_success = True
-    if reading.jobs:
-        try:
-            is_success = asyncio.run(run.push(told_settings(), wait=wait, timeout_s=timeout))
-        except (Interrupted, KeyboardInterrupt):
-            run.tell_interrupted()
-            raise click.exceptions.Exit(1) from None
+    is_success = not reading.jobs or _pushed(run, wait=wait, timeout_s=timeout)
     if reading.has_errors:
         run.tell_left_out()
     if as_json:
         click.echo(json_text(run.document()))
     if not is_success or reading.has_errors:
         raise click.exceptions.Exit(1)
+
+
+def _spreadsheets_of(files: Sequence[str], batch: str | None, version: str | None, speech: Speech) -> list[str]:
+    """Those of the files that are spreadsheets; what goes not together is wrong usage."""
+    from worker.cli.files.all_files import is_spreadsheet
+
+    if not files:
+        raise click.UsageError(say("Falta el argumento 'ARCHIVO...'.", "Missing argument 'FILE...'."))
+    if batch is not None and not 0 < len(batch) <= 128:
+        raise click.BadParameter(speech.say("de 1 a 128 caracteres", "1 to 128 characters"), param_hint="--batch")
+    found = [path for path in files if is_spreadsheet(path)]
+    if version and found:
+        raise click.UsageError(say("--from v1 es para .json y .jsonl", "--from v1 is for .json and .jsonl"))
+    return found
+
+
+def _read(files: tuple[str, ...], defaults: Defaults, sheets: SheetOptions, speech: Speech) -> Reading:
+    """All of the files, before anything is pushed."""
+    from worker.cli.files.limits import FileRefused
+    from worker.cli.submit.reading import read_jobs
+
+    try:
+        reading = read_jobs(files, sys.stdin.buffer, defaults, sheets)
+    except FileRefused as exc:
+        raise click.UsageError(
+            f"{str(exc).rstrip('.')}. {speech.say('No se envió nada', 'Nothing was pushed')}."
+        ) from exc
+    if not reading.jobs and not reading.judged:
+        raise click.UsageError(speech.say("Los archivos no tienen ningún trabajo.", "The files hold no job."))
+    return reading
+
+
+def _pushed(run: Run, *, wait: bool, timeout_s: float | None) -> bool:
+    """Whether all were pushed, and ended well where they are waited for."""
+    import asyncio
+
+    from worker.cli.submit.run import Interrupted
+
+    try:
+        return asyncio.run(run.push(told_settings(), wait=wait, timeout_s=timeout_s))
+    except (Interrupted, KeyboardInterrupt):
+        run.tell_interrupted()
+        raise click.exceptions.Exit(1) from None
 
 
 def _write_template(path: str, job_type: str, files: Sequence[str], speech: Speech) -> None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from jobs.webhooks.endpoint import Endpoint
     from worker.settings.model import Settings
-    from worker.webhooks.book import EndpointState, WebhookBook
+    from worker.status.facts import EndpointSeen
+    from worker.webhooks.book import WebhookBook
     from worker.webhooks.endpoints_file import Endpoints
     from worker.webhooks.replay import Replayed, Wanted
 
@@ -92,7 +93,7 @@ def list_endpoints(as_json: bool) -> None:
         show_overview(endpoints, states, n_processes, Speech(settings.lang))
 
 
-async def _states(settings: Settings, names: list[str]) -> tuple[dict[str, EndpointState], int]:
+async def _states(settings: Settings, names: list[str]) -> tuple[dict[str, EndpointSeen], int]:
     async with open_redis(settings, must_exist=True) as redis:
         book = book_on(settings, redis)
         return await book.states(names), await book.n_processes()
@@ -114,7 +115,7 @@ def show(name: str, as_json: bool) -> None:
     settings = told_settings()
     endpoint = endpoint_of(settings, name)
 
-    async def ask() -> tuple[EndpointState, list[object], object]:
+    async def ask() -> tuple[EndpointSeen, list[object], object]:
         from worker.webhooks.rotation import Rotations
 
         async with open_redis(settings, must_exist=True) as redis:
@@ -177,7 +178,7 @@ def _switch(name: str, *, is_on: bool, as_json: bool) -> None:
         )
 
 
-async def _switched(settings: Settings, name: str, *, is_on: bool) -> tuple[bool, EndpointState]:
+async def _switched(settings: Settings, name: str, *, is_on: bool) -> tuple[bool, EndpointSeen]:
     from datetime import datetime
 
     from jobs.webhooks.notices import About, disabled_event, enabled_event
@@ -186,7 +187,7 @@ async def _switched(settings: Settings, name: str, *, is_on: bool) -> tuple[bool
     async with open_redis(settings, must_exist=True) as redis:
         book = book_on(settings, redis)
         state = (await book.states([name]))[name]
-        since = state.disabled_at if is_on else state.failing_since
+        since = state.disabled_at_ms if is_on else state.failing_since_ms
         about, now = About(name, since, state.n_waiting, state.last_status), datetime.now(BOGOTA)
         event = enabled_event(about, now=now) if is_on else disabled_event(about, "operator", now=now)
         has_changed = await book.switch(name, is_on=is_on, event=event)

@@ -15,7 +15,8 @@ from worker.speech import Speech, clock, iso
 
 if TYPE_CHECKING:
     from jobs.webhooks.endpoint import Endpoint
-    from worker.webhooks.book import DeliveryRecord, EndpointState
+    from worker.status.facts import EndpointSeen
+    from worker.webhooks.book import DeliveryRecord
     from worker.webhooks.rotation import Rotation
 
 _STATES = {"on": ("activa", "on"), "failing": ("falla", "failing"), "disabled": ("desactivada", "disabled")}
@@ -26,15 +27,15 @@ _WHY = {
 }
 
 
-def state_of(state: EndpointState) -> str:
+def state_of(state: EndpointSeen) -> str:
     """``on``, ``failing`` (the last attempt was no success) or ``disabled``."""
     if state.is_disabled:
         return "disabled"
-    return "failing" if state.failing_since else "on"
+    return "failing" if state.failing_since_ms else "on"
 
 
 def overview_json(
-    endpoints: Mapping[str, Endpoint], states: Mapping[str, EndpointState], n_processes: int
+    endpoints: Mapping[str, Endpoint], states: Mapping[str, EndpointSeen], n_processes: int
 ) -> dict[str, Any]:
     return {
         "processes": n_processes,
@@ -43,7 +44,7 @@ def overview_json(
 
 
 def show_overview(
-    endpoints: Mapping[str, Endpoint], states: Mapping[str, EndpointState], n_processes: int, speech: Speech
+    endpoints: Mapping[str, Endpoint], states: Mapping[str, EndpointSeen], n_processes: int, speech: Speech
 ) -> None:
     say = speech.say
     heads = [
@@ -58,10 +59,10 @@ def show_overview(
         state = states[name]
         why = say(*_WHY[state.disabled_why]) if state.is_disabled and state.disabled_why in _WHY else ""
         told = say(*_STATES[state_of(state)]) + (f" ({why})" if why else "")
-        failure = clock(state.last_failure_at, BOGOTA)
-        if state.failing_since:
+        failure = clock(state.last_failure_ms, BOGOTA)
+        if state.failing_since_ms:
             failure = f"{failure}: {_last_answer(state, speech)}"
-        rows.append([name, told, speech.count(state.n_waiting), clock(state.last_success_at, BOGOTA), failure])
+        rows.append([name, told, speech.count(state.n_waiting), clock(state.last_success_ms, BOGOTA), failure])
     show_table(heads, rows, right=[2], more=say("... y {} más", "... and {} more"))
     for name in endpoints:
         for line in _remarks(states[name], speech):
@@ -76,7 +77,7 @@ def show_overview(
         )
 
 
-def endpoint_json(endpoint: Endpoint, state: EndpointState, waiting: Sequence[Any], rotation: Any) -> dict[str, Any]:
+def endpoint_json(endpoint: Endpoint, state: EndpointSeen, waiting: Sequence[Any], rotation: Any) -> dict[str, Any]:
     return {
         **_row_json(endpoint, state),
         "types": list(endpoint.types),
@@ -103,7 +104,7 @@ def endpoint_json(endpoint: Endpoint, state: EndpointState, waiting: Sequence[An
 
 
 def show_endpoint(
-    endpoint: Endpoint, state: EndpointState, waiting: Sequence[Any], rotation: Any, speech: Speech
+    endpoint: Endpoint, state: EndpointSeen, waiting: Sequence[Any], rotation: Any, speech: Speech
 ) -> None:
     say = speech.say
     leave_at = _leave_at(endpoint, rotation)
@@ -126,11 +127,14 @@ def show_endpoint(
             (say("esperan", "waiting"), speech.count(state.n_waiting)),
             (say("en curso", "under way"), speech.count(state.n_under_way)),
             (say("entregadas", "delivered"), speech.count(state.n_delivered)),
-            (say("agotadas", "exhausted"), speech.count(state.n_failed)),
-            (say("última entrega", "last success"), clock(state.last_success_at, BOGOTA)),
-            (say("último fallo", "last failure"), clock(state.last_failure_at, BOGOTA)),
-            (say("falla desde", "failing since"), clock(state.failing_since, BOGOTA) if state.failing_since else ""),
-            (say("por qué", "why"), _last_answer(state, speech) if state.failing_since else ""),
+            (say("agotadas", "exhausted"), speech.count(state.n_exhausted)),
+            (say("última entrega", "last success"), clock(state.last_success_ms, BOGOTA)),
+            (say("último fallo", "last failure"), clock(state.last_failure_ms, BOGOTA)),
+            (
+                say("falla desde", "failing since"),
+                clock(state.failing_since_ms, BOGOTA) if state.failing_since_ms else "",
+            ),
+            (say("por qué", "why"), _last_answer(state, speech) if state.failing_since_ms else ""),
         ]
     )
     for line in _remarks(state, speech):
@@ -156,10 +160,10 @@ def _waiting_row(row: DeliveryRecord, speech: Speech) -> list[str]:
     return [row.type, row.reference or "-", speech.count(row.n_failures), at]
 
 
-def _remarks(state: EndpointState, speech: Speech) -> list[str]:
+def _remarks(state: EndpointSeen, speech: Speech) -> list[str]:
     found = []
     if state.is_disabled:
-        at = clock(state.disabled_at, BOGOTA)
+        at = clock(state.disabled_at_ms, BOGOTA)
         found.append(
             speech.say(
                 f"desactivada desde {at}; lo que llegue espera hasta: webhooks enable {state.name}",
@@ -168,7 +172,7 @@ def _remarks(state: EndpointState, speech: Speech) -> list[str]:
         )
     if state.n_gone:
         n = speech.count(state.n_gone)
-        at = clock(state.gone_at, BOGOTA)
+        at = clock(state.gone_at_ms, BOGOTA)
         found.append(
             speech.say(
                 f"se perdieron {n} entradas, recortadas antes de leerlas ({at}): suba FACTUS_RESULTS_MAXLEN",
@@ -178,13 +182,13 @@ def _remarks(state: EndpointState, speech: Speech) -> list[str]:
     return found
 
 
-def _last_answer(state: EndpointState, speech: Speech) -> str:
+def _last_answer(state: EndpointSeen, speech: Speech) -> str:
     if speech.language == "es":
         return what_came(Answer(state.last_status, state.last_fault))  # type: ignore[arg-type]  # as it was written
     return f"answered {state.last_status}" if state.last_status else f"no answer ({state.last_fault or '-'})"
 
 
-def _row_json(endpoint: Endpoint, state: EndpointState) -> dict[str, Any]:
+def _row_json(endpoint: Endpoint, state: EndpointSeen) -> dict[str, Any]:
     return {
         "name": endpoint.name,
         "server": _server(endpoint),
@@ -192,13 +196,13 @@ def _row_json(endpoint: Endpoint, state: EndpointState) -> dict[str, Any]:
         "waiting": state.n_waiting,
         "under_way": state.n_under_way,
         "delivered": state.n_delivered,
-        "exhausted": state.n_failed,
-        "last_success_at": iso(state.last_success_at, BOGOTA),
-        "last_failure_at": iso(state.last_failure_at, BOGOTA),
+        "exhausted": state.n_exhausted,
+        "last_success_at": iso(state.last_success_ms, BOGOTA),
+        "last_failure_at": iso(state.last_failure_ms, BOGOTA),
         "last_status": state.last_status or None,
         "last_fault": state.last_fault or None,
-        "failing_since": iso(state.failing_since, BOGOTA),
-        "disabled_at": iso(state.disabled_at, BOGOTA),
+        "failing_since": iso(state.failing_since_ms, BOGOTA),
+        "disabled_at": iso(state.disabled_at_ms, BOGOTA),
         "disabled_why": state.disabled_why or None,
         "trimmed_unread": state.n_gone,
         "secrets": len(endpoint.secrets),
