@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 ASSUMED_MS: Final = 1000.0
 """How long a create takes, as long as none has been seen."""
@@ -32,8 +32,7 @@ class Pace:
 UNSEEN: Final = Pace()
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """One document as its lane has seen it: when it was sent, and what it took of the lane before and since."""
 
     sent_at_ms: int
