@@ -54,11 +54,11 @@ async def test_who_knows_about_how_many_come_later_asks_once(
     assert n_asked == n_trips
 
 
-rows = st.tuples(*[st.integers(0, 10**15)] * 3).map(lambda row: ":".join(map(str, row)).encode())
-strange = st.sampled_from([b"", b":", b"::", b"1:2", b"1:2:3:4", b"1:-2:3", b"01:2:3", b"1: 2:3", b"x", b"1:2:\xff"])
+ROWS = [b"1796000000000:1500:20", b"1796000002000:400:0", b"0:0:0", b"99999999999999999999:1:1"]
+STRANGE = [b"", b":", b"::", b"1:2", b"1:2:3:4", b"1:-2:3", b"01:2:3", b"1: 2:3", b"1:1_0:3", b"x", b"1:2:\xff"]
 
 
-@given(st.lists(rows | strange, max_size=8))
+@given(st.lists(st.sampled_from(ROWS)) | st.lists(st.sampled_from(ROWS + STRANGE), max_size=8))
 def test_what_a_lane_has_seen_is_read_together_as_it_is_one_by_one(stored: list[bytes]) -> None:
     def alone(row: bytes) -> list[Seen]:
         parts = row.split(b":")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
 from schemas.names import within_account
@@ -98,7 +99,7 @@ class AccountRead:
             n_used,
             limit,
             _whole(self.token[0]) or None,
-            tuple(_ranges(self.notes, today)),
+            tuple([_range(note, today) for note in self.notes]),
         )
 
 
@@ -132,7 +133,8 @@ def account_read(
                 read.oldest_ms.append(_pushed_ms(first[1]))
             else:
                 firsts.append(_firsts(asker, keys, name, read, first, band))
-    yield from each(firsts)
+    if firsts:
+        yield from each(firsts)
     return found
 
 
@@ -208,9 +210,9 @@ def _n_after(grants: Sequence[bytes], at_ms: int) -> int:
     return sum(_whole(one) > at_ms for one in grants)
 
 
-def _ranges(notes: Iterable[RangeNote], today: date) -> Iterator[RangeState]:
-    for note in notes:
-        yield RangeState(note.family, note.prefix, note.n_left, note.expires_ms, note.end(today).is_told)
+@lru_cache(maxsize=1024)  # a range stays as it is for long, and a day is a day
+def _range(note: RangeNote, today: date) -> RangeState:
+    return RangeState(note.family, note.prefix, note.n_left, note.expires_ms, note.end(today).is_told)
 
 
 def _blocked(hold: Sequence[bytes | None], now_ms: int) -> str:

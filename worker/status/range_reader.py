@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 
 from redis.exceptions import NoPermissionError
 
@@ -38,6 +39,7 @@ def ranges_of(notes: Iterable[tuple[str, Sequence[RangeNote]]], now_ms: int) -> 
     )
 
 
+@lru_cache(maxsize=1024)  # a range stays as it is for long, and a day is a day
 def _seen(account: str, note: RangeNote, today: date) -> RangeSeen:
     ends_on = note.last_day
     return RangeSeen(
