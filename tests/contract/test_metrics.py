@@ -152,6 +152,16 @@ async def test_what_is_new_is_told_at_once_and_what_is_gone_no_more(redis, names
     assert keys.waiting("acme/payroll") in seen.overview.damaged
 
 
+async def test_a_lane_that_came_since_the_last_scrape_is_reckoned_with_the_others(redis, namespace):
+    built = services_on(redis, namespace)
+    keys, reader, lanes = built.keys, reader_of(built), ("acme/invoice", "acme/payroll", "acme/credit_note")
+    for n, lane in enumerate(lanes, 1):
+        await redis.sadd(keys.lanes(), lane)
+        await redis.zadd(keys.waiting(lane), {"j": 10**15})
+        seen = await reader.read()
+        assert sum(one.done_ms is not None for one in seen.accounts[0].lanes) == n
+
+
 BAND = 10**15
 
 

@@ -7,7 +7,7 @@ Whose turn comes next is known beforehand, so that what is asked for it goes alo
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from jobs.estimate.forecast import forecast
@@ -20,8 +20,8 @@ from worker.store.keys import Keys
 _MOST_S: Final = 0.002
 """For so long accounts are reckoned anew in one scrape, at least one; the others keep the instant of an earlier one."""
 
-Ahead = Mapping[str, Asked]
-"""What was asked of the accounts whose turn it would be, by name."""
+Ahead = Mapping[str, tuple[Collection[str], Asked]]
+"""What was asked of the accounts whose turn it would be, by name; and which of their lanes had work then."""
 
 
 class Estimates:
@@ -55,11 +55,11 @@ class Estimates:
         self.done = {name: at for name, at in self.done.items() if name in lanes}
         self._reckoned_at = {one.name: self._reckoned_at.get(one.name, 0.0) for one in busy}
         chosen = self._in_turn(busy)
-        more = yield from self._asked([one for one in chosen if one.name not in ahead])
+        more = yield from self._asked([one for one in chosen if not _covers(ahead, one)])
         asked = {**ahead, **more}
         began = time.process_time()
         for account in chosen:
-            self._reckon(account, asked[account.name], now_ms)
+            self._reckon(account, asked[account.name][1], now_ms)
         if chosen:
             self._each_s = (self._each_s + max((time.process_time() - began) / len(chosen), 1e-5)) / 2
         self._next = self._in_turn(busy)
@@ -72,7 +72,7 @@ class Estimates:
         lanes = {lane.name for one in accounts for lane in one.lanes}
         n_later = {lane.name: lane.n_delayed for one in accounts for lane in one.lanes}
         found = yield from each(load_asked(self._keys, self._accounts[one.name], lanes, n_later) for one in accounts)
-        return {one.name: asked for one, asked in zip(accounts, found, strict=True)}
+        return {one.name: (lanes, asked) for one, asked in zip(accounts, found, strict=True)}
 
     def _reckon(self, account: AccountRead, asked: Asked, now_ms: int) -> None:
         reading = asked.reading(now_ms)
@@ -81,3 +81,9 @@ class Estimates:
             course = courses.get(lane.name)
             self.done[lane.name] = None if course is None or lane.name in reading.held else course.done_ms
         self._reckoned_at[account.name] = time.monotonic()
+
+
+def _covers(ahead: Ahead, account: AccountRead) -> bool:
+    """Whether an account was asked for with every lane in which it has work now."""
+    lanes, _ = ahead.get(account.name, ((), None))
+    return all(lane.name in lanes for lane in account.lanes)
