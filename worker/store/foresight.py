@@ -53,16 +53,16 @@ class _Replies:
         self._by_command: dict[Command, Any] | None = None
 
     def to(self, commands: Sequence[Command]) -> Inquiry[Sequence[Any]]:
-        """The replies to a step; asked for where they are not there."""
+        """The replies to a step; asked for where they are not there. Others have their turn at each step, as ever."""
         if self._by_command is None:
             if self._left and commands == self._left[0]:
+                yield ()
                 return self._next()
             left = [*chain.from_iterable(self._left)]
             self._by_command = dict(zip(left, self._came[self._place :], strict=True))
         told = self._by_command
         missing = [command for command in commands if command not in told]
-        if missing or not commands:
-            told.update(zip(missing, (yield missing), strict=True))
+        told.update(zip(missing, (yield missing), strict=True))
         return [told[command] for command in commands]
 
     def _next(self) -> Sequence[Any]:

@@ -26,12 +26,13 @@ def asking(steps: Steps) -> Inquiry[list[Any]]:
 
 
 def answered(inquiry: Inquiry[Any], time: int) -> tuple[Any, list[list[str]]]:
-    """What an inquiry returns that is answered with the time, and what it has asked in each step."""
+    """What an inquiry returns that is answered with the time, and what it has asked in each round trip."""
     steps: list[list[str]] = []
     try:
         commands = next(inquiry)
         while True:
-            steps.append([str(name) for _, name in commands])
+            if commands:
+                steps.append([str(name) for _, name in commands])
             commands = inquiry.send([(name, time) for _, name in commands])
     except StopIteration as done:
         return done.value, steps
@@ -43,7 +44,7 @@ def test_each_is_sent_what_it_asks_for_of_today_whatever_was_asked_before(many: 
     for time, steps in enumerate(many):
         found, asked = answered(foresight.of(asking(steps)), time)
         assert found == [[(name, time) for name in names] for names in steps]
-        assert len(asked) <= max(len(steps), 1)
+        assert len(asked) <= len(steps)
 
 
 @given(some_steps)
