@@ -19,11 +19,11 @@ from tests.fakes import FakeFactus
 from tests.patience import PATIENCE_S
 from tests.service_in_process import an_account, running, services_on, some_settings
 from worker.figures import Figures
-from worker.metrics import catalog, samples
-from worker.metrics import reader as reading
+from worker.metrics import catalog, estimates, samples
 from worker.metrics.endpoint import Endpoint, serving
 from worker.metrics.listener import listening
 from worker.metrics.reader import ScrapeReader
+from worker.queue.arq_worker import SLOTS
 from worker.speech import ENGLISH
 from worker.status.facts import Overview
 from worker.status.problems import PATIENCE_MS, problems
@@ -33,6 +33,7 @@ from worker.store.exchange import exchange
 from worker.store.keys import Keys
 
 LATER = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+LATER_MS = 4 * 10**12
 SECRET = "planted-secret-reference"
 
 
@@ -80,26 +81,125 @@ async def test_a_scrape_tells_how_the_service_stands(redis, namespace):
     assert "factus_jobs" in names
 
 
+@pytest.fixture
+def trips(monkeypatch):
+    """How many commands went in each round trip."""
+    found = []
+
+    async def counted(client, commands):
+        found.append(len(commands))
+        return await exchange(client, commands)
+
+    monkeypatch.setattr(inquiry, "exchange", counted)
+    monkeypatch.setattr(estimates, "_MOST_S", 0.0)  # one account is reckoned, as ever; no time decides
+    return found
+
+
 @pytest.mark.parametrize("n_waiting", [1, 300])
-async def test_the_number_of_round_trips_does_not_grow_with_what_waits(redis, namespace, n_waiting, monkeypatch):
+async def test_a_scrape_is_one_round_trip_whatever_waits(redis, namespace, n_waiting, trips):
     accounts = [an_account(f"a{n}") for n in range(12)]
     built = services_on(redis, namespace, *accounts)
     for account in accounts:
         lane = f"{account.name}/invoice"
         await redis.sadd(built.keys.lanes(), lane)
-        await redis.zadd(built.keys.waiting(lane), {f"j{n}": 10**15 + n for n in range(n_waiting)})
-    n_trips = 0
+        for score in (-1, 0, 10**15, 2 * 10**15):
+            await redis.zadd(built.keys.waiting(lane), {f"j{score}.{n}": score + n for n in range(n_waiting)})
+        await redis.zadd(built.keys.later(lane), {f"l{n}": LATER_MS + n for n in range(n_waiting)})
+    reader = reader_of(built)
+    first = await reader.read()
+    assert sum(lane.n_waiting for one in first.accounts for lane in one.lanes) == 4 * 12 * n_waiting
+    assert len(trips) <= 6
+    trips.clear()
+    for n in range(2, 5):
+        seen = await reader.read()
+        assert sum(lane.done_ms is not None for one in seen.accounts for lane in one.lanes) == n
+    assert len(trips) == 3
 
-    async def counted(client, commands):
-        nonlocal n_trips
-        n_trips += 1
-        return await exchange(client, commands)
 
-    monkeypatch.setattr(inquiry, "exchange", counted)
-    monkeypatch.setattr(reading, "_ESTIMATES_S", 0.0)  # one account is reckoned, as ever; no time decides
-    seen = await reader_of(built).read()
-    assert sum(lane.n_waiting for one in seen.accounts for lane in one.lanes) == 12 * n_waiting
-    assert n_trips == 4
+async def test_all_that_can_be_told_is_told_in_one_round_trip(redis, namespace, trips):
+    accounts = {name: an_account(name) for name in ("acme", "b", "c", "slow")}
+    keys = Keys(namespace)
+    await everything_wrong(redis, keys)
+    await redis.xreadgroup("behind", "c", {keys.radian(): ">"}, count=3)
+    reader = ScrapeReader(redis, keys, accounts, "test", results_maxlen=9)
+    first = await reader.read()
+    trips.clear()
+    second = await reader.read()
+    assert len(trips) == 1
+    assert told(second.overview) == told(first.overview)
+    assert (second.groups, second.hooks, second.n_workers) == (first.groups, first.hooks, first.n_workers)
+
+
+async def test_what_is_new_is_told_at_once_and_what_is_gone_no_more(redis, namespace):
+    built = services_on(redis, namespace)
+    keys, reader = built.keys, reader_of(built)
+    await redis.sadd(keys.lanes(), "acme/invoice")
+    await redis.zadd(keys.waiting("acme/invoice"), {"j": 10**15})
+    for _ in range(2):
+        assert [lane.queue for lane in (await reader.read()).accounts[0].lanes] == ["invoice"]
+    await redis.sadd(keys.lanes(), "acme/payroll", "b/invoice")
+    await redis.zadd(keys.waiting("acme/payroll"), {"j": 10**15})
+    await redis.zadd(keys.workers(), {"w1": (await redis.time())[0] * 1000})
+    await redis.hset(keys.worker("w1"), mapping={"pid": 1, "accounts": "acme"})
+    seen = await reader.read()
+    lanes = {one.name: [lane.queue for lane in one.lanes] for one in seen.accounts}
+    assert lanes == {"acme": ["invoice", "payroll"], "b": ["invoice"]}
+    assert seen.n_workers == 1
+    await redis.srem(keys.lanes(), "acme/invoice", "b/invoice")
+    await redis.delete(keys.waiting("acme/payroll"), keys.worker("w1"))
+    await redis.set(keys.waiting("acme/payroll"), "wrong")
+    seen = await reader.read()
+    assert [(lane.queue, lane.n_waiting) for lane in seen.accounts[0].lanes] == [("payroll", 0)]
+    assert seen.n_workers == 0
+    assert keys.waiting("acme/payroll") in seen.overview.damaged
+
+
+async def test_a_lane_that_came_since_the_last_scrape_is_reckoned_with_the_others(redis, namespace):
+    built = services_on(redis, namespace)
+    keys, reader, lanes = built.keys, reader_of(built), ("acme/invoice", "acme/payroll", "acme/credit_note")
+    for n, lane in enumerate(lanes, 1):
+        await redis.sadd(keys.lanes(), lane)
+        await redis.zadd(keys.waiting(lane), {"j": 10**15})
+        seen = await reader.read()
+        assert sum(one.done_ms is not None for one in seen.accounts[0].lanes) == n
+
+
+BAND = 10**15
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        [BAND + 7],
+        [7, 9],
+        [7, BAND + 5],
+        [BAND + 5, 2 * BAND + 3, 2 * BAND + 9],
+        [9, BAND + 3, 2 * BAND + 5],
+        [-BAND],
+        [-3, -2],
+        [-3, 2 * BAND + 5],
+        [-3, BAND + 5, BAND + 9],
+        [-2.0 * BAND, BAND + 5],
+        [BAND + 5, float("inf")],
+        [float("-inf"), 5, float("inf")],
+        [3 * BAND, 4 * BAND],
+    ],
+)
+async def test_who_waits_longest_is_the_one_that_status_tells(redis, namespace, places):
+    """Of every priority, of what is on again, and of places that nobody gives."""
+    built = services_on(redis, namespace)
+    keys, lane = built.keys, "acme/invoice"
+    await redis.sadd(keys.lanes(), lane)
+    # What has the lower place in its band was pushed before: some by seconds.
+    await redis.zadd(keys.waiting(lane), {f"j{n}": place + 10**7 * n for n, place in enumerate(places)})
+    for n in range(len(places)):
+        await redis.hset(keys.job("acme", f"j{n}"), "accepted_at", 1_700_000_000_000 - n)
+    reader = reader_of(built)
+    status = StatusReader(redis, keys, built.accounts, limit=80, window_s=60.0, results_maxlen=9)
+    (told_there,) = (await status.overview()).lanes
+    for _ in range(2):
+        (told_here,) = (await reader.read()).accounts[0].lanes
+        assert (told_here.oldest_ms or 0) == told_there.oldest_ms
 
 
 async def test_every_account_is_reckoned_in_its_turn(redis, namespace, monkeypatch):
@@ -108,7 +208,7 @@ async def test_every_account_is_reckoned_in_its_turn(redis, namespace, monkeypat
     for account in accounts:
         await redis.sadd(built.keys.lanes(), f"{account.name}/invoice")
         await redis.zadd(built.keys.waiting(f"{account.name}/invoice"), {"j": 10**15})
-    monkeypatch.setattr(reading, "_ESTIMATES_S", 0.0)
+    monkeypatch.setattr(estimates, "_MOST_S", 0.0)
     reader = reader_of(built)
     for n in range(1, 5):
         seen = await reader.read()
@@ -312,7 +412,7 @@ async def test_without_redis_the_process_answers_and_says_why(fake_redis, namesp
     assert (ready.status, ready.body[:18]) == (503, b"redis.unavailable:")
     told = (await endpoint.metrics({})).body.decode()
     assert 'reason="redis.unavailable"} 1.0' in told
-    assert "factus_worker_slots 64.0" in told
+    assert f"factus_worker_slots {float(SLOTS.most)}" in told
 
 
 async def test_those_who_ask_at_once_are_one_for_redis(fake_redis, namespace):
@@ -442,7 +542,7 @@ async def test_a_worker_process_is_scraped_over_http(valkey_url, namespace, real
         assert (await ask(port, "/readyz"))[::2] == (200, b"ok\n")
         body = (await ask(port, "/metrics"))[2].decode()
     assert 'factus_jobs_total{outcome="validated",type="invoice.issue"} 1.0' in body
-    assert "factus_worker_slots 64.0" in body
+    assert f"factus_worker_slots {float(SLOTS.most)}" in body
     assert json.dumps(body)
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.estimate.forecast import forecast
+from jobs.estimate.load import Seen, pace_of
 from tests.simulated_queue import Family, Queue, errors_at_half_time, lognormal
 
 WINDOW_MS = 60_000
@@ -94,3 +96,15 @@ def test_a_day_that_begins(takes_ms, seed):
 @given(TAKES, SEEDS, st.sampled_from([8, 40, 300, 1000]))
 def test_other_allowances(takes_ms, seed, limit):
     check(lambda: Queue(backlog([takes_ms], seed), limit=limit))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**4)), min_size=1, max_size=40))
+def test_a_pace_counts_each_document_and_none_for_more_than_five_times_the_slow_ones(rows):
+    seen = [Seen(n, service_ms, gap_ms) for n, (service_ms, gap_ms) in enumerate(rows)]
+    services, gaps = sorted(one for one, _ in rows), sorted(one for _, one in rows)
+    slow_ms = services[(len(rows) - 1) * 9 // 10]
+    mean_ms = sum(min(one, 5 * max(slow_ms, 1)) for one in services) / len(rows)
+    found = pace_of(seen)
+    assert found.mean_ms == pytest.approx(max(gaps[len(rows) // 5] + mean_ms, 1.0))
+    assert (found.p90_ms, found.n_seen) == (gaps[len(rows) // 5] + slow_ms, len(rows))

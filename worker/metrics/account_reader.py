@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
 from schemas.names import within_account
 from schemas.records import pushed_ms_of, score_bands
 from worker.factus.rate_limit import limit_window_ms
 from worker.metrics.snapshot import AccountState, LaneState, RangeState
-from worker.queue.range_notes import noted
+from worker.queue.range_notes import RangeNote, noted
 from worker.settings.account import Account
 from worker.status.stored import Asker
 from worker.store.exchange import Command
-from worker.store.inquiry import Inquiry
+from worker.store.inquiry import Inquiry, each
 from worker.store.keys import Keys
 
 SLOWED: Final = "factus.throttled"
@@ -24,6 +26,9 @@ SLOWED: Final = "factus.throttled"
 _HOLD: Final = ("hold_until", "hold_reason", "held_since", "held_for")
 _NOT_HELD: Final = (None,) * len(_HOLD)
 _BANDS: Final = [(low, f"({high}") for low, high in score_bands()]
+_EDGES: Final = [score_bands()[0][0], *(high for _, high in score_bands())]
+_ONE_PRIORITY: Final = frozenset((n, n) for n in range(1, len(_BANDS)))
+"""Where the first that waits and the last are of one priority, as mostly, the first has come first."""
 _MS_DIGITS: Final = 13
 """Of an instant in ms, from 2001 to 2286."""
 
@@ -38,8 +43,6 @@ class LaneRead:
     n_in_flight: int = 0
     hold: Sequence[bytes | None] = _NOT_HELD
     oldest_ms: list[int] = field(default_factory=list)
-    came_back: list[str] = field(default_factory=list)
-    """Jobs that stand before all others, because they are on again: only their records tell when they were pushed."""
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -71,7 +74,7 @@ class AccountRead:
 
     grants: Sequence[bytes] | None = None
     token: Sequence[bytes | None] = (None,)
-    ranges: Sequence[bytes] = ()
+    notes: Sequence[RangeNote] = ()
 
     @property
     def is_busy(self) -> bool:
@@ -96,7 +99,7 @@ class AccountRead:
             n_used,
             limit,
             _whole(self.token[0]) or None,
-            tuple(_ranges(self.ranges, today)),
+            tuple([_range(note, today) for note in self.notes]),
         )
 
 
@@ -108,64 +111,95 @@ def account_read(
         ("HGETALL", keys.account(name)),
         ("HMGET", keys.token(name), "expires_at"),
         ("HGETALL", keys.ranges(name)),
-        *_of_lanes(keys, lanes),
     ]
+    for lane in lanes:
+        commands += _of_lane(keys, lane)
     if known:
         commands.append(("LRANGE", keys.grants(name), 0, known.rate_limit - 1))
-    replies = yield commands
-    came = iter([asker.noted(*one) for one in zip(commands, replies, strict=True)])
+    told = asker.all_noted(commands, (yield commands))
     found = AccountRead(name, [])
-    _note(found, next(came) or ())
-    found.token, found.ranges = next(came) or found.token, next(came) or ()
-    found.lanes = [_lane(lane, came) for lane in lanes]
-    found.grants = next(came) if known else None
-    yield from _those_that_came_back(keys, found)
+    _note(found, told[0] or ())
+    found.token, found.notes = told[1] or found.token, noted(told[2] or ())
+    found.grants = told[-1] if known else None
+    firsts: list[Inquiry[None]] = []
+    for place, lane in enumerate(lanes):
+        began = _N_OF_OWN + place * _N_OF_LANE
+        n_waiting, n_delayed, n_in_flight, hold, first, last = told[began : began + _N_OF_LANE]
+        read = LaneRead(lane, n_waiting or 0, n_delayed or 0, n_in_flight or 0, hold or _NOT_HELD)
+        found.lanes.append(read)
+        if first:
+            band = _band(first[1]), _band((last or first)[1])
+            if band in _ONE_PRIORITY:
+                read.oldest_ms.append(_pushed_ms(first[1]))
+            else:
+                firsts.append(_firsts(asker, keys, name, read, first, band))
+    if firsts:
+        yield from each(firsts)
     return found
+
+
+_N_OF_OWN: Final = 3
+_N_OF_LANE: Final = 6
 
 
 def _note(account: AccountRead, flat: Sequence[bytes]) -> None:
     """What stands in the account's own record."""
     stored = {name.decode(errors="replace"): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
-    account.hold = [stored.get(name) for name in _HOLD]
+    account.hold = [stored.get(name) for name in _HOLD] if stored else _NOT_HELD
     account.margin = stored.get("margin_ms")
     account.blocks = {
         name.removeprefix("blocked:"): since for name, since in stored.items() if name.startswith("blocked:")
     }
 
 
-def _of_lanes(keys: Keys, lanes: Sequence[str]) -> Iterator[Command]:
-    """What is asked of lanes, each in the order of :func:`_lane`."""
-    for lane in lanes:
-        waiting = keys.waiting(lane)
-        yield "ZCARD", waiting
-        yield "ZCARD", keys.later(lane)
-        yield "ZCARD", keys.in_flight(lane)
-        yield "HMGET", keys.lane(lane), *_HOLD
-        for low, high in _BANDS:
-            yield "ZRANGEBYSCORE", waiting, low, high, "WITHSCORES", "LIMIT", 0, 1
+def _of_lane(keys: Keys, lane: str) -> tuple[Command, ...]:
+    """What is asked of a lane, in the order of :func:`account_read`."""
+    waiting = keys.waiting(lane)
+    return (
+        ("ZCARD", waiting),
+        ("ZCARD", keys.later(lane)),
+        ("ZCARD", keys.in_flight(lane)),
+        ("HMGET", keys.lane(lane), *_HOLD),
+        ("ZRANGE", waiting, 0, 0, "WITHSCORES"),
+        ("ZRANGE", waiting, -1, -1, "WITHSCORES"),
+    )
 
 
-def _lane(name: str, came: Iterator[Any]) -> LaneRead:
-    found = LaneRead(name, next(came) or 0, next(came) or 0, next(came) or 0, next(came) or _NOT_HELD)
-    for _ in _BANDS:
-        first = next(came)
-        if first:
-            job_id, score = first
-            if score.startswith(b"-"):
-                found.came_back.append(job_id.decode(errors="surrogateescape"))
-            else:
-                found.oldest_ms.append(pushed_ms_of(int(float(score))))
-    return found
+# -- who waits longest -------------------------------------------------------------------------------------------------
+def _firsts(
+    asker: Asker, keys: Keys, account: str, lane: LaneRead, first: Sequence[bytes], band: tuple[int | None, int | None]
+) -> Inquiry[None]:
+    """
+    Note when those were pushed that wait longest: the first of each band.
+
+    Args:
+        first: The first of all, and its place.
+        band: That of the first of all, and that of the last.
+    """
+    lowest, highest = band
+    rows = [] if lowest is None else [first]
+    bands = _BANDS[0 if lowest is None else lowest + 1 : None if highest is None else highest + 1]
+    if bands:
+        waiting = keys.waiting(lane.name)
+        commands = [("ZRANGEBYSCORE", waiting, low, high, "WITHSCORES", "LIMIT", 0, 1) for low, high in bands]
+        rows += filter(None, asker.all_noted(commands, (yield commands)))
+    lane.oldest_ms += [_pushed_ms(score) for _, score in rows if not score.startswith(b"-")]
+    came_back = [job_id.decode(errors="surrogateescape") for job_id, score in rows if score.startswith(b"-")]
+    if came_back:
+        # Those stand before all others because they are on again: only their records tell when they were pushed.
+        replies = yield [("HGET", keys.job(account, job_id), "accepted_at") for job_id in came_back]
+        told = [0 if isinstance(reply, Exception) else _whole(reply) for reply in replies]
+        lane.oldest_ms += filter(None, told)
 
 
-def _those_that_came_back(keys: Keys, account: AccountRead) -> Inquiry[None]:
-    asked = [(lane, job_id) for lane in account.lanes for job_id in lane.came_back]
-    if not asked:
-        return
-    replies = yield [("HGET", keys.job(account.name, job_id), "accepted_at") for _, job_id in asked]
-    for (lane, _), reply in zip(asked, replies, strict=True):
-        if not isinstance(reply, Exception) and (at_ms := _whole(reply)):
-            lane.oldest_ms.append(at_ms)
+def _band(place: bytes) -> int | None:
+    """The number of its band; None for a place that no version of ours gives."""
+    found = bisect_right(_EDGES, float(place)) - 1
+    return found if 0 <= found < len(_BANDS) else None
+
+
+def _pushed_ms(place: bytes) -> int:
+    return pushed_ms_of(int(float(place)))
 
 
 def _n_after(grants: Sequence[bytes], at_ms: int) -> int:
@@ -176,9 +210,9 @@ def _n_after(grants: Sequence[bytes], at_ms: int) -> int:
     return sum(_whole(one) > at_ms for one in grants)
 
 
-def _ranges(flat: Sequence[bytes], today: date) -> Iterator[RangeState]:
-    for note in noted(flat):
-        yield RangeState(note.family, note.prefix, note.n_left, note.expires_ms, note.end(today).is_told)
+@lru_cache(maxsize=1024)  # a range stays as it is for long, and a day is a day
+def _range(note: RangeNote, today: date) -> RangeState:
+    return RangeState(note.family, note.prefix, note.n_left, note.expires_ms, note.end(today).is_told)
 
 
 def _blocked(hold: Sequence[bytes | None], now_ms: int) -> str:

@@ -99,7 +99,7 @@ def overview_of(
         letters_gone_at_ms=whole(besides.facts.get("letters_gone_at")),
         endpoints=besides.endpoints,
         n_delivering=besides.n_delivering,
-        ranges=ranges_of(((one.name, one.ranges) for one in reads), now_ms),
+        ranges=ranges_of(((one.name, one.notes) for one in reads), now_ms),
     )
 
 
@@ -140,6 +140,10 @@ def _as_status_sees(
     seen: list[AccountSeen] = []
     lanes: list[LaneSeen] = []
     for account in accounts:
+        if not (any(account.hold) or account.blocks or any(any(lane.hold) for lane in account.lanes)):
+            first = next((lane for lane in account.lanes if any(lane.sizes)), None)
+            lanes += [_lane_seen(first, account.name, None, None)] if first else []
+            continue
         hold = hold_of(account.hold, now_ms)
         mine = [_lane_seen(lane, account.name, hold_of(lane.hold, now_ms), hold) for lane in account.lanes]
         if hold or account.blocks or any(lane.hold for lane in mine):

@@ -1,6 +1,6 @@
 """
-Reads what a scrape shows: four round trips, however much waits, of however many accounts (one more for each 2,000
-questions: some 110 busy accounts).
+Reads what a scrape shows: one round trip, however much waits, of however many accounts (one more for each 2,000
+questions: some 130 busy accounts); a few more where there is something that was not there the last time.
 
 Reading only, but for one key that dies by itself: whether Redis takes writes is seen by writing. What the user of this
 process may not read is left out.
@@ -12,17 +12,17 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
-from jobs.estimate.forecast import forecast
 from schemas.factus import BOGOTA
 from schemas.names import account_of
 from worker.guard import redis_word
 from worker.metrics.account_reader import AccountRead, account_read
-from worker.metrics.problem_facts import besides_read, overview_of
+from worker.metrics.estimates import Estimates
+from worker.metrics.problem_facts import Besides, besides_read, overview_of
 from worker.metrics.service_reader import (
     First,
     at_risk_read,
@@ -32,21 +32,18 @@ from worker.metrics.service_reader import (
     hooks_read,
     names_of,
 )
-from worker.metrics.snapshot import Snapshot
-from worker.queue.load_reader import load_of
+from worker.metrics.snapshot import GroupState, Snapshot
 from worker.settings.account import Account
 from worker.status.stored import Asker
 from worker.store.connection import words_of
 from worker.store.exchange import Command
+from worker.store.foresight import Foresight
 from worker.store.inquiry import Inquiry, answered, each, together
 from worker.store.keys import Keys
 
 _LONGEST_S: Final = 3.0
 _PROBE_LIFE_MS: Final = 5_000
 _MOST_LANES: Final = 20_000
-_ESTIMATES_S: Final = 0.005
-"""For so long accounts are reckoned anew in one scrape, at least one; the others keep the instant of an earlier one."""
-
 _FAULTS: Final = {
     "READONLY": "redis.read_only",
     "MISCONF": "redis.disk",
@@ -56,8 +53,21 @@ _FAULTS: Final = {
 }
 
 
+class _Facts(NamedTuple):
+    """What was read, before anything is made of it."""
+
+    now_ms: int
+    first: First
+    accounts: Sequence[AccountRead]
+    groups: tuple[GroupState, ...]
+    hooks: dict[str, int]
+    n_at_risk: int | None
+    besides: Besides
+    damaged: tuple[str, ...]
+
+
 class ScrapeReader:
-    """Reads one namespace. Keeps when backlogs will be done, from one scrape to the next."""
+    """Reads one namespace. Keeps what was asked, and when backlogs will be done, from one scrape to the next."""
 
     def __init__(
         self, redis: Redis, keys: Keys, accounts: Mapping[str, Account], probe: str, *, results_maxlen: int = 1_000_000
@@ -67,10 +77,8 @@ class ScrapeReader:
         self._results_maxlen = results_maxlen
         self._accounts = accounts
         self._probe: Command = ("SET", keys.write_probe(probe), "1", "PX", _PROBE_LIFE_MS)
-        self._done: dict[str, float | None] = {}
-        self._reckoned_at: dict[str, float] = {}
-        self._each_s = 0.001
-        """How long it took of late to read and reckon one account."""
+        self._foresight = Foresight()
+        self._estimates = Estimates(keys, accounts)
 
     async def ready(self) -> Snapshot:
         """Whether Redis takes writes and the intake has a leader: all that readiness asks."""
@@ -96,9 +104,15 @@ class ScrapeReader:
             return _away(exc)
 
     def _whole(self) -> Inquiry[Snapshot]:
+        facts, ahead = yield from together(self._foresight.of(self._facts()), self._estimates.ahead())
+        yield from self._estimates.reckon(facts.accounts, ahead, facts.now_ms)
+        return self._snapshot(facts)
+
+    def _facts(self) -> Inquiry[_Facts]:
         keys = self._keys
         asker = Asker()
-        first = yield from first_read(asker, keys, round(time.time() * 1000), self._probe)
+        hour_ms = int(time.time() // 3600) * 3_600_000
+        first = yield from first_read(asker, keys, hour_ms, self._probe)
         if isinstance(first.time, Exception):
             raise first.time
         now_ms = int(first.time[0]) * 1000 + int(first.time[1]) // 1000
@@ -111,12 +125,16 @@ class ScrapeReader:
                 ),
                 groups_read(keys, own),
                 hooks_read(keys, first.hooks),
-                at_risk_read(keys, first.days),
+                at_risk_read(keys, first.days, now_ms),
             ),
             besides_read(asker, keys, own, self._results_maxlen, now_ms),
         )
-        yield from self._reckon(accounts, now_ms)
+        return _Facts(now_ms, first, accounts, groups, hooks, n_at_risk, besides, asker.damaged)
+
+    def _snapshot(self, facts: _Facts) -> Snapshot:
+        now_ms, first, workers = facts.now_ms, facts.first, facts.besides.workers
         today = datetime.fromtimestamp(now_ms / 1000, BOGOTA).date()
+        done = self._estimates.done
         fault, words = _fault(first.written)
         refused = (redis_word(first.written), words) if fault else ("", "")
         return Snapshot(
@@ -124,14 +142,14 @@ class ScrapeReader:
             words,
             has_leader=isinstance(first.leader, bytes),
             counts=counts_of(first.counts),
-            accounts=tuple(one.state(self._accounts.get(one.name), now_ms, today, self._done) for one in accounts),
+            accounts=tuple(one.state(self._accounts.get(one.name), now_ms, today, done) for one in facts.accounts),
             n_dead=first.n_dead if isinstance(first.n_dead, int) else None,
-            n_at_risk=n_at_risk,
-            groups=groups,
-            hooks=hooks,
-            n_workers=len(besides.workers.alive) if besides.workers else None,
-            n_lost=besides.workers.n_lost if besides.workers else None,
-            overview=overview_of(besides, accounts, refused, asker.damaged, now_ms),
+            n_at_risk=facts.n_at_risk,
+            groups=facts.groups,
+            hooks=facts.hooks,
+            n_workers=len(workers.alive) if workers else None,
+            n_lost=workers.n_lost if workers else None,
+            overview=overview_of(facts.besides, facts.accounts, refused, facts.damaged, now_ms),
         )
 
     def _lanes(self, first: First) -> dict[str, list[str]]:
@@ -142,25 +160,6 @@ class ScrapeReader:
         for lane in lanes:
             found[account_of(lane)].append(lane)
         return found
-
-    def _reckon(self, accounts: Sequence[AccountRead], now_ms: int) -> Inquiry[None]:
-        """Reckon when backlogs will be done, those first that were reckoned longest ago, for a few milliseconds."""
-        busy = [one for one in accounts if one.name in self._accounts and one.is_busy]
-        lanes = {lane.name for one in busy for lane in one.lanes}
-        self._done = {name: at for name, at in self._done.items() if name in lanes}
-        self._reckoned_at = {one.name: self._reckoned_at.get(one.name, 0.0) for one in busy}
-        first = sorted(busy, key=lambda one: self._reckoned_at[one.name])
-        chosen = first[: max(int(_ESTIMATES_S / self._each_s), 1)]
-        began = time.process_time()
-        readings = yield from each(load_of(self._keys, self._accounts[one.name], now_ms, lanes) for one in chosen)
-        for account, reading in zip(chosen, readings, strict=True):
-            courses = forecast(reading.load)
-            for lane in account.lanes:
-                course = courses.get(lane.name)
-                self._done[lane.name] = None if course is None or lane.name in reading.held else course.done_ms
-            self._reckoned_at[account.name] = time.monotonic()
-        if chosen:
-            self._each_s = (self._each_s + max((time.process_time() - began) / len(chosen), 1e-5)) / 2
 
 
 def _away(exc: Exception) -> Snapshot:

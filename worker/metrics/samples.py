@@ -8,8 +8,8 @@ cut; what is too much is put together under ``other``, the same way at each scra
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from jobs.event_counts import OUTCOMES
@@ -36,7 +36,7 @@ _MOST_BLOCKS: Final = 2
 _MOST_ENDING: Final = 3
 """Ranges of an account of which is always told that they end: more than two at once are rare."""
 
-_QUEUES: Final = (*FAMILIES, CALLS_LANE, CONTROL_LANE)
+_QUEUES: Final = frozenset((*FAMILIES, CALLS_LANE, CONTROL_LANE))
 _FIRST_LANE: Final = next(iter(FAMILIES))
 _ISSUED: Final = [name for name in JOB_TYPES if issues(name)]
 _TYPES: Final = [*_ISSUED, *(name for name in JOB_TYPES if not issues(name))]
@@ -156,10 +156,18 @@ def of_account(account: AccountState) -> list[Sample]:
     lanes = _fitting(account.lanes, MOST_OF_ACCOUNT - len(found))
     for lane in lanes:
         found += _lane(name, lane)
-    more = [zero for lane in lanes or (LaneState(_FIRST_LANE),) for zero in _zeros(name, lane)]
+    found += islice(_more(name, lanes, ranges, tuple(found)), MOST_OF_ACCOUNT - len(found))
+    return found
+
+
+def _more(
+    name: str, lanes: Sequence[LaneState], ranges: Sequence[RangeState], told: Collection[Sample]
+) -> Iterator[Sample]:
+    """What an account has besides, as far as there is room."""
+    for lane in lanes or (LaneState(_FIRST_LANE),):
+        yield from _zeros(name, lane)
     for one in ranges[1:]:
-        more += [sample for sample in _range(name, one) if sample not in found]
-    return [*found, *more[: MOST_OF_ACCOUNT - len(found)]]
+        yield from (sample for sample in _range(name, one) if sample not in told)
 
 
 def _own(account: AccountState, name: str) -> Iterator[Sample]:
@@ -171,6 +179,8 @@ def _own(account: AccountState, name: str) -> Iterator[Sample]:
 
 
 def _blocks(account: AccountState, name: str) -> list[Sample]:
+    if not (account.blocked or any(lane.blocked for lane in account.lanes)):
+        return []
     blocks = [("", account.blocked), *((lane.queue, lane.blocked) for lane in account.lanes)]
     rows = dict.fromkeys((_queue(family) if family else "", _reason(reason)) for family, reason in blocks if reason)
     return [Sample(catalog.LANE_BLOCKED, 1, (name, *row)) for row in [*rows][:_MOST_BLOCKS]]
@@ -178,12 +188,11 @@ def _blocks(account: AccountState, name: str) -> list[Sample]:
 
 def _fitting(lanes: Sequence[LaneState], room: int) -> list[LaneState]:
     """As many lanes as there is room for, the rest as one."""
-    with_work = [replace(lane, queue=_queue(lane.queue)) for lane in lanes if lane.n_open]
-    ranked = sorted(with_work, key=lambda lane: (lane.oldest_ms is None, lane.oldest_ms or 0, lane.queue))
-    ranked = _merged(ranked)
+    known = [lane if lane.queue in _QUEUES else lane._replace(queue=OTHER) for lane in lanes if lane.n_open]
+    ranked = _merged(sorted(known, key=lambda lane: (lane.oldest_ms is None, lane.oldest_ms or 0, lane.queue)))
     for n_shown in range(len(ranked), -1, -1):
         shown = ranked[:n_shown] + ([_together(ranked[n_shown:])] if ranked[n_shown:] else [])
-        if sum(len(_lane("", lane)) for lane in shown) <= room:
+        if sum(map(_n_series, shown)) <= room:
             return shown
     return []
 
@@ -193,7 +202,7 @@ def _merged(lanes: Iterable[LaneState]) -> list[LaneState]:
     by_queue: dict[str, list[LaneState]] = defaultdict(list)
     for lane in lanes:
         by_queue[lane.queue].append(lane)
-    return [some[0] if len(some) == 1 else replace(_together(some), queue=queue) for queue, some in by_queue.items()]
+    return [some[0] if len(some) == 1 else _together(some)._replace(queue=queue) for queue, some in by_queue.items()]
 
 
 def _together(lanes: Sequence[LaneState]) -> LaneState:
@@ -218,6 +227,12 @@ def _lane(account: str, lane: LaneState) -> list[Sample]:
     if lane.done_ms:
         found.append(Sample(catalog.LANE_DONE, lane.done_ms / 1000, (account, lane.queue)))
     return found
+
+
+def _n_series(lane: LaneState) -> int:
+    """How many series :func:`_lane` has."""
+    numbers = (lane.n_waiting, lane.n_delayed, lane.n_in_flight, lane.oldest_ms, lane.done_ms)
+    return sum(map(bool, numbers))
 
 
 def _zeros(account: str, lane: LaneState) -> list[Sample]:
@@ -252,7 +267,7 @@ def all_together(accounts: Sequence[AccountState]) -> AccountState:
         tightest.setdefault((one.family, one.prefix), one)
     return AccountState(
         "",
-        tuple(replace(lane, blocked=_first_block(accounts, lane.queue)) for lane in lanes),
+        tuple(lane._replace(blocked=_first_block(accounts, lane.queue)) for lane in lanes),
         next((one.blocked for one in accounts if one.blocked), ""),
         sum(one.n_used or 0 for one in known) if known else None,
         sum(one.limit or 0 for one in known) if known else None,

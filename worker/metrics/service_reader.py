@@ -12,7 +12,7 @@ from jobs.event_counts import read_field
 from schemas.names import account_of, within_account
 from worker.metrics.snapshot import GroupState
 from worker.queue.consumer_lag import group_seen, named
-from worker.status.stored import Asker
+from worker.status.stored import Asker, scored, text
 from worker.store.exchange import Command
 from worker.store.inquiry import Inquiry
 from worker.store.keys import Keys
@@ -40,7 +40,7 @@ def first_read(asker: Asker, keys: Keys, around_ms: int, probe: Command) -> Inqu
     What tells what else there is to ask.
 
     Args:
-        around_ms: What time it is, about: days that are over are not asked for.
+        around_ms: What time it is, about: days that were over an hour ago are not asked for.
         probe: A write, by which it is seen whether Redis takes any.
     """
     commands: list[Command] = [
@@ -51,7 +51,7 @@ def first_read(asker: Asker, keys: Keys, around_ms: int, probe: Command) -> Inqu
         ("XLEN", keys.dead()),
         ("HGETALL", keys.counts()),
         ("ZRANGE", keys.hooks_seen(), 0, -1),
-        ("ZRANGEBYSCORE", keys.days(), f"({around_ms}", "+inf", "LIMIT", 0, _MOST_DAYS),
+        ("ZRANGEBYSCORE", keys.days(), f"({around_ms}", "+inf", "WITHSCORES", "LIMIT", 0, _MOST_DAYS),
         probe,
     ]
     replies = yield commands
@@ -84,11 +84,11 @@ def hooks_read(keys: Keys, hooks: Any) -> Inquiry[dict[str, int]]:
     return {name: n for name, n in zip(names, replies, strict=True) if not isinstance(n, Exception)}
 
 
-def at_risk_read(keys: Keys, days: Any) -> Inquiry[int | None]:
+def at_risk_read(keys: Keys, days: Any, now_ms: int) -> Inquiry[int | None]:
     """How many documents will miss their day, as was told last; None where it cannot be read."""
     if isinstance(days, Exception):
         return None
-    names = names_of(days)
+    names = [text(name) for name, ends_ms in scored(days) if ends_ms > now_ms]
     asked = [keys.day_told(account_of(name), within_account(name)) for name in names]
     replies = yield [("HMGET", key, "is_at_risk", "will_miss") for key in asked]
     told = [reply for reply in replies if not isinstance(reply, Exception)]

@@ -1,18 +1,19 @@
 """
 What a scrape has read, as values. No I/O; ``reader.py`` fills them in, ``samples.py`` makes series of them.
 
-Instants are milliseconds since 1970 on the Redis server's clock; None where there is none.
+Instants are milliseconds since 1970 on the Redis server's clock; None where there is none. What there are hundreds of
+is a tuple, which is made in a fifth of a frozen class's time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from worker.status.facts import Overview
 
 
-@dataclass(frozen=True, slots=True)
-class LaneState:
+class LaneState(NamedTuple):
     """One lane with work. ``queue`` is its family, ``calls`` or ``control``; ``blocked`` the reason of a hold."""
 
     queue: str
@@ -28,8 +29,7 @@ class LaneState:
         return self.n_waiting + self.n_delayed + self.n_in_flight
 
 
-@dataclass(frozen=True, slots=True)
-class RangeState:
+class RangeState(NamedTuple):
     """One numbering range in use. ``is_ending``: somebody has to act, by the rule of ``jobs/range_ends.py``."""
 
     family: str
@@ -39,8 +39,7 @@ class RangeState:
     is_ending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AccountState:
+class AccountState(NamedTuple):
     """One account. ``limit`` is None where this process has not its configuration."""
 
     name: str

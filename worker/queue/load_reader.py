@@ -1,14 +1,18 @@
 """
-What is known of an account's load, read from Redis: two round trips, however much waits.
+What is known of an account's load, read from Redis: two round trips, however much waits; one for whoever knows how
+many jobs come later, about.
 
 What comes later is read at a few ranks, and what documents took of late is a list of a few hundred.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from operator import methodcaller
+from typing import Any, Final
 
 from redis.asyncio import Redis
 
@@ -21,7 +25,7 @@ from schemas.names import CALLS_LANE, is_calls_lane
 from worker.factus.rate_limit import limit_window_ms
 from worker.settings.account import Account
 from worker.store.exchange import Command
-from worker.store.inquiry import Inquiry, answered, each
+from worker.store.inquiry import Inquiry, answered, each, together
 from worker.store.keys import Keys
 
 _MOST_GRANTS: Final = 2000
@@ -81,28 +85,64 @@ def load_of(keys: Keys, account: Account, now_ms: int, busy: Collection[str] | N
         busy: The lanes that have work, of whatever accounts, where they are known: of others nothing is asked but what
             documents took there of late.
     """
+    asked = yield from load_asked(keys, account, busy)
+    return asked.reading(now_ms)
+
+
+def load_asked(
+    keys: Keys, account: Account, busy: Collection[str] | None = None, n_later: Mapping[str, int] | None = None
+) -> Inquiry[Asked]:
+    """
+    What is asked of an account's load, whatever the time.
+
+    Args:
+        busy: As :func:`load_of` has it.
+        n_later: How many jobs come later in a lane, about, where that is known: it saves a round trip.
+    """
     lanes = [*issuing_lanes(account.name), f"{account.name}/{CALLS_LANE}"]
-    commands: list[Command] = [
+    known = n_later or {}
+    (hold, grants), rows = yield from together(
+        _own_asked(keys, account),
+        each(_row_asked(keys, lane, known.get(lane, 0), has_work=busy is None or lane in busy) for lane in lanes),
+    )
+    return Asked(account, hold or (None,) * 4, grants or (), tuple(rows))
+
+
+def _own_asked(keys: Keys, account: Account) -> Inquiry[list[Any]]:
+    """The account's own record, and its grants."""
+    replies = yield [
         ("HMGET", keys.account(account.name), "hold_until", "hold_reason", "held_since", "margin_ms"),
         ("LRANGE", keys.grants(account.name), 0, min(account.rate_limit, _MOST_GRANTS) - 1),
     ]
-    for lane in lanes:
-        commands.append(("LRANGE", keys.seen(lane), 0, _MOST_SEEN - 1))
-        if busy is None or lane in busy:
-            commands += _of_work(keys, lane)
-    replies = yield commands
-    hold, grants, *rest = [None if isinstance(one, Exception) else one for one in replies]
-    came, rows = iter(rest), []
-    for lane in lanes:
-        seen, has_work = next(came), busy is None or lane in busy
-        rows.append(_Row(lane, seen, *(next(came) for _ in range(_N_OF_WORK))) if has_work else _Row(lane, seen))
-    later = [row for row in rows if row.n_later and not is_calls_lane(row.lane)]
-    releases = yield from each(_releases(keys, row.lane, row.n_later or 0) for row in later)
-    by_lane = dict(zip([row.lane for row in later], releases, strict=True))
-    return _reading(account, now_ms, hold or (None,) * 4, grants or (), rows, by_lane)
+    return _told(replies)
 
 
-_N_OF_WORK: Final = 6
+def _row_asked(keys: Keys, lane: str, n_known: int, *, has_work: bool) -> Inquiry[_Row]:
+    """
+    One lane.
+
+    Args:
+        n_known: How many of its jobs come later, about; 0 where nobody knows.
+    """
+    commands: list[Command] = [("LRANGE", keys.seen(lane), 0, _MOST_SEEN - 1)]
+    if not has_work:
+        return _Row(lane, *_told((yield commands)))
+    step = _step(n_known) if n_known and not is_calls_lane(lane) else 0
+    commands += _of_work(keys, lane)
+    n_fixed = len(commands)
+    replies = _told((yield commands + (_at_ranks(keys, lane, step) if step else [])))
+    row, at_ranks = _Row(lane, *replies[:n_fixed]), replies[n_fixed:]
+    if not row.n_later or is_calls_lane(lane):
+        return row
+    if step != _step(row.n_later):
+        step = _step(row.n_later)
+        at_ranks = _told((yield _at_ranks(keys, lane, step)))
+    return replace(row, releases=_releases(row.n_later, step, at_ranks))
+
+
+def _told(replies: Sequence[Any]) -> list[Any]:
+    """The replies; None for what was refused."""
+    return [None if isinstance(one, Exception) else one for one in replies]
 
 
 def _of_work(keys: Keys, lane: str) -> list[Command]:
@@ -118,17 +158,45 @@ def _of_work(keys: Keys, lane: str) -> list[Command]:
     ]
 
 
-def _releases(keys: Keys, lane: str, n_later: int) -> Inquiry[tuple[Release, ...]]:
+# -- what comes later --------------------------------------------------------------------------------------------------
+def _step(n_later: int) -> int:
+    """
+    Every which of the delayed jobs is looked at: a power of two, so that one job more or less changes no question, and
+    no more than sixteen.
+    """
+    return 1 << max((n_later - 1).bit_length() - _RANKS.bit_length() + 1, 0)
+
+
+def _at_ranks(keys: Keys, lane: str, step: int) -> list[Command]:
+    """The last of each so many, and the last of all."""
+    ranks = [*range(step - 1, _RANKS * step, step), -1]
+    return [("ZRANGE", keys.later(lane), rank, rank, "WITHSCORES") for rank in ranks]
+
+
+def _releases(n_later: int, step: int, found: Sequence[Any]) -> tuple[Release, ...]:
     """When delayed jobs may start: at a few ranks, each with those before it."""
-    ranks = sorted({(n_later * n + _RANKS - 1) // _RANKS for n in range(1, _RANKS + 1)})
-    found = yield [("ZRANGE", keys.later(lane), rank - 1, rank - 1, "WITHSCORES") for rank in ranks]
     releases, before = [], 0
-    for rank, row in zip(ranks, found, strict=True):
-        if isinstance(row, Exception) or not row:
+    ranks = [*range(step, n_later, step), n_later]
+    for rank, row in zip(ranks, [*found[: len(ranks) - 1], found[-1]], strict=True):
+        if not row:
             continue
         releases.append(Release(int(float(row[1])), rank - before))
         before = rank
     return tuple(releases)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was read of an account's load."""
+
+    account: Account
+    hold: Sequence[bytes | None]
+    grants: Sequence[bytes]
+    rows: tuple[_Row, ...]
+
+    def reading(self, now_ms: int) -> Reading:
+        """What it says at an instant."""
+        return _reading(self, now_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +212,11 @@ class _Row:
     oldest: Sequence[bytes] | None = None
     """The job that is under way longest, and since when."""
     n_low: int | None = None
+    releases: tuple[Release, ...] = ()
 
 
-def _reading(
-    account: Account,
-    now_ms: int,
-    hold: Sequence[bytes | None],
-    grants: Sequence[bytes],
-    rows: Sequence[_Row],
-    releases: Mapping[str, tuple[Release, ...]],
-) -> Reading:
+def _reading(asked: Asked, now_ms: int) -> Reading:
+    account, hold, grants, rows = asked.account, asked.hold, asked.grants, asked.rows
     window_ms = limit_window_ms(account) + _whole(hold[3])
     times = tuple(filter(None, map(_whole, grants)))
     seen = {row.lane: _seen(row.seen or ()) for row in rows}
@@ -172,7 +235,7 @@ def _reading(
                 row.lane,
                 row.n_waiting or 0,
                 row.n_in_flight or 0,
-                releases.get(row.lane, ()),
+                row.releases,
                 pace=_CALL if is_calls else pace_of(seen[row.lane]) if seen[row.lane] else of_account,
                 hold_until_ms=_whole(own[0]),
                 width=min(max_in_flight(row.lane, account.concurrency, account.lane_width), in_use),
@@ -260,12 +323,18 @@ class Loads:
 
 
 def _seen(stored: Sequence[bytes]) -> list[Seen]:
-    found = []
-    for one in stored:
-        parts = one.split(b":")
-        if len(parts) == 3 and all(part.isdigit() for part in parts):
-            found.append(Seen(*map(int, parts)))
-    return found
+    """What lanes have noted of documents; without what no version of ours has written."""
+    together = b":".join(stored)
+    if {*map(_n_colons, stored)} <= {2} and not together.translate(None, _FIGURES):
+        with suppress(ValueError):  # one of the three is missing
+            figures = iter(json.loads(b"[" + together.replace(b":", b",") + b"]"))  # hundreds at once, quickly
+            return [*map(Seen._make, zip(figures, figures, figures, strict=True))]
+    parted = [one.split(b":") for one in stored]
+    return [Seen(*map(int, parts)) for parts in parted if len(parts) == 3 and all(part.isdigit() for part in parts)]
+
+
+_FIGURES: Final = b"0123456789:"
+_n_colons: Final = methodcaller("count", b":")
 
 
 def _whole(value: bytes | None) -> int:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -80,9 +81,7 @@ class RangeNote:
     @property
     def last_day(self) -> date | None:
         """Its last day, in Bogotá."""
-        if self.expires_ms is None:
-            return None
-        return datetime.fromtimestamp(max(self.expires_ms - 1, 0) / 1000, BOGOTA).date()
+        return None if self.expires_ms is None else _day_of(max(self.expires_ms - 1, 0))
 
     def days_left(self, today: date) -> int | None:
         """Until its last day; below 0 when it is over, None where nothing bounds it."""
@@ -115,6 +114,12 @@ class RangeNote:
         return cls(family, prefix[:_LONGEST_PREFIX], True, n_left, expires_ms, n_numbers, is_expired)
 
 
+@lru_cache(maxsize=1024)
+def _day_of(at_ms: int) -> date:
+    """The day of an instant in Bogotá. A scrape and a look ask for the same few over and over."""
+    return datetime.fromtimestamp(at_ms / 1000, BOGOTA).date()
+
+
 def _is_figure(part: str) -> bool:
     return part == "" or (part.isascii() and part.isdecimal() and len(part) < 16)
 
@@ -122,8 +127,12 @@ def _is_figure(part: str) -> bool:
 def noted(flat: Sequence[bytes]) -> list[RangeNote]:
     """The notes of an account, from fields and texts one after the other; at most a hundred."""
     rows = [*zip(flat[::2], flat[1::2], strict=True)][: 2 * _MOST]
-    found = (RangeNote.from_text(name.decode(errors="replace"), text.decode(errors="replace")) for name, text in rows)
-    return [one for one in found if one is not None]
+    return [one for one in [_noted(*row) for row in rows] if one is not None]
+
+
+@lru_cache(maxsize=1024)
+def _noted(name: bytes, text: bytes) -> RangeNote | None:
+    return RangeNote.from_text(name.decode(errors="replace"), text.decode(errors="replace"))
 
 
 def ranges_in(job_type: str, data: Mapping[str, Any] | None) -> list[RangeNote]:

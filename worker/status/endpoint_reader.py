@@ -12,7 +12,7 @@ from typing import Final
 from redis.exceptions import NoPermissionError
 
 from worker.status.facts import EndpointSeen
-from worker.status.stored import Asker, text_hash, texts
+from worker.status.stored import Asker, scored, text, text_hash
 from worker.store.inquiry import Inquiry, each
 from worker.store.keys import Keys
 
@@ -31,13 +31,15 @@ def endpoints_seen(keys: Keys, now_ms: int) -> Inquiry[tuple[tuple[EndpointSeen,
     """
     asker = Asker()
     try:
-        names, n_alive = yield from asker.ask(
-            ("ZRANGEBYSCORE", keys.hooks_seen(), now_ms - SEEN_MS, "+inf"),
-            ("ZCOUNT", keys.hook_processes(), now_ms - _ALIVE_MS, "+inf"),
+        seen, processes = yield from asker.ask(
+            ("ZRANGE", keys.hooks_seen(), 0, -1, "WITHSCORES"),
+            ("ZRANGE", keys.hook_processes(), 0, -1, "WITHSCORES"),
         )
-        endpoints = yield from each(_endpoint(asker, keys, name) for name in texts(names)[:_MOST])
+        names = [text(name) for name, at_ms in scored(seen) if at_ms >= now_ms - SEEN_MS]
+        endpoints = yield from each(_endpoint(asker, keys, name) for name in names[:_MOST])
     except NoPermissionError:
         return (), None
+    n_alive = None if processes is None else sum(at_ms >= now_ms - _ALIVE_MS for _, at_ms in scored(processes))
     return tuple(sorted(endpoints, key=lambda one: one.name)), n_alive
 
 
@@ -57,17 +59,17 @@ def endpoint_of(
 ) -> EndpointSeen:
     """One endpoint from its record as it is stored; what is no number there counts as 0."""
 
-    def text(field: str) -> str:
+    def kept(field: str) -> str:
         return held.get(field, "")
 
     def number(field: str) -> int:
-        stored = text(field)
+        stored = kept(field)
         return int(stored) if stored.isascii() and stored.isdigit() and len(stored) < 16 else 0
 
     return EndpointSeen(
         name=name,
-        is_disabled=text("state") == "disabled",
-        disabled_why=text("disabled_why"),
+        is_disabled=kept("state") == "disabled",
+        disabled_why=kept("disabled_why"),
         disabled_at_ms=number("disabled_at"),
         failing_since_ms=number("failing_since"),
         n_waiting=n_waiting,
@@ -78,7 +80,7 @@ def endpoint_of(
         last_success_ms=number("last_success_at"),
         last_failure_ms=number("last_failure_at"),
         last_status=number("last_status"),
-        last_fault=text("last_fault"),
+        last_fault=kept("last_fault"),
         n_gone=number("n_gone"),
         gone_at_ms=number("gone_at"),
     )

@@ -5,6 +5,8 @@ Pure.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from jobs.families import FAMILIES
 from worker.queue.range_notes import OTHER
 from worker.speech import Speech
@@ -12,6 +14,7 @@ from worker.status.facts import RangeSeen
 from worker.status.problem import Problem
 
 
+@lru_cache(maxsize=1024)  # the same is said of a range until it changes
 def range_problem(one: RangeSeen, speech: Speech) -> Problem | None:
     """What is to be said of a range that is in use; None while there is time and room."""
     end, subject = one.end, f"{one.account}/{one.prefix}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 
 from redis.exceptions import NoPermissionError
 
@@ -25,19 +26,20 @@ def ranges_seen(asker: Asker, keys: Keys, accounts: Iterable[str], now_ms: int) 
         None if isinstance(reply, NoPermissionError) else asker.settled(command, reply)
         for command, reply in zip(commands, replies, strict=True)
     ]
-    return ranges_of(zip(names, hashes, strict=True), now_ms)
+    return ranges_of(((name, noted(flat or ())) for name, flat in zip(names, hashes, strict=True)), now_ms)
 
 
-def ranges_of(stored: Iterable[tuple[str, Sequence[bytes] | None]], now_ms: int) -> tuple[RangeSeen, ...]:
-    """The same from what was read of accounts: names and values, one after the other."""
+def ranges_of(notes: Iterable[tuple[str, Sequence[RangeNote]]], now_ms: int) -> tuple[RangeSeen, ...]:
+    """The same from what was noted of accounts."""
     today = datetime.fromtimestamp(now_ms / 1000, BOGOTA).date()
     return tuple(
         _seen(name, note, today)
-        for name, flat in stored
-        for note in sorted(noted(flat or ()), key=lambda note: (note.family, note.prefix))
+        for name, some in notes
+        for note in sorted(some, key=lambda note: (note.family, note.prefix))
     )
 
 
+@lru_cache(maxsize=1024)  # a range stays as it is for long, and a day is a day
 def _seen(account: str, note: RangeNote, today: date) -> RangeSeen:
     ends_on = note.last_day
     return RangeSeen(

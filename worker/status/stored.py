@@ -7,7 +7,7 @@ A hand may have written there: what cannot be read is missing, and the rest is s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
@@ -51,6 +51,16 @@ class Asker:
         if _is_of_another_kind(reply):
             self._damaged[str(command[2 if command[0] == "XINFO" else 1])] = None
         return None
+
+    def all_noted(self, commands: Sequence[Command], replies: Sequence[Any]) -> Sequence[Any]:
+        """The same of many."""
+        if _PLAIN.issuperset(map(type, replies)):
+            return replies  # as ever: there are thousands
+        return [self.noted(*one) for one in zip(commands, replies, strict=True)]
+
+
+_PLAIN: Final = frozenset({int, bytes, list, type(None)})
+"""What no refusal is."""
 
 
 def _is_of_another_kind(error: Exception) -> bool:

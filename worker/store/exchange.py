@@ -80,9 +80,9 @@ class Exchanging:
 
     async def _taken(self: Any, n: int) -> list[Any]:
         found: list[Any] = []
-        reader = self._parser._reader
+        gets = self._parser._reader.gets
         while len(found) < n:
-            reply = reader.gets()
+            reply = gets()
             if reply is NOT_ENOUGH_DATA:
                 async with asyncio.timeout(self.socket_timeout):
                     await self._parser.read_from_socket()

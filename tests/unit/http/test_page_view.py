@@ -19,6 +19,7 @@ from schemas.factus import BOGOTA
 from worker.http.page.eyes import Eyes, story_path
 from worker.http.page.rendering import MOST_BYTES, REGIONS, page_of, regions_of, story_of_page
 from worker.http.page.seen import DayAtRisk, Happened, LetterSeen, Looked
+from worker.http.page.shown import BOUNDS
 from worker.http.page.story import story_shown
 from worker.http.page.view import view_of
 from worker.status.batch import BatchSeen
@@ -260,9 +261,33 @@ def test_batches_letters_webhooks_and_ranges_are_told() -> None:
     assert "FV-9 No suma 23:40 · payload.invalid · acme · lo corrige quien lo envió" in found
     assert "Y 29 más: factus-worker dead list." in found
     assert "roto desactivada, respondió 410 0 esperan" in found
-    assert "Qué hacer: factus-worker webhooks enable roto" in found
     assert "sano activa 2 esperan · última entrega 23:39" in found
     assert "Le quedan 12 de 5.000 números" in found
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "n_problems", "rows"),
+    [
+        (EndpointSeen("roto", is_disabled=True, disabled_why="gone"), 0, 0),
+        (EndpointSeen("roto", is_disabled=True, disabled_why="operator", n_waiting=1), 0, 0),
+        # Nobody has to act, so it stands nowhere else.
+        (EndpointSeen("roto", is_disabled=True, disabled_why="operator"), 0, 1),
+        # Above there is no room for it.
+        (EndpointSeen("roto", is_disabled=True, disabled_why="gone"), BOUNDS.problems, 1),
+    ],
+)
+def test_a_mend_is_said_once(endpoint: EndpointSeen, n_problems: int, rows: int) -> None:
+    others = tuple(an_account(f"c{n}", hold=held()) for n in range(n_problems))
+    found = the_page(looked(an_overview(accounts=others, endpoints=(endpoint,), n_delivering=1))).said
+    assert found.count("Qué hacer: factus-worker webhooks enable roto") == rows
+    assert found.count("webhooks enable roto") == 1
+
+
+@pytest.mark.parametrize("n_problems", [0, BOUNDS.problems])
+def test_the_mend_of_a_range_is_said_once(n_problems: int) -> None:
+    others = tuple(an_account(f"c{n}", hold=held()) for n in range(n_problems))
+    seen = an_overview(accounts=others, ranges=(RangeSeen("acme", "Factura de Venta", "SETP", 12, 5000),))
+    assert the_page(looked(seen)).said.count("numbering_range.create") == 1
 
 
 def test_without_rights_to_webhooks_it_says_so() -> None:

@@ -44,6 +44,7 @@ def view_of(looked: Looked, eyes: Eyes, told: Told | None = None) -> View:
     days = sorted((one for one in looked.days if one.will_miss and eyes.sight.sees(one.account)), key=urgency)
     n_missing = sum(one.will_miss for one in days)
     letters = [one for one in looked.letters if eyes.sight.sees(one.account)]
+    above = {(one.id, one.subject) for one in found[: bounds.problems]}
     endings = [(one, near) for one in seen.ranges if (near := range_problem(one, SPANISH))]
     return View(
         clock=_clock(now_ms),
@@ -61,9 +62,9 @@ def view_of(looked: Looked, eyes: Eyes, told: Told | None = None) -> View:
             n_letters_more(letters, seen, eyes),
         ),
         letters_line=letters_line(seen, letters, eyes),
-        endpoints=rows(by_need(seen.endpoints), bounds.endpoints, lambda one: endpoint_shown(one, now_ms, eyes)),
+        endpoints=rows(by_need(seen.endpoints), bounds.endpoints, lambda one: endpoint_shown(one, now_ms, eyes, above)),
         endpoints_line=endpoints_line(seen, eyes),
-        ranges=rows(endings, bounds.ranges, lambda pair: range_shown(*pair, eyes)),
+        ranges=rows(endings, bounds.ranges, lambda pair: range_shown(*pair, eyes, above)),
         ranges_line="" if endings else ranges_line(seen),
         events=Rows(events_shown(looked.events, now_ms, eyes)),
         seen_at=f"{datetime.fromtimestamp(now_ms / 1000, BOGOTA):%H:%M:%S}",

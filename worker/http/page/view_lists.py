@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from schemas.contract.error_codes import ERROR_CODES
@@ -26,6 +26,9 @@ _ACTS: Final = {
 _ACTOR: Final = {row.code: row.acts for row in ERROR_CODES}
 _BAD: Final = frozenset({"rejected", "failed", "refused", "at_risk", "blocked", "failing", "exhausted", "disabled"})
 _DISABLED: Final = {"gone": "respondió 410", "failing": "solo falló durante 120 h", "operator": "por un operador"}
+
+Place = tuple[str, str]
+"""The kind of a problem, and what it is about."""
 
 count = SPANISH.count
 
@@ -92,12 +95,19 @@ def by_need(endpoints: Sequence[EndpointSeen]) -> list[EndpointSeen]:
     return sorted(endpoints, key=lambda one: (not one.is_disabled, not one.failing_since_ms, -one.n_waiting, one.name))
 
 
-def endpoint_shown(one: EndpointSeen, now_ms: int, eyes: Eyes) -> EndpointShown:
+def endpoint_shown(one: EndpointSeen, now_ms: int, eyes: Eyes, above: Collection[Place]) -> EndpointShown:
+    """
+    One endpoint.
+
+    Args:
+        above: The problems that stand above with their mend; it is not said again.
+    """
     state, mend = "activa", ""
     if one.is_disabled:
         why = _DISABLED.get(one.disabled_why, "")
         state = "desactivada" + (f", {why}" if why else "")
-        mend = f"factus-worker webhooks enable {one.name}"
+        is_told = ("webhook.disabled", one.name) in above
+        mend = "" if is_told else f"factus-worker webhooks enable {one.name}"
     elif one.failing_since_ms:
         last = f", responde {one.last_status}" if one.last_status else ", no responde"
         state = f"falla desde las {moment(one.failing_since_ms, BOGOTA, now_ms)}{last}"
@@ -124,10 +134,12 @@ def endpoints_line(seen: Overview, eyes: Eyes) -> str:
     return "" if seen.n_delivering else "Ningún proceso entrega: inicie factus-worker webhooks."
 
 
-def range_shown(one: RangeSeen, found: Problem, eyes: Eyes) -> RangeShown:
+def range_shown(one: RangeSeen, found: Problem, eyes: Eyes, above: Collection[Place]) -> RangeShown:
+    """A range that is near its end; *above* as :func:`endpoint_shown` has it."""
     told = found.what.partition(": ")[2] or found.what
     name = f"{one.prefix} · {document_words(one.document, SPANISH)} · {one.account}"
-    return RangeShown(eyes.name(name), on_its_own(eyes.sentence(told)), on_its_own(eyes.sentence(found.mend)))
+    mend = "" if (found.id, found.subject) in above else found.mend
+    return RangeShown(eyes.name(name), on_its_own(eyes.sentence(told)), on_its_own(eyes.sentence(mend)))
 
 
 def ranges_line(seen: Overview) -> str:
