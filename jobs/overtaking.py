@@ -5,14 +5,16 @@ A sale at the till is pushed behind a backlog of thousands, which takes seconds 
 can tell. It is a document of priority ``high`` and belongs to no batch. What it passes has another id and another
 reference, is no sale of its own lane, can be read, and cancels nothing.
 
-To know that, what it passes has to be read. So a backlog is looked over first, and read only when a sale stands in it.
+To know that, what it passes has to be known. So a backlog is looked over first, and only when a sale stands in it the
+server picks out what may have something in common with it (``worker/store/lua/in_the_way.lua``). That alone is read.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from jobs.registry import JOB_TYPES
@@ -20,6 +22,9 @@ from schemas import strict_json
 
 _WALL: Final = ("wall",)
 _CANCEL: Final = "job.cancel"
+
+_Place = tuple[int, int]
+"""Of an entry in its stream: the parts of its id."""
 
 Use = tuple[str, ...]
 """What two jobs may have in common so that their order matters: an id, a document, a lane."""
@@ -76,59 +81,98 @@ def _outline(envelope: dict[str, Any], account: str) -> Outline:
     return Outline(tuple(uses), lane, is_document=is_high and issues and envelope.get("batch") is None)
 
 
+Outlined = tuple[str, Outline]
+"""The id of an entry, and its outline."""
+
+
+def wanted_of(outlines: Iterable[Outline]) -> frozenset[Use]:
+    """What keeps at least one of these from passing, where something that stands before it has it."""
+    return frozenset({_WALL}.union(*(outline.uses for outline in outlines if outline.is_document)))
+
+
+def texts_of(uses: Iterable[Use]) -> list[bytes]:
+    """The ids and references in them, as they stand in an entry that is written plainly."""
+    return sorted({use[-1].encode("utf-8", "surrogatepass") for use in uses if use != _WALL})
+
+
 @dataclass(slots=True)
 class LookAhead:
     """
-    What is known of the entries of one stream that are not taken in yet, in their order.
+    What is known of the entries of one stream that are not taken in yet: which of them may be sales, and of those that
+    were read, whom they keep from passing.
 
     Errs on one side only: an entry that might not pass stays where it is.
     """
 
     most: int
-    """How many entries are kept in mind."""
+    """How many entries it looks beyond what is taken in."""
 
     looked_over: str = ""
     """The id of the newest entry of which is known whether it may be a sale; empty for none."""
 
-    outlined: str = ""
-    """The id of the newest entry whose outline is noted, or that was taken in; empty for none."""
+    taken_to: str = ""
+    """The id of the newest entry that was taken in; empty for none."""
 
-    _sales: deque[str] = field(default_factory=deque)
-    """Entries that may be sales and have no outline yet, oldest first."""
+    _looks: deque[tuple[_Place, int]] = field(default_factory=deque)
+    """What was looked over and is not taken in, a look at a time: the newest entry of each, and how many there were."""
 
-    _waiting: deque[tuple[tuple[int, int], tuple[Use, ...]]] = field(default_factory=deque)
-    _newest: dict[Use, tuple[int, int]] = field(default_factory=dict)
-    """For each use the newest entry that has it."""
+    _undecided: deque[str] = field(default_factory=deque)
+    """Entries that may be sales and were not read, oldest first."""
+
+    _waiting: deque[tuple[_Place, tuple[Use, ...]]] = field(default_factory=deque)
+    """Of those that were read what they have, which is in the way of others."""
+
+    _newest: dict[Use, _Place] = field(default_factory=dict)
+    """For each use the newest of them that has it."""
 
     @property
     def is_full(self) -> bool:
         """Whether it can look no further before some of what waits is taken in."""
-        return len(self._waiting) >= self.most
+        return sum(n for _, n in self._looks) >= self.most
 
-    @property
-    def newest_sale(self) -> str:
-        """Up to where outlines are wanted: the newest entry that may be a sale and has none; empty for none."""
-        return self._sales[-1] if self._sales else ""
+    def undecided(self, most: int) -> list[str]:
+        """The first of those that may be sales and were not read."""
+        return list(islice(self._undecided, most))
 
-    def look_over(self, last: str, sales: Iterable[str]) -> None:
+    def look_over(self, last: str, n: int, sales: Iterable[str]) -> None:
         """
         Note that entries were looked over and not read, which costs next to nothing where none may be a sale.
 
         Args:
-            last: The newest of them.
+            last: The newest of them; empty for none.
+            n: How many there were.
             sales: Those that may be sales, oldest first.
         """
-        self.looked_over = max(last, self.looked_over, key=_place)
+        taken = _place(self.taken_to)
+        if _place(last) > max(taken, _place(self.looked_over)):
+            self.looked_over = last
+            self._looks.append((_place(last), n))
         # Meanwhile some may have been taken in.
-        self._sales.extend(id_ for id_ in sales if _place(id_) > _place(self.outlined))
+        self._undecided.extend(id_ for id_ in sales if _place(id_) > taken)
 
-    def may_pass(self, id_: str, outline: Outline) -> bool:
-        """Note the entry that follows those that were noted before, and say whether it may be taken in before them."""
+    def decide(self, read: Sequence[Outlined], others: Iterable[Outlined]) -> list[str]:
+        """
+        Note those that may be sales and were read now, and say which may be taken in before what stands before them.
+
+        Args:
+            read: They follow those that were noted before, in their order.
+            others: What else stands before them and may be in their way, in its order.
+        """
+        passing: list[str] = []
+        met: set[Use] = set()
+        left = deque(others)
+        for id_, outline in read:
+            while left and _place(left[0][0]) < _place(id_):
+                met.update(left.popleft()[1].uses)
+            if self._may_pass(id_, outline, met):
+                passing.append(id_)
+        return passing
+
+    def _may_pass(self, id_: str, outline: Outline, met: Set[Use]) -> bool:
         own = (*outline.uses, outline.lane) if outline.lane else outline.uses
-        passes = outline.is_document and not any(use in self._newest for use in (_WALL, *own))
+        passes = outline.is_document and not any(use in self._newest or use in met for use in (_WALL, *own))
         # One that passes is in nobody's way; one that does not keeps those of its lane behind it.
         self._note(id_, outline.uses if passes else own)
-        self.reached(id_)
         return passes
 
     def stays(self, id_: str, outline: Outline) -> None:
@@ -136,21 +180,24 @@ class LookAhead:
         self._note(id_, (outline.lane,) if outline.lane else ())
 
     def reached(self, id_: str) -> None:
-        """No entry up to this one wants an outline any more."""
-        self.outlined = max(id_, self.outlined, key=_place)
-        self.looked_over = max(id_, self.looked_over, key=_place)
-        while self._sales and _place(self._sales[0]) <= _place(self.outlined):
-            self._sales.popleft()
+        """Up to this entry all that may be sales were read, or are not there any more."""
+        place = _place(id_)
+        while self._undecided and _place(self._undecided[0]) <= place:
+            self._undecided.popleft()
 
     def taken(self, up_to: str) -> None:
         """All entries up to this one were taken in, or were left to others."""
-        last = _place(up_to)
+        self.taken_to = max(up_to, self.taken_to, key=_place)
+        self.looked_over = max(up_to, self.looked_over, key=_place)
+        last = _place(self.taken_to)
+        while self._looks and self._looks[0][0] <= last:
+            self._looks.popleft()
         while self._waiting and self._waiting[0][0] <= last:
             place, uses = self._waiting.popleft()
             for use in uses:
                 if self._newest.get(use) == place:
                     del self._newest[use]
-        self.reached(up_to)
+        self.reached(self.taken_to)
 
     def _note(self, id_: str, uses: tuple[Use, ...]) -> None:
         place = _place(id_)
@@ -159,6 +206,6 @@ class LookAhead:
             self._newest[use] = place
 
 
-def _place(id_: str) -> tuple[int, int]:
+def _place(id_: str) -> _Place:
     ms, _, n = id_.partition("-")
     return int(ms or 0), int(n or 0)

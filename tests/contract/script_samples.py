@@ -373,6 +373,6 @@ async def by_hand(redis: ArqRedis, built: Services) -> None:
     await redis.xadd(keys.jobs(), {"job": "{}"})
     bounds = {"after": "", "most": 10, "most_bytes": 1000, "largest": 1000}
     await scripts.run("look_over", {"stream": keys.jobs()}, bounds)
-    await scripts.run("look_ahead", {"stream": keys.jobs()}, {**bounds, "up_to": "+"})
+    await scripts.run("in_the_way", {"stream": keys.jobs()}, {**bounds, "up_to": "+", "texts": ["A", "B"]})
     lead = {"worker": "w2", "other": "w3", "lease_ms": 5000}
     await scripts.run("hand_over", {"leader": keys.leader("intake")}, lead)

@@ -9,7 +9,7 @@ from tests.contract.test_sales_pass_a_backlog import nothing_is_missing, push, u
 from tests.service_in_process import quick, running, services_on
 from worker.store.scripts import Scripts, source
 
-BOUNDS = {"read_entries": 6, "slice_entries": 2, "over_entries": 20, "look_entries": 20}
+BOUNDS = {"read_entries": 6, "slice_entries": 2, "over_entries": 20, "look_entries": 3}
 N = 12
 
 

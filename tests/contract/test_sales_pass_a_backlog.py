@@ -15,7 +15,7 @@ from tests.patience import PATIENCE_S
 from tests.service_in_process import QUICK, quick, running, services_on
 from worker.store.scripts import Scripts
 
-BOUNDS = {"read_entries": 6, "slice_entries": 2, "over_entries": 20, "look_entries": 20}
+BOUNDS = {"read_entries": 6, "slice_entries": 2, "over_entries": 20, "look_entries": 3}
 N = 40
 
 
@@ -150,34 +150,39 @@ async def test_what_may_be_a_sale_is_seen_however_it_is_written(redis, namespace
     await built.intake._reader.begin()
     sale = a_job("S", priority="?").replace('"?"', priority)
     await push(built, *waiting(3), sale, *waiting(3))
-    last, sales = await built.intake._reader.look_over(built.keys.jobs(), "")
+    last, n, sales = await built.intake._reader.look_over(built.keys.jobs(), "")
     ids = [id_.decode() for id_, _ in await built.redis.xrange(built.keys.jobs())]
-    assert (last, sales) == (ids[-1], [ids[3]])
+    assert (last, n, sales) == (ids[-1], 7, [ids[3]])
 
 
-async def test_a_backlog_without_a_sale_is_not_read_ahead(redis, namespace, monkeypatch):
+async def test_of_a_backlog_is_read_what_may_be_in_the_way_of_a_sale_alone(redis, namespace, monkeypatch):
     built = services_on(redis, namespace, policies=quick(intake=BOUNDS))
     reader, lookout = built.intake._reader, built.intake._lookout
     await reader.begin()
     await push(built, *waiting(N))
-    read, ahead = [], reader.ahead
+    asked, read, in_the_way = [], [], reader.in_the_way
 
-    async def noted(*asked):
-        rows = await ahead(*asked)
-        read.extend(rows)
-        return rows
+    async def noted(*given):
+        last, rows = await in_the_way(*given)
+        asked.append(last)
+        read.extend(raw for _, raw in rows)
+        return last, rows
 
-    monkeypatch.setattr(reader, "ahead", noted)
+    monkeypatch.setattr(reader, "in_the_way", noted)
     for _ in range(3):
         lookout.begin(built.keys.jobs())
         assert await lookout.found() == []
-    assert read == []
-    await push(built, a_job("S", priority="high"))
+    assert asked == []
+    other, sale = a_job("T", id="other"), a_job("S", priority="high")
+    await push(built, other.replace('"T"', '"\\u0054"'), sale, a_job("S", priority="low"))
     found = []
     while not found:
         lookout.begin(built.keys.jobs())
         found = await lookout.found()
-    assert len(read) == N + 1
+    assert [entry.raw for entry, _ in found] == [sale.encode()]
+    assert len(asked) > 1
+    assert asked[-1] == found[0][0].id
+    assert [json.loads(raw) for raw in read] == [json.loads(other), json.loads(sale)]
 
 
 async def test_a_sale_that_somebody_removed_stops_no_look(redis, namespace, monkeypatch):
@@ -211,7 +216,7 @@ async def test_a_look_without_an_answer_stops_nobody_and_the_next_begins_anew(re
     async def cut(*_):
         raise RedisConnectionError("cut")
 
-    for step in ("claimed", "ahead", "look_over"):
+    for step in ("claimed", "in_the_way", "look_over"):
         monkeypatch.setattr(reader, step, cut)
         lookout.begin(stream)
         assert await lookout.found() == []

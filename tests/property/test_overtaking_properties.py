@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hypothesis import given
@@ -15,13 +16,14 @@ from worker.intake.lookout import Lookout
 from worker.intake.policy import IntakePolicy
 
 BROKEN = b'{"priority":"high"'
+CANCELS = b'{"type":"job.cancel","account":"acme","payload":{"batch":"L"}}'
 
 
 def an_entry(kind, priority, reference, id_, family, batch):
     if kind == "another form":
         return b""
-    if kind == "broken":
-        return BROKEN
+    if kind in ("broken", "cancels"):
+        return BROKEN if kind == "broken" else CANCELS
     job = {"type": f"{family}.issue", "account": "acme", "payload": {"reference_code": reference}}
     job |= {key: value for key, value in (("priority", priority), ("id", id_), ("batch", batch)) if value}
     return json.dumps(job).encode()
@@ -30,7 +32,7 @@ def an_entry(kind, priority, reference, id_, family, batch):
 ENTRIES = st.lists(
     st.builds(
         an_entry,
-        st.sampled_from(["job"] * 18 + ["another form", "broken"]),
+        st.sampled_from(["job"] * 18 + ["another form", "broken", "cancels"]),
         st.sampled_from(["high", "low", None]),
         st.sampled_from("ABCDEFGH"),
         st.sampled_from([None] * 8 + ["x", "y"]),
@@ -49,6 +51,10 @@ class Stream:
 
     raws: list[bytes]
     look_entries: int
+    meanwhile: list[int] = field(default_factory=list)
+    """How many entries are taken in after each question, while a look goes on."""
+
+    taken: Callable[[str, str], None] = lambda *_: None
     n_taken: int = 0
     passed: set[int] = field(default_factory=set)
 
@@ -63,15 +69,37 @@ class Stream:
         left = range(max(first, self.n_taken), min(up_to, len(self.raws)))
         return [n for n in left if n not in self.passed][: self.look_entries]
 
+    def take_in(self, n):
+        if n and self.n_taken < len(self.raws):
+            self.n_taken = min(self.n_taken + n, len(self.raws))
+            self.taken("s", id_of(self.n_taken - 1))
+
+    def asked(self):
+        self.take_in(self.meanwhile.pop() if self.meanwhile else 0)
+
     async def look_over(self, stream, after):
         left = self.waiting(after)
-        return (id_of(left[-1]) if left else ""), [id_of(n) for n in left if b"high" in self.raws[n]]
+        self.asked()
+        return (id_of(left[-1]) if left else ""), len(left), [id_of(n) for n in left if b"high" in self.raws[n]]
 
-    async def ahead(self, stream, after, up_to):
-        return [(id_of(n), self.raws[n]) for n in self.waiting(after, int(up_to.partition("-")[0]))]
+    async def in_the_way(self, stream, after, up_to, texts):
+        left = self.waiting(after, int(up_to.partition("-")[0]))
+        self.asked()
+        return (id_of(left[-1]) if left else ""), [
+            (id_of(n), self.raws[n]) for n in left if may_be_in_the_way(self.raws[n], texts)
+        ]
 
     async def claimed(self, stream, ids):
-        return len(ids), [Entry(stream, id_.decode(), self.raws[int(id_.split(b"-")[0]) - 1]) for id_ in ids]
+        places = [int(id_.split(b"-")[0]) - 1 for id_ in ids[: self.look_entries]]
+        there = [n for n in places if n >= self.n_taken and n not in self.passed]
+        self.asked()
+        return len(places), [Entry(stream, id_of(n), self.raws[n], n_jobs=1 if self.raws[n] else 2) for n in there]
+
+
+def may_be_in_the_way(raw, texts):
+    """What the server has to tell (``tests/contract/test_in_the_way.py``)."""
+    uses = outline_of(raw, "", None).uses
+    return ("wall",) in uses or any(use[-1].encode() in texts for use in uses)
 
 
 def id_of(n):
@@ -99,9 +127,10 @@ def may_pass(stream, n, *, beside_passed=False):
     return own.is_document
 
 
-async def play(stream, steps):
+async def play(stream, steps, at_once=1000):
     """Look, and take in, in turns; then look until nothing new is found."""
-    lookout = Lookout(stream, IntakePolicy(), lambda: None)
+    lookout = Lookout(stream, IntakePolicy(look_entries=at_once), lambda: None)
+    stream.taken = lookout.taken
     for step in (*steps, *["look"] * 2 * len(stream.raws)):
         if step == "look":
             lookout.begin("s")
@@ -109,20 +138,27 @@ async def play(stream, steps):
                 n = int(entry.id.partition("-")[0]) - 1
                 assert may_pass(stream, n)
                 stream.passed.add(n)
-        elif step and stream.n_taken < len(stream.raws):
-            stream.n_taken = min(stream.n_taken + step, len(stream.raws))
-            lookout.taken("s", id_of(stream.n_taken - 1))
+        else:
+            stream.take_in(step)
 
 
-@given(ENTRIES, st.integers(1, 8), STEPS)
-def test_none_passes_what_it_must_not(raws, look_entries, steps):
-    asyncio.run(play(Stream(raws, look_entries), steps))
+FEW = st.integers(1, 8)
 
 
-@given(ENTRIES, st.integers(1, 8))
-def test_each_that_may_passes(raws, look_entries):
+@given(ENTRIES, FEW, FEW, STEPS)
+def test_none_passes_what_it_must_not(raws, look_entries, at_once, steps):
+    asyncio.run(play(Stream(raws, look_entries), steps, at_once))
+
+
+@given(ENTRIES, FEW, FEW, STEPS, st.lists(st.sampled_from([0, 0, 0, 1, 2]), max_size=60))
+def test_nor_where_entries_are_taken_in_while_a_look_goes_on(raws, look_entries, at_once, steps, meanwhile):
+    asyncio.run(play(Stream(raws, look_entries, meanwhile), steps, at_once))
+
+
+@given(ENTRIES, FEW, FEW)
+def test_each_that_may_passes(raws, look_entries, at_once):
     stream = Stream(raws, look_entries)
-    asyncio.run(play(stream, []))
+    asyncio.run(play(stream, [], at_once))
     # In the order of the stream, each beside those that have passed before it.
     expected = Stream(raws, look_entries)
     for n in range(len(raws)):

@@ -199,8 +199,8 @@ class Intake:
                 if not are_many:
                     self._lookout.clear()
                 async for slice_ in self._slices(entries):
-                    waits = self._lookout.has_looked or self._lookout.nears_a_sale
-                    passing = await self._passing(await self._lookout.found() if waits else ())
+                    found = await self._lookout.found() if await self._lookout.has_looked() else ()
+                    passing = await self._passing(found)
                     if writing:
                         await writing
                     await self._renew()

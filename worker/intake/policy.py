@@ -29,12 +29,11 @@ class IntakePolicy:
     over_bytes: int = 4 * 1024 * 1024
     """How much of a backlog the server looks over at once (``worker/intake/lookout.py``): some 10 ms."""
 
-    look_entries: int = 1000
-    look_bytes: int = 1024 * 1024
-    """How much of what stands before a sale is read at once."""
+    look_entries: int = 2000
+    """How many entries are looked at closely at once: of those that may be sales, and of what stands before them."""
 
     ahead_entries: int = 50_000
-    """How far a look goes beyond what is taken in; some 10 MB are kept in mind."""
+    """How far a look goes beyond what is taken in: before each sale the server looks at all that it passes."""
 
     apart_bytes: int = 64 * 1024
     """From this size on an entry is examined beside the event loop: a bill of 2,000 lines takes a tenth of a second."""

@@ -242,7 +242,7 @@ class EntryReader:
             await self._blocking.xack(stream, GROUP, *gone)
         return n, [await self._entry(stream, row) for row in rows]
 
-    async def look_over(self, stream: str, after: str) -> tuple[str, list[str]]:
+    async def look_over(self, stream: str, after: str) -> tuple[str, int, list[str]]:
         """
         Look over the next entries that are not taken in yet, on the server: nothing of them comes over the connection.
 
@@ -250,31 +250,35 @@ class EntryReader:
             after: The entry behind which to begin; empty for the first.
 
         Returns:
-            The last one looked over (empty: there is none), and those that may have priority ``high``.
+            The last one looked over (empty: there is none), how many there were, and those that may have priority
+            ``high``.
         """
-        last, sales = await self._scripts.run(
-            "look_over", {"stream": stream}, self._bounds_of(after, self._policy.over_entries, self._policy.over_bytes)
-        )
-        return last.decode(), [id_.decode() for id_ in sales]
+        bounds = self._bounds_of(after, self._policy.over_entries)
+        last, n, sales = await self._scripts.run("look_over", {"stream": stream}, bounds)
+        return last.decode(), n, [id_.decode() for id_ in sales]
 
-    async def ahead(self, stream: str, after: str, up_to: str) -> list[tuple[str, bytes]]:
+    async def in_the_way(
+        self, stream: str, after: str, up_to: str, texts: Sequence[bytes]
+    ) -> tuple[str, list[tuple[str, bytes]]]:
         """
-        The next entries that are not taken in yet, looked at and left where they are.
+        Of the next entries those that may be in the way of jobs which want to pass them: looked at on the server, and
+        left where they are.
 
         Args:
             after: The entry behind which to begin; empty for the first.
             up_to: The last one that is wanted.
+            texts: The ids and references of these jobs.
 
         Returns:
-            Ids and fields ``job``; of an entry that has another form, or a larger one than a job may have, no bytes.
+            The last one looked at (empty: there is none); of those that may be in the way ids and fields ``job``; of an
+            entry that has another form, or a larger one than a job may have, no bytes.
         """
-        bounds = self._bounds_of(after, self._policy.look_entries, self._policy.look_bytes)
-        rows = await self._scripts.run("look_ahead", {"stream": stream}, {**bounds, "up_to": up_to})
-        return [(id_.decode(), raw) for id_, raw in rows]
+        args = {**self._bounds_of(after, self._policy.look_entries), "up_to": up_to, "texts": texts}
+        last, rows = await self._scripts.run("in_the_way", {"stream": stream}, args)
+        return last.decode(), [(id_.decode(), raw) for id_, raw in rows]
 
-    @staticmethod
-    def _bounds_of(after: str, most: int, most_bytes: int) -> dict[str, Arg]:
-        return {"after": after, "most": most, "most_bytes": most_bytes, "largest": MAX_JOB_BYTES}
+    def _bounds_of(self, after: str, most: int) -> dict[str, Arg]:
+        return {"after": after, "most": most, "most_bytes": self._policy.over_bytes, "largest": MAX_JOB_BYTES}
 
     def owner_of(self, stream: str) -> str:
         """The account to which a stream belongs; empty for the common one."""

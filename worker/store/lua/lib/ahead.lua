@@ -1,8 +1,18 @@
--- include: lib/entries
 -- The next entries of a stream, in its order, looked at and left where they are. Included by the scripts that look ahead.
 
 local SMALL = 16384
 local AT_ONCE = 8
+
+-- The field `job` of an entry, '' where it is larger than `largest` or there is another number of them; and the bytes of
+-- the whole entry.
+local function job_of(entry, largest)
+  local fields, job, n, bytes = entry[2], '', 0, 0
+  for i = 1, #fields, 2 do
+    bytes = bytes + #fields[i] + #fields[i + 1]
+    if fields[i] == 'job' then job, n = fields[i + 1], n + 1 end
+  end
+  return n == 1 and #job <= largest and job or '', bytes
+end
 
 -- `each` is called with the id and the field `job` of every entry behind `after` ('': from the first) and up to `up_to`
 -- ('+': the last), until there are `most` of them or `most_bytes` together: one entry may go beyond. A few at a time, as in
@@ -14,8 +24,8 @@ local function each_ahead(stream, after, up_to, most, most_bytes, largest, each)
     local entries = redis.call('XRANGE', stream, start, up_to, 'COUNT', count)
     local before = bytes
     for _, entry in ipairs(entries) do
-      local row, size = row_of(1, entry, largest, 0)
-      each(entry[1], row[3] == 1 and row[5] or '')
+      local job, size = job_of(entry, largest)
+      each(entry[1], job)
       n, bytes = n + 1, bytes + size
       start = '(' .. entry[1]
     end
