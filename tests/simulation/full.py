@@ -182,9 +182,11 @@ def _evidence(run: Run) -> Evidence:
     lives = lives_of(run.seed)
     side.look_on(ACCOUNTS)
     numbers = {(event["account"], event["data"]["number"]) for event in run.finals.values() if _is_bill(event)}
+    pushes = [*run.pushes[: run.n_pushed], *run.extra]
+    numbers |= {(push.account, push.target.partition("/")[0]) for push in pushes if push.type == "invoice.accept"}
     archive = run.works.folder / "archive"
     return Evidence(
-        [*run.pushes[: run.n_pushed], *run.extra],
+        pushes,
         run.events,
         rows,
         report,

@@ -274,6 +274,17 @@ class TestTheVerdictSees:
         self.account(evidence)["changes"] = {}
         assert self.columns(evidence) == {"silent"}
 
+    def test_an_acceptance_that_factus_counted_as_none(self, evidence):
+        """It declares some itself, or registers one and refuses it: there the event of the bill counts."""
+        accept = Push(b"{}", 0.0, "call", "a", "ok", content="k", entry="3-0", type="invoice.accept", target="N1/034")
+        evidence.pushes.append(accept)
+        evidence.events.append(self.event(1, "invoice.accept.completed", {}, job_id="ok"))
+        assert self.columns(evidence) == {"silent"}
+        evidence.refusing = frozenset({"a"})
+        assert self.columns(evidence) == set()
+        accept.target = "N2/034"
+        assert self.columns(evidence) == {"silent"}
+
     def test_a_call_without_an_end(self, evidence):
         del evidence.events[2]
         assert self.columns(evidence) == {"calls ended amiss"}

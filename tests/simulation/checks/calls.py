@@ -71,7 +71,7 @@ def _done_once(
         final = next(iter(finals.get(push.job_id, ())), None)
         if done > 1:
             verdict.blame("done twice", f"{push.job_id} ({push.type}): {push.target}, {done} times", push.job_id)
-        if final is not None and kind_of(final) == "completed" and not done:
+        if final is not None and kind_of(final) == "completed" and not _is_at_factus(evidence, push, done):
             verdict.blame("silent", f"{push.job_id} ({push.type}) is told as done, and was not", push.job_id)
         if push.type == "numbering_range.set_status":
             is_active = evidence.active_ranges.get((push.account, push.target))
@@ -90,6 +90,18 @@ def _done_once(
         in_vain = RADIAN.times.most_sends * _overtaken(evidence, account)
         if asked > taken + in_vain and account not in evidence.emitting | evidence.refusing:
             verdict.blame("done twice", f"{account}: 034 was declared {asked} times for {taken} acceptances")
+
+
+def _is_at_factus(evidence: Evidence, push: Push, n_changes: int) -> bool:
+    """
+    Whether what a call wanted is so.
+
+    A Factus that declares acceptances itself, or registers one and refuses it all the same, counts no change for it:
+    there the job has seen the event, and so must we.
+    """
+    if push.type == "invoice.accept" and push.account in evidence.emitting | evidence.refusing:
+        return bool(evidence.radian_at_factus.get((push.account, push.target.partition("/")[0])))
+    return n_changes > 0
 
 
 def _overtaken(evidence: Evidence, account: str) -> int:
