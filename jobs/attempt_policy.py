@@ -309,3 +309,8 @@ def field_errors(message: str, found: tuple[Remark, ...]) -> tuple[ErrorDetail, 
         text = f"{message or 'Error de validación'}: Factus no dijo en qué campo. Revise el rango de numeración activo."
         return (ErrorDetail(code="factus.validation", message=text),)
     return tuple(ErrorDetail(code="factus.validation", message=remark.text, field=remark.key) for remark in found)
+
+
+def rule_errors(found: tuple[Remark, ...]) -> tuple[ErrorDetail, ...]:
+    """A 422 with rules of DIAN to a call that issues nothing, one error each: the key beside a text is no field."""
+    return tuple(ErrorDetail(code="factus.validation", message=remark.words, rule=remark.rule) for remark in found)

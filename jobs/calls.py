@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from jobs import answers
-from jobs.attempt_policy import AttemptPolicy, answered, error, field_errors, unavailable
+from jobs.attempt_policy import AttemptPolicy, answered, error, field_errors, rule_errors, unavailable
 from jobs.factus_requests import Request, get
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import AttemptResult, Block, Ending, Finished, Retry, Sent
@@ -64,11 +64,10 @@ class CallPolicy(AttemptPolicy):
         match seen:
             case answers.NotFound(message, status):
                 return self.failed(error("factus.not_found", answered(status, message)))
-            case answers.FieldsRefused(message, found) | answers.RulesRefused(found, message):
-                reasons = (
-                    field_errors(message, found) if found else (error("factus.validation", answered(422, message)),)
-                )
-                return Finished("failed", answered(422, reasons[0].message), errors=reasons)
+            case answers.FieldsRefused(message, found):
+                return self._refused(message, field_errors(message, found) if found else ())
+            case answers.RulesRefused(found, message):
+                return self._refused(message, rule_errors(found))
             case answers.BadRequest(status, message):
                 return self.failed(error("factus.validation", answered(status, message)))
             case answers.Conflicted(message, status):
@@ -85,6 +84,11 @@ class CallPolicy(AttemptPolicy):
                 return self.again("job", unavailable("respuesta ilegible"), sent)
             case _:
                 return self.call_not_accepted(seen, sent=sent)
+
+    @staticmethod
+    def _refused(message: str, reasons: tuple[ErrorDetail, ...]) -> Finished:
+        reasons = reasons or (error("factus.validation", answered(422, message)),)
+        return Finished("failed", answered(422, reasons[0].message), errors=reasons)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,8 @@ from schemas.factus import DocumentView, instant
 from schemas.records import SendState
 
 ACCEPTED_TACITLY: Final = "034"
+REGISTERED_BEFORE: Final = "LGC01"
+"""The rule of DIAN with which an event is refused that it has already."""
 
 
 async def get_document(context: CallContext) -> Ending:
@@ -146,17 +148,34 @@ def _is_radian_event(row: Any) -> bool:
 
 
 async def accept(context: CallContext) -> Ending:
-    """Emit 034, the tacit acceptance. After an unknown outcome the bill's events say whether it is there."""
+    """
+    Emit 034, the tacit acceptance.
+
+    After an unknown outcome, and where DIAN says that it has the event already, the bill's events say whether it has.
+    """
     number = context.payload["number"]
-    if context.is_uncertain:
-        rows = await radian_rows(context, number, is_look_up=True)
-        known = next((row for row in rows if row.get("event_code") == ACCEPTED_TACITLY), None)
-        if known:
-            return _accepted(context, number, known)
+    if context.is_uncertain and (known := await _acceptance(context, number)):
+        return _accepted(context, number, known)
     person = {name: value for name, value in context.payload.items() if name != "number"}
     path = f"{context.family.show(number)}/radian/events/{ACCEPTED_TACITLY}"
-    body = await context.write(Request("POST", path, body=person), when_unknown="look")
+    try:
+        body = await context.write(Request("POST", path, body=person), when_unknown="look")
+    except Stop as stop:
+        if not _is_registered_before(stop.ending) or not (known := await _acceptance(context, number)):
+            raise
+        return _accepted(context, number, known)
     return _accepted(context, number, body.get("data"))
+
+
+async def _acceptance(context: CallContext, number: str) -> dict[str, Any] | None:
+    """The tacit acceptance among the events of a bill; None where it is not there."""
+    rows = await radian_rows(context, number, is_look_up=True)
+    return next((row for row in rows if row.get("event_code") == ACCEPTED_TACITLY), None)
+
+
+def _is_registered_before(ending: Ending) -> bool:
+    errors = ending.errors if isinstance(ending, Finished) else ()
+    return any(one.rule == REGISTERED_BEFORE or REGISTERED_BEFORE in one.message for one in errors)
 
 
 def _accepted(context: CallContext, number: str, factus: Any) -> Finished:

@@ -16,7 +16,7 @@ from jobs import answers
 from jobs.archive_names import radian_name
 from jobs.attempt_policy import answered
 from jobs.calls import CallContext, Stop
-from jobs.document_verbs import ACCEPTED_TACITLY, radian_rows
+from jobs.document_verbs import ACCEPTED_TACITLY, REGISTERED_BEFORE, radian_rows
 from jobs.errors import ArchiveConflict, ArchiveUnavailable
 from jobs.factus_requests import Request
 from jobs.follow_ups import named
@@ -30,7 +30,6 @@ from schemas.contract.event import ErrorDetail
 from schemas.factus import Remark
 from schemas.records import SendState
 
-_REGISTERED_BEFORE: Final = "LGC01"
 _LOST: Final = "sin respuesta"
 _REASON: Final = ErrorDetail(code="dian.pending", message="Sin aceptación ni reclamo todavía.", retryable=True)
 
@@ -161,7 +160,7 @@ def heard_of(seen: answers.Answer, account: str) -> tuple[str, str] | None:
             return answered(status, message), ""
         case answers.FieldsRefused(message, remarks) | answers.RulesRefused(remarks, message):
             text = answered(422, "; ".join([message, *map(_words, remarks)]).strip("; "))
-            return text, "" if _REGISTERED_BEFORE in text else _refusal(text, account)
+            return text, "" if REGISTERED_BEFORE in text else _refusal(text, account)
         case answers.NotFound(message, status) | answers.BadRequest(status, message):
             text = answered(status, message)
             return text, _refusal(text, account)

@@ -250,6 +250,42 @@ class TestLooks:
         attempted = await turn("invoice.accept", factus, sent="unknown")
         assert attempted.ending.data == {"factus": {"cude": "x"}}
 
+    @pytest.mark.parametrize(
+        ("refusal", "rows", "state"),
+        [
+            (answers.RulesRefused((Remark("Evento registrado previamente", "LGC01"),)), ["034"], "completed"),
+            (
+                answers.FieldsRefused("Regla: LGC01, Rechazo: Evento registrado previamente", ()),
+                ["032", "034"],
+                "completed",
+            ),
+            (answers.RulesRefused((Remark("Evento registrado previamente", "LGC01"),)), ["032"], "failed"),
+            (answers.RulesRefused((Remark("No es a crédito", "LGC62"),)), ["034"], "failed"),
+        ],
+    )
+    async def test_an_acceptance_that_dian_has_already_is_there_if_the_bill_shows_it(self, refusal, rows, state):
+        factus = FakeFactus()
+        factus.replies["POST /v2/bills/SETP1/radian/events/034"] = [refusal]
+        events = answers.Replied({"data": [{"event_code": code} for code in rows]})
+        factus.replies["GET /v2/bills/SETP1/radian/events"] = [events]
+        attempted = await turn("invoice.accept", factus)
+        assert attempted.ending.state == state
+        assert len(writes(factus)) == 1
+
+    @pytest.mark.parametrize(
+        "remark", [Remark("No es a crédito", "LGC62"), Remark("Regla: LGC62, Rechazo: No es a crédito")]
+    )
+    async def test_a_rule_of_dian_is_told_as_a_rule_and_no_field(self, remark):
+        factus = FakeFactus()
+        factus.replies["POST /v2/bills/SETP1/radian/events/034"] = [answers.RulesRefused((remark,))]
+        (told,) = (await turn("invoice.accept", factus)).ending.errors
+        assert (told.code, told.message, told.rule, told.field) == (
+            "factus.validation",
+            "No es a crédito",
+            "LGC62",
+            None,
+        )
+
     @pytest.mark.parametrize(("held", "n_toggles"), [(0, 1), (1, 0), (False, 1), (True, 0)])
     async def test_a_range_is_toggled_only_when_it_stands_otherwise(self, held, n_toggles):
         factus = FakeFactus()
