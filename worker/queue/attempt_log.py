@@ -53,10 +53,13 @@ def log_attempt(job: JobRecord, attempted: AttemptResult, attempts: int, began_m
             say = log.error if ending.state == "failed" and code in _NEEDS_US else log.info
             say("attempt.finished", outcome=ending.state, error=code, number=ending.number or None, **facts)
         case Retry():
-            log.warning(
+            # A step of a job with several is no trouble: its reason is told only if time runs out before the next one.
+            goes_on = ending.progress is not None and not ending.is_failure
+            say = log.info if goes_on else log.warning
+            say(
                 "attempt.finished",
-                outcome="again",
-                error=ending.reason.code,
+                outcome="goes_on" if goes_on else "again",
+                error=None if goes_on else ending.reason.code,
                 waits=ending.waits,
                 next_attempt_in_s=round(ending.pause_s, 1),
                 **facts,

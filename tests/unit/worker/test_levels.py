@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
 from jobs.events import blocked_event, resumed_event
-from jobs.outcomes import AccountState, AttemptResult, Block, Finished
+from jobs.outcomes import AccountState, AttemptResult, Block, Finished, Retry
 from schemas.contract.event import ErrorDetail
 from tests.records import a_job
 from worker.queue.attempt_log import log_attempt, log_notices
@@ -38,6 +39,23 @@ def test_a_failure_on_which_an_operator_acts_is_an_error(state: str, code: str, 
     with capture_logs() as logs:
         log_attempt(a_job(), AttemptResult(ending, 1), 1, 0, 0.0)
     assert [(line["event"], line["log_level"]) for line in logs] == [("attempt.finished", level)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"is_failure": False, "progress": "{}"}, ("info", "goes_on", None)),
+        ({"is_failure": True, "progress": "{}"}, ("warning", "again", "dian.pending")),
+        ({"is_failure": False}, ("warning", "again", "dian.pending")),
+        ({}, ("warning", "again", "dian.pending")),
+    ],
+)
+def test_a_step_forward_is_no_trouble(changes: dict[str, Any], told: tuple[str, str, str | None]) -> None:
+    reason = ErrorDetail(code="dian.pending", message="m", retryable=True)
+    with capture_logs() as logs:
+        log_attempt(a_job(), AttemptResult(Retry("job", 1.0, reason, **changes), 1), 1, 0, 0.0)
+    ((level, outcome, error),) = [(line["log_level"], line["outcome"], line["error"]) for line in logs]
+    assert (level, outcome, error) == told
 
 
 def test_a_block_is_an_error_and_its_end_a_warning() -> None:
