@@ -20,14 +20,15 @@ from worker.factus.rate_limit import limit_window_ms
 from worker.queue.dispatcher import LaneScriptArguments
 
 NOTES, SUPPORT = "acme/credit_note", "acme/support_document"
-WINDOW_MS = limit_window_ms(an_account())
+WINDOW_S = 600.0  # ten times Factus's: a busy machine takes a second for what is decided between two instants
+WINDOW_MS = limit_window_ms(an_account(rate_window=WINDOW_S))
 EVEN_MS = WINDOW_MS / LIMIT
-SLACK_MS = 50  # of rounding, and of places that were used meanwhile; decisions lie 750 ms apart
+SLACK_MS = 500  # of rounding, and of places that were used meanwhile; decisions lie 7,500 ms apart
 
 
 @pytest.fixture
 def built(redis: Any, namespace: str) -> Services:
-    return services_on(redis, namespace, an_account(rate_limit=LIMIT), gateway=FakeFactus())
+    return services_on(redis, namespace, an_account(rate_limit=LIMIT, rate_window=WINDOW_S), gateway=FakeFactus())
 
 
 async def granted(built: Services, *ago_ms: float) -> int:
@@ -202,7 +203,7 @@ async def test_places_that_others_use_are_not_ours(built: Services) -> None:
     assert await goes(built, BILLS) == ["j-0"]
     assert await goes(built, BILLS) == []
     left = LIMIT - 50 - 1 - 2
-    await assert_due(built, BILLS, in_ms=(WINDOW_MS - 20_000) / left, since_ms=now, slack_ms=300)
+    await assert_due(built, BILLS, in_ms=(WINDOW_MS - 20_000) / left, since_ms=now, slack_ms=3000)
 
 
 async def test_a_lane_of_one_account_has_no_word_in_another(redis: Any, namespace: str) -> None:

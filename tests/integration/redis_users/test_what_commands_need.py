@@ -55,7 +55,8 @@ COMMANDS = [
     ("webhooks", ["dead", "list"], 1, "NoPermissionError"),
     ("producer", ["results"], 1, "NoPermissionError"),
     ("consumer", ["submit", "job.json"], 1, "NoPermissionError"),
-    ("viewer", ["webhooks", "list"], 1, "NoPermissionError"),
+    ("viewer", ["webhooks", "list"], 0, "shop"),
+    ("viewer", ["webhooks", "disable", "shop"], 1, "NoPermissionError"),
 ]
 
 
