@@ -52,15 +52,12 @@ def log_attempt(job: JobRecord, attempted: AttemptResult, attempts: int, began_m
             # A failure on which the operator acts is one that a person must see; what a producer corrects is none.
             say = log.error if ending.state == "failed" and code in _NEEDS_US else log.info
             say("attempt.finished", outcome=ending.state, error=code, number=ending.number or None, **facts)
-        case Retry():
+        case Retry() if ending.progress is not None and not ending.is_failure:
             # A step of a job with several is no trouble: its reason is told only if time runs out before the next one.
-            goes_on = ending.progress is not None and not ending.is_failure
-            say = log.info if goes_on else log.warning
-            say(
-                "attempt.finished",
-                outcome="goes_on" if goes_on else "again",
-                error=None if goes_on else ending.reason.code,
-                waits=ending.waits,
-                next_attempt_in_s=round(ending.pause_s, 1),
-                **facts,
-            )
+            log.info("attempt.finished", outcome="goes_on", error=None, **_next(ending), **facts)
+        case Retry():
+            log.warning("attempt.finished", outcome="again", error=ending.reason.code, **_next(ending), **facts)
+
+
+def _next(ending: Retry) -> dict[str, Any]:
+    return {"waits": ending.waits, "next_attempt_in_s": round(ending.pause_s, 1)}
