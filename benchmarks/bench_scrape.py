@@ -97,4 +97,4 @@ if __name__ == "__main__":
     given = lab.arguments(__doc__)
     with lab.open_lab(given.folder) as bench:
         lab.announce(bench, "100 accounts with two busy lanes each, 1,400 series")
-        lab.run(main(bench, 100 if given.full else 20))
+        lab.run(main(bench, 100 if given.full else 20), as_worker=True)
