@@ -38,7 +38,7 @@ SECRET = "planted-secret-reference"
 
 
 def reader_of(built) -> ScrapeReader:
-    return ScrapeReader(built.redis, built.keys, built.accounts, "test")
+    return ScrapeReader(built.redis, built.keys, built.accounts, "test", longest_s=PATIENCE_S)
 
 
 async def test_a_scrape_tells_how_the_service_stands(redis, namespace):

@@ -70,11 +70,19 @@ class ScrapeReader:
     """Reads one namespace. Keeps what was asked, and when backlogs will be done, from one scrape to the next."""
 
     def __init__(
-        self, redis: Redis, keys: Keys, accounts: Mapping[str, Account], probe: str, *, results_maxlen: int = 1_000_000
+        self,
+        redis: Redis,
+        keys: Keys,
+        accounts: Mapping[str, Account],
+        probe: str,
+        *,
+        results_maxlen: int = 1_000_000,
+        longest_s: float = _LONGEST_S,
     ) -> None:
         self._redis = redis
         self._keys = keys
         self._results_maxlen = results_maxlen
+        self._longest_s = longest_s
         self._accounts = accounts
         self._probe: Command = ("SET", keys.write_probe(probe), "1", "PX", _PROBE_LIFE_MS)
         self._foresight = Foresight()
@@ -88,7 +96,7 @@ class ScrapeReader:
             return leader, written
 
         try:
-            async with asyncio.timeout(_LONGEST_S):
+            async with asyncio.timeout(self._longest_s):
                 leader, written = await answered(self._redis, asked())
         except (RedisError, OSError) as exc:
             return _away(exc)
@@ -98,7 +106,7 @@ class ScrapeReader:
     async def read(self) -> Snapshot:
         """All of it; nothing but the fault where Redis does not answer."""
         try:
-            async with asyncio.timeout(_LONGEST_S):
+            async with asyncio.timeout(self._longest_s):
                 return await answered(self._redis, self._whole())
         except (RedisError, OSError) as exc:
             return _away(exc)
