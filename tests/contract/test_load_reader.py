@@ -43,7 +43,7 @@ async def test_who_knows_about_how_many_come_later_asks_once(
     await redis.zadd(keys.later(LANE), {f"j{n}": NOW_MS + n for n in range(40)})
     wanted = await answered(redis, load_of(keys, account, NOW_MS))
 
-    async def counted(client, commands):  # type: ignore[no-untyped-def]  # as exchange
+    async def counted(client, commands):
         nonlocal n_asked
         n_asked += 1
         return await exchange(client, commands)

@@ -32,7 +32,7 @@ async def test_alone_it_runs_all_that_it_may_and_no_more(redis, namespace, barre
     async with running(built) as rig:
         for name in NAMES:
             await rig.push_bill(account=name)
-        await barred.called("create", 3, timeout_s=40)
+        await barred.called("create", 3)
         await rig.taken_in()
         assert (built.arq.n_running, barred.calls["create"]) == (3, 3)
         barred.gate.set()
@@ -49,8 +49,8 @@ async def test_what_it_leaves_is_taken_by_one_that_has_less_to_do(redis, namespa
         async with running(a_worker(redis, namespace, others)):
             for name in NAMES:
                 await rig.push_bill(account=name)
-            await barred.called("create", 1, timeout_s=40)
-            await others.called("create", len(NAMES) - 1, timeout_s=40)
+            await barred.called("create", 1)
+            await others.called("create", len(NAMES) - 1)
             barred.gate.set()
             await rig.events(len(NAMES))
     assert (barred.calls["create"], others.calls["create"]) == (1, len(NAMES) - 1)
@@ -62,7 +62,7 @@ async def test_what_nobody_takes_it_takes_itself_and_forgets_none(redis, namespa
     built = a_worker(redis, namespace, factus, most=3, shared_from=0, patience_ms=20)
     async with running(built) as rig:
         codes = {await rig.push_bill(account=NAMES[n % len(NAMES)]) for n in range(60)}
-        events = await rig.events(len(codes), timeout_s=60)
+        events = await rig.events(len(codes))
     assert {event["reference_code"] for event in events} == codes == set(factus.documents)
     assert factus.calls["create"] == len(codes)
 
@@ -77,14 +77,14 @@ async def test_a_large_job_takes_the_slots_of_many(redis, namespace, barred):
     assert len(json.dumps(large, default=str)) > 2 * SLOT_BYTES
     async with running(built) as rig:
         await rig.push_bill(payload=large, account=NAMES[0])
-        await barred.called("create", 1, timeout_s=40)
+        await barred.called("create", 1)
         for name in NAMES[1:]:
             await rig.push_bill(account=name)
         await rig.taken_in()
         assert (built.arq.n_running, barred.calls["create"]) == (1, 1)
         assert built.arq.slots_busy >= built.arq.max_jobs
         barred.gate.set()
-        await rig.events(len(NAMES), timeout_s=60)
+        await rig.events(len(NAMES))
         await rig.rest()
         assert built.arq.slots_busy == 0
     assert barred.calls["create"] == len(NAMES)
