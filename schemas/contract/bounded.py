@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
 
+from pydantic_core import PydanticSerializationError, to_json
+
 MOST_BYTES: Final = 512 * 1024
 """Of what Factus gave, in one event. A document of 800 lines has less."""
 
@@ -146,4 +148,7 @@ def _inside(place: str, name: str) -> str:
 
 def _size(value: Any) -> int:
     """Bytes of the JSON; of a decimal two more, which is no matter."""
-    return len(_measure(value).encode("utf-8", "surrogatepass"))
+    try:
+        return len(to_json(value))
+    except (PydanticSerializationError, ValueError):  # a lone surrogate has no UTF-8 form; and some values are too deep
+        return len(_measure(value).encode("utf-8", "surrogatepass"))

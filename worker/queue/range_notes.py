@@ -142,15 +142,21 @@ def ranges_in(job_type: str, data: Mapping[str, Any] | None) -> list[RangeNote]:
 
 def _ranges_in(job_type: str, data: Mapping[str, Any]) -> Iterator[RangeNote]:
     if issues(job_type):
-        document = data.get("factus")
-        shown = document.get("numbering_range") if isinstance(document, Mapping) else None
-        if isinstance(shown, Mapping) and (seen := _of_document(family_of(job_type), shown, data.get("number"))):
+        shown = _shown_in(data)
+        if shown is not None and (seen := _of_document(family_of(job_type), shown, data.get("number"))):
             yield seen
     elif family_of(job_type) in _RANGES and verb_of(job_type) in _VERBS:
         rows = data.get("items") if verb_of(job_type) == "list" else [data.get("factus")]
         for row in rows if isinstance(rows, list) else ():
             if isinstance(row, Mapping) and (listed := _of_row(row)):
                 yield listed
+
+
+def _shown_in(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What a document that was issued says of its range."""
+    document = data.get("factus")
+    shown = document.get("numbering_range") if isinstance(document, Mapping) else None
+    return shown if isinstance(shown, Mapping) else None
 
 
 def _of_row(row: Mapping[str, Any]) -> RangeNote | None:
@@ -227,17 +233,20 @@ class RangeNotes:
 
     async def note(self, account: str, job_type: str, data: Mapping[str, Any] | None) -> None:
         """Note what the good end of a job says of ranges. Never fails: what is not noted is noted with the next."""
+        if issues(job_type) and not self._is_due(account, family_of(job_type), _shown_in(data or {})):
+            return
         try:
-            seen = ranges_in(job_type, data)
-            if issues(job_type):
-                seen = [one for one in seen if self._is_due(account, one)]
-            if seen:
+            if seen := ranges_in(job_type, data):
                 await self._write(account, seen)
         except RedisError as exc:
             log.debug("redis.unavailable", task="ranges", detail=redis_word(exc))
 
-    def _is_due(self, account: str, seen: RangeNote) -> bool:
-        place, now = (account, f"{seen.family}/{seen.prefix}"), time.monotonic()
+    def _is_due(self, account: str, family: str, shown: Mapping[str, Any] | None) -> bool:
+        """Whether the range of a document was last noted so long ago that it is read at all."""
+        prefix = _prefix(shown.get("prefix")) if shown else None
+        if prefix is None:
+            return False
+        place, now = (account, f"{family}/{prefix}"), time.monotonic()
         if now - self._noted_at.get(place, -_QUIET_S) < _QUIET_S:
             return False
         if len(self._noted_at) > _MOST * 100:

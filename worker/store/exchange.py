@@ -36,11 +36,13 @@ async def exchange(redis: Redis, commands: Sequence[Command]) -> list[Any]:
     for first in range(0, len(commands), MOST):
         if first:
             await asyncio.sleep(0)
-        found += await _some(redis, commands[first : first + MOST])
+        some = commands[first : first + MOST]
+        found += await exchange_packed(redis, some, [packed(command) for command in some])
     return found
 
 
-async def _some(redis: Redis, commands: Sequence[Command]) -> list[Any]:
+async def exchange_packed(redis: Redis, commands: Sequence[Command], wire: Sequence[bytes]) -> list[Any]:
+    """As :func:`exchange`, of at most ``MOST`` commands that somebody has packed (:func:`packed`) already."""
     pool = redis.connection_pool
     connection: Any = await pool.get_connection()
     try:
@@ -48,7 +50,7 @@ async def _some(redis: Redis, commands: Sequence[Command]) -> list[Any]:
             return await _one_by_one(redis, commands)
         # As a pipeline of redis-py has it.
         found: list[Any] = await connection.retry.call_with_retry(
-            lambda: connection.exchange(commands), lambda _error: connection.disconnect()
+            lambda: connection.exchange(wire), lambda _error: connection.disconnect()
         )
         if isinstance(pool, SentinelConnectionPool) and any(type(one) is ReadOnlyError for one in found):
             await connection.disconnect()  # so that the sentinels are asked again
@@ -61,11 +63,11 @@ async def _some(redis: Redis, commands: Sequence[Command]) -> list[Any]:
 class Exchanging:
     """What a connection of ours can do besides what redis-py's can."""
 
-    async def exchange(self: Any, commands: Sequence[Command]) -> list[Any]:
+    async def exchange(self: Any, wire: Sequence[bytes]) -> list[Any]:
         """Send commands, and take their replies, within the connection's time limit for whatever comes next."""
-        await self.send_packed_command(b"".join(map(_packed, commands)))
+        await self.send_packed_command([b"".join(wire)])
         try:
-            found: list[Any] = await self._taken(len(commands))
+            found: list[Any] = await self._taken(len(wire))
         except TimeoutError:
             await self.disconnect(nowait=True)
             raise RedisTimeoutError("no reply in time") from None
@@ -93,7 +95,8 @@ class Exchanging:
         return found
 
 
-_packed: Callable[[Any], bytes] = hiredis.pack_command
+packed: Callable[[Any], bytes] = hiredis.pack_command
+"""A command as it is sent."""
 
 
 async def _one_by_one(redis: Redis, commands: Sequence[Command]) -> list[Any]:

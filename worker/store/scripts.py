@@ -24,6 +24,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import NoScriptError
 
+from worker.store.auto_pipeline import AutoPipeline
 from worker.store.confirmation import Confirmation, Unconfirmed
 from worker.store.script_names import Header, Record, read_header, resolve
 
@@ -93,10 +94,15 @@ def packed(name: str, keys: ScriptKeys, args: ScriptArgs) -> tuple[list[Key], li
 
 
 class Scripts:
-    """The scripts on one connection pool. ``EVALSHA``; a script that the server does not know is loaded first."""
+    """
+    The scripts on one connection pool. ``EVALSHA``; a script that the server does not know is loaded first.
+
+    What is asked for at the same time goes together (docs/decisions/0045).
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._pipeline = AutoPipeline(redis)
         self._confirmation = Confirmation(redis)
         self._loaded: dict[str, AsyncScript] = {}
 
@@ -111,11 +117,10 @@ class Scripts:
             TypeError: As :func:`packed`.
             Unconfirmed: It is written, and may be lost with the primary: what depends on it must not be done.
         """
-        if not (confirmed and self._confirmation):
-            in_order = packed(name, keys, args)
-            return await self._script(name)(keys=in_order[0], args=in_order[1])
         script = self._script(name)
         in_order = packed(name, keys, args)
+        if not (confirmed and self._confirmation):
+            return await self._asked(script, *in_order)
         try:
             return await self._evaluated(script, *in_order)
         except NoScriptError:
@@ -125,6 +130,16 @@ class Scripts:
             if not self._confirmation.is_in_doubt:
                 raise
         return await self._evaluated(script, *in_order)
+
+    async def _asked(self, script: AsyncScript, keys: list[Key], args: list[Arg]) -> Any:
+        command = ("EVALSHA", script.sha, len(keys), *keys, *args)
+        reply = await self._pipeline.run(command)
+        if isinstance(reply, NoScriptError):
+            await self._redis.script_load(script.script)
+            reply = await self._pipeline.run(command)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     async def _evaluated(self, script: AsyncScript, keys: list[Key], args: list[Arg]) -> Any:
         # On one connection: WAIT asks for what was written on its own.
