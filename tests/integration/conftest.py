@@ -1,4 +1,4 @@
-"""A running service on a Factus on a socket, for each file that wants one."""
+"""A running service on a Factus on a socket, for each file that wants one; and a client that blocks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.integration.service import Live, TestedAccount
 from tests.integration.service import live as running
@@ -26,6 +27,13 @@ def live(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[
 def tenant(live: Live) -> TestedAccount:
     """An account of the test's own."""
     return live.account()
+
+
+@pytest.fixture
+def client(valkey_url: str) -> Iterator[redis.Redis]:
+    """A client that blocks, for tests that type commands and have no event loop."""
+    with redis.Redis.from_url(valkey_url) as found:
+        yield found
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

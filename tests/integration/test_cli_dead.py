@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import redis
@@ -13,12 +13,6 @@ from tests.builders import a_bill
 from worker.cli.group import cli
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def client(valkey_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(valkey_url) as found:
-        yield found
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import redis
@@ -12,12 +12,6 @@ from click.testing import CliRunner, Result
 from worker.cli.group import cli
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def client(valkey_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(valkey_url) as found:
-        yield found
 
 
 @pytest.fixture

@@ -12,28 +12,26 @@ import pytest
 from arq.connections import ArqRedis
 
 from schemas.factus import BOGOTA
+from tests.unit.status import snapshots
+from tests.unit.status.snapshots import ACCOUNT, LANE, NOW
 from worker.speech import ENGLISH, SPANISH
 from worker.status.endpoint_reader import SEEN_MS, endpoints_seen
-from worker.status.facts import AccountSeen, EndpointSeen, Hold, LaneSeen, Overview, RangeSeen, WorkerSeen
+from worker.status.facts import EndpointSeen, Hold, Overview, RangeSeen, WorkerSeen
 from worker.status.problem import KINDS, Problem
 from worker.status.problems import problem_lines, problems
 from worker.status.state_words import lacks
 from worker.store.inquiry import answered
 from worker.store.keys import Keys
 
-NOW = 1_795_600_000_000
 SIX_MIN, TEN_DAYS = 360_000, 864_000_000
 WORKER = WorkerSeen("w", 1, "0", ("acme",), 0, 0, 10)
-ACCOUNT = AccountSeen("acme", True, 80, 60.0, 0, None, 0, 1, 3600.0)
-LANE = LaneSeen("acme/invoice", "acme", 5, 0, 1, None, 0, 0.0, wait_reason="width")
 SHOP = EndpointSeen("tienda", last_success_ms=NOW - 1000)
 FAILING = replace(SHOP, failing_since_ms=NOW - SIX_MIN, n_waiting=3, last_status=503)
 RANGE = RangeSeen("acme", "Factura de Venta", "SETP", 4_000_000, 5_000_000, date(2030, 1, 19), 900)
 
 
 def overview(**changes: Any) -> Overview:
-    calm = Overview(NOW, (WORKER,), "w", (), (LANE,), (ACCOUNT,), 0, (), endpoints=(SHOP,), n_delivering=1)
-    return replace(calm, **changes)
+    return snapshots.overview(**{"endpoints": (SHOP,), "n_delivering": 1, **changes})
 
 
 WEBHOOKS = {
