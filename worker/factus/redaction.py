@@ -163,16 +163,20 @@ def _base64_of(raw: bytes) -> Iterator[str]:
         yield core.replace("+", "-").replace("/", "_")
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any) -> list[str]:
+    """Every key and text of a JSON value, but for what names a document."""
+    found: list[str] = []
     left = [value]
     while left:
         one = left.pop()
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, dict):
+        kind = type(one)  # of hundreds of values in each answer: isinstance takes three times as long
+        if kind is str:
+            found.append(one)
+        elif kind is dict:
             for key, item in one.items():
-                yield key
-                if not (key in _KEPT_KEYS and isinstance(item, str)):
+                found.append(key)
+                if not (key in _KEPT_KEYS and type(item) is str):
                     left.append(item)
-        elif isinstance(one, list):
-            left.extend(one)
+        elif kind is list:
+            left += one
+    return found
