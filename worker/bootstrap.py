@@ -34,7 +34,7 @@ from worker.guard import Guards
 from worker.intake.consumer import Intake
 from worker.intake.peers import Peers
 from worker.intake.policy import IntakePolicy
-from worker.queue.arq_worker import DEFECT_PAUSE_S, DrainPolicy, LeaseWorker, SlotsPolicy
+from worker.queue.arq_worker import DEFECT_PAUSE_S, DrainPolicy, LeaseWorker
 from worker.queue.attempt_notices import AttemptNotices
 from worker.queue.attempt_runner import AttemptRunner
 from worker.queue.attempt_work import AttemptWork
@@ -55,6 +55,7 @@ from worker.queue.ledger_policy import LedgerPolicy
 from worker.queue.ledger_reader import LedgerReader
 from worker.queue.range_notes import RangeNotes
 from worker.queue.run_policy import DefectRule, RunPolicy
+from worker.queue.slots import SlotsPolicy
 from worker.queue.sweep import Sweep, SweepPolicy
 from worker.rights.trust_files import LOOK_S, TrustFiles
 from worker.settings.account import Account

@@ -11,7 +11,7 @@ from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, quick, running, services_on
 from worker.queue.arq_worker import CALL_PAUSE_S
-from worker.queue.claims import SLOT_BYTES
+from worker.queue.slots import SLOT_BYTES
 
 NAMES = [f"a{n}" for n in range(5)]
 NEVER_MS = 3_600_000

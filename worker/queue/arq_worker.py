@@ -25,6 +25,7 @@ from redis.exceptions import RedisError
 
 from worker.guard import Guards, log_unavailable, pause
 from worker.queue.claims import LEASE, ClaimedJob, Claimer, LeasePolicy, SetAside
+from worker.queue.slots import SLOTS, SlotsPolicy
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, Key, ScriptArgs, Scripts
 
@@ -41,22 +42,6 @@ DEFECT_PAUSE_S: Final = 30.0
 
 _NEVER: Final = 10**9
 
-
-@dataclass(frozen=True, slots=True)
-class SlotsPolicy:
-    """
-    How many slots a process has: a job takes one, a large one more (docs/decisions/0044).
-
-    From ``shared_from`` on it claims no more of what it starts: that stays in arq's queue, where a process with less to
-    do takes it at once. What nobody has taken for ``patience_ms`` it takes itself, up to ``most``.
-    """
-
-    most: int = 256
-    shared_from: int = 64
-    patience_ms: int = 10
-
-
-SLOTS: Final = SlotsPolicy()
 
 RunJob = Callable[[ClaimedJob], Awaitable[None]]
 

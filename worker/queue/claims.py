@@ -18,6 +18,7 @@ from arq.worker import RetryJob
 from jobs.outcomes import AccountState
 from schemas.records import JobRecord
 from worker.guard import Guard
+from worker.queue.slots import SLOT_BYTES, slots_of
 
 log = structlog.get_logger()
 
@@ -36,10 +37,6 @@ class LeasePolicy:
 LEASE: Final = LeasePolicy()
 
 
-SLOT_BYTES: Final = 64 * 1024
-"""A job takes a slot of its process, and one more for each so many bytes of its payload: read, it is ten times that."""
-
-
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
     """One job in our hands. Its record carries our fence; every write of an earlier owner is refused from here."""
@@ -50,8 +47,8 @@ class ClaimedJob:
 
     @property
     def slots(self) -> int:
-        """How many of its process's slots it takes, much as the script has reckoned (``slots_of``, lib/claims.lua)."""
-        return 1 + len(self.job.payload) // SLOT_BYTES
+        """How many of its process's slots it takes."""
+        return slots_of(self.job.payload)
 
 
 class SetAside(RetryJob):

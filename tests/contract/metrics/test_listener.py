@@ -15,7 +15,7 @@ from tests.service_in_process import running, services_on, some_settings
 from worker.metrics.endpoint import Endpoint, serving
 from worker.metrics.listener import listening
 from worker.metrics.reader import ScrapeReader
-from worker.queue.arq_worker import SLOTS
+from worker.queue.slots import SLOTS
 from worker.store.keys import Keys
 
 

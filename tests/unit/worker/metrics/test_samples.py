@@ -255,6 +255,14 @@ class TestWhatIsDeployed:
             assert rule["alert"] in fires & silent
             assert f"`{rule['alert']}`" in told
 
+    def test_each_metric_stands_in_the_table_with_its_own_words(self):
+        told = (ROOT / "docs" / "operations.md").read_text()
+        rows = [f"| `{one.name}` | {one.kind} | {', '.join(one.labels)} | {one.help} |" for one in catalog.METRICS]
+        assert [row for row in rows if row not in told] == []
+        assert sorted(re.findall(r"^\| `(factus_\w+)` \|", told, re.MULTILINE)) == sorted(
+            one.name for one in catalog.METRICS
+        )
+
     def test_reasons_in_alerts_are_reasons_that_there_are(self):
         text = (ROOT / "deploy" / "alerts.yaml").read_text()
         for reason in re.findall(r'reason="([^"]+)"', text):

@@ -46,10 +46,10 @@ local function paced_at(lane, window_ms, free_at, now)
   local last = number(redis.call('HGET', lane.account, 'slot_at'))
   if last > now + window_ms then last = 0 end -- the clock was set back
   -- What is kept for the urgent is kept until more is free, not longer.
-  local slot = math.min(last + math.max(spacing, APART_MS), math.max(now + release_ms, last) + even_ms)
-  slot = math.max(now, math.floor(slot), free_at > now and free_at + APART_MS or 0)
-  redis.call('HSET', lane.account, 'slot_at', text(slot))
-  if slot <= now then return 0 end
-  redis.call('HSET', lane.hash, 'slot_at', text(slot))
-  return slot
+  local place = math.min(last + math.max(spacing, APART_MS), math.max(now + release_ms, last) + even_ms)
+  place = math.max(now, math.floor(place), free_at > now and free_at + APART_MS or 0)
+  redis.call('HSET', lane.account, 'slot_at', text(place))
+  if place <= now then return 0 end
+  redis.call('HSET', lane.hash, 'slot_at', text(place))
+  return place
 end

@@ -55,7 +55,7 @@ end
 -- and leave a quarter of the allowance free for what may come. Normal ones go while documents wait only when there is
 -- room for all of these as well, or when nine documents have gone since the last call.
 local RESERVED = 4
-local PATIENCE = 9
+local MOST_PASSED = 9 -- documents that go before a call that waits
 local function lowest_rank(lane, now)
   if lane.behind == '' then return 2 end
   local n_documents = documents_waiting(lane, now)
@@ -63,5 +63,5 @@ local function lowest_rank(lane, now)
     return has_room_beside(lane, math.floor(lane.limit / RESERVED), now) and 2 or 1
   end
   if has_room_beside(lane, n_documents, now) then return 1 end
-  return number(redis.call('HGET', lane.hash, 'passed')) >= PATIENCE and 1 or 0
+  return number(redis.call('HGET', lane.hash, 'passed')) >= MOST_PASSED and 1 or 0
 end
