@@ -307,6 +307,8 @@ async def test_accounts_do_not_wait_for_each_other(redis, namespace):
         for _ in range(3):
             await rig.push_bill(account="down")
         await factus.called("down")
+        while not await redis.hexists(built.keys.account("down"), "hold_until"):
+            await redis.ping()  # what is pushed before the hold stands is no witness
         await rig.push_bill("A", account="up")
         (event,) = await rig.events(1)
     assert event["account"] == "up"
