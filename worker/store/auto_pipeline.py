@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 from worker.store.exchange import Command, exchange_packed, packed
 
 _MOST: Final = 32
-_MOST_BYTES: Final = 64 * 1024
-"""From here on what comes next goes apart: a small command shall not wait until a large one is through."""
+_LARGE: Final = 16 * 1024
+"""Bytes from which on a command goes alone: a permit must not wait until a slice of the intake is through."""
 
 
 @dataclass(slots=True)
@@ -26,11 +26,13 @@ class _Batch:
     commands: list[Command] = field(default_factory=list)
     wire: list[bytes] = field(default_factory=list)
     replies: list[asyncio.Future[Any]] = field(default_factory=list)
-    n_bytes: int = 0
 
-    @property
-    def is_full(self) -> bool:
-        return len(self.commands) >= _MOST or self.n_bytes >= _MOST_BYTES
+    def add(self, command: Command, wire: bytes) -> asyncio.Future[Any]:
+        reply = asyncio.get_running_loop().create_future()
+        self.commands.append(command)
+        self.wire.append(wire)
+        self.replies.append(reply)
+        return reply
 
 
 class AutoPipeline:
@@ -53,18 +55,22 @@ class AutoPipeline:
             TypeError, UnicodeEncodeError: It cannot be sent; the others are.
         """
         wire = packed(command)
-        batch = self._open
-        if batch is None or batch.is_full:
-            batch = self._open = _Batch()
-            task = asyncio.create_task(self._send(batch))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
-        reply = asyncio.get_running_loop().create_future()
-        batch.commands.append(command)
-        batch.wire.append(wire)
-        batch.replies.append(reply)
-        batch.n_bytes += len(wire)
-        return await reply
+        batch = self._begun() if len(wire) >= _LARGE else self._joined()
+        return await batch.add(command, wire)
+
+    def _joined(self) -> _Batch:
+        """The batch that what comes now goes with."""
+        if self._open is None or len(self._open.commands) >= _MOST:
+            self._open = self._begun()
+        return self._open
+
+    def _begun(self) -> _Batch:
+        """A new batch, which is sent in the next step of the event loop."""
+        batch = _Batch()
+        task = asyncio.create_task(self._send(batch))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+        return batch
 
     async def _send(self, batch: _Batch) -> None:
         if self._open is batch:
