@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import hiredis
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError
@@ -48,15 +48,20 @@ async def exchange_packed(redis: Redis, commands: Sequence[Command], wire: Seque
     try:
         if getattr(connection, "exchange", None) is None:
             return await _one_by_one(redis, commands)
-        # As a pipeline of redis-py has it.
+        # As redis-py has it, of pipelines and behind sentinels.
         found: list[Any] = await connection.retry.call_with_retry(
-            lambda: connection.exchange(wire), lambda _error: connection.disconnect()
+            lambda: _once(pool, connection, wire), lambda _error: connection.disconnect()
         )
-        if isinstance(pool, SentinelConnectionPool) and any(type(one) is ReadOnlyError for one in found):
-            await connection.disconnect()  # so that the sentinels are asked again
-            raise RedisConnectionError("the primary is none any more")
     finally:
         await pool.release(connection)
+    return found
+
+
+async def _once(pool: ConnectionPool, connection: Any, wire: Sequence[bytes]) -> list[Any]:
+    found: list[Any] = await connection.exchange(wire)
+    if isinstance(pool, SentinelConnectionPool) and any(type(one) is ReadOnlyError for one in found):
+        await connection.disconnect()  # so that the sentinels are asked again
+        raise RedisConnectionError("the primary is none any more")
     return found
 
 
