@@ -8,7 +8,8 @@ own: take a connection, see whether it lives, send, wait. That is 100 us of a pr
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -22,17 +23,10 @@ _LARGE: Final = 16 * 1024
 
 
 @dataclass(slots=True)
-class _Batch:
-    commands: list[Command] = field(default_factory=list)
-    wire: list[bytes] = field(default_factory=list)
-    replies: list[asyncio.Future[Any]] = field(default_factory=list)
-
-    def add(self, command: Command, wire: bytes) -> asyncio.Future[Any]:
-        reply = asyncio.get_running_loop().create_future()
-        self.commands.append(command)
-        self.wire.append(wire)
-        self.replies.append(reply)
-        return reply
+class _Asked:
+    command: Command
+    wire: bytes
+    reply: asyncio.Future[Any]
 
 
 class AutoPipeline:
@@ -40,7 +34,7 @@ class AutoPipeline:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._open: _Batch | None = None
+        self._open: list[_Asked] | None = None
         self._sending: set[asyncio.Task[None]] = set()
 
     async def run(self, command: Command) -> Any:
@@ -51,44 +45,71 @@ class AutoPipeline:
             The reply as the server gave it; an error of the server as a value.
 
         Raises:
-            RedisError: No answer.
-            TypeError, UnicodeEncodeError: It cannot be sent; the others are.
+            RedisError: No answer; DataError: It cannot be sent, and the others are.
+            UnicodeEncodeError: Likewise.
         """
         wire = packed(command)
-        batch = self._begun() if len(wire) >= _LARGE else self._joined()
-        return await batch.add(command, wire)
+        asked = _Asked(command, wire, asyncio.get_running_loop().create_future())
+        if len(wire) >= _LARGE:
+            self._begin([asked])
+        elif self._open is None or len(self._open) >= _MOST:
+            self._open = self._begin([asked])
+        else:
+            self._open.append(asked)
+        return await asked.reply
 
-    def _joined(self) -> _Batch:
-        """The batch that what comes now goes with."""
-        if self._open is None or len(self._open.commands) >= _MOST:
-            self._open = self._begun()
-        return self._open
-
-    def _begun(self) -> _Batch:
-        """A new batch, which is sent in the next step of the event loop."""
-        batch = _Batch()
+    def _begin(self, batch: list[_Asked]) -> list[_Asked]:
+        """Have a batch sent in the next step of the event loop, with what has joined it by then."""
         task = asyncio.create_task(self._send(batch))
         self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        task.add_done_callback(partial(self._ended, batch))
         return batch
 
-    async def _send(self, batch: _Batch) -> None:
+    async def _send(self, batch: list[_Asked]) -> None:
+        self._close(batch)
+        wanted = [asked for asked in batch if not asked.reply.done()]
+        if not wanted:
+            return
+        _end_with_the_last(wanted)
+        found: list[Any] = []
+        try:
+            await exchange_packed(self._redis, [one.command for one in wanted], [one.wire for one in wanted], found)
+        except Exception as exc:  # noqa: BLE001 - whatever it is: nobody waits for ever
+            for asked in wanted[len(found) :]:
+                if not asked.reply.done():
+                    asked.reply.set_exception(_own(exc))
+        for asked, value in zip(wanted, found, strict=False):
+            if not asked.reply.done():
+                asked.reply.set_result(value)
+
+    def _close(self, batch: list[_Asked]) -> None:
         if self._open is batch:
             self._open = None
-        try:
-            found = await exchange_packed(self._redis, batch.commands, batch.wire)
-        except asyncio.CancelledError:
-            for reply in batch.replies:
-                reply.cancel()
-            raise
-        except Exception as exc:  # noqa: BLE001 - whatever it is: nobody waits for ever
-            for reply in batch.replies:
-                if not reply.done():
-                    reply.set_exception(_own(exc))
-        else:
-            for reply, value in zip(batch.replies, found, strict=True):
-                if not reply.done():
-                    reply.set_result(value)
+
+    def _ended(self, batch: list[_Asked], task: asyncio.Task[None]) -> None:
+        """Also where it was cancelled before its first step: nobody joins it any more, and nobody waits for it."""
+        self._sending.discard(task)
+        self._close(batch)
+        for asked in batch:
+            asked.reply.cancel()
+
+
+def _end_with_the_last(wanted: list[_Asked]) -> None:
+    """
+    Cancel the sending when everybody has given up: what nobody waits for is not sent again and again through an outage,
+    to take effect long after its owner has gone on.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    left = {id(asked.reply) for asked in wanted}
+
+    def gone(reply: asyncio.Future[Any]) -> None:
+        left.discard(id(reply))
+        if not left and not task.done() and reply.cancelled():
+            task.cancel()
+
+    for asked in wanted:
+        asked.reply.add_done_callback(gone)
 
 
 def _own(error: Exception) -> Exception:

@@ -16,7 +16,7 @@ from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError
+from redis.exceptions import DataError, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 Command = tuple[str | bytes | int | float, ...]
@@ -37,42 +37,52 @@ async def exchange(redis: Redis, commands: Sequence[Command]) -> list[Any]:
         if first:
             await asyncio.sleep(0)
         some = commands[first : first + MOST]
-        found += await exchange_packed(redis, some, [packed(command) for command in some])
+        replies: list[Any] = []
+        await exchange_packed(redis, some, [packed(command) for command in some], replies)
+        found += replies
     return found
 
 
-async def exchange_packed(redis: Redis, commands: Sequence[Command], wire: Sequence[bytes]) -> list[Any]:
-    """As :func:`exchange`, of at most ``MOST`` commands that somebody has packed (:func:`packed`) already."""
+async def exchange_packed(redis: Redis, commands: Sequence[Command], wire: Sequence[bytes], found: list[Any]) -> None:
+    """
+    As :func:`exchange`, of at most ``MOST`` commands that somebody has packed (:func:`packed`) already.
+
+    Args:
+        found: Where the replies go. After an error it has those that came: what was answered is not sent again.
+    """
     pool = redis.connection_pool
+    if getattr(pool.connection_class, "exchange", None) is None:
+        found += await _one_by_one(redis, commands)
+        return
     connection: Any = await pool.get_connection()
     try:
-        if getattr(connection, "exchange", None) is None:
-            return await _one_by_one(redis, commands)
-        # As redis-py has it, of pipelines and behind sentinels.
-        found: list[Any] = await connection.retry.call_with_retry(
-            lambda: _once(pool, connection, wire), lambda _error: connection.disconnect()
+        # As redis-py has it, of single commands and behind sentinels.
+        await connection.retry.call_with_retry(
+            lambda: _rest(pool, connection, wire, found), lambda _error: connection.disconnect()
         )
     finally:
         await pool.release(connection)
-    return found
 
 
-async def _once(pool: ConnectionPool, connection: Any, wire: Sequence[bytes]) -> list[Any]:
-    found: list[Any] = await connection.exchange(wire)
-    if isinstance(pool, SentinelConnectionPool) and any(type(one) is ReadOnlyError for one in found):
+async def _rest(pool: ConnectionPool, connection: Any, wire: Sequence[bytes], found: list[Any]) -> None:
+    await connection.exchange(wire[len(found) :], found)
+    if not isinstance(pool, SentinelConnectionPool):
+        return
+    refused = next((n for n, one in enumerate(found) if type(one) is ReadOnlyError), None)
+    if refused is not None:
+        del found[refused:]
         await connection.disconnect()  # so that the sentinels are asked again
         raise RedisConnectionError("the primary is none any more")
-    return found
 
 
 class Exchanging:
     """What a connection of ours can do besides what redis-py's can."""
 
-    async def exchange(self: Any, wire: Sequence[bytes]) -> list[Any]:
+    async def exchange(self: Any, wire: Sequence[bytes], found: list[Any]) -> None:
         """Send commands, and take their replies, within the connection's time limit for whatever comes next."""
         await self.send_packed_command([b"".join(wire)])
         try:
-            found: list[Any] = await self._taken(len(wire))
+            await self._take(len(wire), found)
         except TimeoutError:
             await self.disconnect(nowait=True)
             raise RedisTimeoutError("no reply in time") from None
@@ -83,11 +93,10 @@ class Exchanging:
             # Whatever it was: a reply that nobody has read must not be the answer to what is asked next.
             await self.disconnect(nowait=True)
             raise
-        return found
 
-    async def _taken(self: Any, n: int) -> list[Any]:
-        found: list[Any] = []
+    async def _take(self: Any, n: int, found: list[Any]) -> None:
         gets = self._parser._reader.gets
+        n += len(found)
         while len(found) < n:
             reply = gets()
             if reply is NOT_ENOUGH_DATA:
@@ -97,11 +106,23 @@ class Exchanging:
                 raise reply
             else:
                 found.append(reply)
-        return found
 
 
-packed: Callable[[Any], bytes] = hiredis.pack_command
-"""A command as it is sent."""
+def packed(command: Command) -> bytes:
+    """
+    A command as it is sent.
+
+    Raises:
+        DataError: A value that Redis has no form for.
+        UnicodeEncodeError: A text that UTF-8 has none for.
+    """
+    try:
+        return _pack(command)
+    except TypeError as exc:
+        raise DataError(str(exc)) from exc
+
+
+_pack: Callable[[Any], bytes] = hiredis.pack_command
 
 
 async def _one_by_one(redis: Redis, commands: Sequence[Command]) -> list[Any]:
