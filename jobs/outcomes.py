@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from schemas.contract.event import ErrorDetail
 from schemas.records import SendState
@@ -125,6 +125,11 @@ class Retry:
 
 Ending = Finished | Retry
 
+HELD: Final = frozenset({"factus.credentials", "factus.payment_required", "factus.denied"})
+"""What holds an account, or a family of it, until a person mends it."""
+
+_NOT_MENDED: Final = HELD | {"factus.unavailable"}
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
@@ -143,10 +148,14 @@ class AttemptResult:
 
     @property
     def health(self) -> FactusHealth:
-        """An ending without a call says nothing of Factus."""
+        """
+        An ending without a call says nothing of Factus; nor does one whose time was up while Factus, or the account,
+        still was as it had been: that is no news of its mend.
+        """
         if isinstance(self.ending, Retry):
             return self.ending.health
-        return "up" if self.n_calls else "unknown"
+        is_mended = not any(error.code in _NOT_MENDED for error in self.ending.errors[:1])
+        return "up" if self.n_calls and is_mended else "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from jobs import answers
+from jobs.example_payloads import example
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, quick, running, services_on
@@ -176,6 +177,33 @@ class TestTime:
         (event,) = await rig.events(1)
         assert event["type"] == "invoice.validated"
         assert factus.calls["find"] == 1, "it looks at Factus first"
+
+    @pytest.mark.parametrize(
+        ("storm", "code", "kept"),
+        [
+            (answers.CredentialsRefused("no", 401), "factus.credentials", "blocked:*"),
+            (answers.PaymentRequired("no", 402), "factus.payment_required", "blocked:*"),
+            (answers.Denied("version", "no", 403), "factus.denied", "blocked:*"),
+            (answers.NotSent("sin conexión"), "factus.unavailable", "outage"),
+        ],
+    )
+    async def test_a_last_call_in_vain_is_no_news_of_a_mend(self, redis, namespace, factus, storm, code, kept):
+        """What stops the account stops it still when the time of a job is up that has just asked: of a note's bill."""
+        look = "GET /v2/bills/SETP990000145/radian/events"
+        factus.replies[look] = [storm]
+        built = services_on(redis, namespace, gateway=factus, job_deadline=1.0, backoff_base=0.1, backoff_max=0.2)
+        note = example("credit_note.issue") | {"bill_number": "SETP990000145"}
+        async with running(built) as rig:
+            await rig.push({"type": "credit_note.issue", "account": "acme", "payload": note})
+            events = []
+            while not events or events[-1]["type"] != "credit_note.failed":
+                events += await rig.events(1)
+            await rig.rest()
+            state = await redis.hgetall(built.keys.account("acme"))
+        assert events[-1]["errors"][0]["code"] == code
+        assert "account.resumed" not in {event["type"] for event in events}
+        assert kept.encode() in state
+        assert factus.calls[look] >= 2
 
     async def test_finished_jobs_leave_no_deadline_behind(self, rig):
         for n in range(5):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from jobs.errors import LedgerRefused
 from jobs.events import blocked_event, resumed_event
-from jobs.outcomes import AccountState, AttemptResult, Block, Finished, Retry, scope_of
+from jobs.outcomes import HELD, AccountState, AttemptResult, Block, Finished, Retry, scope_of
 from jobs.registry import type_of
 from schemas.records import JobRecord
 from worker.queue.attempt_write import Notice
@@ -98,7 +98,7 @@ def _has_worked(job: JobRecord, ending: Finished | Retry) -> bool:
 def _is_held(ending: Finished | Retry) -> bool:
     """Whether a job that issues ended by what holds its family: a look-up that came through does not end that."""
     reason = ending.errors[0].code if isinstance(ending, Finished) and ending.errors else ""
-    return reason in ("factus.denied", "factus.payment_required", "factus.credentials")
+    return reason in HELD
 
 
 def _is_conflict(ending: Finished | Retry) -> bool:
