@@ -128,7 +128,7 @@ Ending = Finished | Retry
 HELD: Final = frozenset({"factus.credentials", "factus.payment_required", "factus.denied"})
 """What holds an account, or a family of it, until a person mends it."""
 
-_NOT_MENDED: Final = HELD | {"factus.unavailable"}
+_NOT_MENDED: Final = HELD | {"factus.unavailable", "factus.conflict"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """
 Commands that are asked for in one step of the event loop go to the server together: one write, one look at the socket.
 
-A worker with two hundred busy accounts runs hundreds of scripts a second, and of each redis-py makes an errand of its
-own: take a connection, see whether it lives, send, wait. That is 100 us of a processor where the script takes 30.
+A worker with two hundred busy accounts runs hundreds of scripts a second. redis-py sends each by itself: it takes a
+connection, looks whether it lives, sends, and waits. That is 100 us of a processor, where the script takes 30.
 """
 
 from __future__ import annotations

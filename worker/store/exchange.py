@@ -30,7 +30,7 @@ async def exchange(redis: Redis, commands: Sequence[Command]) -> list[Any]:
     The replies, each as the server gave it: pairs stand one after the other. An error stands for what was refused.
 
     Raises:
-        RedisError: No answer. All of it may have been sent twice.
+        RedisError: No answer. What was not answered may have been sent twice.
     """
     found: list[Any] = []
     for first in range(0, len(commands), MOST):
