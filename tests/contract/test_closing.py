@@ -135,7 +135,9 @@ async def test_who_lost_the_job_or_comes_second_writes_nothing_into_the_chain(re
     assert await scripts.run("append_certificate", places, {**args, "previous": "b" * 64}) == b"moved"
     assert not await redis.exists(places["chain"])
     assert await scripts.run("append_certificate", places, args) == b"ok"
-    assert await scripts.run("append_certificate", places, args) == b"moved"
+    assert await scripts.run("append_certificate", places, args) == b"ok", "the same again: its answer was lost"
+    assert await scripts.run("append_certificate", places, {**args, "sha256": "c" * 64}) == b"moved"
+    assert await redis.hget(places["chain"], "sha256") == b"a" * 64
     assert await redis.hget(places["job"], "sent") == b"sending", "it cannot be cancelled any more"
 
 
