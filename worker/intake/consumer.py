@@ -23,6 +23,7 @@ from jobs.entry import Entry
 from jobs.intake import EntryValidator
 from worker.guard import Guard, pause
 from worker.intake.commands import IntakeCommands, is_of_unknown_account, log_refusal
+from worker.intake.left_entries import LeftEntries
 from worker.intake.lookout import Found, Lookout, forget
 from worker.intake.peers import Peers
 from worker.intake.policy import IntakePolicy
@@ -40,7 +41,6 @@ from worker.store.scripts import ScriptArgs, Scripts
 log = structlog.get_logger()
 
 _YIELD_S: Final = 0.01
-_MOST_LEFT: Final = 10_000
 _STEPS_TO_SEND: Final = 10
 """Steps of the event loop until a command that was begun is on its way: a connection is taken and looked at first."""
 
@@ -79,7 +79,7 @@ class Intake:
         arguments = SliceArguments(keys, policy, book, claimer, group=GROUP, lease_ms=bounds.lease_ms)
         self._writer = EntryWriter(redis, scripts, keys, commands, arguments, claimer, self._guard)
         self._started_at = time.monotonic()
-        self._left: dict[str, float] = {}
+        self._left = LeftEntries()
         self._clock = _Clock()
         self.is_leader = False
 
@@ -167,11 +167,13 @@ class Intake:
     async def _reclaim(self, on_work: Callable[[], None]) -> None:
         """What an earlier leader had read and not written, and what was left to others, oldest first."""
         for stream in self._reader.streams:
-            ids = [id_ for id_ in await self._reader.pending(stream) if not self._guard.rest_s(id_.decode())]
+            pending = await self._reader.pending(stream)
+            self._left.keep_only(stream, pending)
+            ids = [id_ for id_ in pending if not self._guard.rest_s(id_.decode())]
             while ids:
                 n, entries = await self._reader.claimed(stream, ids[: self._bounds.read_entries])
                 ids = ids[n:]
-                fresh = [entry for entry in entries if entry.id not in self._left]
+                fresh = [entry for entry in entries if entry not in self._left]
                 if fresh:
                     log.info("intake.taken_over", n_entries=len(fresh))
                 await self._take_in(entries, on_work)
@@ -270,22 +272,21 @@ class Intake:
             commands = await asyncio.to_thread(self._writer.prepare, entry)
         if commands and is_of_unknown_account(commands[0]) and self._is_awaited(entry, commands[0].account):
             return []
-        self._left.pop(entry.id, None)
+        self._left.forget(entry)
         for one in commands:
             log_refusal(one)
         return commands
 
     def _is_awaited(self, entry: Entry, account: str | None) -> bool:
         """Whether a worker that serves the account lives, or may be on its way."""
-        if account is None or len(self._left) > _MOST_LEFT:
+        if account is None:
             return False
-        now = time.monotonic()
-        since = self._left.setdefault(entry.id, now)
+        left_s = self._left.note(entry)
         if account in self._peers.elsewhere():
             return True
         if self._peers.has_served(account):
-            return now - since < self._bounds.absence_ms / 1000
-        return now - self._started_at < self._bounds.grace_ms / 1000
+            return left_s < self._bounds.absence_ms / 1000
+        return time.monotonic() - self._started_at < self._bounds.grace_ms / 1000
 
 
 async def _sending(n_steps: int) -> None:
