@@ -115,6 +115,22 @@ BREAKS = (
         "tests/contract/test_barred_families.py::test_its_reference_is_not_free_while_the_delete_may_still_arrive",
     ),
     Break(
+        "G7",
+        "who takes a document over forgets until when a DELETE may arrive",
+        "worker/store/lua/intake.lua",
+        "redis.call('HDEL', e.document, 'event', 'stays')",
+        "redis.call('HDEL', e.document, 'event', 'free_at', 'stays')",
+        "tests/contract/test_lost_deletes.py::test_the_next_after_one_whose_time_is_up_waits",
+    ),
+    Break(
+        "G7",
+        "a document that is issued again is removed for another job",
+        "worker/store/lua/permit.lua",
+        "if state ~= 'rejected' and state ~= 'failed' then return {'late'} end",
+        "",
+        "tests/unit/worker/factus/test_client.py::TestRemovals::test_another_document_that_is_issued_again_by_now_is_left_alone",
+    ),
+    Break(
         "G9",
         "what an answer unpacks to is not counted",
         "worker/factus/bounded_body.py",

@@ -313,18 +313,16 @@ def _gateways(core: _Core, gateway_of: GatewayOf | None) -> dict[str, Gateway]:
 
 def _work(core: _Core, reader: LedgerReader, archive: Archive) -> AttemptWork:
     settings, redis, scripts, keys = core.settings, core.redis, core.scripts, core.keys
-    settle_ms = settings.api_limits.settle_ms
-    cancel_settle_ms = max(settle_ms, core.policies.patience.least_settle_ms)
     return AttemptWork(
         core.accounts,
         archive,
         settings.backoff,
-        settle_ms,
+        settings.api_limits.settle_ms,
         core.radian,
         journal=JournalOnRedis(redis, scripts, keys, reader),
         bills=reader,
         change_lock=ChangeLocks(scripts, keys, core.ledger_policy.deadline_ms),
-        canceller=Cancellations(redis, scripts, keys, reader, core.of_jobs, cancel_settle_ms),
+        canceller=Cancellations(redis, scripts, keys, reader, core.of_jobs),
         day_book=DayBookOnRedis(redis, scripts, keys, core.accounts, core.ledger_policy),
         patience=core.policies.patience,
     )

@@ -154,9 +154,14 @@ class FactusClient:
 
     async def delete(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> Answer:
         is_own = reference_code == job.reference_code
-        document_key = "" if is_own else self._keys.document(job.account, job.family, reference_code)
-        job_key = self._keys.job(job.account, job.id)
-        mark = SendMark(job_key, job.fence, what="deleting", document_key=document_key, settle_ms=settle_ms)
+        mark = SendMark(
+            self._keys.job(job.account, job.id),
+            job.fence,
+            what="deleting",
+            document_key=self._keys.document(job.account, job.family, reference_code),
+            settle_ms=settle_ms,
+            is_own=is_own,
+        )
         answer = await self._call("delete", "DELETE", FAMILIES[job.family].delete_of(reference_code), mark=mark)
         return http_answers.read_delete(answer) if isinstance(answer, HttpAnswer) else answer
 

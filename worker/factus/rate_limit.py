@@ -61,7 +61,7 @@ class NoPermitYet:
 
 @dataclass(frozen=True, slots=True)
 class DeadlinePassed:
-    """The latest instant for sending is over."""
+    """The latest instant for sending is over, or the document to be removed is issued again by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ class SendMark:
     """
     The job that the permit is for: its record becomes ``sending`` with it, and without the job there is none.
 
-    ``latest_ms`` 0 means any time. ``what`` is ``deleting`` for the removal of a document: the record then has the
-    instant from which on the DELETE may take what bears the reference. Where the document is another job's,
-    ``document_key`` names it, and its reference is not free for ``settle_ms``.
+    ``latest_ms`` 0 means any time. ``what`` is ``deleting`` for the removal of a document: the DELETE may take what bears
+    the reference, which is not free for ``settle_ms`` in the ledger (``document_key``, empty for a document that no job
+    has issued). Of the job's own (``is_own``) the record has the instant as well.
     """
 
     job_key: str
@@ -80,6 +80,7 @@ class SendMark:
     what: Literal["sending", "deleting"] = "sending"
     document_key: str = ""
     settle_ms: int = 0
+    is_own: bool = True
 
     @property
     def keys(self) -> dict[str, Key]:
@@ -93,6 +94,7 @@ class SendMark:
             "latest_ms": self.latest_ms,
             "what": self.what,
             "settle_ms": self.settle_ms,
+            "is_own": int(self.is_own),
         }
 
 

@@ -70,14 +70,12 @@ class Cancellations:
         keys: Keys,
         reader: LedgerReader,
         of_jobs: JobScriptArguments,
-        settle_ms: int,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
         self._reader = reader
         self._of_jobs = of_jobs
-        self._settle_ms = settle_ms
 
     async def cancel(self, job: JobRecord, wanted: Mapping[str, Any]) -> Cancellation | None:
         """See :class:`jobs.ports.Canceller`."""
@@ -217,7 +215,6 @@ class Cancellations:
             "lane": job.lane,
             "member": f"{job.account}/{job.id}",
             "error": error.model_dump_json(),
-            "settle_ms": self._settle_ms,
             "heir": heir.id,
             "heir_starts_ms": heir.starts_ms,
             "heir_ends_ms": heir.ends_ms,

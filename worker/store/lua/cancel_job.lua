@@ -11,12 +11,12 @@
 -- KEYS: job, results, deadlines, batches_due, lane, waiting, later, flight, account, queue, lanes_due, cancelled, document,
 --   joined, heir, days
 -- ARGV: id, seq, retention_ms, maxlen, batch_prefix, arq_prefix, arq_job_prefix, mark_prefix, lane, member, error,
---   settle_ms, heir, heir_starts_ms, heir_ends_ms, heir_day_ends_ms, deadline_ms, heir_member, ends_prefix,
+--   heir, heir_starts_ms, heir_ends_ms, heir_day_ends_ms, deadline_ms, heir_member, ends_prefix,
 --   ends_member, tally[TALLY], event[EVENT]
 -- document, joined: the job's key for jobs that issue nothing. heir: the job that takes the document over, its key and id;
 --   the job's key and '' when nobody does.
 -- seq: as it was read. arq_prefix: what stands before arq's id of the job. member, heir_member: of the deadlines.
--- error: JSON. settle_ms: for how long a DELETE may arrive late. heir_ends_ms: 0 for unbounded.
+-- error: JSON. heir_ends_ms: 0 for unbounded.
 -- deadline_ms: how long the heir is tried. ends_prefix, ends_member: see lib/day_index.lua.
 -- Reply: 'cancelled' | 'unknown' | 'final' | 'sent' (Factus may have it) | 'changed' (read again): nothing was written.
 local job, results, deadlines, batches_due = KEYS.job, KEYS.results, KEYS.deadlines, KEYS.batches_due
@@ -45,7 +45,6 @@ local owns = document and state ~= 'joined' and redis.call('HGET', document, 'jo
 if owns and (redis.call('LINDEX', joined, 0) or '') ~= heir then return 'changed' end
 if state == 'joined' and redis.call('LREM', joined, 1, id) == 0 then return 'changed' end
 
-local starts_at = number(redis.call('ZSCORE', later, id))
 publish(results, ARGV.maxlen, event)
 redis.call('ZREM', waiting, id)
 redis.call('ZREM', later, id)
@@ -69,7 +68,8 @@ if owns and heir ~= '' then
   -- Another job asked for the same document, and nobody has cancelled that one.
   redis.call('LPOP', joined)
   redis.call('HSET', document, 'job', heir)
-  local begins = math.max(now, number(ARGV.heir_starts_ms))
+  -- What kept this one waiting keeps the heir too: a DELETE of an earlier job that had no answer.
+  local begins = math.max(now, number(ARGV.heir_starts_ms), number(redis.call('HGET', document, 'free_at')))
   local deadline_at = begins + number(ARGV.deadline_ms)
   local ends_at = number(ARGV.heir_ends_ms)
   redis.call('HSET', KEYS.heir, 'state', 'waiting', 'deadline_at', text(deadline_at), 'sent', sent)
@@ -82,11 +82,6 @@ if owns and heir ~= '' then
     batch, ARGV.batch_prefix .. name .. '/' .. batch, heir, its[3] or '0', now)
 elseif owns then
   redis.call('HSET', document, 'state', 'failed')
-  -- What kept this one waiting may keep the next one: a DELETE of an earlier job that had no answer.
-  if starts_at > now then
-    local free_at = math.min(starts_at, now + number(ARGV.settle_ms))
-    redis.call('HSET', document, 'free_at', text(math.max(free_at, number(redis.call('HGET', document, 'free_at')))))
-  end
   redis.call('PEXPIRE', document, retention_ms)
 end
 if redis.call('HGET', lane_hash, 'held_by') == id then

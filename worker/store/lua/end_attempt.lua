@@ -22,7 +22,8 @@
 --   ended_event: where these stand when it has ended; ended_due: the set of what is to be drained.
 -- bill: what is remembered of a bill by its number; the job's key when it is about none. terms: from when bills are due.
 -- follow_ups: FOLLOW_UP_KEYS for each job that follows the document.
--- ending: `final`, or who waits: `lane`, `account`, `job`. pause_ms: of a final one, of the reference.
+-- ending: `final`, or who waits: `lane`, `account`, `job`. pause_ms: of a final one, of the reference: for a rejected
+--   document all that is known of it, for others what is added to it.
 -- reason: of the pause; of a final one `stays` when an unvalidated document is left at Factus.
 -- document_state, retention_ms: of a final one. goes_on: 1 to start the lane's next job. health: `up`, `down`, `unknown`.
 -- term: ms from which the bill that the job watches is due; 0 when nothing waits for that, '' leaves it.
@@ -93,6 +94,8 @@ if is_final then
   if document_state == 'completed' then redis.call('HDEL', job, 'payload') end -- it has done its work
   if document then
     redis.call('HSET', document, 'state', document_state)
+    -- Only who knows that the DELETE was answered frees the reference; a defect while it was under way does not.
+    if document_state == 'rejected' then redis.call('HDEL', document, 'free_at') end
     if pause_ms > 0 then redis.call('HSET', document, 'free_at', text(now + pause_ms)) end
     if reason == 'stays' then redis.call('HSET', document, 'stays', '1') end
     if document_state == 'validated' then

@@ -153,10 +153,11 @@ local function accept(e, document)
       return
     end
     redis.call('HSET', e.document, 'v', '1', 'state', 'open', 'job', e.id, 'fingerprint', e.fingerprint)
-    redis.call('HDEL', e.document, 'event', 'free_at', 'stays')
+    redis.call('HDEL', e.document, 'event', 'stays')
     redis.call('PERSIST', e.document)
   end
-  -- A DELETE of the job before that had no answer could take what is issued under the reference now.
+  -- A DELETE of the job before that had no answer could take what is issued under the reference now. The instant stays with
+  -- the document: this job may end before it, and another one come.
   local begins = math.max(now, e.start_at, number(document and document[4]))
   local deadline_at = begins + e.deadline_ms
   admit(KEYS.lanes, KEYS.due, KEYS.deadlines, e, now, begins, deadline_at,

@@ -290,7 +290,8 @@ async def test_a_429_holds_the_account_for_everybody(client_of, stored_job, fake
 
 async def test_a_reference_with_slashes_is_one_segment_of_the_path(client_of, stored_job):
     client, wire = client_of(lambda _: httpx.Response(200, json=observed("bill-delete-ok")))
-    assert await client.delete(stored_job, "FV/2026/0001", settle_ms=1) == answers.Done()
+    own = replace(stored_job, reference_code="FV/2026/0001")
+    assert await client.delete(own, own.reference_code, settle_ms=1) == answers.Done()
     assert wire.paths[-1] == "/v2/bills/destroy/reference/FV%2F2026%2F0001"
 
 
@@ -314,16 +315,27 @@ class TestRemovals:
         assert int(deleting_at) > 0
         assert (attempts, sent) == (None, None)
 
-    async def test_the_reference_of_another_document_is_not_free_for_a_while(
-        self, client_of, stored_job, fake_redis, namespace
-    ):
+    @pytest.mark.parametrize("whose", ["own", "another's"])
+    async def test_the_reference_is_not_free_for_a_while(self, client_of, stored_job, fake_redis, namespace, whose):
         client, _ = client_of(lambda _: httpx.Response(200, json=observed("bill-delete-ok")))
-        await client.delete(stored_job, "OTHER", settle_ms=60_000)
+        reference = stored_job.reference_code if whose == "own" else "OTHER"
+        document = Keys(namespace).document(stored_job.account, stored_job.family, reference)
+        await fake_redis.hset(document, "state", "open" if whose == "own" else "rejected")
+        assert await client.delete(stored_job, reference, settle_ms=60_000) == answers.Done()
         seconds, _ = await fake_redis.time()
-        free_at = await fake_redis.hget(
-            Keys(namespace).document(stored_job.account, stored_job.family, "OTHER"), "free_at"
-        )
-        assert 50_000 < int(free_at) - seconds * 1000 <= 61_000
+        assert 50_000 < int(await fake_redis.hget(document, "free_at")) - seconds * 1000 <= 61_000
+
+    @pytest.mark.parametrize("state", ["open", "validated"])
+    async def test_another_document_that_is_issued_again_by_now_is_left_alone(
+        self, client_of, stored_job, fake_redis, namespace, state
+    ):
+        """Between the claim of its removal and the permit somebody has pushed its correction."""
+        client, wire = client_of(lambda _: httpx.Response(200, json=observed("bill-delete-ok")))
+        document = Keys(namespace).document(stored_job.account, stored_job.family, "OTHER")
+        await fake_redis.hset(document, mapping={"state": state, "free_at": 1})
+        assert await client.delete(stored_job, "OTHER", settle_ms=60_000) == answers.TooLate()
+        assert not [path for path in wire.paths if "destroy" in path]
+        assert await fake_redis.hget(document, "free_at") == b"1"
 
     @pytest.mark.parametrize("call", ["create", "delete"])
     async def test_after_a_standstill_nothing_is_sent_on_an_old_permit(self, client_of, stored_job, monkeypatch, call):
