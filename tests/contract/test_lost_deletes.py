@@ -26,7 +26,7 @@ pytestmark = pytest.mark.service(
 
 @pytest.fixture
 async def settled_at(rig: ServiceInProcess, factus: FakeFactus) -> float:
-    """A document was rejected and its DELETE had no answer. The least instant of ``time.monotonic`` of the next create."""
+    """A document was rejected, its DELETE had no answer: the least instant (``time.monotonic``) of the next create."""
     factus.script, factus.deletes = [REFUSED], [answers.Unknown("sin respuesta")]
     began = time.monotonic()
     await rig.push_bill("A", id="first")

@@ -84,6 +84,28 @@ async def test_it_is_taken_in_before_them(real_redis, namespace):
     assert len(written) == n + 2
 
 
+async def test_however_many_a_look_finds_a_script_gets_no_more_than_two_slices(real_redis, namespace):
+    """A producer marks everything as urgent: neither the server nor this process's event loop is held for it."""
+    bounds = {**BOUNDS, "look_entries": 100, "over_entries": 200}
+    built = services_on(real_redis, namespace, policies=quick(intake=bounds))
+    sales = [a_job(f"S{n}", priority="high", not_before=f"{fiscal_day(2)}T00:00:00-05:00") for n in range(N)]
+    await push(built, *waiting(N), *sales)
+    written, sizes, write = written_by(built), [], built.intake._writer.write
+
+    async def measured(commands):
+        sizes.append(len(commands))
+        await write(commands)
+
+    built.intake._writer.write = measured
+    async with running(built):
+        await until_all_is_taken_in(built)
+        await nothing_is_missing(built)
+    assert written.index("S0") < written.index(f"R{N - 1}"), "they have passed"
+    assert [one for one in written if one.startswith("S")] == [f"S{n}" for n in range(N)]
+    assert max(sizes) <= 2 * bounds["slice_entries"]
+    assert len(written) == 2 * N
+
+
 async def test_one_that_shares_a_reference_with_what_waits_keeps_its_place(real_redis, namespace):
     """Of two pushed together the first in the stream wins."""
     built = services_on(real_redis, namespace, policies=quick(intake=BOUNDS))

@@ -69,9 +69,9 @@ class SendMark:
     """
     The job that the permit is for: its record becomes ``sending`` with it, and without the job there is none.
 
-    ``latest_ms`` 0 means any time. ``what`` is ``deleting`` for the removal of a document: the DELETE may take what bears
-    the reference, which is not free for ``settle_ms`` in the ledger (``document_key``, empty for a document that no job
-    has issued). Of the job's own (``is_own``) the record has the instant as well.
+    ``latest_ms`` 0 means any time. ``what`` is ``deleting`` for the removal of a document (``document_key``): the
+    DELETE may take what bears its reference, which is not free for ``settle_ms``. Where the document is the job's own
+    (``is_own``) its record has the instant as well.
     """
 
     job_key: str

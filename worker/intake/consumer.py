@@ -202,11 +202,14 @@ class Intake:
                     self._lookout.clear()
                 async for slice_ in self._slices(entries):
                     found = await self._lookout.found() if await self._lookout.has_looked() else ()
-                    passing = await self._passing(found)
-                    if writing:
-                        await writing
-                    await self._renew()
-                    writing = asyncio.create_task(self._write(slice_, passing))
+                    last: list[IntakeCommand] = []
+                    async for passing in self._passing(found):
+                        if last:
+                            await self._written(writing)
+                            writing = asyncio.create_task(self._writer.write(last))
+                        last = passing
+                    await self._written(writing)
+                    writing = asyncio.create_task(self._write(slice_, last))
                     if are_many and reads_on():
                         self._lookout.begin(slice_.last_stream)
                     is_near_end = are_many and not reading and slice_.n_left <= self._bounds.slice_entries
@@ -228,31 +231,46 @@ class Intake:
         n_bytes = sum(len(entry.raw or b"") for entry in entries)
         return len(entries) >= self._bounds.read_entries or n_bytes >= self._bounds.read_bytes
 
+    async def _written(self, writing: asyncio.Task[None] | None) -> None:
+        """Before the next slice is written: the last one is, and the lead is still ours."""
+        if writing:
+            await writing
+        await self._renew()
+
     async def _write(self, slice_: _Slice, passing: Sequence[IntakeCommand]) -> None:
         await self._writer.write([*passing, *slice_.commands])
         for stream, id_ in slice_.read_to.items():
             self._lookout.taken(stream, id_)
 
-    async def _passing(self, found: Sequence[Found]) -> list[IntakeCommand]:
-        """What becomes of those that are taken in before their turn."""
-        commands: list[IntakeCommand] = []
-        for entry, outline in found:
-            if some := await self._examined(entry):
-                commands += some
-            else:
-                self._lookout.stays(entry, outline)
-        if commands:
-            log.debug("intake.taken_ahead", n_entries=len(commands))
-        return commands
+    async def _passing(self, found: Sequence[Found]) -> AsyncIterator[list[IntakeCommand]]:
+        """What becomes of those that are taken in before their turn, as much at once as goes into a slice."""
+        outlines = {entry.id: outline for entry, outline in found}
+        async for slice_ in self._slices(
+            [entry for entry, _ in found], stays=lambda entry: self._lookout.stays(entry, outlines[entry.id])
+        ):
+            if slice_.commands:
+                log.debug("intake.taken_ahead", n_entries=len(slice_.commands))
+                yield slice_.commands
 
-    async def _slices(self, entries: Sequence[Entry]) -> AsyncIterator[_Slice]:
+    async def _slices(
+        self, entries: Sequence[Entry], stays: Callable[[Entry], None] = lambda _entry: None
+    ) -> AsyncIterator[_Slice]:
+        """
+        Entries as they are examined, in their order, bounded as the policy says.
+
+        Args:
+            stays: Called with each entry that is left where it is.
+        """
         slice_ = _Slice()
         yielded_at = time.perf_counter()
         for n_left, entry in zip(range(len(entries) - 1, -1, -1), entries, strict=True):
             if time.perf_counter() - yielded_at > _YIELD_S:
                 await asyncio.sleep(0)
                 yielded_at = time.perf_counter()
-            slice_.add(entry, await self._examined(entry))
+            commands = await self._examined(entry)
+            slice_.add(entry, commands)
+            if not commands:
+                stays(entry)
             if not n_left or slice_.is_full(self._bounds):
                 slice_.n_left = n_left
                 yield slice_
