@@ -66,7 +66,7 @@ class AttemptPolicy:
 
     # -- before anything -------------------------------------------------------------------------------------------
     def too_late(self, now_ms: int, day_ends_ms: int) -> Finished | None:
-        """Whether the document may no longer be sent. One that Factus has already keeps its date, not its deadline."""
+        """The end of a job that may no longer be sent; None while it may. What Factus has keeps its date."""
         job = self.job
         if not job.pending_since:
             if job.expires_at and now_ms >= job.expires_at and not job.attempts:
@@ -103,7 +103,8 @@ class AttemptPolicy:
 
     def may_still_appear(self, last: ErrorDetail | None = None) -> Retry | None:
         """
-        Whether time may not be called yet: what was sent a moment ago, and is not there, may be on its way.
+        The retry that keeps a job open: what was sent a moment ago, and is not there, may be on its way. None where
+        nothing is.
 
         Factus stores a document whose answer nobody waited for. To call the job failed before that is settled would
         publish an end that turns out untrue.

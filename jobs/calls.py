@@ -133,7 +133,7 @@ class CallContext:
         """What earlier turns have done; empty in the first."""
         text = self.decide.job.progress
         # Written by ourselves: it may have as many values as a long list has.
-        return dict(strict_json.parse_trusted(text.encode(), most_values=len(text))) if text else {}
+        return dict(strict_json.parse_lenient(text.encode(), most_values=len(text))) if text else {}
 
     # -- turns -----------------------------------------------------------------------------------------------------
     async def acquire_change_lock(self, thing: str) -> None:

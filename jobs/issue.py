@@ -61,7 +61,7 @@ class _Attempt:
     status: int = 0
     """Of the last answer that had one."""
     is_named: bool = False
-    """The number of the document that is to go was asked for."""
+    """Whether the document that is to be removed has been looked up, for its number."""
 
     def ending_of(self, step: Step) -> Finished | Retry | None:
         """With what the attempt ends before this step; None when the step is to be taken."""
@@ -120,7 +120,7 @@ class _Attempt:
         return step
 
     async def _name(self, verdict: tuple[ErrorDetail, ...]) -> Step:
-        """It has used a number up, which nobody could tell once it is gone; and what is validated stays."""
+        """Look the document up before it is removed: nobody can tell its number afterwards. A validated one is kept."""
         self.is_named = True
         seen = await self._find()
         step = self.policy.before_delete(seen, verdict, has_sent=self.has_sent)

@@ -26,7 +26,6 @@ BEYOND: Final = Decimal(10) ** MAX_INTEGER_DIGITS
 """The first amount that is not taken."""
 
 _CENT: Final = Decimal("0.01")
-_DECIMAL: Final = re.compile(DECIMAL_PATTERN, re.ASCII)
 _NUMBER: Final = re.compile(r"-?[0-9]{1,4000}(\.[0-9]{1,4000})?", re.ASCII)
 
 

@@ -230,9 +230,9 @@ _ANSWER_DECODER: Final = json.JSONDecoder(
 )
 
 
-def parse_trusted(raw: bytes, *, most_values: int = MOST_ANSWER_VALUES) -> Any:
+def parse_lenient(raw: bytes, *, most_values: int = MOST_ANSWER_VALUES) -> Any:
     """
-    Read an answer of Factus: exact decimals, and as much of it as can be told again.
+    Read an answer of Factus leniently: exact decimals, and as much of it as can be told again.
 
     One bad character must not hide that DIAN has validated a document. So what is no UTF-8, a lone surrogate or a NUL
     becomes U+FFFD, of repeated keys the last counts, and a number that no consumer could read (beyond 100 characters,

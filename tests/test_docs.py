@@ -14,6 +14,7 @@ import click
 import pytest
 
 from schemas.payload.validate import validate_document
+from tests.test_architecture import ROOMS
 from worker.cli.group import cli
 from worker.settings.model import Settings
 
@@ -148,6 +149,11 @@ class TestWayOfAJob:
         numbers = re.findall(r"(?m)^## (\d+)\.", self.PAGE)
         assert numbers == [str(n) for n in range(1, len(numbers) + 1)]
 
+    def test_the_order_of_the_rooms_is_the_one_that_is_kept(self) -> None:
+        told = self.PAGE[self.PAGE.index("each room uses those below it") : self.PAGE.index("; what has no\nplace")]
+        order = [room for some in ROOMS["worker"] for room in ([some] if isinstance(some, str) else some)]
+        assert re.findall(r"`(\w+)`", told) == [room for room in order if room != "__main__"]
+
     def test_no_room_of_the_way_is_left_out(self) -> None:
         rooms = {"intake", "queue", "factus", "archive", "store"}
         assert {path.split("/")[1] for path, _ in self.FILE.findall(self.PAGE) if path.startswith("worker/")} >= rooms
@@ -167,6 +173,12 @@ def _defines(path: Path, name: str) -> bool:
     return True
 
 
+def test_a_word_has_one_line_in_the_glossary() -> None:
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    words = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")]
+    assert sorted(set(words)) == sorted(words)
+
+
 CODE: Final = [
     path
     for part in ("worker", "jobs", "schemas", "sandbox")
@@ -175,14 +187,29 @@ CODE: Final = [
 ]
 
 
-def test_what_the_code_says_of_other_files_is_there() -> None:
-    """A docstring that names a file that was moved sends its reader nowhere."""
-    known = {str(path.relative_to(ROOT)) for path in CODE}
+LUA: Final = ROOT / "worker" / "store" / "lua"
+TESTS: Final = [path for part in ("tests", "benchmarks") for path in (ROOT / part).rglob("*.py")]
+PAGES: Final = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").rglob("*.md")]
+
+
+def _named(path: Path) -> list[str]:
+    """The files of ours that a file names: in a page, in a docstring, in a comment of a script."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".lua":
+        return re.findall(r"\b((?:worker|jobs|schemas|lib)/[\w/]+\w(?:\.(?:py|lua))?)", text)
+    mark = "`" if path.suffix == ".md" else "``"
+    return re.findall(rf"{mark}([\w/.-]+\.(?:py|lua)){mark}", text)
+
+
+def test_what_is_said_of_other_files_is_there() -> None:
+    """A text that names a file that was moved sends its reader nowhere."""
+    known = {str(path.relative_to(ROOT)) for path in (*CODE, *TESTS)}
     wrong = [
         f"{path.relative_to(ROOT)}: {name}"
-        for path in CODE
-        for name in re.findall(r"``([\w/.-]+\.(?:py|lua))``", path.read_text(encoding="utf-8"))
-        if not any(f"/{one}".endswith(f"/{name}") for one in known) and not (ROOT / name).is_file()
+        for path in (*CODE, *TESTS, *PAGES)
+        for name in _named(path)
+        if not any(f"/{one}".endswith(f"/{name}") for one in known)
+        and not any((folder / f"{name}{end}").exists() for folder in (ROOT, LUA) for end in ("", ".py", ".lua"))
     ]
     assert set(wrong) == {"worker/queue/arq_worker.py: arq/worker.py", "worker/store/scripts.py: NAME.lua"}, (
         "no file of ours"

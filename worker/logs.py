@@ -90,6 +90,3 @@ def configure_logging(*, is_json: bool, level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    # httpx logs whole URLs at INFO, arq two lines a job; ours are the canonical ones.
-    for name in ("aiohttp", "arq"):
-        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,5 +1,5 @@
 """
-The ids of jobs that are pushed again, and of jobs that follow others.
+The ids of jobs that are pushed again.
 """
 
 from __future__ import annotations

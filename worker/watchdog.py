@@ -33,8 +33,8 @@ class Holds:
     """
     How often the loop was held for longer than the limit, and the longest time, ms.
 
-    ``longest_busy_ms`` is the processor's time in it: less than the other where the loop waited for a call that blocks,
-    or the machine for its turn.
+    ``longest_busy_ms`` is the most processor time between two beats, ms, not always that of the longest hold: less than
+    the other where the loop waited for a call that blocks, or the process for a processor.
     """
 
     n: int = 0

@@ -15,7 +15,7 @@ from jobs import answers
 from jobs.calls import CallContext, data_of
 from jobs.closing.certificate import Gathered, certificate_of
 from jobs.closing.classes import FamilyDay, missing_in_list
-from jobs.closing.course import UNDATED, Course
+from jobs.closing.course import UNDATED, ClosingProgress
 from jobs.closing.days import day_of
 from jobs.closing.facts import Day, KnownDocument, LedgerDay, Row
 from jobs.closing.numbers import Prefixes
@@ -36,7 +36,7 @@ _MOST_PASSES: Final = 2
 async def close_day(context: CallContext) -> Ending:
     book = context.day_book
     assert book is not None
-    course = Course.of(context.progress)
+    course = ClosingProgress.of(context.progress)
     if course.certificate is not None:
         return _closed(context, course.certificate)
     day = day_of(context.payload["day"], context.zone)
@@ -70,7 +70,7 @@ def _closed(context: CallContext, certificate: dict[str, Any]) -> Finished:
 
 
 # -- pages -------------------------------------------------------------------------------------------------------------
-async def _read_page(context: CallContext, book: DayBook, course: Course, family: Family, day: Day) -> str:
+async def _read_page(context: CallContext, book: DayBook, course: ClosingProgress, family: Family, day: Day) -> str:
     """Read one page of a list and put it aside; what is told if time runs out before the next one."""
     course.began.setdefault(family.name, context.decide.standing.now_ms)
     # The first page is the job's own call; all that follows is a part of it, and no attempt more.
@@ -96,13 +96,15 @@ async def _read_page(context: CallContext, book: DayBook, course: Course, family
     return left
 
 
-def _is_not_needed(course: Course, family: Family) -> bool:
+def _is_not_needed(course: ClosingProgress, family: Family) -> bool:
     """An account may lack the product of some families; one that may read none at all is held, as for any call."""
     is_last = family.name == [*FAMILIES][-1]
     return not (is_last and len(course.unread) == len(FAMILIES) - 1)
 
 
-async def _keep(context: CallContext, book: DayBook, course: Course, family: Family, day: Day, raw: list[Any]) -> None:
+async def _keep(
+    context: CallContext, book: DayBook, course: ClosingProgress, family: Family, day: Day, raw: list[Any]
+) -> None:
     found = [row for one in raw if (row := row_of(family, one)) is not None]
     if not family.has_day_filter and any(not row.created_ms for row in found):
         course.unread[family.name] = UNDATED
@@ -127,7 +129,7 @@ def _created_ms(raw: Any) -> int:
 
 
 # -- amounts of what is not ours --------------------------------------------------------------------------------------
-async def _read_amounts(context: CallContext, book: DayBook, course: Course) -> None:
+async def _read_amounts(context: CallContext, book: DayBook, course: ClosingProgress) -> None:
     name, number = course.unpriced[0]
     family = FAMILIES[name]
     seen = await context.ask(get(family.show(number)), is_look_up=True)
@@ -143,7 +145,7 @@ async def _read_amounts(context: CallContext, book: DayBook, course: Course) -> 
     course.unpriced = course.unpriced[1:]
 
 
-def _has_more_to_read(course: Course, facts: Gathered) -> bool:
+def _has_more_to_read(course: ClosingProgress, facts: Gathered) -> bool:
     """Whether a list moved while it was read, or amounts are still to be asked for; written into the course."""
     for family in facts.families:
         if missing_in_list(family, facts.day) and course.passes.get(family.family, 0) + 1 < _MOST_PASSES:
@@ -172,7 +174,7 @@ def _is_known(family: FamilyDay, row: Row) -> bool:
 
 
 # -- gathering ---------------------------------------------------------------------------------------------------------
-async def _gathered(context: CallContext, book: DayBook, course: Course, day: Day) -> Gathered:
+async def _gathered(context: CallContext, book: DayBook, course: ClosingProgress, day: Day) -> Gathered:
     job, now_ms = context.decide.job, context.decide.standing.now_ms
     pages = await book.pages(job)
     amounts = await book.foreign_amounts(job.account)
@@ -201,7 +203,7 @@ def _is_missed(family: str, ledger: LedgerDay) -> bool:
     return family in {job.family for job in ledger.ended} | {job.family for job in ledger.open}
 
 
-def _rows(pages: Mapping[str, str], course: Course, family: str, amounts: Mapping[str, str]) -> list[Row]:
+def _rows(pages: Mapping[str, str], course: ClosingProgress, family: str, amounts: Mapping[str, str]) -> list[Row]:
     """What Factus lists of a family: each once, as it was read last, with the amounts that were asked for."""
     found: dict[str, Row] = {}
     names = [name for name in pages if name.partition("/")[0] == family and course.is_current(name)]
@@ -214,7 +216,7 @@ def _rows(pages: Mapping[str, str], course: Course, family: str, amounts: Mappin
 
 
 async def _family_day(
-    context: CallContext, book: DayBook, course: Course, family: str, rows: list[Row], ledger: LedgerDay
+    context: CallContext, book: DayBook, course: ClosingProgress, family: str, rows: list[Row], ledger: LedgerDay
 ) -> FamilyDay:
     ended = [job for job in ledger.ended if job.family == family]
     named = [row.reference_code for row in rows] + [job.reference_code for job in ended if job.ending != "validated"]

@@ -27,7 +27,7 @@ UNDATED: Final = "no dice la fecha de sus documentos."
 
 
 @dataclass(slots=True)
-class Course:
+class ClosingProgress:
     """
     Where a closing stands.
 
@@ -59,7 +59,7 @@ class Course:
     certificate: dict[str, Any] | None = None
 
     @classmethod
-    def of(cls, progress: Mapping[str, Any]) -> Course:
+    def of(cls, progress: Mapping[str, Any]) -> ClosingProgress:
         return cls(**progress)
 
     def to_progress(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _MOST_STEPS_A_RING: Final = 400
 
 _MOST_PHASES: Final = 400
 _CALLS_SHARE: Final = 0.1
-"""``PATIENCE`` of precedence.lua: after nine documents a call."""
+"""``MOST_PASSED`` of precedence.lua: one call after nine documents."""
 
 _LARGEST_OTHERS: Final = 0.9
 _LONG: Final = 2

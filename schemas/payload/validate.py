@@ -11,8 +11,8 @@ To add a family of documents:
    sister families have and this one lacks, ``rule_ids`` what an inherited field breaks here.
 2. Write the rules that only it has into books of a module of its own, and name what cannot be judged in
    ``rules/not_checked.py``.
-3. Add a row to FAMILIES: the model, the books (shared ones first), its arithmetic, the path to the other party and the
-   key of its operation type, where it has them. Nothing else asks for a family's name.
+3. Add a row to DOCUMENT_SPECS: the model, the books (shared ones first), its arithmetic, the path to the other party
+   and the key of its operation type, where it has them. Nothing else asks for a family's name.
 4. Give its rules a case each in the tests, which count them.
 
 The payload of a job that issues nothing is a row as well, made by :func:`schemas.payload.spec.checked` from a model and
@@ -201,7 +201,7 @@ def validate_document(family: str, payload: object, *, today: date) -> Validated
     return validate(DOCUMENT_SPECS[family], payload, today=today)
 
 
-def validate(family: PayloadSpec, payload: object, *, today: date) -> ValidatedPayload:
+def validate(spec: PayloadSpec, payload: object, *, today: date) -> ValidatedPayload:
     """
     Judge a payload and prepare it for sending.
 
@@ -214,9 +214,9 @@ def validate(family: PayloadSpec, payload: object, *, today: date) -> ValidatedP
     """
     if type(payload) is not dict:
         return _refused([messages.not_an_object()], "")
-    if family.wrap_in_list and (listed := _with_list(payload, family.wrap_in_list)):
-        return _as_written(_examine(family, listed, today), ".".join(family.wrap_in_list))
-    return _examine(family, payload, today)
+    if spec.wrap_in_list and (listed := _with_list(payload, spec.wrap_in_list)):
+        return _as_written(_examine(spec, listed, today), ".".join(spec.wrap_in_list))
+    return _examine(spec, payload, today)
 
 
 def _with_list(payload: Node, path: tuple[str, ...]) -> Node | None:
@@ -243,24 +243,24 @@ def _as_written(found: ValidatedPayload, at: str) -> ValidatedPayload:
     return replace(found, errors=renamed(found.errors), warnings=renamed(found.warnings))
 
 
-def _examine(family: PayloadSpec, payload: Node, today: date) -> ValidatedPayload:
+def _examine(spec: PayloadSpec, payload: Node, today: date) -> ValidatedPayload:
     reference = readable_reference(payload.get("reference_code"))
-    error = _refusal(family, payload)
+    error = _refusal(spec, payload)
     if error is not None:
         # Keys without data and idle zeros are tried without once the model has refused: most payloads have none.
-        plain = family.shape.plain(payload)
+        plain = spec.shape.plain(payload)
         if plain != payload:
-            payload, error = plain, _refusal(family, plain)
+            payload, error = plain, _refusal(spec, plain)
     if error is not None:
-        return _explain_refusal(family, payload, error, today, reference)
+        return _explain_refusal(spec, payload, error, today, reference)
     walk = Walk()
-    typed = family.shape.typed(payload, None, walk)
-    document, faults = _judge(family, payload, typed, walk.faults, today)
+    typed = spec.shape.typed(payload, None, walk)
+    document, faults = _judge(spec, payload, typed, walk.faults, today)
     faults += [*_unnoticed(walk.negative, faults), *number_warnings(walk)]
     if faults and any(fault.level is Level.ERROR for fault in faults):
         bad_characters(payload, "", faults, len(faults) + MAX_FAULTS)
         return _refused([*faults, *_garbled(payload, _write(payload))], reference)
-    wire = _write(family.shape.wire(payload) if walk.n_respelled else payload)
+    wire = _write(spec.shape.wire(payload) if walk.n_respelled else payload)
     if not _is_plain(wire):
         found: list[Violation] = []
         bad_characters(payload, "", found, MAX_FAULTS)
@@ -268,7 +268,7 @@ def _examine(family: PayloadSpec, payload: Node, today: date) -> ValidatedPayloa
             return _refused(found + faults, reference)
     faults += _garbled(payload, wire)
     # Whatever leaves the sums unknown is an error, so here they are known where there are any.
-    assert document.amounts is not None or family.arithmetic is None
+    assert document.amounts is not None or spec.arithmetic is None
     return ValidatedPayload(
         errors=(),
         warnings=_details(faults, Level.WARNING) if faults else (),
@@ -277,20 +277,20 @@ def _examine(family: PayloadSpec, payload: Node, today: date) -> ValidatedPayloa
         fingerprint=hashlib.sha256(to_json(typed)).hexdigest(),
         reference_code=reference,
         total=money.render(document.amounts.total) if document.amounts else "",
-        party=family.party_of(typed),
+        party=spec.party_of(typed),
     )
 
 
-def _refusal(family: PayloadSpec, payload: Node) -> ValidationError | None:
+def _refusal(spec: PayloadSpec, payload: Node) -> ValidationError | None:
     try:
-        family.shape.model.__pydantic_validator__.validate_python(payload)
+        spec.shape.model.__pydantic_validator__.validate_python(payload)
     except ValidationError as error:
         return error
     return None
 
 
 def _judge(
-    family: PayloadSpec,
+    spec: PayloadSpec,
     payload: Node,
     typed: Node,
     refused: list[Violation],
@@ -303,12 +303,12 @@ def _judge(
         document = Document(
             root=typed,
             today=today.isoformat(),
-            operation=family.operation_of(payload, typed),
-            amounts=family.arithmetic.amounts_of(typed, taken_out) if family.arithmetic else None,
+            operation=spec.operation_of(payload, typed),
+            amounts=spec.arithmetic.amounts_of(typed, taken_out) if spec.arithmetic else None,
             is_final_consumer=is_final_consumer(typed.get("customer") or {}),
         )
         verdict = FindingCollector(list(refused), MAX_FAULTS + 1, taken_out)
-        run_checks(family.plan(document.operation), typed, document, verdict)
+        run_checks(spec.plan(document.operation), typed, document, verdict)
     faults = verdict.told()
     if document.amounts is not None and abs(document.amounts.total) >= money.BEYOND:
         faults.append(messages.total_beyond("items" if "items" in typed else ""))
@@ -316,14 +316,14 @@ def _judge(
 
 
 def _explain_refusal(
-    family: PayloadSpec, payload: dict[str, Any], error: ValidationError, today: date, reference: str
+    spec: PayloadSpec, payload: dict[str, Any], error: ValidationError, today: date, reference: str
 ) -> ValidatedPayload:
-    found = explain(error, family.shape, payload)
+    found = explain(error, spec.shape, payload)
     faults = found.faults
     if found.is_whole:
         walk = Walk()
-        typed = family.shape.typed(found.sound, None, walk)
-        _, faults = _judge(family, payload, typed, faults + walk.faults, today, found.spoken_for)
+        typed = spec.shape.typed(found.sound, None, walk)
+        _, faults = _judge(spec, payload, typed, faults + walk.faults, today, found.spoken_for)
         faults += _unnoticed(walk.negative, faults)
         bad_characters(found.sound, "", faults, len(faults) + MAX_FAULTS)
         faults += _garbled(found.sound, _write(found.sound))

@@ -76,11 +76,11 @@ def test_what_ends_a_job_can_be_written_and_read_again(body, status):
 @given(BODIES, st.integers(64, 3000))
 def test_what_is_cut_fits_and_what_fits_is_whole(body, room):
     raw = json.dumps(body).encode()
-    value, places = bounded(strict_json.parse_trusted(raw), room)
+    value, places = bounded(strict_json.parse_lenient(raw), room)
     written = len(strict_json.dump(value).encode())
     assert written <= room
     if not places:
-        assert value == strict_json.parse_trusted(raw)
+        assert value == strict_json.parse_lenient(raw)
 
 
 @settings(deadline=None)

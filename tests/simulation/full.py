@@ -2,8 +2,8 @@
 The full form: real worker processes, a real server with its data on disk, the sandbox on a socket, and kill -9.
 
 A seeded plan decides the faults of Factus and the kills. It is written beside the logs, in a folder that is named at
-the end. The course of a run is in ``full_run.py``, the people around it in ``full_people.py``, the table in
-``figures.py``.
+the end. The course of a run is in ``full_run.py``, the people around it in ``actors.py``, the table in
+``metrics_table.py``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 One seed while it runs: the whole service and the real sandbox in one process, on any clock.
 
 Workers are killed between any two steps of theirs, hang beyond their lease, and lose connections before and after a
-script ran; what else goes wrong is in ``troubles.py``, and what happens when in ``phases.py``.
+script ran; what else goes wrong is in ``nemesis.py``, and what happens when in ``phases.py``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
-Factus over HTTP, for one account: the only module that knows httpx.
+Factus over HTTP, for one account. Only this module and ``transport.py`` import httpx.
 
-Owns the order token, connection, permit, send; the one refresh after a 401; and how much of an answer is read, and for
-how long. What an answer says is read in ``http_answers.py``. Decides nothing about documents, and raises for nothing
-that Factus or the network does.
+Keeps the order: token, permit, then connect and send; makes the one refresh after a 401; bounds how much of an answer
+is read, and for how long. What an answer says is read in ``http_answers.py``. Decides nothing about documents, and
+raises for nothing that Factus or the network does.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def read_body(raw: bytes, content_type: str, *, is_whole: bool) -> tuple[Any, Fo
     if not raw.strip():
         return None, "empty"
     try:
-        return strict_json.parse_trusted(raw), "json"
+        return strict_json.parse_lenient(raw), "json"
     except strict_json.JsonRefused:
         looks_like_json = raw.lstrip()[:1] in (b"{", b"[") or "json" in content_type.casefold()
         return None, "cut" if looks_like_json else "page"

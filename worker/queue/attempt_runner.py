@@ -43,7 +43,7 @@ class AttemptRunner:
     ends: EndWriter
     defects: DefectRule
     on_lane_idle: Callable[[], None]
-    """Called when an attempt's end started nothing in its place: the lane has said when it is to be polled."""
+    """Called when the end of an attempt has started no other job: the dispatcher reads again which lane is due."""
     policy: RunPolicy = RUN
     traces: Traces = OFF
     n_run: int = field(default=0, init=False)

@@ -1,4 +1,4 @@
-"""Jobs that have ended and that others had joined: the ledger puts them down, ``joined_jobs.py`` picks them up."""
+"""Owners that have ended while others had joined them: ``ledger.py`` adds them, ``joined_jobs.py`` takes them."""
 
 from __future__ import annotations
 

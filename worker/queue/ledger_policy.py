@@ -14,7 +14,7 @@ _DAY_MS: Final = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class LedgerPolicy:
-    """How long final records are kept, and how long the result streams may grow."""
+    """How long final records are kept, days, and how many entries a result stream has at most."""
 
     retention_days: int
     results_maxlen: int

@@ -1,6 +1,6 @@
 """
-What is known of an account's load, read from Redis: two round trips, however much waits; one for whoever knows how
-many jobs come later, about.
+What is known of an account's load, read from Redis: two round trips, however much waits; one where the rough number of
+delayed jobs is known.
 
 What comes later is read at a few ranks, and what documents took of late is a list of a few hundred.
 """
@@ -161,8 +161,8 @@ def _of_work(keys: Keys, lane: str) -> list[Command]:
 # -- what comes later --------------------------------------------------------------------------------------------------
 def _step(n_later: int) -> int:
     """
-    Every which of the delayed jobs is looked at: a power of two, so that one job more or less changes no question, and
-    no more than sixteen.
+    The step between the delayed jobs that are read, sixteen at most: a power of two, so that one job more or less
+    changes no question.
     """
     return 1 << max((n_later - 1).bit_length() - _RANKS.bit_length() + 1, 0)
 

@@ -43,7 +43,7 @@ NOT_CHECKED: Final[Mapping[str, NotChecked]] = {
     **_rows(_ALL, "configuration of the account", "RNG-006"),
     **_rows({"invoice"}, _RANGES, "RNG-007"),
     **_rows(_PAID, _KNOWLEDGE, "SUM-007"),
-    **_rows(_PAID, "the formulas themselves (amounts.py); a difference shows as SUM-008 or SUM-009", "SUM-023"),
+    **_rows(_PAID, "the formulas themselves (totals.py); a difference shows as SUM-008 or SUM-009", "SUM-023"),
     **_rows(_PAID, _AFTER, "SUM-024"),
     **_rows(_CUSTOMER, "needs a call", "CUS-024"),
     **_rows(_PAID, "profile of the issuer", "ITM-019"),

@@ -29,7 +29,6 @@ heavy = {"pydantic", "redis", "arq", "rich", "httpx", "structlog"}
 print("loaded:", *sorted(heavy & {name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 """
 _NAMED = ("submit", "check", "results", "status", "demo", "contract")
-_WITH_HELP = ([], ["submit"], ["check"], ["results"], ["status"], ["demo"])
 
 
 def run(*arguments: str, stdin: str = "") -> Result:

@@ -23,7 +23,7 @@ local function ms_of(id)
   return tonumber(string.match(id, '^(%d+)')) or 0
 end
 
--- Whether the group has entries in hand or was never given any.
+-- The intake's group of a stream as XINFO GROUPS tells it; nil where there is none.
 local function group_of(stream)
   for _, told in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     local fact = {}

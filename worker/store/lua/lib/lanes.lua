@@ -78,7 +78,7 @@ end
 local BEHIND_MS = 500 -- how often calls that give way look whether they still must
 
 -- A lane stops looking for what may start: why (`width`, `hold`, `allowance`, `precedence`, `probe`; '' when nothing waits),
--- for whoever asks (worker/cli/status), and when it looks again (nil: the end of a job does).
+-- for whoever asks (worker/status), and when it looks again (nil: the end of a job does).
 local function stop(lane, reason, at)
   if reason == '' then redis.call('HDEL', lane.hash, 'wait_reason') else redis.call('HSET', lane.hash, 'wait_reason', reason) end
   if at then look_again(lane, at) else redis.call('ZREM', lane.due, lane.name) end

@@ -11,7 +11,7 @@
 local OTHERS_MS = 86400000 -- for how long nobody else must be seen until it is forgotten
 local UNCOUNTED_MS = 1000 -- a request of the last second before an answer may have come to Factus after it
 
--- Places that are left to others until we know more: twice their pace, for as long as nothing was heard, and one.
+-- Places that are kept for others until Factus tells more: twice what they use in the time since its last answer, and one.
 local function places_of_others(n_others, limit, silent_ms, window_ms)
   if n_others == 0 then return 0 end
   return math.min(1 + math.ceil(2 * n_others * silent_ms / window_ms), math.ceil(limit / 4))

@@ -11,7 +11,7 @@
 -- the quicker lane does not take every place.
 
 local LONG = 2 -- windows: a longer backlog is spread evenly, a shorter one leaves places for what is urgent
-local KEPT = 10 -- a tenth of the places are those
+local KEPT = 10 -- one place in so many is kept for urgent jobs while a short backlog runs
 local APART_MS = 2 -- between what is urgent and what waits for the same place, and between two lanes
 
 -- The ms between two starts: so many jobs wait, so many places are free, the next gets free in `release_ms`.

@@ -54,7 +54,7 @@ end
 -- The lowest rank that may start: 2 all, 1 normal, 0 high only. Low calls (archive, RADIAN) go when no document waits,
 -- and leave a quarter of the allowance free for what may come. Normal ones go while documents wait only when there is
 -- room for all of these as well, or when nine documents have gone since the last call.
-local RESERVED = 4
+local RESERVED = 4 -- one place in so many stays free of low calls
 local MOST_PASSED = 9 -- documents that go before a call that waits
 local function lowest_rank(lane, now)
   if lane.behind == '' then return 2 end

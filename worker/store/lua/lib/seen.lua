@@ -1,5 +1,5 @@
 -- include: lib/types
--- How fast a lane of documents goes: what each took of it, without what it waited for the allowance. The newest few
+-- How long each document took its lane up, without what it waited for the allowance. The newest few
 -- hundred are kept, for whoever reckons when the lane will be done (jobs/estimate).
 
 local MOST_SEEN = 300

@@ -13,7 +13,7 @@ local function may_be_wide(lane)
   return lane.width > 1 and lane.behind == '' and not lane.is_control
 end
 
--- The width in use. It is left on the lane for whoever asks (worker/cli/status).
+-- The width in use. It is left on the lane for whoever asks (worker/status).
 local function width_of(lane, now)
   if not may_be_wide(lane) then return lane.width end
   local state = redis.call('HMGET', lane.hash, 'narrow_until', 'wide', 'width_in_use')
