@@ -6,7 +6,6 @@ carry. One worker of those that serve the same accounts at a time; that several 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,8 +76,7 @@ class DayWatch:
         self._guard = guard
         self._pace = pace
         self._days = DayReader(redis, keys)
-        names = "\n".join(sorted(accounts)).encode()
-        self._leader = keys.leader(f"days:{hashlib.sha256(names).hexdigest()[:16]}")
+        self._leader = keys.leader("days", accounts)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Watch until *stopping*."""
