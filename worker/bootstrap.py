@@ -47,6 +47,7 @@ from worker.queue.day_watch import DayWatch, DayWatchPolicy
 from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
 from worker.queue.end_writer import EndWriter
 from worker.queue.ended_owners import EndedOwners
+from worker.queue.foreign_accounts import ForeignAccounts
 from worker.queue.job_script_arguments import JobScriptArguments
 from worker.queue.joined_jobs import Joined, JoinedPolicy
 from worker.queue.journal import JournalOnRedis
@@ -202,7 +203,7 @@ def build(
     keys, scripts, guards = core.keys, core.scripts, core.guards
     arq = _arq(core)
     claimer = arq.claimer
-    dispatcher = Dispatcher(redis, scripts, core.of_lanes, claimer, guards.of("dispatch"))
+    dispatcher = Dispatcher(redis, scripts, core.of_lanes, claimer, core.foreign, guards.of("dispatch"))
     ended_owners = EndedOwners()
     ledger = Ledger(scripts, keys, core.of_lanes, core.of_jobs, claimer, ended_owners)
     reader = LedgerReader(redis, keys)
@@ -214,6 +215,7 @@ def build(
         _work(core, reader, archive or open_archive(settings.archive_url)),
         EndWriter(ledger, AttemptNotices(reader), accounts, defects, draining, RangeNotes(redis, keys)),
         defects,
+        core.foreign,
         dispatcher.wake,
         policies.run,
         traces,
@@ -262,6 +264,7 @@ class _Core:
     ledger_policy: LedgerPolicy
     of_lanes: LaneScriptArguments
     of_jobs: JobScriptArguments
+    foreign: ForeignAccounts
 
 
 def _core(settings: Settings, accounts: Mapping[str, Account], redis: ArqRedis, policies: Policies) -> _Core:
@@ -287,6 +290,7 @@ def _core(settings: Settings, accounts: Mapping[str, Account], redis: ArqRedis, 
         ledger_policy=ledger_policy,
         of_lanes=LaneScriptArguments(keys, accounts),
         of_jobs=JobScriptArguments(keys, accounts, ledger_policy),
+        foreign=ForeignAccounts(accounts),
     )
 
 
@@ -297,6 +301,7 @@ def _arq(core: _Core) -> LeaseWorker:
         core.scripts,
         core.keys,
         core.guards,
+        core.foreign,
         slots=core.policies.slots,
         lease=core.policies.lease,
         defect_pause_s=core.policies.defect_pause_s,

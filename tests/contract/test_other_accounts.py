@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
 
 from tests.builders import a_bill
 from tests.service_in_process import ServiceInProcess, an_account, quick, running, services_on
+from worker.queue.dispatcher import IDLE_S
 
 LATE = {"expires_at": "2020-01-01T00:00:00-05:00", "not_before": "2020-01-01T00:00:00-05:00"}
 FAR_MS = 10**15
@@ -102,3 +104,105 @@ class TestJoined:
             while await redis.zscore(built.keys.ended_due(), "a/gone"):
                 await asyncio.sleep(0.01)
         assert await redis.zcount(built.keys.ended_due(), 1, 1) == 200
+
+
+class TestLanes:
+    """A lane of another account keeps its time: its own worker looks at it by that."""
+
+    async def test_its_time_is_not_moved_and_it_is_no_reason_to_look_again(self, redis, one):
+        await redis.zadd(one.keys.lanes_due(), {"b/invoice": 1, "b/calls": FAR_MS})
+        waits = [await one.dispatcher.poll_due_lanes() for _ in range(2)]
+        assert await redis.zrange(one.keys.lanes_due(), 0, -1, withscores=True) == [
+            (b"b/invoice", 1.0),
+            (b"b/calls", float(FAR_MS)),
+        ]
+        assert waits == [IDLE_S, IDLE_S]
+
+    async def test_however_many_are_due_those_behind_them_are_reached(self, redis, one):
+        """Also where nobody serves them any more, and more than are looked at together."""
+        strangers = {f"stranger{n}/invoice": 1 for n in range(250)}
+        await redis.zadd(one.keys.lanes_due(), strangers)
+        await redis.zadd(one.keys.lanes_due(), {"a/invoice": 2})
+        n_looks = 1
+        while not await one.dispatcher.poll_due_lanes():
+            n_looks += 1
+        assert n_looks <= 4
+        assert await redis.zscore(one.keys.lanes_due(), "a/invoice") is None, "looked at: nothing waits in it"
+        assert await redis.zcount(one.keys.lanes_due(), 1, 1) == 250
+        assert await one.dispatcher.poll_due_lanes() == IDLE_S
+
+    async def test_the_next_look_is_when_an_own_lane_is_due(self, redis, one):
+        """Not when others' are, some of which are due for ever."""
+        now = await redis.time()
+        soon_ms = now[0] * 1000 + now[1] // 1000 + 600
+        await redis.zadd(one.keys.lanes_due(), {f"b/{n}": n for n in range(150)})
+        await redis.zadd(one.keys.lanes_due(), {"b/soon": soon_ms - 400, "a/invoice": soon_ms})
+        while not (wait_s := await one.dispatcher.poll_due_lanes()):
+            pass
+        assert 0.2 < wait_s <= 0.6
+
+    async def test_more_than_can_be_remembered_do_not_make_it_spin(self, redis, one):
+        one.dispatcher._foreign._most = 2
+        await redis.zadd(one.keys.lanes_due(), {f"stranger{n}/invoice": 1 for n in range(250)})
+        assert await one.dispatcher.poll_due_lanes() == IDLE_S
+        assert len(one.dispatcher._foreign.names) == 2
+
+    async def test_it_is_told_once_of_each_account(self, redis, one):
+        await redis.zadd(one.keys.lanes_due(), {"b/invoice": 1, "b/calls": 1, "c/invoice": 1})
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                await one.dispatcher.poll_due_lanes()
+        told = [entry["lane"] for entry in logs if entry["event"] == "lane.account_unknown"]
+        assert told == ["b/calls", "c/invoice"]
+
+    async def test_two_workers_that_look_at_once_start_each_its_own(self, redis, one, two):
+        async with running(two) as rig:
+            await redis.hset(two.keys.account("b"), mapping={"hold_until": FAR_MS, "hold_reason": "payment"})
+            await push_to_b(rig, "B")
+            while not await redis.zscore(two.keys.waiting("b/invoice"), await job_of_b(redis, two)):
+                await asyncio.sleep(0.01)
+            await redis.hdel(two.keys.account("b"), "hold_until")
+            await redis.zadd(two.keys.lanes_due(), {"b/invoice": 1})
+            await one.dispatcher.poll_due_lanes()
+            two.dispatcher.wake()
+            (event,) = await rig.events(1, stream=two.keys.results("b"))
+        assert event["type"] == "invoice.validated"
+
+
+async def job_of_b(redis, built) -> bytes:
+    while not (found := await redis.zrange(built.keys.waiting("b/invoice"), 0, 0)):
+        await asyncio.sleep(0.01)
+    return found[0]
+
+
+class TestQueue:
+    """What another account's worker has no room for stays in arq's queue for others who serve the account."""
+
+    async def test_jobs_of_other_accounts_are_left_there(self, redis, namespace, factus, one):
+        two = services_on(redis, namespace, an_account("b"), an_account("c"), gateway=factus)
+        two.arq.max_jobs = 0  # it dispatches, and claims nothing
+        async with running(two) as rig:
+            for name in ("b", "c"):
+                await rig.push_bill(account=name, id="one")
+            while await redis.zcard(two.keys.arq_queue()) < 2:
+                await asyncio.sleep(0.01)
+            one.dispatcher._foreign.meet(b"b")
+            async with running(one):
+                while b"c" not in one.dispatcher._foreign.names:  # met in arq's queue
+                    await asyncio.sleep(0.01)
+            begun = [await redis.hexists(two.keys.job(name, "one"), "worker") for name in ("b", "c")]
+            two.arq.max_jobs = 8
+            two.arq.wake()
+            events = await rig.events(2)
+        assert begun == [False, True], "met once, in arq's queue; and never where it is known"
+        assert sorted(event["account"] for event in events) == ["b", "c"]
+
+    async def test_however_many_lie_there_those_behind_them_are_taken(self, redis, one):
+        keys = one.keys
+        await redis.zadd(keys.arq_queue(), {f"{keys.namespace}:b:{n}:1": 1 for n in range(250)})
+        one.dispatcher._foreign.meet(b"b")
+        await redis.zadd(keys.arq_queue(), {f"{keys.namespace}:a:gone:1": 2})
+        one.arq.allow_pick_jobs = True
+        await one.arq._take()
+        assert await redis.zcount(keys.arq_queue(), 1, 1) == 250
+        assert await redis.zcard(keys.arq_queue()) == 250, "what is no dispatch any more was forgotten"
