@@ -6,6 +6,7 @@ accounts' work in time, and leaves the work of the others to those who can do it
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 import structlog
@@ -206,3 +207,46 @@ class TestQueue:
         await one.arq._take()
         assert await redis.zcount(keys.arq_queue(), 1, 1) == 250
         assert await redis.zcard(keys.arq_queue()) == 250, "what is no dispatch any more was forgotten"
+
+
+class TestBatches:
+    """A batch is closed by a worker that knows the streams and the clock of its account."""
+
+    async def due(self, redis, built, member, *, is_served=True):
+        await redis.hset(built.keys.batch(member), mapping={"size": "1", "n_final": "1", "type:job.refused": "1"})
+        await redis.sadd(built.keys.batches_due(), member)
+        if is_served:
+            await redis.zadd(built.keys.served_accounts(), {member.partition("/")[0]: 1})
+
+    async def test_its_end_comes_in_the_own_stream_of_its_account(self, redis, one, two):
+        await self.due(redis, one, "b/x")
+        assert [await one.sweep._batches.close_complete() for _ in range(2)] == [0, 0]
+        assert not await redis.exists(one.keys.results())
+        assert await two.sweep._batches.close_complete() == 1
+        ((_, fields),) = await redis.xrange(two.keys.results("b"))
+        event = json.loads(fields[b"event"])
+        assert (event["type"], event["account"], event["batch"]) == ("batch.completed", "b", "x")
+        assert not await redis.exists(one.keys.results())
+        assert not await redis.scard(one.keys.batches_due())
+
+    @pytest.mark.parametrize("account", ["?", "typo"])
+    async def test_that_of_an_account_that_nobody_serves_is_closed_by_anybody(self, redis, one, account):
+        """Its jobs were refused: who pushed them waits for the end of their batch."""
+        await self.due(redis, one, f"{account}/x", is_served=False)
+        assert await one.sweep._batches.close_complete() == 1
+        assert await redis.xlen(one.keys.results()) == 1
+
+    async def test_what_nobody_closes_is_told_of(self, redis, one):
+        await self.due(redis, one, "b/x")
+        batches = one.sweep._batches
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                await batches.close_complete()
+            assert logs == [], "its own worker has a turn of its own"
+            batches._tell_at = {member: at_s - 60 for member, at_s in batches._tell_at.items()}
+            for _ in range(3):
+                await batches.close_complete()
+        assert [(entry["event"], entry["member"]) for entry in logs] == [("batch.account_unknown", "b/x")]
+        await redis.srem(one.keys.batches_due(), "b/x")
+        await batches.close_complete()
+        assert batches._tell_at == {}
