@@ -111,6 +111,7 @@ class Services:
     arq: LeaseWorker
     claimer: Claimer
     runner: AttemptRunner
+    batches: Batches
     sweep: Sweep
     days: DayWatch
     joined: Joined
@@ -205,6 +206,7 @@ def build(
     claimer = arq.claimer
     dispatcher = Dispatcher(redis, scripts, core.of_lanes, claimer, core.foreign, guards.of("dispatch"))
     ended_owners = EndedOwners()
+    batches = Batches(redis, scripts, keys, accounts, core.ledger_policy, guards.of("batches"))
     ledger = Ledger(scripts, keys, core.of_lanes, core.of_jobs, claimer, ended_owners)
     reader = LedgerReader(redis, keys)
     gateways = _gateways(core, gateway_of)
@@ -234,7 +236,8 @@ def build(
         arq=arq,
         claimer=claimer,
         runner=runner,
-        sweep=_sweep(core, claimer),
+        batches=batches,
+        sweep=_sweep(core, claimer, batches),
         days=DayWatch(
             redis, scripts, keys, accounts, core.ledger_policy, core.worker_id, guards.of("days"), policies.days
         ),
@@ -363,9 +366,8 @@ def _intake(core: _Core, blocking: ArqRedis, claimer: Claimer, trust: TrustFiles
     )
 
 
-def _sweep(core: _Core, claimer: Claimer) -> Sweep:
+def _sweep(core: _Core, claimer: Claimer, batches: Batches) -> Sweep:
     redis, scripts, keys, policy = core.redis, core.scripts, core.keys, core.ledger_policy
-    batches = Batches(redis, scripts, keys, core.accounts, policy, core.guards.of("batches"))
     guard = core.guards.of("sweep")
     policies = core.policies.sweep
     return Sweep(redis, scripts, keys, core.of_lanes, policy, claimer, batches, guard, policies, core.figures)

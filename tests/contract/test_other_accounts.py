@@ -62,7 +62,7 @@ class TestSweep:
     async def test_workers_of_the_same_accounts_have_one_sweep(self, redis, namespace, factus):
         names = [("a", "b"), ("b", "a"), ("a",)]
         keys = [
-            services_on(redis, namespace, *map(an_account, accounts), gateway=factus).sweep._leader
+            services_on(redis, namespace, *map(an_account, accounts), gateway=factus).sweep._lead.key
             for accounts in names
         ]
         assert keys[0] == keys[1] != keys[2]
@@ -220,9 +220,9 @@ class TestBatches:
 
     async def test_its_end_comes_in_the_own_stream_of_its_account(self, redis, one, two):
         await self.due(redis, one, "b/x")
-        assert [await one.sweep._batches.close_complete() for _ in range(2)] == [0, 0]
+        assert [await one.batches.close_complete() for _ in range(2)] == [0, 0]
         assert not await redis.exists(one.keys.results())
-        assert await two.sweep._batches.close_complete() == 1
+        assert await two.batches.close_complete() == 1
         ((_, fields),) = await redis.xrange(two.keys.results("b"))
         event = json.loads(fields[b"event"])
         assert (event["type"], event["account"], event["batch"]) == ("batch.completed", "b", "x")
@@ -233,12 +233,12 @@ class TestBatches:
     async def test_that_of_an_account_that_nobody_serves_is_closed_by_anybody(self, redis, one, account):
         """Its jobs were refused: who pushed them waits for the end of their batch."""
         await self.due(redis, one, f"{account}/x", is_served=False)
-        assert await one.sweep._batches.close_complete() == 1
+        assert await one.batches.close_complete() == 1
         assert await redis.xlen(one.keys.results()) == 1
 
     async def test_what_nobody_closes_is_told_of(self, redis, one):
         await self.due(redis, one, "b/x")
-        batches = one.sweep._batches
+        batches = one.batches
         with structlog.testing.capture_logs() as logs:
             for _ in range(3):
                 await batches.close_complete()

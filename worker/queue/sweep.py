@@ -24,6 +24,7 @@ from worker.queue.batches import Batches
 from worker.queue.claims import Claimer
 from worker.queue.consumer_lag import GroupLag, groups_of
 from worker.queue.dispatcher import LaneScriptArguments
+from worker.queue.lead import Lead
 from worker.queue.ledger_policy import LedgerPolicy
 from worker.queue.own_due import OwnDue
 from worker.store.connection import command
@@ -86,19 +87,21 @@ class Sweep:
         self._guard = guard
         self._pace = pace
         self._figures = figures or Figures()
-        self._leader = keys.leader("sweep", book.accounts)
+        self._lead = Lead(scripts, keys.leader("sweep", book.accounts), claimer.worker_id, pace.lease_ms)
         self._overdue = OwnDue(redis, keys.deadlines(), book.accounts)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Sweep until *stopping*."""
+        """Sweep until *stopping*; then another worker may at once."""
+        try:
+            await self._run(stopping)
+        finally:
+            await self._lead.give_back("sweep")
+
+    async def _run(self, stopping: asyncio.Event) -> None:
         n_turns = 0
         while not stopping.is_set():
             with self._guard.turn() as turn:
-                if await self._scripts.run(
-                    "acquire_leadership",
-                    {"leader": self._leader},
-                    {"worker": self._claimer.worker_id, "lease_ms": self._pace.lease_ms},
-                ):
+                if await self._lead.keep():
                     await self.end_expired_and_close_batches()
                     if n_turns % round(self._pace.every_s / self._pace.deadlines_every_s) == 0:
                         await self._part(self.sweep)
