@@ -47,6 +47,7 @@ from worker.queue.day_watch import DayWatch, DayWatchPolicy
 from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
 from worker.queue.end_writer import EndWriter
 from worker.queue.ended_owners import EndedOwners
+from worker.queue.foreign_accounts import ForeignAccounts
 from worker.queue.job_script_arguments import JobScriptArguments
 from worker.queue.joined_jobs import Joined, JoinedPolicy
 from worker.queue.journal import JournalOnRedis
@@ -110,6 +111,7 @@ class Services:
     arq: LeaseWorker
     claimer: Claimer
     runner: AttemptRunner
+    batches: Batches
     sweep: Sweep
     days: DayWatch
     joined: Joined
@@ -202,8 +204,9 @@ def build(
     keys, scripts, guards = core.keys, core.scripts, core.guards
     arq = _arq(core)
     claimer = arq.claimer
-    dispatcher = Dispatcher(redis, scripts, core.of_lanes, claimer, guards.of("dispatch"))
+    dispatcher = Dispatcher(redis, scripts, core.of_lanes, claimer, core.foreign, guards.of("dispatch"))
     ended_owners = EndedOwners()
+    batches = Batches(redis, scripts, keys, accounts, core.ledger_policy, guards.of("batches"))
     ledger = Ledger(scripts, keys, core.of_lanes, core.of_jobs, claimer, ended_owners)
     reader = LedgerReader(redis, keys)
     gateways = _gateways(core, gateway_of)
@@ -214,6 +217,7 @@ def build(
         _work(core, reader, archive or open_archive(settings.archive_url)),
         EndWriter(ledger, AttemptNotices(reader), accounts, defects, draining, RangeNotes(redis, keys)),
         defects,
+        core.foreign,
         dispatcher.wake,
         policies.run,
         traces,
@@ -232,7 +236,8 @@ def build(
         arq=arq,
         claimer=claimer,
         runner=runner,
-        sweep=_sweep(core, claimer),
+        batches=batches,
+        sweep=_sweep(core, claimer, batches),
         days=DayWatch(
             redis, scripts, keys, accounts, core.ledger_policy, core.worker_id, guards.of("days"), policies.days
         ),
@@ -262,6 +267,7 @@ class _Core:
     ledger_policy: LedgerPolicy
     of_lanes: LaneScriptArguments
     of_jobs: JobScriptArguments
+    foreign: ForeignAccounts
 
 
 def _core(settings: Settings, accounts: Mapping[str, Account], redis: ArqRedis, policies: Policies) -> _Core:
@@ -287,6 +293,7 @@ def _core(settings: Settings, accounts: Mapping[str, Account], redis: ArqRedis, 
         ledger_policy=ledger_policy,
         of_lanes=LaneScriptArguments(keys, accounts),
         of_jobs=JobScriptArguments(keys, accounts, ledger_policy),
+        foreign=ForeignAccounts(accounts),
     )
 
 
@@ -297,6 +304,7 @@ def _arq(core: _Core) -> LeaseWorker:
         core.scripts,
         core.keys,
         core.guards,
+        core.foreign,
         slots=core.policies.slots,
         lease=core.policies.lease,
         defect_pause_s=core.policies.defect_pause_s,
@@ -356,9 +364,8 @@ def _intake(core: _Core, blocking: ArqRedis, claimer: Claimer, trust: TrustFiles
     )
 
 
-def _sweep(core: _Core, claimer: Claimer) -> Sweep:
+def _sweep(core: _Core, claimer: Claimer, batches: Batches) -> Sweep:
     redis, scripts, keys, policy = core.redis, core.scripts, core.keys, core.ledger_policy
-    batches = Batches(redis, scripts, keys, core.accounts, policy, core.guards.of("batches"))
     guard = core.guards.of("sweep")
     policies = core.policies.sweep
     return Sweep(redis, scripts, keys, core.of_lanes, policy, claimer, batches, guard, policies, core.figures)

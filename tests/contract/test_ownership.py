@@ -155,9 +155,10 @@ class TestSweep:
 @asynccontextmanager
 async def not_swept(built):
     """Somebody else leads the sweep, and does nothing: no repair comes by itself."""
-    await built.redis.set(built.keys.leader("sweep"), "another worker")
+    leader = built.keys.leader("sweep", built.accounts)
+    await built.redis.set(leader, "another worker")
     yield
-    await built.redis.delete(built.keys.leader("sweep"))
+    await built.redis.delete(leader)
 
 
 async def _in_flight(built):

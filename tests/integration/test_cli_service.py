@@ -75,10 +75,10 @@ def test_pushed_jobs_are_done_by_a_burst_and_explained(place: Place) -> None:
     )
     assert place.run("run", "--burst").returncode == 0
     events = [json.loads(line) for line in place.run("results", "--json").stdout.splitlines()]
-    # A burst that takes longer than a second tells of the batch as well.
-    assert [(one["type"], one["job_id"], one["batch"]) for one in events if one["job_id"]] == [
+    assert [(one["type"], one["job_id"], one["batch"]) for one in events] == [
         ("invoice.validated", "b-1", "noche"),
         ("invoice.validated", "b-2", "noche"),
+        ("batch.completed", None, "noche"),
     ]
     told = place.run("status", "B-1")
     assert told.returncode == 0

@@ -25,6 +25,7 @@ from redis.exceptions import RedisError
 
 from worker.guard import Guards, log_unavailable, pause
 from worker.queue.claims import LEASE, ClaimedJob, Claimer, LeasePolicy, SetAside
+from worker.queue.foreign_accounts import ForeignAccounts
 from worker.queue.slots import SLOTS, SlotsPolicy
 from worker.store.keys import Keys
 from worker.store.scripts import Arg, Key, ScriptArgs, Scripts
@@ -69,6 +70,7 @@ class LeaseWorker(Worker):
         scripts: Scripts,
         keys: Keys,
         guards: Guards,
+        foreign: ForeignAccounts,
         *,
         slots: SlotsPolicy = SLOTS,
         lease: LeasePolicy = LEASE,
@@ -91,6 +93,7 @@ class LeaseWorker(Worker):
         )
         self._scripts = scripts
         self._keys = keys
+        self._foreign = foreign
         self._defect_pause_s = defect_pause_s
         self._run_job: RunJob = _not_serving
         self._woken = asyncio.Event()
@@ -197,6 +200,7 @@ class LeaseWorker(Worker):
             "job_prefix": keys.job_prefix(),
             "account_prefix": keys.account(""),
             "lane_prefix": keys.lane(""),
+            "foreign": self._foreign.names,
         }
         rows = await self._scripts.run("claim_jobs", {"queue": self.queue_name}, args)
         self.run_claimed(self.claimer.read(rows))

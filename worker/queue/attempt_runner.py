@@ -27,6 +27,7 @@ from worker.queue.attempt_log import log_attempt
 from worker.queue.attempt_work import AttemptWork
 from worker.queue.claims import ClaimedJob
 from worker.queue.end_writer import EndWriter, Tried
+from worker.queue.foreign_accounts import ForeignAccounts
 from worker.queue.noting_gateway import NotingGateway
 from worker.queue.run_policy import RUN, DefectRule, RunPolicy
 from worker.traces import OFF, Traces
@@ -42,6 +43,7 @@ class AttemptRunner:
     work: AttemptWork
     ends: EndWriter
     defects: DefectRule
+    foreign: ForeignAccounts
     on_lane_idle: Callable[[], None]
     """Called when the end of an attempt has started no other job: the dispatcher reads again which lane is due."""
     policy: RunPolicy = RUN
@@ -59,8 +61,10 @@ class AttemptRunner:
         job = claimed.job
         with structlog.contextvars.bound_contextvars(**_context(job)):
             if job.account not in self.gateways:
-                # Another worker's configuration has it: back into the queue, without a hurry.
-                log.warning("attempt.account_unknown")
+                # Another worker's configuration has it: back into the queue, from where no more of it is taken. Not at
+                # once: a record that names another account than its place in the queue would be taken again.
+                if self.foreign.meet(job.account.encode()):
+                    log.warning("attempt.account_unknown")
                 await asyncio.sleep(self.policy.unknown_account_pause_s)
                 raise RetryJob
             try:

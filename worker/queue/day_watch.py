@@ -6,7 +6,6 @@ carry. One worker of those that serve the same accounts at a time; that several 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from jobs.day_notices import Told, day_event, notice_due
 from schemas.names import account_of, within_account
 from worker.guard import Guard, pause
 from worker.queue.day_reader import AccountDay, DayReader
+from worker.queue.lead import Lead
 from worker.queue.ledger_policy import LedgerPolicy
 from worker.queue.load_reader import issuing_lanes
 from worker.queue.script_values import event_values
@@ -73,21 +73,21 @@ class DayWatch:
         self._keys = keys
         self._accounts = accounts
         self._policy = policy
-        self._worker_id = worker_id
         self._guard = guard
         self._pace = pace
         self._days = DayReader(redis, keys)
-        names = "\n".join(sorted(accounts)).encode()
-        self._leader = keys.leader(f"days:{hashlib.sha256(names).hexdigest()[:16]}")
+        self._lead = Lead(scripts, keys.leader("days", accounts), worker_id, pace.lease_ms)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Watch until *stopping*."""
-        while not stopping.is_set():
-            with self._guard.turn() as turn:
-                lead: ScriptArgs = {"worker": self._worker_id, "lease_ms": self._pace.lease_ms}
-                if await self._scripts.run("acquire_leadership", {"leader": self._leader}, lead):
-                    await self.look()
-            await pause(stopping, max(turn.pause_s or 0.0, self._pace.every_s))
+        """Watch until *stopping*; then another worker may at once."""
+        try:
+            while not stopping.is_set():
+                with self._guard.turn() as turn:
+                    if await self._lead.keep():
+                        await self.look()
+                await pause(stopping, max(turn.pause_s or 0.0, self._pace.every_s))
+        finally:
+            await self._lead.give_back("days")
 
     async def look(self) -> int:
         """

@@ -19,8 +19,9 @@ from redis.asyncio import Redis
 from jobs.registry import lanes_with_precedence, max_in_flight
 from schemas.names import account_of
 from worker.factus.rate_limit import limit_window_ms
-from worker.guard import Guard, pause
+from worker.guard import Guard, pause, shown
 from worker.queue.claims import Claimer
+from worker.queue.foreign_accounts import ForeignAccounts
 from worker.settings.account import Account
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
@@ -109,12 +110,19 @@ class Dispatcher:
     """The loop that starts what is due. Every worker runs one; a look is one script, so they cannot collide."""
 
     def __init__(
-        self, redis: Redis, scripts: Scripts, book: LaneScriptArguments, claimer: Claimer, guard: Guard
+        self,
+        redis: Redis,
+        scripts: Scripts,
+        book: LaneScriptArguments,
+        claimer: Claimer,
+        foreign: ForeignAccounts,
+        guard: Guard,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._book = book
         self._claimer = claimer
+        self._foreign = foreign
         self._guard = guard
         self._woken = asyncio.Event()
 
@@ -138,39 +146,40 @@ class Dispatcher:
     async def poll_due_lanes(self) -> float:
         """Start what is due now; seconds until the next look."""
         now_ms, following_ms, due = await self._due(_MOST_LANES_A_LOOK)
-        for name in due:
+        own = [name for name in due if self._is_own(name)]
+        for name in own:
             with self._guard.member(name):
                 await self._dispatch(name.decode())
             if rest_s := self._guard.rest_s(name):
                 # It failed: look later, so that it does not crowd out the others.
                 later = now_ms + round(rest_s * 1000)
                 await self._redis.zadd(self._book.keys.lanes_due(), {name: later}, xx=True)
+        if len(own) < len(due) and self._foreign.is_full:
+            return IDLE_S  # what cannot be remembered may be due for ever
         if len(due) == _MOST_LANES_A_LOOK:
             return 0.0
-        if due:  # each of them has a new time
+        if due:  # each of them has a new time, or is passed over from now on
             now_ms, following_ms, _ = await self._due(0)
         return min(max((following_ms - now_ms) / 1000, 0.001), IDLE_S)
 
     async def _due(self, most: int) -> tuple[int, float, list[bytes]]:
         """Server ms, ms at which the lane is due that follows, and at most so many lanes that are due."""
         now_ms, following_ms, *due = await self._scripts.run(
-            "due_lanes", {"due": self._book.keys.lanes_due()}, {"most": most}
+            "due_lanes", {"due": self._book.keys.lanes_due()}, {"most": most, "foreign": self._foreign.names}
         )
         return int(now_ms), float(following_ms or "inf"), due
 
+    def _is_own(self, lane: bytes) -> bool:
+        """Whether its account is configured here. Another worker's lane keeps its time: it looks at it by that."""
+        account = lane.partition(b"/")[0]
+        if self._foreign.are_own(account):
+            return True
+        if self._foreign.meet(account):
+            log.warning("lane.account_unknown", lane=shown(lane))
+        return False
+
     async def _dispatch(self, lane: str) -> None:
-        if not self._book.knows(lane):
-            # Another worker's configuration has this account. Look later, so that it does not crowd out the others.
-            await self._redis.zadd(
-                self._book.keys.lanes_due(), {lane: _in_ms(await self._redis.time(), 60_000)}, xx=True
-            )
-            log.warning("lane.account_unknown", lane=lane)
-            return
         keys, values = self._book.arguments(lane)
         args = {"lane": values, "taker": self._claimer.arguments()}
         n_started, *claimed = await self._scripts.run("dispatch", {"lane": keys}, args)
         self._claimer.receive(n_started, claimed)
-
-
-def _in_ms(time: tuple[int, int], delay_ms: int) -> int:
-    return int(time[0]) * 1000 + int(time[1]) // 1000 + delay_ms

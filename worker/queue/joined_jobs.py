@@ -29,6 +29,7 @@ from schemas.records import JobRecord
 from worker.guard import Guard, is_server_state
 from worker.queue.ended_owners import EndedOwners
 from worker.queue.job_script_arguments import JobScriptArguments
+from worker.queue.own_due import OwnDue
 from worker.queue.script_values import event_values, tally_values
 from worker.store.connection import command
 from worker.store.keys import Keys
@@ -50,7 +51,6 @@ JOINED: Final = JoinedPolicy()
 _SLICE: Final = 50
 _SLICE_BYTES: Final = 512 * 1024
 _MOST_DUE: Final = 100
-_STRANGER_PAUSE_MS: Final = 15_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,7 @@ class Joined:
         self._guard = guard
         self._owners = owners
         self._policy = policy
+        self._due = OwnDue(redis, keys.ended_due(), of_jobs.accounts)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """End those that joined until *stopping*."""
@@ -117,15 +118,12 @@ class Joined:
         await self._drain_wanted(stopping)
         seconds, micros = await self._redis.time()
         now_ms = int(seconds) * 1000 + int(micros) // 1000
-        due = await self._redis.zrangebyscore(self._keys.ended_due(), "-inf", now_ms, 0, _MOST_DUE)
-        for raw in due:
+        for raw in await self._due.next(now_ms, _MOST_DUE):
             with self._guard.member(raw):
-                member = raw.decode()
-                if account_of(member) in self._of_jobs.accounts:
-                    self._owners.members[member] = None
-                    continue
-            # It keeps nobody behind it from being reached.
-            pause_ms = round(self._guard.rest_s(raw) * 1000) or _STRANGER_PAUSE_MS
+                self._owners.members[raw.decode()] = None
+                continue
+            # It failed, and keeps nobody behind it from being reached.
+            pause_ms = round(self._guard.rest_s(raw) * 1000)
             await self._redis.zadd(self._keys.ended_due(), {raw: now_ms + pause_ms}, xx=True)
 
     async def _drain_wanted(self, stopping: asyncio.Event) -> None:

@@ -1,5 +1,7 @@
 """
-The repair run: finds what fell between two scripts and puts it back. One worker at a time, every 15 seconds.
+The repair run: finds what fell between two scripts and puts it back. One worker at a time of those that serve the same
+accounts, every 15 seconds. Those of other accounts have theirs: two at once do no harm, because each find is mended by
+one script that looks first.
 
 In calm weather it finds nothing; what it does find is logged as a warning, because every find is a race or a crash
 that somebody should know of. It also looks whether consumers keep up with the results.
@@ -22,7 +24,9 @@ from worker.queue.batches import Batches
 from worker.queue.claims import Claimer
 from worker.queue.consumer_lag import GroupLag, groups_of
 from worker.queue.dispatcher import LaneScriptArguments
+from worker.queue.lead import Lead
 from worker.queue.ledger_policy import LedgerPolicy
+from worker.queue.own_due import OwnDue
 from worker.store.connection import command
 from worker.store.keys import Keys
 from worker.store.scripts import ScriptArgs, Scripts
@@ -30,7 +34,6 @@ from worker.store.scripts import ScriptArgs, Scripts
 log = structlog.get_logger()
 
 _MOST_OVERDUE: Final = 100
-_STRANGER_PAUSE_MS: Final = 15_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +87,21 @@ class Sweep:
         self._guard = guard
         self._pace = pace
         self._figures = figures or Figures()
+        self._lead = Lead(scripts, keys.leader("sweep", book.accounts), claimer.worker_id, pace.lease_ms)
+        self._overdue = OwnDue(redis, keys.deadlines(), book.accounts)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Sweep until *stopping*."""
+        """Sweep until *stopping*; then another worker may at once."""
+        try:
+            await self._run(stopping)
+        finally:
+            await self._lead.give_back("sweep")
+
+    async def _run(self, stopping: asyncio.Event) -> None:
         n_turns = 0
         while not stopping.is_set():
             with self._guard.turn() as turn:
-                if await self._scripts.run(
-                    "acquire_leadership",
-                    {"leader": self._keys.leader("sweep")},
-                    {"worker": self._claimer.worker_id, "lease_ms": self._pace.lease_ms},
-                ):
+                if await self._lead.keep():
                     await self.end_expired_and_close_batches()
                     if n_turns % round(self._pace.every_s / self._pace.deadlines_every_s) == 0:
                         await self._part(self.sweep)
@@ -122,28 +129,25 @@ class Sweep:
         """
         seconds, micros = await self._redis.time()
         now_ms = int(seconds) * 1000 + int(micros) // 1000
-        due = await self._redis.zrangebyscore(self._keys.deadlines(), "-inf", now_ms, 0, _MOST_OVERDUE)
         n_started = 0
-        for raw in due:
+        for raw in await self._overdue.next(now_ms, _MOST_OVERDUE):
             n_ended = None
             with self._guard.member(raw):
                 n_ended = await self._end(raw.decode())
             if n_ended is None:
-                # It failed, or is for a worker with other accounts: those behind it are reached all the same.
-                pause_ms = round(self._guard.rest_s(raw) * 1000) or _STRANGER_PAUSE_MS
+                # It failed: those behind it are reached all the same.
+                pause_ms = round(self._guard.rest_s(raw) * 1000)
                 await self._redis.zadd(self._keys.deadlines(), {raw: now_ms + pause_ms}, xx=True)
             n_started += n_ended or 0
         return n_started
 
-    async def _end(self, member: str) -> int | None:
-        """How many jobs were started; None for one of an account that is not configured here."""
+    async def _end(self, member: str) -> int:
+        """How many jobs were started."""
         account, job_id = account_of(member), within_account(member)
         lane = await command(self._redis, "HGET", self._keys.job(account, job_id), "lane")
         if lane is None:
             await self._redis.zrem(self._keys.deadlines(), member)
             return 0
-        if not self._book.knows(lane.decode()):
-            return None
         lane_keys, lane_values = self._book.arguments(lane.decode())
         keys = {"lane": lane_keys, "job": self._keys.job(account, job_id), "deadlines": self._keys.deadlines()}
         args = {"lane": lane_values, "taker": self._claimer.arguments(), "id": job_id, "member": member}

@@ -8,6 +8,7 @@ data.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -237,9 +238,15 @@ class Keys:
         """Pub/sub channel: work was enqueued."""
         return f"{self.namespace}:wake"
 
-    def leader(self, task: str) -> str:
-        """String: the worker that runs *task* (``intake``, ``sweep``) just now."""
-        return f"{self.namespace}:leader:{task}"
+    def leader(self, task: str, accounts: Iterable[str] | None = None) -> str:
+        """
+        String: the worker that runs *task* (``intake``, ``sweep``) just now; with *accounts*, among those that serve
+        the same.
+        """
+        if accounts is None:
+            return f"{self.namespace}:leader:{task}"
+        names = "\n".join(sorted(accounts)).encode()
+        return f"{self.namespace}:leader:{task}:{hashlib.sha256(names).hexdigest()[:16]}"
 
     def worker(self, worker_id: str) -> str:
         """Hash with a short life: one living worker process, for ``status``."""

@@ -1,11 +1,13 @@
 -- include: lib/types
 -- include: lib/time
 -- include: lib/claims
+-- include: lib/foreign
 -- A worker takes dispatched jobs from arq's queue under a lease: what other workers had no room for, and what a dead one
 -- left behind. The score of a claimed id is the end of its lease, so that the read finds only what is free, however much
 -- is under way elsewhere.
 -- KEYS: queue
--- ARGV: taker[TAKER], at_once, patience_ms, arq_prefix, arq_job_prefix, job_prefix, account_prefix, lane_prefix
+-- ARGV: taker[TAKER], at_once, patience_ms, arq_prefix, arq_job_prefix, job_prefix, account_prefix, lane_prefix, foreign...
+-- foreign: accounts whose jobs are passed over: to take one would cost it a fence, and keep it from its own worker.
 -- queue: arq's. The prefixes stand before arq's ids, arq's jobs, the account in the key of a record, an account, a lane.
 -- Reply: jobs taken (see begin)...
 local wrong = misfit(KEYS.queue, 'zset')
@@ -17,8 +19,14 @@ local function forget(arq_id)
   redis.call('DEL', ARGV.arq_job_prefix .. arq_id, taker.mark_prefix .. arq_id)
 end
 
+local names, before = ARGV.foreign
+local foreign = foreign_of(names, before)
+local is_foreign = foreign and function(arq_id)
+  return foreign[string.match(arq_id, '^[^:]*', #ARGV.arq_prefix + 1)]
+end
+
 local function due(until_ms, n)
-  return redis.call('ZRANGEBYSCORE', KEYS.queue, '-inf', text(until_ms), 'LIMIT', 0, n)
+  return (own_due(KEYS.queue, until_ms, n, is_foreign))
 end
 
 local most, at_once = taker.room, tonumber(ARGV.at_once)

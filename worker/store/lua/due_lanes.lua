@@ -1,12 +1,17 @@
 -- include: lib/types
 -- include: lib/time
+-- include: lib/foreign
 -- Which lanes are worth a look, the longest due first.
 -- KEYS: due
--- ARGV: most
+-- ARGV: most, foreign...
+-- foreign: accounts whose lanes are passed over.
 -- Reply: {ms now, ms at which the next one is due that is not named here ('' when there is none), lanes...}
 local wrong = misfit(KEYS.due, 'zset')
 if wrong then return wrong end
 local now = now_ms()
-local lanes = redis.call('ZRANGEBYSCORE', KEYS.due, '-inf', text(now), 'LIMIT', 0, tonumber(ARGV.most))
-local following = redis.call('ZRANGE', KEYS.due, #lanes, #lanes, 'WITHSCORES')
-return { text(now), following[2] and text(tonumber(following[2])) or '', unpack(lanes) }
+local names, before = ARGV.foreign
+local foreign = foreign_of(names, before)
+local is_foreign = foreign and function(lane) return foreign[string.match(lane, '^[^/]*')] end
+local lanes, place = own_due(KEYS.due, now, tonumber(ARGV.most), is_foreign)
+local following = own_score_from(KEYS.due, place, is_foreign)
+return { text(now), following and text(following) or '', unpack(lanes) }
