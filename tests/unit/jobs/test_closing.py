@@ -15,7 +15,7 @@ import pytest
 from jobs.closing.certificate import MOST_GAPS, MOST_JOBS, Gathered, canonical, certificate_of, chained, sha256_of
 from jobs.closing.chain import flaws
 from jobs.closing.classes import FamilyDay, missing_in_list
-from jobs.closing.course import TOO_LONG, Course
+from jobs.closing.course import TOO_LONG, ClosingProgress
 from jobs.closing.day_index import member_of, read_refusal, refusal_of
 from jobs.closing.days import day_of, utc_days
 from jobs.closing.facts import Day, EndedJob, KnownDocument, LedgerDay, OpenJob, Row
@@ -294,7 +294,7 @@ def test_the_same_facts_in_another_order_are_the_same_certificate():
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
-def pages(course: Course, times: list[list[int]]) -> list[int]:
+def pages(course: ClosingProgress, times: list[list[int]]) -> list[int]:
     """The pages of the payroll's list that are read, when each has rows of these times."""
     family, asked = FAMILIES["payroll"], []
     course.at = [*FAMILIES].index("payroll")
@@ -307,20 +307,20 @@ def pages(course: Course, times: list[list[int]]) -> list[int]:
 def test_payrolls_are_walked_from_the_newest_until_before_the_day():
     before, after = DAY.starts_ms - 1, AFTER
     newest_first = [[after, after], [after, NOON], [NOON, NOON], [NOON, before], [before, before]]
-    assert pages(Course(), newest_first) == [1, 2, 3, 4]
+    assert pages(ClosingProgress(), newest_first) == [1, 2, 3, 4]
     oldest_first = [[before - 9, before], [before, before], [before, NOON], [NOON, after]]
-    assert pages(Course(), oldest_first) == [1, 4, 3]
-    assert pages(Course(), [[]]) == [1]
+    assert pages(ClosingProgress(), oldest_first) == [1, 4, 3]
+    assert pages(ClosingProgress(), [[]]) == [1]
 
 
 def test_a_list_without_an_end_ends():
-    course = Course()
+    course = ClosingProgress()
     assert len(pages(course, [[AFTER, AFTER]] * 5000)) == 500
     assert course.unread == {"payroll": TOO_LONG}
 
 
 def test_a_family_that_is_read_again_is_followed_by_nothing_that_was_read():
-    course = Course(at=len(FAMILIES), began=dict.fromkeys(FAMILIES, 1))
+    course = ClosingProgress(at=len(FAMILIES), began=dict.fromkeys(FAMILIES, 1))
     course.read_again("credit_note")
     assert course.family is FAMILIES["credit_note"]
     assert not course.is_current("credit_note/0/1")
