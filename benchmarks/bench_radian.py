@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from jobs.radian.clock import Clock
 from jobs.radian.evidence import evidence
-from jobs.radian.policy import DAY_MS, RadianPolicy, instant, ms
 from jobs.radian.state import ClockState
+from jobs.radian_policy import DAY_MS, RadianPolicy, instant, ms
 from schemas.factus import BOGOTA
 from schemas.records import JobRecord
 from tests.unit.jobs.radian.lives import AtFactus, Life, live

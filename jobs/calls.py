@@ -22,7 +22,7 @@ from jobs.factus_requests import Request, get
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import AttemptResult, Block, Ending, Finished, Retry, Sent
 from jobs.ports import Archive, Caller, Canceller, ChangeLock, DayBook, LockState
-from jobs.radian.policy import RADIAN, RadianPolicy
+from jobs.radian_policy import RADIAN, RadianPolicy
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA, DocumentView

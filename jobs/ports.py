@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from jobs.answers import Answer
 from jobs.archive_names import Stored
-from jobs.closing.facts import Day, KnownDocument, LedgerDay
+from jobs.day_facts import Day, KnownDocument, LedgerDay
 from jobs.factus_requests import Request
 from schemas.contract.event import ErrorDetail
 from schemas.records import JobRecord

@@ -23,7 +23,7 @@ from jobs.errors import ConfigurationError
 from jobs.intake import EntryValidator
 from jobs.patience import PatiencePolicy
 from jobs.ports import Archive, Gateway
-from jobs.radian.policy import RadianPolicy, RadianTimes
+from jobs.radian_policy import RadianPolicy, RadianTimes
 from jobs.rights.admission import Rights
 from worker.archive.archive import open_archive
 from worker.factus.client import FactusClient, client_of

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from jobs.closing.classes import FamilyDay, PrefixDay, prefix_days
 from jobs.closing.control import Lacking, compared, not_compared
 from jobs.closing.days import instant_text
-from jobs.closing.facts import Day, EndedJob, LedgerDay, OpenJob
+from jobs.day_facts import Day, EndedJob, LedgerDay, OpenJob
 
 MOST_GAPS: Final = 5_000
 MOST_JOBS: Final = 2_000

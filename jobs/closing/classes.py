@@ -17,8 +17,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from jobs.closing.days import instant_text
-from jobs.closing.facts import Day, EndedJob, KnownDocument, NumberClass, OpenJob, Row
 from jobs.closing.numbers import Prefixes
+from jobs.day_facts import Day, EndedJob, KnownDocument, NumberClass, OpenJob, Row
 from schemas.money import ZERO, render
 
 CLASSES: Final[tuple[NumberClass, ...]] = ("issued", "foreign", "deleted", "waiting", "unexplained")

@@ -17,9 +17,9 @@ from jobs.closing.certificate import Gathered, certificate_of
 from jobs.closing.classes import FamilyDay, missing_in_list
 from jobs.closing.course import UNDATED, ClosingProgress
 from jobs.closing.days import day_of
-from jobs.closing.facts import Day, KnownDocument, LedgerDay, Row
 from jobs.closing.numbers import Prefixes
 from jobs.closing.rows import amounts_text, packed, row_of, unpacked, with_amounts
+from jobs.day_facts import Day, KnownDocument, LedgerDay, Row
 from jobs.factus_requests import get
 from jobs.families import FAMILIES, Family
 from jobs.outcomes import Ending, Finished

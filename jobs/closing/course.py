@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from jobs.closing.facts import Day
+from jobs.day_facts import Day
 from jobs.families import FAMILIES, Family
 
 PER_PAGE: Final = 100

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from jobs.closing.facts import Day
+from jobs.day_facts import Day
 from jobs.fiscal_day import day_bounds_ms
 from schemas.factus import BOGOTA
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from jobs.closing.days import day_at
-from jobs.closing.facts import EndedJob, KnownDocument, OpenJob
 from jobs.closing.rows import prefix_of
+from jobs.day_facts import EndedJob, KnownDocument, OpenJob
 from jobs.outcomes import Finished
 from schemas import names, strict_json
 from schemas.factus import amount

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from jobs.closing.facts import Row
+from jobs.day_facts import Row
 from jobs.families import Family
 from schemas import strict_json
 from schemas.factus import DocumentView, amount, instant

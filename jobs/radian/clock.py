@@ -15,9 +15,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 from jobs.outcomes import News
-from jobs.radian.policy import HOUR_MS, RadianPolicy, instant, ms, rfc3339
 from jobs.radian.seen_events import ACCEPTANCES, CLAIM, LAST_WORDS, RECEIPT, SeenEvent
 from jobs.radian.state import ClockState, Sending, kept
+from jobs.radian_policy import HOUR_MS, RadianPolicy, instant, ms, rfc3339
 from schemas.radian.calendar import Calendar
 from schemas.radian.term import Term, term_of
 

@@ -10,9 +10,9 @@ import json
 from typing import Any, Final
 
 from jobs.radian.clock import Clock, told_term
-from jobs.radian.policy import instant, rfc3339
 from jobs.radian.seen_events import ACCEPTANCES
 from jobs.radian.state import ClockState, Snapshot
+from jobs.radian_policy import instant, rfc3339
 from schemas.radian.tables import rule_for
 from schemas.records import JobRecord
 

@@ -23,9 +23,9 @@ from jobs.follow_ups import named
 from jobs.outcomes import BillNote, Ending, Finished, News, Retry
 from jobs.radian.clock import Clock
 from jobs.radian.evidence import evidence
-from jobs.radian.policy import HOUR_MS
 from jobs.radian.seen_events import ACCEPTANCES, read_events
 from jobs.radian.state import ClockState, kept
+from jobs.radian_policy import HOUR_MS
 from schemas.contract.event import ErrorDetail
 from schemas.factus import Remark
 from schemas.records import SendState

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import httpx
 import redis
 
-from jobs.radian.policy import RadianTimes
+from jobs.radian_policy import RadianTimes
 from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
 from tests.patience import PATIENCE_S

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.radian.policy import RadianPolicy, instant
+from jobs.radian_policy import RadianPolicy, instant
 from schemas.factus import BOGOTA
 from schemas.radian.calendar import Calendar
 from schemas.radian.term import term_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from jobs.radian.policy import RadianTimes
+from jobs.radian_policy import RadianTimes
 
 HURRIED: Final = RadianTimes(
     emit_from_hour=0, emit_until_hour=24, confirm_s=0.3, resend_after_s=4.0, unconfirmed_after_s=25.0

@@ -19,7 +19,7 @@ from jobs.outcomes import AttemptResult, Finished
 from jobs.patience import PATIENCE, PatiencePolicy
 from jobs.ports import Archive, Bills, Canceller, ChangeLock, DayBook, Journal
 from jobs.radian.notes import guarded, is_guarded
-from jobs.radian.policy import RadianPolicy
+from jobs.radian_policy import RadianPolicy
 from jobs.registry import type_of
 from worker.queue.claims import ClaimedJob
 from worker.queue.noting_gateway import NotingGateway, sent_ms

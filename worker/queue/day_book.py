@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 from jobs.closing.certificate import SHA256, chained
 from jobs.closing.day_index import read_refusal
 from jobs.closing.days import DAY_MS, utc_days
-from jobs.closing.facts import Day, EndedJob, KnownDocument, LedgerDay, OpenJob
 from jobs.closing.ledger_facts import ENDED_FIELDS, OPEN_FIELDS, ended_job, known_document, open_job, refused_job
+from jobs.day_facts import Day, EndedJob, KnownDocument, LedgerDay, OpenJob
 from jobs.errors import LeaseLost, LedgerUnavailable
 from jobs.families import FAMILIES
 from schemas import strict_json

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from jobs.radian.policy import RADIAN
+from jobs.radian_policy import RADIAN
 from tests.simulation.bodies import AT_FACTUS
 from tests.simulation.calls import ALWAYS_COMPLETED, MAY_BE_UNSURE
 from tests.simulation.history import Evidence, Finals, Jobs, Verdict, codes_of, kind_of

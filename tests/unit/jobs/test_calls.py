@@ -11,12 +11,12 @@ import pytest
 from jobs import answers
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallContext, CallPolicy, run_call
-from jobs.closing.facts import Day, KnownDocument, LedgerDay
+from jobs.day_facts import Day, KnownDocument, LedgerDay
 from jobs.example_payloads import example
 from jobs.outcomes import AccountState, AttemptResult, Finished, Retry
 from jobs.pagination import MOST_ITEMS
 from jobs.ports import Cancellation
-from jobs.radian.policy import RadianPolicy
+from jobs.radian_policy import RadianPolicy
 from jobs.registry import FOLLOW_UPS, JOB_TYPES, type_of
 from schemas.factus import DocumentView, Remark
 from schemas.records import JobRecord

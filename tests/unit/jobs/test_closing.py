@@ -18,9 +18,9 @@ from jobs.closing.classes import FamilyDay, missing_in_list
 from jobs.closing.course import TOO_LONG, ClosingProgress
 from jobs.closing.day_index import member_of, read_refusal, refusal_of
 from jobs.closing.days import day_of, utc_days
-from jobs.closing.facts import Day, EndedJob, KnownDocument, LedgerDay, OpenJob, Row
 from jobs.closing.numbers import Numbered, Prefixes
 from jobs.closing.rows import packed, row_of, unpacked
+from jobs.day_facts import Day, EndedJob, KnownDocument, LedgerDay, OpenJob, Row
 from jobs.families import FAMILIES
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA

@@ -10,8 +10,8 @@ import pytest
 from arq.connections import ArqRedis
 
 from jobs.radian.clock import Clock
-from jobs.radian.policy import RadianPolicy, ms
 from jobs.radian.state import ClockState
+from jobs.radian_policy import RadianPolicy, ms
 from schemas.factus import BOGOTA
 from tests.records import a_job
 from tests.unit.jobs.radian.lives import bogota, event

@@ -19,8 +19,8 @@ from jobs.backoff import BackoffPolicy
 from jobs.batches import completed_event
 from jobs.calls import CallContext, CallPolicy, Work, run_call
 from jobs.closing.certificate import chained
-from jobs.closing.facts import Day, KnownDocument, LedgerDay, Row
 from jobs.closing.rows import packed, row_of
+from jobs.day_facts import Day, KnownDocument, LedgerDay, Row
 from jobs.day_notices import DayOutlook, Told, day_event
 from jobs.factus_requests import Request
 from jobs.families import FAMILIES
@@ -31,9 +31,9 @@ from jobs.job_type import JobType
 from jobs.outcomes import AccountState, AttemptResult, Block, Ending, Finished
 from jobs.ports import Cancellation, KeptJob, LockState
 from jobs.radian.clock import Clock
-from jobs.radian.policy import HOUR_MS, RadianPolicy
 from jobs.radian.seen_events import SeenEvent, read_events
 from jobs.radian.state import ClockState
+from jobs.radian_policy import HOUR_MS, RadianPolicy
 from jobs.registry import JOB_TYPES
 from jobs.webhooks import notices
 from jobs.webhooks.notices import About

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from jobs.outcomes import News
 from jobs.radian.clock import Clock
-from jobs.radian.policy import DAY_MS, RadianPolicy, instant, ms
 from jobs.radian.seen_events import SeenEvent
 from jobs.radian.state import ClockState
+from jobs.radian_policy import DAY_MS, RadianPolicy, instant, ms
 from schemas.factus import BOGOTA
 
 LIFE_MS = 90 * DAY_MS

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from jobs.radian.clock import Clock
-from jobs.radian.policy import HOUR_MS, RadianPolicy, instant, ms
 from jobs.radian.state import ClockState
+from jobs.radian_policy import HOUR_MS, RadianPolicy, instant, ms
 from schemas.radian.calendar import Calendar
 from schemas.radian.term import term_of
 from tests.unit.jobs.radian.lives import AtFactus, bogota, live

@@ -10,10 +10,10 @@ import pytest
 from jobs import answers
 from jobs.outcomes import Retry
 from jobs.radian.clock import Clock
-from jobs.radian.policy import RadianPolicy, instant, ms
 from jobs.radian.seen_events import read_events
 from jobs.radian.state import ClockState
 from jobs.radian.watch import heard_of
+from jobs.radian_policy import RadianPolicy, instant, ms
 from schemas.factus import Remark
 from schemas.records import SendState
 from tests.fakes import FakeFactus
@@ -35,7 +35,7 @@ def is_due() -> str:
 
 
 async def emitting(answer: answers.Answer, monkeypatch: Any, **job: Any) -> tuple[Any, FakeFactus]:
-    monkeypatch.setattr("jobs.radian.policy.RadianPolicy.is_emitting", lambda *_: True)
+    monkeypatch.setattr("jobs.radian_policy.RadianPolicy.is_emitting", lambda *_: True)
     factus = FakeFactus(replies={EVENTS: [answers.Replied({"data": [RECEIPT]})], ACCEPT: [answer]})
     given = {"payload": PAYLOAD, "progress": is_due(), **job}
     return (await turn("invoice.track", factus, **given)).ending, factus
@@ -86,7 +86,7 @@ async def test_a_crash_while_it_was_sent_counts_as_sent(sent, monkeypatch):
 
 
 async def test_a_crash_is_not_forgotten_when_the_look_after_it_fails(monkeypatch):
-    monkeypatch.setattr("jobs.radian.policy.RadianPolicy.is_emitting", lambda *_: True)
+    monkeypatch.setattr("jobs.radian_policy.RadianPolicy.is_emitting", lambda *_: True)
     for seen in (answers.Unknown("x"), answers.NotFound("no"), answers.NoPermit(1.0)):
         factus = FakeFactus(replies={EVENTS: [seen]})
         given = {"payload": PAYLOAD, "progress": is_due(), "sent": "sending", "sending_at": NOW_MS - 5}
