@@ -122,6 +122,20 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert not [sorted(circle) for circle in circles(arrows(*SERVICE, "sandbox", "tests", "benchmarks"))]
 
 
+@pytest.mark.parametrize("package", [*SERVICE, "sandbox"])
+def test_no_rooms_use_each_other_in_a_circle(package: str) -> None:
+    """A room is a package, or a module that stands beside the packages."""
+    rooms: dict[str, set[str]] = {}
+    for importer, imports in arrows(package).items():
+        own = rooms.setdefault(_place(importer), set())
+        own |= {_place(imported) for imported in imports if imported.startswith(f"{package}.")} - {_place(importer)}
+    assert not [sorted(circle) for circle in circles({room: used & rooms.keys() for room, used in rooms.items()})]
+
+
+def _place(module: str) -> str:
+    return ".".join(module.split(".")[:2])
+
+
 def test_httpx_has_one_border() -> None:
     """It is quiet upstream: the day it must be replaced, two modules change; its engine stands in one."""
     users = {
