@@ -93,7 +93,7 @@ class CallPolicy(AttemptPolicy):
 
 @dataclass(slots=True)
 class CallContext:
-    """What a verb works with: the job, and the world."""
+    """What a verb works with: the policy for its job, and the ports to Factus, the archive and the ledger."""
 
     decide: CallPolicy
     gateway: Caller

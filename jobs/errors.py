@@ -6,7 +6,7 @@ The exceptions of the service. They state facts; ``attempt_policy.py`` and its n
     ├─ LedgerError
     │  ├─ LedgerUnavailable    nothing may be sent while we cannot record it
     │  ├─ LedgerRefused        what was asked cannot be written, however often
-    │  └─ LeaseLost            ours expired under us: walk away, write nothing
+    │  └─ LeaseLost            our lease has ended: another worker may have the job, write nothing
     └─ ArchiveError
        ├─ ArchiveConflict      the name holds other content, which stays
        └─ ArchiveUnavailable   not stored, as far as we know: try again

@@ -20,7 +20,7 @@ from jobs.calls import CallContext, Stop
 from jobs.document_verbs import day_of
 from jobs.outcomes import Ending, Finished
 from schemas import names, strict_json
-from schemas.records import JobRecord, SendState, score_at
+from schemas.records import JobRecord, SendState, score_with_priority
 
 ARCHIVE: Final = "archive"
 TRACK: Final = "track"
@@ -57,7 +57,7 @@ def _follow_up(job: JobRecord, verb: str, payload: Mapping[str, Any], *, seq: in
         entry=job.entry,
         source=job.source,
         priority="low",
-        score=score_at(job.score, "low"),
+        score=score_with_priority(job.score, "low"),
         reference_code=job.reference_code,
         batch=job.batch,
         metadata=job.metadata,

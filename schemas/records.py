@@ -43,8 +43,8 @@ def pushed_at_ms(entry_id: str, now_ms: int) -> int:
     return ms if _EPOCH_MS <= ms <= now_ms else now_ms
 
 
-def score_at(score: int, priority: str) -> int:
-    """The place of a job that came when another one did, whose place is *score*, at a priority of its own."""
+def score_with_priority(score: int, priority: str) -> int:
+    """The place of a job that came when the one with *score* did, at a priority of its own."""
     return PRIORITY_RANK[priority] * _BAND + score % _BAND
 
 

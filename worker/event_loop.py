@@ -17,8 +17,8 @@ from typing import Any, Final, TypeVar
 _T = TypeVar("_T")
 
 _NEW_OBJECTS: Final = 10_000
-"""How many containers are made, beyond those that are gone again, before the youngest are looked at for cycles. The 700
-of Python itself are two jobs of a slice; these are a few megabytes at most."""
+"""How many containers are made, beyond those that are gone again, before the youngest are looked at for cycles. Two
+jobs of a slice reach Python's 700; these are a few megabytes at most."""
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -2,7 +2,7 @@
 One worker process: its tasks, its signals, its end.
 
 SIGTERM and SIGINT: nothing more is taken in, started or claimed; calls under way end (30 s at most); everything else
-stays queued. A second signal does not hurry it: half an invoice is worse than half a minute.
+stays queued. A second signal changes nothing: a call that is cut off has to be looked up at Factus.
 """
 
 from __future__ import annotations

@@ -345,8 +345,8 @@ async def by_hand(redis: ArqRedis, built: Services) -> None:
     job, document = keys.job("acme", "remover"), keys.document("acme", "invoice", "A")
     await redis.hset(job, mapping={"v": "1", "state": "inflight", "fence": "1"})
     await redis.hset(document, mapping={"state": "rejected", "free_at": "1"})
-    await redis.rpush(keys.pending_deletes(document), "remover", "other")
-    removal = {"job": job, "document": document, "line": keys.pending_deletes(document)}
+    await redis.rpush(keys.removals(document), "remover", "other")
+    removal = {"job": job, "document": document, "waiters": keys.removals(document)}
     values = {"fence": "1", "settle_ms": 1000, "job_prefix": keys.job("acme", "")}
     await scripts.run("begin_removal", removal, values)
 

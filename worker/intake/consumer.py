@@ -88,7 +88,7 @@ class Intake:
         return self._writer.n_taken
 
     async def run(self, on_work: Callable[[], None], stopping: asyncio.Event) -> None:
-        """Take in what is pushed until *stopping*; *on_work* is called after each batch: a lane may be due."""
+        """Take in what is pushed until *stopping*; *on_work* is called after each slice: a lane may be due."""
         try:
             while not stopping.is_set():
                 with self._guard.turn() as turn:
@@ -186,8 +186,8 @@ class Intake:
         under way in this process go on.
 
         Args:
-            reads_on: Whether those that follow are read as well, while the last of these are still examined and
-                written. It ends when there are few, and before anything else of the lead is due.
+            reads_on: Whether to read the entries that follow while the last of these are examined and written. Reading
+                on ends when few are left, and before other work of the lead is due.
 
         Raises:
             LeadLost, RedisError: Nothing more was written; what was not is pending.

@@ -43,7 +43,7 @@ class EntryKeys(NamedTuple):
     """
     The keys of one entry in the order of ``ENTRY_KEYS`` (``intake.lua``).
 
-    One that there is not is the stream's own: the worker's Redis user may name keys of the namespace only.
+    A key that an entry does not need is the stream's: the worker's Redis user may name keys of the namespace only.
     """
 
     stream: str

@@ -33,7 +33,7 @@ class ChangeLocks:
         Raises:
             LeaseLost: The job is another worker's by now.
         """
-        return await self._acquire(job, {"line": self._keys.changes(job.account, thing)})
+        return await self._acquire(job, {"waiters": self._keys.changes(job.account, thing)})
 
     async def acquire_removal_lock(self, job: JobRecord, reference_code: str) -> LockState:
         """
@@ -45,7 +45,7 @@ class ChangeLocks:
             LeaseLost: As :meth:`acquire_change_lock`.
         """
         document = self._keys.document(job.account, job.family, reference_code)
-        return await self._acquire(job, {"line": self._keys.pending_deletes(document), "document": document})
+        return await self._acquire(job, {"waiters": self._keys.removals(document), "document": document})
 
     async def _acquire(self, job: JobRecord, lock: Mapping[str, str]) -> LockState:
         args: ScriptArgs = {

@@ -39,7 +39,7 @@ _MOST_APPENDS: Final = 50
 
 async def begin_day_index(redis: Redis, keys: Keys) -> None:
     """
-    Write down since when ends are noted, once: since ever, where there were no jobs before.
+    Write down once since when ends are noted, ms; 0 where there were no jobs before.
 
     Called before a worker gives its first sign of life. Workers that come at the same time may all write: the first
     one counts.

@@ -39,7 +39,7 @@ _RESERVE_MS: Final = 900_000
 remains, nothing is reckoned: a thousand quiet accounts cost one round trip."""
 
 _SLACK: Final = 0.02
-"""It is over when it would be with so much less: a forecast on the edge does not flicker."""
+"""A risk is over only when all would be sent with so much less capacity: a forecast on the edge does not flicker."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,9 @@ class JournalOnRedis:
 
     async def is_being_removed(self, job: JobRecord) -> bool:
         """See :class:`jobs.ports.Journal`."""
-        line = self._keys.pending_deletes(self._keys.document(job.account, job.family, job.reference_code))
+        waiters = self._keys.removals(self._keys.document(job.account, job.family, job.reference_code))
         try:
-            ids = await command(self._redis, "LRANGE", line, 0, -1)
+            ids = await command(self._redis, "LRANGE", waiters, 0, -1)
             states = [
                 await command(self._redis, "HGET", self._keys.job(job.account, id_.decode()), "state") for id_ in ids
             ]
@@ -63,7 +63,7 @@ class JournalOnRedis:
         keys = {
             "job": self._keys.job(job.account, job.id),
             "document": document,
-            "line": self._keys.pending_deletes(document),
+            "waiters": self._keys.removals(document),
         }
         args: ScriptArgs = {
             "fence": job.fence,

@@ -3,8 +3,8 @@ The repair run: finds what fell between two scripts and puts it back. One worker
 accounts, every 15 seconds. Those of other accounts have theirs: two at once do no harm, because each find is mended by
 one script that looks first.
 
-In calm weather it finds nothing; what it does find is logged as a warning, because every find is a race or a crash
-that somebody should know of. It also looks whether consumers keep up with the results.
+Where nothing went wrong it finds nothing; what it does find is logged as a warning, because every find is a race or a
+crash that somebody should know of. It also looks whether consumers keep up with the results.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class EmbeddedServer:
 
 def start(folder: Path, *, wait_s: float = 10.0) -> EmbeddedServer:
     """
-    Have a server with the data of *folder*, launching it unless one lives there already.
+    Return a running server on the data of *folder*; launch one unless one runs there already.
 
     Returns when the server has loaded its data and answers. Safe to call from several processes at once: one launches,
     the others adopt.
@@ -122,7 +122,7 @@ def has_ended(server: EmbeddedServer) -> bool:
 
 def start_again(server: EmbeddedServer, *, wait_s: float = 8.0) -> EmbeddedServer:
     """
-    Have a server again after it ended, with its data and at the same socket, whoever of its users comes first.
+    Launch a server again after it ended, on its data and at the same socket, unless another of its users has.
 
     The old one's right of use goes over to the new one; on an error it stays with the old one, for :func:`stop`.
 

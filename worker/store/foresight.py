@@ -17,8 +17,8 @@ from worker.store.inquiry import Inquiry, T
 
 class Foresight:
     """
-    Knows what an inquiry will ask. Its questions must be such that it does no harm to ask one in vain; one that it
-    repeats has the reply that it had.
+    Sends the questions of an inquiry's last run with the first step of the next. They must be reads: one may be asked
+    in vain, and one that the inquiry repeats has the reply that it had.
     """
 
     def __init__(self) -> None:

@@ -88,8 +88,8 @@ class Keys:
         """List: jobs that wait for the document of that key, issued by another job."""
         return f"{document}:joined"
 
-    def pending_deletes(self, document: str) -> str:
-        """List: jobs that delete, at Factus, what bears the reference of the document of that key."""
+    def removals(self, document: str) -> str:
+        """List: jobs that remove at Factus the document of that key, in the order in which they asked."""
         return f"{document}:removals"
 
     def bill(self, account: str, number: str) -> str:

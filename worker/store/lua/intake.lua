@@ -8,7 +8,7 @@
 -- include: lib/batches
 -- include: lib/days
 -- include: lib/day_index
--- A batch of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
+-- A slice of the intake stream becomes ledger records in their lanes, in the order of the stream. Stops at the first
 -- entry that needs another word (a conflict, a replay), says so, and is called again from there: order is kept. What is
 -- known already of the entries behind it is said along: a day that is pushed twice is one call for a slice, not one for
 -- each of its entries.

@@ -1,8 +1,8 @@
 -- include: lib/types
 -- include: lib/time
 -- include: lib/lanes
--- Repair one lane: what a crash between two scripts, or a hand in Redis, may have left behind. In calm weather it
--- finds nothing.
+-- Repair one lane: what a crash between two scripts, or a hand in Redis, may have left behind. Where
+-- nothing went wrong it finds nothing.
 -- KEYS: lane[LANE_KEYS]
 -- ARGV: lane[LANE], lost_after_ms
 -- lost_after_ms: after which a dispatched job without arq's entry counts as lost.
