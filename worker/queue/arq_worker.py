@@ -102,6 +102,7 @@ class LeaseWorker(Worker):
         self._calls_again = False
         self._renewing: asyncio.Task[None] | None = None
         self._aside: set[asyncio.Task[None]] = set()
+        self._is_draining = False
         self._guard = guards.of("take")
         self._renewals = guards.of("renew")
         self.allow_pick_jobs = False  # until we serve: what is dispatched before stays in arq's queue
@@ -205,8 +206,11 @@ class LeaseWorker(Worker):
 
     # -- running ---------------------------------------------------------------------------------------------------
     def run_claimed(self, claimed: Sequence[ClaimedJob]) -> None:
-        """Run what was put into our hands, each as a task of its own."""
+        """Run what was put into our hands, each as a task of its own; once we are draining it goes back."""
         for one in claimed:
+            if self._is_draining:
+                self.set_aside(one.arq_id.encode(), 0)
+                continue
             self._n_running += 1
             self.job_counter += one.slots
             task = self.loop.create_task(self._run(one))
@@ -318,15 +322,21 @@ class LeaseWorker(Worker):
         """
         Let what runs end, at most *grace_s*; cancel the rest, which another worker takes up at once.
 
+        Nothing starts any more: the answer to an end that was sent before may still bring the lane's next job.
+
         Returns:
             Number of runs that were cancelled.
         """
         self.allow_pick_jobs = False
+        self._is_draining = True  # before what runs is read: whatever comes after goes back
         running = [task for task in self.tasks.values() if not task.done()]
         _, late = await asyncio.wait(running, timeout=grace_s) if running else (set(), set())
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        if self._aside:
+            # Longer would be in vain: what cannot be put back is free when its lease ends.
+            await asyncio.wait(self._aside, timeout=self.claimer.lease.lease_ms / 1000)
         self._reap()
         for arranged in (self._renewing, self._look):
             if arranged:
