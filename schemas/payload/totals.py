@@ -148,15 +148,19 @@ def _slack(items: list[dict[str, Any]]) -> Decimal:
 
 def withheld_of_net(items: list[dict[str, Any]]) -> Decimal:
     """The withholdings of lines whose prices hold their taxes, as whoever wrote such prices works them out."""
-    withheld = ZERO
-    for item in items:
-        if "withholding_taxes" in item:
-            full = item["quantity"] * item["price"]
-            rates = [(tax["code"], tax["rate"]) for tax in item["taxes"] if not tax.get("is_excluded")]
-            net = (full - _discount(item, full)) / (1 + sum([rate for _, rate in rates], ZERO) / HUNDRED)
-            iva = net * sum([rate for code, rate in rates if code == "01"], ZERO) / HUNDRED
-            withheld += _withheld(item["withholding_taxes"], net, iva)
-    return withheld
+    return sum([_withheld_of_net(item) for item in items if "withholding_taxes" in item], ZERO)
+
+
+def _withheld_of_net(item: dict[str, Any]) -> Decimal:
+    full = item["quantity"] * item["price"]
+    rates = [(tax["code"], tax["rate"]) for tax in item["taxes"] if not tax.get("is_excluded")]
+    share = 1 + sum([rate for _, rate in rates], ZERO) / HUNDRED
+    # Rates are judged by rules of their own and may be below zero here. No price holds taxes that take all of it away.
+    if share <= 0:
+        return ZERO
+    net = (full - _discount(item, full)) / share
+    iva = net * sum([rate for code, rate in rates if code == "01"], ZERO) / HUNDRED
+    return _withheld(item["withholding_taxes"], net, iva)
 
 
 def _discount(item: dict[str, Any], line_full: Decimal) -> Decimal:

@@ -64,6 +64,10 @@ def net_price(
     percent = sum([Decimal(tax["rate"]) for tax in taxes if "rate" in tax], ZERO)
     if amount and percent:
         return Problem("SHT-019", "No se sabe si el descuento incluye el IVA: use Descuento %, o Precio antes de IVA.")
+    # The rules of a payload refuse what is below zero, and a discount of more than all: it has no net price.
+    if min(gross, quantity, percent, rate or ZERO) < 0 or (rate or ZERO) > HUNDRED:
+        text = "Con un número negativo o un descuento mayor que 100 % no se puede separar el IVA: corrija la línea."
+        return Problem("SHT-018", text)
     with localcontext(money.EXACT):
         line = net_line(gross, quantity, percent, rate or ZERO)
         exact = money.EXACT.divide(gross, 1 + percent / HUNDRED)

@@ -224,8 +224,9 @@ async def record() -> list[Sample]:
             await built.sweep.end_overdue()  # while the lane is full: it would be started in its turn
             arq_id = f"{NAMESPACE}:acme:one:1"
             record = await built.reader.job("acme", "one")
-            await built.arq._release(arq_id, SetAside(ClaimedJob(arq_id, record, AccountState()), 0.0, 1))
-            await built.arq._release(arq_id)
+            claimed = ClaimedJob(arq_id, record, AccountState())
+            await built.arq._release(claimed, SetAside(claimed, 0.0, 1))
+            await built.arq._put_back(arq_id.encode(), 0.0)
             await built.arq._renew()
             await rig.push({"type": "job.cancel", "account": "acme", "payload": {"job_id": "two"}})
             await rig.push_bill("waits", id="heir", batch="b", issue_on=str(fiscal_day()))

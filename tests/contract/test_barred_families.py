@@ -132,3 +132,15 @@ async def test_a_refusal_that_cannot_be_read_is_looked_into_and_what_dian_reject
     assert [(e["type"], e["reference_code"]) for e in events] == [("invoice.rejected", "A"), ("invoice.validated", "B")]
     assert (events[0]["data"], events[0]["errors"][0]["rule"]) == ({"number": "SETP77"}, "FAK24")
     assert factus.deleted == ["A"]
+
+
+async def test_a_defect_behind_it_tells_nobody_its_number(rig, factus, monkeypatch):
+    """Whoever reads that Factus has the document SETP77 books a stranger's as his own."""
+    await ended_without_us(rig, factus, "OLD")
+    factus.leave("OLD", PROCESSED)
+    monkeypatch.setattr("jobs.issue_policy.IssuePolicy.after_blocker", lambda *_, **__: 1 / 0)
+    await rig.push_bill("NEW", id="new")
+    (event,) = await rig.events(1)
+    assert (event["type"], event["errors"][0]["code"]) == ("invoice.failed", "internal")
+    assert "SETP77" not in event["message"]
+    assert await rig.services.redis.hget(rig.services.keys.job("acme", "new"), "number") in (None, b"")

@@ -15,6 +15,7 @@ from jobs import answers
 from jobs.answers import Answer
 from schemas.records import JobRecord
 from tests.fakes import FakeFactus
+from tests.patience import PATIENCE_S
 from tests.service_in_process import an_account, running, services_on
 from worker.bootstrap import Services
 from worker.status.reader import StatusReader
@@ -207,3 +208,85 @@ async def test_status_tells_the_width_in_use(redis, namespace):
         await rig.events(12)
         assert await width() == 1
         await rig.events(4)
+
+
+async def has_begun(factus: Counting, n: int) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while factus.n_begun < n:
+            await asyncio.sleep(0.001)
+
+
+class TestTheSweep:
+    """It finds nothing in calm weather: a lane that what is under way closes is opened by the end of that."""
+
+    @pytest.mark.parametrize("in_use", [2, 1])
+    async def test_it_goes_by_the_width_in_use(self, redis, namespace, in_use):
+        factus, may_end = Counting(), asyncio.Event()
+
+        async def ended(_: str) -> bool:
+            return may_end.is_set()
+
+        factus.may_end = ended
+        built = built_on(redis, namespace, factus, 4)
+        async with running(built) as rig:
+            if in_use == 1:
+                now_ms = int((await redis.time())[0]) * 1000
+                await redis.hset(built.keys.lane(BILLS), "narrow_until", now_ms + HOUR_MS)
+            for n in range(5):
+                await rig.push_bill(f"R-{n}")
+            await has_begun(factus, in_use)
+            await rig.taken_in()
+            assert await redis.zscore(built.keys.lanes_due(), BILLS) is None
+            repairs = [await built.sweep.sweep() for _ in range(2)]
+            # The hour after the 409 is over while the lane is full: what ends next finds the wider lane.
+            await redis.hset(built.keys.lane(BILLS), "narrow_until", 1)
+            repairs += [await built.sweep.sweep() for _ in range(2)]
+            assert not any(repairs)
+            may_end.set()
+            await rig.events(5)
+
+    async def test_it_wakes_nobody_beside_a_job_that_has_the_lane_for_itself(self, redis, namespace):
+        factus, may_find = Counting(), asyncio.Event()
+        find = factus.find
+
+        async def looking(family: str, reference_code: str) -> Answer:
+            if not factus.finds:
+                await may_find.wait()
+            return await find(family, reference_code)
+
+        factus.script = [answers.Unknown("sin respuesta")]
+        factus.finds = [answers.Unknown("sin respuesta")]
+        factus.find = looking
+        built = built_on(redis, namespace, factus, 2)
+        async with running(built) as rig:
+            await rig.push_bill("R-0")
+            async with asyncio.timeout(PATIENCE_S):
+                while not await redis.hget(built.keys.lane(BILLS), "solo"):
+                    await asyncio.sleep(0.001)
+            await rig.push_bill("R-1")
+            await rig.taken_in()
+            assert not await built.sweep.sweep()
+            may_find.set()
+            await rig.events(2)
+
+    async def test_it_wakes_nobody_for_a_head_that_waits_to_be_alone(self, redis, namespace):
+        factus, may_end = Counting(), asyncio.Event()
+
+        async def ended(_: str) -> bool:
+            return may_end.is_set()
+
+        factus.may_end = ended
+        built = built_on(redis, namespace, factus, 4)
+        async with running(built) as rig:
+            for n in range(3):
+                await rig.push_bill(f"R-{n}", id=f"job-{n}")
+            await has_begun(factus, 2)
+            await rig.taken_in()
+            # Factus may hold the one that waits; one of the two under way ends.
+            await redis.zadd(built.keys.waiting(BILLS), {"job-2": -1})
+            await redis.zrem(built.keys.in_flight(BILLS), "job-1")
+            assert not await built.sweep.sweep()
+            await redis.zrem(built.keys.in_flight(BILLS), "job-0")
+            assert (await built.sweep.sweep()).n_woken == 1
+            may_end.set()
+            await rig.events(3)

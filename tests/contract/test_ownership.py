@@ -81,6 +81,67 @@ async def test_an_entry_that_trips_a_defect_is_refused_and_the_next_goes_on(redi
     assert validated["type"] == "invoice.validated"
 
 
+async def test_a_job_that_comes_while_a_worker_drains_is_put_back_at_once(redis, namespace, factus, monkeypatch):
+    """The answer to an end that was sent before the stop brings the lane's next job: it is another worker's to send."""
+    factus.gate = asyncio.Event()
+    built = services_on(redis, namespace, gateway=factus)
+    ended, may_answer = asyncio.Event(), asyncio.Event()
+    run = built.ledger._scripts.run
+
+    async def answered_late(name, keys, args, **how):
+        reply = await run(name, keys, args, **how)
+        if name == "end_attempt":
+            ended.set()
+            await may_answer.wait()
+        return reply
+
+    monkeypatch.setattr(built.ledger._scripts, "run", answered_late)
+    async with running(built) as rig:
+        for reference in "AB":
+            await rig.push_bill(reference, id=reference)
+        await rig.taken_in()
+        factus.gate.set()
+        await ended.wait()
+        stopped = asyncio.create_task(rig.stop())
+        await built.draining.wait()
+        may_answer.set()
+        await stopped
+        assert factus.order == ["A"]
+        arq_id = f"{namespace}:acme:B:1"
+        assert await redis.get(in_progress_key_prefix + arq_id) is None
+        assert await redis.zscore(built.keys.arq_queue(), arq_id) == 0
+    monkeypatch.undo()
+    async with running(services_on(redis, namespace, gateway=factus)) as rig:
+        events = await rig.events(3)  # one is the search of `taken_in`
+    assert [event["reference_code"] for event in events if event["reference_code"]] == ["A", "B"]
+    assert factus.order == ["A", "B"]
+
+
+async def test_a_run_that_ends_frees_no_newer_one_of_its_own_process(redis, namespace, factus):
+    """The loop was held for longer than the lease: the mark of the older run bears the same worker's id."""
+    factus.gate = asyncio.Event()
+    built = services_on(redis, namespace, gateway=factus)
+    async with running(built) as rig:
+        await rig.push_bill("A", id="one")
+        await factus.called("create")
+        (older,) = built.arq.tasks.values()
+        arq_id = f"{namespace}:acme:one:1"
+        await redis.delete(in_progress_key_prefix + arq_id)
+        await redis.zadd(built.keys.arq_queue(), {arq_id: 0})
+        built.arq.wake()
+        await factus.called("create", 2)
+        fence = await redis.hget(built.keys.job("acme", "one"), "fence")
+        assert older in built.arq.tasks.values(), "what runs is awaited at the end"
+        older.cancel()
+        await asyncio.wait([older])
+        assert await redis.get(in_progress_key_prefix + arq_id) == built.worker_id.encode()
+        assert await redis.zscore(built.keys.arq_queue(), arq_id) > 0
+        factus.gate.set()
+        (event,) = await rig.events(1)
+        assert await redis.hget(built.keys.job("acme", "one"), "fence") == fence
+    assert (event["type"], factus.calls["create"]) == ("invoice.validated", 2)
+
+
 @pytest.mark.parametrize("n_stops", [6])
 async def test_six_stops_on_one_job_neither_lose_nor_repeat_it(redis, namespace, factus, n_stops):
     """arq gives a job up after five interrupted runs; here a run that was cut off is no attempt that failed."""

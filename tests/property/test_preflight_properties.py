@@ -187,6 +187,72 @@ def test_a_document_that_pays_its_own_total_passes(family: str, lines: list[tupl
     assert Decimal(found.total) == total
 
 
+_odd_rates = st.sampled_from(["-100.00", "-99.99", "-100", "-200.00", "0.00", "-0", "-19.00", "19.00", "100.00"])
+_odd_numbers = (
+    _odd_rates
+    | st.sampled_from(["1", "-1", "0.01", "-0.01", "9" * 15 + ".99", "-" + "9" * 15 + ".99", "9" * 16, "1E5", ".5", ""])
+    | st.sampled_from([Decimal("1E+2"), Decimal("-1E+2"), Decimal("1E-400"), Decimal("-1E+999999"), Decimal("0E-99")])
+    | st.integers(-(10**16), 10**16)
+    | st.decimals(-(10**15), 10**15, places=2).map(lambda number: f"{number:f}")
+)
+_plain_numbers = st.decimals(-(10**15) + 1, 10**15 - 1, places=2).map(lambda number: f"{number:f}")
+_amounts = _plain_numbers | _odd_numbers | st.sampled_from(["50000.00", "1.00"])
+
+
+@st.composite
+def _odd_lines(draw: st.DrawFn, family: str) -> list[dict[str, Any]]:
+    """Lines that add up, with whatever rates and signs: what nobody reckons with is what is divided by."""
+    model = a_document_payload(family)["items"][0]
+    taxes = st.lists(
+        st.fixed_dictionaries({"code": st.sampled_from(["01", "04", "35"]), "rate": _odd_rates | _plain_numbers}),
+        min_size=1,
+        max_size=3,
+    )
+    held = st.lists(
+        st.fixed_dictionaries({"code": st.sampled_from(["05", "06"]), "rate": _odd_rates | _plain_numbers}), max_size=2
+    )
+    lines = []
+    for _ in range(draw(st.integers(1, 3))):
+        line = {**model, "quantity": draw(_amounts), "price": draw(_amounts)}
+        line |= {"taxes": draw(taxes), "withholding_taxes": draw(held)}
+        for key in draw(st.sets(st.sampled_from(["discount_rate", "discount_amount"]))):
+            line[key] = draw(_amounts)
+        lines.append(line)
+    return lines
+
+
+@pytest.mark.parametrize("family", ["invoice", "credit_note", "debit_note", "support_document", "adjustment_note"])
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
+def test_lines_of_odd_numbers_get_a_verdict(family: str, data: st.DataObject) -> None:
+    document = a_document_payload(family)
+    payment = {**document["payment_details"][0], "amount": data.draw(_amounts)}
+    document |= {"items": data.draw(_odd_lines(family)), "payment_details": [payment]}
+    if data.draw(st.booleans()):
+        document["cash_rounding_amount"] = data.draw(_amounts)
+    _check(family, document)
+
+
+@pytest.mark.parametrize("family", sorted(DOCUMENT_SPECS))
+@given(st.data())
+@settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
+def test_odd_numbers_anywhere_get_a_verdict(family: str, data: st.DataObject) -> None:
+    """Every number of a document by another one, whatever its sign, size and spelling."""
+    document = data.draw(st.sampled_from(DOCUMENTS[family]))
+    numbers = [path for path in _paths(document) if _is_number(document, path)]
+    changes = {path: data.draw(_amounts) for path in numbers if data.draw(st.booleans())}
+    _check(family, changed(document, changes))
+
+
+def _is_number(document: dict[str, Any], path: str) -> bool:
+    node: Any = document
+    for step in path.split("."):
+        node = node[int(step) if isinstance(node, list) else step]
+    if isinstance(node, str):
+        return node.replace(".", "", 1).isdecimal()
+    return isinstance(node, (int, Decimal)) and not isinstance(node, bool)
+
+
 _pesos = st.decimals(min_value=0, max_value=10**10, places=2)
 
 

@@ -28,7 +28,7 @@ from worker.queue.claims import LEASE, ClaimedJob, Claimer, LeasePolicy, SetAsid
 from worker.queue.foreign_accounts import ForeignAccounts
 from worker.queue.slots import SLOTS, SlotsPolicy
 from worker.store.keys import Keys
-from worker.store.scripts import Arg, Key, ScriptArgs, Scripts
+from worker.store.scripts import Key, ScriptArgs, Scripts
 
 log = structlog.get_logger()
 
@@ -105,6 +105,7 @@ class LeaseWorker(Worker):
         self._calls_again = False
         self._renewing: asyncio.Task[None] | None = None
         self._aside: set[asyncio.Task[None]] = set()
+        self._is_draining = False
         self._guard = guards.of("take")
         self._renewals = guards.of("renew")
         self.allow_pick_jobs = False  # until we serve: what is dispatched before stays in arq's queue
@@ -209,12 +210,15 @@ class LeaseWorker(Worker):
 
     # -- running ---------------------------------------------------------------------------------------------------
     def run_claimed(self, claimed: Sequence[ClaimedJob]) -> None:
-        """Run what was put into our hands, each as a task of its own."""
+        """Run what was put into our hands, each as a task of its own; once we are draining it goes back."""
         for one in claimed:
+            if self._is_draining:
+                self._beside(self._release(one))
+                continue
             self._n_running += 1
             self.job_counter += one.slots
             task = self.loop.create_task(self._run(one))
-            self.tasks[one.arq_id] = task
+            self.tasks[_run_name(one)] = task
             task.add_done_callback(partial(self._ended, one.slots))
 
     async def _run(self, claimed: ClaimedJob) -> None:
@@ -223,15 +227,14 @@ class LeaseWorker(Worker):
             await self._run_job(claimed)
         except (RetryJob, asyncio.CancelledError) as exc:
             self.jobs_retried += 1
-            await asyncio.shield(self._release(claimed.arq_id, exc if isinstance(exc, SetAside) else None))
+            await asyncio.shield(self._release(claimed, exc if isinstance(exc, SetAside) else None))
             if isinstance(exc, asyncio.CancelledError):
                 raise
         except Exception as exc:  # a defect of ours, in whatever line: the job is counted, set aside and tried again
             log.exception("arq.run_failed", error=type(exc).__name__, arq_id=claimed.arq_id)
             self._guard.failed.note("run")
-            await asyncio.shield(
-                self._release(claimed.arq_id, SetAside(claimed, self._defect_pause_s, claimed.job.defects + 1))
-            )
+            aside = SetAside(claimed, self._defect_pause_s, claimed.job.defects + 1)
+            await asyncio.shield(self._release(claimed, aside))
         else:
             self.jobs_complete += 1
 
@@ -241,9 +244,9 @@ class LeaseWorker(Worker):
 
     def _reap(self) -> None:
         """Forget finished runs. An error in one is logged: arq would end the process."""
-        for arq_id, task in list(self.tasks.items()):
+        for run, task in list(self.tasks.items()):
             if task.done():
-                del self.tasks[arq_id]
+                del self.tasks[run]
                 if not task.cancelled() and (error := task.exception()):
                     log.error("arq.run_failed", error=type(error).__name__, exc_info=error)
 
@@ -255,20 +258,24 @@ class LeaseWorker(Worker):
                 await self._renew()
 
     async def _renew(self) -> None:
-        running = [arq_id for arq_id, task in self.tasks.items() if not task.done()]
+        running = self._under_way()
         if not running:
             return
         args: ScriptArgs = {
             "worker": self.claimer.worker_id,
             "lease_ms": self.claimer.lease.lease_ms,
             "mark_prefix": in_progress_key_prefix,
-            "ids": running,
+            "ids": [*running],
         }
         for raw in await self._scripts.run("renew_leases", {"queue": self.queue_name}, args):
             arq_id = raw.decode(errors="replace")
-            if (task := self.tasks.get(arq_id)) and not task.done():
+            if arq_id in self._under_way():
                 # The run goes on: its answer is worth having in the log, and the fence keeps it from writing.
                 log.warning("lease.expired", arq_id=arq_id)
+
+    def _under_way(self) -> set[str]:
+        """The arq ids of what runs."""
+        return {run.rpartition(" ")[0] for run, task in self.tasks.items() if not task.done()}
 
     def set_aside(self, arq_id: bytes, pause_s: float) -> None:
         """See :class:`worker.queue.claims.Hands`."""
@@ -306,13 +313,20 @@ class LeaseWorker(Worker):
         with self._renewals.turn():
             await self._scripts.run("requeue_job", keys, args)
 
-    async def _release(self, arq_id: str, aside: SetAside | None = None) -> None:
-        keys: dict[str, Key] = {"queue": self.queue_name, "mark": in_progress_key_prefix + arq_id}
-        args: dict[str, Arg] = {"worker": self.claimer.worker_id, "arq_id": arq_id, "pause_ms": 0}
-        if aside:
-            job = aside.claimed.job
-            keys["job"] = self._keys.job(job.account, job.id)
-            args |= {"pause_ms": round(aside.pause_s * 1000), "fence": job.fence, "defects": aside.n_defects}
+    async def _release(self, claimed: ClaimedJob, aside: SetAside | None = None) -> None:
+        job = claimed.job
+        keys: dict[str, Key] = {
+            "queue": self.queue_name,
+            "mark": in_progress_key_prefix + claimed.arq_id,
+            "job": self._keys.job(job.account, job.id),
+        }
+        args: ScriptArgs = {
+            "worker": self.claimer.worker_id,
+            "arq_id": claimed.arq_id,
+            "pause_ms": round(aside.pause_s * 1000) if aside else 0,
+            "fence": job.fence,
+            "defects": aside.n_defects if aside else "",
+        }
         # Where it fails the lease ends by itself, and the next run finds in the ledger what is left to do.
         with self._renewals.turn():
             await self._scripts.run("requeue_job", keys, args)
@@ -322,20 +336,31 @@ class LeaseWorker(Worker):
         """
         Let what runs end, at most *grace_s*; cancel the rest, which another worker takes up at once.
 
+        Nothing starts any more: the answer to an end that was sent before may still bring the lane's next job.
+
         Returns:
             Number of runs that were cancelled.
         """
         self.allow_pick_jobs = False
+        self._is_draining = True  # before what runs is read: whatever comes after goes back
         running = [task for task in self.tasks.values() if not task.done()]
         _, late = await asyncio.wait(running, timeout=grace_s) if running else (set(), set())
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        if self._aside:
+            # Longer would be in vain: what cannot be put back is free when its lease ends.
+            await asyncio.wait(self._aside, timeout=self.claimer.lease.lease_ms / 1000)
         self._reap()
         for arranged in (self._renewing, self._look):
             if arranged:
                 arranged.cancel()
         return len(late)
+
+
+def _run_name(claimed: ClaimedJob) -> str:
+    """One run among those of its dispatch: it may be claimed again here while an older run of it goes on."""
+    return f"{claimed.arq_id} {claimed.job.fence}"
 
 
 def _dumps(value: Any) -> bytes:

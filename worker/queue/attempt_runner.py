@@ -99,7 +99,7 @@ class AttemptRunner:
 
     async def _attempt(self, claimed: ClaimedJob) -> Tried:
         job = claimed.job
-        gateway = NotingGateway(self.traces.gateway(self.gateways[job.account]))
+        gateway = NotingGateway(self.traces.gateway(self.gateways[job.account]), job.reference_code)
         try:
             return Tried(await self.work.run(claimed, gateway))
         except LeaseLost:

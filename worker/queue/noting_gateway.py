@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from jobs.answers import Answer, DocumentSeen
+from jobs.answers import Absent, Answer, DocumentSeen, Done
 from jobs.factus_requests import Request
 from jobs.ports import Gateway
 from schemas.records import JobRecord
@@ -17,11 +17,13 @@ from worker.queue.claims import ClaimedJob
 @dataclass(slots=True)
 class NotingGateway:
     """
-    Factus, and what is noted of an attempt on the way: the number of the last document that it showed under the job's
-    reference, which is what is known when the attempt ends in a defect, and when it sent.
+    Factus, and what is noted of an attempt on the way: when it sent, and the number of the job's own document while
+    Factus has it, which is what is known when the attempt ends in a defect.
     """
 
     gateway: Gateway
+    reference_code: str
+    """The job's own. An attempt looks at documents of other jobs as well: their numbers are not noted."""
     number: str = ""
     began: float = field(default_factory=time.monotonic)
     sent_s: tuple[float, float] | None = None
@@ -34,20 +36,28 @@ class NotingGateway:
         return self._noted(seen)
 
     async def find(self, family: str, reference_code: str) -> Answer:
-        return self._noted(await self.gateway.find(family, reference_code))
+        seen = await self.gateway.find(family, reference_code)
+        return self._noted(seen) if reference_code == self.reference_code else seen
 
     async def find_unvalidated(self, family: str) -> Answer:
         return await self.gateway.find_unvalidated(family)
 
     async def delete(self, job: JobRecord, reference_code: str, *, settle_ms: int) -> Answer:
-        return await self.gateway.delete(job, reference_code, settle_ms=settle_ms)
+        seen = await self.gateway.delete(job, reference_code, settle_ms=settle_ms)
+        return self._noted(seen) if reference_code == self.reference_code else seen
 
     async def call(self, request: Request, *, marks: JobRecord | None = None) -> Answer:
         return await self.gateway.call(request, marks=marks)
 
     def _noted(self, seen: Answer) -> Answer:
-        if isinstance(seen, DocumentSeen):
-            self.number = seen.document.number or ""
+        """Note what an answer about the job's own reference says of its document."""
+        match seen:
+            case DocumentSeen(document) if document.reference_code in (None, self.reference_code):
+                self.number = document.number or ""
+            case Absent() | Done():
+                self.number = ""
+            case _:
+                pass
         return seen
 
 

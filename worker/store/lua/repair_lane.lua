@@ -36,8 +36,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', lane.flight, '-inf', text(now - 
   end
 end
 local has_work = redis.call('ZCARD', lane.waiting) + redis.call('ZCARD', lane.later) > 0
-local has_room = redis.call('ZCARD', lane.flight) < lane.width
-if has_work and has_room and not redis.call('ZSCORE', lane.due, lane.name) then
+if has_work and not is_closed(lane, now) and not redis.call('ZSCORE', lane.due, lane.name) then
   look_again(lane, now)
   woken = 1
 end

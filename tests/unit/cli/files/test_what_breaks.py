@@ -454,6 +454,24 @@ class TestMoney:
         assert errors(make(a_row(**{"Precio con IVA": 29750}), **table)) == []
         assert [rule for _, rule in errors(make(a_row(**{"Precio con IVA": 30000}), **table))] == ["SHT-018"]
 
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            {"IVA": -100},
+            {"IVA": -150},
+            {"Cantidad": -1},
+            {"Precio con IVA": -29750},
+            {"Descuento %": 150},
+            {"Descuento %": -5},
+        ],
+    )
+    def test_a_price_that_cannot_be_parted_from_its_tax_is_told(
+        self, make: Callable[..., str], odd: dict[str, Any]
+    ) -> None:
+        row = a_row(**{"Precio con IVA": 29750, **odd})
+        table = {"more": ("Precio con IVA", "Descuento %"), "without": ("Precio",)}
+        assert (cell("Precio con IVA", **table), "SHT-018") in errors(make(row, **table))
+
     def test_discount_is_one(self, make: Callable[..., str]) -> None:
         more = ("Descuento %", "Descuento")
         found = payloads(make(a_row(**{"Descuento %": 10}), a_row(Referencia="F-2", Descuento=500), more=more))

@@ -107,6 +107,22 @@ def test_every_family_with_lines_says_it(family: str) -> None:
     assert SENTENCE in validate_document(family, document, today=TODAY).errors[0].message
 
 
+@pytest.mark.parametrize("family", ["invoice", "credit_note", "debit_note", "support_document", "adjustment_note"])
+@pytest.mark.parametrize("rate", ["-100.00", "-100.01", "-150.00"])
+def test_a_tax_that_takes_the_price_away_is_told_and_nothing_breaks(family: str, rate: str) -> None:
+    """No price holds such a tax: the question whether prices hold their taxes has no answer, and must not raise."""
+    document = a_document_payload(family)
+    line = {key: value for key, value in document["items"][0].items() if key != "discount_rate"}
+    line |= {"discount_rate": "0.00"} if family == "support_document" else {}
+    odd = line | {"taxes": [{"code": "01", "rate": rate}], "withholding_taxes": [{"code": "06", "rate": "2.50"}]}
+    large = line | {"price": "5000000.00", "taxes": [{"code": "01", "rate": "19.00"}]}
+    document = changed(document, {"items": [odd, large], "payment_details.0.amount": "777.00"})
+
+    found = validate_document(family, document, today=TODAY)
+
+    assert ("ITM-012", "items.0.taxes.0.rate") in [(error.rule, error.field) for error in found.errors]
+
+
 def of_lines(n_lines: int, off: str, taxes: list[dict[str, Any]]) -> ValidatedPayload:
     """A bill of so many lines of 11.50 and their taxes, with payments that are off by so much."""
     bill = a_sale("1", *[{"price": "11.50", "taxes": taxes}] * n_lines)

@@ -13,14 +13,27 @@ local function may_be_wide(lane)
   return lane.width > 1 and lane.behind == '' and not lane.is_control
 end
 
--- The width in use. It is left on the lane for whoever asks (worker/status).
-local function width_of(lane, now)
+local function width_at(lane, now)
   if not may_be_wide(lane) then return lane.width end
-  local state = redis.call('HMGET', lane.hash, 'narrow_until', 'wide', 'width_in_use')
+  local state = redis.call('HMGET', lane.hash, 'narrow_until', 'wide')
   local until_ms, width = number(state[1]), math.min(lane.width, math.max(number(state[2]), TRIED_FIRST))
   if until_ms > now and until_ms <= now + NARROW_AGAIN_MS then width = 1 end
-  if state[3] ~= text(width) then redis.call('HSET', lane.hash, 'width_in_use', text(width)) end
   return width
+end
+
+-- The width in use. It is left on the lane for whoever asks (worker/status).
+local function width_of(lane, now)
+  local width = width_at(lane, now)
+  if may_be_wide(lane) and redis.call('HGET', lane.hash, 'width_in_use') ~= text(width) then
+    redis.call('HSET', lane.hash, 'width_in_use', text(width))
+  end
+  return width
+end
+
+-- The width by which the lane was looked at last. Where it has grown with time since, the end of a job finds that.
+local function width_seen(lane, now)
+  local seen = may_be_wide(lane) and number(redis.call('HGET', lane.hash, 'width_in_use')) or 0
+  return seen > 0 and math.min(seen, width_at(lane, now)) or width_at(lane, now)
 end
 
 -- A create was answered 409 while another of ours was under way. A second one of the same moment changes nothing.
@@ -50,4 +63,12 @@ local function has_solo(lane)
   if not may_be_wide(lane) then return false end
   local solo = redis.call('HGET', lane.hash, 'solo')
   return solo and redis.call('ZSCORE', lane.flight, solo) and true or false
+end
+
+-- Whether the lane is closed by what is under way: the end of that opens it, and nobody else has to look.
+local function is_closed(lane, now)
+  local n_under_way = redis.call('ZCARD', lane.flight)
+  if n_under_way >= width_seen(lane, now) or has_solo(lane) then return true end
+  local head = redis.call('ZRANGE', lane.waiting, 0, 0)[1]
+  return n_under_way > 0 and head and is_solo(lane, head) or false
 end
