@@ -39,7 +39,7 @@ from worker.queue.attempt_notices import AttemptNotices
 from worker.queue.attempt_runner import AttemptRunner
 from worker.queue.attempt_work import AttemptWork
 from worker.queue.batches import Batches
-from worker.queue.cancellations import Cancellations
+from worker.queue.cancellations import MOST_A_TURN, Cancellations
 from worker.queue.change_locks import ChangeLocks
 from worker.queue.claims import Claimer, LeasePolicy
 from worker.queue.day_book import DayBookOnRedis
@@ -85,6 +85,7 @@ class Policies:
     defect_pause_s: float = DEFECT_PAUSE_S
     token_lock_ms: int = LOCK_MS
     trust_look_s: float = LOOK_S
+    cancelled_a_turn: int = MOST_A_TURN
 
 
 POLICIES: Final = Policies()
@@ -322,7 +323,7 @@ def _work(core: _Core, reader: LedgerReader, archive: Archive) -> AttemptWork:
         journal=JournalOnRedis(redis, scripts, keys, reader),
         bills=reader,
         change_lock=ChangeLocks(scripts, keys, core.ledger_policy.deadline_ms),
-        canceller=Cancellations(redis, scripts, keys, reader, core.of_jobs),
+        canceller=Cancellations(redis, scripts, keys, reader, core.of_jobs, core.policies.cancelled_a_turn),
         day_book=DayBookOnRedis(redis, scripts, keys, core.accounts, core.ledger_policy),
         patience=core.policies.patience,
     )
