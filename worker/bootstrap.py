@@ -70,7 +70,10 @@ from worker.traces import OFF, Traces, open_traces
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Every time and number of a worker that is no setting: frozen values, which tests replace and nobody patches."""
+    """
+    The times and numbers of a worker that somebody wants other than they are, without a setting for it: frozen values,
+    which tests replace and nobody patches. What nobody wants other stays a constant of its module.
+    """
 
     intake: IntakePolicy = field(default_factory=IntakePolicy)
     lease: LeasePolicy = field(default_factory=LeasePolicy)
