@@ -8,7 +8,8 @@ environment, and it fails in ``make test``, which everybody runs.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -201,6 +202,56 @@ def test_no_test_asks_this_machine_what_day_it_is() -> None:
     assert not wrong
 
 
+def test_no_test_patches_a_constant() -> None:
+    """
+    What a test wants other than the product has it is passed at construction (``worker.bootstrap.Policies``, a keyword
+    with the constant as its default): a constant that was bound before is not reached, and the patch then says nothing.
+    """
+    wrong = [
+        f"{module.name}:{line}: {name}"
+        for module in modules("tests", "benchmarks")
+        for line, name in patched_constants(module.tree)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        'monkeypatch.setattr(feed, "_KEPT", 10)',
+        'monkeypatch.setattr(worker.http.feed, "_KEPT", 10)',
+        'monkeypatch.setattr("worker.http.feed._KEPT", 10)',
+        'monkeypatch.delattr(target=feed, name="_KEPT")',
+        'mock.patch("worker.http.feed._KEPT", 10)',
+        'mock.patch.object(feed, "_KEPT", new=10)',
+        "mock.patch.multiple(feed, _KEPT=10)",
+        'mock.patch.multiple("worker.http.feed", _KEPT=10)',
+        'setattr(feed, "_KEPT", 10)',
+        "feed._KEPT = 10",
+        "feed._KEPT += 10",
+        "feed._KEPT, other = 10, 11",
+        "del feed._KEPT",
+    ],
+)
+def test_each_way_to_patch_a_constant_is_seen(patch: str) -> None:
+    head = "import worker.http.feed\nfrom worker.http import feed\n"
+    assert list(patched_constants(ast.parse(head + patch))) == [(3, "worker.http.feed._KEPT")]
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        'monkeypatch.setattr(feed, "published", 10)',
+        'monkeypatch.setenv("FACTUS_REDIS_URL", "")',
+        'monkeypatch.setattr(json, "DUMPS", 10)',
+        "self.LIMIT = feed._KEPT",
+        "found[feed._KEPT] = 10",
+    ],
+)
+def test_what_is_no_constant_of_ours_may_be_patched(patch: str) -> None:
+    assert not list(patched_constants(ast.parse("import json\nfrom worker.http import feed\n" + patch)))
+
+
 def test_no_package_hides_code_in_init() -> None:
     """Names are imported from the module that owns them."""
     assert not [module.name for module in modules(*SERVICE, "sandbox") if _is_init(module) and module.tree.body]
@@ -230,6 +281,54 @@ def _reached_from(start: str, graph: dict[str, set[str]]) -> set[str]:
             seen.add(name)
             waiting.append(name)
     return seen
+
+
+_CONSTANT = re.compile(r"_*[A-Z][A-Z0-9_]*")
+
+
+def patched_constants(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Upper-case names of the product that are bound anew from outside, each with its line."""
+    known = _full_names(tree)
+    for node in ast.walk(tree):
+        for name in _bound_by(node, known):
+            package, last = name.partition(".")[0], name.rpartition(".")[2]
+            if package in MAY_IMPORT and _CONSTANT.fullmatch(last):
+                yield node.lineno, name
+
+
+def _full_names(tree: ast.Module) -> dict[str, str]:
+    """What each imported name is in full."""
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.asname: alias.name for alias in node.names if alias.asname}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def _bound_by(node: ast.AST, known: Mapping[str, str]) -> Iterator[str]:
+    """Full names of the attributes that a call or a statement binds or deletes."""
+    if isinstance(node, ast.Attribute) and isinstance(node.ctx, (ast.Store, ast.Del)):
+        yield _in_full(ast.unparse(node), known)
+    if not isinstance(node, ast.Call):
+        return
+    called = ast.unparse(node.func)
+    if not re.search(r"(^|\.)(setattr|delattr|patch|patch\.object|patch\.multiple)$", called):
+        return
+    named = {word.arg: word.value for word in node.keywords if word.arg}
+    given = [*node.args, *(named[name] for name in ("target", "name", "attribute") if name in named)]
+    whole = [str(one.value) if isinstance(one, ast.Constant) else _in_full(ast.unparse(one), known) for one in given]
+    if called.endswith("patch.multiple"):
+        yield from (f"{whole[0]}.{name}" for name in named)
+    elif whole:
+        yield whole[0]
+        yield ".".join(whole[:2])
+
+
+def _in_full(text: str, known: Mapping[str, str]) -> str:
+    head, dot, rest = text.partition(".")
+    return known.get(head, head) + dot + rest
 
 
 def _room(module: str) -> str:

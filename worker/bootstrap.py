@@ -39,7 +39,7 @@ from worker.queue.attempt_notices import AttemptNotices
 from worker.queue.attempt_runner import AttemptRunner
 from worker.queue.attempt_work import AttemptWork
 from worker.queue.batches import Batches
-from worker.queue.cancellations import Cancellations
+from worker.queue.cancellations import MOST_A_TURN, Cancellations
 from worker.queue.change_locks import ChangeLocks
 from worker.queue.claims import Claimer, LeasePolicy
 from worker.queue.day_book import DayBookOnRedis
@@ -71,7 +71,10 @@ from worker.traces import OFF, Traces, open_traces
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """Every time and number of a worker that is no setting: frozen values, which tests replace and nobody patches."""
+    """
+    The times and numbers of a worker that somebody wants other than they are, without a setting for it: frozen values,
+    which tests replace and nobody patches. What nobody wants other stays a constant of its module.
+    """
 
     intake: IntakePolicy = field(default_factory=IntakePolicy)
     lease: LeasePolicy = field(default_factory=LeasePolicy)
@@ -86,6 +89,7 @@ class Policies:
     defect_pause_s: float = DEFECT_PAUSE_S
     token_lock_ms: int = LOCK_MS
     trust_look_s: float = LOOK_S
+    cancelled_a_turn: int = MOST_A_TURN
 
 
 POLICIES: Final = Policies()
@@ -330,7 +334,7 @@ def _work(core: _Core, reader: LedgerReader, archive: Archive) -> AttemptWork:
         journal=JournalOnRedis(redis, scripts, keys, reader),
         bills=reader,
         change_lock=ChangeLocks(scripts, keys, core.ledger_policy.deadline_ms),
-        canceller=Cancellations(redis, scripts, keys, reader, core.of_jobs),
+        canceller=Cancellations(redis, scripts, keys, reader, core.of_jobs, core.policies.cancelled_a_turn),
         day_book=DayBookOnRedis(redis, scripts, keys, core.accounts, core.ledger_policy),
         patience=core.policies.patience,
     )

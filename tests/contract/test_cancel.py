@@ -19,9 +19,8 @@ from jobs.errors import LeaseLost
 from schemas.records import JobRecord
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.service_in_process import ServiceInProcess, an_account, running, services_on
+from tests.service_in_process import ServiceInProcess, an_account, quick, running, services_on
 from worker.factus.rate_limit import RateLimit, SendMark
-from worker.queue import cancellations
 
 HOUR_MS = 3_600_000
 LATER = (datetime.now(UTC) + timedelta(days=30)).isoformat()
@@ -57,8 +56,9 @@ def factus():
 
 
 @pytest.fixture
-async def rig(redis, namespace, factus):
-    async with running(services_on(redis, namespace, gateway=factus)) as found:
+async def rig(request, redis, namespace, factus):
+    given = {key: value for mark in request.node.iter_markers("service") for key, value in mark.kwargs.items()}
+    async with running(services_on(redis, namespace, gateway=factus, **given)) as found:
         factus.rig = found
         yield found
 
@@ -168,8 +168,8 @@ async def test_all_jobs_of_a_document_end_by_its_reference(rig, factus):
     assert factus.order == ["A", "B"], "pushed again it is issued, once"
 
 
-async def test_a_batch_ends_but_for_what_was_sent_and_is_counted(rig, factus, monkeypatch):
-    monkeypatch.setattr(cancellations, "MOST_A_TURN", 2)
+@pytest.mark.service(policies=quick(cancelled_a_turn=2))
+async def test_a_batch_ends_but_for_what_was_sent_and_is_counted(rig, factus):
     await rig.push_bill("A", id="sent", batch="b", batch_size=6)
     await factus.called("create")
     for n in range(3):

@@ -1,7 +1,8 @@
 """
-Every job type is whole: what a new one needs stands in six places, and whoever forgets one is told which.
+Every job type is whole: what a new one needs is done in six steps, and whoever forgets one is told its place.
 
-CONTRIBUTING names the places. What follows from them is generated: docs/jobs.md, asyncapi.json, the schemas, --help.
+CONTRIBUTING names the steps and their files. What follows from them is generated: docs/jobs.md, asyncapi.json, the
+schemas, --help.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from inspect import getclosurevars
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -27,7 +29,7 @@ from jobs.outcomes import Ending
 from jobs.registry import JOB_TYPES
 from sandbox.app import create_app
 from sandbox.state.config import SandboxConfig
-from schemas.contract.event_data import CatalogRows
+from schemas.contract.event_data import CatalogRows, Shown
 from schemas.names import CONTROL
 from schemas.payload.fields import Part
 from schemas.payload.spec import checked
@@ -41,6 +43,17 @@ CONTRACT = "docs/contract.md"
 MODELS = "schemas/payload/calls/payloads.py"
 SANDBOX = "sandbox/app.py"
 CASES = "tests/integration/call_cases.py"
+DATA = "schemas/contract/event_data.py"
+ROOMS = "sandbox/routes/"
+STEPS: tuple[set[str], ...] = (
+    {CONTRACT},
+    {MODELS, "schemas/payload/rules/calls.py"},
+    {"jobs/document_verbs.py", "jobs/account_verbs.py", "jobs/control_verbs.py"},
+    {"jobs/document_types.py", "jobs/account_types.py", DATA, "jobs/example_data.py"},
+    {SANDBOX, ROOMS},
+    {CASES},
+)
+"""The files of each step: of the verbs and of the rows one each, by what the call is about."""
 
 ROUTES = [route for route in create_app(SandboxConfig()).routes if isinstance(route, Route)]
 CALL_NAMES = [name for name, row in JOB_TYPES.items() if not row.issues]
@@ -51,6 +64,10 @@ def promised() -> set[str]:
     section = (ROOT / CONTRACT).read_text(encoding="utf-8").partition("\n## 3. ")[2].partition("\n## ")[0]
     heads = re.findall(r"^\|.*\|\n(?=\|--)", section, re.MULTILINE)
     return set(re.findall(r"[a-z_]+", " ".join([*re.findall(r"`([^`]+)`", section), *heads])))
+
+
+def module_of(file: str) -> str:
+    return file.removesuffix(".py").replace("/", ".")
 
 
 def verbs_of(row: JobType) -> str:
@@ -69,8 +86,10 @@ def lacking(name: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found = [*_of_the_row(row)]
     if not {row.family, row.verb} <= promised():
         found.append(f"{CONTRACT}: section 3 does not name {name}")
-    if row.payload.shape.model.__module__ != MODELS.removesuffix(".py").replace("/", "."):
+    if row.payload.shape.model.__module__ != module_of(MODELS):
         found.append(f"{MODELS}: the model of {name} stands elsewhere")
+    if row.data.__module__ != module_of(DATA):
+        found.append(f"{DATA}: the data of {name} stands elsewhere")
     if name not in CALLS:
         found.append(f"{CASES}: {name} has no case")
     if row.work is None:
@@ -144,6 +163,10 @@ class Elsewhere(Part):
     """A model in a module of its own."""
 
 
+class DataElsewhere(Shown):
+    """The data of its row, in a module of its own."""
+
+
 def whole() -> JobType:
     return JOB_TYPES["company.get"]
 
@@ -155,6 +178,7 @@ def mailing() -> JobType:
 GAPS = {
     CONTRACT: lambda: replace(whole(), name="company.taxes"),
     MODELS: lambda: replace(whole(), payload=checked("company.get", Elsewhere)),
+    DATA: lambda: replace(whole(), data=DataElsewhere),
     "jobs/account_verbs.py": lambda: replace(whole(), work=None),
     "jobs/account_types.py: company.get has no description": lambda: replace(whole(), description=Description("")),
     "jobs/account_types.py: company.get has no example": lambda: replace(whole(), example=None),
@@ -181,13 +205,20 @@ def test_a_row_without_one_of_its_parts_is_none() -> None:
             JobType(**{key: value for key, value in parts.items() if key != name})
 
 
-def test_contributing_names_every_place_and_no_more_than_six() -> None:
+def test_what_answers_a_call_in_the_sandbox_stands_in_a_module_of_its_routes() -> None:
+    of_calls = [route for route in ROUTES if route.path.startswith("/v2/")]
+    handlers = [getclosurevars(route.endpoint).nonlocals["handler"] for route in of_calls]
+    assert handlers
+    assert [one for one in handlers if not one.__module__.startswith(ROOMS.replace("/", "."))] == []
+
+
+def test_contributing_names_the_files_of_each_step() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     steps = re.findall(
         r"^\d\. .+(?:\n   .+)*", text.partition("## Add a call\n")[2].partition("\n## ")[0], re.MULTILINE
     )
-    assert len(steps) == 6
-    places = {place.partition(":")[0] for place in GAPS}
-    assert [place for place in places if not any(f"`{place}`" in step for step in steps)] == []
-    named = re.findall(r"`((?:docs|schemas|jobs|sandbox|tests)/[\w/.]+)`", " ".join(steps))
-    assert [path for path in named if not (ROOT / path).exists()] == []
+    named = [set(re.findall(r"`((?:docs|schemas|jobs|sandbox|tests)/[\w/.]+)`", step)) for step in steps]
+    assert named == [*STEPS]
+    files = set().union(*STEPS)
+    assert {place.partition(":")[0] for place in GAPS} <= files
+    assert [path for path in files if not (ROOT / path).exists()] == []

@@ -17,7 +17,6 @@ from arq.connections import ArqRedis
 from tests.door_in_process import PASSWORD, DoorInProcess, a_door
 from tests.page_scene import ACCOUNTS, an_event, evening, publish
 from tests.patience import PATIENCE_S
-from worker.http.page import live
 from worker.http.page.rendering import MOST_BYTES
 from worker.http.policy import POLICY
 from worker.store import connection, embedded_server
@@ -25,20 +24,16 @@ from worker.store.keys import Keys
 
 NOBODY = {"Authorization": ""}
 PAGES = ("/", "/documents/invoice/FV-1")
+QUICK = replace(POLICY, page_every_s=0.05)
+"""An open page is looked at again at once."""
 
 
 @pytest.fixture
 async def door(valkey_url: str, namespace: str, tmp_path: Path) -> AsyncIterator[DoorInProcess]:
     accounts = tmp_path / "slow.toml"
     accounts.write_text(ACCOUNTS)
-    async with a_door(valkey_url, namespace, tmp_path, accounts_file=accounts) as found:
+    async with a_door(valkey_url, namespace, tmp_path, accounts_file=accounts, policy=QUICK) as found:
         yield found
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An open page is looked at again at once."""
-    monkeypatch.setattr(live, "LIVE", live.LivePolicy(every_s=0.05))
 
 
 async def come_in(door: DoorInProcess, name: str, password: str = PASSWORD, **more: str) -> httpx.Response:
@@ -284,7 +279,7 @@ class TestLive:
             assert "batches" not in later, "what is as it was is not sent again"
 
     async def test_there_are_so_many_places_and_a_time(self, valkey_url: str, namespace: str, tmp_path: Path) -> None:
-        policy = replace(POLICY, most_streams_each=1, longest_stream_s=0.3)
+        policy = replace(QUICK, most_streams_each=1, longest_stream_s=0.3)
         async with a_door(valkey_url, namespace, tmp_path, policy=policy) as door:
             await come_in(door, "olga")
             async with door.http.stream("GET", "/live", headers=NOBODY) as answer:
@@ -308,7 +303,7 @@ async def test_without_redis_it_says_so_and_comes_back_by_itself(tmp_path: Path,
     server = embedded_server.start(tmp_path / "valkey")
     url = server.url()
     try:
-        async with a_door(url, namespace, tmp_path) as door:
+        async with a_door(url, namespace, tmp_path, policy=QUICK) as door:
             await come_in(door, "olga")
             async with door.http.stream("GET", "/live", headers=NOBODY) as opened:
                 stream = Stream(opened)

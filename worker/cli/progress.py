@@ -38,7 +38,15 @@ class Bar:
     done. Elsewhere a line is written every few seconds, and only when something has changed.
     """
 
-    def __init__(self, total: int, speech: Speech, *, stream: TextIO | None = None, quiet_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        total: int,
+        speech: Speech,
+        *,
+        stream: TextIO | None = None,
+        quiet_s: float = 0.0,
+        draw_every_s: float = _DRAW_EVERY_S,
+    ) -> None:
         self._total = total
         self._speech = speech
         self._stream = stream or sys.stdout
@@ -46,7 +54,8 @@ class Bar:
         self._began_at = monotonic()
         self._quiet_s = quiet_s
         self._said_at = -_SAY_EVERY_S
-        self._drawn_at = -_DRAW_EVERY_S
+        self._draw_every_s = draw_every_s
+        self._drawn_at = -draw_every_s
         self._said = ""
         self._count = (0, "", "")
 
@@ -72,7 +81,7 @@ class Bar:
             return
         is_last = n >= self._total
         if self._stream.isatty():
-            if is_last or now - self._drawn_at >= _DRAW_EVERY_S:
+            if is_last or now - self._drawn_at >= self._draw_every_s:
                 self._drawn_at = now
                 self._draw()
         elif is_last or now - self._said_at >= _SAY_EVERY_S:
@@ -112,9 +121,11 @@ class Bar:
         return grid
 
 
-def watched(found: Iterable[T], total: int, what: tuple[str, str], speech: Speech) -> Iterator[T]:
+def watched(
+    found: Iterable[T], total: int, what: tuple[str, str], speech: Speech, *, quiet_s: float = _QUIET_S
+) -> Iterator[T]:
     """The same things; on standard error it is told how many have been taken, once it takes long."""
-    with Bar(total, speech, stream=sys.stderr, quiet_s=_QUIET_S) as bar:
+    with Bar(total, speech, stream=sys.stderr, quiet_s=quiet_s) as bar:
         for n, one in enumerate(found, 1):
             yield one
             bar.show(n, speech.say(*what))

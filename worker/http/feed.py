@@ -101,6 +101,7 @@ class Feed:
     """For reads that wait at the server (``connect(blocking=True)``)."""
     streams: Sequence[str]
     guard: Guard
+    most_kept: int = _KEPT
     seen: Place = START
     """Everything up to here has been passed on."""
     now_ms: int = 0
@@ -244,7 +245,7 @@ class Feed:
     def _keep(self, one: Published) -> None:
         self._kept.append(one)
         self._kept_bytes += len(one.raw)
-        while len(self._kept) > _KEPT or self._kept_bytes > _KEPT_BYTES:
+        while len(self._kept) > self.most_kept or self._kept_bytes > _KEPT_BYTES:
             gone = self._kept.popleft()
             self._kept_bytes -= len(gone.raw)
             self._first_kept = gone.place

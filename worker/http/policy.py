@@ -35,6 +35,8 @@ class DoorPolicy:
     most_streams_each: int = 16
     longest_stream_s: float = 3600.0
     comment_s: float = 15.0
+    page_every_s: float = 2.0
+    """How often what an open page shows is looked at again."""
     trust_s: float = 3.0
     """How often the token of an open stream is looked at again."""
     most_reads: int = 8

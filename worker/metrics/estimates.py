@@ -17,7 +17,7 @@ from worker.settings.account import Account
 from worker.store.inquiry import Inquiry, each
 from worker.store.keys import Keys
 
-_MOST_S: Final = 0.002
+MOST_S: Final = 0.002
 """For so long accounts are reckoned anew in one scrape, at least one; the others keep the instant of an earlier one."""
 
 Ahead = Mapping[str, tuple[Collection[str], Asked]]
@@ -30,11 +30,13 @@ class Estimates:
 
     Args:
         accounts: Those that are configured here. Of others nobody knows the allowance.
+        most_s: For so long accounts are reckoned in one scrape; one is, at least.
     """
 
-    def __init__(self, keys: Keys, accounts: Mapping[str, Account]) -> None:
+    def __init__(self, keys: Keys, accounts: Mapping[str, Account], most_s: float = MOST_S) -> None:
         self._keys = keys
         self._accounts = accounts
+        self._most_s = most_s
         self._reckoned_at: dict[str, float] = {}
         self._each_s = 0.001
         """How long it took of late to reckon one account."""
@@ -66,7 +68,7 @@ class Estimates:
 
     def _in_turn(self, busy: Iterable[AccountRead]) -> Sequence[AccountRead]:
         first = sorted(busy, key=lambda one: self._reckoned_at[one.name])
-        return first[: max(int(_MOST_S / self._each_s), 1)]
+        return first[: max(int(self._most_s / self._each_s), 1)]
 
     def _asked(self, accounts: Sequence[AccountRead]) -> Inquiry[Ahead]:
         lanes = {lane.name for one in accounts for lane in one.lanes}

@@ -21,7 +21,7 @@ from schemas.factus import BOGOTA
 from schemas.names import account_of
 from worker.guard import redis_word
 from worker.metrics.account_reader import AccountRead, account_read
-from worker.metrics.estimates import Estimates
+from worker.metrics.estimates import MOST_S, Estimates
 from worker.metrics.problem_facts import Besides, besides_read, overview_of
 from worker.metrics.service_reader import (
     First,
@@ -78,6 +78,7 @@ class ScrapeReader:
         *,
         results_maxlen: int = 1_000_000,
         longest_s: float = _LONGEST_S,
+        reckoned_s: float = MOST_S,
     ) -> None:
         self._redis = redis
         self._keys = keys
@@ -86,7 +87,7 @@ class ScrapeReader:
         self._accounts = accounts
         self._probe: Command = ("SET", keys.write_probe(probe), "1", "PX", _PROBE_LIFE_MS)
         self._foresight = Foresight()
-        self._estimates = Estimates(keys, accounts)
+        self._estimates = Estimates(keys, accounts, reckoned_s)
 
     async def ready(self) -> Snapshot:
         """Whether Redis takes writes and the intake has a leader: all that readiness asks."""

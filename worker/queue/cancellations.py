@@ -70,23 +70,25 @@ class Cancellations:
         keys: Keys,
         reader: LedgerReader,
         of_jobs: JobScriptArguments,
+        most_a_turn: int = MOST_A_TURN,
     ) -> None:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
         self._reader = reader
         self._of_jobs = of_jobs
+        self._most_a_turn = most_a_turn
 
     async def cancel(self, job: JobRecord, wanted: Mapping[str, Any]) -> Cancellation | None:
         """See :class:`jobs.ports.Canceller`."""
         try:
             ids = await self._meant(job, wanted)
             kept: list[KeptJob] = []
-            for id_ in ids[:MOST_A_TURN]:
+            for id_ in ids[: self._most_a_turn]:
                 word = await self._end(job, id_)
                 if word != "cancelled":
                     kept.append(KeptJob(id_, await self._why(job.account, id_, word)))
-            if len(ids) > MOST_A_TURN and len(kept) < MOST_A_TURN:
+            if len(ids) > self._most_a_turn and len(kept) < self._most_a_turn:
                 return None
             key = self._keys.cancelled(job.account, job.id)
             named = await command(self._redis, "LRANGE", key, 0, MOST_NAMED - 1)

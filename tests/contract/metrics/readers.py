@@ -10,9 +10,12 @@ from worker.speech import ENGLISH
 from worker.status.facts import Overview
 from worker.status.problems import PATIENCE_MS, problems
 
+ONE_ACCOUNT_S = 0.0
+"""For so long a scrape reckons accounts: one, as always at least; no time decides how many."""
 
-def reader_of(built) -> ScrapeReader:
-    return ScrapeReader(built.redis, built.keys, built.accounts, "test", longest_s=PATIENCE_S)
+
+def reader_of(built, **more) -> ScrapeReader:
+    return ScrapeReader(built.redis, built.keys, built.accounts, "test", longest_s=PATIENCE_S, **more)
 
 
 async def everything_wrong(redis, keys) -> None:

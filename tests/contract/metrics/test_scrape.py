@@ -9,10 +9,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from jobs import answers
-from tests.contract.metrics.readers import everything_wrong, reader_of, told
+from tests.contract.metrics.readers import ONE_ACCOUNT_S, everything_wrong, reader_of, told
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, running, services_on
-from worker.metrics import estimates
 from worker.metrics.endpoint import Endpoint
 from worker.metrics.reader import ScrapeReader
 from worker.status.reader import StatusReader
@@ -75,7 +74,6 @@ def trips(monkeypatch):
         return await exchange(client, commands)
 
     monkeypatch.setattr(inquiry, "exchange", counted)
-    monkeypatch.setattr(estimates, "_MOST_S", 0.0)  # one account is reckoned, as ever; no time decides
     return found
 
 
@@ -89,7 +87,7 @@ async def test_a_scrape_is_one_round_trip_whatever_waits(redis, namespace, n_wai
         for score in (-1, 0, 10**15, 2 * 10**15):
             await redis.zadd(built.keys.waiting(lane), {f"j{score}.{n}": score + n for n in range(n_waiting)})
         await redis.zadd(built.keys.later(lane), {f"l{n}": LATER_MS + n for n in range(n_waiting)})
-    reader = reader_of(built)
+    reader = reader_of(built, reckoned_s=ONE_ACCOUNT_S)
     first = await reader.read()
     assert sum(lane.n_waiting for one in first.accounts for lane in one.lanes) == 4 * 12 * n_waiting
     assert len(trips) <= 6
@@ -105,7 +103,7 @@ async def test_all_that_can_be_told_is_told_in_one_round_trip(redis, namespace, 
     keys = Keys(namespace)
     await everything_wrong(redis, keys)
     await redis.xreadgroup("behind", "c", {keys.radian(): ">"}, count=3)
-    reader = ScrapeReader(redis, keys, accounts, "test", results_maxlen=9)
+    reader = ScrapeReader(redis, keys, accounts, "test", results_maxlen=9, reckoned_s=ONE_ACCOUNT_S)
     first = await reader.read()
     trips.clear()
     second = await reader.read()
@@ -186,14 +184,13 @@ async def test_who_waits_longest_is_the_one_that_status_tells(redis, namespace, 
         assert (told_here.oldest_ms or 0) == told_there.oldest_ms
 
 
-async def test_every_account_is_reckoned_in_its_turn(redis, namespace, monkeypatch):
+async def test_every_account_is_reckoned_in_its_turn(redis, namespace):
     accounts = [an_account(f"a{n}") for n in range(4)]
     built = services_on(redis, namespace, *accounts)
     for account in accounts:
         await redis.sadd(built.keys.lanes(), f"{account.name}/invoice")
         await redis.zadd(built.keys.waiting(f"{account.name}/invoice"), {"j": 10**15})
-    monkeypatch.setattr(estimates, "_MOST_S", 0.0)
-    reader = reader_of(built)
+    reader = reader_of(built, reckoned_s=ONE_ACCOUNT_S)
     for n in range(1, 5):
         seen = await reader.read()
         assert sum(lane.done_ms is not None for one in seen.accounts for lane in one.lanes) == n

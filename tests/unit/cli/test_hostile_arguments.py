@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import json
 import logging
 import os
@@ -15,10 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis
 
 from worker import __main__, uncaught
 from worker.cli.console import clean, escaped
-from worker.cli.files import all_files
+from worker.cli.files.all_files import read_all
+from worker.cli.files.limits import FileRefused
 
 EVIL = "x\x1b[2J\x9b31m\u202e\u200b\x7f\u2066\ufeffy"
 
@@ -30,16 +33,19 @@ def shows_nothing_hidden(text: str) -> bool:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, valkey_url: str) -> Run:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("worker.store.connection._TRIES", 0)
+    # A server that refuses every command: one that is away, or knows no such user, is asked again for seconds.
+    with redis.Redis.from_url(valkey_url) as admin:
+        admin.execute_command("ACL", "SETUSER", "barred", "on", ">s3cr3t")
+    refusing = valkey_url.replace("unix://", "unix://barred:s3cr3t@", 1)
     for hook in ("excepthook", "unraisablehook"):
         monkeypatch.setattr(sys, hook, getattr(sys, hook))
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
     def call(*arguments: str, **variables: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["factus-worker", *arguments])
-        for name, value in {"FACTUS_REDIS_URL": "redis://u:s3cr3t@127.0.0.1:1/0", **variables}.items():
+        for name, value in {"FACTUS_REDIS_URL": refusing, **variables}.items():
             monkeypatch.setenv(name, value)
         with pytest.raises(SystemExit) as ended:
             __main__.main()
@@ -75,10 +81,6 @@ def one_long_line(path: Path) -> None:
     path.write_bytes(b'{"a": "' + b"x" * 5_000_000 + b'"}\n')
 
 
-def too_many_lines(path: Path) -> None:
-    path.write_text("{}\n" * 25)
-
-
 def deep(path: Path) -> None:
     path.write_text("[" * 100_000)
 
@@ -102,24 +104,30 @@ def surrogates(path: Path) -> None:
         (nothing, "no existe"),
         (too_large, "tiene más de 300 MiB"),
         (one_long_line, ""),
-        (too_many_lines, "más de 20 trabajos a la vez"),
         (deep, "niveles"),
         (no_text, ""),
         (surrogates, ""),
     ],
 )
 def test_a_file_that_is_none_is_refused_by_name(
-    run: Run, monkeypatch: pytest.MonkeyPatch, command: str, suffix: str, make: Callable[[Path], None], told: str
+    run: Run, command: str, suffix: str, make: Callable[[Path], None], told: str
 ) -> None:
-    monkeypatch.setattr(all_files, "MOST_ROWS", 20)
-    if make is too_many_lines and suffix == ".json":
-        told = ""
     make(Path(EVIL + suffix))
     code, shown = run(command, EVIL + suffix)
     assert code in (1, 2)
     assert told in shown
     assert clean(EVIL) in shown
     assert shows_nothing_hidden(shown)
+
+
+def test_files_that_hold_too_much_together_are_refused(tmp_path: Path) -> None:
+    files = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    for file in files:
+        file.write_text("{}\n" * 12)
+    rows = read_all([str(file) for file in files], io.BytesIO(), most=20)
+    assert len([next(rows) for _ in range(20)]) == 20
+    with pytest.raises(FileRefused, match=r"b\.jsonl: más de 20 trabajos a la vez"):
+        next(rows)
 
 
 @pytest.mark.parametrize(

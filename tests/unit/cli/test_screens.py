@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from worker.cli import progress
 from worker.cli.console import column_widths, emit, show_fields, show_table, wrapped
 from worker.cli.files.job_files import Job
 from worker.cli.progress import Bar, watched
@@ -117,9 +116,8 @@ def test_the_last_count_is_always_told() -> None:
 def test_a_terminal_sees_the_count_and_why_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(progress, "_DRAW_EVERY_S", 0.0)
     out = Terminal()
-    with Bar(300, SPANISH, stream=out) as bar:
+    with Bar(300, SPANISH, stream=out, draw_every_s=0.0) as bar:
         bar.show(78, "terminados", "pausa por el límite de Factus (80 por minuto), sigue 02:43:10 · faltan unos 3 min")
     text = " ".join(ANSI.sub("", out.getvalue()).split())
     assert "78 de 300 terminados · pausa por el límite de Factus" in text
@@ -131,11 +129,8 @@ def test_what_is_quick_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr() == ("", "")
 
 
-def test_what_takes_long_tells_that_it_lives(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(progress, "_QUIET_S", -1.0)
-    list(watched(range(3), 3, ("revisados", "checked"), SPANISH))
+def test_what_takes_long_tells_that_it_lives(capsys: pytest.CaptureFixture[str]) -> None:
+    list(watched(range(3), 3, ("revisados", "checked"), SPANISH, quiet_s=0.0))
     assert "3 de 3 revisados" in capsys.readouterr().err
 
 

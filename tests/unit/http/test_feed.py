@@ -7,11 +7,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-import pytest
 from arq.connections import ArqRedis
 
 from worker.guard import Guards
-from worker.http import feed as module
 from worker.http.feed import START, Feed, Published
 
 
@@ -27,8 +25,8 @@ async def publish(
 
 
 @asynccontextmanager
-async def running(redis: ArqRedis, namespace: str) -> AsyncIterator[Feed]:
-    feed = Feed(redis, streams(namespace), Guards().of("feed"))
+async def running(redis: ArqRedis, namespace: str, **bounds: int) -> AsyncIterator[Feed]:
+    feed = Feed(redis, streams(namespace), Guards().of("feed"), **bounds)
     stopping = asyncio.Event()
     task = asyncio.create_task(feed.run(stopping))
     try:
@@ -78,11 +76,8 @@ async def test_several_streams_come_in_the_order_of_their_ids(real_redis: ArqRed
         assert {one.job_id for one in kept} == {f"j-{n}" for n in range(50)}
 
 
-async def test_what_is_kept_has_a_bound_and_says_where_it_ends(
-    real_redis: ArqRedis, namespace: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_KEPT", 10)
-    async with running(real_redis, namespace) as feed:
+async def test_what_is_kept_has_a_bound_and_says_where_it_ends(real_redis: ArqRedis, namespace: str) -> None:
+    async with running(real_redis, namespace, most_kept=10) as feed:
         start = feed.seen
         for n in range(30):
             await publish(real_redis, streams(namespace)[0], f"j-{n}")

@@ -56,25 +56,30 @@ def read_rows(
 
 
 def read_all(
-    paths: Sequence[str], stdin: BinaryIO, job_type: str = "invoice.issue", how: SheetOptions | None = None
+    paths: Sequence[str],
+    stdin: BinaryIO,
+    job_type: str = "invoice.issue",
+    how: SheetOptions | None = None,
+    *,
+    most: int = MOST_ROWS,
 ) -> Iterator[FileRow]:
     """
     The objects of several files, in order.
 
     Raises:
-        FileRefused: As :func:`read_rows`, and where they hold more than ``MOST_ROWS`` together.
+        FileRefused: As :func:`read_rows`, and where they hold more than *most* together.
     """
     n_rows = 0
     for path in paths:
         for row in read_rows(path, stdin, job_type, how):
             n_rows += 1
-            if n_rows > MOST_ROWS:
-                n = counted(MOST_ROWS)
+            if n_rows > most:
+                n = counted(most)
                 raise FileRefused(
                     f"{path}: "
                     + say(
                         f"más de {n} trabajos a la vez; envíelos por partes",
-                        f"more than {MOST_ROWS:,} jobs at once; push them in parts",
+                        f"more than {most:,} jobs at once; push them in parts",
                     )
                 )
             yield row

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -32,28 +31,15 @@ _COMMENT: Final = b": sigue\n\n"
 _AWAY: Final = "Redis no responde; la página sigue sola cuando vuelva."
 
 
-@dataclass(frozen=True, slots=True)
-class LivePolicy:
-    """How often an open page is looked at again, seconds."""
-
-    every_s: float = 2.0
-
-
-LIVE: Final = LivePolicy()
-
-
 class LiveStream(Response):
     """The stream of one page, for as long as it lasts, somebody listens, and his login holds."""
 
-    def __init__(
-        self, door: Door, looks: Looks, identify: Callable[[], Caller | None], caller: Caller, policy: LivePolicy = LIVE
-    ) -> None:
+    def __init__(self, door: Door, looks: Looks, identify: Callable[[], Caller | None], caller: Caller) -> None:
         super().__init__()
         self._door = door
         self._looks = looks
         self._identify = identify
         self._caller = caller
-        self._policy = policy
         self._sent: dict[str, str] = {}
         self._seen_at = ""
 
@@ -84,7 +70,7 @@ class LiveStream(Response):
             if changed or clock() - spoken_at >= policy.comment_s:
                 yield _told(changed) if changed else _COMMENT
                 spoken_at = clock()
-            await pause(stopping, self._policy.every_s)
+            await pause(stopping, policy.page_every_s)
 
     async def _changed(self, caller: Caller) -> dict[str, str]:
         """The regions that are not as they were sent last."""
