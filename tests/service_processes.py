@@ -28,6 +28,7 @@ from tests.patience import PATIENCE_S
 from tests.processes import Process
 from worker.settings.environment import environment_for_child
 from worker.store import embedded_server
+from worker.store.embedded_binary import find_binary
 
 ROOT = Path(__file__).parents[1]
 _LISTENING = re.compile(r"sandbox listening on (http://\S+)\n")
@@ -163,6 +164,33 @@ def start_sandbox(folder: Path, *arguments: str) -> tuple[Process, str]:
         stop_processes([process])
         raise
     return process, found[1]
+
+
+@contextmanager
+def a_valkey(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], redis.Redis]]:
+    """
+    A server with its data and its log in *folder*, and a client of it: for who wants it otherwise than the bundled one
+    is, or spoils it.
+
+    It leaves alone the signals that Python ignores, as it inherits them: that of a file that may not grow, too.
+    """
+    command = [find_binary(), "--port", "0", "--dir", folder, "--unixsocket", folder / "s", "--logfile", "log"]
+    process = subprocess.Popen([*command, "--appendonly", "yes", "--save", "", *options], restore_signals=False)
+    client = redis.Redis(unix_socket_path=str(folder / "s"), decode_responses=True, socket_timeout=PATIENCE_S)
+
+    def answers_now() -> bool:
+        try:
+            return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+    try:
+        until(answers_now)
+        with client:
+            yield process, client
+    finally:
+        process.kill()  # one that was spoilt may not end in order, and nothing of it is kept
+        process.wait(PATIENCE_S)
 
 
 def stop_processes(processes: Sequence[Process], *, grace_s: float = 10.0) -> None:

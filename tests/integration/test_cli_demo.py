@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jobs.families import FAMILIES
+from tests import processes
 from tests.patience import PATIENCE_S
 from tests.service_processes import until
 
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.timeout(400)
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
+    """As a person starts it: the start itself is tried here, so it is no fork (``tests/processes.py``)."""
     # A setting of the caller must not reach the demo's workers: this one would send them to the real Factus.
     surroundings = {**os.environ, "FACTUS_BASE_URL": "https://api.factus.com.co", "FACTUS_NAMESPACE": "mine"}
     return subprocess.Popen(
@@ -76,13 +78,8 @@ def test_demo_ends_well_and_can_be_looked_at(tmp_path: Path) -> None:
         "MAL-NOTA-SIN-FACTURA",
     ]
     for command, word in zip(pasted, words, strict=True):
-        done = subprocess.run(
-            [sys.executable, *command.split()],
-            env={**os.environ, **variables},
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-        )
+        env = {**os.environ, **variables}
+        done = processes.run(*command.split()[1:], folder=tmp_path, env=env, timeout_s=PATIENCE_S)
         assert done.returncode == 0, done.stderr
         assert word in done.stdout
 

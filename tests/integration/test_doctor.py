@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -21,14 +20,13 @@ from sandbox.server import serve
 from sandbox.state.config import SandboxConfig
 from sandbox.state.faults import read_rules
 from tests.fakes import FakeFactus
-from tests.patience import PATIENCE_S
 from tests.service_in_process import running, services_on
-from tests.service_processes import until
+from tests.service_processes import a_valkey
 from worker.cli.group import cli
 from worker.doctor.checks import CALL_IDS, IDS
 from worker.doctor.factus_reader import MOST_CALLS
 from worker.rights.signatures import new_key, public_part
-from worker.store import connection, embedded_binary
+from worker.store import connection
 
 SECRET: Final = "geheim-4711"
 Doctor = Callable[..., Awaitable["Found"]]
@@ -69,23 +67,9 @@ def no_log() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
     """A server that is set up well, and may be spoilt."""
-    folder = tmp_path_factory.mktemp("server")
-    options = ["--port", "0", "--dir", folder, "--unixsocket", folder / "s", "--appendonly", "yes", "--logfile", "log"]
-    options += ["--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"]
-    process = subprocess.Popen([embedded_binary.find_binary(), *options])
-    client = redis.Redis(unix_socket_path=str(folder / "s"), decode_responses=True)
-    until(lambda: _answers(client))
-    yield client
-    client.close()
-    process.kill()  # one that was spoilt may not end in order, and nothing of it is kept
-    process.wait(PATIENCE_S)
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:
-        return False
+    options = ("--appendfsync", "always", "--maxmemory-policy", "noeviction")
+    with a_valkey(tmp_path_factory.mktemp("server"), *options) as (_, client):
+        yield client
 
 
 def url_of(server: redis.Redis, user: str = "") -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,10 @@ from sandbox.__main__ import main
 from sandbox.app import create_app
 from sandbox.state.config import SandboxConfig
 from sandbox.values.durations import Latency, parse_duration_s
+from tests.patience import PATIENCE_S
 from tests.sandbox.api import Api, Clock, a_bill
 from tests.sandbox.conftest import Start
+from tests.service_processes import start_process, start_sandbox, stop_processes
 
 
 async def test_report_counts_what_was_posted_stored_and_answered(api: Api) -> None:
@@ -202,23 +203,22 @@ def test_wrong_usage_ends_with_status_2(arguments: list[str]) -> None:
 async def test_process_says_when_it_listens_and_ends_on_sigterm(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps({"rules": [{"on": "token", "effect": "error_before", "times": 1}]}))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sandbox", "--port", "0", "--faults", str(plan), stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    line = (await process.stdout.readline()).decode()
-    url = line.removeprefix("sandbox listening on ").strip()
-    async with httpx.AsyncClient(base_url=url) as http:
-        assert [(await Api(http).login()).status_code for _ in range(2)] == [500, 200]
-        process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 40) == 0
+    process, url = await asyncio.to_thread(start_sandbox, tmp_path, "--faults", str(plan))
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as http:
+            assert [(await Api(http).login()).status_code for _ in range(2)] == [500, 200]
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, PATIENCE_S) == 0
+    finally:
+        stop_processes([process])
 
 
-async def test_port_in_use_ends_with_status_1(start_served: Start) -> None:
+async def test_port_in_use_ends_with_status_1(start_served: Start, tmp_path: Path) -> None:
     api = await start_served()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sandbox", "--port", str(api.http.base_url.port), stderr=asyncio.subprocess.PIPE
-    )
-    _, complaint = await process.communicate()
-    assert process.returncode == 1
-    assert b"cannot listen" in complaint
+    log = tmp_path / "log"
+    process = start_process("sandbox", "--port", str(api.http.base_url.port), folder=tmp_path, log=log)
+    try:
+        assert await asyncio.to_thread(process.wait, PATIENCE_S) == 1
+        assert "cannot listen" in log.read_text()
+    finally:
+        stop_processes([process])

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from tests.simulation import full, quick
 from tests.simulation.bodies import AT_FACTUS
+from tests.simulation.full_options import RATE_LIMIT, FullOptions
 from tests.simulation.history import FORBIDDEN
 from tests.simulation.report import Story
 
@@ -28,15 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1_000_000)
     if not args.quick:
         print(f"seed {seed}, {args.jobs} jobs", flush=True)
-        figures = full.run_full(
-            seed,
-            args.jobs,
-            minutes=args.minutes,
-            rate_limit=args.rate_limit,
-            lane_width=args.lane_width,
-            takes_at_once=args.takes,
-            say=lambda line: print(line, flush=True),
-        )
+        widths = {"lane_width": args.lane_width, "takes_at_once": args.takes}
+        options = FullOptions.draw(seed, args.jobs, rate_limit=args.rate_limit, **widths)
+        figures = full.run_full(options, minutes=args.minutes, say=lambda line: print(line, flush=True))
         print(figures.table())
         return 0 if figures.is_clean else 1
     if os.environ.get("PYTHONHASHSEED") != "0":
@@ -118,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2000, help="jobs of a full run (%(default)s)")
     parser.add_argument("--minutes", type=float, default=20.0, help="longest time of a full run (%(default)s)")
     parser.add_argument(
-        "--rate-limit", type=int, default=full.RATE_LIMIT, help="requests per account in 10 s, full run (%(default)s)"
+        "--rate-limit", type=int, default=RATE_LIMIT, help="requests per account in 10 s, full run (%(default)s)"
     )
     parser.add_argument("--lane-width", type=int, default=1, help="creates of a family tried at once (%(default)s)")
     parser.add_argument("--takes", type=int, default=1, help="creates of a family that Factus takes (%(default)s)")

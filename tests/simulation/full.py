@@ -1,15 +1,14 @@
 """
 The full form: real worker processes, a real server with its data on disk, the sandbox on a socket, and kill -9.
 
-A seeded plan decides the faults of Factus and the kills. It is written beside the logs, in a folder that is named at
-the end. The course of a run is in ``full_run.py``, the people around it in ``actors.py``, the table in
-``metrics_table.py``.
+What a seed decides beforehand is in ``full_options.py``; it is told at the start and with a failure, and the faults
+are written beside the logs, in a folder that is named at the end. The course of a run is in ``full_run.py``, the people
+around it in ``actors.py``, the table in ``metrics_table.py``.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import re
 import tempfile
 import time
@@ -18,128 +17,84 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox.state.bill_life import CONFLICT, REGISTERED, REGISTERS, WANTS_PERSON
+from sandbox.state.bill_life import REGISTERS
 from schemas.factus import BOGOTA
 from tests.service_processes import SECRETS, plant, post_json, until
 from tests.simulation.calls import a_call
 from tests.simulation.checker import judge
 from tests.simulation.checks.left_in_redis import leftover_keys
 from tests.simulation.factus_side import OverHttp
-from tests.simulation.fault_plan import full_plan
-from tests.simulation.full_run import ACCOUNTS, OWN_STREAMS, Run
+from tests.simulation.full_options import ACCOUNTS, OWN_STREAMS, FullOptions
+from tests.simulation.full_run import Run
 from tests.simulation.history import Evidence, Verdict, kind_of
 from tests.simulation.hostile import SpoilingProxy
 from tests.simulation.metrics_table import Figures, waits_in
 from tests.simulation.radian_times import PERSON
-from tests.simulation.workload import KEPT, Workload
+from tests.simulation.workload import Workload
 
-TIMEOUT_S = 2.0
-WINDOW_S = 10.0
-RATE_LIMIT = 400
-_KEEP_SHARE = 0.008
-_SPOIL_SHARE = 0.02
-_LONGEST_LEASE_S = 6.0
-_EMITS_SHARE = 0.3
-_ODD_LIST_SHARE = 0.3
+_LONGEST_LEASE_S: Final = 6.0
 
 
-def run_full(
-    seed: int,
-    n_jobs: int,
-    *,
-    minutes: float,
-    say: Callable[[str], None],
-    rate_limit: int = RATE_LIMIT,
-    lane_width: int = 1,
-    takes_at_once: int = 1,
-) -> Figures:
+def run_full(options: FullOptions, *, minutes: float, say: Callable[[str], None]) -> Figures:
     """
     One run.
 
     Args:
         minutes: Longest time until everything must have ended.
-        rate_limit: Requests per account in ten seconds; raised, so that thousands of invoices take minutes.
-        lane_width: How many creates of a family an account tries at once.
-        takes_at_once: How many Factus takes.
     """
-    chance = random.Random(seed)
+    seed, chance = options.seed, options.chance()
+    say("\n".join(["options:", *(f"  {line}" for line in options.tell())]))
     folder = Path(tempfile.mkdtemp(prefix=f"factus-simulation-{seed}-"))
-    plan = {"rules": full_plan(chance, TIMEOUT_S, kept=KEPT)}
-    persons, lives = with_person(seed), lives_of(seed)
-    (folder / "plan.json").write_text(
-        json.dumps({"seed": seed, "jobs": n_jobs, "persons": sorted(persons), "lives": lives, **plan}, indent=1)
-    )
+    plan = {"rules": [*options.rules]}
+    about = {"seed": seed, "jobs": options.n_jobs, "persons": sorted(options.persons), "lives": options.lives}
+    (folder / "plan.json").write_text(json.dumps({**about, **plan}, indent=1))
     accounts, storm = folder / "accounts.toml", folder / "storm"
-    accounts.write_text("".join(_account(name, rate_limit, lane_width, name in persons) for name in ACCOUNTS))
+    accounts.write_text("".join(_account(name, options) for name in ACCOUNTS))
     storm.touch()
-    arguments = ["--seed", str(seed), "--latency", "5ms-30ms", "--rate-limit", str(rate_limit)]
-    arguments += ["--rate-window", f"{WINDOW_S:g}s", "--lane-width", str(takes_at_once)]
-    env = {"FACTUS_ACCOUNTS_FILE": str(accounts), "FACTUS_TIMEOUT": f"{TIMEOUT_S:g}s", "FACTUS_LOG_FORMAT": "json"}
+    window_s, timeout_s = options.rate_window_s, options.timeout_s
+    arguments = ["--seed", str(seed), "--latency", options.latency, "--rate-limit", str(options.rate_limit)]
+    arguments += ["--rate-window", f"{window_s:g}s", "--lane-width", str(options.takes_at_once)]
+    env = {"FACTUS_ACCOUNTS_FILE": str(accounts), "FACTUS_TIMEOUT": f"{timeout_s:g}s", "FACTUS_LOG_FORMAT": "json"}
     env |= {"FACTUS_RADIAN_INTERVAL": "3s", "FACTUS_ARCHIVE_URL": f"file://{folder}/archive"}
     with plant(folder, *arguments, **env, SIMULATION_STORM=str(storm)) as works:
         for name in SECRETS:
             works.env.pop(name, None)
-        proxy = SpoilingProxy(works.sandbox_url, seed, _SPOIL_SHARE)
+        proxy = SpoilingProxy(works.sandbox_url, seed, options.spoil_share)
         works.env["FACTUS_BASE_URL"] = proxy.url
-        side = OverHttp(works.sandbox_url, rate_limit, WINDOW_S)
-        cargo = Workload(chance, ACCOUNTS, datetime.now(BOGOTA), 0.0, side, has_times=False, keep_share=_KEEP_SHARE)
+        side = OverHttp(works.sandbox_url, options.rate_limit, window_s)
+        keep_share = options.keep_share
+        cargo = Workload(chance, ACCOUNTS, datetime.now(BOGOTA), 0.0, side, has_times=False, keep_share=keep_share)
         cargo.own_streams = OWN_STREAMS
-        pushes = cargo.make(n_jobs, a_call)
+        pushes = cargo.make(options.n_jobs, a_call)
         say(f"{len(side.stocked)} documents are there before")
         side.rest()
         post_json(f"{works.sandbox_url}/_sandbox/faults", plan)
-        for name, life in lives.items():
+        for name, life in options.lives.items():
             post_json(f"{works.sandbox_url}/_sandbox/radian", {"account": name, **life})
         started = time.monotonic()
         before = _n_requests(works.report())
-        run = Run(seed, works, pushes, side, storm, started + minutes * 60, say, chance, proxy, lane_width)
+        run = Run(options, works, pushes, side, storm, started + minutes * 60, say, chance, proxy)
         run.play()
         seconds = time.monotonic() - started
         verdict = _verdict(run)
         verdict.counts["requests"] -= before
         waits = waits_in(folder.glob("worker-*.log"))
         proxy.close()
-    widths = f" ARGS='--lane-width {lane_width} --takes {takes_at_once}'" if lane_width > 1 else ""
-    repeat = f"make simulate SEED={seed} JOBS={n_jobs}{widths}"
-    return Figures(seed, folder, verdict, run.facts, run.takeovers_s, waits, seconds, repeat)
+    return Figures(options, folder, verdict, run.facts, run.takeovers_s, waits, seconds)
 
 
 def _n_requests(report: dict[str, Any]) -> int:
     return sum(sum(found["requests"].values()) for found in report["accounts"].values())
 
 
-def with_person(seed: int) -> frozenset[str]:
-    """
-    The accounts that have somebody who declares tacit acceptances: two of the three. Drawn apart, so that all else that
-    a seed means stays as it was.
-    """
-    return frozenset(random.Random(f"persons of {seed}").sample(ACCOUNTS, 2))
-
-
-def lives_of(seed: int) -> dict[str, dict[str, Any]]:
-    """
-    How Factus is about the bills of each account: whether it declares the tacit acceptance by itself, how it answers
-    who does, and how it lists what has happened. Drawn apart, as the persons are.
-    """
-    chance = random.Random(f"lives of {seed}")
-    return {
-        name: {
-            "answers": chance.choice([REGISTERS, REGISTERS, WANTS_PERSON, CONFLICT, REGISTERED]),
-            "emits": chance.random() < _EMITS_SHARE,
-            "doubled": chance.random() < _ODD_LIST_SHARE,
-            "reversed": chance.random() < _ODD_LIST_SHARE,
-        }
-        for name in ACCOUNTS
-    }
-
-
-def _account(name: str, rate_limit: int, lane_width: int, has_person: bool) -> str:
+def _account(name: str, options: FullOptions) -> str:
     own = str(name in OWN_STREAMS).lower()
-    person = "".join(f'radian_person.{key} = "{value}"\n' for key, value in PERSON.items()) if has_person else ""
+    declares = name in options.persons
+    person = "".join(f'radian_person.{key} = "{value}"\n' for key, value in PERSON.items()) if declares else ""
     return (
         f'[accounts.{name}]\nclient_id = "x"\nclient_secret = "x"\nusername = "{name}"\npassword = "x"\n'
-        f'rate_limit = {rate_limit}\nrate_window = "{WINDOW_S:g}s"\nown_streams = {own}\n'
-        f"lane_width = {lane_width}\n{person}\n"
+        f'rate_limit = {options.rate_limit}\nrate_window = "{options.rate_window_s:g}s"\nown_streams = {own}\n'
+        f"lane_width = {options.lane_width}\n{person}\n"
     )
 
 
@@ -179,7 +134,7 @@ def _leftovers(run: Run) -> list[str]:
 
 def _evidence(run: Run) -> Evidence:
     report, rows, side = run.works.report(), run.side.rows(), run.side
-    lives = lives_of(run.seed)
+    lives = run.options.lives
     side.look_on(ACCOUNTS)
     numbers = {(event["account"], event["data"]["number"]) for event in run.finals.values() if _is_bill(event)}
     pushes = [*run.pushes[: run.n_pushed], *run.extra]
@@ -195,7 +150,7 @@ def _evidence(run: Run) -> Evidence:
         radian=run.radian,
         emitting=frozenset(name for name, life in lives.items() if life["emits"]),
         refusing=frozenset(name for name, life in lives.items() if life["answers"] != REGISTERS),
-        one_at_a_time=run.lane_width == 1,
+        one_at_a_time=run.options.lane_width == 1,
         radian_at_factus={(account, number): side.radian(account, number) for account, number in numbers},
         files={path.as_uri(): path.read_bytes() for path in archive.rglob("*") if path.is_file()},
         served=side.file,

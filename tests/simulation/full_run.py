@@ -24,21 +24,20 @@ from tests.simulation.actors import People
 from tests.simulation.bodies import AT_FACTUS
 from tests.simulation.buyers import Buyers
 from tests.simulation.factus_side import OverHttp
+from tests.simulation.full_options import ACCOUNTS, OWN_STREAMS, FullOptions
 from tests.simulation.history import expected_jobs, is_final, tracked_bills
 from tests.simulation.hostile import SpoilingProxy
 from tests.simulation.outside import Outside, chosen
 from tests.simulation.workload import Push, Workload
 from worker.store.keys import Keys
 
-ACCOUNTS = ("norte", "centro", "sur")
-OWN_STREAMS = frozenset({"sur"})
-N_WORKERS = 3
 _BACKLOG = 600
 _PUSHED_AT_ONCE = 100
 _LANES = (*AT_FACTUS, "calls")
 _CALM_AT = 0.97
-_TICK_MS = 20
 """Share of the jobs that have ended when the faults stop."""
+
+_TICK_MS = 20
 
 
 @dataclass
@@ -54,7 +53,7 @@ class Takeover:
 class Run:
     """One run while it runs."""
 
-    seed: int
+    options: FullOptions
     works: Plant
     pushes: list[Push]
     side: OverHttp
@@ -64,7 +63,6 @@ class Run:
     say: Callable[[str], None]
     chance: random.Random
     proxy: SpoilingProxy
-    lane_width: int = 1
     facts: Counter[str] = field(default_factory=Counter)
     takeovers_s: list[float] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -98,7 +96,7 @@ class Run:
         self.people = People(url, self.chance, ACCOUNTS, cargo, self._push_extra, self.facts)
         self.buyers = Buyers(self.side, self.chance, self.facts)
         # Drawn apart: all else that a seed means stays as it was.
-        apart = random.Random(f"outside of {self.seed}")
+        apart = random.Random(f"outside of {self.options.seed}")
         self.outside = Outside(self.works, apart, self.facts)
         self._by_http = chosen(self.pushes, apart)
         self._server_kills = sorted(self.chance.uniform(0.1, 0.9) for _ in range(self.chance.randint(2, 3)))
@@ -106,7 +104,7 @@ class Run:
     # -- the course ------------------------------------------------------------------------------------------------
     def play(self) -> None:
         """Push, disturb, watch; until everything has ended or the time is up."""
-        for _ in range(N_WORKERS):
+        for _ in range(self.options.n_workers):
             self._start_worker()
         self.outside.start()
         now = time.monotonic()
@@ -229,7 +227,7 @@ class Run:
                 case "outside" if not self.is_calm:
                     self.outside.disturb()
                     self._plan(now, what, 8, 20)
-                case "start" if len(self.living) < N_WORKERS:
+                case "start" if len(self.living) < self.options.n_workers:
                     self._start_worker()
                 case "revoke" if not self.is_calm:
                     post_json(
@@ -328,7 +326,7 @@ class Run:
         request = f"{self.works.sandbox_url}/_sandbox/faults"
         _delete(request)
         post_json(f"{self.works.sandbox_url}/_sandbox/dian", {"up": True})
-        while len(self.living) < N_WORKERS:
+        while len(self.living) < self.options.n_workers:
             self._start_worker()
         self.say("the storm is over")
 

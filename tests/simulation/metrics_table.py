@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.simulation.bodies import AT_FACTUS
+from tests.simulation.full_options import FullOptions
 from tests.simulation.history import Verdict
 
 _SLACK_S: Final = 0.05
@@ -83,14 +84,13 @@ def _is_within(at: float, stretches: Iterable[Stretch]) -> bool:
 class Figures:
     """What a run came to."""
 
-    seed: int
+    options: FullOptions
     folder: Path
     verdict: Verdict
     facts: Counter[str]
     takeovers_s: list[float]
     waits: Waits
     seconds: float
-    repeat: str
 
     @property
     def is_clean(self) -> bool:
@@ -142,5 +142,7 @@ class Figures:
         lines.append("  -- must be zero " + "-" * 24)
         lines += [f"  {name:<36} {value}" for name, value in self.verdict.forbidden.items()]
         lines += [f"  {violation.column}: {violation.text}"[:400] for violation in self.verdict.violations[:20]]
-        lines += [f"  logs and plan: {self.folder}", f"  repeat with: {self.repeat}"]
+        if not self.is_clean:
+            lines += ["  options:", *(f"    {line}" for line in self.options.tell())]
+        lines += [f"  logs and plan: {self.folder}", f"  repeat with: {self.options.repeat()}"]
         return "\n".join(lines)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Final
 
+from schemas.factus import BOGOTA
 from tests.simulation.fault_plan import Rule, quick_plan
 from tests.simulation.workload import KEPT
 
@@ -37,6 +39,7 @@ class SimOptions:
         reads_at_once: How many entries the intake reads together; few make a backlog of what waits behind them, which
             a sale may pass.
         shared_from: From how many jobs on a worker leaves what it starts to the others.
+        starts_at: What the clocks show at the beginning; in real time they show what they show.
         rules: The faults of Factus.
     """
 
@@ -58,6 +61,7 @@ class SimOptions:
     takes_at_once: int
     reads_at_once: int
     shared_from: int
+    starts_at: datetime
     rules: tuple[Rule, ...]
 
     @classmethod
@@ -88,6 +92,7 @@ class SimOptions:
             takes_at_once=of_lanes.choice([1, lane_width]),
             reads_at_once=random.Random(f"intake of {seed}").choice([100, 100, 3, 2]),
             shared_from=random.Random(f"slots of {seed}").choice([64, 64, 2, 1, 0]),
+            starts_at=_start(random.Random(-seed - 1)),
             rules=tuple(quick_plan(chance, TIMEOUT_S, kept=KEPT if keep_share else "")),
         )
 
@@ -95,3 +100,9 @@ class SimOptions:
         """One line for each."""
         told = [f"{one.name} = {getattr(self, one.name)}" for one in fields(self) if one.name != "rules"]
         return [*told, *(f"rule {rule}" for rule in self.rules)]
+
+
+def _start(chance: random.Random) -> datetime:
+    """An instant of a morning; for some the edge of a day, and for a few of these that of a month."""
+    start = datetime(2026, 11, 25, 10, 0, tzinfo=BOGOTA) + timedelta(days=chance.randrange(30))
+    return start.replace(hour=23, minute=59, second=57) if chance.random() < 0.2 else start

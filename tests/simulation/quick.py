@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +23,8 @@ import structlog
 from fakeredis import FakeServer
 
 from jobs.patience import PatiencePolicy
-from schemas.factus import BOGOTA
 from tests.simulation.network import current_owner, imitation, real, track_tasks
+from tests.simulation.options import SimOptions
 from tests.simulation.phases import play
 from tests.simulation.radian_times import HURRIED
 from tests.simulation.report import Story
@@ -88,10 +87,6 @@ def logs_in_courses() -> Iterator[None]:
 
 def play_virtual(seed: int) -> Story:
     """One seed in virtual time on the imitation of the server."""
-    chance = random.Random(-seed - 1)
-    start = datetime(2026, 11, 25, 10, 0, tzinfo=BOGOTA) + timedelta(days=chance.randrange(30))
-    if chance.random() < 0.2:  # the edge of a day, and of a month for some
-        start = start.replace(hour=23, minute=59, second=57)
     random.seed(seed)  # the service's own jitter
 
     async def main() -> Story:
@@ -100,7 +95,7 @@ def play_virtual(seed: int) -> Story:
         sim = Sim(seed, "sim", VIRTUAL, lambda plug: (imitation(server, plug), imitation(server, plug, blocking=True)))
         return await play(sim)
 
-    return run_virtual(main(), start)
+    return run_virtual(main(), SimOptions.draw(seed).starts_at)
 
 
 def play_real(seeds: Sequence[int], folder: Path) -> list[Story]:

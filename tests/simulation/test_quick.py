@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 
@@ -48,6 +49,9 @@ def test_the_options_of_all_seeds_differ():
     assert {len(options.accounts) for options in drawn} == {1, 2, 3}
     assert {bool(options.own_streams) for options in drawn} == {False, True}
     assert len({options.rules[0]["share"] for options in drawn}) > 100
+    starts = [options.starts_at for options in drawn]
+    assert {start.hour for start in starts} == {10, 23}
+    assert any((start + timedelta(seconds=3)).day == 1 for start in starts), "the edge of a month"
 
 
 FILE = b"<xml/>"

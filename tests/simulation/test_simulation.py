@@ -7,6 +7,7 @@ import os
 import pytest
 
 from tests.simulation import full, quick
+from tests.simulation.full_options import FullOptions
 
 pytestmark = [pytest.mark.simulation, pytest.mark.timeout(3600)]
 
@@ -19,6 +20,6 @@ def test_many_seeds_in_process():
 
 
 def test_real_processes_under_kill_9():
-    figures = full.run_full(SEED, 1000, minutes=8, say=print)
+    figures = full.run_full(FullOptions.draw(SEED, 1000), minutes=8, say=print)
     print(figures.table())
     assert figures.is_clean, figures.table()

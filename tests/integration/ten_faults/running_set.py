@@ -25,9 +25,8 @@ from tests.commands import Typed, typed
 from tests.door_in_process import PASSWORD
 from tests.patience import PATIENCE_S
 from tests.processes import Process
-from tests.service_processes import post_json, start_process, until
+from tests.service_processes import a_valkey, post_json, start_process, until
 from tests.webhooks_rig import SECRET
-from worker.store import embedded_binary
 from worker.store.keys import Keys
 
 ACCOUNTS: Final = ("password", "payment", "foreign", "dian", "webhook", "range", "worker")
@@ -141,25 +140,9 @@ def a_server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], redis.Redi
     not end of a failing write: with ``appendfsync always`` it would (the fault is then "Redis does not answer").
     """
     folder.mkdir()
-    options = ["--port", "0", "--dir", folder, "--unixsocket", folder / "s", "--appendonly", "yes", "--logfile", "log"]
-    options += ["--appendfsync", "everysec", "--save", "", "--auto-aof-rewrite-percentage", "0"]
     assert signal.getsignal(signal.SIGXFSZ) == signal.SIG_IGN
-    process = subprocess.Popen([embedded_binary.find_binary(), *options], restore_signals=False)
-    client = redis.Redis(unix_socket_path=str(folder / "s"), decode_responses=True, socket_timeout=PATIENCE_S)
-
-    def answers_now() -> bool:
-        try:
-            return bool(client.ping())
-        except redis.ConnectionError:
-            return False
-
-    try:
-        until(answers_now)
-        with client:
-            yield process, client
-    finally:
-        process.terminate()
-        process.wait(timeout=PATIENCE_S)
+    with a_valkey(folder, "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0") as found:
+        yield found
 
 
 def write_accounts(file: Path, url: str) -> None:
