@@ -275,7 +275,13 @@ def _after(call: Call, response: Response) -> Response:
     if error := effects.get("error_after"):
         return responses.server_error(int(error["status"]))
     if garbage := effects.get("garbage"):
-        return Response(garbage["text"], int(garbage["status"]), media_type="application/json")
+        return _spoilt(response, garbage["text"], int(garbage["status"]))
     if empty := effects.get("empty"):
-        return Response(b"", int(empty["status"]), media_type="application/json")
+        return _spoilt(response, "", int(empty["status"]))
     return response
+
+
+def _spoilt(response: Response, text: str, status: int) -> Response:
+    """What was refused keeps its status: 200 would say that it was done."""
+    is_refusal = response.status_code >= 400
+    return Response(text, response.status_code if is_refusal else status, media_type="application/json")

@@ -74,6 +74,12 @@ async def test_unreadable_success_has_committed(api: Api, kind: str) -> None:
     assert await _stored(api) == [("A", "validated")]
 
 
+@pytest.mark.parametrize("kind", ["garbage", "empty"])
+async def test_what_was_refused_is_no_success_for_want_of_a_body(api: Api, kind: str) -> None:
+    await api.faults(_once(kind, on="show"))
+    assert (await api.show("X")).status_code == 404
+
+
 async def test_rate_limited_tells_how_long(api: Api) -> None:
     await api.faults(_once({"kind": "rate_limited", "retry_after": 7}))
     response = await api.create(a_bill())
