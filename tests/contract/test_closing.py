@@ -130,13 +130,17 @@ async def test_who_lost_the_job_or_comes_second_writes_nothing_into_the_chain(re
     record = {**job.to_hash(), "state": "inflight"}
     await redis.hset(keys.job("acme", "j"), mapping=record)
     places = {"job": keys.job("acme", "j"), "chain": keys.day_chain("acme"), "pages": keys.day_pages("acme", "j")}
-    args: dict[str, Any] = {"id": "j", "fence": 3, "previous": "", "sha256": "a" * 64, "progress": "{}"}
+    args: dict[str, Any] = {"id": "j", "fence": 3, "previous": "", "sha256": "a" * 64, "progress": '{"n":1}'}
     assert await scripts.run("append_certificate", places, {**args, "fence": 2}) == b"lost"
     assert await scripts.run("append_certificate", places, {**args, "previous": "b" * 64}) == b"moved"
     assert not await redis.exists(places["chain"])
     assert await scripts.run("append_certificate", places, args) == b"ok"
     assert await scripts.run("append_certificate", places, args) == b"ok", "the same again: its answer was lost"
-    assert await scripts.run("append_certificate", places, {**args, "sha256": "c" * 64}) == b"moved"
+    other = {**args, "sha256": "c" * 64, "progress": '{"n":2}'}
+    assert await scripts.run("append_certificate", places, other) == b"moved"
+    await redis.hset(places["chain"], mapping={"sha256": "d" * 64, "job": "other"})
+    assert await scripts.run("append_certificate", places, args) == b"ok", "another one has come behind it"
+    await redis.hset(places["chain"], mapping={"sha256": "a" * 64, "job": "j"})
     assert await redis.hget(places["chain"], "sha256") == b"a" * 64
     assert await redis.hget(places["job"], "sent") == b"sending", "it cannot be cancelled any more"
 

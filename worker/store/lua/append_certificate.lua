@@ -10,10 +10,9 @@
 local wrong = misfit(KEYS.job, 'hash', KEYS.chain, 'hash', KEYS.pages, 'hash')
 if wrong then return wrong end
 if not owns(KEYS.job, ARGV.fence) then return 'lost' end
-local last = redis.call('HMGET', KEYS.chain, 'sha256', 'job')
--- Done before: a script that ran and whose answer was lost is sent again.
-if last[1] == ARGV.sha256 and last[2] == ARGV.id then return 'ok' end
-if (last[1] or '') ~= ARGV.previous then return 'moved' end
+-- Done before: a script that ran and whose answer was lost is sent again, and others may have come behind it by then.
+if redis.call('HGET', KEYS.job, 'progress') == ARGV.progress then return 'ok' end
+if (redis.call('HGET', KEYS.chain, 'sha256') or '') ~= ARGV.previous then return 'moved' end
 redis.call('HSET', KEYS.chain, 'sha256', ARGV.sha256, 'job', ARGV.id)
 redis.call('HSET', KEYS.job, 'progress', ARGV.progress, 'sent', 'sending', 'sending_at', text(now_ms()))
 redis.call('DEL', KEYS.pages)
