@@ -192,7 +192,7 @@ class TestTwoConfigurations:
         assert second["errors"][0]["code"] == "account.unknown"
 
     async def test_however_many_wait_for_another_worker_none_is_refused(self, real_redis, namespace, factus):
-        leads_on = quick(intake={"rotation_ms": 3_600_000, "lease_ms": 60_000})
+        leads_on = quick(intake={"rotation_ms": 3_600_000})
         built = services_on(real_redis, namespace, an_account("a"), gateway=factus, policies=leads_on)
         now_ms = time.time() * 1000
         await real_redis.hset(built.keys.worker("other"), mapping={"accounts": "b"})

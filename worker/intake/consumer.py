@@ -169,7 +169,12 @@ class Intake:
         for stream in self._reader.streams:
             pending = await self._reader.pending(stream)
             self._left.keep_only(stream, pending)
-            ids = [id_ for id_ in pending if not self._guard.rest_s(id_.decode())]
+            # What is left to others is not read each time: there may be a backlog of it, and nothing else is read then.
+            ids = [
+                id_
+                for id_ in pending
+                if not self._guard.rest_s(id_.decode()) and not self._left.still(stream, id_, self._is_awaited)
+            ]
             while ids:
                 n, entries = await self._reader.claimed(stream, ids[: self._bounds.read_entries])
                 ids = ids[n:]
@@ -288,18 +293,17 @@ class Intake:
             commands = self._writer.prepare(entry)
         else:
             commands = await asyncio.to_thread(self._writer.prepare, entry)
-        if commands and is_of_unknown_account(commands[0]) and self._is_awaited(entry, commands[0].account):
-            return []
+        if commands and is_of_unknown_account(commands[0]) and (account := commands[0].account) is not None:
+            left_s = self._left.note(entry, account)
+            if self._is_awaited(account, left_s):
+                return []
         self._left.forget(entry)
         for one in commands:
             log_refusal(one)
         return commands
 
-    def _is_awaited(self, entry: Entry, account: str | None) -> bool:
+    def _is_awaited(self, account: str, left_s: float) -> bool:
         """Whether a worker that serves the account lives, or may be on its way."""
-        if account is None:
-            return False
-        left_s = self._left.note(entry)
         if account in self._peers.elsewhere():
             return True
         if self._peers.has_served(account):

@@ -30,6 +30,7 @@ class Peers:
     worker_id: str
     accounts: Collection[str]
     _served: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
+    _elsewhere: frozenset[str] = field(default_factory=frozenset, init=False)
     _served_at: dict[str, int] = field(default_factory=dict, init=False)
 
     async def look(self) -> None:
@@ -53,6 +54,7 @@ class Peers:
             for other, names in zip(others, served, strict=True)
             if names
         }
+        self._elsewhere = frozenset().union(*self._served.values()) - frozenset(self.accounts)
         await self._remember(now_ms)
 
     async def _remember(self, now_ms: int) -> None:
@@ -67,7 +69,7 @@ class Peers:
 
     def elsewhere(self) -> frozenset[str]:
         """Accounts that other living workers serve and this one does not."""
-        return frozenset().union(*self._served.values()) - frozenset(self.accounts)
+        return self._elsewhere
 
     def has_served(self, account: str) -> bool:
         """Whether some worker has served an account during the last day."""
