@@ -306,8 +306,8 @@ def data_of(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 Work: TypeAlias = Callable[[CallContext], Awaitable[Ending]]
-Late: TypeAlias = Callable[[CallContext, Finished], Finished]
-"""Makes the end of a job whose time is up, from what is known of any job."""
+Late: TypeAlias = Callable[[CallContext, Finished], Ending]
+"""Makes the end of a job whose time is up, from what is known of any job; or keeps it open until that is safe."""
 
 
 def unchanged(_context: CallContext, late: Finished) -> Finished:

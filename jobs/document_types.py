@@ -161,6 +161,7 @@ CALLS: Final = (
         verb="delete",
         payload=lambda _: BY_REFERENCE,
         work=document_verbs.delete,
+        late=document_verbs.delete_late,
         data=DeletedDocument,
         description=Description(
             "Removes a document that DIAN rejected. One that is validated, or that waits for DIAN, is left alone "

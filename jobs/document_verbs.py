@@ -62,9 +62,10 @@ async def delete(context: CallContext) -> Ending:
     """
     reference = context.payload["reference_code"]
     is_free = await context.acquire_removal_lock(reference)
+    if retry := _until_the_last_delete_is_settled(context):
+        return retry
     found = await context.find()
     if found is None:
-        _wait_for_the_last_delete(context)
         # Ours may have been the delete whose answer was lost: gone is what was asked for.
         return _deleted(context, reference) if context.is_uncertain else context.not_found()
     refusal = _why_kept(context.family, found)
@@ -75,22 +76,27 @@ async def delete(context: CallContext) -> Ending:
         )
     if refusal:
         return context.decide.failed(refusal)
-    _wait_for_the_last_delete(context)
     await context.write(Request("DELETE", context.family.delete_of(reference)), when_unknown="look")
     # Its number is used up, or given again: whoever closes the day asks this job.
     return replace(_deleted(context, reference), number=found.number or "")
 
 
-def _wait_for_the_last_delete(context: CallContext) -> None:
+def _until_the_last_delete_is_settled(context: CallContext) -> Retry | None:
     """
     Not before a DELETE without an answer has taken effect, or never will, may this job send another or end.
 
     With its end the reference is free: what arrives late would take the document that is issued under it then.
     """
     waits_ms = context.decide.removal_waits_ms
-    if waits_ms > 0:
-        reason = error("factus.unavailable", "La eliminación no tuvo respuesta y aún puede llegar a Factus.")
-        raise Stop(Retry("job", waits_ms / 1000, reason, SendState.UNKNOWN, is_failure=False))
+    if waits_ms <= 0:
+        return None
+    reason = error("factus.unavailable", "La eliminación no tuvo respuesta y aún puede llegar a Factus.")
+    return Retry("job", waits_ms / 1000, reason, SendState.UNKNOWN, is_failure=False)
+
+
+def delete_late(context: CallContext, late: Finished) -> Ending:
+    """The end of a removal whose time is up; not before its last DELETE is settled."""
+    return _until_the_last_delete_is_settled(context) or late
 
 
 def _why_kept(family: Family, document: DocumentView) -> ErrorDetail | None:

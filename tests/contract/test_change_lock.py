@@ -159,6 +159,32 @@ async def test_a_delete_without_an_answer_keeps_its_turn(rig, factus):
     assert factus.calls[DELETE] == 1
 
 
+@pytest.mark.service(policies=quick(patience={**SOON, "least_settle_ms": 1500}), timeout=0.1)
+@pytest.mark.parametrize("ending", ["a look-up that is refused", "its time is up"])
+async def test_a_removal_does_not_end_before_its_lost_delete_is_settled(rig, factus, ending):
+    """With its end the reference is free."""
+    factus.finds = [answers.DocumentSeen(DocumentView(REJECTED))]
+    if ending == "a look-up that is refused":
+        factus.finds.append(answers.BadRequest(400, "no"))
+    factus.replies[DELETE] = [answers.Unknown("sin respuesta")]
+    key = rig.services.keys.job("acme", "delete")
+
+    async def mark(request):
+        # What the permit of the real client writes with the call.
+        if request.method == "DELETE":
+            await rig.services.redis.hset(key, "sending_at", int(time.time() * 1000))
+            if ending == "its time is up":
+                await rig.services.redis.hset(key, "deadline_at", int(time.time() * 1000))
+
+    factus.before_call = mark
+    began = time.monotonic()
+    await rig.push({"id": "delete", "type": "invoice.delete", "payload": {"reference_code": "A"}})
+    (event,) = await rig.events(1)
+    assert event["type"] == "invoice.delete.failed"
+    assert time.monotonic() - began >= 1.5
+    assert factus.calls[DELETE] == 1
+
+
 @pytest.mark.service(policies=quick(patience={**SOON, "least_settle_ms": 4000}), timeout=0.1)
 async def test_a_corrected_document_waits_until_a_lost_delete_can_take_it_no_more(rig, factus):
     """The verdict is told at once, and the correction is taken; it begins when the first DELETE is settled."""

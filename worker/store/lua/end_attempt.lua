@@ -94,8 +94,10 @@ if is_final then
   if document_state == 'completed' then redis.call('HDEL', job, 'payload') end -- it has done its work
   if document then
     redis.call('HSET', document, 'state', document_state)
-    -- Only who knows that the DELETE was answered frees the reference; a defect while it was under way does not.
-    if document_state == 'rejected' then redis.call('HDEL', document, 'free_at') end
+    -- Who removed it and knows that the DELETE was answered frees the reference; a defect while it was under way does not,
+    -- nor who sent none.
+    local has_removed = document_state == 'rejected' and number(redis.call('HGET', job, 'deleting_at')) > 0
+    if has_removed then redis.call('HDEL', document, 'free_at') end
     if pause_ms > 0 then redis.call('HSET', document, 'free_at', text(now + pause_ms)) end
     if reason == 'stays' then redis.call('HSET', document, 'stays', '1') end
     if document_state == 'validated' then
