@@ -6,7 +6,7 @@ Pure: the time is an argument. Shapes are docs/contract.md, section 2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -340,6 +340,18 @@ def _account_event_id(account: str, scope: str, type_: str, at: datetime, by: st
 def event_id(account: str | None, job_id: str, seq: int) -> str:
     """Stable: the same event has the same id however often it is built."""
     return f"{account or '?'}/{job_id}/{seq}"
+
+
+def is_of_another_push(event_id: str, known: Iterable[str]) -> bool:
+    """
+    Whether an event is the denial of somebody else's push: it names the job's id, as that push did, and its own id
+    names the entry (:func:`event_id`). Who waits for the job must not take it for the job's end.
+
+    Args:
+        known: The ids under which whoever waits knows the job, its entry's among them.
+    """
+    named = event_id.rpartition("/")[0].partition("/")[2]
+    return not any(named == one or named.startswith(f"{one}.") for one in known)
 
 
 def _final_type(job: JobRecord, final: Finished) -> str:

@@ -21,6 +21,8 @@ from typing import Any, Final
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
+from jobs.events import is_of_another_push
+from schemas import strict_json
 from schemas.names import ending_of
 from worker.guard import Guard, pause
 
@@ -29,6 +31,7 @@ _MOST_READ: Final = 128
 _KEPT: Final = 4096
 _KEPT_BYTES: Final = 16 * 1024 * 1024
 _SETTLE_S: Final = 0.001
+REFUSED: Final = "job.refused"
 FINAL_ENDINGS: Final = frozenset({"validated", "rejected", "failed", "completed", "refused"})
 
 Place = tuple[int, int]
@@ -89,8 +92,11 @@ class Expected:
     def take(self, one: Published) -> None:
         """Enter an event, if it is the one."""
         is_its = one.is_final and one.job_id in self.ids and one.account in (self.account, "")
-        if is_its and not self.found.done():
+        if is_its and not self.found.done() and not (one.type == REFUSED and self._is_of_another(one)):
             self.found.set_result(one)
+
+    def _is_of_another(self, one: Published) -> bool:
+        return is_of_another_push(strict_json.parse_written(one.raw)["id"], self.ids)
 
 
 @dataclass(slots=True)

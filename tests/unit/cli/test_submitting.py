@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from arq.connections import ArqRedis
 
 from worker.cli.files.job_files import Job
@@ -20,6 +21,7 @@ def a_job(job_id: str | None = "run-1", *, account: str | None = "acme", own: bo
 def an_event(job_id: str, type_: str = "invoice.validated", **changes: Any) -> dict[str, Any]:
     success = type_.endswith("validated")
     base: dict[str, Any] = {
+        "id": f"acme/{job_id}/1",
         "type": type_,
         "job_id": job_id,
         "account": "acme",
@@ -37,6 +39,26 @@ def a_watch(*pushed: Pushed) -> Watch:
 
 def take(watch: Watch, event: dict[str, Any]) -> None:
     watch.take(event["job_id"] or "", json.dumps(event).encode())
+
+
+def test_the_denial_of_another_push_under_the_same_id_is_no_end_of_ours() -> None:
+    """Whoever has no right to the account may name any job of it; only the event's own id tells whose push it was."""
+    one = Pushed(a_job("FV-1", own=True), "5-0")
+    watch = a_watch(one)
+    denied = [{"code": "auth.denied", "message": "no"}]
+    take(watch, an_event("FV-1", "job.refused", id="acme/9-0/1", errors=denied))
+    assert one.outcome is None
+    take(watch, an_event("FV-1"))
+    assert one.outcome is not None
+    assert one.outcome.type == "invoice.validated"
+
+
+@pytest.mark.parametrize("named", ["5-0", "5-0.0123456789ab"])
+def test_our_own_denial_is_our_end(named: str) -> None:
+    one = Pushed(a_job("FV-1", own=True), "5-0")
+    take(a_watch(one), an_event("FV-1", "job.refused", id=f"acme/{named}/1"))
+    assert one.outcome is not None
+    assert one.outcome.type == "job.refused"
 
 
 async def test_jobs_go_to_their_streams_in_order(fake_redis: ArqRedis) -> None:

@@ -53,6 +53,18 @@ async def test_who_waits_gets_the_final_event_of_his_job_alone(real_redis: ArqRe
         assert not feed._expected
 
 
+async def test_the_denial_of_another_push_under_the_same_id_ends_no_wait(real_redis: ArqRedis, namespace: str) -> None:
+    results, _ = streams(namespace)
+    async with running(real_redis, namespace) as feed:
+        with feed.expect("acme", {"j-1", "1-1"}, feed.seen) as found:
+            for named in ("9-9", "1-1"):
+                event = json.dumps({"id": f"acme/{named}/1", "n": named})
+                fields = {"type": "job.refused", "account": "acme", "job_id": "j-1", "event": event}
+                await real_redis.xadd(results, fields)
+            one = await asyncio.wait_for(found, 40)
+        assert json.loads(one.raw)["n"] == "1-1", "his own entry's"
+
+
 async def test_what_came_between_the_push_and_the_wait_is_found(real_redis: ArqRedis, namespace: str) -> None:
     async with running(real_redis, namespace) as feed:
         before = feed.seen

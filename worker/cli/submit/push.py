@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
 from jobs.errors import ServiceError
+from jobs.events import is_of_another_push
 from schemas import strict_json
 from worker.cli.files.job_files import Job
 from worker.cli.producers_token import entry_of
@@ -217,6 +218,8 @@ class Watch:
             if one.job.account and event["account"] and one.job.account != event["account"]:
                 continue
             if ends and one.outcome and not by_entry:
+                continue
+            if event["type"] == "job.refused" and is_of_another_push(event["id"], (job_id, one.entry)) and not by_entry:
                 continue
             if ends:
                 one.outcome = outcome_of(event)
