@@ -105,7 +105,8 @@ class JobRecord:
     ``verdict`` holds why DIAN rejected it, as errors in JSON; it is being removed since ``deleting_at``. ``parent`` is
     the issuing job that a follow-up (archive, RADIAN) belongs to; ``progress`` what a job of several calls has done so
     far, as JSON of its own. ``defects`` counts the attempts in a row that ended in a defect of ours.
-    ``tax_amount`` and ``prefix`` are Factus's, of a validated document: whoever closes its day needs them.
+    ``tax_amount``, ``prefix`` and ``issued_ms`` (when Factus made it) are Factus's, of a validated document: whoever
+    closes its day needs them.
 
     What is stored as JSON is read once: ``parsed_options`` and its like are to be looked at, not to be changed, and
     raise :class:`~schemas.strict_json.JsonRefused` where the record is damaged.
@@ -134,6 +135,7 @@ class JobRecord:
     total: str = ""
     tax_amount: str = ""
     prefix: str = ""
+    issued_ms: int = 0
     party: str = ""
     state: JobState = JobState.WAITING
     epoch: int = 0

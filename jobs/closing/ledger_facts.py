@@ -7,6 +7,7 @@ A field that is damaged counts as not there: one bad record leaves a number unex
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -27,6 +28,7 @@ ENDED_FIELDS: Final = (
     "total",
     "tax_amount",
     "prefix",
+    "issued_ms",
     "last_error",
     "sending_at",
     "pending_since",
@@ -47,6 +49,8 @@ OPEN_FIELDS: Final = (
     "last_error",
 )
 _LONGEST_REASON: Final = 300
+_NEAR_MS: Final = 900_000
+"""Between a sending and Factus's date of it: the clocks' difference, and a create that was answered late."""
 
 Stored = Mapping[str, str]
 
@@ -58,7 +62,9 @@ def of_validated(ending: Finished) -> dict[str, str]:
         return {}
     tax, raw = data.get("tax_amount"), data.get("factus")
     prefix = prefix_of(raw) if isinstance(raw, Mapping) else ""
-    found = {"tax_amount": tax if isinstance(tax, str) else "", "prefix": prefix}
+    issued_at = data.get("issued_at")
+    issued_ms = str(round(datetime.fromisoformat(issued_at).timestamp() * 1000)) if issued_at else ""
+    found = {"tax_amount": tax if isinstance(tax, str) else "", "prefix": prefix, "issued_ms": issued_ms}
     return {name: value for name, value in found.items() if value}
 
 
@@ -89,7 +95,7 @@ def ended_job(job_id: str, stored: Stored, at_ms: int) -> EndedJob:
         rule=_text(error, "rule"),
         reason=_text(error, "message"),
         at_ms=at_ms,
-        sent_ms=_ms(stored["pending_since"]) or _ms(stored["sending_at"]),
+        sent_ms=_issued_ms(stored),
     )
 
 
@@ -114,7 +120,7 @@ def refused_job(told: Mapping[str, Any], at_ms: int) -> EndedJob:
 
 def open_job(job_id: str, stored: Stored, zone: ZoneInfo) -> OpenJob:
     is_pending, may_be_there = bool(_ms(stored["pending_since"])), stored["sent"] != SendState.NOTHING
-    sent_ms = _ms(stored["pending_since"]) or (_ms(stored["sending_at"]) if may_be_there else 0)
+    sent_ms = _sent_ms(stored) if is_pending or may_be_there else 0
     state = "pending" if is_pending else "sent" if sent_ms else "delayed" if _ms(stored["next_at"]) else "waiting"
     begins_ms = max(_ms(stored["start_at"]), _ms(stored["accepted_at"]))
     return OpenJob(
@@ -129,6 +135,23 @@ def open_job(job_id: str, stored: Stored, zone: ZoneInfo) -> OpenJob:
         is_bound_to_day=bool(stored["issue_on"]),
         sent_ms=sent_ms,
     )
+
+
+def _sent_ms(stored: Stored) -> int:
+    """
+    When Factus got it, as near as is known; 0 where nobody has sent it. ``pending_since`` comes with the first answer,
+    up to a minute later; ``sending_at`` is of the last sending, which is another one where DIAN was silent.
+    """
+    return min(filter(None, (_ms(stored["pending_since"]), _ms(stored["sending_at"]))), default=0)
+
+
+def _issued_ms(stored: Stored) -> int:
+    """
+    When Factus made it, whose list goes by that: it may be on the other side of midnight. What is far from the sending
+    is no such difference, and would leave a number out of the day on which it is missed.
+    """
+    sent_ms, issued_ms = _sent_ms(stored), _ms(stored["issued_ms"])
+    return issued_ms if abs(issued_ms - sent_ms) <= _NEAR_MS else sent_ms
 
 
 def _why(state: str, stored: Stored) -> str:

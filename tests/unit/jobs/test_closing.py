@@ -18,10 +18,12 @@ from jobs.closing.classes import FamilyDay, missing_in_list
 from jobs.closing.course import TOO_LONG, ClosingProgress
 from jobs.closing.day_index import member_of, read_refusal, refusal_of
 from jobs.closing.days import day_of, utc_days
+from jobs.closing.ledger_facts import ENDED_FIELDS, ended_job, of_validated
 from jobs.closing.numbers import Numbered, Prefixes
 from jobs.closing.rows import packed, row_of, unpacked
 from jobs.day_facts import Day, EndedJob, KnownDocument, LedgerDay, OpenJob, Row
 from jobs.families import FAMILIES
+from jobs.outcomes import Finished
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
 
@@ -353,3 +355,39 @@ def test_what_is_noted_of_an_end():
     assert (told["job_id"], told["reference_code"], told["rule"], len(told["reason"])) == ("1-0", "R", "GEN-002", 300)
     assert refusal_of("company.get", "1-0", None, error) == ""
     assert read_refusal("!x") is read_refusal("j-1") is None
+
+
+MIDNIGHT = datetime(2026, 12, 1, tzinfo=BOGOTA)
+
+
+def at(text: str) -> int:
+    """An instant around midnight: seconds before or after it, as ms."""
+    return round((MIDNIGHT.timestamp() + float(text)) * 1000)
+
+
+@pytest.mark.parametrize(
+    ("sending", "pending", "issued", "expected"),
+    [
+        ("-40", "20", "-39", "-39"),  # sent, and found waiting on the other side of midnight
+        ("-1", "", "1", "1"),  # dated by Factus on the other side
+        ("30", "-20", "-19", "-19"),  # sent again after midnight, while DIAN was silent
+        ("-40", "20", "", "-40"),  # a record of a former version
+        ("30", "-20", "", "-20"),
+        ("-40", "", "-86400", "-40"),  # a date that is no such difference
+    ],
+)
+def test_a_document_is_of_the_day_that_factus_gave_it(sending: str, pending: str, issued: str, expected: str) -> None:
+    stored = dict.fromkeys(ENDED_FIELDS, "") | {
+        "type": "invoice.issue",
+        "final_type": "invoice.validated",
+        "sending_at": str(at(sending)),
+        "pending_since": str(at(pending)) if pending else "",
+        "issued_ms": str(at(issued)) if issued else "",
+    }
+    assert ended_job("j", stored, at("60")).sent_ms == at(expected)
+
+
+def test_what_is_kept_of_a_validated_document_holds_factus_s_date() -> None:
+    data = {"issued_at": "2026-11-30T23:59:59-05:00", "tax_amount": "19.00", "factus": {}}
+    assert of_validated(Finished("validated", "", data=data))["issued_ms"] == str(at("-1"))
+    assert "issued_ms" not in of_validated(Finished("validated", "", data={**data, "issued_at": None}))
