@@ -71,9 +71,9 @@ async def download_document(context: CallContext) -> Ending:
     code = context.payload["unique_code"].lower()
     content = await read_file(context, f"/v2/documents/{segment(code)}/download-xml")
     try:
-        stored = await store_file(context, unique_code_name(context.decide.job.account, code), content, "xml")
+        stored = await store_file(context, unique_code_name(context.policy.job.account, code), content, "xml")
     except ArchiveConflict as exc:
-        return context.decide.failed(taken_error(exc.held.uri))
+        return context.policy.failed(taken_error(exc.held.uri))
     data = {"unique_code": code, "documents": [archived_row("xml", stored)]}
     return context.completed("XML del documento guardado.", data)
 
@@ -149,7 +149,7 @@ async def set_range_status(context: CallContext) -> Ending:
     if is_active != wanted:
         # Somebody else has toggled it between our look and our call.
         reason = unavailable("otro cambió el estado del rango al mismo tiempo")
-        raise Stop(context.decide.again("job", reason, SendState.NOTHING))
+        raise Stop(context.policy.retry("job", reason, SendState.NOTHING))
     word = "activo" if wanted else "inactivo"
     return context.completed(f"El rango de numeración está {word}.", {"is_active": is_active, "factus": dict(held)})
 
@@ -178,7 +178,7 @@ def _is_range(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _ranges(context: CallContext) -> str:
-    return RANGES[context.decide.job.family]
+    return RANGES[context.policy.job.family]
 
 
 def _range_path(context: CallContext) -> str:
@@ -186,7 +186,7 @@ def _range_path(context: CallContext) -> str:
 
 
 def _range_thing(context: CallContext) -> str:
-    return f"{context.decide.job.family}/{context.payload['numbering_range_id']}"
+    return f"{context.policy.job.family}/{context.payload['numbering_range_id']}"
 
 
 async def _range(context: CallContext, *, is_look_up: bool = False) -> dict[str, Any]:

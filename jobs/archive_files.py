@@ -135,11 +135,11 @@ async def _fetch(context: CallContext, files: Files, kind: Kind, *, may_come: bo
         if not isinstance(ending, Finished):
             raise
         if may_come and ending.errors[0].code == "factus.not_found":
-            raise Stop(context.decide.again("job", ending.errors[0], SendState.NOTHING)) from None
+            raise Stop(context.policy.retry("job", ending.errors[0], SendState.NOTHING)) from None
         return files.refused(kind, ending.errors)
     told = files.told
     name = archive_name(
-        context.decide.job.account, date.fromisoformat(told["day"]), context.decide.job.family, told["number"], kind
+        context.policy.job.account, date.fromisoformat(told["day"]), context.policy.job.family, told["number"], kind
     )
     try:
         return files.archived(kind, await store_file(context, name, content, kind))
@@ -156,7 +156,7 @@ async def read_file(context: CallContext, path: str) -> bytes:
     """
     content = decode_file(await context.read(get(path)))
     if content is None:
-        raise Stop(context.decide.after_call(answers.Done()))
+        raise Stop(context.policy.after_call(answers.Done()))
     return content
 
 
@@ -172,7 +172,7 @@ async def store_file(context: CallContext, name: str, content: bytes, kind: Kind
         return await context.archive.put(name, content, content_type=ARCHIVE_KINDS[kind])
     except ArchiveUnavailable as exc:
         reason = ErrorDetail(code="archive.unavailable", message=str(exc), retryable=True)
-        raise Stop(context.decide.again("job", reason, SendState.NOTHING)) from None
+        raise Stop(context.policy.retry("job", reason, SendState.NOTHING)) from None
 
 
 def taken_error(uri: str) -> ErrorDetail:
@@ -205,7 +205,7 @@ def _why_late(context: CallContext, files: Files, kind: Kind) -> ErrorDetail:
     why = files.why(kind)
     if why and files.is_settled(kind):
         return why
-    return context.decide.time_is_up(why).errors[0]
+    return context.policy.time_is_up(why).errors[0]
 
 
 def _failed(context: CallContext, files: Files, reasons: Mapping[Kind, ErrorDetail]) -> Finished:
@@ -215,7 +215,7 @@ def _failed(context: CallContext, files: Files, reasons: Mapping[Kind, ErrorDeta
     errors = tuple(
         reason.model_copy(update={"message": f"Archivo {kind}: {reason.message}"}) for kind, reason in reasons.items()
     )
-    named = files.told.get("number") or f"con referencia {context.decide.job.reference_code}"
+    named = files.told.get("number") or f"con referencia {context.policy.job.reference_code}"
     message = f"{context.family.noun} {named}, archivos sin guardar: {missing}. Guardados: {stored}."
     return Finished("failed", message, errors=errors, archived=tuple(files.documents))
 

@@ -116,7 +116,7 @@ class AttemptPolicy:
             return None
         on_its_way = unavailable("el envío no tuvo respuesta y Factus aún puede guardar el documento")
         reason = last or self._last_error or on_its_way
-        return self.again("lane", reason, SendState.UNKNOWN)
+        return self.retry("lane", reason, SendState.UNKNOWN)
 
     def date_missed(self) -> Finished:
         """The day that the document must carry is over."""
@@ -195,7 +195,7 @@ class AttemptPolicy:
             case answers.TooLate():
                 if not sent:
                     return self.date_missed()
-                return self.again("lane", unavailable("fuera de hora"), sent, health="unknown")
+                return self.retry("lane", unavailable("fuera de hora"), sent, health="unknown")
             case (
                 answers.DocumentSeen()
                 | answers.Replied()
@@ -259,10 +259,10 @@ class AttemptPolicy:
             n_failures > self.patience.lone_failures and not self.standing.account_blocked_since_ms
         )
         if is_alone and not at_token:
-            return self.again("job", reason, sent, health="unknown")
+            return self.retry("job", reason, sent, health="unknown")
         return self.hold_in_steps(Block(None, reason, mend=MEND_ADDRESS), sent)
 
-    def again(
+    def retry(
         self,
         waits: Waits,
         reason: ErrorDetail,
@@ -273,6 +273,7 @@ class AttemptPolicy:
         health: FactusHealth = "up",
         block: Block | None = None,
     ) -> Retry:
+        """An attempt that is to be made again after a pause, which grows with each failure of the job."""
         pause_s = self.backoff.jittered_s(self.job.failures + 1, self.draw)
         if waits != "job":
             pause_s = min(pause_s, self.hold_pause_s)

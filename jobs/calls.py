@@ -77,11 +77,11 @@ class CallPolicy(AttemptPolicy):
                 return self.failed(error("factus.conflict", answered(status, message), retryable=is_passing))
             case answers.Unknown(why):
                 is_shared = self.job.failures < _SHARED_FAILURES
-                return self.again("lane" if is_shared else "job", unavailable(why), sent, health="unknown")
+                return self.retry("lane" if is_shared else "job", unavailable(why), sent, health="unknown")
             case (
                 answers.Replied() | answers.DocumentSeen() | answers.Acknowledged() | answers.Absent() | answers.Done()
             ):
-                return self.again("job", unavailable("respuesta ilegible"), sent)
+                return self.retry("job", unavailable("respuesta ilegible"), sent)
             case _:
                 return self.call_not_accepted(seen, sent=sent)
 
@@ -95,7 +95,7 @@ class CallPolicy(AttemptPolicy):
 class CallContext:
     """What a verb works with: the policy for its job, and the ports to Factus, the archive and the ledger."""
 
-    decide: CallPolicy
+    policy: CallPolicy
     gateway: Caller
     archive: Archive
     change_lock: ChangeLock
@@ -111,17 +111,17 @@ class CallContext:
     payload: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.payload = strict_json.parse(self.decide.job.payload)
+        self.payload = strict_json.parse(self.policy.job.payload)
 
     @property
     def family(self) -> Family:
         """The family of documents that the job is about."""
-        return FAMILIES[self.decide.job.family]
+        return FAMILIES[self.policy.job.family]
 
     @property
     def is_uncertain(self) -> bool:
         """Whether an earlier turn sent the job's write and never learnt what came of it."""
-        return self.decide.job.is_uncertain
+        return self.policy.job.is_uncertain
 
     @property
     def _still(self) -> Sent:
@@ -131,7 +131,7 @@ class CallContext:
     @property
     def progress(self) -> dict[str, Any]:
         """What earlier turns have done; empty in the first."""
-        text = self.decide.job.progress
+        text = self.policy.job.progress
         # Written by ourselves: it may have as many values as a long list has.
         return dict(strict_json.parse_lenient(text.encode(), most_values=len(text))) if text else {}
 
@@ -144,7 +144,7 @@ class CallContext:
         Raises:
             Stop: It is not this job's turn.
         """
-        self._wait_unless_held(await self.change_lock.acquire_change_lock(self.decide.job, thing))
+        self._wait_unless_held(await self.change_lock.acquire_change_lock(self.policy.job, thing))
 
     async def acquire_removal_lock(self, reference_code: str) -> bool:
         """
@@ -156,13 +156,13 @@ class CallContext:
         Raises:
             Stop: As there.
         """
-        state = await self.change_lock.acquire_removal_lock(self.decide.job, reference_code)
+        state = await self.change_lock.acquire_removal_lock(self.policy.job, reference_code)
         self._wait_unless_held(state)
         return state == "held"
 
     def _wait_unless_held(self, state: LockState) -> None:
         if state == "queued":
-            raise Stop(self.decide.turn_of_another("Otro trabajo cambia lo mismo en Factus.", self._still))
+            raise Stop(self.policy.turn_of_another("Otro trabajo cambia lo mismo en Factus.", self._still))
 
     # -- asking ----------------------------------------------------------------------------------------------------
     async def read(self, request: Request, *, is_look_up: bool = False) -> dict[str, Any]:
@@ -188,7 +188,7 @@ class CallContext:
 
     def stopped_by(self, seen: answers.Answer) -> Stop:
         """What ends the turn after an answer that is not the wanted one."""
-        return Stop(self.decide.after_call(seen, sent=self._still))
+        return Stop(self.policy.after_call(seen, sent=self._still))
 
     async def write(self, request: Request, *, when_unknown: WhenUnknown, unknown: str = "") -> dict[str, Any]:
         """
@@ -203,11 +203,11 @@ class CallContext:
         Raises:
             Stop: It was not done, or nobody knows.
         """
-        if when_unknown != "stop" and self.is_uncertain and self.decide.is_on_its_way:
+        if when_unknown != "stop" and self.is_uncertain and self.policy.is_on_its_way:
             # It may have been looked for, and is not there yet; but Factus goes on with what nobody waited for.
             reason = unavailable("no hubo respuesta y Factus aún puede terminar lo que se le pidió")
-            raise Stop(self.decide.again("job", reason, SendState.UNKNOWN))
-        seen = await self.gateway.call(request, marks=self.decide.job)
+            raise Stop(self.policy.retry("job", reason, SendState.UNKNOWN))
+        seen = await self.gateway.call(request, marks=self.policy.job)
         self._count(seen)
         if isinstance(seen, answers.Replied) and request.method == "POST" and when_unknown == "look" and not seen.body:
             # A success that says nothing: what came of it, its id for one, is looked up.
@@ -217,7 +217,7 @@ class CallContext:
         if isinstance(seen, answers.Unknown) and when_unknown == "stop":
             raise Stop(self.unknown_outcome(unknown))
         sent: Sent = SendState.UNKNOWN if self._may_be_done(seen, when_unknown) else SendState.NOTHING
-        raise Stop(self.decide.after_call(seen, sent=sent))
+        raise Stop(self.policy.after_call(seen, sent=sent))
 
     async def send(self, request: Request) -> answers.Answer:
         """
@@ -226,7 +226,7 @@ class CallContext:
         Raises:
             LeaseLost: The job is another worker's by now; nothing was sent.
         """
-        seen = await self.gateway.call(request, marks=self.decide.job)
+        seen = await self.gateway.call(request, marks=self.policy.job)
         self._count(seen)
         return seen
 
@@ -239,7 +239,7 @@ class CallContext:
         text = (
             f"No se sabe si {what}: Factus no respondió. No se repite solo; verifique y, si falta, envíe otro trabajo."
         )
-        return self.decide.failed(ErrorDetail(code="factus.unavailable", message=text))
+        return self.policy.failed(ErrorDetail(code="factus.unavailable", message=text))
 
     async def document(self, *, is_look_up: bool = True) -> DocumentView:
         """
@@ -262,7 +262,7 @@ class CallContext:
 
     async def find(self, *, is_look_up: bool = True) -> DocumentView | None:
         """The document of the payload's reference code; None when Factus has none."""
-        seen = await self.gateway.find(self.decide.job.family, self.payload["reference_code"])
+        seen = await self.gateway.find(self.policy.job.family, self.payload["reference_code"])
         self._count(seen, is_look_up=is_look_up)
         match seen:
             case answers.DocumentSeen(document):
@@ -270,7 +270,7 @@ class CallContext:
             case answers.Absent() | answers.NotFound():
                 return None
             case _:
-                raise Stop(self.decide.after_call(seen, sent=self._still))
+                raise Stop(self.policy.after_call(seen, sent=self._still))
 
     async def number(self) -> str:
         """The number of the document that the payload names."""
@@ -281,7 +281,7 @@ class CallContext:
 
     def not_found(self) -> Finished:
         text = f"Factus no tiene {self.family.noun.lower()} con este código de referencia."
-        return self.decide.failed(error("factus.not_found", text, "reference_code"))
+        return self.policy.failed(error("factus.not_found", text, "reference_code"))
 
     def _count(self, seen: answers.Answer, *, is_look_up: bool = False) -> None:
         self.n_calls += 1
@@ -324,7 +324,7 @@ async def run_call(
     Raises:
         LeaseLost: Another worker has the job; nothing more may be done.
     """
-    over = context.decide.too_late(now_ms, day_ends_ms)
+    over = context.policy.too_late(now_ms, day_ends_ms)
     if over:
         return AttemptResult(late(context, over), 0)
     try:

@@ -15,7 +15,7 @@ async def cancel(context: CallContext) -> Ending:
     A job pushed before this one is in the ledger by now, whatever it is doing.
     """
     assert context.canceller is not None
-    found = await context.canceller.cancel(context.decide.job, context.payload)
+    found = await context.canceller.cancel(context.policy.job, context.payload)
     if found is None:
         return context.more({}, "Quedan trabajos por cancelar")
     kept = [{"job_id": one.job_id, "why": one.why} for one in found.kept]

@@ -75,7 +75,7 @@ async def delete(context: CallContext) -> Ending:
             "Un trabajo emite ahora este documento: si la DIAN lo rechaza, él mismo lo elimina.", for_now=True
         )
     if refusal:
-        return context.decide.failed(refusal)
+        return context.policy.failed(refusal)
     await context.write(Request("DELETE", context.family.delete_of(reference)), when_unknown="look")
     # Its number is used up, or given again: whoever closes the day asks this job.
     return replace(_deleted(context, reference), number=found.number or "")
@@ -87,7 +87,7 @@ def _until_the_last_delete_is_settled(context: CallContext) -> Retry | None:
 
     With its end the reference is free: what arrives late would take the document that is issued under it then.
     """
-    waits_ms = context.decide.removal_waits_ms
+    waits_ms = context.policy.removal_waits_ms
     if waits_ms <= 0:
         return None
     reason = error("factus.unavailable", "La eliminación no tuvo respuesta y aún puede llegar a Factus.")
@@ -222,7 +222,7 @@ def _why_not_stored(context: CallContext, document: DocumentView) -> Ending | No
     if document.is_validated:
         return None
     if document.raw.get("is_validated") is not False:
-        return context.decide.again("job", unavailable("no dice si la DIAN validó el documento"), SendState.NOTHING)
+        return context.policy.retry("job", unavailable("no dice si la DIAN validó el documento"), SendState.NOTHING)
     if any(remark.is_processed_before for remark in document.remarks):
         return _no_files(
             context,
@@ -236,12 +236,12 @@ def _why_not_stored(context: CallContext, document: DocumentView) -> Ending | No
             "sus archivos.",
         )
     text = "La DIAN no ha respondido: el documento no tiene todavía archivos definitivos que guardar."
-    return context.decide.again("job", error("dian.pending", text), SendState.NOTHING)
+    return context.policy.retry("job", error("dian.pending", text), SendState.NOTHING)
 
 
 def _no_files(context: CallContext, text: str) -> Finished:
     field = "number" if context.payload.get("number") else "reference_code"
-    return context.decide.failed(ErrorDetail(code="factus.conflict", message=text, field=field))
+    return context.policy.failed(ErrorDetail(code="factus.conflict", message=text, field=field))
 
 
 def day_of(raw: Mapping[str, Any]) -> str:

@@ -106,5 +106,5 @@ async def named(context: CallContext, progress: Mapping[str, Any]) -> dict[str, 
         return dict(progress)
     number = context.payload.get("number") or (await context.document()).number
     if not number:
-        raise Stop(context.decide.again("job", unavailable("no dice el número del documento"), SendState.NOTHING))
+        raise Stop(context.policy.retry("job", unavailable("no dice el número del documento"), SendState.NOTHING))
     return {**progress, "number": number}

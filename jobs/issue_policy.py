@@ -154,12 +154,12 @@ class IssuePolicy(AttemptPolicy):
             case answers.Absent() | answers.NotFound():
                 return Send()
             case answers.BadRequest(status, message):
-                return self.again("lane", error("factus.unavailable", answered(status, message)), still)
+                return self.retry("lane", error("factus.unavailable", answered(status, message)), still)
             case answers.Unknown(why):
                 # Not even a look-up comes through: this is no matter of one document.
                 return self.hold_in_steps(None, still, unavailable(why))
             case answers.Conflicted(message):
-                return self.again("lane", error("factus.conflict", message), still)
+                return self.retry("lane", error("factus.conflict", message), still)
             case (
                 answers.Acknowledged()
                 | answers.Done()
@@ -167,7 +167,7 @@ class IssuePolicy(AttemptPolicy):
                 | answers.FieldsRefused()
                 | answers.RulesRefused()
             ):
-                return self.again("lane", unavailable("respuesta ilegible a la consulta"), still)
+                return self.retry("lane", unavailable("respuesta ilegible a la consulta"), still)
             case _:
                 return self.call_not_accepted(seen, sent=still)
 
@@ -202,16 +202,16 @@ class IssuePolicy(AttemptPolicy):
             ):
                 return self._removed(verdict, has_sent=has_sent, number=number)
             case answers.Unknown(why):
-                return self.again("lane", unavailable(why), SendState.DELETING, health="unknown")
+                return self.retry("lane", unavailable(why), SendState.DELETING, health="unknown")
             case (
                 answers.Conflicted(message, status)
                 | answers.BadRequest(status, message)
                 | answers.FieldsRefused(message, _, status)
             ):
-                return self.again("lane", error("factus.conflict", answered(status, message)), SendState.DELETING)
+                return self.retry("lane", error("factus.conflict", answered(status, message)), SendState.DELETING)
             case answers.RulesRefused() | answers.Replied():
                 stays = error("factus.conflict", "Factus no eliminó el documento")
-                return self.again("lane", stays, SendState.DELETING)
+                return self.retry("lane", stays, SendState.DELETING)
             case _:
                 return self.call_not_accepted(seen, sent=SendState.DELETING)
 
@@ -241,7 +241,7 @@ class IssuePolicy(AttemptPolicy):
                 text = f"Se eliminó en Factus el documento rechazado {reference_code}, que bloqueaba la familia."
                 return Retry("lane", self.backoff.base_s, error("factus.conflict", text))
             case answers.Unknown(why):
-                return self.again("lane", unavailable(why), SendState.NOTHING, health="unknown")
+                return self.retry("lane", unavailable(why), SendState.NOTHING, health="unknown")
             case (
                 answers.Conflicted()
                 | answers.BadRequest()
@@ -250,16 +250,16 @@ class IssuePolicy(AttemptPolicy):
                 | answers.Replied()
             ):
                 text = f"Factus no eliminó el documento rechazado {reference_code}, que bloquea la familia."
-                return self.again("lane", error("factus.conflict", text), SendState.NOTHING)
+                return self.retry("lane", error("factus.conflict", text), SendState.NOTHING)
             case answers.DocumentSeen() | answers.Acknowledged():
-                return self.again("lane", unavailable("respuesta ilegible a la eliminación"), SendState.NOTHING)
+                return self.retry("lane", unavailable("respuesta ilegible a la eliminación"), SendState.NOTHING)
             case _:
                 return self._open(self.call_not_accepted(seen, sent=SendState.NOTHING))
 
     def being_mended(self) -> Retry:
         """Somebody else issues or removes what bars the family."""
         text = "El documento que bloquea la familia en Factus se está corrigiendo."
-        return self.again("lane", error("factus.conflict", text), SendState.NOTHING)
+        return self.retry("lane", error("factus.conflict", text), SendState.NOTHING)
 
     def _blocker(self, document: DocumentView, known: Known) -> Step:
         """A document of ours bars the family, and its job is over, whatever that ended as."""
@@ -299,14 +299,14 @@ class IssuePolicy(AttemptPolicy):
         since_ms = self.standing.conflict_since_ms
         is_long = bool(since_ms) and self.standing.now_ms - since_ms >= self.patience.foreign_ms
         is_news = is_long and not self.standing.family_blocked_since_ms
-        return self.again("lane", reason, SendState.NOTHING, block=Block(self.job.family, reason) if is_news else None)
+        return self.retry("lane", reason, SendState.NOTHING, block=Block(self.job.family, reason) if is_news else None)
 
     def _open(self, ending: Finished | Retry) -> Retry:
         """While the family is barred nothing ends by what kept us from asking why."""
         if isinstance(ending, Retry):
             return ending
         reason = error("factus.conflict", "No se supo qué bloquea la familia en Factus (409).")
-        return self.again("lane", reason, SendState.NOTHING)
+        return self.retry("lane", reason, SendState.NOTHING)
 
     def verdict(self) -> tuple[ErrorDetail, ...]:
         """Why DIAN rejected the document whose removal an earlier attempt began."""
@@ -407,7 +407,7 @@ class IssuePolicy(AttemptPolicy):
 
     def _pending(self, number: str) -> Retry:
         reason = error("dian.pending", "Factus tiene el documento; la DIAN no ha respondido.")
-        return self.again("lane", reason, SendState.NOTHING, pending=True, number=number)
+        return self.retry("lane", reason, SendState.NOTHING, pending=True, number=number)
 
     def _narrow(self) -> Retry:
         """Factus takes one create of the family at a time: ours waits for the other one, and neither has failed."""
@@ -419,13 +419,13 @@ class IssuePolicy(AttemptPolicy):
         if self.standing.conflict_since_ms:
             return FindBlocker()
         reason = error("factus.conflict", "Otro documento sin validar bloquea la familia en Factus (409).")
-        return self.again("lane", reason, SendState.NOTHING)
+        return self.retry("lane", reason, SendState.NOTHING)
 
     def _not_stored(self, why: str) -> Retry:
         lone = self.job.failures + 1 >= self.patience.lone_failures
         why_text = f" ({why})" if why else ""
         reason = unavailable(f"el envío falló y Factus no guardó el documento{why_text}")
-        return self.again("job" if lone else "lane", reason, SendState.UNKNOWN)
+        return self.retry("job" if lone else "lane", reason, SendState.UNKNOWN)
 
 
 def rejection_errors(found: tuple[Remark, ...]) -> tuple[ErrorDetail, ...]:

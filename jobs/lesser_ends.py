@@ -32,7 +32,7 @@ def lesser_ends(job: JobRecord, ending: Ending) -> Iterator[tuple[JobRecord, End
     yield job, ending
     plain_job = plain(job)
     if isinstance(ending, Retry):
-        yield plain_job, _plain_again(ending)
+        yield plain_job, _plain_retry(ending)
         return
     if ending.state != "completed":
         yield plain_job, _plain_final(ending)
@@ -65,7 +65,7 @@ def defect_end(job: JobRecord, number: str = "") -> Finished:
     return Finished("failed", text, errors=(ErrorDetail(code="internal", message=text),), number=known)
 
 
-def _plain_again(ending: Retry) -> Retry:
+def _plain_retry(ending: Retry) -> Retry:
     return replace(
         ending,
         reason=_plain_error(ending.reason),

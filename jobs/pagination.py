@@ -86,7 +86,7 @@ def _page(context: CallContext, body: Mapping[str, Any]) -> tuple[list[Any], Map
     data = body.get("data")
     rows = data.get("data") if isinstance(data, Mapping) else None
     if not isinstance(data, Mapping) or not isinstance(rows, list):
-        raise Stop(context.decide.after_call(answers.Done()))
+        raise Stop(context.policy.after_call(answers.Done()))
     pagination = data.get("pagination")
     return rows, pagination if isinstance(pagination, Mapping) else {}
 

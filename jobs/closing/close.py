@@ -49,7 +49,7 @@ async def close_day(context: CallContext) -> Ending:
     facts = await _gathered(context, book, course, day)
     if _has_more_to_read(course, facts):
         return context.more(course.to_progress(), "Faltaba leer otra vez lo que cambió")
-    certificate = await book.append(context.decide.job, certificate_of(facts), course.to_progress())
+    certificate = await book.append(context.policy.job, certificate_of(facts), course.to_progress())
     return _closed(context, certificate)
 
 
@@ -72,7 +72,7 @@ def _closed(context: CallContext, certificate: dict[str, Any]) -> Finished:
 # -- pages -------------------------------------------------------------------------------------------------------------
 async def _read_page(context: CallContext, book: DayBook, course: ClosingProgress, family: Family, day: Day) -> str:
     """Read one page of a list and put it aside; what is told if time runs out before the next one."""
-    course.began.setdefault(family.name, context.decide.standing.now_ms)
+    course.began.setdefault(family.name, context.policy.standing.now_ms)
     # The first page is the job's own call; all that follows is a part of it, and no attempt more.
     is_first = course.calls == 0
     seen = await context.ask(get(family.collection, course.params(family, day)), is_look_up=not is_first)
@@ -110,7 +110,7 @@ async def _keep(
         course.unread[family.name] = UNDATED
     kept = [row for row in found if (day.has(row.created_ms) if row.created_ms else family.has_day_filter)]
     if kept:
-        await book.keep_page(context.decide.job, course.name_of_page(family.name), packed(kept))
+        await book.keep_page(context.policy.job, course.name_of_page(family.name), packed(kept))
 
 
 def _raw_rows(body: Any) -> list[Any] | None:
@@ -137,7 +137,7 @@ async def _read_amounts(context: CallContext, book: DayBook, course: ClosingProg
     match seen:
         case answers.Replied(body) if isinstance(body, Mapping):
             text = amounts_text(family, data_of(body))
-            await book.keep_foreign_amounts(context.decide.job.account, f"{name}/{number}", text)
+            await book.keep_foreign_amounts(context.policy.job.account, f"{name}/{number}", text)
         case answers.NotFound() | answers.Denied("product" | "permission"):
             pass  # the certificate says that nobody tells it
         case _:
@@ -175,7 +175,7 @@ def _is_known(family: FamilyDay, row: Row) -> bool:
 
 # -- gathering ---------------------------------------------------------------------------------------------------------
 async def _gathered(context: CallContext, book: DayBook, course: ClosingProgress, day: Day) -> Gathered:
-    job, now_ms = context.decide.job, context.decide.standing.now_ms
+    job, now_ms = context.policy.job, context.policy.standing.now_ms
     pages = await book.pages(job)
     amounts = await book.foreign_amounts(job.account)
     ledger = await book.ledger_day(job.account, day, now_ms)
@@ -221,7 +221,7 @@ async def _family_day(
     ended = [job for job in ledger.ended if job.family == family]
     named = [row.reference_code for row in rows] + [job.reference_code for job in ended if job.ending != "validated"]
     references = [*dict.fromkeys(reference for reference in named if reference)]
-    known: Mapping[str, KnownDocument] = await book.known(context.decide.job.account, family, references)
+    known: Mapping[str, KnownDocument] = await book.known(context.policy.job.account, family, references)
     return FamilyDay(
         family=family,
         rows=rows,

@@ -99,7 +99,7 @@ def _after_look(policy: AttemptPolicy, number: str, seen: answers.Answer) -> End
                 return None
             return _refused(number, found[0].event_code, found[0].occurred_at, found[0].cude)
         case answers.Unknown(why):
-            return policy.again("lane", unavailable(why), SendState.NOTHING, health="unknown")
+            return policy.retry("lane", unavailable(why), SendState.NOTHING, health="unknown")
         case answers.Denied(kind, _) if kind in ("product", "permission"):
             return None
         case (

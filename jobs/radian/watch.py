@@ -40,10 +40,10 @@ async def track(context: CallContext) -> Ending:
 
     A refusal ends no watch: nobody would hear of it, and the bill goes on without us.
     """
-    now_ms = context.decide.standing.now_ms
+    now_ms = context.policy.standing.now_ms
     clock, state = clock_of(context), ClockState.from_progress(context.progress)
     if context.is_uncertain:
-        state = clock.after_send(state, context.decide.job.sending_at, _LOST)
+        state = clock.after_send(state, context.policy.job.sending_at, _LOST)
     if clock.is_over(state):
         return await _conclude(context, clock, state)
     awake_ms = context.radian.awake_ms(now_ms)
@@ -67,7 +67,7 @@ async def track(context: CallContext) -> Ending:
 def clock_of(context: CallContext) -> Clock:
     """The clock of the bill that a job watches."""
     emits = bool(context.payload.get("tacit_acceptance") and context.radian_person)
-    return Clock(context.radian, context.decide.job.accepted_at, emits=emits)
+    return Clock(context.radian, context.policy.job.accepted_at, emits=emits)
 
 
 def _known(state: ClockState) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _known(state: ClockState) -> dict[str, Any]:
 
 
 def _after(context: CallContext, clock: Clock, state: ClockState, news: tuple[News, ...]) -> Ending:
-    now_ms = context.decide.standing.now_ms
+    now_ms = context.policy.standing.now_ms
     note = _note(clock, state)
     if clock.is_over(state) and not _is_acceptance(state):
         return Finished("completed", "Seguimiento terminado.", news=news, bill=note)
@@ -115,7 +115,7 @@ def _asleep(context: CallContext, state: ClockState, pause_s: float) -> Retry:
 def _unseen(context: CallContext, clock: Clock, state: ClockState, ending: Ending) -> Ending:
     """A look that brought nothing: refused it comes again at the interval, sooner while a date waits for it."""
     if isinstance(ending, Finished):
-        now_ms = context.decide.standing.now_ms
+        now_ms = context.policy.standing.now_ms
         accepts_ms = clock.accepts_from_ms(state)
         is_waited_for = bool(accepts_ms) and accepts_ms <= now_ms and not state.due_at_ms
         pause_ms = min(context.radian.pause_ms(0), HOUR_MS // 4 if is_waited_for else 48 * HOUR_MS)
@@ -140,10 +140,10 @@ async def _emit(context: CallContext, clock: Clock, state: ClockState) -> ClockS
     assert context.radian_person is not None
     path = f"{context.family.show(state.number)}/radian/events/{ACCEPTED_TACITLY}"
     seen = await context.send(Request("POST", path, body=dict(context.radian_person)))
-    heard = heard_of(seen, context.decide.job.account)
+    heard = heard_of(seen, context.policy.job.account)
     if heard is None:
-        raise Stop(context.decide.call_not_accepted(seen, sent=SendState.NOTHING))
-    return clock.after_send(state, context.decide.standing.now_ms, *heard)
+        raise Stop(context.policy.call_not_accepted(seen, sent=SendState.NOTHING))
+    return clock.after_send(state, context.policy.standing.now_ms, *heard)
 
 
 def heard_of(seen: answers.Answer, account: str) -> tuple[str, str] | None:
@@ -189,7 +189,7 @@ async def _conclude(context: CallContext, clock: Clock, state: ClockState) -> En
 
     Other content under its name is an earlier watch's evidence, which stays.
     """
-    job, payload = context.decide.job, context.payload
+    job, payload = context.policy.job, context.payload
     name = radian_name(job.account, date.fromisoformat(payload["day"]), job.family, state.number)
     content = evidence(job, clock, state)
     try:
@@ -198,5 +198,5 @@ async def _conclude(context: CallContext, clock: Clock, state: ClockState) -> En
         pass
     except ArchiveUnavailable as exc:
         reason = ErrorDetail(code="archive.unavailable", message=str(exc), retryable=True)
-        return replace(context.decide.again("job", reason, SendState.NOTHING), health="unknown")
+        return replace(context.policy.retry("job", reason, SendState.NOTHING), health="unknown")
     return Finished("completed", "Seguimiento terminado.", bill=_note(clock, state))

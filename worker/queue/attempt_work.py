@@ -75,9 +75,8 @@ class AttemptWork:
             result = await (guarded(policy, gateway, self.bills, issuing) if is_guarded(job) else issuing())
             return replace(result, ending=told_if_moved(job, result.ending, sent_ms(claimed, gateway), zone))
         assert job_type.work is not None
-        deciding = CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms, self.patience)
         context = CallContext(
-            deciding,
+            CallPolicy(job, self.backoff, self.draw, standing, self.settle_ms, self.patience),
             gateway,
             self.archive,
             self.change_lock,

@@ -122,11 +122,11 @@ async def turn(type_: str, gateway: FakeFactus, archive: MemoryArchive | None = 
     family = type_.partition(".")[0]
     about = {"type": type_, "family": family, "lane": "acme/calls", "payload": json.dumps(PAYLOADS[type_])}
     record = a_job(**{**about, "progress": BEGUN.get(type_, ""), **job})
-    deciding = CallPolicy(record, BackoffPolicy(5.0, 300.0), lambda: 0.0, AccountState(now_ms=NOW_MS))
+    policy = CallPolicy(record, BackoffPolicy(5.0, 300.0), lambda: 0.0, AccountState(now_ms=NOW_MS))
     work = type_of(type_).work
     assert work
     context = CallContext(
-        deciding,
+        policy,
         gateway,
         archive or MemoryArchive(),
         FreeChangeLock(),

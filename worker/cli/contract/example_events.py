@@ -257,12 +257,12 @@ def _failure(job: JobRecord, row: JobType) -> Finished:
     lost = _turn(job, row.work, row.factus_answers, loses_writes=True)
     if isinstance(lost, Finished) and lost.errors:
         return lost
-    deciding = CallPolicy(job, _BACKOFF, _no_luck)
+    policy = CallPolicy(job, _BACKOFF, _no_luck)
     if not row.description.asks_factus:
-        return deciding.failed(error("job.expired", "Venció (expires_at) antes de comenzar."))
+        return policy.failed(error("job.expired", "Venció (expires_at) antes de comenzar."))
     if any(name in strict_json.parse(job.payload) for name in _NAMES_ONE):
-        return deciding.failed(error("factus.not_found", "No se encontró ningún registro."))
-    return deciding.time_is_up(error("factus.unavailable", "Factus no está disponible: 503."))
+        return policy.failed(error("factus.not_found", "No se encontró ningún registro."))
+    return policy.time_is_up(error("factus.unavailable", "Factus no está disponible: 503."))
 
 
 def _listed() -> Row:
