@@ -20,7 +20,9 @@ from schemas.sheets import values
 from schemas.sheets.cells import Broken, Value, at, shown
 from schemas.sheets.faults import Problem
 from schemas.sheets.fields import by_key
+from worker.cli.files.inert import inert
 from worker.cli.files.limits import FileRefused
+from worker.cli.files.number_formats import text_value
 from worker.cli.submit.remedies import remedy
 
 if TYPE_CHECKING:
@@ -44,7 +46,6 @@ HEADINGS: Final = (
 )
 _WIDTHS: Final = (20, 20, 18, 30, 16, 12, 60, 50, 20)
 _CODES: Final = ("cufe", "cude", "cuds", "cune")
-_RUNS: Final = ("=", "+", "-", "@", "\t", "\r")
 _LONGEST: Final = 32_000
 _WORDS: Final = {
     "validated": "Validado",
@@ -200,24 +201,20 @@ def _write_head(sheet: Any, headings: Sequence[str], widths: Sequence[float], fo
 
 
 def _write_csv(path: str, rows: Sequence[ResultRow]) -> list[str]:
-    _write_lines(path, [HEADINGS, *(row.cells() for row in rows)])
+    write_lines(path, [HEADINGS, *(row.cells() for row in rows)])
     written = [path]
     for _, headings, _, lines in corrections(rows)[:1]:
         beside = str(Path(path).with_name(f"{Path(path).stem}.por-corregir.csv"))
-        _write_lines(beside, [headings, *lines])
+        write_lines(beside, [headings, *lines])
         written.append(beside)
     return written
 
 
-def _write_lines(path: str, lines: Iterable[Sequence[str]]) -> None:
+def write_lines(path: str, lines: Iterable[Sequence[str]]) -> None:
+    """Write a ``.csv`` whose fields are read again as they are, and run nowhere."""
     with Path(path).open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL)
         writer.writerows([inert(cell) for cell in line] for line in lines)
-
-
-def inert(text: str) -> str:
-    """A text that no spreadsheet runs: an apostrophe stands before what would be a formula."""
-    return f"'{text}" if text.startswith(_RUNS) else text
 
 
 # -- the rows to be corrected ------------------------------------------------------------------------------------------
@@ -262,7 +259,11 @@ def steady(sheet: Sheet, key: str, value: Value) -> str:
     1.234 that was a thousand and more is 1234.00 here, 0.19 is 19%, and a code has its zeros: alone, they could be read
     as something else.
     """
-    if value is None or isinstance(value, Broken) or not key:
+    if isinstance(value, Broken):
+        # An error again when it is read: the words of a formula would be a sound text there, and be issued.
+        is_error = isinstance(text_value(value.text), Broken)
+        return value.text if is_error else "#¡FÓRMULA!" if value.kind == "formula" else "#¡VALOR!"
+    if value is None or not key:
         return shown(value)
     field = by_key(sheet.family)[key]
     style = sheet.styles[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,13 +15,15 @@ from click.testing import CliRunner
 
 from schemas.sheets.cells import letters
 from schemas.sheets.fields import FAMILIES, fields_of, sheet_name
-from tests.sheet_files import a_row, a_table, write_xlsx
+from tests.sheet_files import a_row, a_table, write_csv, write_xlsx
 from worker.cli.check.command import command as check
 from worker.cli.files.all_files import read_rows
+from worker.cli.files.inert import inert
 from worker.cli.files.job_files import Defaults, Row, jobs_of
+from worker.cli.files.spreadsheets import SheetRow
 from worker.cli.submit.command import command as submit
 from worker.cli.submit.push import Outcome, Pushed
-from worker.cli.submit.results_file import HEADINGS, default_path, inert, row_of, write_results
+from worker.cli.submit.results_file import HEADINGS, default_path, row_left_out, row_of, write_results
 
 CUFE = "4e" + "0123456789" * 9 + "e5ff"
 HOSTILE = ["=1+1", "+57 300", "-1", "@SUM(A1)", "\tx", '=HYPERLINK("http://x","y")', "0900100200", "1E5"]
@@ -109,6 +112,30 @@ def test_rows_to_correct_say_alone_what_they_said_in_their_column(tmp_path: Path
     out = str(tmp_path / f"r{kind}")
     written = write_results(out, [row_of(one) for one in pushed(path, rejected(), validated())])
     assert rows_of(written[-1])[0].value == before
+
+
+@pytest.mark.parametrize("kind", [".xlsx", ".csv"])
+def test_rows_to_correct_keep_texts_that_begin_as_a_formula_does(tmp_path: Path, kind: str) -> None:
+    """The apostrophe that keeps a spreadsheet from running them is the file's: it must not come onto the invoice."""
+    texts = {"Teléfono": "+57 300 123 4567", "Descripción": "-Servicio", "Código": "'=A1", "Dirección": "@ Calle 1"}
+    path = write_xlsx(tmp_path / "ventas.xlsx", a_table(a_row(**texts)), then=_as_text)
+    before = rows_of(path)[0].value
+    assert before["customer"]["phone"] == "+57 300 123 4567"
+    written = write_results(str(tmp_path / f"r{kind}"), [row_of(one) for one in pushed(path, rejected())])
+    assert rows_of(written[-1])[0].value == before
+
+
+@pytest.mark.parametrize("kind", [".xlsx", ".csv"])
+def test_a_formula_without_a_value_stays_a_fault_among_the_rows_to_correct(tmp_path: Path, kind: str) -> None:
+    """As a text it would be sound, and stand on the invoice."""
+    path = write_csv(tmp_path / "ventas.csv", a_table(a_row(Descripción="=A1&B1")))
+    (row,) = rows_of(path)
+    assert isinstance(row, SheetRow)
+    left_out = row_left_out(row.document, (), row.place)
+    written = write_results(str(tmp_path / f"r{kind}"), [left_out])
+    done = CliRunner().invoke(check, [written[-1], "--json"])
+    assert done.exit_code == 1, done.output
+    assert [one["heading"] for one in json.loads(done.stdout)["errors"]] == ["Descripción"]
 
 
 def test_former_results_are_kept(tmp_path: Path) -> None:
