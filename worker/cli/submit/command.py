@@ -192,7 +192,9 @@ def command(
         run.tell_left_out()
     if as_json:
         click.echo(json_text(run.document()))
-    if not is_success or reading.has_errors:
+    if run.unwritten:
+        run.tell_unwritten()
+    if not is_success or reading.has_errors or run.unwritten:
         raise click.exceptions.Exit(1)
 
 

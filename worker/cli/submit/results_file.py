@@ -20,6 +20,7 @@ from schemas.sheets import values
 from schemas.sheets.cells import Broken, Value, at, shown
 from schemas.sheets.faults import Problem
 from schemas.sheets.fields import by_key
+from worker.cli.bilingual import say
 from worker.cli.files.inert import inert
 from worker.cli.files.limits import FileRefused
 from worker.cli.files.number_formats import text_value
@@ -146,7 +147,11 @@ def write_results(path: str, rows: Sequence[ResultRow]) -> list[str]:
             return _write_csv(path, rows)
         return _write_xlsx(path, rows)
     except OSError as exc:
-        raise FileRefused(f"{path}: no se puede escribir ({exc.strerror or exc})") from exc
+        raise _unwritable(path, exc.strerror or exc) from exc
+
+
+def _unwritable(path: str, why: object) -> FileRefused:
+    return FileRefused(f"{path}: {say('no se puede escribir', 'cannot be written')} ({why})")
 
 
 def _keep_former(path: str) -> None:
@@ -188,7 +193,7 @@ def _write_xlsx(path: str, rows: Sequence[ResultRow]) -> list[str]:
     try:
         book.close()
     except XlsxWriterException as exc:
-        raise FileRefused(f"{path}: no se puede escribir ({exc})") from exc
+        raise _unwritable(path, exc) from exc
     return [path]
 
 
