@@ -203,7 +203,7 @@ fields = st.builds(
 def test_texts_written_for_a_spreadsheet_run_nothing_and_are_read_as_they_were(table: list[list[str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "r.por-corregir.csv"
-        write_lines(str(path), [["Referencia", "Código"], *table])
+        write_lines(path, [["Referencia", "Código"], *table])
         with path.open(encoding="utf-8-sig", newline="") as file:
             assert not [text for row in csv.reader(file, delimiter=";") for text in row if text[0] in "=+-@\t\r"]
         with path.open("rb") as file:

@@ -8,9 +8,11 @@ can run as a formula.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +26,7 @@ from worker.cli.bilingual import say
 from worker.cli.files.inert import inert
 from worker.cli.files.limits import FileRefused
 from worker.cli.files.number_formats import text_value
+from worker.cli.files.whole import write_whole
 from worker.cli.submit.remedies import remedy
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ HEADINGS: Final = (
     "Qué hacer",
     "De la fila",
 )
+_ENDING: Final = ".resultado.xlsx"
 _WIDTHS: Final = (20, 20, 18, 30, 16, 12, 60, 50, 20)
 _CODES: Final = ("cufe", "cude", "cuds", "cune")
 _LONGEST: Final = 32_000
@@ -126,9 +130,30 @@ def row_left_out(document: SheetDocument, errors: Sequence[ErrorDetail], place: 
     )
 
 
-def default_path(source: str) -> str:
-    """``ventas.resultado.xlsx`` beside ``ventas.xlsx``."""
-    return str(Path(source).with_name(f"{Path(source).stem}.resultado.xlsx"))
+def default_paths(sources: Iterable[str]) -> dict[str, str]:
+    """
+    Where the results of each file go: ``ventas.resultado.xlsx`` beside ``ventas.xlsx``.
+
+    With its whole name, ``ventas.xlsx.resultado.xlsx``, where another file has that name for its results, or is it:
+    none takes the place of another's, nor of what is submitted.
+    """
+    paths = {source: Path(source) for source in sources}
+    taken = {_place(path) for path in paths.values()}
+    short = {source: path.with_name(f"{path.stem}{_ENDING}") for source, path in paths.items()}
+    n_of = Counter(map(_place, short.values()))
+    found: dict[str, str] = {}
+    for source, path in paths.items():
+        whole = (path.with_name(f"{path.name}{n}{_ENDING}") for n in chain([""], (f".{n}" for n in count(2))))
+        names = chain([short[source]] if n_of[_place(short[source])] == 1 else [], whole)
+        chosen = next(one for one in names if _place(one) not in taken)
+        taken.add(_place(chosen))
+        found[source] = str(chosen)
+    return found
+
+
+def _place(path: Path) -> str:
+    """Where a file is, also for systems to which capitals are all one."""
+    return str(path.resolve()).casefold()
 
 
 def write_results(path: str, rows: Sequence[ResultRow]) -> list[str]:
@@ -141,13 +166,21 @@ def write_results(path: str, rows: Sequence[ResultRow]) -> list[str]:
     Raises:
         FileRefused: It cannot be written.
     """
+    if Path(path).suffix.lower() == ".csv":
+        return _write_csv(path, rows)
+    _write(path, lambda made: _write_xlsx(made, rows))
+    return [path]
+
+
+def _write(path: str, write: Callable[[Path], None]) -> None:
+    from xlsxwriter.exceptions import XlsxWriterException
+
     try:
-        _keep_former(path)
-        if Path(path).suffix.lower() == ".csv":
-            return _write_csv(path, rows)
-        return _write_xlsx(path, rows)
-    except OSError as exc:
-        raise _unwritable(path, exc.strerror or exc) from exc
+        write_whole(Path(path), write, just_before=lambda: _keep_former(path))
+    except (OSError, XlsxWriterException) as exc:
+        # xlsxwriter wraps what the system said, which names the file beside: nobody has asked for that one.
+        said = exc.args[0] if exc.args and isinstance(exc.args[0], OSError) else exc
+        raise _unwritable(path, getattr(said, "strerror", None) or said) from exc
 
 
 def _unwritable(path: str, why: object) -> FileRefused:
@@ -160,12 +193,11 @@ def _keep_former(path: str) -> None:
         Path(path).replace(Path(path).with_name(f"{Path(path).stem}.anterior{Path(path).suffix}"))
 
 
-def _write_xlsx(path: str, rows: Sequence[ResultRow]) -> list[str]:
+def _write_xlsx(path: Path, rows: Sequence[ResultRow]) -> None:
     import xlsxwriter
-    from xlsxwriter.exceptions import XlsxWriterException
 
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    book: Any = xlsxwriter.Workbook(path, options)
+    book: Any = xlsxwriter.Workbook(str(path), options)
     text = book.add_format({"num_format": "@", "valign": "top"})
     wrapped = book.add_format({"num_format": "@", "valign": "top", "text_wrap": True})
     head = book.add_format({"bold": True, "bg_color": "#1F3864", "font_color": "white", "valign": "vcenter"})
@@ -190,11 +222,7 @@ def _write_xlsx(path: str, rows: Sequence[ResultRow]) -> list[str]:
             for column, cell in enumerate(cells):
                 if cell:
                     sheet.write_string(n, column, cell, text)
-    try:
-        book.close()
-    except XlsxWriterException as exc:
-        raise _unwritable(path, exc) from exc
-    return [path]
+    book.close()
 
 
 def _write_head(sheet: Any, headings: Sequence[str], widths: Sequence[float], form: Any) -> None:
@@ -206,18 +234,19 @@ def _write_head(sheet: Any, headings: Sequence[str], widths: Sequence[float], fo
 
 
 def _write_csv(path: str, rows: Sequence[ResultRow]) -> list[str]:
-    write_lines(path, [HEADINGS, *(row.cells() for row in rows)])
-    written = [path]
-    for _, headings, _, lines in corrections(rows)[:1]:
-        beside = str(Path(path).with_name(f"{Path(path).stem}.por-corregir.csv"))
-        write_lines(beside, [headings, *lines])
-        written.append(beside)
-    return written
+    _write(path, lambda made: write_lines(made, [HEADINGS, *(row.cells() for row in rows)]))
+    first = next(iter(corrections(rows)), None)
+    if first is None:
+        return [path]
+    _, headings, _, lines = first
+    beside = str(Path(path).with_name(f"{Path(path).stem}.por-corregir.csv"))
+    _write(beside, lambda made: write_lines(made, [headings, *lines]))
+    return [path, beside]
 
 
-def write_lines(path: str, lines: Iterable[Sequence[str]]) -> None:
+def write_lines(path: Path, lines: Iterable[Sequence[str]]) -> None:
     """Write a ``.csv`` whose fields are read again as they are, and run nowhere."""
-    with Path(path).open("w", encoding="utf-8-sig", newline="") as file:
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL)
         writer.writerows([inert(cell) for cell in line] for line in lines)
 
