@@ -6,6 +6,7 @@ Whatever the order of its columns, the spelling of its numbers and dates, the ki
 
 from __future__ import annotations
 
+import csv
 import tempfile
 from datetime import date, timedelta
 from decimal import Decimal
@@ -22,7 +23,9 @@ from schemas.sheets.numbers import Reason
 from schemas.sheets.values import amount
 from tests.sheet_files import write_csv, write_xls, write_xlsx
 from worker.cli.files.all_files import read_rows
+from worker.cli.files.delimited import Delimited
 from worker.cli.files.job_files import Row
+from worker.cli.submit.results_file import write_lines
 
 TODAY = date(2026, 11, 30)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -186,3 +189,25 @@ def test_no_text_raises_and_none_is_read_a_thousandfold_differently(text: str, m
     if isinstance(free, Decimal) and isinstance(found, Decimal):
         assert found == free
     assert numbers.mark_shown(text) in ("", ",", ".")
+
+
+fields = st.builds(
+    "{}{}".format,
+    st.text(st.sampled_from("'=+-@\t\r\n\" ;"), max_size=5),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0#"), max_size=20),
+).filter(str.strip)
+
+
+@settings(deadline=None)
+@given(table=st.lists(st.lists(fields, min_size=1, max_size=4), min_size=1, max_size=6))
+def test_texts_written_for_a_spreadsheet_run_nothing_and_are_read_as_they_were(table: list[list[str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "r.por-corregir.csv"
+        write_lines(path, [["Referencia", "Código"], *table])
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            assert not [text for row in csv.reader(file, delimiter=";") for text in row if text[0] in "=+-@\t\r"]
+        with path.open("rb") as file:
+            book = Delimited(str(path), file, "", lambda cells: cells.count("Referencia"))
+            (sheet,) = book.sheets()
+            rows = [list(cells) for _, cells in book.read(sheet.name).rows]
+    assert rows == [["Referencia", "Código"], *table]

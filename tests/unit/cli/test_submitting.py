@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
+from redis import Redis
 
-from worker.cli.files.job_files import Job
+from tests.commands import typed
+from tests.sheet_files import a_row, a_table, write_xlsx
+from worker.cli.files.all_files import read_rows
+from worker.cli.files.job_files import Defaults, Job, Row, jobs_of
 from worker.cli.submit.push import FamilySum, Pushed, Watch, chunks, ends_of, push, summarize
 from worker.store.keys import Keys
 
@@ -185,3 +191,32 @@ def test_jobs_that_are_pushed_later_are_followed_as_well() -> None:
 def test_chunks_are_small_in_number_and_bytes() -> None:
     assert [len(chunk) for chunk in chunks(a_job() for _ in range(1100))] == [500, 500, 100]
     assert [len(chunk) for chunk in chunks(a_job(text="x" * 1_000_000) for _ in range(6))] == [4, 2]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_results_that_cannot_be_written_are_a_failure_told_after_all_else(
+    valkey_url: str, namespace: str, tmp_path: Path, as_json: bool
+) -> None:
+    """A month's documents are validated, and the program that called us has no file: it must not go on as if it had."""
+    path = write_xlsx(tmp_path / "ventas.xlsx", a_table(a_row()))
+    rows = [row for row in read_rows(path, BytesIO()) if isinstance(row, Row)]
+    (job,) = jobs_of(rows, Defaults(account="acme"), "x")
+    assert job.id is not None
+    record = {"state": "final", "final_type": "invoice.validated", "number": "SETP9", "entry": "1-0", "total": "5.00"}
+    with Redis.from_url(valkey_url) as server:
+        server.hset(Keys(namespace).job("acme", job.id), mapping=record)
+    env = {"FACTUS_REDIS_URL": valkey_url, "FACTUS_NAMESPACE": namespace}
+    command = ["submit", "ventas.xlsx", "--account", "acme", "--wait", *(["--json"] if as_json else [])]
+    good = typed(*command, env=env, folder=tmp_path)
+    assert good.status == 0, good.shown
+    done = typed(*command, "--results", "falta/r.xlsx", env=env, folder=tmp_path)
+    assert done.status == 1, done.shown
+    assert "falta/r.xlsx: no se puede escribir" in done.err
+    assert "nada se emite dos veces" in " ".join(done.err.split())
+    if as_json:
+        assert json.loads(done.out)["results"][0]["success"] is True
+    else:
+        assert "Validados invoice: 1" in done.out
+    told = typed(*command, "--results", "falta/r.csv", env={**env, "FACTUS_LANG": "en"}, folder=tmp_path)
+    assert told.status == 1
+    assert "falta/r.csv: cannot be written" in told.err

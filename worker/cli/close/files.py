@@ -7,9 +7,7 @@ A certificate that stands in the folder under the same name belongs to the chain
 from __future__ import annotations
 
 import json
-import os
 import tempfile
-from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +16,7 @@ from jobs.closing.certificate import PREVIOUS, SHA256
 from jobs.closing.chain import is_certificate
 from worker.cli.close.sections import Certificate, Section, sections, standing, verdict
 from worker.cli.files.limits import FileRefused
+from worker.cli.files.whole import write_whole
 from worker.speech import Speech
 
 _STYLE: Final = """
@@ -64,27 +63,12 @@ def write_all(folder: str, certificate: Certificate, speech: Speech) -> list[str
     text = json.dumps(dict(certificate), ensure_ascii=False, indent=2) + "\n"
     try:
         _keep_former(paths[0], certificate)
-        _write_whole(paths[0], lambda path: path.write_text(text, encoding="utf-8"))
-        _write_whole(paths[1], lambda path: path.write_text(page(certificate, speech), encoding="utf-8"))
-        _write_whole(paths[2], lambda path: _write_xlsx(path, certificate, speech))
+        write_whole(paths[0], lambda path: path.write_text(text, encoding="utf-8"))
+        write_whole(paths[1], lambda path: path.write_text(page(certificate, speech), encoding="utf-8"))
+        write_whole(paths[2], lambda path: _write_xlsx(path, certificate, speech))
     except OSError as exc:
         raise FileRefused(f"{exc.filename or folder}: no se puede escribir ({exc.strerror or exc})") from exc
     return [str(path) for path in paths]
-
-
-def _write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Beside its place first: who looks finds the former one or the new one, and after a crash too."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    made = Path(name)
-    try:
-        write(made)
-        with made.open("rb") as file:
-            os.fsync(file.fileno())
-        made.chmod(0o644)
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
 
 
 def _keep_former(path: Path, certificate: Certificate) -> None:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 from schemas.sheets.cells import Broken, Row, Value
 from schemas.sheets.packed import PackedRows
 from schemas.sheets.table import Table
+from worker.cli.files.inert import is_guarded, without_guard
 from worker.cli.files.limits import (
     LONGEST_TEXT,
     MOST_CELLS,
@@ -196,6 +197,8 @@ def _value(text: str, kept: dict[str, Value]) -> Value:
 def _read(text: str) -> Value:
     if not text.strip():
         return None
+    if is_guarded(text):
+        return text_value(without_guard(text)[:LONGEST_TEXT].replace("\0", ""))  # a text, also where it begins with =
     if text[0] == "=":
         quoted = _QUOTED_TEXT.fullmatch(text.strip())
         return text_value(quoted[1].replace('""', '"')) if quoted else Broken("formula", text[:60])

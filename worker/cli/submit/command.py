@@ -192,7 +192,9 @@ def command(
         run.tell_left_out()
     if as_json:
         click.echo(json_text(run.document()))
-    if not is_success or reading.has_errors:
+    if run.unwritten:
+        run.tell_unwritten()
+    if not is_success or reading.has_errors or run.unwritten:
         raise click.exceptions.Exit(1)
 
 
@@ -270,10 +272,10 @@ def _results_paths(
     files: Sequence[str], of_sheets: Sequence[str], results: str | None, *, wait: bool
 ) -> dict[str, str]:
     """Where the results of each file go; under an empty name those of all files together."""
-    from worker.cli.submit.results_file import default_path
+    from worker.cli.submit.results_file import default_paths
 
     if results is None:
-        return {path: default_path(path) for path in of_sheets} if wait else {}
+        return default_paths(of_sheets) if wait else {}
     if not wait:
         raise click.UsageError(say("--results necesita --wait", "--results needs --wait"))
     if Path(results).suffix.lower() not in (".xlsx", ".csv"):

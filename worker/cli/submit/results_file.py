@@ -8,9 +8,11 @@ can run as a formula.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +22,11 @@ from schemas.sheets import values
 from schemas.sheets.cells import Broken, Value, at, shown
 from schemas.sheets.faults import Problem
 from schemas.sheets.fields import by_key
+from worker.cli.bilingual import say
+from worker.cli.files.inert import inert
 from worker.cli.files.limits import FileRefused
+from worker.cli.files.number_formats import text_value
+from worker.cli.files.whole import write_whole
 from worker.cli.submit.remedies import remedy
 
 if TYPE_CHECKING:
@@ -42,9 +48,9 @@ HEADINGS: Final = (
     "Qué hacer",
     "De la fila",
 )
+_ENDING: Final = ".resultado.xlsx"
 _WIDTHS: Final = (20, 20, 18, 30, 16, 12, 60, 50, 20)
 _CODES: Final = ("cufe", "cude", "cuds", "cune")
-_RUNS: Final = ("=", "+", "-", "@", "\t", "\r")
 _LONGEST: Final = 32_000
 _WORDS: Final = {
     "validated": "Validado",
@@ -124,9 +130,30 @@ def row_left_out(document: SheetDocument, errors: Sequence[ErrorDetail], place: 
     )
 
 
-def default_path(source: str) -> str:
-    """``ventas.resultado.xlsx`` beside ``ventas.xlsx``."""
-    return str(Path(source).with_name(f"{Path(source).stem}.resultado.xlsx"))
+def default_paths(sources: Iterable[str]) -> dict[str, str]:
+    """
+    Where the results of each file go: ``ventas.resultado.xlsx`` beside ``ventas.xlsx``.
+
+    With its whole name, ``ventas.xlsx.resultado.xlsx``, where another file has that name for its results, or is it:
+    none takes the place of another's, nor of what is submitted.
+    """
+    paths = {source: Path(source) for source in sources}
+    taken = {_place(path) for path in paths.values()}
+    short = {source: path.with_name(f"{path.stem}{_ENDING}") for source, path in paths.items()}
+    n_of = Counter(map(_place, short.values()))
+    found: dict[str, str] = {}
+    for source, path in paths.items():
+        whole = (path.with_name(f"{path.name}{n}{_ENDING}") for n in chain([""], (f".{n}" for n in count(2))))
+        names = chain([short[source]] if n_of[_place(short[source])] == 1 else [], whole)
+        chosen = next(one for one in names if _place(one) not in taken)
+        taken.add(_place(chosen))
+        found[source] = str(chosen)
+    return found
+
+
+def _place(path: Path) -> str:
+    """Where a file is, also for systems to which capitals are all one."""
+    return str(path.resolve()).casefold()
 
 
 def write_results(path: str, rows: Sequence[ResultRow]) -> list[str]:
@@ -139,13 +166,25 @@ def write_results(path: str, rows: Sequence[ResultRow]) -> list[str]:
     Raises:
         FileRefused: It cannot be written.
     """
+    if Path(path).suffix.lower() == ".csv":
+        return _write_csv(path, rows)
+    _write(path, lambda made: _write_xlsx(made, rows))
+    return [path]
+
+
+def _write(path: str, write: Callable[[Path], None]) -> None:
+    from xlsxwriter.exceptions import XlsxWriterException
+
     try:
-        _keep_former(path)
-        if Path(path).suffix.lower() == ".csv":
-            return _write_csv(path, rows)
-        return _write_xlsx(path, rows)
-    except OSError as exc:
-        raise FileRefused(f"{path}: no se puede escribir ({exc.strerror or exc})") from exc
+        write_whole(Path(path), write, just_before=lambda: _keep_former(path))
+    except (OSError, XlsxWriterException) as exc:
+        # xlsxwriter wraps what the system said, which names the file beside: nobody has asked for that one.
+        said = exc.args[0] if exc.args and isinstance(exc.args[0], OSError) else exc
+        raise _unwritable(path, getattr(said, "strerror", None) or said) from exc
+
+
+def _unwritable(path: str, why: object) -> FileRefused:
+    return FileRefused(f"{path}: {say('no se puede escribir', 'cannot be written')} ({why})")
 
 
 def _keep_former(path: str) -> None:
@@ -154,12 +193,11 @@ def _keep_former(path: str) -> None:
         Path(path).replace(Path(path).with_name(f"{Path(path).stem}.anterior{Path(path).suffix}"))
 
 
-def _write_xlsx(path: str, rows: Sequence[ResultRow]) -> list[str]:
+def _write_xlsx(path: Path, rows: Sequence[ResultRow]) -> None:
     import xlsxwriter
-    from xlsxwriter.exceptions import XlsxWriterException
 
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    book: Any = xlsxwriter.Workbook(path, options)
+    book: Any = xlsxwriter.Workbook(str(path), options)
     text = book.add_format({"num_format": "@", "valign": "top"})
     wrapped = book.add_format({"num_format": "@", "valign": "top", "text_wrap": True})
     head = book.add_format({"bold": True, "bg_color": "#1F3864", "font_color": "white", "valign": "vcenter"})
@@ -184,11 +222,7 @@ def _write_xlsx(path: str, rows: Sequence[ResultRow]) -> list[str]:
             for column, cell in enumerate(cells):
                 if cell:
                     sheet.write_string(n, column, cell, text)
-    try:
-        book.close()
-    except XlsxWriterException as exc:
-        raise FileRefused(f"{path}: no se puede escribir ({exc})") from exc
-    return [path]
+    book.close()
 
 
 def _write_head(sheet: Any, headings: Sequence[str], widths: Sequence[float], form: Any) -> None:
@@ -200,24 +234,21 @@ def _write_head(sheet: Any, headings: Sequence[str], widths: Sequence[float], fo
 
 
 def _write_csv(path: str, rows: Sequence[ResultRow]) -> list[str]:
-    _write_lines(path, [HEADINGS, *(row.cells() for row in rows)])
-    written = [path]
-    for _, headings, _, lines in corrections(rows)[:1]:
-        beside = str(Path(path).with_name(f"{Path(path).stem}.por-corregir.csv"))
-        _write_lines(beside, [headings, *lines])
-        written.append(beside)
-    return written
+    _write(path, lambda made: write_lines(made, [HEADINGS, *(row.cells() for row in rows)]))
+    first = next(iter(corrections(rows)), None)
+    if first is None:
+        return [path]
+    _, headings, _, lines = first
+    beside = str(Path(path).with_name(f"{Path(path).stem}.por-corregir.csv"))
+    _write(beside, lambda made: write_lines(made, [headings, *lines]))
+    return [path, beside]
 
 
-def _write_lines(path: str, lines: Iterable[Sequence[str]]) -> None:
-    with Path(path).open("w", encoding="utf-8-sig", newline="") as file:
+def write_lines(path: Path, lines: Iterable[Sequence[str]]) -> None:
+    """Write a ``.csv`` whose fields are read again as they are, and run nowhere."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file, delimiter=";", quoting=csv.QUOTE_ALL)
         writer.writerows([inert(cell) for cell in line] for line in lines)
-
-
-def inert(text: str) -> str:
-    """A text that no spreadsheet runs: an apostrophe stands before what would be a formula."""
-    return f"'{text}" if text.startswith(_RUNS) else text
 
 
 # -- the rows to be corrected ------------------------------------------------------------------------------------------
@@ -262,7 +293,11 @@ def steady(sheet: Sheet, key: str, value: Value) -> str:
     1.234 that was a thousand and more is 1234.00 here, 0.19 is 19%, and a code has its zeros: alone, they could be read
     as something else.
     """
-    if value is None or isinstance(value, Broken) or not key:
+    if isinstance(value, Broken):
+        # An error again when it is read: the words of a formula would be a sound text there, and be issued.
+        is_error = isinstance(text_value(value.text), Broken)
+        return value.text if is_error else "#¡FÓRMULA!" if value.kind == "formula" else "#¡VALOR!"
+    if value is None or not key:
         return shown(value)
     field = by_key(sheet.family)[key]
     style = sheet.styles[key]

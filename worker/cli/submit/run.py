@@ -52,6 +52,8 @@ class Run:
         self.course = Course(len(reading.jobs), batch)
         self.is_waiting = False
         self.is_stopped = False
+        self.unwritten: list[str] = []
+        """Why there are no results of a file that were to be written."""
 
     # -- what is said --------------------------------------------------------------------------------------------------
     def tell_judged(self) -> None:
@@ -211,11 +213,25 @@ class Run:
             try:
                 written = write_results(path, own)
             except FileRefused as exc:
-                emit(str(exc), err=True)
+                self.unwritten.append(str(exc))
                 continue
             if not self.as_json:
                 emit(f"{self.speech.say('Resultados', 'Results')}: {', '.join(written)}", hanging=2)
                 self._tell_corrections(own, written[-1])
+
+    def tell_unwritten(self) -> None:
+        """After all else: what was issued is issued, and only the file is missing."""
+        for why in self.unwritten:
+            emit(why, "red", err=True)
+        emit(
+            self.speech.say(
+                "Los trabajos sí se enviaron; falta solo el archivo de resultados. Corrija lo que impide escribirlo y "
+                "repita la misma orden: nada se emite dos veces.",
+                "The jobs were pushed; only the file of results is missing. Mend what keeps it from being written and "
+                "give the same command again: nothing is issued twice.",
+            ),
+            err=True,
+        )
 
     def _tell_corrections(self, rows: Sequence[ResultRow], path: str) -> None:
         """What to do with what did not pass."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,13 +15,15 @@ from click.testing import CliRunner
 
 from schemas.sheets.cells import letters
 from schemas.sheets.fields import FAMILIES, fields_of, sheet_name
-from tests.sheet_files import a_row, a_table, write_xlsx
+from tests.sheet_files import a_row, a_table, write_csv, write_xlsx
 from worker.cli.check.command import command as check
 from worker.cli.files.all_files import read_rows
+from worker.cli.files.inert import inert
 from worker.cli.files.job_files import Defaults, Row, jobs_of
+from worker.cli.files.spreadsheets import SheetRow
 from worker.cli.submit.command import command as submit
 from worker.cli.submit.push import Outcome, Pushed
-from worker.cli.submit.results_file import HEADINGS, default_path, inert, row_of, write_results
+from worker.cli.submit.results_file import HEADINGS, default_paths, row_left_out, row_of, write_results
 
 CUFE = "4e" + "0123456789" * 9 + "e5ff"
 HOSTILE = ["=1+1", "+57 300", "-1", "@SUM(A1)", "\tx", '=HYPERLINK("http://x","y")', "0900100200", "1E5"]
@@ -51,7 +54,7 @@ def cells(path: str, sheet: str) -> list[list[Any]]:
 def test_results_have_a_row_for_each_reference_and_the_rows_to_correct(tmp_path: Path) -> None:
     path = write_xlsx(tmp_path / "ventas.xlsx", a_table(a_row(), a_row(Referencia="F-2"), a_row(Referencia="F-3")))
     told = [row_of(one) for one in pushed(path, validated(), rejected(), None)]
-    out = default_path(path)
+    out = default_paths([path])[path]
     assert Path(out).name == "ventas.resultado.xlsx"
     write_results(out, told)
     head, *rows = cells(out, "Resultados")
@@ -111,15 +114,96 @@ def test_rows_to_correct_say_alone_what_they_said_in_their_column(tmp_path: Path
     assert rows_of(written[-1])[0].value == before
 
 
+@pytest.mark.parametrize("kind", [".xlsx", ".csv"])
+def test_rows_to_correct_keep_texts_that_begin_as_a_formula_does(tmp_path: Path, kind: str) -> None:
+    """The apostrophe that keeps a spreadsheet from running them is the file's: it must not come onto the invoice."""
+    texts = {"Teléfono": "+57 300 123 4567", "Descripción": "-Servicio", "Código": "'=A1", "Dirección": "@ Calle 1"}
+    path = write_xlsx(tmp_path / "ventas.xlsx", a_table(a_row(**texts)), then=_as_text)
+    before = rows_of(path)[0].value
+    assert before["customer"]["phone"] == "+57 300 123 4567"
+    written = write_results(str(tmp_path / f"r{kind}"), [row_of(one) for one in pushed(path, rejected())])
+    assert rows_of(written[-1])[0].value == before
+
+
+@pytest.mark.parametrize("kind", [".xlsx", ".csv"])
+def test_a_formula_without_a_value_stays_a_fault_among_the_rows_to_correct(tmp_path: Path, kind: str) -> None:
+    """As a text it would be sound, and stand on the invoice."""
+    path = write_csv(tmp_path / "ventas.csv", a_table(a_row(Descripción="=A1&B1")))
+    (row,) = rows_of(path)
+    assert isinstance(row, SheetRow)
+    left_out = row_left_out(row.document, (), row.place)
+    written = write_results(str(tmp_path / f"r{kind}"), [left_out])
+    done = CliRunner().invoke(check, [written[-1], "--json"])
+    assert done.exit_code == 1, done.output
+    assert [one["heading"] for one in json.loads(done.stdout)["errors"]] == ["Descripción"]
+
+
 def test_former_results_are_kept(tmp_path: Path) -> None:
     """Somebody may have begun to correct them."""
     path = write_xlsx(tmp_path / "ventas.xlsx", a_table())
-    out = default_path(path)
+    out = default_paths([path])[path]
     write_results(out, [row_of(one) for one in pushed(path, rejected())])
     write_results(out, [row_of(one) for one in pushed(path, validated())])
     assert sorted(one.name for one in tmp_path.iterdir()) == [
         "ventas.resultado.anterior.xlsx", "ventas.resultado.xlsx", "ventas.xlsx",
     ]  # fmt: skip
+
+
+def test_corrections_beside_a_csv_are_kept_too(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "ventas.xlsx", a_table())
+    rows = [row_of(one) for one in pushed(path, rejected())]
+    _, beside = write_results(str(tmp_path / "r.csv"), rows)
+    Path(beside).write_text("corregido")
+    write_results(str(tmp_path / "r.csv"), rows)
+    assert (tmp_path / "r.por-corregir.anterior.csv").read_text() == "corregido"
+
+
+def test_each_file_has_results_of_its_own() -> None:
+    """Of two with one name the second would take the place of the first, and the next run that of the corrections."""
+    assert default_paths(["a/ventas.csv", "b/ventas.csv", "c.xlsx", "c.xlsx"]) == {
+        "a/ventas.csv": "a/ventas.resultado.xlsx",
+        "b/ventas.csv": "b/ventas.resultado.xlsx",
+        "c.xlsx": "c.resultado.xlsx",
+    }
+    assert default_paths(["ventas.csv", "ventas.xlsx", "mayo.xlsx"]) == {
+        "ventas.csv": "ventas.csv.resultado.xlsx",
+        "ventas.xlsx": "ventas.xlsx.resultado.xlsx",
+        "mayo.xlsx": "mayo.resultado.xlsx",
+    }
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["ventas.xlsx", "ventas.resultado.xlsx"],
+        ["ventas.csv", "ventas.xlsx", "ventas.csv.xlsx"],
+        ["ventas.csv.xlsx", "ventas.csv", "ventas.xlsx"],
+        ["ventas.csv", "ventas.xlsx", "ventas.csv.resultado.xlsx"],
+        ["ventas.xlsx", "./ventas.xlsx"],
+        ["ventas.csv", "Ventas.xlsx"],
+    ],
+)
+def test_no_results_take_the_place_of_others_or_of_what_is_submitted(files: list[str]) -> None:
+    names = [str(Path(one)).casefold() for one in default_paths(files).values()]
+    assert len({*names, *(str(Path(one)).casefold() for one in files)}) == len(names) + len(
+        {str(Path(one)).casefold() for one in files}
+    )
+
+
+@pytest.mark.parametrize("kind", [".xlsx", ".csv"])
+def test_results_that_could_not_be_made_leave_the_former_ones_as_they_are(tmp_path: Path, kind: str) -> None:
+    """Whatever ends the writing ends it beside their place: a kill leaves no half of a file there."""
+    path = write_xlsx(tmp_path / "ventas.xlsx", a_table())
+    rows = [row_of(one) for one in pushed(path, rejected())]
+    out = tmp_path / f"r{kind}"
+    written = write_results(str(out), rows)
+    before = {one: Path(one).read_bytes() for one in written}
+    names = sorted(tmp_path.iterdir())
+    broken: Any = None
+    with pytest.raises(AttributeError):
+        write_results(str(out), [*rows, broken])
+    assert {one: Path(one).read_bytes() for one in written} == before
+    assert sorted(tmp_path.iterdir()) == names
 
 
 def test_ids_follow_from_name_reference_and_content(tmp_path: Path) -> None:
