@@ -14,9 +14,11 @@ from arq.connections import ArqRedis
 
 from tests.builders import a_bill
 from tests.door_in_process import DoorInProcess, a_door, producer_token, users_file
+from tests.page_scene import an_event, publish
 from tests.patience import PATIENCE_S
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from tests.tokens import PRIVATE, SECRET, token
+from worker.store.keys import Keys
 
 SEARCH = {"type": "catalog.search", "payload": {"catalog": "taxes", "query": "01"}}
 ROUTES = (
@@ -180,6 +182,23 @@ class TestPeople:
         assert (await door.get("/documents/invoice/P-1", person)).status_code == 200
         file = await door.get("/documents/invoice/P-1/files/pdf", person)
         assert file.status_code == (404 if sees_people else 403)
+
+    @pytest.mark.parametrize(("name", "sees_people"), [("vera", False), ("olga", True)])
+    async def test_a_viewer_reads_no_people_in_what_is_said(
+        self, door: DoorInProcess, real_redis: ArqRedis, name: str, sees_people: bool
+    ) -> None:
+        """By every route that tells of a job: our rules quote the NIT in their messages, Factus and the DIAN names."""
+        said = "El NIT 9001002001 es de «Ana Pérez»"
+        error = {"code": "dian.rejected", "message": said, "field": None, "rule": None, "retryable": False}
+        event = an_event("invoice.rejected", success=False, message=said, errors=[error])
+        await publish(real_redis, Keys(door.namespace), event)
+        person = await door.login(name)
+        for path in ("/events", "/jobs/j-1", "/documents/invoice/FV-1"):
+            answer = await door.get(path, person)
+            assert answer.status_code == 200, path
+            for secret in ("9001002001", "Ana"):
+                assert (secret in answer.text) == sees_people, path
+            assert "El NIT" in answer.text
 
     async def test_five_wrong_passwords_in_a_minute_are_the_last(self, door: DoorInProcess) -> None:
         """By the name, and by the address whatever the name; the right one comes too late as well."""

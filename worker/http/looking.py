@@ -242,7 +242,7 @@ def _plain(value: Any) -> Any:
 def _job_answer(
     told: Explanation, event: bytes | None, caller: Caller, *, job_id: str | None = None, account: str | None = None
 ) -> Response:
-    head = {
+    head: dict[str, Any] = {
         "job_id": job_id or told.job_id,
         "account": account or told.account,
         "state": str(told.state),
@@ -252,7 +252,8 @@ def _job_answer(
         "next_at": told.next_at,
     }
     shown = event
-    if event is not None and caller.is_masked:
-        shown = strict_json.dump(masked(strict_json.parse_written(event))).encode()
+    if caller.is_masked:
+        head = masked(head)
+        shown = strict_json.dump(masked(strict_json.parse_written(event))).encode() if event is not None else None
     data = strict_json.dump(head).encode()[:-1] + b',"final":' + (shown or b"null") + b"}"
-    return Response(body_of(True, told.where, data), media_type="application/json")
+    return Response(body_of(True, head["where"], data), media_type="application/json")
