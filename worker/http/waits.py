@@ -89,7 +89,10 @@ class Waits:
             async with asyncio.timeout(_LATE_S):
                 record = await self.record_of(pushed.account, pushed.id)
                 if record is None:
-                    return await self.finals.of_entry(pushed.entry, pushed.account, pushed.owner)
+                    # It is his own entry: where its account could not be read, he is told all the same.
+                    return await self.finals.of_entry(
+                        pushed.entry, lambda whose: whose in (pushed.account, ""), pushed.owner
+                    )
                 is_its = record.is_final and record.entry == pushed.entry
                 return await self.finals.of_job(record) if is_its else None
         except (RedisError, OSError, ValueError):
