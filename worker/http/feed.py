@@ -84,12 +84,16 @@ class Expected:
 
     account: str
     ids: frozenset[str]
+    entry: str
+    """The id of its entry in the stream; empty where it is not known."""
     found: asyncio.Future[Published]
 
     def take(self, one: Published) -> None:
         """Enter an event, if it is the one."""
-        is_its = one.is_final and one.job_id in self.ids and one.account in (self.account, "")
-        if is_its and not self.found.done():
+        # An id may be anybody's, an entry is one job's: what names no account is his by that alone.
+        is_named = one.account == self.account and one.job_id in self.ids
+        is_its = is_named or (not one.account and bool(self.entry) and one.job_id == self.entry)
+        if one.is_final and is_its and not self.found.done():
             self.found.set_result(one)
 
 
@@ -130,15 +134,20 @@ class Feed:
 
     # -- for those who wait ----------------------------------------------------------------------------------------
     @contextmanager
-    def expect(self, account: str, ids: Iterable[str], since: Place) -> Iterator[asyncio.Future[Published]]:
+    def expect(
+        self, account: str, ids: Iterable[str], since: Place, *, entry: str = ""
+    ) -> Iterator[asyncio.Future[Published]]:
         """
         A future of the final event of a job, while the block lasts.
 
         Args:
             ids: Names under which the job may end.
             since: :attr:`seen` of before it was pushed: what came meanwhile is found as well.
+            entry: The id of its entry, by which alone it is known where its account could not be read.
         """
-        one = Expected(account, frozenset(ids), asyncio.get_running_loop().create_future())
+        one = Expected(
+            account, frozenset(filter(None, (*ids, entry))), entry, asyncio.get_running_loop().create_future()
+        )
         for kept in self.kept_since(since) or ():
             one.take(kept)
         for name in one.ids:

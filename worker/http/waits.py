@@ -60,7 +60,7 @@ class Waits:
         Args:
             gone: Ends when nobody waits any more.
         """
-        with self.feed.expect(pushed.account, {pushed.id, pushed.entry}, pushed.before) as found:
+        with self.feed.expect(pushed.account, {pushed.id}, pushed.before, entry=pushed.entry) as found:
             left = asyncio.create_task(_ignoring(gone))
             # A repetition may be answered by nothing at all.
             again = asyncio.create_task(self._of_a_repetition(pushed)) if pushed.has_own_id else None

@@ -53,6 +53,17 @@ async def test_who_waits_gets_the_final_event_of_his_job_alone(real_redis: ArqRe
         assert not feed._expected
 
 
+async def test_what_names_no_account_is_his_by_its_entry_alone(real_redis: ArqRedis, namespace: str) -> None:
+    """Another company may use the same id; nobody else's job has his entry."""
+    results, _ = streams(namespace)
+    async with running(real_redis, namespace) as feed:
+        with feed.expect("acme", {"j-1"}, feed.seen, entry="1-1") as found:
+            await publish(real_redis, results, "j-1", kind="job.refused", account="")
+            await publish(real_redis, results, "1-1", kind="job.refused", account="")
+            one = await asyncio.wait_for(found, 40)
+        assert (one.job_id, one.account) == ("1-1", "")
+
+
 async def test_what_came_between_the_push_and_the_wait_is_found(real_redis: ArqRedis, namespace: str) -> None:
     async with running(real_redis, namespace) as feed:
         before = feed.seen
