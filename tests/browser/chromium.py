@@ -140,9 +140,12 @@ class Page:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Browser]:
+def running(folder: Path, *more: str) -> Iterator[Browser]:
     """
     A browser with a profile of its own in *folder*, while the block lasts.
+
+    Args:
+        more: Further switches of its command line.
 
     Raises:
         LookupError: There is none on this machine.
@@ -158,7 +161,7 @@ def running(folder: Path) -> Iterator[Browser]:
         os.close(end)
     log = os.open(folder / "chromium.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     actions = [(os.POSIX_SPAWN_DUP2, *pair) for pair in ((ends[0], 3), (ends[1], 4), (log, 1), (log, 2))]
-    arguments = [found, *_QUIET, f"--user-data-dir={folder / 'profile'}", "about:blank"]
+    arguments = [found, *_QUIET, *more, f"--user-data-dir={folder / 'profile'}", "about:blank"]
     pid = os.posix_spawn(found, arguments, os.environ, file_actions=actions, setsid=True)
     for end in (*ends, log):
         os.close(end)

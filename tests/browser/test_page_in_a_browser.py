@@ -184,6 +184,33 @@ async def test_the_other_pages_are_too(
         assert await asyncio.to_thread(looked_at, page, f"{door.url}/", axe, tmp_path, "login") == []
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "plain.test"])
+async def test_a_person_logs_in_and_out(host: str, tmp_path: Path, valkey_url: str, namespace: str) -> None:
+    """
+    By the forms, as the browser sends them. To this very machine it sends ``Sec-Fetch-Site``, to others without TLS
+    only ``Origin``, which the referrer policy of the page must not hide.
+    """
+    if chromium.program() is None:
+        pytest.skip(f"no browser: none of {', '.join(chromium.NAMES)} is here (Debian's package is chromium)")
+    enter = f"""document.querySelector('[name=username]').value = 'olga';
+      document.querySelector('[name=password]').value = {json.dumps(PASSWORD)};
+      document.querySelector('form[action="/login"]').requestSubmit()"""
+    leave = "document.querySelector('form[action=\"/logout\"]').requestSubmit()"
+
+    def in_and_out(url: str) -> None:
+        with chromium.running(tmp_path, "--host-resolver-rules=MAP plain.test 127.0.0.1") as found:
+            page = found.page()
+            page.open(f"{url}/")
+            page.value(enter)
+            page.until("document.querySelector('form[action=\"/logout\"]') !== null")
+            page.value(leave)
+            page.until("document.querySelector('[name=password]') !== null")
+            assert "No se pudo entrar" not in page.text()
+
+    async with a_door(valkey_url, namespace, tmp_path, http_names="plain.test") as door:
+        await asyncio.to_thread(in_and_out, door.url.replace("127.0.0.1", host))
+
+
 _WORDS: Final = "[...document.querySelectorAll('main section, #clock, #headline')].map((one) => one.innerText)"
 
 

@@ -13,10 +13,12 @@ import pytest
 from arq.connections import ArqRedis
 
 from tests.builders import a_bill
-from tests.door_in_process import DoorInProcess, a_door, producer_token, users_file
+from tests.door_in_process import ACCOUNTS, DoorInProcess, a_door, producer_token, users_file
+from tests.page_scene import an_event, publish
 from tests.patience import PATIENCE_S
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from tests.tokens import PRIVATE, SECRET, token
+from worker.store.keys import Keys
 
 SEARCH = {"type": "catalog.search", "payload": {"catalog": "taxes", "query": "01"}}
 ROUTES = (
@@ -145,6 +147,55 @@ class TestOthersThings:
         assert (await door.http.get("/api/v1/jobs/w-1")).status_code == 404
         assert (await door.http.get(pushed["href"], headers=theirs)).status_code == 200
 
+    async def test_a_refusal_without_an_account_is_for_who_may_see_all(
+        self, door: DoorInProcess, real_redis: ArqRedis
+    ) -> None:
+        """Whoever guesses the id of its entry learns nothing of it: it may be another company's."""
+        entry = f"{int(time.time() * 1000)}-0"
+        event = an_event("job.refused", account=None, job_id=entry, success=False, reference_code="AJENA-1")
+        error = {"code": "envelope.invalid", "message": "x", "field": None, "rule": None, "retryable": False}
+        await publish(real_redis, Keys(door.namespace), {**event, "metadata": {"till": "Caja"}, "errors": [error]})
+        unknown = await door.get("/jobs/1-0")
+        for asked in ({}, {"account": "acme"}):
+            answer = await door.get(f"/jobs/{entry}", **asked)
+            assert (answer.status_code, answer.text) == (404, unknown.text)
+            all_of_it = await door.get(f"/jobs/{entry}", door.bearer(accounts=["*"]), **asked)
+            assert all_of_it.json()["data"]["final"]["reference_code"] == "AJENA-1"
+
+    async def test_a_final_job_is_not_told_anothers_refusal_of_its_id(
+        self, door: DoorInProcess, worker: ServiceInProcess, real_redis: ArqRedis
+    ) -> None:
+        """One whose account could not be read, in the same second."""
+        keys = Keys(door.namespace)
+        await door.post({**SEARCH, "account": "acme", "id": "same"}, Prefer="wait=60")
+        ((entry, fields),) = await real_redis.xrange(keys.results())
+        await real_redis.delete(keys.results())
+        foreign = json.dumps({**an_event("job.refused", account=None, job_id="same"), "reference_code": "AJENA-2"})
+        ms = int(entry.decode().partition("-")[0])
+        beside = {"type": "job.refused", "account": "", "job_id": "same", "reference_code": "AJENA-2"}
+        await real_redis.xadd(keys.results(), {**beside, "event": foreign}, id=f"{ms - 1}-0")
+        await real_redis.xadd(keys.results(), fields, id=entry)
+        assert (await door.get("/jobs/same")).json()["data"]["final"]["type"] == "catalog.search.completed"
+
+    async def test_a_job_that_names_no_account_is_the_default_accounts(
+        self, valkey_url: str, namespace: str, tmp_path: Path, real_redis: ArqRedis
+    ) -> None:
+        """While it waits for its intake, whichever account is asked for."""
+        accounts = tmp_path / "with_default.toml"
+        accounts.write_text(ACCOUNTS + ACCOUNTS.partition("[accounts.other]")[0].replace("acme", "default"))
+        job = {"type": "invoice.issue", "id": "u-1", "payload": a_bill(reference_code="U-1")}
+        async with a_door(valkey_url, namespace, tmp_path, accounts_file=accounts) as door:
+            await real_redis.xadd(Keys(namespace).jobs(), {"job": json.dumps(job)})
+            whose = {"default": door.bearer(accounts=["default"]), "acme": None}
+            for path in ("/jobs/u-1", "/documents/invoice/U-1"):
+                assert (await door.get(path, whose["acme"], account="acme")).status_code == 404, path
+                assert (await door.get(path, whose["acme"])).status_code == 404, path
+                assert (await door.get(path, whose["default"])).status_code == 200, path
+                everybody = door.bearer(accounts=["*"])
+                assert (await door.get(path, everybody, account="acme")).status_code == 404, path
+                assert (await door.get(path, everybody, account="default")).status_code == 200, path
+            assert (await door.get("/jobs/u-1", whose["default"])).json()["data"]["account"] == "default"
+
     async def test_own_streams_are_read_as_well(self, door: DoorInProcess, worker: ServiceInProcess) -> None:
         own = door.bearer(accounts=["own"])
         answer = await door.post({**SEARCH, "account": "own", "id": "own-1"}, Prefer="wait=60", **own)
@@ -180,6 +231,23 @@ class TestPeople:
         assert (await door.get("/documents/invoice/P-1", person)).status_code == 200
         file = await door.get("/documents/invoice/P-1/files/pdf", person)
         assert file.status_code == (404 if sees_people else 403)
+
+    @pytest.mark.parametrize(("name", "sees_people"), [("vera", False), ("olga", True)])
+    async def test_a_viewer_reads_no_people_in_what_is_said(
+        self, door: DoorInProcess, real_redis: ArqRedis, name: str, sees_people: bool
+    ) -> None:
+        """By every route that tells of a job: our rules quote the NIT in their messages, Factus and the DIAN names."""
+        said = "El NIT 9001002001 es de «Ana Pérez»"
+        error = {"code": "dian.rejected", "message": said, "field": None, "rule": None, "retryable": False}
+        event = an_event("invoice.rejected", success=False, message=said, errors=[error])
+        await publish(real_redis, Keys(door.namespace), event)
+        person = await door.login(name)
+        for path in ("/events", "/jobs/j-1", "/documents/invoice/FV-1"):
+            answer = await door.get(path, person)
+            assert answer.status_code == 200, path
+            for secret in ("9001002001", "Ana"):
+                assert (secret in answer.text) == sees_people, path
+            assert "El NIT" in answer.text
 
     async def test_five_wrong_passwords_in_a_minute_are_the_last(self, door: DoorInProcess) -> None:
         """By the name, and by the address whatever the name; the right one comes too late as well."""

@@ -102,11 +102,18 @@ class TestLogin:
 
     async def test_another_site_logs_nobody_in_or_out(self, door: DoorInProcess) -> None:
         form = {"username": "olga", "password": PASSWORD}
-        for header in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        for header in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
             for path in ("/login", "/logout"):
                 answer = await door.http.post(path, data=form, headers={**NOBODY, **header})
                 assert answer.status_code == 403
                 assert "set-cookie" not in answer.headers
+
+    async def test_a_browser_that_hides_the_address_logs_in_and_out(self, door: DoorInProcess) -> None:
+        """``Origin: null`` of a page without a referrer: the browser says by another header that it is ours."""
+        form = {"username": "olga", "password": PASSWORD}
+        sent = {**NOBODY, "Origin": "null", "Sec-Fetch-Site": "same-origin"}
+        for path in ("/login", "/logout"):
+            assert (await door.http.post(path, data=form, headers=sent)).status_code == 303, path
 
     async def test_logging_out_takes_the_cookie_back(self, door: DoorInProcess) -> None:
         assert (await seen_by(door, "olga")).status_code == 200
@@ -139,7 +146,7 @@ class TestAnswers:
             assert "frame-ancestors 'none'" in policy
             assert answer.headers["cache-control"] == "no-store"
             assert answer.headers["x-content-type-options"] == "nosniff"
-            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert answer.headers["referrer-policy"] == "same-origin"
             assert answer.headers["content-type"] == "text/html; charset=utf-8"
 
     async def test_it_is_read_only(self, door: DoorInProcess) -> None:

@@ -87,16 +87,22 @@ class Expected:
 
     account: str
     ids: frozenset[str]
+    entry: str
+    """The id of its entry in the stream; empty where it is not known."""
     found: asyncio.Future[Published]
 
     def take(self, one: Published) -> None:
         """Enter an event, if it is the one."""
-        is_its = one.is_final and one.job_id in self.ids and one.account in (self.account, "")
-        if is_its and not self.found.done() and not (one.type == REFUSED and self._is_of_another(one)):
+        if one.is_final and self._is_its(one) and not self.found.done():
             self.found.set_result(one)
 
-    def _is_of_another(self, one: Published) -> bool:
-        return is_of_another_push(strict_json.parse_written(one.raw)["id"], self.ids)
+    def _is_its(self, one: Published) -> bool:
+        # An id may be anybody's, an entry is one job's: what names no account is his by that alone.
+        if not one.account:
+            return bool(self.entry) and one.job_id == self.entry
+        if one.account != self.account or one.job_id not in self.ids:
+            return False
+        return one.type != REFUSED or not is_of_another_push(strict_json.parse_written(one.raw)["id"], self.ids)
 
 
 @dataclass(slots=True)
@@ -136,15 +142,20 @@ class Feed:
 
     # -- for those who wait ----------------------------------------------------------------------------------------
     @contextmanager
-    def expect(self, account: str, ids: Iterable[str], since: Place) -> Iterator[asyncio.Future[Published]]:
+    def expect(
+        self, account: str, ids: Iterable[str], since: Place, *, entry: str = ""
+    ) -> Iterator[asyncio.Future[Published]]:
         """
         A future of the final event of a job, while the block lasts.
 
         Args:
             ids: Names under which the job may end.
             since: :attr:`seen` of before it was pushed: what came meanwhile is found as well.
+            entry: The id of its entry, by which alone it is known where its account could not be read.
         """
-        one = Expected(account, frozenset(ids), asyncio.get_running_loop().create_future())
+        one = Expected(
+            account, frozenset(filter(None, (*ids, entry))), entry, asyncio.get_running_loop().create_future()
+        )
         for kept in self.kept_since(since) or ():
             one.take(kept)
         for name in one.ids:

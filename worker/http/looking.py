@@ -87,12 +87,19 @@ class Looking:
     async def _without_record(self, wanted: str, account: str | None, caller: Caller) -> Response:
         """A job that was refused at once, or that nobody has taken in."""
         door = self._door
-        default = account or await door.accounts.default()
-        if await door.finder.is_pushed(wanted, may_see=caller.sees, default_account=default):
-            return _job_answer(_PUSHED, None, caller, job_id=wanted, account=default)
-        for name in [account] if account else sorted(await door.accounts.names()):
-            owner = name if name in door.accounts.own_streams else None
-            if caller.sees(name) and (event := await door.finals.of_entry(wanted, name, owner)):
+        # The default account stays what it is, whichever is asked for: else its unnamed jobs would be anybody's.
+        pushed = await door.finder.pushed_for(
+            wanted, account=account, may_see=caller.sees, default_account=await door.accounts.default()
+        )
+        if pushed is not None:
+            return _job_answer(_PUSHED, None, caller, job_id=wanted, account=pushed)
+
+        def may_see(whose: str) -> bool:
+            # An event whose account could not be read may be anybody's: it is for who may see all.
+            return caller.sees(whose) and (account is None or whose in (account, ""))
+
+        for owner in (None, *sorted(filter(may_see, door.accounts.own_streams))):
+            if event := await door.finals.of_entry(wanted, may_see, owner):
                 return _job_answer(explain_event(strict_json.parse_written(event), SPANISH), event, caller)
         found = await door.finder.last_event(wanted, account, caller.sees)
         if found and found["job_id"] == wanted:
@@ -215,7 +222,7 @@ async def story_data(door: Door, caller: Caller, named: Named, account: str | No
             account=account,
             family=named.family,
             may_see=caller.sees,
-            default_account=account or await door.accounts.default(),
+            default_account=await door.accounts.default(),
         )
     # A job's id finds it as well, and so does an event of another family: here only the document is asked for.
     mine = [one for one in story.to_json()["found"] if _is_of(one, named)]
@@ -242,7 +249,7 @@ def _plain(value: Any) -> Any:
 def _job_answer(
     told: Explanation, event: bytes | None, caller: Caller, *, job_id: str | None = None, account: str | None = None
 ) -> Response:
-    head = {
+    head: dict[str, Any] = {
         "job_id": job_id or told.job_id,
         "account": account or told.account,
         "state": str(told.state),
@@ -252,7 +259,8 @@ def _job_answer(
         "next_at": told.next_at,
     }
     shown = event
-    if event is not None and caller.is_masked:
-        shown = strict_json.dump(masked(strict_json.parse_written(event))).encode()
+    if caller.is_masked:
+        head = masked(head)
+        shown = strict_json.dump(masked(strict_json.parse_written(event))).encode() if event is not None else None
     data = strict_json.dump(head).encode()[:-1] + b',"final":' + (shown or b"null") + b"}"
-    return Response(body_of(True, told.where, data), media_type="application/json")
+    return Response(body_of(True, head["where"], data), media_type="application/json")

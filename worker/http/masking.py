@@ -3,6 +3,7 @@ What a viewer does not see: names, identifications, addresses, e-mails and telep
 
 Whatever stands in an object that is about somebody is masked, but for codes of the tables; elsewhere what bears the
 name of such a value. What only its producer can know (``metadata``) and what leads to the document is masked whole.
+Sentences are told without what they may say of people: our own rules quote a NIT, and Factus and the DIAN write names.
 """
 
 from __future__ import annotations
@@ -25,19 +26,50 @@ _PUBLIC_NAMES: Final = frozenset({"event_name", "file_name", "name"})
 """``name`` alone is that of a thing (an item, a tax), unless it stands in what is about somebody."""
 _WHOLE: Final = frozenset({"metadata", "qr", "qr_image", "public_url"})
 _CODES: Final = re.compile(r"(^|_)(code|id)$")
+_WORDS: Final = frozenset(
+    {
+        *("message", "messages", "error", "errors", "last_error", "warnings", "notifications"),
+        *("where", "why", "next", "clock_words", "reason", "mend"),
+    }
+)
+"""What holds sentences, itself or further in: Factus tells errors as texts, as lists, and by the rule or the field."""
+
+_EMAIL: Final = re.compile(r"[^\s@<>\"'«»]{1,64}@[^\s@<>\"'«»]{1,190}")
+_DIGITS: Final = re.compile(r"(?<![\w-])\+?\d(?:[ .-]?\d){5,}(?![\w-])")
+# A quotation that does not end goes to the end of the text: it may be cut off, and thousands of them cost one look.
+_QUOTED: Final = re.compile(r"«[^»]*(?:»|\Z)|“[^”]*(?:”|\Z)|\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d|\d\d-\d\d-\d{4}")
 
 
-def masked(value: Any, *, key: str = "", of_somebody: bool = False) -> Any:
+def masked(value: Any, *, key: str = "", of_somebody: bool = False, in_words: bool = False) -> Any:
     """The same value, as a viewer may see it."""
+    in_words = in_words or key in _WORDS
     if isinstance(value, dict):
         if key in _WHOLE:
             return dict.fromkeys(value, MASK)
         inside = of_somebody or key in _SOMEBODY
-        return {name: masked(one, key=name, of_somebody=inside) for name, one in value.items()}
+        return {name: masked(one, key=name, of_somebody=inside, in_words=in_words) for name, one in value.items()}
     if isinstance(value, list):
-        return [masked(one, key=key, of_somebody=of_somebody) for one in value]
+        return [masked(one, key=key, of_somebody=of_somebody, in_words=in_words) for one in value]
     if value is None or isinstance(value, bool):
         return value
     is_personal = of_somebody and not _CODES.search(key)
     is_personal = is_personal or (key not in _PUBLIC_NAMES and bool(_PERSONAL.search(key)))
-    return MASK if is_personal or key in _WHOLE else value
+    if is_personal or key in _WHOLE:
+        return MASK
+    return unsaid(value) if in_words and isinstance(value, str) else value
+
+
+def unsaid(text: str) -> str:
+    """
+    The words of others without what they may say of people: e-mails, long numbers, and whatever they quote.
+
+    What a field holds is masked by its name; a sentence has no names, so more goes than must.
+    """
+    dates = _DATE.findall(text)
+    kept = _DATE.sub("\0", text)
+    for pattern in (_QUOTED, _EMAIL, _DIGITS):
+        kept = pattern.sub(MASK, kept)
+    for date in dates:
+        kept = kept.replace("\0", date, 1)
+    return kept.replace("\0", MASK)

@@ -60,7 +60,7 @@ class Waits:
         Args:
             gone: Ends when nobody waits any more.
         """
-        with self.feed.expect(pushed.account, {pushed.id, pushed.entry}, pushed.before) as found:
+        with self.feed.expect(pushed.account, {pushed.id}, pushed.before, entry=pushed.entry) as found:
             left = asyncio.create_task(_ignoring(gone))
             # A repetition may be answered by nothing at all.
             again = asyncio.create_task(self._of_a_repetition(pushed)) if pushed.has_own_id else None
@@ -89,7 +89,10 @@ class Waits:
             async with asyncio.timeout(_LATE_S):
                 record = await self.record_of(pushed.account, pushed.id)
                 if record is None:
-                    return await self.finals.of_entry(pushed.entry, pushed.account, pushed.owner)
+                    # It is his own entry: where its account could not be read, he is told all the same.
+                    return await self.finals.of_entry(
+                        pushed.entry, lambda whose: whose in (pushed.account, ""), pushed.owner
+                    )
                 is_its = record.is_final and record.entry == pushed.entry
                 return await self.finals.of_job(record) if is_its else None
         except (RedisError, OSError, ValueError):

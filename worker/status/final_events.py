@@ -8,10 +8,12 @@ An event is published in the step that makes its job final, so its place in the 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from redis.asyncio import Redis
 
+from jobs.intake import NO_ACCOUNT
 from schemas.names import ending_of
 from schemas.records import JobRecord
 from worker.store.connection import command
@@ -39,27 +41,33 @@ class FinalEvents:
         stream = self._keys.results(job.source or None)
         for before_ms, after_ms in _WINDOWS_MS:
             first, last = max(job.final_at - before_ms, 0), job.final_at + after_ms
-            found = await self._within(stream, f"{first}-0", str(last), job.account, job.id)
+            found = await self._within(stream, f"{first}-0", str(last), _is_of(job), job.id)
             if found is not None:
                 return found
         return await self._of_document(job)
 
-    async def of_entry(self, entry: str, account: str, owner: str | None = None) -> bytes | None:
+    async def of_entry(self, entry: str, may_see: Callable[[str], bool], owner: str | None = None) -> bytes | None:
         """
         The event of a refused job that has no record, and the id of its entry for a name. Published after the entry.
+
+        Args:
+            may_see: Whether events of an account may be told of; of none that could be read: of an empty one.
+            owner: Whose own stream is looked through; None for the common one.
         """
         if not _ENTRY.fullmatch(entry):
             return None
-        return await self._within(self._keys.results(owner), f"{entry.partition('-')[0]}-0", "+", account, entry)
+        return await self._within(self._keys.results(owner), f"{entry.partition('-')[0]}-0", "+", may_see, entry)
 
-    async def _within(self, stream: str, first: str, last: str, account: str, job_id: str) -> bytes | None:
+    async def _within(
+        self, stream: str, first: str, last: str, may_see: Callable[[str], bool], job_id: str
+    ) -> bytes | None:
         n_bytes = 0
         for _ in range(_MOST_PAGES):
             page = await self._redis.xrange(stream, min=first, max=last, count=_PAGE)
             for _, fields in page:
                 n_bytes += len(fields.get(b"event", b""))
                 whose = fields.get(b"account", b"").decode(errors="replace")
-                is_its = fields.get(b"job_id") == job_id.encode() and whose in (account, "")
+                is_its = fields.get(b"job_id") == job_id.encode() and may_see(whose)
                 if is_its and ending_of(fields.get(b"type", b"").decode(errors="replace")) in _FINAL:
                     return bytes(fields[b"event"])
             if len(page) < _PAGE or n_bytes > _MOST_BYTES:
@@ -74,3 +82,9 @@ class FinalEvents:
         key = self._keys.document(job.account, job.family, job.reference_code)
         issuer, event = await command(self._redis, "HMGET", key, "job", "event")
         return bytes(event) if event and issuer == job.id.encode() else None
+
+
+def _is_of(job: JobRecord) -> Callable[[str], bool]:
+    """Whether an event of an account is that of a job; of one whose account could not be read the event names none."""
+    whose = "" if job.account == NO_ACCOUNT else job.account
+    return lambda account: account == whose

@@ -135,13 +135,20 @@ class JobLookup:
                     return event
         return None
 
-    async def is_pushed(
-        self, wanted: str, *, may_see: Callable[[str], bool] = _everybody, default_account: str | None = None
-    ) -> bool:
+    async def pushed_for(
+        self,
+        wanted: str,
+        *,
+        account: str | None = None,
+        may_see: Callable[[str], bool] = _everybody,
+        default_account: str | None = None,
+    ) -> str | None:
         """
-        Whether a job of that reference or id stands among the oldest that no worker has taken in.
+        Whose job of that reference or id stands among the oldest that no worker has taken in; empty where nobody can
+        say yet, None where there is none.
 
         Args:
+            account: Whose alone is looked for, and what nobody can say of yet.
             may_see: Whether jobs of an account may be told of.
             default_account: Whose job one is that names no account.
         """
@@ -150,10 +157,12 @@ class JobLookup:
                 raw = fields.get(b"job", b"")
                 if wanted != entry and wanted.encode() not in raw:
                     continue
-                job_id, reference, account = _names_of(raw)
-                if wanted in (entry, job_id, reference) and may_see(str(account or owner or default_account or "")):
-                    return True
-        return False
+                job_id, reference, named = _names_of(raw)
+                whose = str(named or owner or default_account or "")
+                is_asked = account is None or whose in (account, "")
+                if wanted in (entry, job_id, reference) and is_asked and may_see(whose):
+                    return whose
+        return None
 
     async def _pushed(self, stream: str) -> AsyncIterator[tuple[str, dict[bytes, bytes]]]:
         """The oldest entries of an intake stream, oldest first."""

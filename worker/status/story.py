@@ -48,6 +48,7 @@ async def story_of(
     Args:
         zones: Of the accounts that are configured here.
         may_see: Whether an account may be told of.
+        default_account: Whose job one is that names no account, whichever account is asked for.
     """
     told = []
     for found in await finder.find(wanted, account=account, family=family, may_see=may_see):
@@ -58,5 +59,7 @@ async def story_of(
         told.append(explain_event(event, speech) if event else one)
     if not told and (event := await finder.last_event(wanted, account, may_see)):
         told = [explain_event(event, speech)]
-    is_pushed = not told and await finder.is_pushed(wanted, may_see=may_see, default_account=default_account)
-    return Story(tuple(told), is_pushed)
+    if told:
+        return Story(tuple(told), is_pushed=False)
+    pushed = await finder.pushed_for(wanted, account=account, may_see=may_see, default_account=default_account)
+    return Story((), is_pushed=pushed is not None)

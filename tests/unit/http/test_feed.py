@@ -56,13 +56,24 @@ async def test_who_waits_gets_the_final_event_of_his_job_alone(real_redis: ArqRe
 async def test_the_denial_of_another_push_under_the_same_id_ends_no_wait(real_redis: ArqRedis, namespace: str) -> None:
     results, _ = streams(namespace)
     async with running(real_redis, namespace) as feed:
-        with feed.expect("acme", {"j-1", "1-1"}, feed.seen) as found:
+        with feed.expect("acme", {"j-1"}, feed.seen, entry="1-1") as found:
             for named in ("9-9", "1-1"):
                 event = json.dumps({"id": f"acme/{named}/1", "n": named})
                 fields = {"type": "job.refused", "account": "acme", "job_id": "j-1", "event": event}
                 await real_redis.xadd(results, fields)
             one = await asyncio.wait_for(found, 40)
         assert json.loads(one.raw)["n"] == "1-1", "his own entry's"
+
+
+async def test_what_names_no_account_is_his_by_its_entry_alone(real_redis: ArqRedis, namespace: str) -> None:
+    """Another company may use the same id; nobody else's job has his entry."""
+    results, _ = streams(namespace)
+    async with running(real_redis, namespace) as feed:
+        with feed.expect("acme", {"j-1"}, feed.seen, entry="1-1") as found:
+            await publish(real_redis, results, "j-1", kind="job.refused", account="")
+            await publish(real_redis, results, "1-1", kind="job.refused", account="")
+            one = await asyncio.wait_for(found, 40)
+        assert (one.job_id, one.account) == ("1-1", "")
 
 
 async def test_what_came_between_the_push_and_the_wait_is_found(real_redis: ArqRedis, namespace: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from schemas import strict_json
 from worker.cli.contract.messages import example_event_rows
-from worker.http.masking import MASK, masked
+from worker.http.masking import MASK, masked, unsaid
 
 
 def test_no_example_event_shows_a_person_to_a_viewer() -> None:
@@ -46,3 +48,64 @@ def test_what_is_about_somebody_is_masked_and_things_are_not() -> None:
         "public_url": MASK,
         "number": "SETP1",
     }  # fmt: skip
+
+
+SAID = "El NIT 9001002001 de «Ana Pérez», ana@example.com no está en el RUT; corrija y envíe hasta 2026-11-30"
+TOLD = "El NIT ••• de •••, ••• no está en el RUT; corrija y envíe hasta 2026-11-30"
+
+
+def test_sentences_tell_a_viewer_no_people_wherever_they_stand() -> None:
+    """Our rules quote a NIT, Factus and the DIAN what they like: as texts, in lists, by rule and by field."""
+    detail = {"code": "payload.invalid", "field": "customer.dv", "rule": "CUS-004", "retryable": False}
+    seen = masked(
+        {
+            "message": SAID,
+            "errors": [{**detail, "message": SAID}],
+            "last_error": {**detail, "message": SAID},
+            "why": SAID,
+            "follows": [{"name": "radian", "why": SAID, "next": SAID, "clock_words": [SAID]}],
+            "data": {
+                "warnings": [{**detail, "message": SAID}],
+                "notifications": [{"rule": "FAJ43b", "message": SAID}],
+                "factus": {"bill": {"errors": {"FAJ43b": SAID, "customer.dv": [SAID]}}, "errors": [SAID]},
+            },
+            "id": "1764589509000-0",
+            "number": "SETP990000203",
+        }
+    )
+    assert seen == {
+        "message": TOLD,
+        "errors": [{**detail, "message": TOLD}],
+        "last_error": {**detail, "message": TOLD},
+        "why": TOLD,
+        "follows": [{"name": "radian", "why": TOLD, "next": TOLD, "clock_words": [TOLD]}],
+        "data": {
+            "warnings": [{**detail, "message": TOLD}],
+            "notifications": [{"rule": "FAJ43b", "message": TOLD}],
+            "factus": {"bill": {"errors": {"FAJ43b": TOLD, "customer.dv": [TOLD]}}, "errors": [TOLD]},
+        },
+        "id": "1764589509000-0",
+        "number": "SETP990000203",
+    }
+
+
+def test_a_million_quotations_that_do_not_end_take_no_time() -> None:
+    assert unsaid("«" * 1_000_000) == MASK
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("El correo ana@example.com no es válido", "El correo ••• no es válido"),
+        ("El NIT 900123456 no está en el RUT", "El NIT ••• no está en el RUT"),
+        ("Llame al +57 300 123 4567", "Llame al •••"),
+        ("No se conoce «Ana Pérez» en la DIAN", "No se conoce ••• en la DIAN"),
+        ('El nombre "Ana" no', "El nombre ••• no"),
+        ("No se conoce «Ana Pér…", "No se conoce •••"),
+        ("Factura SETP990000203 validada", "Factura SETP990000203 validada"),
+        ("debe llevar la fecha 2026-11-30", "debe llevar la fecha 2026-11-30"),
+        ("3 de 45 documentos", "3 de 45 documentos"),
+    ],
+)
+def test_a_viewer_reads_no_people_in_a_sentence(text: str, told: str) -> None:
+    assert unsaid(text) == told

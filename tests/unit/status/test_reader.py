@@ -63,9 +63,11 @@ async def test_job_that_nobody_has_taken_in_is_seen(fake_redis: ArqRedis) -> Non
     finder = JobLookup(fake_redis, keys, a_reader(fake_redis, keys), [])
     for raw in ("broken", '{"id": "j-9", "payload": {"reference_code": "R-9"}}'):
         await fake_redis.xadd(keys.jobs(), {"job": raw})
-    assert await finder.is_pushed("R-9")
-    assert await finder.is_pushed("j-9")
-    assert not await finder.is_pushed("R-8")
+    assert await finder.pushed_for("R-9") == ""
+    assert await finder.pushed_for("j-9", account="acme") == "", "whose it is nobody can say"
+    assert await finder.pushed_for("j-9", default_account="acme") == "acme"
+    assert await finder.pushed_for("j-9", account="other", default_account="acme") is None
+    assert await finder.pushed_for("R-8") is None
 
 
 _LONG_AGO = 1_700_000_000_000

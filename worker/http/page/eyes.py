@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 from jobs.families import FAMILIES
 from schemas.factus import BOGOTA
 from schemas.names import account_of
+from worker.http.masking import unsaid
 from worker.http.page.seen import Looked
 from worker.http.page.shown import BOUNDS, Bounds, Reference
-from worker.http.page.text import shown, unsaid
+from worker.http.page.text import shown
 from worker.speech import SPANISH
 from worker.status.facts import LettersSeen, Overview
 from worker.status.problems import Problem, problems

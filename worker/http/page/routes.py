@@ -202,7 +202,13 @@ _MISDIRECTED: Final = (
 
 
 def _html(html: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    shown = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", **(headers or {})}
+    shown = {
+        "Content-Security-Policy": POLICY,
+        "Cache-Control": "no-store",
+        # With "no-referrer" a browser sends the page's own forms with ``Origin: null``, which is_from_here must refuse.
+        "Referrer-Policy": "same-origin",
+        **(headers or {}),
+    }
     return Response(html.encode("utf-8", "replace"), status, shown, "text/html; charset=utf-8")
 
 

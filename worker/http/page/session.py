@@ -21,6 +21,8 @@ _SECURE: Final = "__Host-factus_login"
 """A name that a browser takes over TLS only, from this very host."""
 
 _MOST_FIELDS: Final = 8
+_FROM_HERE: Final = frozenset({"same-origin", "none"})
+"""``Sec-Fetch-Site`` of what a page of this origin sends, or the person himself (a page sent again, a tab restored)."""
 
 
 def is_over_tls(door: Door, request: Request) -> bool:
@@ -60,12 +62,26 @@ def _set(door: Door, request: Request, answer: Response, value: str, life_s: int
 
 
 def is_from_here(request: Request) -> bool:
-    """Whether a form was sent by a page of ours, as far as the browser says: another site logs nobody in or out."""
+    """
+    Whether a form was sent by a page of ours, as far as the browser says: another site logs nobody in or out.
+
+    Who sends neither header is no browser of today, and carries nobody's cookie.
+    """
     site = request.headers.get("sec-fetch-site")
-    if site is not None and site not in ("same-origin", "none"):
-        return False
+    if site is not None:
+        # The browser alone writes it, no page can: so it decides, whatever Origin says. That is ``null`` where a page
+        # tells no address, and another host than ours where a proxy changes Host. "none" is the person himself.
+        return site in _FROM_HERE
+    # It is not sent without TLS, but to this very machine.
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+    if origin is None:
+        return True
+    try:
+        host = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    # "null" has no host: it is anybody's, also where the request names none either.
+    return host != "" and host == request.headers.get("host", "")
 
 
 def typed_of(raw: bytes) -> tuple[Login, str]:

@@ -2,7 +2,7 @@
 Texts of others on a page: what is shown of them, however they were made. Pure.
 
 Escaping is the templates' part. Here goes what escaping leaves: signs that turn the direction of a line, that take no
-room or too much of it, and what a viewer is not to see in the words of others.
+room or too much of it. What a viewer is not to see is masked by ``worker/http/masking.py``.
 """
 
 from __future__ import annotations
@@ -12,18 +12,12 @@ import unicodedata
 from datetime import datetime, tzinfo
 from typing import Final
 
-from worker.http.masking import MASK
-
 _REPLACEMENT: Final = "\ufffd"
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _MOST_MARKS: Final = 2
 _MORE: Final = "…"
 
-_EMAIL: Final = re.compile(r"[^\s@<>\"'«»]{1,64}@[^\s@<>\"'«»]{1,190}")
-_DIGITS: Final = re.compile(r"(?<![\w-])\+?\d(?:[ .-]?\d){5,}(?![\w-])")
-_QUOTED: Final = re.compile(r"«[^»]*»|“[^”]*”|\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
 _TYPED: Final = re.compile(r"(factus-worker(?: [^\s;,:()]+)*[^\s;,:().…])")
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d|\d\d-\d\d-\d{4}")
 
 _MONTHS: Final = ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic")
 _WEEKDAYS: Final = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
@@ -58,21 +52,6 @@ def shown(text: object, most: int) -> str:
     line = re.sub(r" {2,}", " ", line)
     is_cut = len(line) > most or len(str(text)) > most * 4
     return line[: most - 1].rstrip() + _MORE if is_cut else line
-
-
-def unsaid(text: str) -> str:
-    """
-    The words of others without what they may say of people: e-mails, long numbers, and whatever they quote.
-
-    What a field holds is masked by its name (``masking.py``); a sentence has no names, so more goes than must.
-    """
-    dates = _DATE.findall(text)
-    kept = _DATE.sub("\0", text)
-    for pattern in (_QUOTED, _EMAIL, _DIGITS):
-        kept = pattern.sub(MASK, kept)
-    for date in dates:
-        kept = kept.replace("\0", date, 1)
-    return kept.replace("\0", MASK)
 
 
 def pieces(text: str) -> list[tuple[bool, str]]:
