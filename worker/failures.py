@@ -48,7 +48,20 @@ class Failures:
         self._forget()
         return self._clock() - self._since if self._steps else 0.0
 
+    def told(self, now_ms: int) -> dict[str, str | int]:
+        """As a heartbeat has it: ``failed`` and ``failed_lately`` (``sweep=2,take=1``), and ``failing_since``."""
+        lately = self.lately()
+        return {
+            "failed": _by_task(self.total),
+            "failed_lately": _by_task(lately),
+            "failing_since": now_ms - round(self.for_s() * 1000) if lately else 0,
+        }
+
     def _forget(self) -> None:
         oldest = self._clock() - LATELY_S
         while self._steps and (self._steps[0][0] + 1) * _STEP_S < oldest:
             self._steps.popleft()
+
+
+def _by_task(counts: Counter[str]) -> str:
+    return ",".join(f"{task}={n}" for task, n in sorted(counts.items()))

@@ -11,7 +11,6 @@ import asyncio
 import os
 import signal
 import socket
-from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -196,7 +195,6 @@ async def _beat(built: Services, holds: Holds) -> None:
     seconds, micros = await built.redis.time()
     now_ms = int(seconds) * 1000 + int(micros) // 1000
     key = built.keys.worker(built.worker_id)
-    failed, lately = built.guards.failed, built.guards.failed.lately()
     facts: dict[str, str | int] = {
         "pid": os.getpid(),
         "version": version("factus-worker"),
@@ -207,9 +205,7 @@ async def _beat(built: Services, holds: Holds) -> None:
         "running": built.arq.n_running,
         "run": built.runner.n_run,
         # Failures by loop, `sweep=2,take=1`; and how often and how long the loop was held.
-        "failed": _by_task(failed.total),
-        "failed_lately": _by_task(lately),
-        "failing_since": now_ms - round(failed.for_s() * 1000) if lately else 0,
+        **built.guards.failed.told(now_ms),
         "held": holds.n,
         "held_ms": round(holds.longest_ms),
         "held_busy_ms": round(holds.longest_busy_ms),
@@ -222,10 +218,6 @@ async def _beat(built: Services, holds: Holds) -> None:
         pipe.zadd(built.keys.workers(), {built.worker_id: now_ms})
         pipe.zremrangebyscore(built.keys.workers(), "-inf", now_ms - _REMEMBERED_MS)
         await pipe.execute()
-
-
-def _by_task(counts: Counter[str]) -> str:
-    return ",".join(f"{task}={n}" for task, n in sorted(counts.items()))
 
 
 async def until_idle(built: Services, stopping: asyncio.Event) -> None:

@@ -5,7 +5,7 @@ Where an endpoint stands in the result streams, and what was trimmed before it w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,6 +84,17 @@ def read_places(text: str) -> dict[str, Place] | None:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         return None
     return rows
+
+
+def set_aside(places: Places, read: Collection[str], most: int) -> dict[str, Place]:
+    """
+    The places in streams that are not read now: they are for when these come back.
+
+    Args:
+        most: How many are kept; those that were read last.
+    """
+    rest = [(stream, place) for stream, place in places.items() if stream not in read]
+    return dict(sorted(rest, key=lambda row: entry_id(row[1].entry), reverse=True)[:most])
 
 
 def first_place(facts: StreamFacts | None, *, from_start: bool) -> Place:

@@ -450,6 +450,7 @@ ELSEWHERE = {
     "workers.signing": "tests/unit/status/test_problems.py",
     "range.ended": "tests/unit/status/test_problem_kinds.py",
     "range.ending": "tests/unit/status/test_problem_kinds.py",
+    "webhooks.failures": "tests/contract/webhooks/test_faults.py",
     "webhooks.none": "tests/unit/status/test_problem_kinds.py",
     "webhook.failing": "tests/unit/status/test_problem_kinds.py",
     "webhook.disabled": "tests/unit/status/test_problem_kinds.py",

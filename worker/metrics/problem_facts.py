@@ -17,8 +17,8 @@ from redis.exceptions import NoPermissionError
 
 from worker.metrics.account_reader import SLOWED, AccountRead, LaneRead
 from worker.queue.consumer_lag import GroupLag
-from worker.status.endpoint_reader import endpoints_seen
-from worker.status.facts import AccountSeen, Block, EndpointSeen, Hold, IntakeSeen, LaneSeen, Overview, WorkerSeen
+from worker.status.endpoint_reader import WebhooksSeen, endpoints_seen
+from worker.status.facts import AccountSeen, Block, Hold, IntakeSeen, LaneSeen, Overview, WorkerSeen
 from worker.status.group_reader import groups_seen
 from worker.status.intake_reader import intakes_seen
 from worker.status.range_reader import ranges_of
@@ -50,8 +50,7 @@ class Besides:
     intakes: tuple[IntakeSeen, ...]
     facts: Mapping[str, str]
     groups: tuple[GroupLag, ...]
-    endpoints: tuple[EndpointSeen, ...]
-    n_delivering: int | None
+    webhooks: WebhooksSeen
 
 
 def besides_read(asker: Asker, keys: Keys, own: Sequence[str], results_maxlen: int, now_ms: int) -> Inquiry[Besides]:
@@ -62,13 +61,13 @@ def besides_read(asker: Asker, keys: Keys, own: Sequence[str], results_maxlen: i
         own: The accounts with streams of their own.
     """
     streams = [keys.jobs(), keys.retry(), *(keys.jobs(name) for name in own)]
-    workers, (_, intakes, facts), groups, (endpoints, n_delivering) = yield from together(
+    workers, (_, intakes, facts), groups, webhooks = yield from together(
         _allowed(_workers(asker, keys, now_ms), None),
         _allowed(intakes_seen(asker, keys, streams), ("", (), {})),
         _allowed(groups_seen(asker, keys.outcomes(own), results_maxlen), ()),
         endpoints_seen(keys, now_ms),
     )
-    return Besides(workers, intakes, facts, groups, endpoints, n_delivering)
+    return Besides(workers, intakes, facts, groups, webhooks)
 
 
 def overview_of(
@@ -97,8 +96,9 @@ def overview_of(
         damaged=tuple(damaged),
         n_letters_gone=whole(besides.facts.get("letters_gone")),
         letters_gone_at_ms=whole(besides.facts.get("letters_gone_at")),
-        endpoints=besides.endpoints,
-        n_delivering=besides.n_delivering,
+        endpoints=besides.webhooks.endpoints,
+        n_delivering=besides.webhooks.n_delivering,
+        failing_deliverers=besides.webhooks.failing,
         ranges=ranges_of(((one.name, one.notes) for one in reads), now_ms),
     )
 

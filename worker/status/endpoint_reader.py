@@ -7,13 +7,13 @@ Not through ``worker/webhooks``: whoever only looks needs neither its file nor i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from redis.exceptions import NoPermissionError
 
-from worker.status.facts import EndpointSeen
-from worker.status.stored import Asker, scored, text, text_hash
-from worker.store.inquiry import Inquiry, each
+from worker.status.facts import DelivererSeen, EndpointSeen
+from worker.status.stored import Asker, scored, text, text_hash, whole
+from worker.store.inquiry import Inquiry, each, together
 from worker.store.keys import Keys
 
 SEEN_MS: Final = 7 * 86_400_000
@@ -23,9 +23,17 @@ _ALIVE_MS: Final = 10_000
 _MOST: Final = 200
 
 
-def endpoints_seen(keys: Keys, now_ms: int) -> Inquiry[tuple[tuple[EndpointSeen, ...], int | None]]:
+class WebhooksSeen(NamedTuple):
+    """The endpoints, how many processes deliver (None where this user may not see it), and those that fail."""
+
+    endpoints: tuple[EndpointSeen, ...]
+    n_delivering: int | None
+    failing: tuple[DelivererSeen, ...] = ()
+
+
+def endpoints_seen(keys: Keys, now_ms: int) -> Inquiry[WebhooksSeen]:
     """
-    The endpoints, and how many processes deliver; None where this user may not see it.
+    The endpoints, and the processes that deliver.
 
     What stands in a key that holds something else than it should is missing, and nothing else.
     """
@@ -36,11 +44,27 @@ def endpoints_seen(keys: Keys, now_ms: int) -> Inquiry[tuple[tuple[EndpointSeen,
             ("ZRANGE", keys.hook_processes(), 0, -1, "WITHSCORES"),
         )
         names = [text(name) for name, at_ms in scored(seen) if at_ms >= now_ms - SEEN_MS]
-        endpoints = yield from each(_endpoint(asker, keys, name) for name in names[:_MOST])
+        alive = [text(id_) for id_, at_ms in scored(processes or []) if at_ms >= now_ms - _ALIVE_MS]
+        endpoints, failing = yield from together(
+            each(_endpoint(asker, keys, name) for name in names[:_MOST]), _failing(asker, keys, alive[:_MOST])
+        )
     except NoPermissionError:
-        return (), None
-    n_alive = None if processes is None else sum(at_ms >= now_ms - _ALIVE_MS for _, at_ms in scored(processes))
-    return tuple(sorted(endpoints, key=lambda one: one.name)), n_alive
+        return WebhooksSeen((), None)
+    n_alive = None if processes is None else len(alive)
+    return WebhooksSeen(tuple(sorted(endpoints, key=lambda one: one.name)), n_alive, failing)
+
+
+def _failing(asker: Asker, keys: Keys, alive: list[str]) -> Inquiry[tuple[DelivererSeen, ...]]:
+    try:
+        hashes = yield from asker.ask(*(("HGETALL", keys.hook_process(name)) for name in alive))
+    except NoPermissionError:
+        return ()  # a user of the rights before: the rest is told all the same
+    found = [(name, text_hash(held)) for name, held in zip(alive, hashes, strict=True)]
+    return tuple(
+        DelivererSeen(name, held.get("failed", ""), held["failed_lately"], whole(held.get("failing_since")))
+        for name, held in sorted(found, key=lambda row: row[0])
+        if held.get("failed_lately")
+    )
 
 
 def _endpoint(asker: Asker, keys: Keys, name: str) -> Inquiry[EndpointSeen]:

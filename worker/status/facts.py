@@ -242,6 +242,16 @@ class EndpointSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class DelivererSeen:
+    """One living process that delivers webhooks, in which something has failed of late (as :class:`WorkerSeen`)."""
+
+    id: str
+    failed: str
+    failed_lately: str
+    failing_since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class RangeSeen:
     """One numbering range in use, as Factus has shown it; ``document`` is what it numbers: a family, or its words."""
 
@@ -294,6 +304,7 @@ class Overview:
     """Endpoints of webhooks that a process has had in its file during the last week."""
     n_delivering: int | None = None
     """Processes that deliver webhooks; None where this user of Redis may not see it."""
+    failing_deliverers: tuple[DelivererSeen, ...] = ()
     ranges: tuple[RangeSeen, ...] = ()
     """What is known of numbering ranges without asking Factus."""
 

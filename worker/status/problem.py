@@ -48,6 +48,7 @@ KINDS: Final[dict[str, Kind]] = {
     "letters.operator": Kind(8, "failure"),
     "letters.trimmed": Kind(8, "warning"),
     "worker.failures": Kind(9, "warning"),
+    "webhooks.failures": Kind(9, "warning"),
     "intake.stream_renewed": Kind(9, "warning"),
 }
 """Every kind by its id, which never changes its meaning. The words stand where it is found (``problems.py``)."""

@@ -20,10 +20,9 @@ from worker.queue.consumer_lag import GroupLag
 from worker.queue.load_reader import Loads, Reading
 from worker.settings.account import Account
 from worker.status.account_reader import KnownAccounts, account_seen
-from worker.status.endpoint_reader import endpoints_seen
+from worker.status.endpoint_reader import WebhooksSeen, endpoints_seen
 from worker.status.facts import (
     AccountSeen,
-    EndpointSeen,
     IntakeSeen,
     LaneSeen,
     LettersSeen,
@@ -130,8 +129,9 @@ class StatusReader:
             letters_gone_at_ms=whole(around.facts.get("letters_gone_at")),
             letters=around.letters,
             radian=besides.radian,
-            endpoints=besides.endpoints,
-            n_delivering=besides.n_delivering,
+            endpoints=besides.webhooks.endpoints,
+            n_delivering=besides.webhooks.n_delivering,
+            failing_deliverers=besides.webhooks.failing,
             ranges=ranges,
         )
         return seen, loads
@@ -149,10 +149,10 @@ class StatusReader:
         return _Around(leader, intakes, facts, groups, letters)
 
     def _besides(self, asker: Asker, now_ms: int) -> Inquiry[_Besides]:
-        radian, (endpoints, n_delivering) = yield from together(
+        radian, webhooks = yield from together(
             terms_seen(asker, self._keys, now_ms), endpoints_seen(self._keys, now_ms)
         )
-        return _Besides(radian, endpoints, n_delivering)
+        return _Besides(radian, webhooks)
 
     def _lanes_of(self, account: AccountSeen, now_ms: int) -> Inquiry[dict[str, LaneSeen]]:
         asker = Asker()
@@ -187,8 +187,7 @@ class _Besides:
     """What was read of what stands beside the work."""
 
     radian: RadianSeen
-    endpoints: tuple[EndpointSeen, ...]
-    n_delivering: int | None
+    webhooks: WebhooksSeen
 
 
 def _now_ms() -> Inquiry[int]:

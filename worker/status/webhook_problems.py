@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from worker.speech import Speech
-from worker.status.facts import EndpointSeen, Overview
+from worker.status.facts import DelivererSeen, EndpointSeen, Overview
 from worker.status.problem import Problem
 
 Pair = tuple[str, str]
@@ -29,7 +29,7 @@ _FAULTS: Final[dict[str, Pair]] = {
 
 def of_webhooks(seen: Overview, patience_ms: int, remembered_ms: int, speech: Speech) -> Iterator[Problem]:
     """
-    Of the process that delivers, then of each endpoint.
+    Of the processes that deliver, then of each endpoint.
 
     Args:
         patience_ms: How long an endpoint may fail, or a delivery wait, before somebody has to know.
@@ -46,6 +46,8 @@ def of_webhooks(seen: Overview, patience_ms: int, remembered_ms: int, speech: Sp
             "start one: factus-worker webhooks; what is not delivered is delivered then",
         )
         yield Problem("webhooks.none", "webhooks", what, mends)
+    for process in seen.failing_deliverers:
+        yield _of_process(process, speech)
     for one in seen.endpoints:
         yield from _of_endpoint(one, seen, patience_ms, remembered_ms, speech)
 
@@ -55,6 +57,23 @@ def answer_words(one: EndpointSeen, speech: Speech) -> str:
     if one.last_status:
         return speech.say(f"responde {one.last_status}", f"it answers {one.last_status}")
     return speech.say(*_FAULTS.get(one.last_fault, (one.last_fault or "no responde", one.last_fault or "no answer")))
+
+
+def _of_process(process: DelivererSeen, speech: Speech) -> Problem:
+    what = speech.say(
+        f"proceso de webhooks {process.id}: fallas en sus tareas en los últimos 10 minutos ({process.failed_lately}; "
+        f"desde que inició {process.failed}); puede que no entregue",
+        f"process of webhooks {process.id}: failures in its loops in the last 10 minutes ({process.failed_lately}; "
+        f"since it started {process.failed}); it may deliver nothing",
+    )
+    mends = speech.say(
+        "vea loop.member_failed, loop.turn_failed y redis.unavailable en su registro",
+        "see loop.member_failed, loop.turn_failed and redis.unavailable in its log",
+    )
+    following = speech.say(
+        "se deja de decir diez minutos después de la última", "it is told until ten minutes after the last one"
+    )
+    return Problem("webhooks.failures", process.id, what, mends, process.failing_since_ms, next=following)
 
 
 def _of_endpoint(

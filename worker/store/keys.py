@@ -293,6 +293,10 @@ class Keys:
         """Sorted set: id of a process that delivers -> ms of its last sign of life."""
         return f"{self.hooks()}processes"
 
+    def hook_process(self, process_id: str) -> str:
+        """Hash with a short life: what has failed in a living process that delivers, for ``status``."""
+        return f"{self.hooks()}process:{process_id}"
+
     def hook_rotations(self) -> str:
         """Hash: endpoint -> which secrets leave, by their digest, and when (JSON). No secret stands here."""
         return f"{self.hooks()}rotations"

@@ -23,6 +23,8 @@ class WebhookPolicy:
     """After this time without a sign another process reads the streams."""
     streams_s: float = 10.0
     """How often it is asked which accounts have streams of their own."""
+    most_aside: int = 1000
+    """Streams that are gone, of which an endpoint's place is kept all the same."""
     seen_s: float = 60.0
     """How often it is written down which endpoints a file has."""
     file_s: float = 2.0

@@ -45,6 +45,7 @@ log = structlog.get_logger()
 
 _BEAT_S: Final = 2.0
 _BEATS_KEPT_MS: Final = 60_000
+_FAILURES_KEPT_MS: Final = 10_000
 _NOT_WRITTEN_AGAIN_S: Final = 3600.0
 
 
@@ -152,17 +153,22 @@ class WebhookService:
     # -- signs of life ---------------------------------------------------------------------------------------------
     async def _beat(self, stopping: asyncio.Event) -> None:
         guard, writes = self.guards.of("heartbeat"), RefusalWatch()
-        processes = self.book.keys.hook_processes()
+        processes, own = self.book.keys.hook_processes(), self.book.keys.hook_process(self.process_id)
         while not stopping.is_set():
             with guard.turn(), writes.told():
                 seconds, _ = await self.book.redis.time()
+                now_ms = int(seconds) * 1000
                 async with self.book.redis.pipeline(transaction=False) as pipe:
-                    pipe.zadd(processes, {self.process_id: int(seconds) * 1000})
-                    pipe.zremrangebyscore(processes, "-inf", int(seconds) * 1000 - _BEATS_KEPT_MS)
+                    pipe.zadd(processes, {self.process_id: now_ms})
+                    pipe.zremrangebyscore(processes, "-inf", now_ms - _BEATS_KEPT_MS)
+                    # One that lives and takes nothing delivers to nobody, and nothing else would tell of it.
+                    pipe.hset(own, mapping=dict(self.guards.failed.told(now_ms)))
+                    pipe.pexpire(own, _FAILURES_KEPT_MS)
                     await pipe.execute()
             await pause(stopping, _BEAT_S)
         with guard.turn():
             await self.book.redis.zrem(processes, self.process_id)
+            await self.book.redis.delete(own)
 
 
 def build(

@@ -11,7 +11,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from jobs.webhooks.places import Places, StreamFacts, entry_id
+from jobs.webhooks.places import Places, StreamFacts, entry_id, read_places
 from worker.store.keys import Keys
 
 
@@ -86,17 +86,32 @@ async def event_streams(redis: Redis, keys: Keys, own_streams: Iterable[str] = (
     """
     The streams that events are published to: the common ones, and those of accounts with their own that are there.
 
+    Accounts are those that workers have served lately, and those in whose streams an endpoint has a place: nobody may
+    have served one for days.
+
     Args:
-        own_streams: Accounts that are known to have their own, beside those that workers have served lately.
+        own_streams: Accounts that are known to have their own, beside these.
     """
-    served = await redis.zrange(keys.served_accounts(), 0, -1)
-    names = sorted({name.decode(errors="replace") for name in served} | {*own_streams})
+    async with redis.pipeline(transaction=False) as pipe:
+        pipe.zrange(keys.served_accounts(), 0, -1)
+        pipe.hgetall(keys.hook_places())
+        served, kept = await pipe.execute()
+    names = sorted(
+        {name.decode(errors="replace") for name in served} | {*own_streams} | _accounts_of(keys, kept.values())
+    )
     own = [stream for name in names for stream in (keys.results(name), keys.radian(name))]
     async with redis.pipeline(transaction=False) as pipe:
         for stream in own:
             pipe.exists(stream)
         there = await pipe.execute() if own else []
     return [keys.results(), keys.radian(), *(one for one, is_there in zip(own, there, strict=True) if is_there)]
+
+
+def _accounts_of(keys: Keys, kept: Iterable[bytes]) -> set[str]:
+    """The accounts whose own streams stand in places; other keys that somebody may have written there are passed."""
+    streams = {stream for text in kept for stream in read_places(text.decode(errors="replace")) or {}}
+    names = {stream.removeprefix(f"{common}:") for stream in streams for common in (keys.results(), keys.radian())}
+    return {name for name in names if name and {keys.results(name), keys.radian(name)} & streams}
 
 
 async def facts_of(redis: Redis, stream: str) -> StreamFacts | None:

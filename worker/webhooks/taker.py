@@ -18,7 +18,7 @@ import structlog
 from redis.asyncio import Redis
 
 from jobs.webhooks.endpoint import Endpoint
-from jobs.webhooks.places import Place, Places, entry_id, first_place, read_places, written
+from jobs.webhooks.places import Place, Places, entry_id, first_place, read_places, set_aside, written
 from worker.guard import Guard, pause, shown
 from worker.store.keys import Keys
 from worker.store.scripts import ScriptArgs
@@ -40,10 +40,11 @@ _LARGE_PAGE: Final = 4 * 1024 * 1024
 
 @dataclass(slots=True)
 class _Group:
-    """Endpoints that stand at the same place, each with what is kept of it."""
+    """Endpoints that stand at the same place, each with what is kept of it, and its places in streams that are gone."""
 
     places: Places
     kept: dict[str, str] = field(default_factory=dict)
+    aside: dict[str, Places] = field(default_factory=dict)
 
 
 class Taker:
@@ -157,7 +158,10 @@ class Taker:
             # A stream that has come later is read from when the endpoint began.
             first = Place(f"{int(since or 0) or now_ms}-0")
             here = {stream: places.get(stream, first) for stream in streams}
-            groups.setdefault(written(here), _Group(here)).kept[name] = before
+            group = groups.setdefault(written(here), _Group(here))
+            group.kept[name] = before
+            # Forgotten, all that such a stream holds would go out again when it comes back.
+            group.aside[name] = set_aside(places, here, self._policy.most_aside)
         return sorted(groups.values(), key=lambda group: max(entry_id(one.entry) for one in group.places.values()))
 
     async def _note_seen(self, names: Sequence[str], now_ms: int) -> None:
@@ -192,7 +196,7 @@ class Taker:
         if after == group.places:
             return 0, False
         made = slice_of(in_order(taken), endpoints)
-        moves = [Move(name, before, written(after)) for name, before in group.kept.items()]
+        moves = [Move(name, before, written({**group.aside[name], **after})) for name, before in group.kept.items()]
         n_made = await self._book.take(moves, made.bodies, made.deliveries)
         return n_made or 0, n_made is None or page.horizon is not None
 

@@ -52,6 +52,7 @@ async def everything_wrong(redis, keys) -> None:
         await redis.zadd(keys.hooks_seen(), {name: now_ms})
         await redis.hset(keys.hook(name), mapping=kept)
     await redis.zadd(keys.hook_processes(), {"h": now_ms})
+    await redis.hset(keys.hook_process("h"), mapping={"failed": "take=2", "failed_lately": "take=2"})
     await redis.zadd(keys.hook("late", "due"), {"m": long_ago})
     await redis.zadd(keys.hook("late", "order"), {"m": 1})
     facts = {f"gone:{keys.jobs()}": 3, f"gone_at:{keys.jobs()}": now_ms, f"ahead:{keys.retry()}": "9-9"}

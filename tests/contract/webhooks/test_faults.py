@@ -10,6 +10,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs.webhooks.verdict import Answer
 from tests.webhooks_rig import FakeEndpoints, an_endpoint, an_event, hooks, ids_of, quick
+from worker.doctor.service_checks import WebhookFile, of_problems, webhook_checks
+from worker.speech import ENGLISH
+from worker.status.problems import problems
+from worker.status.reader import StatusReader
+from worker.store.keys import Keys
 from worker.store.scripts import Scripts
 from worker.webhooks.book import WebhookBook
 
@@ -182,3 +187,23 @@ async def test_no_secret_stands_in_redis_or_in_the_logs(real_redis, valkey_url, 
     assert secret not in repr(logs)
     async for key in real_redis.scan_iter(f"{namespace}:*"):
         assert secret.encode() not in (await real_redis.dump(key) or b"")
+
+
+async def test_a_process_that_cannot_read_is_told(real_redis, valkey_url, namespace):
+    """It gives signs of life, and delivers to nobody: neither `status` nor `doctor` may call that sound."""
+    keys = Keys(namespace)
+    await real_redis.set(keys.hook_places(), "wrong")
+    reader = StatusReader(real_redis, keys, {}, limit=10, window_s=60.0, results_maxlen=1000)
+    async with hooks(real_redis, valkey_url, namespace) as rig:
+        await rig.until(lambda: rig.service.guards.failed.total["take"])
+
+        async def told():
+            return [one for one in problems(await reader.overview(), ENGLISH) if one.id == "webhooks.failures"]
+
+        await rig.until(told)
+        (one,) = await told()
+        checks = of_problems([one], None)["webhooks"]
+        assert (one.subject, one.since_ms > 0, "take=" in one.what) == (rig.service.process_id, True, True)
+        assert [check.status for check in webhook_checks(WebhookFile(), None, checks, ENGLISH)] == ["warning"]
+    assert not await told()
+    assert not await real_redis.exists(keys.hook_process(rig.service.process_id))

@@ -16,7 +16,7 @@ from tests.unit.status import snapshots
 from tests.unit.status.snapshots import ACCOUNT, LANE, NOW
 from worker.speech import ENGLISH, SPANISH
 from worker.status.endpoint_reader import SEEN_MS, endpoints_seen
-from worker.status.facts import EndpointSeen, Hold, Overview, RangeSeen, WorkerSeen
+from worker.status.facts import DelivererSeen, EndpointSeen, Hold, Overview, RangeSeen, WorkerSeen
 from worker.status.problem import KINDS, Problem
 from worker.status.problems import problem_lines, problems
 from worker.status.state_words import lacks
@@ -36,6 +36,12 @@ def overview(**changes: Any) -> Overview:
 
 WEBHOOKS = {
     "nobody delivers": ({"n_delivering": 0}, "webhooks.none", "failure", "factus-worker webhooks"),
+    "one that delivers fails": (
+        {"failing_deliverers": (DelivererSeen("h-1", "take=9", "take=2", NOW - 5),)},
+        "webhooks.failures",
+        "warning",
+        "h-1: fallas en sus tareas en los últimos 10 minutos (take=2; desde que inició take=9)",
+    ),
     "dead": ({"endpoints": (FAILING,)}, "webhook.failing", "failure", "responde 503 (3 entregas esperan)"),
     "dead without an answer": (
         {"endpoints": (replace(FAILING, last_status=0, last_fault="connection"),)},
@@ -158,17 +164,21 @@ async def test_endpoints_are_read_as_their_processes_keep_them(redis: ArqRedis, 
     await redis.hset(keys.hook("a"), mapping=kept)
     await redis.zadd(keys.hook("a", "order"), {"m1": 1, "m2": 2})
     await redis.zadd(keys.hook("a", "due"), {"m1": 40, "m2": 50})
-    endpoints, n_delivering = await answered(redis, endpoints_seen(keys, NOW))
+    for name, since in {"h-1": NOW - 5, "h-2": NOW - 60_000}.items():
+        failed = {"failed": "take=9", "failed_lately": "take=2", "failing_since": since}
+        await redis.hset(keys.hook_process(name), mapping=failed)
+    endpoints, n_delivering, failing = await answered(redis, endpoints_seen(keys, NOW))
     gone = EndpointSeen(
         "a", is_disabled=True, disabled_why="gone", disabled_at_ms=7, failing_since_ms=5, n_waiting=2, oldest_due_ms=40,
         last_status=410,
     )  # fmt: skip
     assert endpoints == (gone, EndpointSeen("b"))
     assert n_delivering == 1
+    assert failing == (DelivererSeen("h-1", "take=9", "take=2", NOW - 5),), "of those that live"
     await redis.set(keys.hook("b"), "x")
     await redis.delete(keys.hook_processes())
     await redis.set(keys.hook_processes(), "x")
-    assert await answered(redis, endpoints_seen(keys, NOW)) == ((gone, EndpointSeen("b")), None), (
+    assert await answered(redis, endpoints_seen(keys, NOW)) == ((gone, EndpointSeen("b")), None, ()), (
         "the rest is told all the same"
     )
 

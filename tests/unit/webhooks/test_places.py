@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.webhooks.places import UNKNOWN, Place, StreamFacts, first_place, read_places, written
+from jobs.webhooks.places import UNKNOWN, Place, StreamFacts, first_place, read_places, set_aside, written
 
 
 def facts(n_added=10, length=10, n_read=0, *, is_whole=False, last_id="9-0"):
@@ -61,6 +61,13 @@ def test_places_are_kept_as_text_and_read_again():
     places = {"ns:results": Place("5-1", 7), "ns:radian": Place("0-0")}
     assert read_places(written(places)) == places
     assert written(dict(reversed(places.items()))) == written(places)
+
+
+def test_places_in_streams_that_are_not_read_are_set_aside():
+    places = {"read": Place("9-0"), "a": Place("5-1", 7), "b": Place("10-0"), "c": Place("5-0")}
+    assert set_aside(places, ["read"], 9) == {"a": Place("5-1", 7), "b": Place("10-0"), "c": Place("5-0")}
+    assert set_aside(places, ["read"], 2) == {"b": Place("10-0"), "a": Place("5-1", 7)}, "those that were read last"
+    assert not set_aside(places, places, 9)
 
 
 @pytest.mark.parametrize("text", ["", "x", "[]", "3", '{"a":1}', '{"a":["x",1]}', '{"a":[]}', '{"a":["1-0","y"]}'])

@@ -112,6 +112,7 @@ def visible(seen: Overview, sight: Sight) -> Overview:
         letters=LettersSeen(),
         endpoints=(),
         n_delivering=None,
+        failing_deliverers=(),
         ranges=tuple(one for one in seen.ranges if sight.sees(one.account)),
     )
 
