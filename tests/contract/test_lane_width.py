@@ -216,17 +216,23 @@ async def has_begun(factus: Counting, n: int) -> None:
             await asyncio.sleep(0.001)
 
 
+def held_back() -> tuple[Counting, asyncio.Event]:
+    """A Factus whose creates end once the event is set."""
+    factus, may_end = Counting(), asyncio.Event()
+
+    async def ended(_: str) -> bool:
+        return may_end.is_set()
+
+    factus.may_end = ended
+    return factus, may_end
+
+
 class TestTheSweep:
-    """It finds nothing in calm weather: a lane that what is under way closes is opened by the end of that."""
+    """It wakes no lane that is closed by what is under way: the end of that opens it."""
 
     @pytest.mark.parametrize("in_use", [2, 1])
     async def test_it_goes_by_the_width_in_use(self, redis, namespace, in_use):
-        factus, may_end = Counting(), asyncio.Event()
-
-        async def ended(_: str) -> bool:
-            return may_end.is_set()
-
-        factus.may_end = ended
+        factus, may_end = held_back()
         built = built_on(redis, namespace, factus, 4)
         async with running(built) as rig:
             if in_use == 1:
@@ -270,12 +276,7 @@ class TestTheSweep:
             await rig.events(2)
 
     async def test_it_wakes_nobody_for_a_head_that_waits_to_be_alone(self, redis, namespace):
-        factus, may_end = Counting(), asyncio.Event()
-
-        async def ended(_: str) -> bool:
-            return may_end.is_set()
-
-        factus.may_end = ended
+        factus, may_end = held_back()
         built = built_on(redis, namespace, factus, 4)
         async with running(built) as rig:
             for n in range(3):

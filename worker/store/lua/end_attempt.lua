@@ -22,8 +22,8 @@
 --   ended_event: where these stand when it has ended; ended_due: the set of what is to be drained.
 -- bill: what is remembered of a bill by its number; the job's key when it is about none. terms: from when bills are due.
 -- follow_ups: FOLLOW_UP_KEYS for each job that follows the document.
--- ending: `final`, or who waits: `lane`, `account`, `job`. pause_ms: of a final one, of the reference: for a rejected
---   document all that is known of it, for others what is added to it.
+-- ending: `final`, or who waits: `lane`, `account`, `job`. pause_ms: of a final one, for how
+--   long its reference is not free; 0 leaves what stands with the document, unless this job knows that it is removed.
 -- reason: of the pause; of a final one `stays` when an unvalidated document is left at Factus.
 -- document_state, retention_ms: of a final one. goes_on: 1 to start the lane's next job. health: `up`, `down`, `unknown`.
 -- term: ms from which the bill that the job watches is due; 0 when nothing waits for that, '' leaves it.
