@@ -197,7 +197,7 @@ def lane_reason(lane: LaneSeen, account: AccountSeen, zone: tzinfo, speech: Spee
         return ""
     until = clock(lane.next_look_ms, zone) if lane.next_look_ms else ""
     match lane.wait_reason:
-        case "width" if lane.issues:
+        case "width" if lane.issues and lane.width == 1:
             return speech.say(
                 "los documentos de una familia se emiten de a uno", "documents of a family are issued one at a time"
             )

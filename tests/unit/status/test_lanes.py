@@ -52,6 +52,7 @@ def test_backlogs_share_one_allowance() -> None:
         (CALLS, ACCOUNT, "a quarter of the allowance"),
         (replace(CALLS, wait_reason="probe"), ACCOUNT, "a single attempt asks"),
         (replace(CALLS, wait_reason="width"), ACCOUNT, "as many are under way"),
+        (replace(LANE, width=3), ACCOUNT, "as many are under way"),
     ],
 )
 def test_a_lane_that_stands_says_why(lane: LaneSeen, account: AccountSeen, words: str) -> None:
