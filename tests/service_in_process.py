@@ -169,6 +169,15 @@ class ServiceInProcess:
 
 
 @asynccontextmanager
+async def not_swept(built: Services) -> AsyncIterator[None]:
+    """Somebody else leads the sweep, and does nothing: no repair comes by itself while the block lasts."""
+    leader = built.keys.leader("sweep", built.accounts)
+    await built.redis.set(leader, "another worker")
+    yield
+    await built.redis.delete(leader)
+
+
+@asynccontextmanager
 async def running(built: Services) -> AsyncIterator[ServiceInProcess]:
     """Run the tasks of a worker process while the block lasts."""
     stopping = asyncio.Event()

@@ -16,7 +16,7 @@ from jobs.answers import Answer
 from schemas.records import JobRecord
 from tests.fakes import FakeFactus
 from tests.patience import PATIENCE_S
-from tests.service_in_process import an_account, running, services_on
+from tests.service_in_process import an_account, not_swept, running, services_on
 from worker.bootstrap import Services
 from worker.status.reader import StatusReader
 from worker.store.keys import Keys
@@ -264,7 +264,7 @@ class TestTheSweep:
         factus.finds = [answers.Unknown("sin respuesta")]
         factus.find = looking
         built = built_on(redis, namespace, factus, 2)
-        async with running(built) as rig:
+        async with not_swept(built), running(built) as rig:
             await rig.push_bill("R-0")
             async with asyncio.timeout(PATIENCE_S):
                 while not await redis.hget(built.keys.lane(BILLS), "solo"):
@@ -278,7 +278,7 @@ class TestTheSweep:
     async def test_it_wakes_nobody_for_a_head_that_waits_to_be_alone(self, redis, namespace):
         factus, may_end = held_back()
         built = built_on(redis, namespace, factus, 4)
-        async with running(built) as rig:
+        async with not_swept(built), running(built) as rig:
             for n in range(3):
                 await rig.push_bill(f"R-{n}", id=f"job-{n}")
             await has_begun(factus, 2)
