@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -252,6 +253,47 @@ def test_what_is_no_constant_of_ours_may_be_patched(patch: str) -> None:
     assert not list(patched_constants(ast.parse("import json\nfrom worker.http import feed\n" + patch)))
 
 
+def test_no_callable_is_set_after_construction() -> None:
+    """What an object calls comes in by its constructor: an edge that is drawn at run time is one that nobody sees."""
+    classes = [
+        (module.name, node)
+        for module in modules(*SERVICE, "sandbox")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert len(classes) > 500
+    assert not [f"{name}:{line}" for name, tree in classes for line in late_callables(tree)]
+    declared = {pair for _, tree in classes for pair in _declared(tree)}
+    callables = {name for name, is_callable in declared if is_callable and (name, False) not in declared}
+    from_outside = [
+        f"{module.name}:{node.lineno}"
+        for module in modules(*SERVICE, "sandbox")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and not _is_own(node)
+        if node.attr in callables
+    ]
+    assert {"text_of", "on_event"} <= callables
+    assert not from_outside
+
+
+@pytest.mark.parametrize(
+    ("declared", "assigned"),
+    [
+        ("    run: Callable[[], None] = idle\n", "self.run = run"),
+        ("    run: Callable[[], None] | None = None\n", "self.run = run"),
+        ("    run: RunJob\n", "self.run = run\n        self.run()"),
+        ("    def __init__(self): self.run = idle\n", "self.run = run\n    def go(self): self.run()"),
+        ("    def __init__(self, run: Callable[[], None]): self.run = run\n", "self.run, other = run, 1"),
+        ("    def run(self): ...\n", "self.run = run"),
+    ],
+)
+def test_each_way_to_set_a_callable_late_is_seen(declared: str, assigned: str) -> None:
+    source = f"class One:\n{declared}    def serve(self, run):\n        {assigned}\n"
+    (tree,) = ast.parse(source).body
+    assert isinstance(tree, ast.ClassDef)
+    assert list(late_callables(tree)) == [4]
+
+
 def test_no_package_hides_code_in_init() -> None:
     """Names are imported from the module that owns them."""
     assert not [module.name for module in modules(*SERVICE, "sandbox") if _is_init(module) and module.tree.body]
@@ -284,6 +326,33 @@ def _reached_from(start: str, graph: dict[str, set[str]]) -> set[str]:
 
 
 _CONSTANT = re.compile(r"_*[A-Z][A-Z0-9_]*")
+
+
+def late_callables(tree: ast.ClassDef) -> Iterator[int]:
+    """Lines outside a class's constructor in which it sets an attribute of its own that is called."""
+    methods = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    constructor = {
+        node for name in ("__init__", "__post_init__") if name in methods for node in ast.walk(methods[name])
+    }
+    called = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_own(node.func)}
+    called |= methods.keys() | {name for name, is_callable in _declared(tree) if is_callable}
+    for node in ast.walk(tree):
+        if _is_own(node) and isinstance(node.ctx, ast.Store) and node not in constructor and node.attr in called:
+            yield node.lineno
+
+
+def _declared(tree: ast.ClassDef) -> Iterator[tuple[str, bool]]:
+    """The attributes that a class declares by fields or by arguments of its constructor, and which are callables."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign):
+            yield ast.unparse(node.target).removeprefix("self."), "Callable" in ast.unparse(node.annotation)
+        elif isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            for arg in (*node.args.args, *node.args.kwonlyargs):
+                yield arg.arg, "Callable" in ast.unparse(arg.annotation or arg)
+
+
+def _is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
 def patched_constants(tree: ast.Module) -> Iterator[tuple[int, str]]:

@@ -112,9 +112,9 @@ class PackedRows:
     *text_of* tells it when the row is read.
     """
 
-    def __init__(self) -> None:
-        self.text_of: Callable[[int], Value] = lambda _: None
-        self._rows = _Packed()
+    def __init__(self, text_of: Callable[[int], Value] = lambda _: None, packed: _Packed | None = None) -> None:
+        self._text_of = text_of
+        self._rows = _Packed() if packed is None else packed
         self._kept: dict[bytes | int, Value] = {}
 
     @classmethod
@@ -124,6 +124,10 @@ class PackedRows:
         for number, cells in rows:
             found.append(number, cells)
         return found
+
+    def with_texts(self, text_of: Callable[[int], Value]) -> PackedRows:
+        """The same rows, not packed again, with the texts of which only the number was known."""
+        return PackedRows(text_of, self._rows)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -189,7 +193,7 @@ class PackedRows:
             return kept[cell]
         found: Value
         if type(cell) is int:
-            found = self.text_of(cell)
+            found = self._text_of(cell)
         elif type(cell) is bytes:
             found = Decimal(cell.decode())
         else:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 
 import pytest
 from arq.constants import in_progress_key_prefix, job_key_prefix
 
 from jobs.entry import Entry
 from jobs.intake import EntryValidator
+from jobs.outcomes import AccountState
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
-from tests.service_in_process import quick, running, services_on
+from tests.service_in_process import not_swept, quick, running, services_on
 from worker.intake.writer import LeadLost
+from worker.queue.claims import ClaimedJob
 
 
 async def test_a_stale_owner_notices_and_writes_nothing(redis, namespace, factus):
@@ -117,6 +118,29 @@ async def test_a_job_that_comes_while_a_worker_drains_is_put_back_at_once(redis,
     assert factus.order == ["A", "B"]
 
 
+async def test_a_job_in_the_hands_of_a_worker_that_stops_before_it_starts_it_is_put_back(redis, namespace, factus):
+    """Between the script that hands a job over and its run there is one turn of the loop."""
+    built = services_on(redis, namespace, gateway=factus)
+    async with running(built) as rig:
+        factus.gate = asyncio.Event()
+        await rig.push_bill("A", id="A")
+        await factus.called("create")
+        arq_id = f"{namespace}:acme:A:1"
+        (run,) = built.arq.tasks.values()
+        run.cancel()
+        await asyncio.wait([run])
+        await redis.set(in_progress_key_prefix + arq_id, built.worker_id, px=60_000)
+        await redis.zadd(built.keys.arq_queue(), {arq_id: 9e15})
+        record = await built.reader.job("acme", "A")
+        built.arq.run_claimed([ClaimedJob(arq_id, record, AccountState())])
+        assert (built.arq.n_running, built.arq.slots_busy) == (1, 1)
+        await built.arq.drain(1.0)
+        assert (built.arq.n_running, built.arq.slots_busy) == (0, 0)
+        assert await redis.get(in_progress_key_prefix + arq_id) is None
+        assert await redis.zscore(built.keys.arq_queue(), arq_id) == 0
+        assert factus.calls["create"] == 1
+
+
 async def test_a_run_that_ends_frees_no_newer_one_of_its_own_process(redis, namespace, factus):
     """The loop was held for longer than the lease: the mark of the older run bears the same worker's id."""
     factus.gate = asyncio.Event()
@@ -211,15 +235,6 @@ class TestSweep:
         await redis.sadd(built.keys.lanes(), "stranger/invoice")
         await redis.zadd(built.keys.waiting("stranger/invoice"), {"one": 1})
         assert not await built.sweep.sweep()
-
-
-@asynccontextmanager
-async def not_swept(built):
-    """Somebody else leads the sweep, and does nothing: no repair comes by itself."""
-    leader = built.keys.leader("sweep", built.accounts)
-    await built.redis.set(leader, "another worker")
-    yield
-    await built.redis.delete(leader)
 
 
 async def _in_flight(built):

@@ -47,10 +47,6 @@ _NEVER: Final = 10**9
 RunJob = Callable[[ClaimedJob], Awaitable[None]]
 
 
-async def _not_serving(claimed: ClaimedJob) -> None:
-    raise RuntimeError(f"{claimed.arq_id} was claimed by a worker that does not serve")
-
-
 @dataclass(frozen=True, slots=True)
 class DrainPolicy:
     """What a worker that stops waits for: the calls under way, what joined an ended document; and without Redis."""
@@ -95,8 +91,9 @@ class LeaseWorker(Worker):
         self._keys = keys
         self._foreign = foreign
         self._defect_pause_s = defect_pause_s
-        self._run_job: RunJob = _not_serving
         self._woken = asyncio.Event()
+        self._handed: asyncio.Queue[ClaimedJob] = asyncio.Queue()
+        self._starting: asyncio.Task[None] | None = None
         self._slots = slots
         self._n_running = 0
         self._look: asyncio.TimerHandle | None = None
@@ -163,8 +160,8 @@ class LeaseWorker(Worker):
         Args:
             run_job: Runs one claimed job to its end in the ledger.
         """
-        self._run_job = run_job
         self.allow_pick_jobs = True
+        self._starting = asyncio.create_task(self._start_handed(run_job))
         self._renewing = asyncio.create_task(self._renew_leases())
         while not stopping.is_set():
             self._woken.clear()  # before the look: a wake-up during it is kept
@@ -210,21 +207,27 @@ class LeaseWorker(Worker):
 
     # -- running ---------------------------------------------------------------------------------------------------
     def run_claimed(self, claimed: Sequence[ClaimedJob]) -> None:
-        """Run what was put into our hands, each as a task of its own; once we are draining it goes back."""
+        """Run what was put into our hands; once we are draining it goes back. It takes its slots from now on."""
         for one in claimed:
             if self._is_draining:
                 self._beside(self._release(one))
                 continue
             self._n_running += 1
             self.job_counter += one.slots
-            task = self.loop.create_task(self._run(one))
-            self.tasks[_run_name(one)] = task
-            task.add_done_callback(partial(self._ended, one.slots))
+            self._handed.put_nowait(one)
 
-    async def _run(self, claimed: ClaimedJob) -> None:
+    async def _start_handed(self, run_job: RunJob) -> None:
+        """Start each job in our hands as a task of its own, in the next turn of the loop."""
+        while True:
+            one = await self._handed.get()
+            task = self.loop.create_task(self._run(run_job, one))
+            self.tasks[_run_name(one)] = task
+            task.add_done_callback(partial(self._ended, one))
+
+    async def _run(self, run_job: RunJob, claimed: ClaimedJob) -> None:
         """One run, and its end in arq's books; the ledger's end of an attempt has written both already."""
         try:
-            await self._run_job(claimed)
+            await run_job(claimed)
         except (RetryJob, asyncio.CancelledError) as exc:
             self.jobs_retried += 1
             await asyncio.shield(self._release(claimed, exc if isinstance(exc, SetAside) else None))
@@ -238,9 +241,9 @@ class LeaseWorker(Worker):
         else:
             self.jobs_complete += 1
 
-    def _ended(self, slots: int, _run: asyncio.Task[None]) -> None:
+    def _ended(self, claimed: ClaimedJob, _run: asyncio.Task[None] | None = None) -> None:
         self._n_running -= 1
-        self.job_counter -= slots
+        self.job_counter -= claimed.slots
 
     def _reap(self) -> None:
         """Forget finished runs. An error in one is logged: arq would end the process."""
@@ -343,6 +346,10 @@ class LeaseWorker(Worker):
         """
         self.allow_pick_jobs = False
         self._is_draining = True  # before what runs is read: whatever comes after goes back
+        while not self._handed.empty():
+            unstarted = self._handed.get_nowait()
+            self._ended(unstarted)
+            self._beside(self._release(unstarted))
         running = [task for task in self.tasks.values() if not task.done()]
         _, late = await asyncio.wait(running, timeout=grace_s) if running else (set(), set())
         for task in late:
@@ -352,7 +359,7 @@ class LeaseWorker(Worker):
             # Longer would be in vain: what cannot be put back is free when its lease ends.
             await asyncio.wait(self._aside, timeout=self.claimer.lease.lease_ms / 1000)
         self._reap()
-        for arranged in (self._renewing, self._look):
+        for arranged in (self._renewing, self._starting, self._look):
             if arranged:
                 arranged.cancel()
         return len(late)

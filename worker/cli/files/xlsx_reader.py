@@ -57,16 +57,14 @@ class Xlsx:
         wanted = self._no_texts()
         found = {name: self._sheet(name, wanted, n_rows).rows for name in names}
         texts = self._texts(wanted)
-        for rows in found.values():
-            rows.text_of = texts
-        return {name: list(rows) for name, rows in found.items()}
+        return {name: list(rows.with_texts(texts)) for name, rows in found.items()}
 
     def read(self, name: str) -> Table:
         measure(self._archive, self._book.parts[name], name)
         wanted = self._no_texts()
         reader = self._sheet(name, wanted)
-        reader.rows.text_of = self._texts(wanted, reader.rows.n_bytes)
-        return Table(self.path, name, reader.rows, frozenset(reader.hidden), tuple(reader.blocks))
+        rows = reader.rows.with_texts(self._texts(wanted, reader.rows.n_bytes))
+        return Table(self.path, name, rows, frozenset(reader.hidden), tuple(reader.blocks))
 
     def _no_texts(self) -> bytearray:
         """A byte for each shared text that there can be."""
