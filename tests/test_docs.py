@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import re
 import tomllib
@@ -13,6 +14,7 @@ from typing import Final
 import click
 import pytest
 
+from jobs.registry import JOB_TYPES
 from schemas.payload.validate import validate_document
 from tests.test_architecture import ROOMS
 from worker.cli.group import cli
@@ -96,8 +98,6 @@ def test_first_job_of_the_readme_is_valid() -> None:
 
 
 _TYPED: Final = re.compile(r"(?:\.venv/bin/factus-worker|\bfactus-worker|\bfw) ([a-z][a-z-]*)((?: [^\s`|)]+)*)")
-_SOON: Final = {"cancel", "close", "doctor", "webhooks"}
-"""Commands of the contract that a version may not have yet."""
 
 
 def options_of(command: click.Command) -> set[str]:
@@ -113,8 +113,8 @@ def test_every_command_that_a_page_names_exists_with_its_options(path: Path) -> 
     code = re.findall(r"(?ms)^```(?:sh|text)\n(.*?)^```|`([^`\n]+)`", path.read_text(encoding="utf-8"))
     for name, rest in _TYPED.findall("\n".join(block or inline for block, inline in code)):
         command = cli.get_command(click.Context(cli), name)
-        assert command is not None or name in _SOON, f"{path.name}: factus-worker {name}"
-        if command is None or name == "sandbox":
+        assert command is not None, f"{path.name}: factus-worker {name}"
+        if name == "sandbox":
             continue
         known = options_of(command)
         wrong = set(re.findall(r"(?<!\S)(--[a-z-]+)", rest)) - known - {"--help"}
@@ -144,6 +144,13 @@ class TestWayOfAJob:
         ]
         assert not wrong
 
+    def test_the_roads_into_a_claim_are_the_ones_that_are_told(self) -> None:
+        receive = _callers("_claimer.receive(")
+        assert receive == {
+            f"worker/{name}.py" for name in ("intake/writer", "queue/ledger", "queue/sweep", "queue/dispatcher")
+        }
+        assert _callers("claimer.read(") == {"worker/queue/arq_worker.py"}
+
     def test_every_file_is_named_with_its_path_and_each_section_once(self) -> None:
         assert not [name for name in re.findall(r"`([\w/.-]+\.(?:py|lua))`", self.PAGE) if not (ROOT / name).is_file()]
         numbers = re.findall(r"(?m)^## (\d+)\.", self.PAGE)
@@ -157,6 +164,10 @@ class TestWayOfAJob:
     def test_no_room_of_the_way_is_left_out(self) -> None:
         rooms = {"intake", "queue", "factus", "archive", "store"}
         assert {path.split("/")[1] for path, _ in self.FILE.findall(self.PAGE) if path.startswith("worker/")} >= rooms
+
+
+def _callers(call: str) -> set[str]:
+    return {str(path.relative_to(ROOT)) for path in (ROOT / "worker").rglob("*.py") if call in path.read_text("utf-8")}
 
 
 def _defines(path: Path, name: str) -> bool:
@@ -175,8 +186,21 @@ def _defines(path: Path, name: str) -> bool:
 
 def test_a_word_has_one_line_in_the_glossary() -> None:
     page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-    words = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")]
+    words = [line.split("|")[1].strip() for line in page.splitlines() if re.match(r"\| (?!word \|)", line)]
+    assert len(words) > 100
     assert sorted(set(words)) == sorted(words)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_table_has_its_headings(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    wrong = [
+        f"{path.name}:{number}"
+        for number, (before, line) in enumerate(itertools.pairwise(["", *lines]), 1)
+        if re.fullmatch(r"\|(?: ?:?-+:? ?\|)+", line)
+        if before.count("|") != line.count("|")
+    ]
+    assert not wrong
 
 
 CODE: Final = [
@@ -236,6 +260,10 @@ def _is_known(path: Path, role: str, name: str) -> bool:
         if file.is_file():
             return n == len(parts) or parts[-1] in file.read_text(encoding="utf-8")
     return role == "mod" and ROOT.joinpath(*parts).is_dir()
+
+
+def test_the_first_page_knows_how_many_job_types_there_are() -> None:
+    assert re.findall(r"all (\d+) job types", readme()) == [str(len(JOB_TYPES))]
 
 
 def test_what_may_change_takes_ten_lines() -> None:
