@@ -195,8 +195,8 @@ Answer = (
 _NOT_TAKEN = (NotSent, NoPermit, TooLate, Throttled, Conflicted, CredentialsRefused, NoToken, Misrouted)
 
 
-def is_taken(seen: Answer) -> bool:
-    """Whether a call counts as an attempt (docs/contract.md): it went out, and was not turned away for our state."""
+def counts_as_attempt(seen: Answer) -> bool:
+    """Whether a call counts as an attempt (docs/contract.md): sent, and not refused for the account's state."""
     return not isinstance(seen, _NOT_TAKEN)
 
 

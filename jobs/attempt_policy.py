@@ -128,7 +128,7 @@ class AttemptPolicy:
         """The job's deadline passed: what kept it from succeeding is the error."""
         last = reason or self._last_error
         if last is None or last.code == "factus.unavailable":
-            # It had no turn, or gave it back: what held the account says more than that.
+            # It got no permit, or returned it: what holds the account says more than that.
             last = self._what_holds_the_account() or last
         if last is None or last.message == _NO_PERMIT:
             last = self._without_turn(last)
@@ -158,7 +158,7 @@ class AttemptPolicy:
 
     # -- parts -----------------------------------------------------------------------------------------------------
     def turn_of_another(self, text: str, sent: Sent) -> Retry:
-        """Another job of ours changes the same thing: this one waits for it, and nobody else with it."""
+        """Another job has the change lock: this one is tried again after a pause that holds up no other job."""
         reason = error("factus.unavailable", text)
         return Retry("job", self.patience.change_pause_s, reason, sent, is_failure=False, health="unknown")
 

@@ -286,7 +286,7 @@ class CallContext:
     def _count(self, seen: answers.Answer, *, is_look_up: bool = False) -> None:
         self.n_calls += 1
         self.status = answers.status_of(seen)
-        self.n_sent += answers.is_taken(seen) and not is_look_up
+        self.n_sent += answers.counts_as_attempt(seen) and not is_look_up
 
     # -- ending ----------------------------------------------------------------------------------------------------
     def completed(self, message: str, data: dict[str, Any]) -> Finished:
@@ -294,7 +294,7 @@ class CallContext:
         return Finished("completed", message, data=data, number=number if isinstance(number, str) else "")
 
     def more(self, progress: Mapping[str, Any], left: str) -> Retry:
-        """The turn is over and the job goes on when its turn comes; *left* is what is told if time runs out before."""
+        """End this turn; the job goes on with its next one. *left* says what is missing if its time is up before."""
         reason = unavailable(f"{left} cuando se agotó el tiempo")
         return Retry("lane", 0.0, reason, is_failure=False, progress=strict_json.dump(dict(progress)))
 

@@ -380,7 +380,7 @@ def _of_job(
         seq=seq,
         type=type_,
         time=now,
-        # What follows a document speaks as the job that issued it.
+        # A follow-up publishes under the id and the type of the job that issued its document.
         job_id=job.parent or job.id,
         job_type=f"{job.family}.issue" if job.parent else job.type,
         account=job.account,

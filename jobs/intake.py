@@ -56,7 +56,7 @@ _DENIED: Final = ErrorDetail(code="auth.denied", message=DENIED_MESSAGE, field="
 
 @dataclass(frozen=True, slots=True)
 class EntryValidator:
-    """Examines entries against the accounts that this service has."""
+    """Validates entries against the accounts that this service has."""
 
     zones: Mapping[str, ZoneInfo]
     now_ms: Callable[[], int]
@@ -86,7 +86,7 @@ class EntryValidator:
             if isinstance(exc, strict_json.BoundExceeded):
                 return self.refused_unread(entry, refusal)
             return Refused(_nothing_read(entry), (refusal,))
-        return self.examine(entry, parsed)
+        return self.validate_parsed(entry, parsed)
 
     def refused_unread(self, entry: Entry, refusal: ErrorDetail) -> Refused:
         """
@@ -103,7 +103,7 @@ class EntryValidator:
         fault = self._trespass(entry, remains.account) or refusal
         return Refused(remains, (fault,), content)
 
-    def examine(self, entry: Entry, parsed: object) -> Accepted | Refused:
+    def validate_parsed(self, entry: Entry, parsed: object) -> Accepted | Refused:
         """Decide an entry that the strict JSON reader has read, or would read as *parsed*."""
         if isinstance(parsed, dict):
             parsed = without_nothing(parsed)

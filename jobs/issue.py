@@ -12,7 +12,7 @@ from typing import Final, assert_never
 
 from jobs import answers
 from jobs.answers import Answer
-from jobs.issue_policy import Delete, FindBlocker, IssuePolicy, Look, LookReason, Remove, Send, Step
+from jobs.issue_policy import Delete, FindBlocker, IssuePolicy, LookUp, LookUpReason, Remove, Send, Step
 from jobs.outcomes import AttemptResult, Finished, Retry
 from jobs.ports import Gateway, Journal
 from schemas.contract.event import ErrorDetail
@@ -36,7 +36,7 @@ async def issue(
         LeaseLost: Another worker has the job; nothing more may be done.
     """
     step = _first_step(policy)
-    if isinstance(step, Look) and await journal.is_being_removed(policy.job):
+    if isinstance(step, LookUp) and await journal.is_being_removed(policy.job):
         return AttemptResult(policy.waits_for_removal(), 0)
     attempt = _Attempt(policy, gateway, journal, now_ms, day_ends_ms)
     for n_calls in range(_MOST_CALLS):
@@ -77,7 +77,7 @@ class _Attempt:
                 return None
 
     def _time_is_up(self, step: Retry) -> Finished | Retry:
-        """Waiting for our own turn says nothing of the document: what was sent is looked up before time is up."""
+        """A wait for a permit or a lock tells nothing of the document: look up what was sent before the job ends."""
         if not step.is_failure:
             return step
         return self.policy.may_still_appear(step.reason) or self.policy.time_is_up(step.reason)
@@ -87,8 +87,8 @@ class _Attempt:
         match step:
             case Send():
                 return await self._send()
-            case Look(reason, why):
-                return await self._look(reason, why)
+            case LookUp(reason, why):
+                return await self._look_up(reason, why)
             case Delete(verdict, "") if not self.is_named:
                 return await self._name(verdict)
             case Delete(verdict, number):
@@ -107,15 +107,15 @@ class _Attempt:
         # A document that Factus has already is only asked for: it keeps the date of its first sending.
         latest_ms = 0 if job.pending_since else self.day_ends_ms
         seen = await self.gateway.create(job, latest_ms=latest_ms)
-        self.has_sent, self.n_sent = True, self.n_sent + answers.is_taken(seen)
+        self.has_sent, self.n_sent = True, self.n_sent + answers.counts_as_attempt(seen)
         step = self.policy.after_create(seen)
         self.status = answers.status_of(seen)
         return step
 
-    async def _look(self, reason: LookReason, why: str) -> Step:
+    async def _look_up(self, reason: LookUpReason, why: str) -> Step:
         is_beside = reason == "conflict" and await _is_beside_another(self.policy, self.journal)
         seen = await self._find()
-        step = self.policy.after_look(seen, reason, has_sent=self.has_sent, why=why, is_beside=is_beside)
+        step = self.policy.after_look_up(seen, reason, has_sent=self.has_sent, why=why, is_beside=is_beside)
         self._heard(seen)
         return step
 
@@ -137,7 +137,7 @@ class _Attempt:
         return step
 
     async def _remove(self, reference_code: str) -> Step:
-        """Another document of ours, unless somebody else has it in hand."""
+        """Remove another document of ours, unless another attempt issues or removes it."""
         job, settle_ms = self.policy.job, self.policy.removal_settles_ms
         if not await self.journal.begin_removal(job, reference_code, settle_ms=settle_ms):
             return self.policy.being_mended()
@@ -175,9 +175,9 @@ async def _find_blocker(policy: IssuePolicy, gateway: Gateway, journal: Journal)
 def _first_step(policy: IssuePolicy) -> Step:
     match policy.job.sent:
         case SendState.SENDING | SendState.UNKNOWN:
-            return Look("unknown")
+            return LookUp("unknown")
         case SendState.DELETING:
-            return Look("deleting")
+            return LookUp("deleting")
         case SendState.NOTHING:
             return Send()
         case _:

@@ -25,7 +25,7 @@ from schemas.records import SendState
 TOTAL_TOLERANCE: Final = Decimal("1.00")
 """Pesos by which Factus's total may differ from ours: its rounding is not published (business rule SUM-008)."""
 
-LookReason = Literal["unknown", "unnamed", "deleting", "processed_before", "conflict"]
+LookUpReason = Literal["unknown", "unnamed", "deleting", "processed_before", "conflict"]
 """``unnamed``: Factus refused it and named neither field nor rule. DIAN may have rejected it, and then it is stored."""
 
 
@@ -35,10 +35,10 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LookUp:
     """Look the document up by its reference code. ``why`` is what was seen that makes it necessary, for a person."""
 
-    reason: LookReason
+    reason: LookUpReason
     why: str = ""
 
 
@@ -62,7 +62,7 @@ class Remove:
     reference_code: str
 
 
-Step = Send | Look | Delete | FindBlocker | Remove | Finished | Retry
+Step = Send | LookUp | Delete | FindBlocker | Remove | Finished | Retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class IssuePolicy(AttemptPolicy):
         return self.turn_of_another("Otro trabajo elimina en Factus lo que tiene esta referencia.", sent)
 
     def time_is_up(self, reason: ErrorDetail | None = None) -> Finished:
-        """As any job's; but one that DIAN rejected and that could not be removed ends by DIAN's word, not by ours."""
+        """As any job's; but a rejected document that could not be removed ends as ``dian.rejected``, with the rules."""
         if not (self.job.is_being_removed and self.job.verdict):
             return AttemptPolicy.time_is_up(self, reason)
         stays = error("dian.rejected", "El documento rechazado no se pudo eliminar en Factus: bloquea la familia.")
@@ -102,36 +102,36 @@ class IssuePolicy(AttemptPolicy):
             case answers.Acknowledged():
                 return self._pending("")
             case answers.FieldsRefused(message, ()):
-                return Look("unnamed", message)
+                return LookUp("unnamed", message)
             case answers.FieldsRefused(message, found):
                 return self._final_rejected(field_errors(message, found))
             case answers.RulesRefused(found) if any(remark.is_processed_before for remark in found):
-                return Look("processed_before")
+                return LookUp("processed_before")
             case answers.RulesRefused(found) if any(remark.is_rejection for remark in found):
                 return self._rejected(found, seen.number or self.job.number, has_sent=True)
             case answers.RulesRefused(_, message):
-                return Look("unknown", answered(422, message))
+                return LookUp("unknown", answered(422, message))
             case answers.Unknown(reason):
-                return Look("unknown", reason)
+                return LookUp("unknown", reason)
             case answers.Conflicted():
-                return Look("conflict")
+                return LookUp("conflict")
             case answers.NotFound(message, status) | answers.BadRequest(status, message):
                 code = "factus.not_found" if isinstance(seen, answers.NotFound) else "factus.validation"
                 return self.failed(error(code, answered(status, message)))
             case answers.Absent() | answers.Done() | answers.Replied():
-                return Look("unknown")
+                return LookUp("unknown")
             case _:
                 return self.call_not_accepted(seen, sent=SendState.NOTHING)
 
     # -- after a look-up -------------------------------------------------------------------------------------------
-    def after_look(
-        self, seen: answers.Answer, reason: LookReason, *, has_sent: bool, why: str = "", is_beside: bool = False
+    def after_look_up(
+        self, seen: answers.Answer, reason: LookUpReason, *, has_sent: bool, why: str = "", is_beside: bool = False
     ) -> Step:
         """
         What follows a look-up by reference code.
 
         Args:
-            why: What made it necessary (:class:`Look`).
+            why: What made it necessary (:class:`LookUp`).
             has_sent: Whether this very attempt sent the document before it looked.
             is_beside: Whether another create of the lane was under way when Factus answered 409.
         """
@@ -193,7 +193,7 @@ class IssuePolicy(AttemptPolicy):
         What follows the removal of our rejected document: gone is gone, else it is looked for and tried again.
 
         Args:
-            has_sent: As :meth:`after_look`.
+            has_sent: As :meth:`after_look_up`.
             number: The document's, where it had one.
         """
         match seen:
@@ -320,7 +320,7 @@ class IssuePolicy(AttemptPolicy):
         if document.is_validated:
             return self._validated(document)
         if any(remark.is_processed_before for remark in document.remarks):
-            return Look("processed_before")
+            return LookUp("processed_before")
         if any(remark.is_rejection for remark in document.remarks):
             return self._rejected(document.remarks, document.number or "", has_sent=has_sent)
         is_over = self.standing.now_ms >= self.job.deadline_at

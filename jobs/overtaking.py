@@ -86,7 +86,7 @@ Outlined = tuple[str, Outline]
 
 
 def wanted_of(outlines: Iterable[Outline]) -> frozenset[Use]:
-    """What keeps at least one of these from passing, where something that stands before it has it."""
+    """The ids and references of which an entry ahead must have none, or one of these may not pass it."""
     return frozenset({_WALL}.union(*(outline.uses for outline in outlines if outline.is_document)))
 
 

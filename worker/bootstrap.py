@@ -72,8 +72,8 @@ from worker.traces import OFF, Traces, open_traces
 @dataclass(frozen=True, slots=True)
 class Policies:
     """
-    The times and numbers of a worker that somebody wants other than they are, without a setting for it: frozen values,
-    which tests replace and nobody patches. What nobody wants other stays a constant of its module.
+    The times and limits of a worker that have no setting, as frozen values: a test passes its own, and nobody patches a
+    constant. What nobody wants other stays a constant of its module.
     """
 
     intake: IntakePolicy = field(default_factory=IntakePolicy)

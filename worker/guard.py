@@ -123,8 +123,8 @@ def log_unavailable(task: str, exc: BaseException, *, level: Literal["warning", 
 
 
 @dataclass(slots=True)
-class Turn:
-    """One turn of a loop. ``pause_s`` is None when it went well, else for how long the loop has to pause."""
+class Iteration:
+    """One iteration of a loop. ``pause_s`` is None when it went well, else for how long the loop has to pause."""
 
     guard: Guard
     pause_s: float | None = None
@@ -137,7 +137,7 @@ class Turn:
     ) -> bool:
         if exc is not None and not isinstance(exc, Exception):
             return False  # a cancellation, or the end of the process
-        self.pause_s = self.guard.ended_turn(exc)
+        self.pause_s = self.guard.ended_iteration(exc)
         return True
 
 
@@ -183,7 +183,7 @@ class Guard:
     most_remembered: int = 10_000
     """Members that have failed, of which it is known until when they rest."""
     _rests: dict[str | bytes, _Rest] = field(default_factory=dict, init=False)
-    _n_failed_turns: int = field(default=0, init=False)
+    _n_failed_iterations: int = field(default=0, init=False)
 
     def member(self, name: str | bytes) -> Member:
         """
@@ -223,14 +223,14 @@ class Guard:
             del self._rests[next(iter(self._rests))]  # the one that failed longest ago
         return rest_s
 
-    def turn(self) -> Turn:
-        """Around one turn of the loop: whatever fails in it, the loop goes on, after a pause."""
-        return Turn(self)
+    def iteration(self) -> Iteration:
+        """Around one iteration of the loop: whatever fails in it, the loop goes on, after a pause."""
+        return Iteration(self)
 
-    def ended_turn(self, exc: Exception | None) -> float | None:
-        """Log and count a turn that failed; for how long the loop has to pause."""
+    def ended_iteration(self, exc: Exception | None) -> float | None:
+        """Log and count an iteration that failed; for how long the loop has to pause."""
         if exc is None:
-            self._n_failed_turns = 0
+            self._n_failed_iterations = 0
             return None
         is_outage = is_server_state(exc)
         if not is_outage or redis_word(exc) in _LASTING_WORDS:
@@ -239,8 +239,8 @@ class Guard:
         if is_outage:
             log_unavailable(self.task, exc)
             return _OUTAGE_PAUSE_S
-        self._n_failed_turns += 1
-        pause_s = growing_s(self._n_failed_turns - 1, _LONGEST_PAUSE_S)
+        self._n_failed_iterations += 1
+        pause_s = growing_s(self._n_failed_iterations - 1, _LONGEST_PAUSE_S)
         log.error("loop.turn_failed", task=self.task, hold_s=pause_s, exc_info=exc, **_facts(exc))
         return pause_s
 

@@ -80,7 +80,7 @@ async def run_worker(
 
 async def _mark_new_accounts(built: Services) -> None:
     """Beside the work: a thousand of them take half a minute of a busy machine."""
-    with built.guards.of("credentials").turn():
+    with built.guards.of("credentials").iteration():
         await AccountHolds(built.redis, built.keys).heed_credentials(built.accounts)
 
 
@@ -172,21 +172,21 @@ async def _listen(built: Services, stopping: asyncio.Event) -> None:
     """Claim when another process has more than it can run."""
     guard = built.guards.of("listen")
     while not stopping.is_set():
-        with guard.turn() as turn:
+        with guard.iteration() as iteration:
             async with built.redis.pubsub() as channel:
                 await channel.subscribe(built.keys.wake())
                 while not stopping.is_set():
                     message = await channel.get_message(ignore_subscribe_messages=True, timeout=_WAKE_RETRY_S)
                     if message:
                         built.arq.wake()
-        await pause(stopping, turn.pause_s or 0.0)
+        await pause(stopping, iteration.pause_s or 0.0)
 
 
 async def _heartbeat(built: Services, stopping: asyncio.Event, holds: Holds) -> None:
     """Say for ``status`` and the other tools that this worker lives, and what has failed in it."""
     guard, writes = built.guards.of("heartbeat"), RefusalWatch()
     while not stopping.is_set():
-        with guard.turn(), writes.told():
+        with guard.iteration(), writes.told():
             await _beat(built, holds)
         await pause(stopping, _HEARTBEAT_S)
 
@@ -227,11 +227,11 @@ async def until_idle(built: Services, stopping: asyncio.Event) -> None:
     while n_quiet < 2 and not stopping.is_set():  # twice in a row: between two scripts a job may stand in neither place
         await asyncio.sleep(_BURST_LOOK_S)
         is_idle = False
-        with guard.turn() as turn:
+        with guard.iteration() as iteration:
             is_idle = await _is_idle(built)
         n_quiet = n_quiet + 1 if is_idle else 0
-        if turn.pause_s is not None:
-            await pause(stopping, turn.pause_s)
+        if iteration.pause_s is not None:
+            await pause(stopping, iteration.pause_s)
     stopping.set()
 
 

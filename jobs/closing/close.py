@@ -54,7 +54,7 @@ async def close_day(context: CallContext) -> Ending:
 
 
 def closed_late(context: CallContext, late: Finished) -> Finished:
-    """A certificate that stands in the chain is told, however late it is."""
+    """A certificate that stands in the chain is published, also when the job's time is up."""
     certificate = context.progress.get("certificate")
     return late if certificate is None else _closed(context, certificate)
 

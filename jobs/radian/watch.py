@@ -107,13 +107,13 @@ def _is_acceptance(state: ClockState) -> bool:
 
 
 def _asleep(context: CallContext, state: ClockState, pause_s: float) -> Retry:
-    """No call at night: it costs nothing that the turn came."""
+    """No call at night: the turn only puts the job off."""
     ending = Retry("job", pause_s, _REASON, is_failure=False, health="unknown")
     return replace(ending, progress=state.to_json()) if context.is_uncertain else ending
 
 
 def _unseen(context: CallContext, clock: Clock, state: ClockState, ending: Ending) -> Ending:
-    """A look that brought nothing: refused it comes again at the interval, sooner while a date waits for it."""
+    """A look that failed does not end the watch: the next one is at the interval, sooner while a date waits for it."""
     if isinstance(ending, Finished):
         now_ms = context.policy.standing.now_ms
         accepts_ms = clock.accepts_from_ms(state)

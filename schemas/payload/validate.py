@@ -193,7 +193,7 @@ DOCUMENT_SPECS: Final[Mapping[str, PayloadSpec]] = {
 
 def validate_document(family: str, payload: object, *, today: date) -> ValidatedPayload:
     """
-    Judge the payload of a document by the name of its family.
+    Validate the payload of a document by the name of its family.
 
     Raises:
         KeyError: No such family.
@@ -203,7 +203,7 @@ def validate_document(family: str, payload: object, *, today: date) -> Validated
 
 def validate(spec: PayloadSpec, payload: object, *, today: date) -> ValidatedPayload:
     """
-    Judge a payload and prepare it for sending.
+    Validate a payload and prepare it for sending.
 
     Args:
         payload: Anything that the strict JSON reader returns.
@@ -255,7 +255,7 @@ def _examine(spec: PayloadSpec, payload: Node, today: date) -> ValidatedPayload:
         return _explain_refusal(spec, payload, error, today, reference)
     walk = Walk()
     typed = spec.shape.typed(payload, None, walk)
-    document, faults = _judge(spec, payload, typed, walk.faults, today)
+    document, faults = _run_rules(spec, payload, typed, walk.faults, today)
     faults += [*_unnoticed(walk.negative, faults), *number_warnings(walk)]
     if faults and any(fault.level is Level.ERROR for fault in faults):
         bad_characters(payload, "", faults, len(faults) + MAX_FAULTS)
@@ -289,7 +289,7 @@ def _refusal(spec: PayloadSpec, payload: Node) -> ValidationError | None:
     return None
 
 
-def _judge(
+def _run_rules(
     spec: PayloadSpec,
     payload: Node,
     typed: Node,
@@ -307,9 +307,9 @@ def _judge(
             amounts=spec.arithmetic.amounts_of(typed, taken_out) if spec.arithmetic else None,
             is_final_consumer=is_final_consumer(typed.get("customer") or {}),
         )
-        verdict = FindingCollector(list(refused), MAX_FAULTS + 1, taken_out)
-        run_checks(spec.plan(document.operation), typed, document, verdict)
-    faults = verdict.told()
+        collector = FindingCollector(list(refused), MAX_FAULTS + 1, taken_out)
+        run_checks(spec.plan(document.operation), typed, document, collector)
+    faults = collector.told()
     if document.amounts is not None and abs(document.amounts.total) >= money.BEYOND:
         faults.append(messages.total_beyond("items" if "items" in typed else ""))
     return document, faults
@@ -323,7 +323,7 @@ def _explain_refusal(
     if found.is_whole:
         walk = Walk()
         typed = spec.shape.typed(found.sound, None, walk)
-        _, faults = _judge(spec, payload, typed, faults + walk.faults, today, found.spoken_for)
+        _, faults = _run_rules(spec, payload, typed, faults + walk.faults, today, found.spoken_for)
         faults += _unnoticed(walk.negative, faults)
         bad_characters(found.sound, "", faults, len(faults) + MAX_FAULTS)
         faults += _garbled(found.sound, _write(found.sound))

@@ -50,7 +50,7 @@ class TestRemovedUnread:
         assert await self.gone(again) == 3
         assert len(factus.documents) == (2 if how == "before the first start" else 3)
 
-    async def test_in_calm_weather_nothing_is_missed(self, redis, namespace, factus):
+    async def test_where_nobody_trims_nothing_is_missed(self, redis, namespace, factus):
         built = services_on(redis, namespace, gateway=factus)
         with capture_logs() as logs:
             async with running(built) as rig:

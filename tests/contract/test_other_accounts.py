@@ -204,7 +204,7 @@ class TestQueue:
         one.dispatcher._foreign.meet(b"b")
         await redis.zadd(keys.arq_queue(), {f"{keys.namespace}:a:gone:1": 2})
         one.arq.allow_pick_jobs = True
-        await one.arq._take()
+        await one.arq._claim()
         assert await redis.zcount(keys.arq_queue(), 1, 1) == 250
         assert await redis.zcard(keys.arq_queue()) == 250, "what is no dispatch any more was forgotten"
 

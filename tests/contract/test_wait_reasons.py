@@ -58,7 +58,7 @@ async def grants(built: Services, n: int) -> None:
 async def look(built: Services, lane: str) -> str:
     """The dispatcher's script looks at a lane; the reason that it notes. What it starts stays in arq's queue."""
     keys, values = LaneScriptArguments(built.keys, built.accounts).arguments(lane)
-    args = {"lane": values, "taker": built.claimer.arguments(room=0)}
+    args = {"lane": values, "claimer": built.claimer.arguments(room=0)}
     await Scripts(built.redis).run("dispatch", {"lane": keys}, args)
     return ((await built.redis.hget(built.keys.lane(lane), "wait_reason")) or b"").decode()
 

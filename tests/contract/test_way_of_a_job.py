@@ -326,7 +326,7 @@ async def test_two_workers_share_the_work_and_issue_nothing_twice(redis, namespa
     assert all(stored.n_creates == 1 for stored in factus.documents.values())
 
 
-async def test_in_calm_weather_the_sweep_finds_nothing(rig):
+async def test_where_nothing_fails_the_sweep_finds_nothing(rig):
     for _ in range(10):
         await rig.push_bill()
     await rig.events(10)

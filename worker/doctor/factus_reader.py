@@ -43,7 +43,7 @@ _LOOK_S: Final = 0.2
 _A_LIFE_S: Final = 3600.0
 
 
-class Turn(RateLimit):
+class ExaminationLimit(RateLimit):
     """
     The account's allowance for one examination: so many permits and no more, and none that a document waits for.
 
@@ -127,13 +127,13 @@ async def read_factus(
         lanes: Of all accounts: documents that wait go first.
         is_throttled: Factus has asked to slow down, and the time is not over.
     """
-    turn = Turn(redis, keys, account, lanes, is_throttled=is_throttled)
+    limit = ExaminationLimit(redis, keys, account, lanes, is_throttled=is_throttled)
     tokens, heard = OwnToken(), list[Heard]()
 
     def hear(headers: Mapping[str, str], sent_s: float, received_s: float) -> None:
         heard.append(_heard(headers, sent_s, received_s))
 
-    client = FactusClient(account, settings.api_limits, turn, tokens, keys, heard=hear)
+    client = FactusClient(account, settings.api_limits, limit, tokens, keys, heard=hear)
     found = FactusSeen(account.name, account.rate_limit)
     try:
         async with asyncio.timeout(PART_S + settings.api_limits.read_timeout_s):
@@ -141,7 +141,7 @@ async def read_factus(
             ranges = await client.call(get(RANGES, {"filter[is_active]": "1"}))
             found = FactusSeen(account.name, account.rate_limit, n_used, True, tokens.refused, ranges)
             if tokens.refused is None and not isinstance(ranges, answers.NoPermit):
-                n_left = max(MOST_CALLS - turn.n_taken, 0)
+                n_left = max(MOST_CALLS - limit.n_taken, 0)
                 looks = [(name, await client.find_unvalidated(name)) for name in _families(account, lanes)[:n_left]]
                 pending = [
                     await _pending(redis, keys, account, name, seen)
@@ -161,7 +161,7 @@ async def read_factus(
         pass  # what was seen until then is told
     finally:
         await client.close()
-    return _with_heard(found, heard, turn.n_taken, speech)
+    return _with_heard(found, heard, limit.n_taken, speech)
 
 
 def _with_heard(found: FactusSeen, heard: Sequence[Heard], n_calls: int, speech: Speech) -> FactusSeen:

@@ -130,14 +130,14 @@ class Feed:
     async def run(self, stopping: asyncio.Event) -> None:
         """Read until *stopping*. Whatever fails, it goes on where it was."""
         while not stopping.is_set():
-            with self.guard.turn() as turn:
+            with self.guard.iteration() as iteration:
                 try:
                     await self._turn()
                     self.is_up = True
                 except BaseException:
                     self.is_up = False
                     raise
-            await pause(stopping, turn.pause_s) if turn.pause_s else None
+            await pause(stopping, iteration.pause_s) if iteration.pause_s else None
         self._wake()
 
     # -- for those who wait ----------------------------------------------------------------------------------------

@@ -155,7 +155,7 @@ class UsersFile:
     async def follow(self, stopping: asyncio.Event, guard: Guard, *, every_s: float = LOOK_S) -> None:
         """Look again and again until *stopping*."""
         while not stopping.is_set():
-            with guard.turn():
+            with guard.iteration():
                 await asyncio.to_thread(self.look)
             await pause(stopping, every_s)
 

@@ -91,12 +91,12 @@ class Intake:
         """Take in what is pushed until *stopping*; *on_work* is called after each slice: a lane may be due."""
         try:
             while not stopping.is_set():
-                with self._guard.turn() as turn:
+                with self._guard.iteration() as iteration:
                     await self._lead(on_work, stopping)
-                if turn.pause_s is not None:
+                if iteration.pause_s is not None:
                     # What was read stays pending in the group and is taken up again by whoever leads next.
                     self.is_leader = False
-                    await pause(stopping, turn.pause_s)
+                    await pause(stopping, iteration.pause_s)
         finally:
             await self._resign()
 

@@ -181,7 +181,7 @@ class SliceArguments:
             "retention_ms": self.policy.retention_ms,
             "n_entries": len(commands),
             "n_lanes": len(lanes),
-            "taker": self.claimer.arguments(),
+            "claimer": self.claimer.arguments(),
             "batch_prefix": self.keys.batch(""),
             "rest": rest,
         }

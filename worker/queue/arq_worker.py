@@ -57,7 +57,7 @@ class DrainPolicy:
 
 
 class LeaseWorker(Worker):
-    """Runs what it is handed, and takes from the queue what nobody has in hand."""
+    """Runs claimed jobs, and claims dispatched jobs that have no living lease."""
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class LeaseWorker(Worker):
 
     @property
     def room(self) -> int:
-        """How many slots there are for what a script puts into our hands; none once we are stopping."""
+        """How many slots there are for jobs that a script claims for us; none once we are stopping."""
         return min(self._room_at_most, max(self._slots.shared_from - self.job_counter, 0))
 
     @property
@@ -165,10 +165,10 @@ class LeaseWorker(Worker):
         self._renewing = asyncio.create_task(self._renew_leases())
         while not stopping.is_set():
             self._woken.clear()  # before the look: a wake-up during it is kept
-            with self._guard.turn() as turn:
-                await self._take()
-            if turn.pause_s is not None:
-                await pause(stopping, turn.pause_s)
+            with self._guard.iteration() as iteration:
+                await self._claim()
+            if iteration.pause_s is not None:
+                await pause(stopping, iteration.pause_s)
             else:
                 await self._sleep(stopping)
         self.allow_pick_jobs = False
@@ -181,8 +181,8 @@ class LeaseWorker(Worker):
             for wait in waits:
                 wait.cancel()
 
-    async def _take(self) -> None:
-        """Take what nobody has in hand: as far as we have room at once, and beyond it what others have left lying."""
+    async def _claim(self) -> None:
+        """Claim dispatched jobs without a lease: up to ``room``, and beyond it those older than ``patience_ms``."""
         self._reap()
         at_once, most = self.room, self._room_at_most
         if not most:
@@ -190,7 +190,7 @@ class LeaseWorker(Worker):
             return
         keys = self._keys
         args: ScriptArgs = {
-            "taker": self.claimer.arguments(room=most),
+            "claimer": self.claimer.arguments(room=most),
             "at_once": at_once,
             "patience_ms": self._slots.patience_ms,
             "arq_prefix": f"{keys.namespace}:",
@@ -207,7 +207,7 @@ class LeaseWorker(Worker):
 
     # -- running ---------------------------------------------------------------------------------------------------
     def run_claimed(self, claimed: Sequence[ClaimedJob]) -> None:
-        """Run what was put into our hands; once we are draining it goes back. It takes its slots from now on."""
+        """Start claimed jobs; while draining, put them back. Their slots are busy from here on."""
         for one in claimed:
             if self._is_draining:
                 self._beside(self._release(one))
@@ -217,7 +217,7 @@ class LeaseWorker(Worker):
             self._handed.put_nowait(one)
 
     async def _start_handed(self, run_job: RunJob) -> None:
-        """Start each job in our hands as a task of its own, in the next turn of the loop."""
+        """Start each claimed job as a task of its own, in the next turn of the event loop."""
         while True:
             one = await self._handed.get()
             task = self.loop.create_task(self._run(run_job, one))
@@ -257,7 +257,7 @@ class LeaseWorker(Worker):
     async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(self.claimer.lease.renew_every_s)
-            with self._renewals.turn():
+            with self._renewals.iteration():
                 await self._renew()
 
     async def _renew(self) -> None:
@@ -281,11 +281,11 @@ class LeaseWorker(Worker):
         return {run.rpartition(" ")[0] for run, task in self.tasks.items() if not task.done()}
 
     def set_aside(self, arq_id: bytes, pause_s: float) -> None:
-        """See :class:`worker.queue.claims.Hands`."""
+        """See :class:`worker.queue.claims.ClaimedJobRunner`."""
         self._beside(self._put_back(arq_id, pause_s))
 
     def wake_other_workers(self) -> None:
-        """More was dispatched than we take at once: the others shall look, and we later."""
+        """More was dispatched than this process claims at once: wake the other workers, and look again later."""
         self.wake()
         self._calls_again = True
         if not self._calling or self._calling.done():
@@ -313,7 +313,7 @@ class LeaseWorker(Worker):
             "arq_id": arq_id,
             "pause_ms": round(pause_s * 1000),
         }
-        with self._renewals.turn():
+        with self._renewals.iteration():
             await self._scripts.run("requeue_job", keys, args)
 
     async def _release(self, claimed: ClaimedJob, aside: SetAside | None = None) -> None:
@@ -331,7 +331,7 @@ class LeaseWorker(Worker):
             "defects": aside.n_defects if aside else "",
         }
         # Where it fails the lease ends by itself, and the next run finds in the ledger what is left to do.
-        with self._renewals.turn():
+        with self._renewals.iteration():
             await self._scripts.run("requeue_job", keys, args)
 
     # -- stopping --------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ class AttemptRunner:
 
     async def run_job(self, claimed: ClaimedJob) -> None:
         """
-        arq's job: run what is in our hands.
+        arq's job: run a claimed job.
 
         Raises:
             RetryJob: Redis fell silent; the job stays in arq's queue.
@@ -89,7 +89,7 @@ class AttemptRunner:
         attempted, n_started = await self.ends.write(claimed, tried)
         self.n_run += 1
         if n_started:
-            # The lane's next document is in our hands: it goes out first, and is waited for while this one is told.
+            # The lane's next job is claimed already: it is sent first, and this attempt is logged meanwhile.
             await asyncio.sleep(0)
         else:
             self.on_lane_idle()

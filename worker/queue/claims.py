@@ -1,5 +1,5 @@
 """
-Jobs that a script has put into this worker's hands: claimed under a lease, begun, and with their record.
+Jobs that a script has claimed for this worker: under a lease, with a new fence, and with their record.
 
 Whoever starts a job takes it along in the same script as far as this process has room, so that between two documents
 of a lane there is no further round trip. What is beyond its room stays in arq's queue for anybody.
@@ -61,12 +61,12 @@ class SetAside(RetryJob):
         self.n_defects = n_defects
 
 
-class Hands(Protocol):
-    """What runs the claimed jobs of this process (``arq_worker.py``)."""
+class ClaimedJobRunner(Protocol):
+    """Runs the claimed jobs of this process (``arq_worker.py``)."""
 
     @property
     def room(self) -> int:
-        """How many more slots there are for jobs that are put into our hands."""
+        """How many more slots there are for jobs that a script claims for us."""
         ...
 
     def run_claimed(self, claimed: Sequence[ClaimedJob]) -> None:
@@ -82,8 +82,8 @@ class Hands(Protocol):
         ...
 
 
-class Taker(NamedTuple):
-    """What the scripts are given of a process that takes jobs, in the order of ``TAKER`` (``lib/claims.lua``)."""
+class ClaimerValues(NamedTuple):
+    """What the scripts are given of a process that claims jobs, in the order of ``CLAIMER`` (``lib/claims.lua``)."""
 
     worker: str
     lease_ms: int
@@ -97,21 +97,21 @@ class Claimer:
     """This process as the scripts know it."""
 
     worker_id: str
-    hands: Hands
+    runner: ClaimedJobRunner
     guard: Guard
     lease: LeasePolicy = LEASE
 
-    def arguments(self, *, room: int | None = None) -> Taker:
-        """This process as ``taker_of`` (lib/claims.lua) reads it."""
-        room = max(self.hands.room if room is None else room, 0)
-        return Taker(self.worker_id, self.lease.lease_ms, room, in_progress_key_prefix, SLOT_BYTES)
+    def arguments(self, *, room: int | None = None) -> ClaimerValues:
+        """This process as ``claimer_of`` (lib/claims.lua) reads it."""
+        room = max(self.runner.room if room is None else room, 0)
+        return ClaimerValues(self.worker_id, self.lease.lease_ms, room, in_progress_key_prefix, SLOT_BYTES)
 
     def receive(self, n_started: int, rows: Sequence[Any]) -> None:
         """Run what a script started and handed over."""
         if rows:
-            self.hands.run_claimed(self.read(rows))
+            self.runner.run_claimed(self.read(rows))
         if n_started > sum(1 for row in rows if row[0]):
-            self.hands.wake_other_workers()
+            self.runner.wake_other_workers()
 
     def read(self, rows: Sequence[Any]) -> list[ClaimedJob]:
         """
@@ -127,7 +127,7 @@ class Claimer:
             with self.guard.member(row[0]):
                 claimed.append(_read(row))
                 continue
-            self.hands.set_aside(row[0], self.guard.rest_s(row[0]))
+            self.runner.set_aside(row[0], self.guard.rest_s(row[0]))
         return claimed
 
 

@@ -82,10 +82,10 @@ class DayWatch:
         """Watch until *stopping*; then another worker may at once."""
         try:
             while not stopping.is_set():
-                with self._guard.turn() as turn:
+                with self._guard.iteration() as iteration:
                     if await self._lead.keep():
                         await self.look()
-                await pause(stopping, max(turn.pause_s or 0.0, self._pace.every_s))
+                await pause(stopping, max(iteration.pause_s or 0.0, self._pace.every_s))
         finally:
             await self._lead.give_back("days")
 

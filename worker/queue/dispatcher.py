@@ -135,10 +135,10 @@ class Dispatcher:
         while not stopping.is_set():
             self._woken.clear()  # before the poll: a wake during it is kept
             wait_s = 0.0
-            with self._guard.turn() as turn:
+            with self._guard.iteration() as iteration:
                 wait_s = await self.poll_due_lanes()
-            if turn.pause_s is not None:
-                await pause(stopping, turn.pause_s)
+            if iteration.pause_s is not None:
+                await pause(stopping, iteration.pause_s)
             elif wait_s > 0:
                 # Not for *stopping* too, which costs two tasks each time: whoever ends the process wakes us.
                 await pause(self._woken, wait_s)
@@ -180,6 +180,6 @@ class Dispatcher:
 
     async def _dispatch(self, lane: str) -> None:
         keys, values = self._book.arguments(lane)
-        args = {"lane": values, "taker": self._claimer.arguments()}
+        args = {"lane": values, "claimer": self._claimer.arguments()}
         n_started, *claimed = await self._scripts.run("dispatch", {"lane": keys}, args)
         self._claimer.receive(n_started, claimed)

@@ -97,17 +97,17 @@ class Joined:
     async def run(self, stopping: asyncio.Event) -> None:
         """End those that joined until *stopping*."""
         while not stopping.is_set():
-            with self._guard.turn() as turn:
+            with self._guard.iteration() as iteration:
                 await self._round(stopping)
-            if turn.pause_s is not None:
-                await _first_of(stopping, timeout_s=turn.pause_s)
+            if iteration.pause_s is not None:
+                await _first_of(stopping, timeout_s=iteration.pause_s)
             elif not self._owners.members:
                 await _first_of(stopping, self._owners.woken, timeout_s=self._policy.look_every_s)
             self._owners.woken.clear()
 
     async def rest(self, within_s: float) -> None:
         """End what is left in our hands before the process stops; what does not fit is another worker's."""
-        with self._guard.turn():
+        with self._guard.iteration():
             try:
                 async with asyncio.timeout(within_s):
                     await self._drain_wanted(asyncio.Event())

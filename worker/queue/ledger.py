@@ -187,7 +187,7 @@ class Ledger:
         job = claimed.job
         return {
             "lane": lane_values,
-            "taker": self._claimer.arguments(),
+            "claimer": self._claimer.arguments(),
             "id": job.id,
             "arq_id": claimed.arq_id,
             "fence": job.fence,

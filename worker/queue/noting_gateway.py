@@ -1,5 +1,5 @@
 """
-What is noted of an attempt while it speaks to Factus.
+What is noted of an attempt on its way to Factus: when its create was sent, and its document's number.
 """
 
 from __future__ import annotations

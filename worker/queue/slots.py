@@ -18,7 +18,7 @@ class SlotsPolicy:
     How many slots a process has: a job takes one, a large one more (:func:`slots_of`).
 
     From ``shared_from`` on it claims no more of what it starts: that stays in arq's queue, where a process with less to
-    do takes it at once. What nobody has taken for ``patience_ms`` it takes itself, up to ``most``.
+    do claims it at once. What nobody has claimed for ``patience_ms`` it claims itself, up to ``most``.
     """
 
     most: int = 256

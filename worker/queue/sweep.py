@@ -100,14 +100,14 @@ class Sweep:
     async def _run(self, stopping: asyncio.Event) -> None:
         n_turns = 0
         while not stopping.is_set():
-            with self._guard.turn() as turn:
+            with self._guard.iteration() as iteration:
                 if await self._lead.keep():
                     await self.end_expired_and_close_batches()
                     if n_turns % round(self._pace.every_s / self._pace.deadlines_every_s) == 0:
                         await self._part(self.sweep)
                         await self._part(self.report_consumer_lag)
             n_turns += 1
-            await pause(stopping, max(turn.pause_s or 0.0, self._pace.deadlines_every_s))
+            await pause(stopping, max(iteration.pause_s or 0.0, self._pace.deadlines_every_s))
 
     async def end_expired_and_close_batches(self) -> None:
         """One round: jobs whose time is up end, batches that are complete are closed."""
@@ -150,7 +150,7 @@ class Sweep:
             return 0
         lane_keys, lane_values = self._book.arguments(lane.decode())
         keys = {"lane": lane_keys, "job": self._keys.job(account, job_id), "deadlines": self._keys.deadlines()}
-        args = {"lane": lane_values, "taker": self._claimer.arguments(), "id": job_id, "member": member}
+        args = {"lane": lane_values, "claimer": self._claimer.arguments(), "id": job_id, "member": member}
         n_started, *claimed = await self._scripts.run("expire_job", keys, args)
         self._claimer.receive(n_started, claimed)
         return int(n_started)

@@ -89,7 +89,7 @@ class TrustFiles:
     async def follow(self, stopping: asyncio.Event, guard: Guard, *, every_s: float = LOOK_S) -> None:
         """Look again and again until *stopping*."""
         while not stopping.is_set():
-            with guard.turn():
+            with guard.iteration():
                 await asyncio.to_thread(self.look)  # a file may lie on a disk that answers late
             await pause(stopping, every_s)
 

@@ -144,11 +144,11 @@ class JobLookup:
         default_account: str | None = None,
     ) -> str | None:
         """
-        Whose job of that reference or id stands among the oldest that no worker has taken in; empty where nobody can
-        say yet, None where there is none.
+        The account of a job of that reference or id among the oldest entries that no worker has taken in; empty where
+        the entry does not tell it, None where there is no such entry.
 
         Args:
-            account: Whose alone is looked for, and what nobody can say of yet.
+            account: Only of this account, or of one that is not told.
             may_see: Whether jobs of an account may be told of.
             default_account: Whose job one is that names no account.
         """

@@ -248,8 +248,8 @@ _LACKS: Final = ("probe", "hold", "allowance", "precedence", "width")
 
 def lacks(lane: LaneSeen, account: AccountSeen) -> tuple[int, float]:
     """
-    Where a lane stands among others that are told by what they lack: what only a person gives, what Factus or the DIAN
-    gives, what it waits for, by how long its backlog needs; last what lacks nothing.
+    Sort key of a lane by what it lacks: first held for a person, then held for Factus or the DIAN, then by its wait
+    reason, each by how long its backlog needs; last what lacks nothing.
     """
     hold = account.hold if account.hold and lane.n_waiting else lane.hold
     if hold:

@@ -5,10 +5,10 @@ Lua scripts: one file per atomic step, loaded once and called by name.
 and still runs inside the script that needs it. Its header declares what it is given, by name (``script_names.py``)::
 
     -- KEYS: grants, account, job?
-    -- ARGV: taker[TAKER], limit, ids...
+    -- ARGV: claimer[CLAIMER], limit, ids...
 
-``?`` may be left out, ``[TAKER]`` is a row of values that a library declares (``-- TAKER: worker, lease_ms, ...``), and
-``...`` is whatever follows.
+``?`` may be left out, ``[CLAIMER]`` is a row of values that a library declares (``-- CLAIMER: worker, lease_ms, ...``),
+and ``...`` is whatever follows.
 """
 
 from __future__ import annotations

@@ -87,10 +87,10 @@ class Deliverer:
         while not stopping.is_set():
             wait_s = self._policy.look_s
             self._woken.clear()
-            with self._guard.turn() as turn:
+            with self._guard.iteration() as iteration:
                 wait_s = await self._look()
-            if turn.pause_s is not None:
-                await pause(stopping, turn.pause_s)
+            if iteration.pause_s is not None:
+                await pause(stopping, iteration.pause_s)
             else:
                 await self._rest(wait_s, stopping)
         await self._drain()
@@ -243,7 +243,7 @@ class Deliverer:
 
     async def _write_ended(self) -> None:
         for name in [*self._ended]:
-            with self._guard.turn():
+            with self._guard.iteration():
                 await self._serve(name, self._endpoints().get(name))
 
 

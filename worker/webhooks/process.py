@@ -93,7 +93,7 @@ class WebhookService:
 
     # -- the file --------------------------------------------------------------------------------------------------
     def read_again(self) -> None:
-        """Take the file where it has changed; one that is bad is not taken, and what was taken before stays."""
+        """Read the file again where it has changed; while it is bad the last good one stays in use."""
         try:
             if self.file.has_changed():
                 log.info("webhooks.file_read", n_entries=len(self.file.endpoints))
@@ -127,7 +127,7 @@ class WebhookService:
         guard = self.guards.of("file")
         while not stopping.is_set():
             await pause(stopping, self.policy.file_s)
-            with guard.turn():
+            with guard.iteration():
                 self.read_again()
                 await self.look_at_rotations()
                 if self.taker.is_leader:
@@ -155,7 +155,7 @@ class WebhookService:
         guard, writes = self.guards.of("heartbeat"), RefusalWatch()
         processes, own = self.book.keys.hook_processes(), self.book.keys.hook_process(self.process_id)
         while not stopping.is_set():
-            with guard.turn(), writes.told():
+            with guard.iteration(), writes.told():
                 seconds, _ = await self.book.redis.time()
                 now_ms = int(seconds) * 1000
                 async with self.book.redis.pipeline(transaction=False) as pipe:
@@ -166,7 +166,7 @@ class WebhookService:
                     pipe.pexpire(own, _FAILURES_KEPT_MS)
                     await pipe.execute()
             await pause(stopping, _BEAT_S)
-        with guard.turn():
+        with guard.iteration():
             await self.book.redis.zrem(processes, self.process_id)
             await self.book.redis.delete(own)
 

@@ -87,12 +87,12 @@ class Taker:
         """Until *stopping*. *wake* is called when deliveries were made."""
         while not stopping.is_set():
             pause_s = 0.0
-            with self._guard.turn() as turn:
+            with self._guard.iteration() as iteration:
                 if await self._leads():
                     await self._look(wake, stopping)
                 else:
                     pause_s = _NOT_LEADING_S
-            await pause(stopping, turn.pause_s or pause_s)
+            await pause(stopping, iteration.pause_s or pause_s)
         await self._resign()
 
     async def take(self) -> tuple[int, bool, Places | None]:
@@ -222,6 +222,6 @@ class Taker:
 
     async def _resign(self) -> None:
         if self.is_leader:
-            with self._guard.turn():
+            with self._guard.iteration():
                 keys = {"leader": self._keys.leader(_LEADER)}
                 await self._book.scripts.run("release_leadership", keys, {"worker": self._process_id})

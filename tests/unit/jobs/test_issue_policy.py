@@ -10,7 +10,7 @@ import pytest
 from jobs import answers
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallPolicy
-from jobs.issue_policy import Delete, IssuePolicy, Look, Send, verdict_to_json
+from jobs.issue_policy import Delete, IssuePolicy, LookUp, Send, verdict_to_json
 from jobs.outcomes import AccountState, Finished, Retry
 from jobs.patience import PATIENCE
 from schemas import strict_json
@@ -67,19 +67,19 @@ def test_every_kind_of_answer_is_in_the_list_above():
 @pytest.mark.parametrize("sent", ["", "unknown", "deleting"])
 def test_every_answer_has_a_step_in_every_place(seen, sent):
     """No answer of Factus may end in an exception, whatever call it answers."""
-    steps = (Send, Look, Delete, Finished, Retry)
+    steps = (Send, LookUp, Delete, Finished, Retry)
     subject = policy(sent=sent, verdict=verdict_to_json(VERDICT))
     assert isinstance(subject.after_create(seen), steps)
     for has_sent in (False, True):
         for reason in ("unknown", "deleting", "processed_before", "conflict"):
-            assert isinstance(subject.after_look(seen, reason, has_sent=has_sent), steps)
+            assert isinstance(subject.after_look_up(seen, reason, has_sent=has_sent), steps)
         assert isinstance(subject.after_delete(seen, VERDICT, has_sent=has_sent), steps)
 
 
 @pytest.mark.parametrize("seen", [seen for seen in EVERY_SEEN if not isinstance(seen, answers.RulesRefused)], ids=repr)
 def test_only_dian_s_rejection_of_our_document_deletes(seen):
     assert not isinstance(policy().after_create(seen), Delete)
-    assert not isinstance(policy().after_look(seen, "unknown", has_sent=True), Delete)
+    assert not isinstance(policy().after_look_up(seen, "unknown", has_sent=True), Delete)
 
 
 class TestValidated:
@@ -143,15 +143,15 @@ class TestRejected:
 
     def test_a_422_that_names_nothing_is_looked_into_and_still_says_something(self):
         look = policy().after_create(answers.FieldsRefused("Error de validación", ()))
-        assert look == Look("unnamed", "Error de validación")
-        step = policy().after_look(answers.Absent(), look.reason, has_sent=True, why=look.why)
+        assert look == LookUp("unnamed", "Error de validación")
+        step = policy().after_look_up(answers.Absent(), look.reason, has_sent=True, why=look.why)
         assert "rango de numeración" in step.errors[0].message
         assert "422" in step.errors[0].message
 
     def test_a_document_behind_a_422_that_names_nothing_goes_by_what_dian_said_of_it(self):
         seen = document(is_validated=False, errors=[REJECTION.text])
-        assert isinstance(policy().after_look(seen, "unnamed", has_sent=True, why="x"), Delete)
-        assert policy().after_look(document(), "unnamed", has_sent=True, why="x").state == "validated"
+        assert isinstance(policy().after_look_up(seen, "unnamed", has_sent=True, why="x"), Delete)
+        assert policy().after_look_up(document(), "unnamed", has_sent=True, why="x").state == "validated"
 
     @pytest.mark.parametrize(
         "seen",
@@ -169,7 +169,7 @@ class TestRejected:
         assert kept.data == {"number": "SETP7"}
 
     def test_a_number_that_was_written_down_survives_the_process(self):
-        ended = policy(sent="deleting", verdict=verdict_to_json(VERDICT), number="SETP7").after_look(
+        ended = policy(sent="deleting", verdict=verdict_to_json(VERDICT), number="SETP7").after_look_up(
             answers.Absent(), "deleting", has_sent=True
         )
         assert ended.data == {"number": "SETP7"}
@@ -187,7 +187,7 @@ class TestRejected:
         """It would take the corrected document, which waits for DIAN by then."""
         begun = policy(sent="deleting", attempts=1, verdict=verdict_to_json(VERDICT), deleting_at=NOW_MS - ago_ms)
         for gone in (
-            begun.after_look(answers.Absent(), "deleting", has_sent=False),
+            begun.after_look_up(answers.Absent(), "deleting", has_sent=False),
             begun.after_delete(answers.Done(), VERDICT, has_sent=False),
         ):
             assert (gone.state, gone.errors, gone.free_in_s) == ("rejected", VERDICT, free_in_s)
@@ -205,7 +205,7 @@ class TestRejected:
 
     def test_a_document_that_takes_the_place_of_a_rejected_one_waits_for_that_itself(self):
         begun = policy(sent="deleting", verdict=verdict_to_json(VERDICT), deleting_at=NOW_MS - 4_000)
-        step = begun.after_look(answers.Absent(), "deleting", has_sent=False)
+        step = begun.after_look_up(answers.Absent(), "deleting", has_sent=False)
         assert isinstance(step, Retry)
         assert (step.waits, step.sent, step.pause_s, step.is_failure) == ("job", "deleting", 6.0, False)
 
@@ -213,22 +213,22 @@ class TestRejected:
         "seen", [answers.Unknown("timeout"), answers.BadRequest(400, "mal"), answers.NotSent("sin conexión")]
     )
     def test_a_removal_that_cannot_be_looked_up_goes_on_as_one(self, seen):
-        step = policy(sent="deleting").after_look(seen, "deleting", has_sent=False)
+        step = policy(sent="deleting").after_look_up(seen, "deleting", has_sent=False)
         assert isinstance(step, Retry)
         assert step.sent == "deleting"
 
     def test_what_an_earlier_job_left_rejected_makes_room_for_the_new_document(self):
         """Its verdict is about other content than what was pushed now."""
-        found = policy(sent="unknown").after_look(
+        found = policy(sent="unknown").after_look_up(
             document(is_validated=False, errors=[REJECTION.text]), "unknown", has_sent=False
         )
         assert isinstance(found, Delete)
         assert policy(sent="unknown").after_delete(answers.Done(), found.verdict, has_sent=False) == Send()
         begun = policy(sent="deleting", verdict=verdict_to_json(VERDICT))
-        assert begun.after_look(answers.Absent(), "deleting", has_sent=False) == Send()
+        assert begun.after_look_up(answers.Absent(), "deleting", has_sent=False) == Send()
 
     def test_where_it_may_not_be_removed_the_new_one_is_not_sent(self):
-        step = policy(sent="unknown", delete_rejected=False).after_look(
+        step = policy(sent="unknown", delete_rejected=False).after_look_up(
             document(is_validated=False, errors=[REJECTION.text]), "unknown", has_sent=False
         )
         assert (step.state, step.errors[0].rule) == ("rejected", "FAK24")
@@ -246,11 +246,11 @@ class TestWaitingForDian:
         assert (step.waits, step.pending, step.sent) == ("lane", True, "")
 
     def test_found_pending_it_is_sent_again_unchanged(self):
-        assert policy(sent="unknown").after_look(document(is_validated=False), "unknown", has_sent=False) == Send()
+        assert policy(sent="unknown").after_look_up(document(is_validated=False), "unknown", has_sent=False) == Send()
 
     def test_found_pending_after_the_deadline_it_is_left_alone_and_told_as_pending(self):
         late = replace(policy(sent="unknown", deadline_at=1000), standing=AccountState(now_ms=1000))
-        step = late.after_look(document(is_validated=False), "unknown", has_sent=False)
+        step = late.after_look_up(document(is_validated=False), "unknown", has_sent=False)
         assert isinstance(step, Retry)
         assert step.reason.code == "dian.pending"
 
@@ -265,39 +265,39 @@ class TestRule90:
         "seen", [answers.RulesRefused((RULE_90,)), document(is_validated=False, errors=[RULE_90.text])]
     )
     def test_it_is_looked_up_and_never_deleted(self, seen):
-        assert policy().after_create(seen) == Look("processed_before")
+        assert policy().after_create(seen) == LookUp("processed_before")
 
     def test_validated_there_it_is_ours(self):
-        assert policy().after_look(document(), "processed_before", has_sent=True).state == "validated"
+        assert policy().after_look_up(document(), "processed_before", has_sent=True).state == "validated"
 
     @pytest.mark.parametrize("seen", [answers.Absent(), document(is_validated=False, errors=[RULE_90.text])])
     def test_else_a_person_must_look(self, seen):
-        step = policy().after_look(seen, "processed_before", has_sent=True)
+        step = policy().after_look_up(seen, "processed_before", has_sent=True)
         assert (step.state, step.errors[0].code, step.errors[0].rule) == ("failed", "dian.processed", "90")
 
 
 class TestUnknown:
     def test_it_is_looked_up_before_anything_is_sent_again(self):
-        assert policy().after_create(answers.Unknown("timeout")) == Look("unknown", "timeout")
+        assert policy().after_create(answers.Unknown("timeout")) == LookUp("unknown", "timeout")
 
     def test_absent_after_our_send_waits_and_looks_again(self):
         """The lost create may still be under way at Factus."""
-        step = policy().after_look(answers.Absent(), "unknown", has_sent=True)
+        step = policy().after_look_up(answers.Absent(), "unknown", has_sent=True)
         assert isinstance(step, Retry)
         assert (step.sent, step.waits) == ("unknown", "lane")
 
     def test_absent_in_a_later_attempt_is_sent_again(self):
-        assert policy(sent="unknown").after_look(answers.Absent(), "unknown", has_sent=False) == Send()
+        assert policy(sent="unknown").after_look_up(answers.Absent(), "unknown", has_sent=False) == Send()
 
     def test_one_that_alone_keeps_failing_steps_aside(self):
-        step = policy(failures=2).after_look(answers.Absent(), "unknown", has_sent=True)
+        step = policy(failures=2).after_look_up(answers.Absent(), "unknown", has_sent=True)
         assert step.waits == "job"
 
     @pytest.mark.parametrize(
         "seen", [answers.Unknown("x"), answers.NotSent("x"), answers.NoPermit(1.0), answers.Throttled(1.0)]
     )
     def test_a_look_up_that_fails_leaves_it_unknown(self, seen):
-        step = policy(sent="unknown").after_look(seen, "unknown", has_sent=False)
+        step = policy(sent="unknown").after_look_up(seen, "unknown", has_sent=False)
         assert isinstance(step, Retry)
         assert step.sent == "unknown"
 
@@ -367,8 +367,8 @@ class TestAccount:
         assert (step.pause_s, step.is_failure) == (3.0, False)
 
     def test_a_conflict_is_looked_into_before_it_is_waited_for(self):
-        assert policy().after_create(answers.Conflicted("409")) == Look("conflict")
-        step = policy().after_look(answers.Absent(), "conflict", has_sent=True)
+        assert policy().after_create(answers.Conflicted("409")) == LookUp("conflict")
+        step = policy().after_look_up(answers.Absent(), "conflict", has_sent=True)
         assert (step.reason.code, step.waits) == ("factus.conflict", "lane")
 
 

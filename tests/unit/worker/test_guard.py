@@ -158,7 +158,7 @@ def test_the_server_s_state_is_no_matter_of_one_member(guard, exc):
 
 
 async def test_who_is_cancelled_is_cancelled(guard):
-    for block in (guard.member(b"m"), guard.turn()):
+    for block in (guard.member(b"m"), guard.iteration()):
         with pytest.raises(asyncio.CancelledError), block:
             raise asyncio.CancelledError
     assert not guard.failed.total
@@ -175,16 +175,16 @@ def test_what_is_remembered_is_bounded(clock):
 def test_a_loop_pauses_after_a_turn_that_failed(guard):
     pauses = []
     for _ in range(6):
-        with guard.turn() as turn:
+        with guard.iteration() as iteration:
             raise ValueError
-        pauses.append(turn.pause_s)
+        pauses.append(iteration.pause_s)
     assert pauses == [1, 2, 4, 8, 10, 10]
-    with guard.turn() as turn:
+    with guard.iteration() as iteration:
         pass
-    assert turn.pause_s is None
-    with guard.turn() as turn:
+    assert iteration.pause_s is None
+    with guard.iteration() as iteration:
         raise exceptions.ReadOnlyError("You can't write against a read only replica.")
-    assert turn.pause_s == 1
+    assert iteration.pause_s == 1
     assert guard.failed.total == {"sweep": 6}
 
 
@@ -205,13 +205,13 @@ def test_a_loop_pauses_after_a_turn_that_failed(guard):
 )
 def test_an_outage_is_no_failure_of_a_loop_and_what_lasts_is_one(guard, exc, is_told):
     """``status`` tells failures for ten minutes; an outage is over when it is over."""
-    with guard.turn():
+    with guard.iteration():
         raise exc
     assert bool(guard.failed.total) is is_told
 
 
 def test_an_outage_is_logged_with_redis_s_word(guard):
-    with structlog.testing.capture_logs() as lines, guard.turn():
+    with structlog.testing.capture_logs() as lines, guard.iteration():
         raise exceptions.ResponseError("MISCONF Errors writing to the AOF file: values")
     assert lines == [
         {

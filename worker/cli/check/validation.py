@@ -185,7 +185,7 @@ class _Checker:
         entry = Entry("", _ENTRY, strict_json.dump(envelope).encode())
         # What a row of a sheet became was never text: as long as it is small, reading it again finds nothing in it.
         is_read = row.is_of_sheet and len(entry.raw or b"") <= _SMALL_BYTES
-        found = validator.examine(entry, envelope) if is_read else validator.validate(entry)
+        found = validator.validate_parsed(entry, envelope) if is_read else validator.validate(entry)
         reference = remains.reference_code or ""
         if isinstance(found, Refused):
             return Checked(row, reference, found.errors, found.warnings)

@@ -86,7 +86,7 @@ def told_to(looked: Looked, eyes: Eyes) -> Told:
 
 
 def visible(seen: Overview, sight: Sight) -> Overview:
-    """What somebody may be told of the whole: of others not even that they are there."""
+    """What somebody may see of the whole; accounts that he may not see are as if they were not there."""
     if sight.sees(""):
         return seen
     return replace(

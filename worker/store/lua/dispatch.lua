@@ -3,10 +3,10 @@
 -- include: lib/lanes
 -- Start what may start in one lane.
 -- KEYS: lane[LANE_KEYS]
--- ARGV: lane[LANE], taker[TAKER]
--- Reply: {number of jobs started, jobs taken (see begin)...}
-local taker, lane = taker_of(ARGV.taker), lane_of(KEYS.lane, ARGV.lane)
+-- ARGV: lane[LANE], claimer[CLAIMER]
+-- Reply: {number of jobs started, jobs claimed (see begin)...}
+local claimer, lane = claimer_of(ARGV.claimer), lane_of(KEYS.lane, ARGV.lane)
 local wrong = lane_misfit(lane)
 if wrong then return wrong end
-local started = dispatch(lane, taker, now_ms())
-return {started, unpack(taker.taken)}
+local started = dispatch(lane, claimer, now_ms())
+return {started, unpack(claimer.claimed)}

@@ -14,7 +14,7 @@
 -- The end of an attempt: ledger, events and lane in one step, and the lane's next job started with it.
 -- KEYS: lane[LANE_KEYS], job, results, notices, dead, deadlines, batches_due, document, joined, ended_ids, ended_event,
 --   ended_due, bill, terms, follow_ups...
--- ARGV: lane[LANE], taker[TAKER], id, arq_id, fence, ending, pause_ms, reason, document_state, retention_ms, maxlen,
+-- ARGV: lane[LANE], claimer[CLAIMER], id, arq_id, fence, ending, pause_ms, reason, document_state, retention_ms, maxlen,
 --   goes_on, health, narrows, n_events, n_fields, n_dead, n_notices, n_facts, term, n_follow_ups, batch_prefix,
 --   ends_prefix, ends_member, mend, rest...
 -- results, notices: the streams of its own events and of the notices.
@@ -33,9 +33,9 @@
 -- rest: the record fields (name, value), the dead letter (name, value), for a final one its TALLY, the own events (EVENT),
 --   the notices (`blocked` or `resumed`, scope, since ms, EVENT), the facts of the bill (name, value), the jobs that
 --   follow (FOLLOW_UP, lib/ends.lua).
--- Reply: {'ok', jobs that joined and are to be drained, started, jobs taken (see begin)...} | {'lost'}: nothing was
+-- Reply: {'ok', jobs that joined and are to be drained, started, jobs claimed (see begin)...} | {'lost'}: nothing was
 --   written.
-local lane, taker = lane_of(KEYS.lane, ARGV.lane), taker_of(ARGV.taker)
+local lane, claimer = lane_of(KEYS.lane, ARGV.lane), claimer_of(ARGV.claimer)
 local job, results, notices, dead = KEYS.job, KEYS.results, KEYS.notices, KEYS.dead
 local deadlines, batches_due, document = KEYS.deadlines, KEYS.batches_due, KEYS.document ~= job and KEYS.document or nil
 local id, arq_id, fence, ending = ARGV.id, ARGV.arq_id, ARGV.fence, ARGV.ending
@@ -83,7 +83,7 @@ local sent = redis.call('HMGET', job, 'sent', 'pending_since')
 if is_final or (sent[1] or '') ~= '' or number(sent[2]) > 0 then leave_day(lane.hash, job, id) end
 redis.call('ZREM', lane.flight, id)
 redis.call('ZREM', lane.queue, arq_id)
-redis.call('DEL', lane.arq_job_prefix .. arq_id, taker.mark_prefix .. arq_id)
+redis.call('DEL', lane.arq_job_prefix .. arq_id, claimer.mark_prefix .. arq_id)
 local n_joined = 0
 if is_final then
   redis.call('HSET', job, 'state', 'final', 'sent', '', 'final_type', final_type, 'final_at', text(now))
@@ -164,8 +164,8 @@ follow(follow_ups, document, lane.lanes, lane.due, deadlines, now)
 
 redis.call('SADD', lane.lanes, lane.name)
 if goes_on then
-  local started = dispatch(lane, taker, now)
-  return {'ok', n_joined, started, unpack(taker.taken)}
+  local started = dispatch(lane, claimer, now)
+  return {'ok', n_joined, started, unpack(claimer.claimed)}
 end
 look_again(lane, now)
 return {'ok', n_joined, 0}

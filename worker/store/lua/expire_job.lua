@@ -5,10 +5,10 @@
 -- A waiting job whose time is up is started past its lane's order, width and holds, only to be ended: the attempt finds
 -- that it is too late before it makes any call.
 -- KEYS: lane[LANE_KEYS], job, deadlines
--- ARGV: lane[LANE], taker[TAKER], id, member
+-- ARGV: lane[LANE], claimer[CLAIMER], id, member
 -- member: of the deadlines.
--- Reply: {number of jobs started, jobs taken (see begin)...}
-local lane, taker = lane_of(KEYS.lane, ARGV.lane), taker_of(ARGV.taker)
+-- Reply: {number of jobs started, jobs claimed (see begin)...}
+local lane, claimer = lane_of(KEYS.lane, ARGV.lane), claimer_of(ARGV.claimer)
 local wrong = misfit(KEYS.job, 'hash', KEYS.deadlines, 'zset') or lane_misfit(lane)
 if wrong then return wrong end
 local id, member, now = ARGV.id, ARGV.member, now_ms()
@@ -27,5 +27,5 @@ redis.call('ZADD', KEYS.deadlines, text(now + 15000), member)
 if state ~= 'waiting' then return {0} end
 redis.call('ZREM', lane.waiting, id)
 redis.call('ZREM', lane.later, id)
-start(lane, taker, id, now)
-return {1, unpack(taker.taken)}
+start(lane, claimer, id, now)
+return {1, unpack(claimer.claimed)}

@@ -14,7 +14,7 @@
 -- each of its entries.
 -- Does all of its work up to there or nothing: arguments and keys are checked before the first write.
 -- KEYS: leader, due, lanes, dead, deadlines, batches_due, facts, days, rest...
--- ARGV: group, worker, lease_ms, maxlen, retention_ms, n_entries, n_lanes, taker[TAKER], batch_prefix, rest...
+-- ARGV: group, worker, lease_ms, maxlen, retention_ms, n_entries, n_lanes, claimer[CLAIMER], batch_prefix, rest...
 -- ENTRY_KEYS: stream, results, job, document, joined, waiting, later
 -- ENTRY: kind, entry, id, lane, content, fingerprint, start_ms, end_ms, score, deadline_ms, size, day,
 --   day_ends_ms, ends_prefix, ends_member
@@ -27,7 +27,7 @@
 -- start_ms, end_ms: when it may be begun, 0 for unbounded. size: of the batch, as stated; 0 for none. day: that it must go
 --   out on, '' for none, and when that is over. days: which days of which accounts there are.
 -- ends_prefix, ends_member: of what is final at once, see lib/day_index.lua; '' for none.
--- Reply: {entries done, code, words, jobs started in those lanes, jobs taken (see begin)...}: code `done`, `leader`
+-- Reply: {entries done, code, words, jobs started in those lanes, jobs claimed (see begin)...}: code `done`, `leader`
 --   (not ours: nothing was written), or `stopped`, with three words for the first entry that was not done and for each
 --   behind it of which as much is known: its place among those not done (from 0), why (`id.conflict`,
 --   `reference.conflict`, `replay`), and for a replay the document's event.
@@ -36,7 +36,7 @@ if bad then return bad end
 if redis.call('GET', KEYS.leader) ~= ARGV.worker then return {0, 'leader', {}, 0} end
 local LONGEST_WORDS = 1048576 -- bytes of events in one reply; the first goes along whatever it takes
 local group, maxlen, retention_ms, n_entries = ARGV.group, ARGV.maxlen, ARGV.retention_ms, tonumber(ARGV.n_entries)
-local n_lanes, taker, batch_prefix = tonumber(ARGV.n_lanes), taker_of(ARGV.taker), ARGV.batch_prefix
+local n_lanes, claimer, batch_prefix = tonumber(ARGV.n_lanes), claimer_of(ARGV.claimer), ARGV.batch_prefix
 local facts = KEYS.facts
 local keys, k = KEYS.rest
 local argv, at = ARGV.rest
@@ -103,7 +103,7 @@ local taken = {} -- how many entries were taken out of each stream
 local finished = {} -- ids of those that are still to be taken out, of each stream
 local told = {} -- lanes that are known to be due
 
--- An entry that was taken before its turn (worker/intake/lookout.py) may not have been given to the group yet: it can be
+-- An entry that was taken in before those ahead of it (worker/intake/lookout.py) may not have been given to the group yet: it can be
 -- removed only. One that has been is acknowledged, and may have been removed by somebody else.
 local function take_out(stream, ...)
   local n_acknowledged = redis.call('XACK', stream, group, ...)
@@ -169,7 +169,7 @@ local function accept(e, document)
   if document and (document[1] or redis.call('EXISTS', e.document .. ':removals') == 1) then
     redis.call('HSET', e.job, 'sent', 'unknown')
   end
-  -- What the job before left at Factus bars every other of the family: who makes room for them does not wait behind them.
+  -- The job before left a document at Factus that bars the whole family: this job settles it, so it heads the lane.
   if document and document[5] and begins <= now then redis.call('ZADD', e.waiting, '-1', e.id) end
 end
 
@@ -228,5 +228,5 @@ for n, e in ipairs(entries) do
 end
 count_taken()
 local started = 0
-for _, lane in ipairs(lanes) do started = started + dispatch(lane, taker, now) end
-return {n_entries, 'done', {}, started, unpack(taker.taken)}
+for _, lane in ipairs(lanes) do started = started + dispatch(lane, claimer, now) end
+return {n_entries, 'done', {}, started, unpack(claimer.claimed)}

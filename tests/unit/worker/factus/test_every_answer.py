@@ -17,7 +17,7 @@ from jobs import answers
 from jobs.answer_policy import ROUTES, SPOKEN, TABLE, Route, Voice, meaning
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallPolicy
-from jobs.issue_policy import Delete, IssuePolicy, Look, Remove, Send
+from jobs.issue_policy import Delete, IssuePolicy, LookUp, Remove, Send
 from jobs.outcomes import AccountState, Finished, Retry
 from tests.records import NOW_MS, a_job
 from worker.factus import http_answers
@@ -118,8 +118,8 @@ def test_the_token_route_ends_no_job_costs_no_attempt_and_holds_the_account(shap
             seen,
             (answers.CredentialsRefused, answers.Misrouted, answers.NoToken, answers.PaymentRequired, answers.Denied),
         ), status
-        assert not answers.is_taken(seen) or status in (402, 403)
-        for step in (policy().after_create(seen), policy(sent="unknown").after_look(seen, "unknown", has_sent=False),
+        assert not answers.counts_as_attempt(seen) or status in (402, 403)
+        for step in (policy().after_create(seen), policy(sent="unknown").after_look_up(seen, "unknown", has_sent=False),
                      policy(sent="deleting", verdict="[]").after_delete(seen, (), has_sent=True),
                      calls().after_call(seen)):  # fmt: skip
             assert isinstance(step, Retry), (status, shape)
@@ -148,7 +148,7 @@ def test_no_verdict_about_a_document_without_a_word_of_factus(shape):
         if isinstance(step, Finished) and step.state == "failed":
             assert str(status) in step.message
         if status in (408, 421, 425) or status >= 500 or status < 400:
-            assert isinstance(step, Look), (status, shape)
+            assert isinstance(step, LookUp), (status, shape)
         if status in (404, 405, 410) and BODIES[shape][2] in ("page", "route", "stranger", "empty"):
             assert step.waits == "account"
             assert step.block is not None
@@ -168,7 +168,7 @@ def test_only_factus_s_own_404_says_that_something_is_not_there(shape):
         if status in (401, 429):
             continue
         for reason in ("unknown", "unnamed", "deleting", "processed_before", "conflict"):
-            step = policy(sent="unknown", verdict=VERDICT).after_look(found, reason, has_sent=False)
+            step = policy(sent="unknown", verdict=VERDICT).after_look_up(found, reason, has_sent=False)
             assert not isinstance(step, (Delete, Remove))
             if isinstance(step, (Finished, Send)):
                 assert is_told, (status, shape, reason, step)

@@ -14,7 +14,7 @@ import pytest
 
 import worker
 from worker.intake.script_arguments import EntryKeys, EntryValues
-from worker.queue.claims import Taker
+from worker.queue.claims import ClaimerValues
 from worker.queue.dispatcher import LaneKeys, LaneValues
 from worker.queue.job_script_arguments import FollowUpKeys, FollowUpValues
 from worker.queue.script_values import EventValues, TallyValues
@@ -46,7 +46,7 @@ class TestEveryScript:
     @pytest.mark.parametrize("name", FILES)
     def test_it_is_sent_with_positions_only(self, name):
         code = [line for line in source(name).splitlines() if not line.startswith("--")]
-        assert not [line for line in code if re.search(r"\b(KEYS|ARGV|[A-Z]+_KEYS|LANE|TAKER|EVENT|TALLY)\.", line)]
+        assert not [line for line in code if re.search(r"\b(KEYS|ARGV|[A-Z]+_KEYS|LANE|CLAIMER|EVENT|TALLY)\.", line)]
 
     @pytest.mark.parametrize("name", SCRIPTS)
     def test_its_header_tells_keys_then_values_then_the_reply(self, name):
@@ -59,7 +59,7 @@ class TestEveryScript:
     [
         (LaneKeys, "lib/lanes", "LANE_KEYS"),
         (LaneValues, "lib/lanes", "LANE"),
-        (Taker, "lib/claims", "TAKER"),
+        (ClaimerValues, "lib/claims", "CLAIMER"),
         (EventValues, "lib/events", "EVENT"),
         (TallyValues, "lib/batches", "TALLY"),
         (FollowUpKeys, "lib/ends", "FOLLOW_UP_KEYS"),
@@ -77,7 +77,7 @@ def test_every_record_of_a_library_is_a_row_in_python():
     """A new one is compared above, too."""
     declared = {name for file in FILES for name in header(file).records}
     assert declared == {
-        "LANE_KEYS", "LANE", "TAKER", "EVENT", "TALLY", "FOLLOW_UP_KEYS", "FOLLOW_UP", "ENTRY_KEYS", "ENTRY",
+        "LANE_KEYS", "LANE", "CLAIMER", "EVENT", "TALLY", "FOLLOW_UP_KEYS", "FOLLOW_UP", "ENTRY_KEYS", "ENTRY",
         "DELIVERY",
     }  # fmt: skip
 
@@ -96,10 +96,10 @@ class TestPacking:
         assert (keys, args) == (["g", "a", "j"], [1, 2, 3, 0])
 
     def test_rows_and_what_is_of_any_number_stand_in_their_place(self):
-        taker = Taker("w", 5, 6, "mark:", 7)
-        args = {"taker": taker} | dict.fromkeys(header("claim_jobs").args.names[1:], "p")
+        claimer = ClaimerValues("w", 5, 6, "mark:", 7)
+        args = {"claimer": claimer} | dict.fromkeys(header("claim_jobs").args.names[1:], "p")
         assert packed("claim_jobs", {"queue": "q"}, args)[1] == [
-            *taker,
+            *claimer,
             *["p"] * (len(header("claim_jobs").args.names) - 1),
         ]
         renewal = {"worker": "w", "lease_ms": 1, "mark_prefix": "m", "ids": ["x", "y"]}
@@ -123,11 +123,11 @@ class TestPacking:
     @pytest.mark.parametrize("lane", [(), ("a",) * 8, ("a",) * 10])
     def test_a_row_of_another_width_is_told(self, lane):
         with pytest.raises(TypeError, match="dispatch KEYS: lane is a row of 9, not of"):
-            packed("dispatch", {"lane": lane}, {"lane": ("a",) * 9, "taker": ("a",) * 4})
+            packed("dispatch", {"lane": lane}, {"lane": ("a",) * 9, "claimer": ("a",) * 4})
 
     def test_two_rows_of_wrong_widths_do_not_hide_each_other(self):
         with pytest.raises(TypeError, match="dispatch ARGV: lane is a row of 9, not of 8"):
-            packed("dispatch", {"lane": ("a",) * 9}, {"lane": ("a",) * 8, "taker": ("a",) * 5})
+            packed("dispatch", {"lane": ("a",) * 9}, {"lane": ("a",) * 8, "claimer": ("a",) * 5})
 
 
 HEAD = "-- KEYS: one, two?\n-- ARGV: row[ROW], rest...\n-- ROW: a, b\n"

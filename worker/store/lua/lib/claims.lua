@@ -1,29 +1,29 @@
 -- include: lib/types
 -- include: lib/fence
--- TAKER: worker, lease_ms, room, mark_prefix, slot_bytes
--- Claiming: what a script starts goes into the hands of the worker that runs it, with its record.
+-- CLAIMER: worker, lease_ms, room, mark_prefix, slot_bytes
+-- Claiming: what a script starts is claimed for the worker that runs the script, and comes to it with its record.
 
--- The worker that runs this script takes what it starts, as far as it has room: claimed, begun and in its hands with the
--- reply, where otherwise two more round trips would lie between two documents of a lane. What is beyond its room stays
--- in arq's queue for anybody (claim_jobs.lua). Its values stand after the place `at`.
+-- The worker that runs this script claims what it starts, up to its room, and gets it with the reply: otherwise two more
+-- round trips would lie between two documents of a lane. What is beyond its room stays in arq's queue for anybody
+-- (claim_jobs.lua). Its values stand after the place `at`.
 -- room: in slots; a job takes one, and one more for each slot_bytes of its payload: a process has memory for so many.
-local function taker_of(argv, at)
+local function claimer_of(argv, at)
   return {
-    worker = argv[at + TAKER.worker], lease_ms = tonumber(argv[at + TAKER.lease_ms]),
-    room = tonumber(argv[at + TAKER.room]), mark_prefix = argv[at + TAKER.mark_prefix],
-    slot_bytes = tonumber(argv[at + TAKER.slot_bytes]), taken = {},
+    worker = argv[at + CLAIMER.worker], lease_ms = tonumber(argv[at + CLAIMER.lease_ms]),
+    room = tonumber(argv[at + CLAIMER.room]), mark_prefix = argv[at + CLAIMER.mark_prefix],
+    slot_bytes = tonumber(argv[at + CLAIMER.slot_bytes]), claimed = {},
   }
 end
 
--- A job that cannot be taken: worker/queue/claims.py logs it, by this row without an arq id.
-local function tell_unreadable(taker, account, id, why)
-  taker.n_unreadable = (taker.n_unreadable or 0) + 1
-  taker.taken[#taker.taken + 1] = { '', account, id, why }
+-- A job that cannot be claimed: worker/queue/claims.py logs it, by this row without an arq id.
+local function tell_unreadable(claimer, account, id, why)
+  claimer.n_unreadable = (claimer.n_unreadable or 0) + 1
+  claimer.claimed[#claimer.claimed + 1] = { '', account, id, why }
 end
 
-local function slots_of(taker, record)
+local function slots_of(claimer, record)
   for at = 1, #record, 2 do
-    if record[at] == 'payload' then return 1 + math.floor(#record[at + 1] / taker.slot_bytes) end
+    if record[at] == 'payload' then return 1 + math.floor(#record[at + 1] / claimer.slot_bytes) end
   end
   return 1
 end
@@ -39,16 +39,16 @@ end
 -- lane's if it lasts; the account's outage since, and how many pauses it has had. The scope is a family's issuing, or the
 -- job's type in the lane of the calls (jobs/outcomes.py, Block.scope). At last how many others of the lane are under
 -- way, and how many it has started.
-local function begin(taker, arq_id, job, account, lane_hash, scope, now)
+local function begin(claimer, arq_id, job, account, lane_hash, scope, now)
   raise_fence(job, now)
-  redis.call('HSET', job, 'worker', taker.worker)
+  redis.call('HSET', job, 'worker', claimer.worker)
   if scope == 'calls' then scope = redis.call('HGET', job, 'type') or '' end
   -- A job that is under way ends also where the keys of its account or lane hold what they must not.
   local blocked = fields_of(account, 'blocked:*', 'blocked:' .. scope, 'hold_reason', 'outage_since', 'outage_steps') or {}
   local lane = fields_of(lane_hash, 'conflict_since', 'hold_until', 'hold_reason', 'starts') or {}
   local record = redis.call('HGETALL', job)
-  taker.room = taker.room - slots_of(taker, record)
-  taker.taken[#taker.taken + 1] = {
+  claimer.room = claimer.room - slots_of(claimer, record)
+  claimer.claimed[#claimer.claimed + 1] = {
     arq_id, record, text(now), text(number(lane[1])),
     text(number(blocked[1])), text(number(blocked[2])), blocked[3] or '', number(lane[2]) > now and lane[3] or '',
     text(number(blocked[4])), text(number(blocked[5])), text(math.max(under_way_of(lane_hash) - 1, 0)),

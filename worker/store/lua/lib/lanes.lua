@@ -23,13 +23,13 @@ local function enqueue(lane, id, epoch, now)
 end
 
 -- False for what has no record: it is taken out of its lane, and told.
-local function start(lane, taker, id, now)
+local function start(lane, claimer, id, now)
   if is_solo(lane, id) then redis.call('HSET', lane.hash, 'solo', id) end
   redis.call('ZREM', lane.waiting, id)
   local job = lane.job_prefix .. id
   local record = fields_of(job, 'v')
   if not (record and record[1]) then
-    tell_unreadable(taker, lane.account_name, id, record and 'no record' or 'the key of its record holds no hash')
+    tell_unreadable(claimer, lane.account_name, id, record and 'no record' or 'the key of its record holds no hash')
     return false
   end
   redis.call('ZADD', lane.flight, text(now), id)
@@ -44,10 +44,10 @@ local function start(lane, taker, id, now)
   local epoch = text(bump(job, 'epoch', 1, text(now)))
   redis.call('HSET', job, 'state', 'inflight', 'next_at', '0')
   local arq_id = enqueue(lane, id, epoch, now)
-  if taker.room > 0 then
-    redis.call('SET', taker.mark_prefix .. arq_id, taker.worker, 'PX', taker.lease_ms)
-    redis.call('ZADD', lane.queue, text(now + taker.lease_ms), arq_id)
-    begin(taker, arq_id, job, lane.account, lane.hash, string.sub(lane.name, #lane.account_name + 2), now)
+  if claimer.room > 0 then
+    redis.call('SET', claimer.mark_prefix .. arq_id, claimer.worker, 'PX', claimer.lease_ms)
+    redis.call('ZADD', lane.queue, text(now + claimer.lease_ms), arq_id)
+    begin(claimer, arq_id, job, lane.account, lane.hash, string.sub(lane.name, #lane.account_name + 2), now)
   end
   return true
 end
@@ -131,7 +131,7 @@ end
 
 -- Start what may start now; leave in `due` when the lane is next worth a look, and on the lane why it stopped. Returns how
 -- many were started.
-local function dispatch(lane, taker, now)
+local function dispatch(lane, claimer, now)
   release_due(lane, now)
   local started = 0
   while true do
@@ -161,7 +161,7 @@ local function dispatch(lane, taker, now)
     reason, at, probe = kept_by_account(lane, id, now)
     local first = reason == 'allowance' and redis.call('ZRANGE', lane.waiting, 0, 0)[1]
     if first and first ~= id and is_urgent(lane, first) then
-      -- It is the turn of what is paced (see pick): what is urgent does not wait for that.
+      -- The job that was picked is paced (see pick): an urgent one does not wait for the pace.
       id = first
       reason, at, probe = kept_by_account(lane, id, now)
     end
@@ -169,9 +169,9 @@ local function dispatch(lane, taker, now)
       stop(lane, reason, at)
       return started
     end
-    local has_started = start(lane, taker, id, now)
+    local has_started = start(lane, claimer, id, now)
     if has_started then started = started + 1 end
-    if not has_started and taker.n_unreadable >= MOST_UNREADABLE then
+    if not has_started and claimer.n_unreadable >= MOST_UNREADABLE then
       look_again(lane, now + 1)
       return started
     end

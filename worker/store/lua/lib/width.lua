@@ -53,7 +53,7 @@ local function note_clean(lane)
   redis.call('HDEL', lane.hash, 'narrow_steps')
 end
 
--- Whether this job has the lane for itself: what Factus may hold already bars every other until it is settled. `solo` is
+-- Whether this job runs alone in its lane: what Factus may hold already bars every other until it is settled. `solo` is
 -- the one that was started so.
 local function is_solo(lane, id)
   return may_be_wide(lane) and number(redis.call('ZSCORE', lane.waiting, id)) < 0
