@@ -358,8 +358,9 @@ async def by_hand(redis: ArqRedis, built: Services) -> None:
     await AccountHolds(redis, keys).heed_credentials(built.accounts)
     for _ in range(2):
         await redis.xadd(keys.dead(), {"reason": "internal"})
-    letters = {"dead": keys.dead(), "facts": keys.intake_facts()}
-    await scripts.run("trim_letters", letters, {"most": 1, "most_bytes": 10**9})
+    letters = {"dead": keys.dead(), "denied": keys.denied(), "facts": keys.intake_facts()}
+    await redis.rpush(keys.denied(), "1-1", "1-2")
+    await scripts.run("trim_letters", letters, {"most": 1, "most_bytes": 10**9, "most_denied": 1})
     told = {
         "n_told": 0,
         "is_at_risk": 1,

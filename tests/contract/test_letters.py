@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
 
 from jobs.rights.traces import without_token
 from tests.contract.pushed import a_job, letters_of
-from tests.service_in_process import quick, running, services_on
+from tests.service_in_process import an_account, quick, running, services_on
 from worker.store.bounded_connection import LARGEST_REPLY
 
 
@@ -94,6 +95,60 @@ class TestLetters:
         facts = await redis.hgetall(built.keys.intake_facts())
         assert int(facts[b"letters_gone"]) >= gone
         assert int(facts[b"letters_gone"]) == 4
+
+    @pytest.fixture
+    async def with_denied(self, redis, namespace, factus):
+        """Two letters of jobs, six of denied pushes between and after them."""
+        own = an_account("own", own_streams=True)
+        built = services_on(redis, namespace, own, gateway=factus, policies=quick(intake={"denied_letters": 100}))
+        async with running(built) as rig:
+            for n, raw in enumerate([b"no json 1", *[b""] * 3, b"no json 2", *[b""] * 3]):
+                await rig.push(raw or a_job(f"R{n}", account="own"))
+            await rig.events(8)
+        return built
+
+    async def reasons(self, built):
+        return [letter[b"reason"].decode() for letter in await letters_of(built)]
+
+    async def trimmed(self, built, **bounds):
+        """What is left, and what was told: of denied ones, and of others."""
+        watch = replace(built.intake._watch, policy=replace(built.intake._watch.policy, **bounds))
+        with capture_logs() as logs:
+            await watch.look()
+        told = {entry["event"]: entry["n_trimmed"] for entry in logs}
+        facts = await built.redis.hget(built.keys.intake_facts(), "letters_gone")
+        assert int(facts or 0) == told.get("letters.trimmed", 0), "what `status` tells of"
+        return await self.reasons(built), told.get("letters.denied_trimmed", 0), told.get("letters.trimmed", 0)
+
+    async def test_denied_pushes_go_before_all_others(self, with_denied):
+        assert (await self.reasons(with_denied)).count("auth.denied") == 6
+        left, *told = await self.trimmed(with_denied, letters=4)
+        assert (left, told) == (["envelope.invalid"] * 2 + ["auth.denied"] * 2, [4, 0])
+        left, *told = await self.trimmed(with_denied, letters=1)
+        assert (left, told) == (["envelope.invalid"], [2, 1])
+
+    async def test_fewer_denied_ones_are_kept(self, with_denied):
+        left, *told = await self.trimmed(with_denied, denied_letters=1)
+        assert (left, told) == (["envelope.invalid"] * 2 + ["auth.denied"], [5, 0])
+
+    async def test_those_that_a_person_has_dropped_are_no_longer_counted(self, with_denied):
+        ids = [entry for entry, fields in await self.entries(with_denied) if fields[b"reason"] == b"auth.denied"]
+        await with_denied.redis.xdel(with_denied.keys.dead(), *ids[:5])
+        left, *told = await self.trimmed(with_denied, letters=1)
+        assert (left, told) == (["envelope.invalid"], [1, 1])
+        assert not await with_denied.redis.exists(with_denied.keys.denied())
+
+    async def entries(self, built):
+        return await built.redis.xrange(built.keys.dead())
+
+    async def test_where_the_list_is_no_list_a_denied_push_is_refused_all_the_same(self, redis, namespace, factus):
+        built = services_on(redis, namespace, an_account("own", own_streams=True), gateway=factus)
+        await redis.set(built.keys.denied(), "wrong")
+        async with running(built) as rig:
+            await rig.push(a_job("R", account="own"))
+            (event,) = await rig.events(1)
+        assert event["errors"][0]["code"] == "auth.denied"
+        assert await self.reasons(built) == ["auth.denied"]
 
     async def test_their_bytes_are_bounded_together(self, real_redis, namespace, factus):
         built = services_on(real_redis, namespace, gateway=factus, policies=quick(intake={"letters_bytes": 2_000_000}))

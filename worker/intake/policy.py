@@ -43,7 +43,10 @@ class IntakePolicy:
 
     letters: int = 10_000
     letters_bytes: int = 256 * 1024 * 1024
-    """How many dead letters are kept, and how large all together; the oldest go first."""
+    """How many dead letters are kept, and how large all together; denied pushes go first, then the oldest."""
+
+    denied_letters: int = 1000
+    """How many of them may be denied pushes: whoever may write to the stream can make any number."""
 
     ahead_ms: int = 60_000
     """How far the last id of a stream may lie ahead of the clock before it is a matter of the operator's."""

@@ -167,6 +167,7 @@ class SliceArguments:
             "due": self.keys.lanes_due(),
             "lanes": self.keys.lanes(),
             "dead": self.keys.dead(),
+            "denied": self.keys.denied(),
             "deadlines": self.keys.deadlines(),
             "batches_due": self.keys.batches_due(),
             "facts": self.keys.intake_facts(),

@@ -62,8 +62,11 @@ class StreamWatch:
             self._n_ahead.pop(stream, None)
 
     async def _look_at_letters(self) -> None:
-        keys = {"dead": self.keys.dead(), "facts": self.keys.intake_facts()}
-        args = {"most": self.policy.letters, "most_bytes": self.policy.letters_bytes}
-        n_gone = await self.scripts.run("trim_letters", keys, args)
+        keys = {"dead": self.keys.dead(), "denied": self.keys.denied(), "facts": self.keys.intake_facts()}
+        bounds = self.policy
+        args = {"most": bounds.letters, "most_bytes": bounds.letters_bytes, "most_denied": bounds.denied_letters}
+        n_gone, n_denied = await self.scripts.run("trim_letters", keys, args)
         if n_gone:
             log.error("letters.trimmed", n_trimmed=int(n_gone))
+        if n_denied:
+            log.warning("letters.denied_trimmed", n_trimmed=int(n_denied))

@@ -54,7 +54,7 @@ EMBEDDED: Final = "embedded:"
 _TRIES: Final = 8
 _SOCKET_TIMEOUT_S: Final = 5.0
 _BLOCKING_TIMEOUT_S: Final = 30.0
-_IMPATIENT_TIMEOUT_S: Final = 3.0
+IMPATIENCE_S: Final = 3.0
 _SENTINEL_TIMEOUT_S: Final = 1.0
 _CANCEL_AGAIN_S: Final = 0.5
 _LONGEST_WORDS: Final = 300
@@ -146,7 +146,14 @@ def _leaving_in_order() -> Iterator[None]:
             os.kill(os.getpid(), told[0])
 
 
-def connect(url: str, *, blocking: bool = False, impatient: bool = False, timed: bool = True) -> ArqRedis:
+def connect(
+    url: str,
+    *,
+    blocking: bool = False,
+    impatient: bool = False,
+    impatience_s: float = IMPATIENCE_S,
+    timed: bool = True,
+) -> ArqRedis:
     """
     A client with a pool of its own; nothing is sent yet.
 
@@ -156,6 +163,7 @@ def connect(url: str, *, blocking: bool = False, impatient: bool = False, timed:
             (``bounded_connection.py``).
         impatient: For somebody who waits for an answer: an error within seconds, and nothing is ever sent again. A
             command that is not safe to run twice (XADD) may be sent with it.
+        impatience_s: After how many seconds that error comes.
         timed: Each reply has a time. False for whoever puts one around a pipeline as a whole: of thousands of replies
             the clocks would cost as much as the reading.
 
@@ -165,8 +173,8 @@ def connect(url: str, *, blocking: bool = False, impatient: bool = False, timed:
     options = _options(blocking=blocking)
     if impatient:
         options |= {
-            "socket_connect_timeout": _IMPATIENT_TIMEOUT_S,
-            "socket_timeout": _IMPATIENT_TIMEOUT_S,
+            "socket_connect_timeout": impatience_s,
+            "socket_timeout": impatience_s,
             "retry": Retry(NoBackoff(), 0),
             "retry_on_error": [],
         }

@@ -50,6 +50,10 @@ class Keys:
         """Stream of dead letters: ``reason``, ``errors`` (the event), ``raw``, and where it came from."""
         return f"{self.namespace}:dead"
 
+    def denied(self) -> str:
+        """List of the ids of dead letters whose push was denied, oldest first: they go before all others."""
+        return f"{self.namespace}:intake:denied"
+
     def counts(self) -> str:
         """
         Hash: ``job type/outcome`` -> how many final events were published (jobs/event_counts.py), by the script that

@@ -13,7 +13,7 @@
 -- known already of the entries behind it is said along: a day that is pushed twice is one call for a slice, not one for
 -- each of its entries.
 -- Does all of its work up to there or nothing: arguments and keys are checked before the first write.
--- KEYS: leader, due, lanes, dead, deadlines, batches_due, facts, days, rest...
+-- KEYS: leader, due, lanes, dead, denied, deadlines, batches_due, facts, days, rest...
 -- ARGV: group, worker, lease_ms, maxlen, retention_ms, n_entries, n_lanes, claimer[CLAIMER], batch_prefix, rest...
 -- ENTRY_KEYS: stream, results, job, document, joined, waiting, later
 -- ENTRY: kind, entry, id, lane, content, fingerprint, start_ms, end_ms, score, deadline_ms, size, day,
@@ -56,6 +56,13 @@ local function counted(width)
   return { unpack(argv, first, at) }
 end
 
+local function has_value(pairs, name, value)
+  for n = 1, #pairs, 2 do
+    if pairs[n] == name then return pairs[n + 1] == value end
+  end
+  return false
+end
+
 local function next_entry()
   local lane = argv[at + ENTRY.lane]
   local e = {
@@ -75,6 +82,7 @@ local function next_entry()
   e.event = counted(1)
   e.dead = counted(2)
   e.is_refused = e.event[EVENT.type] == 'job.refused'
+  e.is_denied = has_value(e.dead, 'reason', 'auth.denied')
   return e
 end
 
@@ -190,7 +198,11 @@ local function close(e)
     redis.call('PEXPIRE', e.job, retention_ms)
   end
   if #e.event > 0 then publish(e.results, maxlen, e.event) end
-  if #e.dead > 0 then redis.call('XADD', KEYS.dead, '*', unpack(e.dead)) end
+  if #e.dead > 0 then
+    local letter = redis.call('XADD', KEYS.dead, '*', unpack(e.dead))
+    -- Where the list is no list the letter is one like all others.
+    if e.is_denied then redis.pcall('RPUSH', KEYS.denied, letter) end
+  end
   tally(batch_prefix, KEYS.batches_due, e.tally, e.event[EVENT.type], retention_ms)
   note_end(e.ends_prefix, e.ends_member, now, retention_ms)
 end

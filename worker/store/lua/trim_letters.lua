@@ -1,11 +1,27 @@
 -- include: lib/types
 -- include: lib/time
--- The dead letters, kept to their bounds: the oldest go first, and it is told how many went.
--- KEYS: dead, facts
--- ARGV: most, most_bytes
--- Reply: letters that went.
-local bad = misfit(KEYS.dead, 'stream', KEYS.facts, 'hash')
+-- The dead letters, kept to their bounds: the oldest go first, and it is told how many went. Denied pushes go before all
+-- others, and fewer of them are kept: anybody can make them, and nobody's work goes with them.
+-- KEYS: dead, denied, facts
+-- ARGV: most, most_bytes, most_denied
+-- Reply: {letters that went, denied ones that went}
+local bad = misfit(KEYS.dead, 'stream', KEYS.denied, 'list', KEYS.facts, 'hash')
 if bad then return bad end
+local MOST_A_LOOK = 5000 -- ids that are looked at: some 10 ms
+
+-- Of what a person has dropped the id is in the list still, and goes with the others.
+local function drop_denied(n)
+  local gone = 0
+  for _ = 1, MOST_A_LOOK do
+    local id = gone < n and redis.call('LPOP', KEYS.denied)
+    if not id then break end
+    local n = redis.pcall('XDEL', KEYS.dead, id) -- a hand may have written there what is no id
+    gone = gone + (type(n) == 'number' and n or 0)
+  end
+  return gone
+end
+
+local gone_denied = drop_denied(redis.call('LLEN', KEYS.denied) - tonumber(ARGV.most_denied))
 local length = redis.call('XLEN', KEYS.dead)
 local most = tonumber(ARGV.most)
 -- A user without the right to ask, or an imitation that does not know it: their number bounds them still.
@@ -14,8 +30,11 @@ if type(bytes) == 'number' and bytes > tonumber(ARGV.most_bytes) then
   -- The estimate comes from a few letters: a little more goes, and the next look takes the rest.
   most = math.min(most, math.floor(length * tonumber(ARGV.most_bytes) / bytes * 0.9))
 end
-if length <= most then return 0 end
-local gone = redis.call('XTRIM', KEYS.dead, 'MAXLEN', text(most))
+local gone = drop_denied(length - most)
+gone_denied, length = gone_denied + gone, length - gone
+-- While denied ones are left no other goes: the next look takes the rest of them.
+if length <= most or redis.call('LLEN', KEYS.denied) > 0 then return {0, gone_denied} end
+gone = redis.call('XTRIM', KEYS.dead, 'MAXLEN', text(most))
 local before = number(redis.call('HGET', KEYS.facts, 'letters_gone'))
 redis.call('HSET', KEYS.facts, 'letters_gone', text(before + gone), 'letters_gone_at', text(now_ms()))
-return gone
+return {gone, gone_denied}
