@@ -271,7 +271,7 @@ BREAKS = (
         "G7",
         "a document is issued while its reference is being deleted",
         "jobs/issue.py",
-        "    if isinstance(step, Look) and await journal.is_being_removed(policy.job):\n",
+        "    if isinstance(step, LookUp) and await journal.is_being_removed(policy.job):\n",
         "    if isinstance(step, str):\n",
         "tests/contract/test_change_lock.py::test_a_document_is_not_issued_while_what_bears_its_reference_is_deleted",
     ),

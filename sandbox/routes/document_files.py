@@ -27,10 +27,14 @@ def attached_document_of(family: Family, document: Document, company: Company) -
 
 
 def email_archive(family: Family, document: Document, company: Company, pdf: bytes) -> bytes:
-    """A ZIP with the PDF and the AttachedDocument."""
+    """A ZIP with the PDF and the AttachedDocument, the same whenever it is asked for."""
+    files = {
+        file_name(family.file_letters, document, company) + ".pdf": pdf,
+        file_name(ATTACHED, document, company) + ".xml": attached_document_of(family, document, company).encode(),
+    }
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(file_name(family.file_letters, document, company) + ".pdf", pdf)
-        attached = attached_document_of(family, document, company)
-        archive.writestr(file_name(ATTACHED, document, company) + ".xml", attached)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, at(document.created_at).timetuple()[:6])
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()

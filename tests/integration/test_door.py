@@ -19,11 +19,10 @@ from structlog.testing import capture_logs
 
 from jobs.errors import ConfigurationError
 from tests.builders import a_bill
-from tests.door_in_process import DoorInProcess, a_door
+from tests.door_in_process import CALM, DoorInProcess, a_door
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from worker.archive.archive import open_archive
-from worker.http.policy import POLICY
 from worker.http.server import Certificate, check_address
 from worker.settings.model import Settings
 
@@ -262,8 +261,8 @@ class TestEvents:
         self, valkey_url: str, namespace: str, tmp_path: Path
     ) -> None:
         """So that no proxy between takes it for dead; 15 s in earnest."""
-        assert POLICY.comment_s == 15
-        async with a_door(valkey_url, namespace, tmp_path, policy=replace(POLICY, comment_s=0.05)) as door:
+        assert CALM.comment_s == 15
+        async with a_door(valkey_url, namespace, tmp_path, policy=replace(CALM, comment_s=0.05)) as door:
             listen = {"Accept": "text/event-stream"}
             async with door.http.stream("GET", "/api/v1/events", headers=listen) as answer:
                 n_comments = 0

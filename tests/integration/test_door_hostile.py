@@ -16,14 +16,13 @@ import pytest
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
-from tests.door_in_process import DoorInProcess, a_door
+from tests.door_in_process import CALM, DoorInProcess, a_door
 from tests.patience import PATIENCE_S
-from worker.http.policy import POLICY
 from worker.store import embedded_server
 
 SEARCH = {"type": "catalog.search", "account": "acme", "payload": {"catalog": "taxes", "query": "01"}}
 SHORT = replace(
-    POLICY,
+    CALM,
     head_timeout_s=0.5,
     body_timeout_s=0.7,
     most_connections=12,

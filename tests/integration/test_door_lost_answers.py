@@ -20,10 +20,9 @@ from arq.connections import ArqRedis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.builders import a_bill
-from tests.door_in_process import DoorInProcess, a_door
+from tests.door_in_process import CALM, DoorInProcess, a_door
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
-from worker.http.policy import POLICY
 from worker.http.pusher import Pusher
 
 ENDS = (200, 422, 502)
@@ -117,7 +116,7 @@ async def test_a_door_that_dies_has_pushed_once_or_not_at_all(
 
     with monkeypatch.context() as patch:
         patch.setattr(Pusher, "_push_together", stuck)
-        async with a_door(valkey_url, namespace, tmp_path, policy=replace(POLICY, drain_s=1)) as door:
+        async with a_door(valkey_url, namespace, tmp_path, policy=replace(CALM, drain_s=1)) as door:
             push = asyncio.create_task(
                 door.post(bill("D-1"), Prefer="wait=60", **{"Idempotency-Key": "D-1"}), name="producer"
             )

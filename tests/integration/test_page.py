@@ -14,17 +14,16 @@ import httpx
 import pytest
 from arq.connections import ArqRedis
 
-from tests.door_in_process import PASSWORD, DoorInProcess, a_door
+from tests.door_in_process import CALM, PASSWORD, DoorInProcess, a_door
 from tests.page_scene import ACCOUNTS, an_event, evening, publish
 from tests.patience import PATIENCE_S
 from worker.http.page.rendering import MOST_BYTES
-from worker.http.policy import POLICY
 from worker.store import connection, embedded_server
 from worker.store.keys import Keys
 
 NOBODY = {"Authorization": ""}
 PAGES = ("/", "/documents/invoice/FV-1")
-QUICK = replace(POLICY, page_every_s=0.05)
+QUICK = replace(CALM, page_every_s=0.05)
 """An open page is looked at again at once."""
 
 

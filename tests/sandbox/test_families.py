@@ -4,12 +4,14 @@ import base64
 import io
 import xml.etree.ElementTree as ET
 import zipfile
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pypdf
 import pytest
 
+from sandbox.values.datetimes import BOGOTA
 from tests.sandbox.api import Api, Clock, example
 from tests.sandbox.conftest import Start
 from tests.sandbox.families import ALL, FAMILIES, Family
@@ -336,13 +338,18 @@ async def test_email_is_sent_each_time_and_counted(api: Api, family: Family) -> 
 
 
 @each_mailed
-async def test_email_content_is_a_zip_of_pdf_and_attached_document(api: Api, family: Family) -> None:
+async def test_email_content_is_a_zip_of_pdf_and_attached_document(api: Api, clock: Clock, family: Family) -> None:
+    made_at = datetime.fromtimestamp(clock.at, BOGOTA)
     number = (await family.make(api))["number"]
     data = await _download(api, family, number, "email-content")
     kind = {"bills": "01", "credit-notes": "91", "debit-notes": "92"}[family.name]
     assert data["subject"] == f"1000789002;FACTUS V2;{number};{kind};FACTUS V2"
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(data["attached_document"]))) as archive:
         assert sorted(name[-4:] for name in archive.namelist()) == [".pdf", ".xml"]
+        written_at = {datetime(*entry.date_time, tzinfo=BOGOTA) for entry in archive.infolist()}
+    clock.advance(60)
+    assert await _download(api, family, number, "email-content") == data
+    assert {timedelta(0) <= made_at - one < timedelta(seconds=2) for one in written_at} == {True}, "when it was issued"
     attached = await _download(api, family, number, "download-attached-document-xml")
     assert b"<AttachedDocument" in base64.b64decode(attached["xml_base_64_encoded"])
 

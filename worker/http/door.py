@@ -138,7 +138,7 @@ async def opened(settings: Settings, policy: DoorPolicy, redis_url: str) -> Asyn
     """
     trust, key, users = await asyncio.to_thread(check_rights, settings)
     configured = settings.accounts()
-    redis = connection.connect(redis_url, impatient=True)
+    redis = connection.connect(redis_url, impatient=True, impatience_s=policy.redis_s)
     blocking = connection.connect(redis_url, blocking=True)
     keys, guards = Keys(settings.namespace), Guards()
     reader = StatusReader(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas.contract.envelope import MAX_JOB_BYTES
+from worker.store.connection import IMPATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class DoorPolicy:
     most_reads: int = 8
     """Looks at ledger and streams that take long, at once."""
     read_queue_s: float = 5.0
+    redis_s: float = IMPATIENCE_S
+    """For how long Redis is asked before a request is answered with 503."""
     drain_s: int = 10
     """How long open requests may take when the process is told to end."""
 
