@@ -8,6 +8,7 @@ can run as a formula.
 from __future__ import annotations
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -158,7 +159,8 @@ def _place(path: Path) -> str:
 
 def write_results(path: str, rows: Sequence[ResultRow]) -> list[str]:
     """
-    Write a file of results, ``.xlsx`` or ``.csv``; a former one of that name is kept as ``NAME.anterior.xlsx``.
+    Write a file of results, ``.xlsx`` or ``.csv``; a former one of that name is kept as ``NAME.anterior.xlsx``, and
+    where that is taken as ``NAME.anterior-2.xlsx`` and so on.
 
     Returns:
         The files that were written: beside a ``.csv`` stands another one with the rows to be corrected.
@@ -188,9 +190,17 @@ def _unwritable(path: str, why: object) -> FileRefused:
 
 
 def _keep_former(path: str) -> None:
-    """Somebody may have begun to correct it."""
-    if Path(path).is_file():
-        Path(path).replace(Path(path).with_name(f"{Path(path).stem}.anterior{Path(path).suffix}"))
+    """
+    Somebody may have begun to correct it, and the third run must not take what the first one left: each is kept, and
+    whoever wants none of them any more deletes them.
+    """
+    former = Path(path)
+    if not former.is_file():
+        return
+    marks = chain([".anterior"], (f".anterior-{n}" for n in count(2)))
+    names = (former.with_name(f"{former.stem}{mark}{former.suffix}") for mark in marks)
+    # Not exists(): a link that leads nowhere is somebody's too.
+    former.replace(next(name for name in names if not os.path.lexists(name)))
 
 
 def _write_xlsx(path: Path, rows: Sequence[ResultRow]) -> None:

@@ -149,6 +149,32 @@ def test_former_results_are_kept(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", [".xlsx", ".csv"])
+def test_no_run_destroys_the_results_of_an_earlier_one(tmp_path: Path, kind: str) -> None:
+    """The results of the first run went when the third one kept those of the second under the same name."""
+    path = write_xlsx(tmp_path / "ventas.xlsx", a_table())
+    rows = [row_of(one) for one in pushed(path, rejected())]
+    out = tmp_path / f"r{kind}"
+    for n in range(4):
+        write_results(str(out), rows)
+        out.write_text(f"run {n}")
+    kept = [tmp_path / f"r.anterior{mark}{kind}" for mark in ("", "-2", "-3")]
+    assert [one.read_text() for one in (*kept, out)] == [f"run {n}" for n in range(4)]
+
+
+def test_what_bears_the_name_of_former_results_is_left_as_it_is(tmp_path: Path) -> None:
+    """A folder, or a link to where nothing is just now: both are somebody's."""
+    path = write_xlsx(tmp_path / "ventas.xlsx", a_table())
+    rows = [row_of(one) for one in pushed(path, rejected())]
+    (tmp_path / "r.anterior.xlsx").mkdir()
+    (tmp_path / "r.anterior-2.xlsx").symlink_to(tmp_path / "nowhere")
+    for _ in range(2):
+        write_results(str(tmp_path / "r.xlsx"), rows)
+    assert (tmp_path / "r.anterior.xlsx").is_dir()
+    assert (tmp_path / "r.anterior-2.xlsx").is_symlink()
+    assert (tmp_path / "r.anterior-3.xlsx").is_file()
+
+
 def test_corrections_beside_a_csv_are_kept_too(tmp_path: Path) -> None:
     path = write_xlsx(tmp_path / "ventas.xlsx", a_table())
     rows = [row_of(one) for one in pushed(path, rejected())]
