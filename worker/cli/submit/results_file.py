@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import csv
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain, count
@@ -155,6 +157,33 @@ def default_paths(sources: Iterable[str]) -> dict[str, str]:
 def _place(path: Path) -> str:
     """Where a file is, also for systems to which capitals are all one."""
     return str(path.resolve()).casefold()
+
+
+def see_that_it_can_be_written(path: str) -> None:
+    """
+    See that there is a place for a file of results.
+
+    Raises:
+        FileRefused: Its folder does not exist or takes no files, or a folder bears its name.
+    """
+    is_folder = False
+    with suppress(OSError):  # a name that is too long: the writing tells of it
+        is_folder = Path(path).is_dir()
+    if is_folder:
+        raise FileRefused(f"{path}: {say('es una carpeta', 'it is a folder')}")
+    folder = Path(path).parent
+    told = say("la carpeta", "the folder") + f" {Path.cwd() if folder == Path() else folder}"
+    try:
+        # Tried, not asked for: rights alone do not tell of a medium that takes no writes, nor of one that is full.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except FileNotFoundError as exc:
+        raise FileRefused(f"{told} {say('no existe', 'does not exist')}") from exc
+    except NotADirectoryError as exc:
+        raise FileRefused(f"{told} {say('no es una carpeta', 'is no folder')}") from exc
+    except OSError as exc:
+        why = exc.strerror or exc
+        raise FileRefused(f"{say(f'en {told} no se puede escribir', f'{told} cannot be written')} ({why})") from exc
 
 
 def write_results(path: str, rows: Sequence[ResultRow]) -> list[str]:
