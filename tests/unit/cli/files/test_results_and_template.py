@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +24,10 @@ from worker.cli.files.job_files import Defaults, Row, jobs_of
 from worker.cli.files.spreadsheets import SheetRow
 from worker.cli.submit.command import command as submit
 from worker.cli.submit.push import Outcome, Pushed
+from worker.cli.submit.reading import Reading
 from worker.cli.submit.results_file import HEADINGS, default_paths, row_left_out, row_of, write_results
+from worker.cli.submit.run import Run
+from worker.speech import SPANISH
 
 CUFE = "4e" + "0123456789" * 9 + "e5ff"
 HOSTILE = ["=1+1", "+57 300", "-1", "@SUM(A1)", "\tx", '=HYPERLINK("http://x","y")', "0900100200", "1E5"]
@@ -112,6 +116,61 @@ def test_rows_to_correct_say_alone_what_they_said_in_their_column(tmp_path: Path
     out = str(tmp_path / f"r{kind}")
     written = write_results(out, [row_of(one) for one in pushed(path, rejected(), validated())])
     assert rows_of(written[-1])[0].value == before
+
+
+def two_files(folder: Path) -> list[str]:
+    """Of different columns: what is to be corrected has headings of its own."""
+    bogota = write_xlsx(folder / "bogota.xlsx", a_table(a_row(), a_row(Referencia="F-2")))
+    cali = write_csv(folder / "cali.csv", a_table(a_row(Referencia="C-1"), without=["Teléfono"]))
+    return [bogota, cali]
+
+
+def test_no_correction_of_several_files_is_lost(tmp_path: Path) -> None:
+    """Beside a .csv stood those of the first file only; the others' documents had to be looked for by hand."""
+    files = two_files(tmp_path)
+    before = {row.value["reference_code"]: row.value for path in files for row in rows_of(path)}
+    first, second = files
+    told = [row_of(one) for one in (*pushed(first, validated(), rejected()), *pushed(second, rejected()))]
+    written = write_results(str(tmp_path / "r.csv"), told)
+    assert [Path(one).name for one in written] == ["r.csv", "r.por-corregir-1.csv", "r.por-corregir-2.csv"]
+    assert [[row.value for row in rows_of(one)] for one in written[1:]] == [[before["F-2"]], [before["C-1"]]]
+    book = str(tmp_path / "r.xlsx")
+    assert write_results(book, told) == [book]
+    assert [[line[0] for line in cells(book, f"Por corregir {n}")[1:]] for n in (1, 2)] == [["F-2"], ["C-1"]]
+
+
+TWO_SHEETS = "; ".join(f'factus-worker submit r.xlsx --sheet "Por corregir {n}" --wait' for n in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (
+            ".csv",
+            ["Por corregir: 2 documentos, en r.por-corregir-1.csv, r.por-corregir-2.csv.",
+             "factus-worker submit r.por-corregir-1.csv r.por-corregir-2.csv --wait"],
+        ),
+        (
+            ".xlsx",
+            ["Por corregir: 2 documentos, en r.xlsx (Por corregir 1, Por corregir 2).", TWO_SHEETS],
+        ),
+    ],
+)  # fmt: skip
+def test_the_command_that_is_told_takes_all_that_was_corrected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str, told: list[str]
+) -> None:
+    """Of a workbook with two sheets of documents none is read without --sheet."""
+    monkeypatch.chdir(tmp_path)
+    two_files(tmp_path)
+    run = Run(Reading([]), SPANISH, None, {"": f"r{kind}"}, as_json=False)
+    run.pushed = [*pushed("bogota.xlsx", validated(), rejected()), *pushed("cali.csv", rejected())]
+    run._write_results()
+    said = " ".join(capsys.readouterr().out.split())
+    assert [words for words in told if words not in said] == [], said
+    for command in told[1].split("; "):
+        _, _, *arguments = shlex.split(command)
+        done = CliRunner().invoke(check, [one for one in arguments if one != "--wait"])
+        assert done.exit_code == 0, done.output
 
 
 @pytest.mark.parametrize("kind", [".xlsx", ".csv"])
