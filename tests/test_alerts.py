@@ -69,6 +69,17 @@ def test_what_has_not_lasted_does_not_fire() -> None:
                 assert not rule.firing(History(history.scrapes[:3]), 120.0), rule.name
 
 
+def test_every_problem_of_status_has_a_case() -> None:
+    """One that promtool runs too: an alert for each of its series, or one of another metric that names the kind."""
+    told: set[str] = set()
+    for test in _TESTS["tests"]:
+        for one in test["alert_rule_test"]:
+            for alert in one["exp_alerts"]:
+                kind = alert["exp_labels"].get("kind")
+                told |= {kind} if kind else {*BY_NAME[one["alertname"]].kinds}
+    assert KINDS.keys() - told == set()
+
+
 # -- the same words ----------------------------------------------------------------------------------------------------
 def test_every_alert_names_what_status_or_doctor_call_it() -> None:
     known = {*KINDS, *IDS, "day.at_risk", "-", "*"}

@@ -2,7 +2,8 @@
 What a viewer does not see: names, identifications, addresses, e-mails and telephones of people. Pure.
 
 Whatever stands in an object that is about somebody is masked, but for codes of the tables; elsewhere what bears the
-name of such a value. What only its producer can know (``metadata``) and what leads to the document is masked whole.
+name of such a value. What only its producer can know (``metadata``, notes), the subject of an e-mail, and what leads to
+the document or is it, is masked whole.
 Sentences are told without what they may say of people: our own rules quote a NIT, and Factus and the DIAN write names.
 """
 
@@ -15,16 +16,23 @@ MASK: Final = "•••"
 _SOMEBODY: Final = frozenset(
     {
         *("customer", "provider", "supplier", "worker", "employee", "person", "acquirer", "adquirer", "establishment"),
-        *("mandate", "seller", "patient", "contact", "payer", "company"),
+        *("mandate", "seller", "patient", "contact", "payer", "company", "beneficiary"),
     }
 )
 _PERSONAL: Final = re.compile(
-    r"(^|_)(identification|identification_number|dv|nit|names?|first_name|last_name|surname|trade_name|company|address"
-    r"|emails?|phones?|telephones?|mobile|account_number)$"
+    r"(^|_)(identification|identification_number|dv|nit|names?|first_name|last_name|surnames?|trade_name|company|address"
+    r"|emails?|phones?|phone_number|telephones?|mobile|account_number|policy_number|contract_number)$"
 )
 _PUBLIC_NAMES: Final = frozenset({"event_name", "file_name", "name"})
-"""``name`` alone is that of a thing (an item, a tax), unless it stands in what is about somebody."""
-_WHOLE: Final = frozenset({"metadata", "qr", "qr_image", "public_url"})
+"""``name`` alone is that of a thing (an item, a tax), unless it stands in what is about somebody, or beside what is."""
+_BESIDE: Final = frozenset({"identification", "identification_number", "nit", "email"})
+"""No thing has these: Factus answers who an acquirer is with a name and an e-mail, in an object that bears no name."""
+_WHOLE: Final = frozenset(
+    {
+        *("metadata", "additional_properties", "note", "notes", "observation", "observations", "subject"),
+        *("qr", "qr_image", "public_url", "attached_document"),
+    }
+)
 _CODES: Final = re.compile(r"(^|_)(code|id)$")
 _WORDS: Final = frozenset(
     {
@@ -48,7 +56,16 @@ def masked(value: Any, *, key: str = "", of_somebody: bool = False, in_words: bo
         if key in _WHOLE:
             return dict.fromkeys(value, MASK)
         inside = of_somebody or key in _SOMEBODY
-        return {name: masked(one, key=name, of_somebody=inside, in_words=in_words) for name, one in value.items()}
+        is_name_of_somebody = inside or not _BESIDE.isdisjoint(value)
+        return {
+            name: masked(
+                one,
+                key=name,
+                of_somebody=is_name_of_somebody if name == "name" else inside,
+                in_words=in_words,
+            )
+            for name, one in value.items()
+        }
     if isinstance(value, list):
         return [masked(one, key=key, of_somebody=of_somebody, in_words=in_words) for one in value]
     if value is None or isinstance(value, bool):

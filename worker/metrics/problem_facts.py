@@ -17,6 +17,7 @@ from redis.exceptions import NoPermissionError
 
 from worker.metrics.account_reader import SLOWED, AccountRead, LaneRead
 from worker.queue.consumer_lag import GroupLag
+from worker.status.batch_reader import complete_batches_seen
 from worker.status.endpoint_reader import WebhooksSeen, endpoints_seen
 from worker.status.facts import AccountSeen, Block, Hold, IntakeSeen, LaneSeen, Overview, WorkerSeen
 from worker.status.group_reader import groups_seen
@@ -51,6 +52,7 @@ class Besides:
     facts: Mapping[str, str]
     groups: tuple[GroupLag, ...]
     webhooks: WebhooksSeen
+    batches: tuple[str, ...]
 
 
 def besides_read(asker: Asker, keys: Keys, own: Sequence[str], results_maxlen: int, now_ms: int) -> Inquiry[Besides]:
@@ -61,13 +63,13 @@ def besides_read(asker: Asker, keys: Keys, own: Sequence[str], results_maxlen: i
         own: The accounts with streams of their own.
     """
     streams = [keys.jobs(), keys.retry(), *(keys.jobs(name) for name in own)]
-    workers, (_, intakes, facts), groups, webhooks = yield from together(
+    workers, (_, intakes, facts), groups, (webhooks, batches) = yield from together(
         _allowed(_workers(asker, keys, now_ms), None),
         _allowed(intakes_seen(asker, keys, streams), ("", (), {})),
         _allowed(groups_seen(asker, keys.outcomes(own), results_maxlen), ()),
-        endpoints_seen(keys, now_ms),
+        together(endpoints_seen(keys, now_ms), _allowed(complete_batches_seen(asker, keys), ())),
     )
-    return Besides(workers, intakes, facts, groups, webhooks)
+    return Besides(workers, intakes, facts, groups, webhooks, batches)
 
 
 def overview_of(
@@ -99,6 +101,7 @@ def overview_of(
         endpoints=besides.webhooks.endpoints,
         n_delivering=besides.webhooks.n_delivering,
         failing_deliverers=besides.webhooks.failing,
+        complete_batches=besides.batches,
         ranges=ranges_of(((one.name, one.notes) for one in reads), now_ms),
     )
 

@@ -305,6 +305,8 @@ class Overview:
     n_delivering: int | None = None
     """Processes that deliver webhooks; None where this user of Redis may not see it."""
     failing_deliverers: tuple[DelivererSeen, ...] = ()
+    complete_batches: tuple[str, ...] = ()
+    """``account/batch`` of those that nobody has closed yet."""
     ranges: tuple[RangeSeen, ...] = ()
     """What is known of numbering ranges without asking Factus."""
 

@@ -5,9 +5,11 @@ page, ``doctor`` and alerts tell from. Pure. The kinds stand in ``problem.py``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Set
 from typing import Final
 
+from schemas.names import account_of
 from worker.queue.consumer_lag import GroupLag
 from worker.speech import Speech
 from worker.status.causes import NEEDS_A_PERSON, cause, holder, mend, redis_mend
@@ -88,15 +90,37 @@ def _of_workers(seen: Overview, speech: Speech) -> Iterator[Problem]:
         told = ", ".join(worker.id for worker in seen.workers if not worker.is_signed)
         yield Problem("workers.signing", "workers", f"{what} ({told})", mends)
     served = {name for worker in seen.workers for name in worker.accounts}
-    for name in sorted({lane.account for lane in seen.lanes if lane.n_open} - served):
-        what = speech.say(
-            f"ningún trabajador en marcha tiene las credenciales de la cuenta {name}, que tiene trabajos abiertos",
-            f"no running worker has the credentials of account {name}, which has open jobs",
-        )
-        mends = speech.say("configúrela y reinicie", "configure it and restart")
-        yield Problem("account.unserved", name, what, mends)
+    yield from _unserved(seen, served, speech)
     for worker in seen.workers:
         yield from _of_worker(worker, speech)
+
+
+def _unserved(seen: Overview, served: Set[str], speech: Speech) -> Iterator[Problem]:
+    """Accounts with open jobs, or with batches that are complete and that only a worker of theirs closes."""
+    n_batches = Counter(account_of(member) for member in seen.complete_batches)
+    has_jobs = {lane.account for lane in seen.lanes if lane.n_open}
+    for name in sorted((has_jobs | n_batches.keys()) - served):
+        held = [speech.say("trabajos abiertos", "open jobs")] if name in has_jobs else []
+        following = ""
+        if n_batches[name]:
+            held.append(
+                speech.of(
+                    n_batches[name],
+                    ("lote completo sin cerrar", "complete batch that is not closed"),
+                    ("lotes completos sin cerrar", "complete batches that are not closed"),
+                )
+            )
+            following = speech.say(
+                "tras un día sin quien la atienda, cualquiera cierra sus lotes (batch.completed)",
+                "after a day without one that serves it, any worker closes its batches (batch.completed)",
+            )
+        told = speech.say(" y ", " and ").join(held)
+        what = speech.say(
+            f"ningún trabajador en marcha tiene las credenciales de la cuenta {name}, que tiene {told}",
+            f"no running worker has the credentials of account {name}, which has {told}",
+        )
+        mends = speech.say("configúrela y reinicie", "configure it and restart")
+        yield Problem("account.unserved", name, what, mends, next=following)
 
 
 def _of_worker(worker: WorkerSeen, speech: Speech) -> Iterator[Problem]:

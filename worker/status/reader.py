@@ -20,6 +20,7 @@ from worker.queue.consumer_lag import GroupLag
 from worker.queue.load_reader import Loads, Reading
 from worker.settings.account import Account
 from worker.status.account_reader import KnownAccounts, account_seen
+from worker.status.batch_reader import complete_batches_seen
 from worker.status.endpoint_reader import WebhooksSeen, endpoints_seen
 from worker.status.facts import (
     AccountSeen,
@@ -132,6 +133,7 @@ class StatusReader:
             endpoints=besides.webhooks.endpoints,
             n_delivering=besides.webhooks.n_delivering,
             failing_deliverers=besides.webhooks.failing,
+            complete_batches=besides.batches,
             ranges=ranges,
         )
         return seen, loads
@@ -149,10 +151,12 @@ class StatusReader:
         return _Around(leader, intakes, facts, groups, letters)
 
     def _besides(self, asker: Asker, now_ms: int) -> Inquiry[_Besides]:
-        radian, webhooks = yield from together(
-            terms_seen(asker, self._keys, now_ms), endpoints_seen(self._keys, now_ms)
+        radian, webhooks, batches = yield from together(
+            terms_seen(asker, self._keys, now_ms),
+            endpoints_seen(self._keys, now_ms),
+            complete_batches_seen(asker, self._keys),
         )
-        return _Besides(radian, webhooks)
+        return _Besides(radian, webhooks, batches)
 
     def _lanes_of(self, account: AccountSeen, now_ms: int) -> Inquiry[dict[str, LaneSeen]]:
         asker = Asker()
@@ -188,6 +192,7 @@ class _Besides:
 
     radian: RadianSeen
     webhooks: WebhooksSeen
+    batches: tuple[str, ...]
 
 
 def _now_ms() -> Inquiry[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -209,14 +210,77 @@ def test_results_that_cannot_be_written_are_a_failure_told_after_all_else(
     command = ["submit", "ventas.xlsx", "--account", "acme", "--wait", *(["--json"] if as_json else [])]
     good = typed(*command, env=env, folder=tmp_path)
     assert good.status == 0, good.shown
-    done = typed(*command, "--results", "falta/r.xlsx", env=env, folder=tmp_path)
+    # The folder is sound, and what is there already cannot be kept: with .anterior its name would be too long.
+    name = "r" * 245
+    for kind in (".xlsx", ".csv"):
+        (tmp_path / f"{name}{kind}").write_text("former")
+    done = typed(*command, "--results", f"{name}.xlsx", env=env, folder=tmp_path)
     assert done.status == 1, done.shown
-    assert "falta/r.xlsx: no se puede escribir" in done.err
+    assert f"{name}.xlsx:nosepuedeescribir" in "".join(done.err.split())
     assert "nada se emite dos veces" in " ".join(done.err.split())
     if as_json:
         assert json.loads(done.out)["results"][0]["success"] is True
     else:
         assert "Validados invoice: 1" in done.out
-    told = typed(*command, "--results", "falta/r.csv", env={**env, "FACTUS_LANG": "en"}, folder=tmp_path)
+    told = typed(*command, "--results", f"{name}.csv", env={**env, "FACTUS_LANG": "en"}, folder=tmp_path)
     assert told.status == 1
-    assert "falta/r.csv: cannot be written" in told.err
+    assert f"{name}.csv:cannotbewritten" in "".join(told.err.split())
+    assert {(tmp_path / f"{name}{kind}").read_text() for kind in (".xlsx", ".csv")} == {"former"}
+
+
+def refused_before_a_push(
+    valkey_url: str, namespace: str, folder: Path, *arguments: str, language: str = "es"
+) -> tuple[int, str]:
+    """The status and the words of a ``submit --wait`` that pushes nothing."""
+    env = {"FACTUS_REDIS_URL": valkey_url, "FACTUS_NAMESPACE": namespace, "FACTUS_LANG": language}
+    done = typed("submit", *arguments, "--wait", "--timeout", "1s", env=env, folder=folder)
+    with Redis.from_url(valkey_url) as server:
+        assert not server.exists(Keys(namespace).jobs()), done.shown
+    return done.status, " ".join(done.err.split())
+
+
+@pytest.mark.parametrize("kind", [".xlsx", ".csv"])
+def test_no_place_for_results_is_told_before_the_first_push(
+    valkey_url: str, namespace: str, tmp_path: Path, kind: str
+) -> None:
+    """It was told when everything had been issued, and the CUFEs had no place to go."""
+    write_xlsx(tmp_path / "ventas.xlsx", a_table(a_row()))
+    (tmp_path / "archivo").write_text("")
+    (tmp_path / f"hay{kind}").mkdir()
+
+    def told(results: str, language: str = "es") -> str:
+        status, said = refused_before_a_push(
+            valkey_url, namespace, tmp_path, "ventas.xlsx", "--results", results + kind, language=language
+        )
+        assert status == 2, said
+        assert "--results" in said
+        return said
+
+    assert "la carpeta falta/mayo no existe. No se envió nada." in told("falta/mayo/r")
+    assert "the folder falta/mayo does not exist. Nothing was pushed." in told("falta/mayo/r", "en")
+    assert "la carpeta archivo no es una carpeta. No se envió nada." in told("archivo/r")
+    assert f"hay{kind}: es una carpeta. No se envió nada." in told("hay")
+    _, said = refused_before_a_push(valkey_url, namespace, tmp_path, "falta/ventas.xlsx")
+    assert "falta/ventas.xlsx" in said, "the file that is not there, and not the folder of its results"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["archivo", f"hay{kind}", "ventas.xlsx"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="no folder is closed to root; the others run it")
+def test_a_folder_that_takes_no_results_is_told_before_the_first_push(
+    valkey_url: str, namespace: str, tmp_path: Path
+) -> None:
+    """Also that of the file itself, where its results go when nothing is said."""
+    closed = tmp_path / "cerrada"
+    closed.mkdir()
+    path = write_xlsx(closed / "ventas.xlsx", a_table(a_row()))
+    closed.chmod(0o500)
+    try:
+        for more in ([], ["--results", "cerrada/r.xlsx"], ["--results", "cerrada/r.csv"]):
+            status, said = refused_before_a_push(valkey_url, namespace, tmp_path, "cerrada/ventas.xlsx", *more)
+            assert status == 2, said
+            assert "en la carpeta cerrada no se puede escribir (Permission denied). No se envió nada." in said
+            assert "--results" in said
+        status, said = refused_before_a_push(valkey_url, namespace, tmp_path, path, language="en")
+        assert (status, f"the folder {closed} cannot be written" in said) == (2, True)
+    finally:
+        closed.chmod(0o700)

@@ -19,6 +19,8 @@ def test_no_example_event_shows_a_person_to_a_viewer() -> None:
         # An elimination names the payroll that it eliminates, by its number: no person.
         for told in ("@",) if event.type.startswith("payroll_adjustment") else ("900100200", "@"):
             assert told not in text, event.type
+        for told in ("Sabana", "Andina", "860900100"):
+            assert told not in text, event.type
         assert shown["type"] == event.type
         assert shown["reference_code"] == event.reference_code
 
@@ -48,6 +50,49 @@ def test_what_is_about_somebody_is_masked_and_things_are_not() -> None:
         "public_url": MASK,
         "number": "SETP1",
     }  # fmt: skip
+
+
+def test_free_texts_of_the_producer_and_of_mails_are_masked_whole() -> None:
+    """The subject of an e-mail of Factus is the NIT and the name of who sends it; its attachment is the document."""
+    factus = {
+        "subject": "52123456;Ana Pérez;SETP990000203;01;Ana Pérez",
+        "attached_document": "UEsDBAo=",
+        "observation": "Para Ana",
+        "items": [{"name": "Café", "note": "de Ana", "additional_properties": [{"name": "Para", "value": "Ana"}]}],
+        "credit_note": "NC1",
+    }
+    assert masked({"type": "invoice.email_content.completed", "data": {"factus": factus}})["data"]["factus"] == {
+        "subject": MASK,
+        "attached_document": MASK,
+        "observation": MASK,
+        "items": [{"name": "Café", "note": MASK, "additional_properties": [{"name": MASK, "value": MASK}]}],
+        "credit_note": "NC1",
+    }
+
+
+def test_a_name_beside_what_only_somebody_has_is_that_of_somebody() -> None:
+    """As `acquirer.get` answers; a place keeps its name, and so does a plan."""
+    assert masked({"factus": {"name": "Ana Pérez", "email": "ana@example.com"}}) == {
+        "factus": {"name": MASK, "email": MASK}
+    }
+    company = {"nit": "900100200", "name": "Ana Pérez", "municipality": {"code": "05001", "name": "Medellín"}}
+    assert masked(company) == {**company, "nit": MASK, "name": MASK}
+    assert masked({"items": [{"name": "Facturación", "is_active": True}]})["items"][0]["name"] == "Facturación"
+
+
+def test_who_is_insured_and_who_is_paid_for_is_somebody() -> None:
+    seen = masked(
+        {
+            "surnames": "Pérez",
+            "health": {"coverage_code": "10", "policy_number": "77", "contract_number": "C-9"},
+            "beneficiary": {"identification_document_code": "CC", "names": "Ana", "surnames": "Pérez"},
+        }
+    )
+    assert seen == {
+        "surnames": MASK,
+        "health": {"coverage_code": "10", "policy_number": MASK, "contract_number": MASK},
+        "beneficiary": {"identification_document_code": "CC", "names": MASK, "surnames": MASK},
+    }
 
 
 SAID = "El NIT 9001002001 de «Ana Pérez», ana@example.com no está en el RUT; corrija y envíe hasta 2026-11-30"

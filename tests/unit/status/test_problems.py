@@ -47,6 +47,11 @@ def test_calm_weather_is_no_problem() -> None:
         ({"accounts": (replace(ACCOUNT, blocks=(Block("invoice.email", NOW),)),)}, "denies the jobs invoice.email"),
         ({"lanes": (replace(LANE, hold=HELD),)}, "DIAN has not answered"),
         ({"lanes": (replace(LANE, account="other"),)}, "credentials of account other"),
+        ({"complete_batches": ("other/x", "acme/y")}, "account other, which has 1 complete batch that is not closed"),
+        (
+            {"lanes": (replace(LANE, account="other"),), "complete_batches": ("other/a/b", "other/c")},
+            "account other, which has open jobs and 2 complete batches that are not closed",
+        ),
         ({"groups": (GroupLag("factus:results", "erp", 900_000, 0, 1_000_000),)}, "900,000 entries wait"),
         ({"groups": (GroupLag("factus:results", "erp", 9, 1234, 10),)}, "1,234 entries were trimmed"),
         ({"groups": (GroupLag("factus:results", "erp", 9, None, 10),)}, "entries were trimmed"),

@@ -58,6 +58,18 @@ async def test_reader_sees_lanes_holds_and_never_the_token(fake_redis: ArqRedis)
     assert await finder.find("nobody") == []
 
 
+async def test_batches_that_wait_for_a_worker_of_their_account_are_seen(fake_redis: ArqRedis) -> None:
+    """What is of an account that nobody has served for a day is closed by any worker: nobody has to act."""
+    keys = Keys("t")
+    await fake_redis.sadd(keys.batches_due(), "acme/lunes", "gone/x", "?/y")
+    await fake_redis.zadd(keys.served_accounts(), {"acme": 1})
+    assert (await a_reader(fake_redis, keys, an_account()).overview()).complete_batches == ("acme/lunes",)
+    await fake_redis.delete(keys.batches_due())
+    await fake_redis.set(keys.batches_due(), "x")
+    seen = await a_reader(fake_redis, keys, an_account()).overview()
+    assert (seen.complete_batches, seen.damaged) == ((), (keys.batches_due(),))
+
+
 async def test_job_that_nobody_has_taken_in_is_seen(fake_redis: ArqRedis) -> None:
     keys = Keys("t")
     finder = JobLookup(fake_redis, keys, a_reader(fake_redis, keys), [])

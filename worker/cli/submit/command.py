@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -187,6 +187,8 @@ def command(
     if reading.has_errors and not partial:
         run.tell_nothing_pushed()
         raise click.exceptions.Exit(1)
+    if results is None and reading.jobs:
+        _see_places_of(paths.values())
     is_success = not reading.jobs or _pushed(run, wait=wait, timeout_s=timeout)
     if reading.has_errors:
         run.tell_left_out()
@@ -286,4 +288,39 @@ def _results_paths(
         raise click.BadParameter(
             say("es el mismo archivo que se envía", "it is the file that is submitted"), param_hint="--results"
         )
+    _see_place_of_all(results)
     return {"": results}
+
+
+def _see_place_of_all(path: str) -> None:
+    """As wrong usage, before anything is read: who named the folder can name another one."""
+    from worker.cli.files.limits import FileRefused
+    from worker.cli.submit.results_file import see_that_it_can_be_written
+
+    try:
+        see_that_it_can_be_written(path)
+    except FileRefused as exc:
+        raise click.BadParameter(
+            f"{exc}. {say('No se envió nada', 'Nothing was pushed')}.", param_hint="--results"
+        ) from exc
+
+
+def _see_places_of(paths: Iterable[str]) -> None:
+    """
+    Beside the files themselves: once these are read, so that a file that is not there is told as such, and before the
+    first push, after which the documents are issued and their CUFEs have no place to go.
+    """
+    from worker.cli.files.limits import FileRefused
+    from worker.cli.submit.results_file import see_that_it_can_be_written
+
+    try:
+        for path in paths:
+            see_that_it_can_be_written(path)
+    except FileRefused as exc:
+        raise click.UsageError(
+            f"{exc}. "
+            + say(
+                "No se envió nada. Indique otro lugar con --results.",
+                "Nothing was pushed. Name another place with --results.",
+            )
+        ) from exc

@@ -8,10 +8,14 @@ can run as a formula.
 from __future__ import annotations
 
 import csv
+import os
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -156,12 +160,41 @@ def _place(path: Path) -> str:
     return str(path.resolve()).casefold()
 
 
+def see_that_it_can_be_written(path: str) -> None:
+    """
+    See that there is a place for a file of results.
+
+    Raises:
+        FileRefused: Its folder does not exist or takes no files, or a folder bears its name.
+    """
+    is_folder = False
+    with suppress(OSError):  # a name that is too long: the writing tells of it
+        is_folder = Path(path).is_dir()
+    if is_folder:
+        raise FileRefused(f"{path}: {say('es una carpeta', 'it is a folder')}")
+    folder = Path(path).parent
+    told = say("la carpeta", "the folder") + f" {Path.cwd() if folder == Path() else folder}"
+    try:
+        # Tried, not asked for: rights alone do not tell of a medium that takes no writes, nor of one that is full.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except FileNotFoundError as exc:
+        raise FileRefused(f"{told} {say('no existe', 'does not exist')}") from exc
+    except NotADirectoryError as exc:
+        raise FileRefused(f"{told} {say('no es una carpeta', 'is no folder')}") from exc
+    except OSError as exc:
+        why = exc.strerror or exc
+        raise FileRefused(f"{say(f'en {told} no se puede escribir', f'{told} cannot be written')} ({why})") from exc
+
+
 def write_results(path: str, rows: Sequence[ResultRow]) -> list[str]:
     """
-    Write a file of results, ``.xlsx`` or ``.csv``; a former one of that name is kept as ``NAME.anterior.xlsx``.
+    Write a file of results, ``.xlsx`` or ``.csv``; a former one of that name is kept as ``NAME.anterior.xlsx``, and
+    where that is taken as ``NAME.anterior-2.xlsx`` and so on.
 
     Returns:
-        The files that were written: beside a ``.csv`` stands another one with the rows to be corrected.
+        The files that were written: beside a ``.csv`` stand others with the rows to be corrected, one for each sheet
+        that they come from, since each has headings of its own.
 
     Raises:
         FileRefused: It cannot be written.
@@ -188,9 +221,17 @@ def _unwritable(path: str, why: object) -> FileRefused:
 
 
 def _keep_former(path: str) -> None:
-    """Somebody may have begun to correct it."""
-    if Path(path).is_file():
-        Path(path).replace(Path(path).with_name(f"{Path(path).stem}.anterior{Path(path).suffix}"))
+    """
+    Somebody may have begun to correct it, and the third run must not take what the first one left: each is kept, and
+    whoever wants none of them any more deletes them.
+    """
+    former = Path(path)
+    if not former.is_file():
+        return
+    marks = chain([".anterior"], (f".anterior-{n}" for n in count(2)))
+    names = (former.with_name(f"{former.stem}{mark}{former.suffix}") for mark in marks)
+    # Not exists(): a link that leads nowhere is somebody's too.
+    former.replace(next(name for name in names if not os.path.lexists(name)))
 
 
 def _write_xlsx(path: Path, rows: Sequence[ResultRow]) -> None:
@@ -235,13 +276,13 @@ def _write_head(sheet: Any, headings: Sequence[str], widths: Sequence[float], fo
 
 def _write_csv(path: str, rows: Sequence[ResultRow]) -> list[str]:
     _write(path, lambda made: write_lines(made, [HEADINGS, *(row.cells() for row in rows)]))
-    first = next(iter(corrections(rows)), None)
-    if first is None:
-        return [path]
-    _, headings, _, lines = first
-    beside = str(Path(path).with_name(f"{Path(path).stem}.por-corregir.csv"))
-    _write(beside, lambda made: write_lines(made, [headings, *lines]))
-    return [path, beside]
+    written = [path]
+    for name, headings, _, lines in corrections(rows):
+        mark = name.removeprefix(TO_CORRECT).replace(" ", "-")
+        beside = str(Path(path).with_name(f"{Path(path).stem}.por-corregir{mark}.csv"))
+        _write(beside, partial(write_lines, lines=[headings, *lines]))
+        written.append(beside)
+    return written
 
 
 def write_lines(path: Path, lines: Iterable[Sequence[str]]) -> None:
@@ -257,13 +298,9 @@ Correction = tuple[str, list[str], list[float], list[list[str]]]
 
 def corrections(rows: Sequence[ResultRow]) -> list[Correction]:
     """For each sheet that was read: a name, its own headings, their widths, and the rows to be corrected."""
-    by_sheet: dict[int, tuple[Sheet, list[SheetDocument]]] = {}
-    for row in rows:
-        if row.document is not None:
-            sheet = row.document.sheet
-            by_sheet.setdefault(id(sheet), (sheet, []))[1].append(row.document)
     found: list[Correction] = []
-    for n, (sheet, documents) in enumerate(by_sheet.values(), 1):
+    for name, documents in _to_correct(rows).items():
+        sheet = documents[0].sheet
         n_columns = max(sheet.headings.texts, default=-1) + 1
         headings = [sheet.headings.texts.get(column, "") for column in range(n_columns)]
         lines = [_line(document, position, n_columns) for document in documents for position in document.positions]
@@ -271,8 +308,23 @@ def corrections(rows: Sequence[ResultRow]) -> list[Correction]:
             float(min(max([len(heading) + 2, 8, *(len(line[column]) + 1 for line in lines[:200])]), 44))
             for column, heading in enumerate(headings)
         ]
-        found.append((TO_CORRECT if len(by_sheet) == 1 else f"{TO_CORRECT} {n}", headings, widths, lines))
+        found.append((name, headings, widths, lines))
     return found
+
+
+def sheets_to_correct(rows: Sequence[ResultRow]) -> list[str]:
+    """The names of what is to be corrected: none, one, or one for each sheet that was read."""
+    return list(_to_correct(rows))
+
+
+def _to_correct(rows: Sequence[ResultRow]) -> dict[str, list[SheetDocument]]:
+    by_sheet: dict[int, list[SheetDocument]] = {}
+    for row in rows:
+        if row.document is not None:
+            by_sheet.setdefault(id(row.document.sheet), []).append(row.document)
+    if len(by_sheet) == 1:
+        return {TO_CORRECT: next(iter(by_sheet.values()))}
+    return {f"{TO_CORRECT} {n}": documents for n, documents in enumerate(by_sheet.values(), 1)}
 
 
 def _line(document: SheetDocument, position: int, n_columns: int) -> list[str]:

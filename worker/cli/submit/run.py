@@ -217,7 +217,7 @@ class Run:
                 continue
             if not self.as_json:
                 emit(f"{self.speech.say('Resultados', 'Results')}: {', '.join(written)}", hanging=2)
-                self._tell_corrections(own, written[-1])
+                self._tell_corrections(own, written)
 
     def tell_unwritten(self) -> None:
         """After all else: what was issued is issued, and only the file is missing."""
@@ -233,17 +233,28 @@ class Run:
             err=True,
         )
 
-    def _tell_corrections(self, rows: Sequence[ResultRow], path: str) -> None:
-        """What to do with what did not pass."""
+    def _tell_corrections(self, rows: Sequence[ResultRow], written: Sequence[str]) -> None:
+        """What to do with what did not pass: of several sheets each has a file of its own, or a sheet of the one."""
+        from worker.cli.submit.results_file import sheets_to_correct
+
         n = sum(row.document is not None for row in rows)
         if not n:
             return
+        names = sheets_to_correct(rows)
+        files = list(written[1:]) or list(written)
+        told = ", ".join(files)
+        if len(files) == len(names):
+            commands = [f"factus-worker submit {' '.join(files)} --wait"]
+        else:  # one of its sheets is read at a time
+            commands = [f'factus-worker submit {told} --sheet "{name}" --wait' for name in names]
+            told += f" ({', '.join(names)})"
+        correct = "Corríjalo" if n == 1 else "Corríjalos"
         emit(
             self.speech.say(
-                f"Por corregir: {self.speech.documents(n)}, en {path}. {'Corríjalo' if n == 1 else 'Corríjalos'} allí "
-                f"y envíe solo ese archivo: factus-worker submit {path} --wait",
-                f"To be corrected: {self.speech.documents(n)}, in {path}. Correct them there and submit that file "
-                f"alone: factus-worker submit {path} --wait",
+                f"Por corregir: {self.speech.documents(n)}, en {told}. {correct} allí y envíe solo "
+                f"{'ese archivo' if len(names) == 1 else 'eso'}: {'; '.join(commands)}",
+                f"To be corrected: {self.speech.documents(n)}, in {told}. Correct them there and submit that "
+                f"{'file ' if len(names) == 1 else ''}alone: {'; '.join(commands)}",
             ),
             "yellow",
             hanging=2,

@@ -113,6 +113,7 @@ def visible(seen: Overview, sight: Sight) -> Overview:
         endpoints=(),
         n_delivering=None,
         failing_deliverers=(),
+        complete_batches=tuple(member for member in seen.complete_batches if sight.sees(account_of(member))),
         ranges=tuple(one for one in seen.ranges if sight.sees(one.account)),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +24,10 @@ from worker.cli.files.job_files import Defaults, Row, jobs_of
 from worker.cli.files.spreadsheets import SheetRow
 from worker.cli.submit.command import command as submit
 from worker.cli.submit.push import Outcome, Pushed
+from worker.cli.submit.reading import Reading
 from worker.cli.submit.results_file import HEADINGS, default_paths, row_left_out, row_of, write_results
+from worker.cli.submit.run import Run
+from worker.speech import SPANISH
 
 CUFE = "4e" + "0123456789" * 9 + "e5ff"
 HOSTILE = ["=1+1", "+57 300", "-1", "@SUM(A1)", "\tx", '=HYPERLINK("http://x","y")', "0900100200", "1E5"]
@@ -114,6 +118,61 @@ def test_rows_to_correct_say_alone_what_they_said_in_their_column(tmp_path: Path
     assert rows_of(written[-1])[0].value == before
 
 
+def two_files(folder: Path) -> list[str]:
+    """Of different columns: what is to be corrected has headings of its own."""
+    bogota = write_xlsx(folder / "bogota.xlsx", a_table(a_row(), a_row(Referencia="F-2")))
+    cali = write_csv(folder / "cali.csv", a_table(a_row(Referencia="C-1"), without=["Teléfono"]))
+    return [bogota, cali]
+
+
+def test_no_correction_of_several_files_is_lost(tmp_path: Path) -> None:
+    """Beside a .csv stood those of the first file only; the others' documents had to be looked for by hand."""
+    files = two_files(tmp_path)
+    before = {row.value["reference_code"]: row.value for path in files for row in rows_of(path)}
+    first, second = files
+    told = [row_of(one) for one in (*pushed(first, validated(), rejected()), *pushed(second, rejected()))]
+    written = write_results(str(tmp_path / "r.csv"), told)
+    assert [Path(one).name for one in written] == ["r.csv", "r.por-corregir-1.csv", "r.por-corregir-2.csv"]
+    assert [[row.value for row in rows_of(one)] for one in written[1:]] == [[before["F-2"]], [before["C-1"]]]
+    book = str(tmp_path / "r.xlsx")
+    assert write_results(book, told) == [book]
+    assert [[line[0] for line in cells(book, f"Por corregir {n}")[1:]] for n in (1, 2)] == [["F-2"], ["C-1"]]
+
+
+TWO_SHEETS = "; ".join(f'factus-worker submit r.xlsx --sheet "Por corregir {n}" --wait' for n in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (
+            ".csv",
+            ["Por corregir: 2 documentos, en r.por-corregir-1.csv, r.por-corregir-2.csv.",
+             "factus-worker submit r.por-corregir-1.csv r.por-corregir-2.csv --wait"],
+        ),
+        (
+            ".xlsx",
+            ["Por corregir: 2 documentos, en r.xlsx (Por corregir 1, Por corregir 2).", TWO_SHEETS],
+        ),
+    ],
+)  # fmt: skip
+def test_the_command_that_is_told_takes_all_that_was_corrected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str, told: list[str]
+) -> None:
+    """Of a workbook with two sheets of documents none is read without --sheet."""
+    monkeypatch.chdir(tmp_path)
+    two_files(tmp_path)
+    run = Run(Reading([]), SPANISH, None, {"": f"r{kind}"}, as_json=False)
+    run.pushed = [*pushed("bogota.xlsx", validated(), rejected()), *pushed("cali.csv", rejected())]
+    run._write_results()
+    said = " ".join(capsys.readouterr().out.split())
+    assert [words for words in told if words not in said] == [], said
+    for command in told[1].split("; "):
+        _, _, *arguments = shlex.split(command)
+        done = CliRunner().invoke(check, [one for one in arguments if one != "--wait"])
+        assert done.exit_code == 0, done.output
+
+
 @pytest.mark.parametrize("kind", [".xlsx", ".csv"])
 def test_rows_to_correct_keep_texts_that_begin_as_a_formula_does(tmp_path: Path, kind: str) -> None:
     """The apostrophe that keeps a spreadsheet from running them is the file's: it must not come onto the invoice."""
@@ -147,6 +206,32 @@ def test_former_results_are_kept(tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == [
         "ventas.resultado.anterior.xlsx", "ventas.resultado.xlsx", "ventas.xlsx",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [".xlsx", ".csv"])
+def test_no_run_destroys_the_results_of_an_earlier_one(tmp_path: Path, kind: str) -> None:
+    """The results of the first run went when the third one kept those of the second under the same name."""
+    path = write_xlsx(tmp_path / "ventas.xlsx", a_table())
+    rows = [row_of(one) for one in pushed(path, rejected())]
+    out = tmp_path / f"r{kind}"
+    for n in range(4):
+        write_results(str(out), rows)
+        out.write_text(f"run {n}")
+    kept = [tmp_path / f"r.anterior{mark}{kind}" for mark in ("", "-2", "-3")]
+    assert [one.read_text() for one in (*kept, out)] == [f"run {n}" for n in range(4)]
+
+
+def test_what_bears_the_name_of_former_results_is_left_as_it_is(tmp_path: Path) -> None:
+    """A folder, or a link to where nothing is just now: both are somebody's."""
+    path = write_xlsx(tmp_path / "ventas.xlsx", a_table())
+    rows = [row_of(one) for one in pushed(path, rejected())]
+    (tmp_path / "r.anterior.xlsx").mkdir()
+    (tmp_path / "r.anterior-2.xlsx").symlink_to(tmp_path / "nowhere")
+    for _ in range(2):
+        write_results(str(tmp_path / "r.xlsx"), rows)
+    assert (tmp_path / "r.anterior.xlsx").is_dir()
+    assert (tmp_path / "r.anterior-2.xlsx").is_symlink()
+    assert (tmp_path / "r.anterior-3.xlsx").is_file()
 
 
 def test_corrections_beside_a_csv_are_kept_too(tmp_path: Path) -> None:
