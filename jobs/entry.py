@@ -69,3 +69,6 @@ class Refused:
 
     denial: Denied | None = None
     """Why its token grants it nothing: for the log alone."""
+
+    repeats: JobRecord | None = None
+    """The job that it would be, of a document that only rules refuse: they may have let it pass on another day."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from jobs.accepted_record import impossible_options, instant_ms, record_of
 from jobs.entry import Accepted, Entry, Refused
 from jobs.fiscal_day import day_of_push, first_day
-from jobs.job_content import refused_content_of
+from jobs.job_content import content_of, refused_content_of
 from jobs.job_type import JobType
 from jobs.registry import JOB_TYPES
 from jobs.rights.admission import Rights, denial_of
@@ -37,7 +37,7 @@ from schemas.contract.envelope import (
 )
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA
-from schemas.payload.validate import validate
+from schemas.payload.validate import ValidatedPayload, validate
 from schemas.records import JobRecord
 from schemas.version_1.convert import Unconvertible, convert
 from schemas.version_1.told import conversion_warning, unconvertible_errors
@@ -124,7 +124,7 @@ class EntryValidator:
         except ValidationError as exc:
             return _refuse(remains, parsed, envelope_errors(exc))
         if faults := self._beyond_the_horizon(envelope):
-            return _refuse(remains, parsed, faults)
+            return self._refuse_for_now(remains, parsed, faults, envelope)
         job_type = JOB_TYPES.get(envelope.type)
         if job_type is None:
             return _refuse(remains, parsed, (unknown_type(envelope.type),))
@@ -133,31 +133,36 @@ class EntryValidator:
         account = remains.account
         fault = self._account_fault(account)
         if fault is not None:
-            return _refuse(remains, parsed, (fault,))
+            return self._refuse_for_now(remains, parsed, (fault,), envelope)
         assert account is not None  # _account_fault refuses a missing one
-        assert job_type.payload is not None  # only the service's own jobs have none
-        v1_warnings: tuple[ErrorDetail, ...] = ()
-        if envelope.payload_version == "v1":
-            converted = convert(job_type.family if job_type.issues else "", envelope.payload)
-            if isinstance(converted, Unconvertible):
-                return _refuse(remains, parsed, unconvertible_errors(converted))
-            v1_warnings = (conversion_warning(converted),)
-            # From here on there is nothing but version 2: in the ledger, the fingerprint and the events.
-            envelope = envelope.model_copy(update={"payload": converted.payload, "payload_version": "v2"})
         issue_on = self._issue_on(entry, envelope, job_type, account)
         today = first_day(issue_on, instant_ms(envelope.not_before), self.now_ms())
-        validated = validate(job_type.payload, envelope.payload, today=today)
-        if v1_warnings:
-            validated = replace(validated, warnings=(*v1_warnings, *validated.warnings))
-        if validated.errors:
-            return _refuse(remains, parsed, validated.errors, validated.warnings)
+        found = _validated(envelope, job_type, today)
+        if isinstance(found, Unconvertible):
+            return _refuse(remains, parsed, unconvertible_errors(found))
+        envelope, validated = found
         has_person = account in self.with_person
         record = record_of(
             entry, envelope, job_type, account, validated, self.now_ms(), issue_on=issue_on, has_person=has_person
         )
+        if validated.errors:
+            content = record.content if validated.fingerprint else ""
+            refused = _refuse(remains, parsed, validated.errors, validated.warnings, content=content)
+            is_document = job_type.issues and validated.fingerprint and validated.reference_code
+            return replace(refused, repeats=record) if is_document else refused
         waits = record.start_at or record.expires_at or record.issue_on
         answer = None if waits or job_type.answer is None else job_type.answer(strict_json.parse(validated.wire))
         return Accepted(record, answer)
+
+    def _refuse_for_now(
+        self, remains: PartialEnvelope, parsed: object, faults: tuple[ErrorDetail, ...], envelope: Envelope
+    ) -> Refused:
+        """A refusal that another day or another configuration would not give: pushed again then, it is the same job."""
+        job_type, content = JOB_TYPES.get(envelope.type), ""
+        if job_type is not None and remains.account is not None and remains.has_own_id:
+            found = _validated(envelope, job_type, first_day("", 0, self.now_ms()))
+            content = "" if isinstance(found, Unconvertible) else _content_of(found[0], remains.account, found[1])
+        return _refuse(remains, parsed, faults, content=content)
 
     def _issue_on(self, entry: Entry, envelope: Envelope, job_type: JobType, account: str) -> str:
         """
@@ -260,6 +265,31 @@ def _unreadable(entry: Entry) -> ErrorDetail | None:
 
 
 def _refuse(
-    remains: PartialEnvelope, parsed: object, errors: tuple[ErrorDetail, ...], warnings: tuple[ErrorDetail, ...] = ()
+    remains: PartialEnvelope,
+    parsed: object,
+    errors: tuple[ErrorDetail, ...],
+    warnings: tuple[ErrorDetail, ...] = (),
+    *,
+    content: str = "",
 ) -> Refused:
-    return Refused(remains, errors, refused_content_of(parsed) if remains.has_own_id else "", warnings)
+    """The refusal; *content* where the job has one that does not depend on its being refused."""
+    own = (content or refused_content_of(parsed)) if remains.has_own_id else ""
+    return Refused(remains, errors, own, warnings)
+
+
+def _validated(envelope: Envelope, job_type: JobType, today: date) -> tuple[Envelope, ValidatedPayload] | Unconvertible:
+    """The payload as it is validated, in version 2; and the envelope that has it."""
+    assert job_type.payload is not None  # only the service's own jobs have none
+    if envelope.payload_version != "v1":
+        return envelope, validate(job_type.payload, envelope.payload, today=today)
+    converted = convert(job_type.family if job_type.issues else "", envelope.payload)
+    if isinstance(converted, Unconvertible):
+        return converted
+    # From here on there is nothing but version 2: in the ledger, the fingerprint and the events.
+    envelope = envelope.model_copy(update={"payload": converted.payload, "payload_version": "v2"})
+    found = validate(job_type.payload, envelope.payload, today=today)
+    return envelope, replace(found, warnings=(conversion_warning(converted), *found.warnings))
+
+
+def _content_of(envelope: Envelope, account: str, found: ValidatedPayload) -> str:
+    return content_of(envelope, account, found.fingerprint) if found.fingerprint else ""

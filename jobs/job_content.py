@@ -26,7 +26,7 @@ def content_of(envelope: Envelope, account: str, fingerprint: str) -> str:
 
 def refused_content_of(parsed: object) -> str:
     """
-    The same for a push that was refused: it has no fingerprint, and only its JSON numbers have a spelling.
+    The same for a push that was refused before its payload had a fingerprint: only its JSON numbers have a spelling.
 
     What is null or empty counts as left out wherever it stands: which keys are required, only a model knows.
     """

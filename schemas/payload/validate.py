@@ -80,8 +80,8 @@ class ValidatedPayload:
     wire: str
     """Compact JSON text for Factus; empty when there are errors."""
     fingerprint: str
-    """Hex SHA-256 over what the payload means: neither key order nor the spelling of decimals counts. Empty when
-    there are errors."""
+    """Hex SHA-256 over what the payload means: neither key order nor the spelling of decimals counts. Empty when it
+    has not the shape of its kind; rules do not matter, which may let it pass another day."""
     reference_code: str
     """Empty when it cannot be read."""
     total: str
@@ -259,7 +259,8 @@ def _examine(spec: PayloadSpec, payload: Node, today: date) -> ValidatedPayload:
     faults += [*_unnoticed(walk.negative, faults), *number_warnings(walk)]
     if faults and any(fault.level is Level.ERROR for fault in faults):
         bad_characters(payload, "", faults, len(faults) + MAX_FAULTS)
-        return _refused([*faults, *_garbled(payload, _write(payload))], reference)
+        # Rules may let it pass another day: it is the same payload then.
+        return _refused([*faults, *_garbled(payload, _write(payload))], reference, fingerprint=_fingerprint(typed))
     wire = _write(spec.shape.wire(payload) if walk.n_respelled else payload)
     if not _is_plain(wire):
         found: list[Violation] = []
@@ -273,8 +274,7 @@ def _examine(spec: PayloadSpec, payload: Node, today: date) -> ValidatedPayload:
         errors=(),
         warnings=_details(faults, Level.WARNING) if faults else (),
         wire=wire,
-        # Keys in order and decimals in their one form, the typed payload is a canonical text already.
-        fingerprint=hashlib.sha256(to_json(typed)).hexdigest(),
+        fingerprint=_fingerprint(typed),
         reference_code=reference,
         total=money.render(document.amounts.total) if document.amounts else "",
         party=spec.party_of(typed),
@@ -354,6 +354,14 @@ def _write(payload: Node) -> str:
         return ""
 
 
+def _fingerprint(typed: Node) -> str:
+    """Of keys in order and decimals in their one form: the typed payload is a canonical text already."""
+    try:
+        return hashlib.sha256(to_json(typed)).hexdigest()
+    except PydanticSerializationError:
+        return ""
+
+
 def _is_plain(wire: str) -> bool:
     """Whether a JSON text surely holds no character that XML refuses; False is a mere suspicion."""
     if not wire:
@@ -364,12 +372,14 @@ def _is_plain(wire: str) -> bool:
     return "\\" not in wire or not ("\\u" in wire or "\\b" in wire or "\\f" in wire)
 
 
-def _refused(faults: list[Violation], reference: str, *, is_whole: bool = True) -> ValidatedPayload:
+def _refused(
+    faults: list[Violation], reference: str, *, is_whole: bool = True, fingerprint: str = ""
+) -> ValidatedPayload:
     return ValidatedPayload(
         errors=_details(faults, Level.ERROR, is_whole=is_whole),
         warnings=_details(faults, Level.WARNING),
         wire="",
-        fingerprint="",
+        fingerprint=fingerprint,
         reference_code=reference,
         total="",
         party="",

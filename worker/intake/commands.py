@@ -70,8 +70,8 @@ class IntakeCommands:
                 assert answer is not None
                 event = final_event(record, answer, attempts=0, now=self._now(record.account))
                 return self._closing(entry, record, event)
-            case Refused(remains, errors, content, denial=denial):
-                refusal = self._refusal(entry, remains, errors, job_id=remains.id, content=content)
+            case Refused(remains, errors, content, denial=denial, repeats=repeats):
+                refusal = self._refusal(entry, remains, errors, job_id=remains.id, content=content, repeats=repeats)
                 return replace(refusal, denial=denial) if denial else refusal
 
     def _content_of_a_future(self, entry: Entry) -> str:
@@ -98,7 +98,7 @@ class IntakeCommands:
     def _acceptance(self, entry: Entry, record: JobRecord) -> IntakeCommand:
         zone = self._accounts[record.account].zone
         start_ms, end_ms = start_window_ms(record, zone)
-        document = self._keys.document(record.account, record.family, record.reference_code) if record.issues else ""
+        document = self._document_of(record) if record.issues else ""
         values = EntryValues(
             Kind.ACCEPT,
             entry.id,
@@ -117,6 +117,9 @@ class IntakeCommands:
         tally = Tally(f"{record.account}/{record.batch}") if record.batch else NO_TALLY
         keys = self._keys_of(entry, record, document)
         return lay_out(entry, record.account, record, keys, values, tally=tally, fields=_fields(record, start_ms))
+
+    def _document_of(self, record: JobRecord) -> str:
+        return self._keys.document(record.account, record.family, record.reference_code)
 
     def _following(self, entry: Entry, document: str, row: JobRecord) -> IntakeCommand:
         """A job that follows a document: it counts in no batch."""
@@ -176,6 +179,7 @@ class IntakeCommands:
         job_id: str,
         content: str,
         is_bare: bool = False,
+        repeats: JobRecord | None = None,
     ) -> IntakeCommand:
         """
         An entry that is refused, under *job_id*.
@@ -183,6 +187,7 @@ class IntakeCommands:
         Args:
             content: What tells it from others of that id; empty where no other can have it.
             is_bare: No record is made, whatever the id.
+            repeats: The job that it would be, where its document is validated with the same payload already.
         """
         event = refused_event(remains, errors, job_id=job_id, now=self._now(remains.account))
         is_denied = errors[0].code == "auth.denied"
@@ -196,21 +201,23 @@ class IntakeCommands:
             record = _closed_record(remains, entry, job_id, content or of_a_future, event.type, errors[0])
         # Without a record no key of the ledger is touched: a wrong one there cannot keep the refusal back.
         key = self._keys.job(*_place_of_id(entry, remains, job_id, is_denied=is_denied)) if record else entry.stream
+        document = self._document_of(repeats) if repeats else entry.stream
         values = EntryValues(
-            Kind.CLOSE,
+            Kind.REFUSE if repeats else Kind.CLOSE,
             entry.id,
             record.id if record else "",
             content=record.content if record else "",
+            fingerprint=repeats.fingerprint if repeats else "",
             size=(remains.batch_size or 0) if remains.batch and not is_denied else 0,
             ends_prefix=self._keys.ends(remains.account or ""),
             ends_member="" if is_denied else self._end_noted(remains, record, errors[0], job_id),
         )
-        return lay_out(
+        command = lay_out(
             entry,
             remains.account,
             record,
             # To the producer, by the way on which the job came.
-            EntryKeys(entry.stream, self._keys.results(entry.owner or None), key, *[entry.stream] * 4),
+            EntryKeys(entry.stream, self._keys.results(entry.owner or None), key, document, *[entry.stream] * 3),
             values,
             tally=NO_TALLY if is_denied else tally_of(event),
             fields=_fields(record) if record else {},
@@ -218,6 +225,7 @@ class IntakeCommands:
             letter=self._letter(entry, remains, event, job_id),
             errors=errors,
         )
+        return replace(command, repeats=repeats) if repeats else command
 
     def _end_noted(self, remains: PartialEnvelope, record: JobRecord | None, error: ErrorDetail, job_id: str) -> str:
         """How a refusal is noted for whoever closes the day (``lib/day_index.lua``): by its record where it has one."""
@@ -267,7 +275,7 @@ class IntakeCommands:
             first: The final event of the job that issued it.
             documents: What has been archived of it since.
         """
-        entry, record, document = command.entry, command.record, command.keys.document
+        entry, record, document = command.entry, command.repeats or command.record, command.keys.document
         assert record is not None
         event = replayed_event(record, dict(first), documents, now=self._now(record.account))
         closing = self._closing(entry, record, event, document, must_match=record.fingerprint)
@@ -296,7 +304,7 @@ def is_of_unknown_account(command: IntakeCommand) -> bool:
 
 
 def log_refusal(command: IntakeCommand) -> None:
-    """Say in the log that an entry is refused, and why."""
+    """Say in the log that an entry is refused, and why; *command* may be any."""
     if command.errors:
         facts: dict[str, Any] = {"error": command.errors[0].code, "n_errors": len(command.errors)}
         if command.denial:

@@ -28,7 +28,7 @@ from worker.intake.lookout import Found, Lookout, forget
 from worker.intake.peers import Peers
 from worker.intake.policy import IntakePolicy
 from worker.intake.reader import GROUP, EntryReader
-from worker.intake.script_arguments import IntakeCommand, SliceArguments
+from worker.intake.script_arguments import IntakeCommand, Kind, SliceArguments
 from worker.intake.watch import StreamWatch
 from worker.intake.writer import EntryWriter, LeadLost
 from worker.queue.claims import Claimer
@@ -299,7 +299,8 @@ class Intake:
                 return []
         self._left.forget(entry)
         for one in commands:
-            log_refusal(one)
+            if one.kind is not Kind.REFUSE:  # the ledger may have its answer (EntryWriter.write)
+                log_refusal(one)
         return commands
 
     def _is_awaited(self, account: str, left_s: float) -> bool:

@@ -32,6 +32,9 @@ class Kind(StrEnum):
     CLOSE = "close"
     """It is final at once, refused or answered from what is known: its event, and the entry is taken out."""
 
+    REFUSE = "refuse"
+    """It is closed by a refusal, unless its document is validated with the same payload: then that is its answer."""
+
     FOLLOW = "follow"
     """A job that follows a document which was answered from the ledger: its files are archived."""
 
@@ -98,10 +101,13 @@ class IntakeCommand:
     denial: Denied | None = None
     """Why its token grants it nothing, where that is why it is refused."""
 
+    repeats: JobRecord | None = None
+    """Of a refusal by rules: the job that it would be where the document is validated already (:attr:`Kind.REFUSE`)."""
+
     @property
     def lane(self) -> str:
         """The lane that it puts work into; empty for what is final at once."""
-        return "" if self.kind is Kind.CLOSE or self.record is None else self.record.lane
+        return "" if self.kind in (Kind.CLOSE, Kind.REFUSE) or self.record is None else self.record.lane
 
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})

@@ -20,7 +20,7 @@ from jobs.follow_ups import archive_job
 from schemas import strict_json
 from worker.guard import Guard, is_server_state
 from worker.intake.commands import IntakeCommands, log_refusal
-from worker.intake.script_arguments import IntakeCommand, SliceArguments
+from worker.intake.script_arguments import IntakeCommand, Kind, SliceArguments
 from worker.queue.claims import Claimer
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
@@ -87,6 +87,9 @@ class EntryWriter:
                 await self._write_parts(left, exc)
                 return
             self.n_taken += n_done
+            for one in left[:n_done]:
+                if one.kind is Kind.REFUSE:
+                    log_refusal(one)
             left = left[n_done:]
             self._claimer.receive(n_started, claimed)
             match code:

@@ -23,7 +23,8 @@
 -- rest of ARGV: LANE for each lane; then for each entry ENTRY, TALLY (how a closed one counts), and in numbers that stand
 --   before them: record fields (name, value), event values (none or EVENT), the dead letter (name, value).
 -- kind: `accept`; `follow` and `watch` (jobs that follow a document, made by a replay); `close` (final at once: refused, or
---   answered from the ledger; a fingerprint asks that the document is still validated with it).
+--   answered from the ledger; a fingerprint asks that the document is still validated with it); `refuse` (the same, unless
+--   the document is validated with its fingerprint: then it is a replay, whatever the rules of today say).
 -- start_ms, end_ms: when it may be begun, 0 for unbounded. size: of the batch, as stated; 0 for none. day: that it must go
 --   out on, '' for none, and when that is over. days: which days of which accounts there are.
 -- ends_prefix, ends_member: of what is final at once, see lib/day_index.lua; '' for none.
@@ -81,6 +82,7 @@ local function next_entry()
   e.fields = counted(2)
   e.event = counted(1)
   e.dead = counted(2)
+  e.closes = e.kind == 'close' or e.kind == 'refuse'
   e.is_refused = e.event[EVENT.type] == 'job.refused'
   e.is_denied = has_value(e.dead, 'reason', 'auth.denied')
   return e
@@ -98,7 +100,7 @@ bad = misfit(facts, 'hash')
 for _, e in ipairs(entries) do
   bad = bad or misfit(e.stream, 'stream', e.results, 'stream', unless_absent(e, e.job), 'hash',
     unless_absent(e, e.document), 'hash', unless_absent(e, e.joined), 'list', #e.dead > 0 and KEYS.dead, 'stream')
-  if e.kind ~= 'close' then
+  if not e.closes then
     bad = bad or misfit(KEYS.due, 'zset', KEYS.lanes, 'set', KEYS.deadlines, 'zset', e.waiting, 'zset', e.later, 'zset')
   end
 end
@@ -146,6 +148,8 @@ local function obstacle(e)
   if e.kind == 'accept' then
     if (state == 'open' or state == 'validated') and not is_same then return 'reference.conflict', '' end
     if state == 'validated' then return 'replay', document[3] or '' end
+  elseif e.kind == 'refuse' then
+    if state == 'validated' and is_same then return 'replay', document[3] or '' end
   elseif e.kind == 'close' and not (state == 'validated' and is_same) then
     return 'reference.conflict', ''
   end
@@ -229,14 +233,14 @@ for n, e in ipairs(entries) do
   end
   if not why then
     if e.kind == 'accept' then accept(e, document)
-    elseif e.kind == 'close' then close(e)
+    elseif e.closes then close(e)
     else follow(e) end
     if e.size > 0 then
       state_size(batch_prefix .. e.tally.member, KEYS.batches_due, e.tally.member, e.size, e.is_refused)
     end
   end
   -- What was closed is taken out.
-  if why or e.kind ~= 'close' then done(e) end
+  if why or not e.closes then done(e) end
 end
 count_taken()
 local started = 0
