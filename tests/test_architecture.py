@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -26,21 +27,19 @@ MAY_IMPORT = {
 }
 ROOMS = {
     "worker": (
-        *(
-            "__main__",
-            "cli",
-            "doctor",
-            "webhooks",
-            "process",
-            "bootstrap",
-            "http",
-            "metrics",
-            "status",
-            "intake",
-            "queue",
-            "factus",
-            "store",
-        ),
+        "__main__",
+        "cli",
+        "doctor",
+        "webhooks",
+        "process",
+        "bootstrap",
+        "http",
+        "metrics",
+        "status",
+        "intake",
+        "queue",
+        "factus",
+        "store",
         "rights",
     ),
     "schemas": ("sheets", "version_1", "payload", "contract", "catalogs", "radian"),
@@ -117,6 +116,25 @@ def test_each_room_uses_those_below_it_only(package: str) -> None:
         if floor.get(_room(importer), 0) < floor.get(_room(imported), 0)
     )
     assert not wrong
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_the_import_contracts_have_the_same_order_of_rooms(package: str) -> None:
+    """Two lists of one order (record 0046): what ROOMS leaves out stands, in the contract as here, below all of it."""
+    floors = _layers_of(package)
+    n_rooms = len(ROOMS[package])
+    assert floors[:n_rooms] == [{room} for room in ROOMS[package]]
+    left_out = {_room(module.name) for module in modules(package)} - set(ROOMS[package]) - {"__init__"}
+    assert set().union(*floors[n_rooms:]) == left_out
+
+
+def _layers_of(package: str) -> list[set[str]]:
+    """The floors that ``lint-imports`` holds a package's rooms to, from the top down."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (found,) = [one["layers"] for one in contracts if one["type"] == "layers" and one.get("containers") == [package]]
+    return [{room.strip() for room in re.split("[:|]", layer)} for layer in found]
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
