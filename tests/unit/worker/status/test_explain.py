@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from schemas.records import JobRecord
-from tests.unit.status.snapshots import ACCOUNT, CALL, CALLS, DONE, HELD, JOB, LANE, NOW, UTC, found
+from tests.unit.worker.status.snapshots import ACCOUNT, CALL, CALLS, DONE, HELD, JOB, LANE, NOW, UTC, found
 from worker.speech import ENGLISH, SPANISH
 from worker.status.explain import explain, explain_event
 from worker.status.facts import (

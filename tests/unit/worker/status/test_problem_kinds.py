@@ -12,8 +12,8 @@ import pytest
 from arq.connections import ArqRedis
 
 from schemas.factus import BOGOTA
-from tests.unit.status import snapshots
-from tests.unit.status.snapshots import ACCOUNT, LANE, NOW
+from tests.unit.worker.status import snapshots
+from tests.unit.worker.status.snapshots import ACCOUNT, LANE, NOW
 from worker.speech import ENGLISH, SPANISH
 from worker.status.endpoint_reader import SEEN_MS, endpoints_seen
 from worker.status.facts import DelivererSeen, EndpointSeen, Hold, Overview, RangeSeen, WorkerSeen
@@ -139,7 +139,7 @@ def test_what_only_a_person_mends_is_told_before_what_passes() -> None:
 
 
 def test_every_kind_is_a_problem_of_the_list_and_of_the_table() -> None:
-    folder = Path(__file__).resolve().parents[3] / "worker" / "status"
+    folder = Path(__file__).resolve().parents[4] / "worker" / "status"
     names = [path.name for path in folder.glob("*problems.py")]
     source = "".join((folder / name).read_text(encoding="utf-8") for name in names)
     assert set(re.findall(r'(?:Problem|_held)\(\s*"([a-z]+\.[a-z_]+)"', source)) == KINDS.keys()

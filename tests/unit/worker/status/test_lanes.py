@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.status.snapshots import ACCOUNT, CALLS, LANE, NOW, UTC
+from tests.unit.worker.status.snapshots import ACCOUNT, CALLS, LANE, NOW, UTC
 from worker.speech import ENGLISH
 from worker.status.facts import (
     AccountSeen,

@@ -23,7 +23,7 @@ from worker.cli.submit.push import Outcome, Pushed
 from worker.settings.environment import environment_for_child
 from worker.speech import ENGLISH, SPANISH
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 NOW = 1_795_938_190_000
 LONG = "El dígito de verificación del NIT 900100200 es 0, no 1; corríjalo en customer.dv y envíelo otra vez"
 ROWS = [["errores.jsonl:12", "FV-2026-0001", "items.0.taxes.0.rate", LONG]]
