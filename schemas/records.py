@@ -95,6 +95,27 @@ class DocumentState(StrEnum):
     FAILED = "failed"
 
 
+class WaitReason(StrEnum):
+    """Why the last look at a lane started no more, as stored (``lib/lanes.lua``)."""
+
+    NOTHING = ""
+    """Nothing waited; also what a word means that this version does not know: nothing is said of it."""
+    WIDTH = "width"
+    """As many are under way as may be."""
+    HOLD = "hold"
+    ALLOWANCE = "allowance"
+    PRECEDENCE = "precedence"
+    PROBE = "probe"
+    """A single attempt asks whether Factus answers again."""
+
+    @classmethod
+    def read(cls, word: str) -> WaitReason:
+        return _WAIT_REASONS.get(word, cls.NOTHING)
+
+
+_WAIT_REASONS: Final = {reason.value: reason for reason in WaitReason}
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
     """

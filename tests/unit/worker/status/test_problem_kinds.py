@@ -12,6 +12,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from schemas.factus import BOGOTA
+from schemas.records import WaitReason
 from tests.unit.worker.status import snapshots
 from tests.unit.worker.status.snapshots import ACCOUNT, LANE, NOW
 from worker.speech import ENGLISH, SPANISH
@@ -151,7 +152,7 @@ def test_lanes_are_told_by_what_they_lack() -> None:
     blocked = replace(LANE, name="acme/b", hold=Hold("factus.denied", 1, 1))
     idle = replace(LANE, name="acme/c", n_waiting=0)
     short, long = replace(LANE, name="acme/d", backlog_s=5.0), replace(LANE, name="acme/e", backlog_s=60.0)
-    down, spent = replace(LANE, wait_reason="probe"), replace(LANE, wait_reason="allowance")
+    down, spent = replace(LANE, wait_reason=WaitReason.PROBE), replace(LANE, wait_reason=WaitReason.ALLOWANCE)
     told = sorted((idle, short, spent, down, long, held, blocked), key=lambda lane: lacks(lane, ACCOUNT))
     assert told == [blocked, held, down, spent, long, short, idle]
 
