@@ -111,7 +111,7 @@ class CallContext:
     payload: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.payload = strict_json.parse(self.policy.job.payload)
+        self.payload = self.policy.job.parse_payload()
 
     @property
     def family(self) -> Family:
@@ -131,9 +131,7 @@ class CallContext:
     @property
     def progress(self) -> dict[str, Any]:
         """What earlier turns have done; empty in the first."""
-        text = self.policy.job.progress
-        # Written by ourselves: it may have as many values as a long list has.
-        return dict(strict_json.parse_lenient(text.encode(), most_values=len(text))) if text else {}
+        return dict(self.policy.job.parsed_progress)
 
     # -- turns -----------------------------------------------------------------------------------------------------
     async def acquire_change_lock(self, thing: str) -> None:

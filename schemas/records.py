@@ -130,7 +130,8 @@ class JobRecord:
     closes its day needs them.
 
     What is stored as JSON is read once: ``parsed_options`` and its like are to be looked at, not to be changed, and
-    raise :class:`~schemas.strict_json.JsonRefused` where the record is damaged.
+    raise :class:`~schemas.strict_json.JsonRefused` where the record is damaged. The payload alone is not kept in that
+    form.
     """
 
     v: str = VERSION
@@ -259,6 +260,20 @@ class JobRecord:
     def parsed_last_error(self) -> Mapping[str, Any] | None:
         """Why the last attempt did not succeed, as an error detail; None where none has failed."""
         return _object(self.last_error) if self.last_error else None
+
+    @cached_property
+    def parsed_progress(self) -> Mapping[str, Any]:
+        """What earlier turns have done; empty in the first."""
+        if not self.progress:
+            return {}
+        # Written by ourselves: it may have as many values as a long list has.
+        raw = self.progress.encode()
+        found: Mapping[str, Any] = strict_json.parse_lenient(raw, most_values=len(raw))
+        return found
+
+    def parse_payload(self) -> Mapping[str, Any]:
+        """The payload, read anew each time: the record stays while Factus is waited for, and a payload may be large."""
+        return _object(self.payload)
 
     def to_hash(self) -> dict[str, str]:
         """Fields that differ from the default: a queued job stays small in memory."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any, Final
 
-from schemas import strict_json
 from schemas.records import JobRecord
 from worker.speech import Speech, clock, iso
 from worker.status.explain_clock import clock_of
@@ -67,7 +66,7 @@ def _archive(follower: Follower, zone: tzinfo, speech: Speech) -> Part:
     if follower.found is None:
         return Part("archive", "unknown", f"{kinds}: {speech.say(*_NO_RECORD)}")
     job = follower.found.job
-    files = tuple(_progress(job).get("documents", ()))
+    files = tuple(job.parsed_progress.get("documents", ()))
     if not job.is_final:
         why, following, next_ms = _open(follower.found, zone, speech)
         n, of = len(files), len(follower.asked)
@@ -136,10 +135,6 @@ def _track(follower: Follower, zone: tzinfo, speech: Speech) -> Part:
 def _open(found: JobSnapshot, zone: tzinfo, speech: Speech) -> tuple[str, str, int]:
     where, why, following, next_ms = situation(found, zone, speech)
     return f"{where}, {why}" if where else why, following, next_ms
-
-
-def _progress(job: JobRecord) -> dict[str, Any]:
-    return dict(strict_json.parse(job.progress)) if job.progress else {}
 
 
 def _error_words(job: JobRecord) -> str:
