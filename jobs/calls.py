@@ -26,12 +26,13 @@ from jobs.radian_policy import RADIAN, RadianPolicy
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA, DocumentView
+from schemas.names import job_type_of
 from schemas.records import SendState
 
 _SHARED_FAILURES: Final = 2
 """Failures of one job that pause all calls of the account; after them only the job itself steps aside."""
 
-_REMOVALS: Final = frozenset(f"{family}.delete" for family in FAMILIES)
+_REMOVALS: Final = frozenset(job_type_of(family, "delete") for family in FAMILIES)
 
 WhenUnknown: TypeAlias = Literal["again", "look", "stop"]
 """

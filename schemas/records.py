@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from schemas import strict_json
+from schemas import names, strict_json
 
 VERSION: Final = "1"
 
@@ -197,12 +197,12 @@ class JobRecord:
     @property
     def issues(self) -> bool:
         """Whether it issues a document; else it reads, asks or follows one."""
-        return self.type.endswith(".issue")
+        return names.issues(self.type)
 
     @property
     def is_tracking(self) -> bool:
         """Whether it watches the RADIAN events of a document: it publishes to their stream, and has no final event."""
-        return self.type.endswith(".track")
+        return names.verb_of(self.type) == names.TRACK
 
     @property
     def is_final(self) -> bool:

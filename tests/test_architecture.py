@@ -14,8 +14,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
+
+from jobs.event_counts import OUTCOMES
+from jobs.registry import FOLLOW_UPS, JOB_TYPES
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICE = ("schemas", "jobs", "worker")
@@ -270,9 +274,97 @@ def test_what_is_no_constant_of_ours_may_be_patched(patch: str) -> None:
     assert not list(patched_constants(ast.parse("import json\nfrom worker.http import feed\n" + patch)))
 
 
+def test_names_are_put_together_and_taken_apart_in_one_module() -> None:
+    """
+    A job type, an event or a lane that is cut or joined elsewhere is the second place that knows its form. What stands
+    as bytes, as Redis has it, is read where it is read.
+    """
+    wrong = [
+        f"{module.name}:{line}: {what}"
+        for module in modules(*SERVICE)
+        if module.name != "schemas.names"
+        for line, what in names_handled(module.tree)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'job.type.endswith(".issue")',
+        "event.type.endswith(ENDINGS)",
+        'told["job_type"].partition(".")[0]',
+        'lane.partition("/")[2]',
+        'any(name.endswith(one) for one in (".validated", ".completed"))',
+        'f"{job.family}.pending"',
+        'f"{family.name}.{verb}"',
+        'f"--type {one}.issue "',
+        'f"{record.account}/{record.batch}"',
+        'f"{account.name}/{family}"',
+    ],
+)
+def test_each_way_to_handle_a_name_is_seen(line: str) -> None:
+    assert [n for n, _ in names_handled(ast.parse(line))][:1] == [1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'content_type.startswith("text/")',
+        'lane.partition(b"/")[0]',
+        'f"items.{n}.price"',
+        'f"{name}.json"',
+        'f"{account}/{job_id}/{seq}"',
+        '"invoice.issue"',
+    ],
+)
+def test_what_is_no_name_may_be_handled_anywhere(line: str) -> None:
+    assert not [*names_handled(ast.parse(line))]
+
+
 def test_no_package_hides_code_in_init() -> None:
     """Names are imported from the module that owns them."""
     assert not [module.name for module in modules(*SERVICE, "sandbox") if _is_init(module) and module.tree.body]
+
+
+_CUTS = {"partition", "rpartition", "split", "rsplit", "startswith", "endswith", "removeprefix", "removesuffix"}
+_NAMED = re.compile(r"(?<!\w)((job_|event_|final_)?type_?|lane)\W*$")
+_FAMILY = re.compile(r"(^|[._])(family|subject)(\.name)?$")
+_ACCOUNT = re.compile(r"(^|[._])account(\.name)?$|^str\(.*account\)$")
+_WORDS = {name.rpartition(".")[2] for name in (*JOB_TYPES, *FOLLOW_UPS)} | {*OUTCOMES, "pending", "archived"}
+_WORD = re.compile(rf"\.({'|'.join(sorted(_WORDS))})(?![a-z_.(])")
+
+
+def names_handled(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Where names of types, events and lanes are cut or joined, as far as a line shows it, each with its text."""
+    for node in ast.walk(tree):
+        if _cuts(node) or _joins(node) or (_is_text(node) and _WORD.fullmatch(node.value)):
+            yield node.lineno, ast.unparse(node)
+
+
+def _cuts(node: ast.AST) -> TypeGuard[ast.Call]:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in _CUTS:
+        return False
+    is_bytes = any(isinstance(one, ast.Constant) and isinstance(one.value, bytes) for one in node.args)
+    return not is_bytes and bool(_NAMED.search(ast.unparse(node.func.value)))
+
+
+def _joins(node: ast.AST) -> TypeGuard[ast.JoinedStr]:
+    if not isinstance(node, ast.JoinedStr):
+        return False
+    parts = [one.value if _is_text(one) else ast.unparse(one.value) for one in node.values]
+    kinds = [_is_text(one) for one in node.values]
+    for n, is_text in enumerate(kinds):
+        if is_text and n and not kinds[n - 1] and _WORD.match(parts[n]):
+            return True
+    if kinds != [False, True, False]:
+        return False
+    first, between, _ = parts
+    return bool((between == "." and _FAMILY.search(first)) or (between == "/" and _ACCOUNT.search(first)))
+
+
+def _is_text(node: ast.AST) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def arrows(*packages: str) -> dict[str, set[str]]:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from jobs.follow_ups import TRACK
-from schemas.names import account_of, follow_up_id, is_calls_lane
+from schemas.names import TRACK, account_of, follow_up_id, is_calls_lane
 from schemas.records import WaitReason, pushed_ms_of, score_bands
 from worker.settings.account import Account
 from worker.status.facts import WAIT_REASONS, LaneSeen

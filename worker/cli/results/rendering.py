@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import click
 
-from schemas.names import ending_of
+from schemas.names import ending_of, subject_of
 from worker.cli.console import NARROW, emit, is_terminal, width
 from worker.cli.results.reader import columns_of, line_of
 
@@ -22,7 +22,7 @@ def show_event(raw: bytes) -> None:
         click.echo(line_of(raw))
         return
     at, type_, reference, found, message = columns_of(raw)
-    style = _STYLES.get(ending_of(type_), "yellow" if type_.startswith("account.") else "")
+    style = _STYLES.get(ending_of(type_), "yellow" if subject_of(type_) == "account" else "")
     if width() < NARROW + 60:
         emit(f"{at}  {type_}  {reference}  {found}", style)
         emit(message, indent=2, hanging=2)

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from schemas.names import ISSUE, job_type_of
 from schemas.sheets.cells import Value
 from schemas.sheets.fields import Field, sheet_name
 from schemas.sheets.template_rows import catalog_rows, choices, columns_of, example_rows
@@ -228,5 +229,5 @@ _STEPS: Final = (
 
 
 def _steps(family: str, one: str) -> list[str]:
-    option = "" if family == "invoice" else f"--type {family}.issue "
+    option = "" if family == "invoice" else f"--type {job_type_of(family, ISSUE)} "
     return [text.format(sheet=sheet_name(family), one=one, option=option) for text in _STEPS]
