@@ -322,6 +322,52 @@ def test_what_is_no_name_may_be_handled_anywhere(line: str) -> None:
     assert not [*names_handled(ast.parse(line))]
 
 
+@pytest.mark.parametrize("package", [*SERVICE, "sandbox"])
+def test_constants_are_final(package: str) -> None:
+    """An upper-case name of a module is bound once: mypy sees a second time where ``Final`` says so."""
+    wrong = [
+        f"{module.name}:{statement.lineno}: {ast.unparse(statement)[:60]}"
+        for module in modules(package)
+        for statement in module.tree.body
+        if _binds_a_constant(statement)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("line", "is_seen"),
+    [
+        ("LIMIT = 1", True),
+        ("_LIMIT = 1", True),
+        ("_LOW, _HIGH = 1, 2", True),
+        ("LIMIT: int = 1", True),
+        ("LIMIT: Final = 1", False),
+        ("LIMIT: Final[int] = 1", False),
+        ("LIMIT: typing.Final[int] = 1", False),
+        ("JSON: TypeAlias = str", False),
+        ("T = TypeVar('T')", False),
+        ("limit = 1", False),
+    ],
+)
+def test_a_constant_that_is_not_final_is_seen(line: str, is_seen: bool) -> None:
+    (statement,) = ast.parse(line).body
+    assert _binds_a_constant(statement) is is_seen
+
+
+def _binds_a_constant(statement: ast.stmt) -> bool:
+    """Whether a statement binds an upper-case name that is neither ``Final`` nor the name of a type."""
+    match statement:
+        case ast.Assign(value=ast.Call(func=ast.Name("TypeVar" | "ParamSpec" | "NewType"))):
+            return False
+        case ast.Assign(targets=bound):
+            names = [name for one in bound for name in (one.elts if isinstance(one, ast.Tuple) else [one])]
+        case ast.AnnAssign(annotation=said) if not re.search(r"\b(Final|TypeAlias)\b", ast.unparse(said)):
+            names = [statement.target]
+        case _:
+            return False
+    return any(isinstance(name, ast.Name) and _CONSTANT.fullmatch(name.id) for name in names)
+
+
 def test_no_package_hides_code_in_init() -> None:
     """Names are imported from the module that owns them."""
     assert not [module.name for module in modules(*SERVICE, "sandbox") if _is_init(module) and module.tree.body]

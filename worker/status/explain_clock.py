@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Final
 
 from jobs.radian.state import ClockState
 from schemas import strict_json
 from schemas.records import JobRecord
 from worker.speech import Speech, clock, iso
 
-_NOTHING: tuple[None, tuple[str, ...]] = (None, ())
+_NOTHING: Final[tuple[None, tuple[str, ...]]] = (None, ())
 
 
 def clock_of(job: JobRecord, zone: tzinfo, speech: Speech) -> tuple[dict[str, Any] | None, tuple[str, ...]]:

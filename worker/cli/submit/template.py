@@ -26,7 +26,10 @@ _ROWS: Final = 5_000
 _LEAST_WIDTH: Final = 8
 _WIDEST_NAMES: Final = 64
 _TEXTS: Final = frozenset({"text", "digits", "code", "list"})
-_NAVY, _SKY, _GREY, _LINE = "#1F3864", "#D9E2F3", "#F2F2F2", "#BFBFBF"
+_NAVY: Final = "#1F3864"
+_SKY: Final = "#D9E2F3"
+_GREY: Final = "#F2F2F2"
+_LINE: Final = "#BFBFBF"
 _FONT: Final = {"font_name": "Calibri", "font_size": 11}
 _TITLES: Final = {
     "invoice": ("Facturas de venta", "factura", "cliente"),
