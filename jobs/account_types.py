@@ -33,6 +33,7 @@ from schemas.contract.event_data import (
     Shown,
     SwitchedRange,
 )
+from schemas.names import job_type_of
 from schemas.payload.calls.payloads import (
     Acquirer,
     Cancel,
@@ -203,7 +204,7 @@ _RANGE_CALLS: Final = (
     ),
     SharedCall[Ranges](
         verb="get",
-        payload=lambda ranges: checked(f"{ranges.name}.get", OneRange, RECORD),
+        payload=lambda ranges: checked(job_type_of(ranges.name, "get"), OneRange, RECORD),
         work=account_verbs.get_range,
         data=Shown,
         description=Description("Reads a numbering range."),
@@ -225,7 +226,7 @@ _RANGE_CALLS: Final = (
     ),
     SharedCall[Ranges](
         verb="update",
-        payload=lambda ranges: checked(f"{ranges.name}.update", RangeUpdate, RECORD, CONSECUTIVE),
+        payload=lambda ranges: checked(job_type_of(ranges.name, "update"), RangeUpdate, RECORD, CONSECUTIVE),
         work=account_verbs.update_range,
         data=Shown,
         description=Description(
@@ -239,7 +240,7 @@ _RANGE_CALLS: Final = (
     ),
     SharedCall[Ranges](
         verb="set_status",
-        payload=lambda ranges: checked(f"{ranges.name}.set_status", RangeStatus, RECORD),
+        payload=lambda ranges: checked(job_type_of(ranges.name, "set_status"), RangeStatus, RECORD),
         work=account_verbs.set_range_status,
         data=SwitchedRange,
         description=Description(
@@ -253,7 +254,7 @@ _RANGE_CALLS: Final = (
     ),
     SharedCall[Ranges](
         verb="delete",
-        payload=lambda ranges: checked(f"{ranges.name}.delete", OneRange, RECORD),
+        payload=lambda ranges: checked(job_type_of(ranges.name, "delete"), OneRange, RECORD),
         work=account_verbs.delete_range,
         data=DeletedRange,
         description=Description(

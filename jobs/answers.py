@@ -8,7 +8,7 @@ behind every one of them is *was the document issued?*
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from schemas.factus import DocumentView, Remark
 
@@ -192,7 +192,7 @@ Answer = (
     | TooLate
 )
 
-_NOT_TAKEN = (NotSent, NoPermit, TooLate, Throttled, Conflicted, CredentialsRefused, NoToken, Misrouted)
+_NOT_TAKEN: Final = (NotSent, NoPermit, TooLate, Throttled, Conflicted, CredentialsRefused, NoToken, Misrouted)
 
 
 def counts_as_attempt(seen: Answer) -> bool:

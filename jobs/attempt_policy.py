@@ -78,7 +78,8 @@ class AttemptPolicy:
     @property
     def _last_error(self) -> ErrorDetail | None:
         """Why the attempt before this one did not succeed."""
-        return ErrorDetail.model_validate_json(self.job.last_error) if self.job.last_error else None
+        found = self.job.parsed_last_error
+        return ErrorDetail.model_validate(found) if found is not None else None
 
     @property
     def is_on_its_way(self) -> bool:

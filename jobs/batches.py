@@ -20,7 +20,7 @@ from schemas.factus import amount
 
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _MOST_MONEY: Final = 10**15
-_SUCCESSES: Final = (".validated", ".completed")
+_SUCCESSES: Final = ("validated", "completed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ def tally_of(event: Event) -> Tally:
     """What a final event adds to the batch of its job."""
     if not event.batch:
         return NO_TALLY
-    member = f"{event.account or '?'}/{event.batch}"
+    member = names.in_account(event.account or "?", event.batch)
     if event.success:
-        if not event.type.endswith(".validated"):
+        if names.ending_of(event.type) != "validated":
             return Tally(member)
         data = event.data or {}
         cents = _cents(data.get("total"))
         number = data.get("number")
-        document = f"{event.type.removesuffix('.validated')}/{event.reference_code}"
+        document = f"{names.subject_of(event.type)}/{event.reference_code}"
         return Tally(member, cents, number if isinstance(number, str) else "", document=document)
     first = event.errors[0] if event.errors else None
     failure = {
@@ -79,7 +79,7 @@ def completed_event(member: str, held: Mapping[str, str], failures: Sequence[str
     account, batch = names.account_of(member), names.within_account(member)
     counts = {name.removeprefix("type:"): _whole(n) for name, n in sorted(held.items()) if name.startswith("type:")}
     n_final = sum(counts.values())
-    n_good = sum(n for name, n in counts.items() if name.endswith(_SUCCESSES))
+    n_good = sum(n for name, n in counts.items() if names.ending_of(name) in _SUCCESSES)
     cents = _whole(held.get("cents", "0"))
     data: dict[str, Any] = {
         "batch": batch,

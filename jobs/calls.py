@@ -26,12 +26,13 @@ from jobs.radian_policy import RADIAN, RadianPolicy
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
 from schemas.factus import BOGOTA, DocumentView
+from schemas.names import job_type_of
 from schemas.records import SendState
 
 _SHARED_FAILURES: Final = 2
 """Failures of one job that pause all calls of the account; after them only the job itself steps aside."""
 
-_REMOVALS: Final = frozenset(f"{family}.delete" for family in FAMILIES)
+_REMOVALS: Final = frozenset(job_type_of(family, "delete") for family in FAMILIES)
 
 WhenUnknown: TypeAlias = Literal["again", "look", "stop"]
 """
@@ -111,7 +112,7 @@ class CallContext:
     payload: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.payload = strict_json.parse(self.policy.job.payload)
+        self.payload = self.policy.job.parse_payload()
 
     @property
     def family(self) -> Family:
@@ -131,9 +132,7 @@ class CallContext:
     @property
     def progress(self) -> dict[str, Any]:
         """What earlier turns have done; empty in the first."""
-        text = self.policy.job.progress
-        # Written by ourselves: it may have as many values as a long list has.
-        return dict(strict_json.parse_lenient(text.encode(), most_values=len(text))) if text else {}
+        return dict(self.policy.job.parsed_progress)
 
     # -- turns -----------------------------------------------------------------------------------------------------
     async def acquire_change_lock(self, thing: str) -> None:

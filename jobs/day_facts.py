@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from schemas.names import ending_of
+
 NumberClass = Literal["issued", "foreign", "deleted", "waiting", "unexplained"]
 
 
@@ -85,7 +87,7 @@ class EndedJob:
     @property
     def ending(self) -> str:
         """``validated``, ``rejected``, ``refused``, ``failed`` or ``completed``."""
-        return self.type.rpartition(".")[2]
+        return ending_of(self.type)
 
 
 @dataclass(frozen=True, slots=True)

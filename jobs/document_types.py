@@ -13,6 +13,7 @@ from jobs.families import FAMILIES, Family
 from jobs.job_type import ANY_ACCOUNT, ANY_CALL, ANY_WRITE, LIST_LIMITS, Description, JobType, SharedCall
 from jobs.outcomes import Ending
 from jobs.pagination import pages
+from schemas import names
 from schemas.contract.event_data import (
     VALIDATED,
     Answered,
@@ -68,7 +69,7 @@ ISSUE: Final = Description(
 
 def _issuing(family: Family) -> JobType:
     return JobType(
-        name=f"{family.name}.issue",
+        name=names.job_type_of(family.name, names.ISSUE),
         payload=DOCUMENT_SPECS[family.name],
         work=None,
         data=VALIDATED[family.unique_code],
@@ -110,7 +111,7 @@ CALLS: Final = (
     ),
     SharedCall[Family](
         verb="download",
-        payload=lambda family: download_spec(f"{family.name}.download", list(family.kinds)),
+        payload=lambda family: download_spec(names.job_type_of(family.name, "download"), list(family.kinds)),
         work=document_verbs.download,
         late=document_verbs.download_late,
         data=ArchivedDocument,

@@ -19,6 +19,7 @@ from jobs.families import Family, Kind
 from jobs.outcomes import Ending, Finished, Retry
 from schemas.contract.event import ErrorDetail
 from schemas.factus import DocumentView, instant
+from schemas.names import ISSUE, job_type_of
 from schemas.records import SendState
 
 ACCEPTED_TACITLY: Final = "034"
@@ -101,7 +102,7 @@ def delete_late(context: CallContext, late: Finished) -> Ending:
 
 def _why_kept(family: Family, document: DocumentView) -> ErrorDetail | None:
     if document.is_validated:
-        undo = f" Para anularlo: {family.undone_by}.issue." if family.undone_by else ""
+        undo = f" Para anularlo: {job_type_of(family.undone_by, ISSUE)}." if family.undone_by else ""
         return _kept(f"El documento está validado por la DIAN: no se elimina.{undo}")
     if any(remark.is_processed_before for remark in document.remarks):
         return _kept("La DIAN dice que ya procesó este documento (regla 90): no se elimina; revíselo con Factus.")

@@ -169,7 +169,7 @@ def pending_event(job: JobRecord, *, attempts: int, number: str, since: datetime
     return _of_job(
         job,
         seq=job.seq + 1,
-        type_=f"{job.family}.pending",
+        type_=names.event_type_of(job.family, "pending"),
         now=now,
         attempts=attempts,
         success=True,
@@ -357,10 +357,11 @@ def is_of_another_push(event_id: str, known: Iterable[str]) -> bool:
 def _final_type(job: JobRecord, final: Finished) -> str:
     """Documents end by what became of them, other jobs by their own name."""
     if job.parent:
-        return f"{job.family}.archived"
+        return names.event_type_of(job.family, "archived")
     if final.state == "refused":
         return "job.refused"
-    return f"{job.type if final.state == 'completed' or not job.issues else job.family}.{final.state}"
+    subject = job.type if final.state == "completed" or not job.issues else job.family
+    return names.event_type_of(subject, final.state)
 
 
 def _of_job(
@@ -382,7 +383,7 @@ def _of_job(
         time=now,
         # A follow-up publishes under the id and the type of the job that issued its document.
         job_id=job.parent or job.id,
-        job_type=f"{job.family}.issue" if job.parent else job.type,
+        job_type=names.job_type_of(job.family, names.ISSUE) if job.parent else job.type,
         account=job.account,
         reference_code=job.reference_code or None,
         batch=job.batch or None,

@@ -15,6 +15,7 @@ from typing import Any, Final
 from jobs.example_data import ISSUED
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
+from schemas.names import ISSUE, job_type_of
 
 MORE: Final = {"invoice.issue": ("invoice.issue.credit",)}
 """Further examples of a job type, by name."""
@@ -36,7 +37,7 @@ def example(name: str) -> dict[str, Any]:
         return document
     payload = deepcopy(dict(row.example))
     if payload.get("reference_code") == ISSUED:
-        payload["reference_code"] = example(f"{row.family}.issue")["reference_code"]
+        payload["reference_code"] = example(job_type_of(row.family, ISSUE))["reference_code"]
     return payload
 
 

@@ -102,7 +102,7 @@ def revalidate_for_today(job: JobRecord, payload: PayloadSpec, now_ms: int) -> J
     today = _day_in_bogota(now_ms)
     if not job.accepted_at or today == first_day(job.issue_on, job.start_at, job.accepted_at):
         return job
-    validated = validate(payload, strict_json.parse(job.payload), today=today)
+    validated = validate(payload, job.parse_payload(), today=today)
     if validated.errors:
         is_untouched = not (job.attempts or job.sent or job.pending_since)
         text = f"Trabajo no enviado el {today}: {validated.errors[0].message}"

@@ -12,7 +12,7 @@ The watch itself, with the legal clock of a bill on credit, is in ``jobs/radian`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from jobs.archive_files import fetch_next, files_late, files_of
 from jobs.attempt_policy import unavailable
@@ -20,10 +20,8 @@ from jobs.calls import CallContext, Stop
 from jobs.document_verbs import day_of
 from jobs.outcomes import Ending, Finished
 from schemas import names, strict_json
+from schemas.names import ARCHIVE, TRACK
 from schemas.records import JobRecord, SendState, score_with_priority
-
-ARCHIVE: Final = "archive"
-TRACK: Final = "track"
 
 
 def follow_ups(job: JobRecord, data: Mapping[str, Any], *, seq: int) -> list[JobRecord]:
@@ -47,7 +45,7 @@ def follow_ups(job: JobRecord, data: Mapping[str, Any], *, seq: int) -> list[Job
 
 
 def _follow_up(job: JobRecord, verb: str, payload: Mapping[str, Any], *, seq: int) -> JobRecord:
-    id_, type_ = names.follow_up_id(job.id, verb), f"{job.family}.{verb}"
+    id_, type_ = names.follow_up_id(job.id, verb), names.job_type_of(job.family, verb)
     return JobRecord(
         account=job.account,
         id=id_,
@@ -72,7 +70,7 @@ def _follow_up(job: JobRecord, verb: str, payload: Mapping[str, Any], *, seq: in
 
 def archived_documents(job: JobRecord, final: Finished) -> str:
     """What the record keeps of a finished job's progress (JSON): the archived files, for whoever pushes again."""
-    if job.type != f"{job.family}.{ARCHIVE}":
+    if job.type != names.job_type_of(job.family, ARCHIVE):
         return ""
     documents = final.data["documents"] if final.data else list(final.archived)
     return strict_json.dump({"documents": documents}) if documents else ""

@@ -154,7 +154,7 @@ class SharedCall(Generic[Each]):
 
     def of_family(self, family: Each) -> JobType:
         return JobType(
-            name=f"{family.name}.{self.verb}",
+            name=names.job_type_of(family.name, self.verb),
             payload=self.payload(family),
             work=self.work,
             late=self.late,

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
+from schemas.names import family_of
 
 _WALL: Final = ("wall",)
 _CANCEL: Final = "job.cancel"
@@ -73,7 +74,7 @@ def _outline(envelope: dict[str, Any], account: str) -> Outline:
         uses.append(("id", str(id_)))
     reference = payload.get("reference_code") if isinstance(payload, dict) else None
     if reference is not None:
-        uses.append(("document", name.partition(".")[0], str(reference)))
+        uses.append(("document", family_of(name), str(reference)))
     is_high = envelope.get("priority") == "high"
     lane = ("lane", str(envelope.get("account") or account), name) if is_high else None
     job_type = JOB_TYPES.get(name)

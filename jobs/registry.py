@@ -17,7 +17,7 @@ from jobs.document_types import DOCUMENT_TYPES
 from jobs.families import FAMILIES
 from jobs.job_type import JobType, LedgerType
 from jobs.radian.watch import track
-from schemas.names import is_calls_lane
+from schemas.names import ARCHIVE, TRACK, is_calls_lane, is_issuing_lane, job_type_of
 
 ISSUING_WIDTH: Final = 1
 
@@ -25,11 +25,11 @@ JOB_TYPES: Final[dict[str, JobType]] = {row.name: row for row in (*DOCUMENT_TYPE
 """What can be pushed."""
 
 FOLLOW_UPS: Final = {
-    f"{family}.{verb}": LedgerType(name=f"{family}.{verb}", work=work, late=late)
+    job_type_of(family, verb): LedgerType(name=job_type_of(family, verb), work=work, late=late)
     for family in FAMILIES
     for verb, work, late in (
-        (follow_ups.ARCHIVE, follow_ups.archive, follow_ups.archive_late),
-        (follow_ups.TRACK, track, unchanged),
+        (ARCHIVE, follow_ups.archive, follow_ups.archive_late),
+        (TRACK, track, unchanged),
     )
 }
 """What the service starts itself after a document is validated."""
@@ -60,4 +60,4 @@ def max_in_flight(lane: str, concurrency: int, lane_width: int = ISSUING_WIDTH) 
     """
     if is_calls_lane(lane):
         return concurrency
-    return ISSUING_WIDTH if lane.endswith("/control") else lane_width
+    return lane_width if is_issuing_lane(lane) else ISSUING_WIDTH

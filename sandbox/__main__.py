@@ -6,13 +6,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from sandbox.server import run
 from sandbox.state.config import SandboxConfig
 from sandbox.state.faults import PlanError, Rule, read_rules
 from sandbox.values.durations import Latency, parse_duration_s
 
-_LAST_PORT = 65_535
+_LAST_PORT: Final = 65_535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

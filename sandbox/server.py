@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Final, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,8 +17,8 @@ from sandbox.routes.request_log import RequestLog
 from sandbox.state.config import SandboxConfig
 
 # Longer than the pause between two calls of any client, so that the sandbox is not the one who hangs up.
-_KEEP_ALIVE_S = 75
-_SHUTDOWN_S = 2
+_KEEP_ALIVE_S: Final = 75
+_SHUTDOWN_S: Final = 2
 
 
 class AbortableProtocol(H11Protocol):

@@ -2,7 +2,8 @@
 What the names of job types, events, lanes and jobs say: they are put together and taken apart here.
 
 A job type is ``family.verb``, an event ``subject.ending``, a lane ``account/queue`` with a family or one of two words
-for its queue, and what stands for a job among those of all accounts ``account/id``. No account has a slash in its name.
+for its queue, and what stands for a job or a batch among those of all accounts ``account/id``. No account has a slash
+in its name.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from typing import Final
 
 ISSUE: Final = "issue"
 """The verb of what issues a document."""
+ARCHIVE: Final = "archive"
+TRACK: Final = "track"
+"""The verbs of what follows a document."""
 
 CALLS_LANE: Final = "calls"
 CONTROL_LANE: Final = "control"
@@ -20,6 +24,10 @@ CONTROL: Final = "job"
 
 FOLLOW_UP_MARK: Final = "~"
 """Between the id of a job and what follows it. No producer can write it: a follow-up meets no other job's id."""
+
+
+def job_type_of(family: str, verb: str) -> str:
+    return f"{family}.{verb}"
 
 
 def family_of(job_type: str) -> str:
@@ -35,6 +43,11 @@ def issues(job_type: str) -> bool:
     return verb_of(job_type) == ISSUE
 
 
+def event_type_of(subject: str, ending: str) -> str:
+    """What is told of a family or of a job type, by how it ended."""
+    return f"{subject}.{ending}"
+
+
 def ending_of(event_type: str) -> str:
     """What an event says of its subject: ``validated`` of ``invoice.validated``."""
     return event_type.rpartition(".")[2]
@@ -43,6 +56,11 @@ def ending_of(event_type: str) -> str:
 def subject_of(event_type: str) -> str:
     """What an event is about: a family, or a job type."""
     return event_type.rpartition(".")[0]
+
+
+def in_account(account: str, name: str) -> str:
+    """A lane by its queue, a job or a batch by its id, among those of all accounts."""
+    return f"{account}/{name}"
 
 
 def account_of(name: str) -> str:
@@ -58,8 +76,8 @@ def within_account(name: str) -> str:
 def lane_of(account: str, job_type: str) -> str:
     """Where jobs of a type wait: issuing by family, all else in one lane, what needs no Factus in another."""
     if issues(job_type):
-        return f"{account}/{family_of(job_type)}"
-    return f"{account}/{CONTROL_LANE if family_of(job_type) == CONTROL else CALLS_LANE}"
+        return in_account(account, family_of(job_type))
+    return in_account(account, CONTROL_LANE if family_of(job_type) == CONTROL else CALLS_LANE)
 
 
 def is_calls_lane(lane: str) -> bool:

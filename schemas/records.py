@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from schemas import strict_json
+from schemas import names, strict_json
 
 VERSION: Final = "1"
 
@@ -95,6 +95,27 @@ class DocumentState(StrEnum):
     FAILED = "failed"
 
 
+class WaitReason(StrEnum):
+    """Why the last look at a lane started no more, as stored (``lib/lanes.lua``)."""
+
+    NOTHING = ""
+    """Nothing waited; also what a word means that this version does not know: nothing is said of it."""
+    WIDTH = "width"
+    """As many are under way as may be."""
+    HOLD = "hold"
+    ALLOWANCE = "allowance"
+    PRECEDENCE = "precedence"
+    PROBE = "probe"
+    """A single attempt asks whether Factus answers again."""
+
+    @classmethod
+    def read(cls, word: str) -> WaitReason:
+        return _WAIT_REASONS.get(word, cls.NOTHING)
+
+
+_WAIT_REASONS: Final = {reason.value: reason for reason in WaitReason}
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
     """
@@ -109,7 +130,8 @@ class JobRecord:
     closes its day needs them.
 
     What is stored as JSON is read once: ``parsed_options`` and its like are to be looked at, not to be changed, and
-    raise :class:`~schemas.strict_json.JsonRefused` where the record is damaged.
+    raise :class:`~schemas.strict_json.JsonRefused` where the record is damaged. The payload alone is not kept in that
+    form.
     """
 
     v: str = VERSION
@@ -175,12 +197,12 @@ class JobRecord:
     @property
     def issues(self) -> bool:
         """Whether it issues a document; else it reads, asks or follows one."""
-        return self.type.endswith(".issue")
+        return names.issues(self.type)
 
     @property
     def is_tracking(self) -> bool:
         """Whether it watches the RADIAN events of a document: it publishes to their stream, and has no final event."""
-        return self.type.endswith(".track")
+        return names.verb_of(self.type) == names.TRACK
 
     @property
     def is_final(self) -> bool:
@@ -238,6 +260,20 @@ class JobRecord:
     def parsed_last_error(self) -> Mapping[str, Any] | None:
         """Why the last attempt did not succeed, as an error detail; None where none has failed."""
         return _object(self.last_error) if self.last_error else None
+
+    @cached_property
+    def parsed_progress(self) -> Mapping[str, Any]:
+        """What earlier turns have done; empty in the first."""
+        if not self.progress:
+            return {}
+        # Written by ourselves: it may have as many values as a long list has.
+        raw = self.progress.encode()
+        found: Mapping[str, Any] = strict_json.parse_lenient(raw, most_values=len(raw))
+        return found
+
+    def parse_payload(self) -> Mapping[str, Any]:
+        """The payload, read anew each time: the record stays while Factus is waited for, and a payload may be large."""
+        return _object(self.payload)
 
     def to_hash(self) -> dict[str, str]:
         """Fields that differ from the default: a queued job stays small in memory."""

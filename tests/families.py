@@ -53,6 +53,11 @@ class Family:
         return self.name
 
     @property
+    def folder(self) -> str:
+        """Where its published examples are (``sandbox/facts/examples``)."""
+        return "payroll" if self.is_payroll else self.area
+
+    @property
     def create_path(self) -> str:
         return f"/v2/{self.area}" if self.is_payroll else f"/v2/{self.area}/validate"
 

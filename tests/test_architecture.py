@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -16,6 +17,9 @@ from pathlib import Path
 from typing import TypeGuard
 
 import pytest
+
+from jobs.event_counts import OUTCOMES
+from jobs.registry import FOLLOW_UPS, JOB_TYPES
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICE = ("schemas", "jobs", "worker")
@@ -27,21 +31,19 @@ MAY_IMPORT = {
 }
 ROOMS = {
     "worker": (
-        *(
-            "__main__",
-            "cli",
-            "doctor",
-            "webhooks",
-            "process",
-            "bootstrap",
-            "http",
-            "metrics",
-            "status",
-            "intake",
-            "queue",
-            "factus",
-            "store",
-        ),
+        "__main__",
+        "cli",
+        "doctor",
+        "webhooks",
+        "process",
+        "bootstrap",
+        "http",
+        "metrics",
+        "status",
+        "intake",
+        "queue",
+        "factus",
+        "store",
         "rights",
     ),
     "schemas": ("sheets", "version_1", "payload", "contract", "catalogs", "radian"),
@@ -118,6 +120,25 @@ def test_each_room_uses_those_below_it_only(package: str) -> None:
         if floor.get(_room(importer), 0) < floor.get(_room(imported), 0)
     )
     assert not wrong
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_the_import_contracts_have_the_same_order_of_rooms(package: str) -> None:
+    """Two lists of one order (record 0046): what ROOMS leaves out stands, in the contract as here, below all of it."""
+    floors = _layers_of(package)
+    n_rooms = len(ROOMS[package])
+    assert floors[:n_rooms] == [{room} for room in ROOMS[package]]
+    left_out = {_room(module.name) for module in modules(package)} - set(ROOMS[package]) - {"__init__"}
+    assert set().union(*floors[n_rooms:]) == left_out
+
+
+def _layers_of(package: str) -> list[set[str]]:
+    """The floors that ``lint-imports`` holds a package's rooms to, from the top down."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (found,) = [one["layers"] for one in contracts if one["type"] == "layers" and one.get("containers") == [package]]
+    return [{room.strip() for room in re.split("[:|]", layer)} for layer in found]
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -294,9 +315,143 @@ def test_each_way_to_set_a_callable_late_is_seen(declared: str, assigned: str) -
     assert list(late_callables(tree)) == [4]
 
 
+def test_names_are_put_together_and_taken_apart_in_one_module() -> None:
+    """
+    A job type, an event or a lane that is cut or joined elsewhere is the second place that knows its form. What stands
+    as bytes, as Redis has it, is read where it is read.
+    """
+    wrong = [
+        f"{module.name}:{line}: {what}"
+        for module in modules(*SERVICE)
+        if module.name != "schemas.names"
+        for line, what in names_handled(module.tree)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'job.type.endswith(".issue")',
+        "event.type.endswith(ENDINGS)",
+        'told["job_type"].partition(".")[0]',
+        'lane.partition("/")[2]',
+        'any(name.endswith(one) for one in (".validated", ".completed"))',
+        'f"{job.family}.pending"',
+        'f"{family.name}.{verb}"',
+        'f"--type {one}.issue "',
+        'f"{record.account}/{record.batch}"',
+        'f"{account.name}/{family}"',
+    ],
+)
+def test_each_way_to_handle_a_name_is_seen(line: str) -> None:
+    assert [n for n, _ in names_handled(ast.parse(line))][:1] == [1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'content_type.startswith("text/")',
+        'lane.partition(b"/")[0]',
+        'f"items.{n}.price"',
+        'f"{name}.json"',
+        'f"{account}/{job_id}/{seq}"',
+        '"invoice.issue"',
+    ],
+)
+def test_what_is_no_name_may_be_handled_anywhere(line: str) -> None:
+    assert not [*names_handled(ast.parse(line))]
+
+
+@pytest.mark.parametrize("package", [*SERVICE, "sandbox"])
+def test_constants_are_final(package: str) -> None:
+    """An upper-case name of a module is bound once: mypy sees a second time where ``Final`` says so."""
+    wrong = [
+        f"{module.name}:{statement.lineno}: {ast.unparse(statement)[:60]}"
+        for module in modules(package)
+        for statement in module.tree.body
+        if _binds_a_constant(statement)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("line", "is_seen"),
+    [
+        ("LIMIT = 1", True),
+        ("_LIMIT = 1", True),
+        ("_LOW, _HIGH = 1, 2", True),
+        ("LIMIT: int = 1", True),
+        ("LIMIT: Final = 1", False),
+        ("LIMIT: Final[int] = 1", False),
+        ("LIMIT: typing.Final[int] = 1", False),
+        ("JSON: TypeAlias = str", False),
+        ("T = TypeVar('T')", False),
+        ("limit = 1", False),
+    ],
+)
+def test_a_constant_that_is_not_final_is_seen(line: str, is_seen: bool) -> None:
+    (statement,) = ast.parse(line).body
+    assert _binds_a_constant(statement) is is_seen
+
+
+def _binds_a_constant(statement: ast.stmt) -> bool:
+    """Whether a statement binds an upper-case name that is neither ``Final`` nor the name of a type."""
+    match statement:
+        case ast.Assign(value=ast.Call(func=ast.Name("TypeVar" | "ParamSpec" | "NewType"))):
+            return False
+        case ast.Assign(targets=bound):
+            names = [name for one in bound for name in (one.elts if isinstance(one, ast.Tuple) else [one])]
+        case ast.AnnAssign(annotation=said) if not re.search(r"\b(Final|TypeAlias)\b", ast.unparse(said)):
+            names = [statement.target]
+        case _:
+            return False
+    return any(isinstance(name, ast.Name) and _CONSTANT.fullmatch(name.id) for name in names)
+
+
 def test_no_package_hides_code_in_init() -> None:
     """Names are imported from the module that owns them."""
     assert not [module.name for module in modules(*SERVICE, "sandbox") if _is_init(module) and module.tree.body]
+
+
+_CUTS = {"partition", "rpartition", "split", "rsplit", "startswith", "endswith", "removeprefix", "removesuffix"}
+_NAMED = re.compile(r"(?<!\w)((job_|event_|final_)?type_?|lane)\W*$")
+_FAMILY = re.compile(r"(^|[._])(family|subject)(\.name)?$")
+_ACCOUNT = re.compile(r"(^|[._])account(\.name)?$|^str\(.*account\)$")
+_WORDS = {name.rpartition(".")[2] for name in (*JOB_TYPES, *FOLLOW_UPS)} | {*OUTCOMES, "pending", "archived"}
+_WORD = re.compile(rf"\.({'|'.join(sorted(_WORDS))})(?![a-z_.(])")
+
+
+def names_handled(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Where names of types, events and lanes are cut or joined, as far as a line shows it, each with its text."""
+    for node in ast.walk(tree):
+        if _cuts(node) or _joins(node) or (_is_text(node) and _WORD.fullmatch(node.value)):
+            yield node.lineno, ast.unparse(node)
+
+
+def _cuts(node: ast.AST) -> TypeGuard[ast.Call]:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in _CUTS:
+        return False
+    is_bytes = any(isinstance(one, ast.Constant) and isinstance(one.value, bytes) for one in node.args)
+    return not is_bytes and bool(_NAMED.search(ast.unparse(node.func.value)))
+
+
+def _joins(node: ast.AST) -> TypeGuard[ast.JoinedStr]:
+    if not isinstance(node, ast.JoinedStr):
+        return False
+    parts = [one.value if _is_text(one) else ast.unparse(one.value) for one in node.values]
+    kinds = [_is_text(one) for one in node.values]
+    for n, is_text in enumerate(kinds):
+        if is_text and n and not kinds[n - 1] and _WORD.match(parts[n]):
+            return True
+    if kinds != [False, True, False]:
+        return False
+    first, between, _ = parts
+    return bool((between == "." and _FAMILY.search(first)) or (between == "/" and _ACCOUNT.search(first)))
+
+
+def _is_text(node: ast.AST) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def arrows(*packages: str) -> dict[str, set[str]]:

@@ -20,9 +20,8 @@ import structlog
 from redis.exceptions import RedisError
 
 from jobs.errors import ServiceError
-from jobs.follow_ups import TRACK
 from jobs.ports import Archive
-from schemas.names import follow_up_id
+from schemas.names import TRACK, follow_up_id
 from worker.addresses import shown
 from worker.bootstrap import POLICIES, Policies, Services, services
 from worker.guard import log_unavailable, pause

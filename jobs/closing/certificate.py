@@ -17,6 +17,7 @@ from jobs.closing.classes import FamilyDay, PrefixDay, prefix_days
 from jobs.closing.control import Lacking, compared, not_compared
 from jobs.closing.days import instant_text
 from jobs.day_facts import Day, EndedJob, LedgerDay, OpenJob
+from schemas.names import ending_of, subject_of, verb_of
 
 MOST_GAPS: Final = 5_000
 MOST_JOBS: Final = 2_000
@@ -159,7 +160,7 @@ def _told(job: EndedJob, number: str | None, zone: ZoneInfo) -> dict[str, Any]:
 
 def _removes(job: EndedJob) -> bool:
     """Whether a job was to remove a document: that it could not is no document that failed."""
-    return job.type.endswith(".delete.failed")
+    return verb_of(subject_of(job.type)) == "delete" and ending_of(job.type) == "failed"
 
 
 def _numbers(facts: Gathered) -> dict[tuple[str, str], str]:

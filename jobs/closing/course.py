@@ -7,6 +7,7 @@ the side on which the newest stand, until a page lies before the day.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -60,7 +61,7 @@ class ClosingProgress:
 
     @classmethod
     def of(cls, progress: Mapping[str, Any]) -> ClosingProgress:
-        return cls(**progress)
+        return cls(**copy.deepcopy(dict(progress)))  # what a record has parsed is not to be changed
 
     def to_progress(self) -> dict[str, Any]:
         return asdict(self)

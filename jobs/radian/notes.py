@@ -46,7 +46,7 @@ def bill_note(job: JobRecord, ending: Ending) -> BillNote | None:
     number = (ending.data or {}).get("number") if is_bill else None
     if not number or not 0 < len(job.payload) <= _MOST_READ:
         return None
-    return BillNote(number, {"form": "credit" if is_credit(strict_json.parse(job.payload)) else "cash"})
+    return BillNote(number, {"form": "credit" if is_credit(job.parse_payload()) else "cash"})
 
 
 def is_credit(payload: Mapping[str, Any]) -> bool:
@@ -67,7 +67,7 @@ async def guarded(
 ) -> AttemptResult:
     """Issue a note, unless its bill has been accepted."""
     job = policy.job
-    number = strict_json.parse(job.payload).get("bill_number")
+    number = job.parse_payload().get("bill_number")
     if not isinstance(number, str) or not number:
         return await issuing()
     facts = await bills.bill(job.account, number)

@@ -14,7 +14,11 @@ from typing import Any, Final
 from jobs.document_verbs import radian_key
 from schemas.factus import BOGOTA, shortened
 
-ACKNOWLEDGEMENT, CLAIM, RECEIPT, EXPRESS, TACIT = "030", "031", "032", "033", "034"
+ACKNOWLEDGEMENT: Final = "030"
+CLAIM: Final = "031"
+RECEIPT: Final = "032"
+EXPRESS: Final = "033"
+TACIT: Final = "034"
 ACCEPTANCES: Final[Mapping[str, str]] = {EXPRESS: "express", TACIT: "tacit"}
 """Which kind of acceptance an event is, as events tell it."""
 

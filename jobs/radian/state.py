@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from jobs.radian.seen_events import SeenEvent
 from schemas import strict_json
 
-_MOST_KEPT = 50
+_MOST_KEPT: Final = 50
 """Events of one look that are kept: a bill has five, or a few more where Factus lists them twice."""
 
 

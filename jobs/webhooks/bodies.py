@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from schemas import strict_json
+from schemas.names import subject_of
 
 _DECODER: Final = json.JSONDecoder(parse_float=Decimal)
 """Events are ours: their bounds are those of what they were made of, and are not measured again."""
@@ -50,7 +51,7 @@ def read_event(raw: bytes) -> tuple[EventHead, dict[str, Any]]:
     if not isinstance(event, dict) or not isinstance(event.get("id"), str) or not isinstance(event.get("type"), str):
         raise UnreadableEvent("no id and type")
     seq, data = event.get("seq"), event.get("data")
-    about = data.get("endpoint") if isinstance(data, dict) and event["type"].startswith("webhook.") else None
+    about = data.get("endpoint") if isinstance(data, dict) and subject_of(event["type"]) == "webhook" else None
     head = EventHead(
         id=event["id"],
         type=event["type"],

@@ -12,8 +12,9 @@ from typing import Final, Literal
 
 from jobs.webhooks.addresses import Network
 from jobs.webhooks.bodies import EventHead, Path
+from schemas.names import in_account
 
-OWN_TYPES: Final = "webhook."
+OWN_SUBJECT: Final = "webhook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def order_of(event: EventHead) -> str:
     """
     A name for what keeps its order: the job. An event of no job has a name of its own, and waits for none.
     """
-    text = f"{event.account}/{event.job_id}" if event.job_id else f"event {event.id}"
+    text = in_account(str(event.account), event.job_id) if event.job_id else f"event {event.id}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

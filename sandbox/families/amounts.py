@@ -8,11 +8,11 @@ reduce the total, allowances and surcharges count as sent.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
+from typing import Any, Final
 
-_CENT = Decimal("0.01")
-_ZERO = Decimal("0.00")
-_HUNDRED = Decimal(100)
+_CENT: Final = Decimal("0.01")
+_ZERO: Final = Decimal("0.00")
+_HUNDRED: Final = Decimal(100)
 
 
 def round2(amount: Decimal) -> Decimal:

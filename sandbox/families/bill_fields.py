@@ -5,7 +5,7 @@ Follows the schema BillCreate of `facts/openapi-bills.yaml`, with unknown keys d
 that Factus checks beside it. What DIAN refuses later is not here.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from sandbox.families.request_parts import (
     ALLOWANCE_CHARGE,
@@ -41,10 +41,10 @@ from sandbox.values.fields import (
     text,
 )
 
-_NEEDS_SCHEME = {"11", "12", "SS-Recaudo"}
-_NEEDS_MANDATE = {"11", "SS-Recaudo"}
-_NEEDS_HEALTH = {"SS-CUFE", "SS-Reporte", "SS-SinAporte"}
-_NEEDS_CONCEPT = {"SS-CUFE", "SS-Reporte"}
+_NEEDS_SCHEME: Final = {"11", "12", "SS-Recaudo"}
+_NEEDS_MANDATE: Final = {"11", "SS-Recaudo"}
+_NEEDS_HEALTH: Final = {"SS-CUFE", "SS-Reporte", "SS-SinAporte"}
+_NEEDS_CONCEPT: Final = {"SS-CUFE", "SS-Reporte"}
 
 
 def _beneficiary_has_a_number(beneficiary: dict[str, Any], prefix: str, errors: Errors) -> None:
@@ -57,7 +57,7 @@ def _health_has_a_contract(health: dict[str, Any], prefix: str, errors: Errors) 
         require("without_contract_code", health, prefix, errors)
 
 
-_PREPAYMENT = record(
+_PREPAYMENT: Final = record(
     {
         "reference_code": required(text()),
         "received_date": required(iso_date),
@@ -66,7 +66,7 @@ _PREPAYMENT = record(
         "note": optional_text(at_most=5000),
     }
 )
-_ITEM = record(
+_ITEM: Final = record(
     {
         "scheme_id": optional(one_of(("0", "1"), numbers_too=True)),
         "note": optional_text(),
@@ -77,7 +77,7 @@ _ITEM = record(
         "additional_properties": optional_container(many(CARGO)),
     }
 )
-_PERIOD = record(
+_PERIOD: Final = record(
     {
         "start_date": required(iso_date),
         "start_time": optional(clock_time),
@@ -86,7 +86,7 @@ _PERIOD = record(
     },
     period_runs_forward,
 )
-_BENEFICIARY = record(
+_BENEFICIARY: Final = record(
     {
         "identification_document_code": required(from_catalog("health-identity-document-types")),
         "identification_number": optional_text(),
@@ -95,7 +95,7 @@ _BENEFICIARY = record(
     },
     _beneficiary_has_a_number,
 )
-_HEALTH = record(
+_HEALTH: Final = record(
     {
         "provider_code": required(text()),
         "payment_method_code": required(from_catalog("health-payment-methods")),
@@ -132,7 +132,7 @@ def _item_has_its_parts(operation: str, item: dict[str, Any], prefix: str, error
         require("mandate" if operation in _NEEDS_MANDATE else "additional_properties", item, prefix, errors)
 
 
-_BILL = record(
+_BILL: Final = record(
     {
         "reference_code": required(text()),
         "created_time": optional(clock_time),
@@ -165,7 +165,7 @@ _BILL = record(
 
 check_bill = with_amounts(_BILL)
 
-SAMPLE_BILL: dict[str, Any] = {
+SAMPLE_BILL: Final[dict[str, Any]] = {
     "payment_details": [{"payment_form": "1", "payment_method_code": "10", "amount": "11900.00"}],
     "customer": {
         "identification_document_code": "13",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from sandbox.families.bill import show_bill, show_bill_row
 from sandbox.families.bill_fields import SAMPLE_BILL, check_bill
@@ -118,9 +118,9 @@ def _is_eliminated(payroll: Document) -> bool:
 
 
 # The texts of the 409 were recorded for bills and credit notes only.
-_PENDING = "Se encontró una {} pendiente por enviar a la DIAN"
+_PENDING: Final = "Se encontró una {} pendiente por enviar a la DIAN"
 
-BILLS = Family(
+BILLS: Final = Family(
     name="bills",
     create_path="/v2/bills/validate",
     delete_path="/v2/bills/destroy/reference",
@@ -138,7 +138,7 @@ BILLS = Family(
     filters=DOCUMENT_FILTERS,
     sample=SAMPLE_BILL,
 )
-CREDIT_NOTES = Family(
+CREDIT_NOTES: Final = Family(
     name="credit-notes",
     create_path="/v2/credit-notes/validate",
     delete_path="/v2/credit-notes/reference",
@@ -156,7 +156,7 @@ CREDIT_NOTES = Family(
     filters=DOCUMENT_FILTERS,
     sample=SAMPLE_CREDIT_NOTE,
 )
-DEBIT_NOTES = Family(
+DEBIT_NOTES: Final = Family(
     name="debit-notes",
     create_path="/v2/debit-notes/validate",
     delete_path="/v2/debit-notes/reference",
@@ -174,7 +174,7 @@ DEBIT_NOTES = Family(
     filters=DOCUMENT_FILTERS,
     sample=SAMPLE_DEBIT_NOTE,
 )
-SUPPORT_DOCUMENTS = Family(
+SUPPORT_DOCUMENTS: Final = Family(
     name="support-documents",
     create_path="/v2/support-documents/validate",
     delete_path="/v2/support-documents/reference",
@@ -191,7 +191,7 @@ SUPPORT_DOCUMENTS = Family(
     filters=DOCUMENT_FILTERS,
     sample=SAMPLE_SUPPORT_DOCUMENT,
 )
-ADJUSTMENT_NOTES = Family(
+ADJUSTMENT_NOTES: Final = Family(
     name="adjustment-notes",
     create_path="/v2/adjustment-notes/validate",
     delete_path="/v2/adjustment-notes/reference",
@@ -208,7 +208,7 @@ ADJUSTMENT_NOTES = Family(
     filters=DOCUMENT_FILTERS,
     sample=SAMPLE_ADJUSTMENT_NOTE,
 )
-PAYROLLS = Family(
+PAYROLLS: Final = Family(
     name="payrolls",
     create_path="/v2/payrolls",
     delete_path="/v2/payrolls/reference",
@@ -225,7 +225,7 @@ PAYROLLS = Family(
     is_shown_by_reference=True,
     sample=SAMPLE_PAYROLL,
 )
-ADJUSTMENT_PAYROLLS = Family(
+ADJUSTMENT_PAYROLLS: Final = Family(
     name="adjustment-payrolls",
     create_path="/v2/adjustment-payrolls",
     delete_path="/v2/adjustment-payrolls/reference",
@@ -243,4 +243,4 @@ ADJUSTMENT_PAYROLLS = Family(
     sample=SAMPLE_ADJUSTMENT_PAYROLL,
 )
 
-FAMILIES = (BILLS, CREDIT_NOTES, DEBIT_NOTES, SUPPORT_DOCUMENTS, ADJUSTMENT_NOTES, PAYROLLS, ADJUSTMENT_PAYROLLS)
+FAMILIES: Final = (BILLS, CREDIT_NOTES, DEBIT_NOTES, SUPPORT_DOCUMENTS, ADJUSTMENT_NOTES, PAYROLLS, ADJUSTMENT_PAYROLLS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from typing import Final
 
 from sandbox.families.payroll import worker_name
 from sandbox.state.store import Document
@@ -45,7 +46,7 @@ def _is_until(document: Document, wanted: str) -> bool:
     return datetimes.at(document.created_at).date() <= date.fromisoformat(wanted)
 
 
-DOCUMENT_FILTERS: Mapping[str, Filter] = {
+DOCUMENT_FILTERS: Final[Mapping[str, Filter]] = {
     "filter[identification]": _has_identification,
     "filter[names]": _has_names,
     "filter[number]": _has_number,
@@ -56,7 +57,7 @@ DOCUMENT_FILTERS: Mapping[str, Filter] = {
     "filter[created_at][end_date]": _is_until,
 }
 # Neither reference nor status nor dates, and no choice of the page's length.
-PAYROLL_FILTERS: Mapping[str, Filter] = {
+PAYROLL_FILTERS: Final[Mapping[str, Filter]] = {
     "filter[identification_number]": _has_identification,
     "filter[number]": _has_number,
     "filter[names]": _has_names,

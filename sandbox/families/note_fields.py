@@ -5,7 +5,7 @@ Follows CreditNoteRequest and DebitNoteRequest of `facts/openapi-other.yaml`. Wh
 later, where the documents are known.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from sandbox.families.bill_fields import SAMPLE_BILL
 from sandbox.families.request_parts import (
@@ -44,7 +44,7 @@ from sandbox.values.fields import (
     text,
 )
 
-_PERIOD = record(
+_PERIOD: Final = record(
     {
         "start_date": required(iso_date),
         "start_time": required(clock_time),
@@ -53,7 +53,7 @@ _PERIOD = record(
     },
     period_runs_forward,
 )
-_HEALTH = record(
+_HEALTH: Final = record(
     {
         "provider_code": required(text()),
         "payment_method_code": required(from_catalog("health-payment-methods")),
@@ -126,7 +126,7 @@ check_debit_note = with_amounts(
     )
 )
 
-_WITHOUT_BILL: dict[str, Any] = {
+_WITHOUT_BILL: Final[dict[str, Any]] = {
     **SAMPLE_BILL,
     "correction_concept_code": "3",
     "billing_period": {
@@ -136,5 +136,5 @@ _WITHOUT_BILL: dict[str, Any] = {
         "end_time": "23:59:59",
     },
 }
-SAMPLE_CREDIT_NOTE = {**_WITHOUT_BILL, "customization_id": "22"}
-SAMPLE_DEBIT_NOTE = {**_WITHOUT_BILL, "customization_id": "32"}
+SAMPLE_CREDIT_NOTE: Final = {**_WITHOUT_BILL, "customization_id": "22"}
+SAMPLE_DEBIT_NOTE: Final = {**_WITHOUT_BILL, "customization_id": "32"}

@@ -3,7 +3,7 @@
 from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from sandbox.families.payroll_concepts import ACCRUALS, DEDUCTIONS, Concept
 from sandbox.families.response_parts import QR, money, shown_validation_with_list
@@ -12,7 +12,7 @@ from sandbox.state.store import Document
 from sandbox.values.catalogs import code_and_name, municipality
 from sandbox.values.datetimes import latin_date_time, latin_moment
 
-_CATS = {"code": "98", "name": "CATS"}
+_CATS: Final = {"code": "98", "name": "CATS"}
 
 
 def show_payroll(document: Document, company: Company) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sandbox.families.request_parts import require
 from sandbox.values import catalogs
@@ -30,8 +30,8 @@ from sandbox.values.fields import (
     text_or_integer,
 )
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
-_PERCENTAGE = amount(high=Decimal(1000))
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
+_PERCENTAGE: Final = amount(high=Decimal(1000))
 
 
 def _moment(value: Any, path: str, errors: Errors) -> str:
@@ -42,13 +42,13 @@ def _moment(value: Any, path: str, errors: Errors) -> str:
     return ""
 
 
-_DAYS: dict[str, Field] = {
+_DAYS: Final[dict[str, Field]] = {
     "quantity": required(text_or_integer),
     "start_date": optional(iso_date),
     "end_date": optional(iso_date),
 }
-_PERCENT: dict[str, Field] = {"percentage": required(_PERCENTAGE)}
-_DESCRIBED: dict[str, Field] = {"description": required(text())}
+_PERCENT: Final[dict[str, Field]] = {"percentage": required(_PERCENTAGE)}
+_DESCRIBED: Final[dict[str, Field]] = {"description": required(text())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def _listed(label: str = "", types: str | None = None, **more: Any) -> Concept:
     return Concept(label, types, is_list=True, **more)
 
 
-_MAYBE_PERCENT: dict[str, Field] = {"percentage": optional(_PERCENTAGE)}
-ACCRUALS: dict[str, Concept] = {
+_MAYBE_PERCENT: Final[dict[str, Field]] = {"percentage": optional(_PERCENTAGE)}
+ACCRUALS: Final[dict[str, Concept]] = {
     "suel": Concept("Sueldo", is_required=True),
     "cesa": _listed(types="payroll-severance-types", own=_MAYBE_PERCENT, needed_by=("percentage", "2")),
     "prim": Concept(
@@ -119,7 +119,7 @@ ACCRUALS: dict[str, Concept] = {
         },
     ),
 }
-DEDUCTIONS: dict[str, Concept] = {
+DEDUCTIONS: Final[dict[str, Concept]] = {
     "salu": Concept("Salud", own=_PERCENT, is_required=True),
     "pens": Concept("Pensión", own=_PERCENT, is_required=True),
     "dedu": _listed(types="payroll-pension-fund-types", own=_PERCENT, may_be_single=True),

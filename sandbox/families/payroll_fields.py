@@ -7,7 +7,7 @@ integers and the example sends as text are taken either way.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sandbox.families.payroll_concepts import ACCRUALS, DEDUCTIONS, concepts, entries
 from sandbox.families.request_parts import MUNICIPALITY, POSITIVE, require
@@ -26,8 +26,8 @@ from sandbox.values.fields import (
     whole,
 )
 
-_WITH_ACCOUNT = {"42", "47", "98"}
-_CATS = "98"
+_WITH_ACCOUNT: Final = {"42", "47", "98"}
+_CATS: Final = "98"
 _payment_methods = from_catalog("payment-methods")
 
 
@@ -64,7 +64,7 @@ def _colombian_has_a_municipality(worker: dict[str, Any], prefix: str, errors: E
         require("municipality_code", worker, prefix, errors)
 
 
-_SETTLEMENT = record(
+_SETTLEMENT: Final = record(
     {
         "month": required(whole(1, 12)),
         "year": required(whole(1900, 9999)),
@@ -73,7 +73,7 @@ _SETTLEMENT = record(
     },
     _fortnight_has_a_half,
 )
-_PAYMENT = record(
+_PAYMENT: Final = record(
     {
         "payment_method_code": required(_payment_method),
         "bank_name": optional_text(),
@@ -83,7 +83,7 @@ _PAYMENT = record(
     },
     _bank_has_an_account,
 )
-_WORKER = record(
+_WORKER: Final = record(
     {
         "identification_document_code": required(from_catalog("payroll-identity-document-types")),
         "identification_number": required(text()),
@@ -107,7 +107,7 @@ _WORKER = record(
     },
     _colombian_has_a_municipality,
 )
-_PAYROLL = record(
+_PAYROLL: Final = record(
     {
         "reference_code": required(text()),
         "observation": optional_text(),
@@ -119,7 +119,7 @@ _PAYROLL = record(
         "deductions": required(concepts(DEDUCTIONS, "deduction_type_code")),
     }
 )
-_ADJUSTMENT = record(
+_ADJUSTMENT: Final = record(
     {
         "payroll_number": required(text()),
         "reference_code": required(text()),
@@ -144,7 +144,7 @@ def _sum(sent: dict[str, Any]) -> Decimal:
     return sum((entry.get("amount") or Decimal(0) for entry in entries(sent)), Decimal("0.00"))
 
 
-SAMPLE_PAYROLL: dict[str, Any] = {
+SAMPLE_PAYROLL: Final[dict[str, Any]] = {
     "settlement_period": {"month": "1", "year": "2026", "payroll_period_code": "5"},
     "payment": {"payment_method_code": "10", "payment_date": "2026-01-31"},
     "worker": {
@@ -171,4 +171,4 @@ SAMPLE_PAYROLL: dict[str, Any] = {
         "pens": {"percentage": "4.00", "amount": "80000.00"},
     },
 }
-SAMPLE_ADJUSTMENT_PAYROLL: dict[str, Any] = {"payroll_number": "NEF0"}
+SAMPLE_ADJUSTMENT_PAYROLL: Final[dict[str, Any]] = {"payroll_number": "NEF0"}

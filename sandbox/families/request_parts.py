@@ -6,7 +6,7 @@ Follows the schemas of both contracts under `facts`, with unknown keys dropped i
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sandbox.families.amounts import Amounts, compute_amounts
 from sandbox.values.fields import (
@@ -32,11 +32,11 @@ from sandbox.values.fields import (
     text_or_number,
 )
 
-RATE = amount(high=Decimal(100))
-POSITIVE = amount(above=Decimal(0))
-MUNICIPALITY = from_catalog("municipalities")
-IDENTITY = from_catalog("identity-document-types")
-_FINAL_CONSUMER = {"2" * 11, "2" * 12}
+RATE: Final = amount(high=Decimal(100))
+POSITIVE: Final = amount(above=Decimal(0))
+MUNICIPALITY: Final = from_catalog("municipalities")
+IDENTITY: Final = from_catalog("identity-document-types")
+_FINAL_CONSUMER: Final = {"2" * 11, "2" * 12}
 
 
 def require(name: str, kept: dict[str, Any], prefix: str, errors: Errors) -> None:
@@ -113,7 +113,7 @@ def with_amounts(shape: Check) -> Callable[[dict[str, Any], Errors], tuple[dict[
     return check
 
 
-PAYMENT = record(
+PAYMENT: Final = record(
     {
         "payment_form": required(one_of(("1", "2"), numbers_too=True)),
         "payment_method_code": required(from_catalog("payment-methods")),
@@ -123,7 +123,7 @@ PAYMENT = record(
     },
     _credit_has_a_due_date,
 )
-CUSTOMER = record(
+CUSTOMER: Final = record(
     {
         "identification_document_code": required(IDENTITY),
         "identification": required(text()),
@@ -142,7 +142,7 @@ CUSTOMER = record(
     },
     _customer_is_named,
 )
-PROVIDER = record(
+PROVIDER: Final = record(
     {
         "identification_document_code": required(from_catalog("support-document-identity-document-types")),
         "identification": required(text()),
@@ -158,7 +158,7 @@ PROVIDER = record(
     },
     _provider_has_a_place,
 )
-TAX = record(
+TAX: Final = record(
     {
         "code": optional(from_catalog("taxes")),
         "rate": optional(RATE),
@@ -166,9 +166,9 @@ TAX = record(
     },
     _tax_is_complete,
 )
-WITHHOLDING = record({"code": required(from_catalog("withholding-taxes")), "rate": required(RATE)})
-MANDATE = record({"identification_document_code": required(IDENTITY), "identification": required(text())})
-CARGO = record(
+WITHHOLDING: Final = record({"code": required(from_catalog("withholding-taxes")), "rate": required(RATE)})
+MANDATE: Final = record({"identification_document_code": required(IDENTITY), "identification": required(text())})
+CARGO: Final = record(
     {
         "code": required(from_catalog("transport-additional-properties")),
         "value": required(text_or_number),
@@ -177,7 +177,7 @@ CARGO = record(
     },
     _freight_has_a_quantity,
 )
-ALLOWANCE_CHARGE = record(
+ALLOWANCE_CHARGE: Final = record(
     {
         "concept_type": required(one_of(("03",))),
         "is_surcharge": required(boolean),
@@ -186,7 +186,7 @@ ALLOWANCE_CHARGE = record(
         "amount": required(amount()),
     }
 )
-ESTABLISHMENT = record(
+ESTABLISHMENT: Final = record(
     {
         "name": required(text()),
         "address": required(text()),
@@ -195,17 +195,17 @@ ESTABLISHMENT = record(
         "municipality_code": required(MUNICIPALITY),
     }
 )
-CURRENCY = record(
+CURRENCY: Final = record(
     {
         "type": required(from_catalog("currencies", without=("COP",))),
         "exchange_rate": required(exchange_rate()),
     }
 )
-ROUNDING = amount(low=Decimal(-500), high=Decimal(500))
-OBSERVATION = optional_text(at_most=500)
+ROUNDING: Final = amount(low=Decimal(-500), high=Decimal(500))
+OBSERVATION: Final = optional_text(at_most=500)
 
 # What every line of every family has; a family adds its own.
-ITEM_FIELDS: dict[str, Field] = {
+ITEM_FIELDS: Final[dict[str, Field]] = {
     "code_reference": required(text()),
     "name": required(text()),
     "quantity": required(POSITIVE),

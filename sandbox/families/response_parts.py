@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from hashlib import sha1
-from typing import Any
+from typing import Any, Final
 
 from sandbox.families.amounts import Amounts, Line, TaxLine
 from sandbox.state.company import Company
@@ -11,9 +11,9 @@ from sandbox.values.catalogs import code_and_name, municipality, tribute, unit_o
 from sandbox.values.check_digit import digit_of
 from sandbox.values.datetimes import latin_date, latin_date_time
 
-QR = "https://catalogo-vpfe-hab.dian.gov.co/document/searchqr?documentkey="
-_PUBLIC = "https://app-sandbox.factus.com.co/documents/"
-_TRANSPORT = "12"
+QR: Final = "https://catalogo-vpfe-hab.dian.gov.co/document/searchqr?documentkey="
+_PUBLIC: Final = "https://app-sandbox.factus.com.co/documents/"
+_TRANSPORT: Final = "12"
 
 
 def money(amount: Decimal) -> str:

@@ -1,7 +1,7 @@
 """Stored support documents and their adjustment notes as Factus shows them."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sandbox.families.response_parts import (
     QR,
@@ -21,7 +21,7 @@ from sandbox.values.catalogs import code_and_name, municipality
 from sandbox.values.check_digit import digit_of
 from sandbox.values.datetimes import latin_date_time
 
-_ITEM_LACKS = ("scheme_id", "collection_concept", "note", "mandate", "additional_properties")
+_ITEM_LACKS: Final = ("scheme_id", "collection_concept", "note", "mandate", "additional_properties")
 
 
 def show_support_document(document: Document, company: Company) -> dict[str, Any]:

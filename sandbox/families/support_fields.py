@@ -6,7 +6,7 @@ may lie depends on today and is checked where the clock is known.
 """
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sandbox.families.request_parts import (
     ESTABLISHMENT,
@@ -49,12 +49,12 @@ def _only_iva(sent: dict[str, Any], prefix: str, errors: Errors) -> None:
                 invalid(f"{prefix}items.{index}.taxes.{place}.code", errors)
 
 
-_PERIOD = record(
+_PERIOD: Final = record(
     {"generation_mode": required(one_of(("1", "2"))), "start_date": optional(iso_date)},
     _weekly_has_a_start,
 )
-_ITEM_FIELDS: dict[str, Field] = {**ITEM_FIELDS, "discount_rate": required(RATE)}
-_SHARED: dict[str, Field] = {
+_ITEM_FIELDS: Final[dict[str, Field]] = {**ITEM_FIELDS, "discount_rate": required(RATE)}
+_SHARED: Final[dict[str, Field]] = {
     "reference_code": required(text()),
     "numbering_range_id": optional(integer),
     "created_time": optional(clock_time),
@@ -64,7 +64,7 @@ _SHARED: dict[str, Field] = {
     "provider": required(PROVIDER),
 }
 
-_MOST_DAYS_BACK = timedelta(days=6)
+_MOST_DAYS_BACK: Final = timedelta(days=6)
 
 
 def check_purchase_days(sent: dict[str, Any], today: date, errors: Errors) -> None:
@@ -100,7 +100,7 @@ check_adjustment_note = with_amounts(
     )
 )
 
-SAMPLE_SUPPORT_DOCUMENT: dict[str, Any] = {
+SAMPLE_SUPPORT_DOCUMENT: Final[dict[str, Any]] = {
     "payment_details": [{"payment_form": "1", "payment_method_code": "10", "amount": "10000.00"}],
     "provider": {
         "identification_document_code": "31",
@@ -123,7 +123,7 @@ SAMPLE_SUPPORT_DOCUMENT: dict[str, Any] = {
         }
     ],
 }
-SAMPLE_ADJUSTMENT_NOTE: dict[str, Any] = {
+SAMPLE_ADJUSTMENT_NOTE: Final[dict[str, Any]] = {
     **SAMPLE_SUPPORT_DOCUMENT,
     "support_document_number": "SEDS1",
     "correction_concept_code": "2",

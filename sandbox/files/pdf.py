@@ -1,10 +1,14 @@
 """A one-page PDF 1.4 written by hand: lines of text in a built-in font, so that every ordinary program opens it."""
 
 from collections.abc import Sequence
+from typing import Final
 
-_TOP, _LEFT, _LEADING, _SIZE = 800, 40, 13, 9
-MOST_LINES = 57
-MOST_COLUMNS = 105
+_TOP: Final = 800
+_LEFT: Final = 40
+_LEADING: Final = 13
+_SIZE: Final = 9
+MOST_LINES: Final = 57
+MOST_COLUMNS: Final = 105
 
 
 def text_page(title: str, lines: Sequence[str]) -> bytes:

@@ -1,10 +1,10 @@
 """The graphic representations: what a document says, on one page of PDF."""
 
-from typing import Any
+from typing import Any, Final
 
 from sandbox.files import pdf
 
-_MOST_ITEMS = 34
+_MOST_ITEMS: Final = 34
 
 
 def document_pdf(title: str, code: str, shown: dict[str, Any]) -> bytes:
@@ -33,7 +33,12 @@ def document_pdf(title: str, code: str, shown: dict[str, Any]) -> bytes:
     return pdf.text_page(shown["number"], lines)
 
 
-_TOTALS = {"gross_amount": "Subtotal", "tax_amount": "Impuestos", "surcharge_amount": "Recargos", "total": "Total"}
+_TOTALS: Final = {
+    "gross_amount": "Subtotal",
+    "tax_amount": "Impuestos",
+    "surcharge_amount": "Recargos",
+    "total": "Total",
+}
 
 
 def _item_line(item: dict[str, Any]) -> str:

@@ -3,15 +3,15 @@ The XML of documents in the manner of UBL 2.1, the AttachedDocument that carries
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
 from sandbox.state.company import Company
 from sandbox.values.datetimes import at
 
-_UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
-_NAMESPACES = f'xmlns:cac="{_UBL}CommonAggregateComponents-2" xmlns:cbc="{_UBL}CommonBasicComponents-2"'
-_HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
+_UBL: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
+_NAMESPACES: Final = f'xmlns:cac="{_UBL}CommonAggregateComponents-2" xmlns:cbc="{_UBL}CommonBasicComponents-2"'
+_HEAD: Final = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,17 @@ class Kind:
     party: str = "customer"
 
 
-INVOICE = Kind("Invoice", "Factura Electrónica de Venta", "cufe")
-CREDIT_NOTE = Kind(
+INVOICE: Final = Kind("Invoice", "Factura Electrónica de Venta", "cufe")
+CREDIT_NOTE: Final = Kind(
     "CreditNote", "Nota Crédito de Factura Electrónica de Venta", "cude", quantity="CreditedQuantity",
     related="related_bill",
 )  # fmt: skip
-DEBIT_NOTE = Kind(
+DEBIT_NOTE: Final = Kind(
     "DebitNote", "Nota Débito de Factura Electrónica de Venta", "cude", "RequestedMonetaryTotal", "DebitedQuantity",
     related="related_bill",
 )  # fmt: skip
-SUPPORT_DOCUMENT = Kind("Invoice", "documento soporte en adquisiciones", "cuds", party="provider")
-ADJUSTMENT_NOTE = Kind(
+SUPPORT_DOCUMENT: Final = Kind("Invoice", "documento soporte en adquisiciones", "cuds", party="provider")
+ADJUSTMENT_NOTE: Final = Kind(
     "CreditNote", "Nota de ajuste al documento soporte", "cuds", quantity="CreditedQuantity",
     related="support_document", party="provider",
 )  # fmt: skip
@@ -101,7 +101,7 @@ def write_payroll(root: str, shown: dict[str, Any], company: Company, created_at
     return "\n".join([*parts, f"</{root}>\n"])
 
 
-_PAYROLL_TOTALS = {
+_PAYROLL_TOTALS: Final = {
     "total_accruals": "DevengadosTotal",
     "total_deductions": "DeduccionesTotal",
     "net_balance": "ComprobanteTotal",
@@ -181,7 +181,7 @@ def _totals(kind: Kind, totals: dict[str, str]) -> str:
     return f"<cac:{kind.totals}>{''.join(written)}</cac:{kind.totals}>"
 
 
-_TOTALS = {
+_TOTALS: Final = {
     "gross_amount": "LineExtensionAmount",
     "taxable_amount": "TaxExclusiveAmount",
     "discount_amount": "AllowanceTotalAmount",

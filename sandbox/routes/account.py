@@ -4,7 +4,7 @@ from dataclasses import fields as members
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha1
-from typing import Any
+from typing import Any, Final
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -29,12 +29,12 @@ from sandbox.values.fields import (
     required,
 )
 
-_UNLIMITED = "Ilimitado"
-_OPENED = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
-_EXPIRES = datetime(2030, 1, 1, tzinfo=UTC).timestamp()
-_DAY_S = 86_400
-_SAMPLED = frozenset({"11", "12", "13", "21", "22", "31", "41", "42", "50", "91"})
-_IMAGES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg"}
+_UNLIMITED: Final = "Ilimitado"
+_OPENED: Final = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+_EXPIRES: Final = datetime(2030, 1, 1, tzinfo=UTC).timestamp()
+_DAY_S: Final = 86_400
+_SAMPLED: Final = frozenset({"11", "12", "13", "21", "22", "31", "41", "42", "50", "91"})
+_IMAGES: Final = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg"}
 
 
 def _names_are_complete(sent: dict[str, Any], prefix: str, errors: Errors) -> None:
@@ -61,7 +61,7 @@ _check_company = record(
     },
     _names_are_complete,
 )
-_KEPT_WHEN_LEFT_OUT = frozenset({"nit", "dv", "logo", "tribute_code", "responsibilities", "updated_at"})
+_KEPT_WHEN_LEFT_OUT: Final = frozenset({"nit", "dv", "logo", "tribute_code", "responsibilities", "updated_at"})
 
 
 async def show_company(call: Call) -> Response:

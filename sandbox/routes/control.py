@@ -7,7 +7,7 @@ They need no token and no agent, count in no limit, and are the only part that F
 import json
 from collections.abc import Awaitable, Callable
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -32,8 +32,8 @@ class ControlError(ValueError):
 
 
 Body = dict[str, Any]
-_DAY_S = 86_400
-_FARTHEST_S = 100 * 365 * _DAY_S
+_DAY_S: Final = 86_400
+_FARTHEST_S: Final = 100 * 365 * _DAY_S
 
 
 def control_routes(state: SandboxState) -> list[Route]:

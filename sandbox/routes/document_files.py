@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from typing import Final
 
 from sandbox.families.families import Family
 from sandbox.files import ubl
@@ -9,7 +10,7 @@ from sandbox.state.company import Company
 from sandbox.state.store import Document
 from sandbox.values.datetimes import at
 
-ATTACHED = "ad"
+ATTACHED: Final = "ad"
 
 
 def file_name(letters: str, document: Document, company: Company) -> str:

@@ -4,6 +4,7 @@ Factus's public sandbox lends to everybody.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from sandbox.families.draft import draft_of_somebody_else
 from sandbox.families.families import FAMILIES
@@ -11,7 +12,7 @@ from sandbox.routes.store_document import document_of
 from sandbox.state.accounts import Account
 from sandbox.state.sandbox_state import SandboxState
 
-NUMBERS: Mapping[str, tuple[str, ...]] = {
+NUMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "bills": ("SETP990000049", "SETP990000203", "SETP990001298", "SETP990002519"),
     "credit-notes": ("NC856",),
     "support-documents": ("SEDS984000021", "SEDS984000129"),
@@ -21,10 +22,10 @@ NUMBERS: Mapping[str, tuple[str, ...]] = {
 }
 """The documents of each family, by number: from the official pages and from the tests of public SDKs."""
 
-RECEIVED = "79760c1d956a143a1076c9d06808b0916f90eb3eec5d34697fd875a2f4be1c3c18ae583d902671161d443c5dfbd48a4d"
+RECEIVED: Final = "79760c1d956a143a1076c9d06808b0916f90eb3eec5d34697fd875a2f4be1c3c18ae583d902671161d443c5dfbd48a4d"
 """CUFE of a supplier's bill that examples download."""
 
-DENIED = (
+DENIED: Final = (
     "POST bills.email",
     "POST credit-notes.email",
     "numbering-ranges.show",

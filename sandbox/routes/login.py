@@ -1,6 +1,7 @@
 """`POST /oauth/token`: the password and refresh grants, in the shapes of Laravel Passport."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,8 +12,8 @@ from sandbox.routes.middleware import Call, Endpoint, RouteKind, admit, is_libra
 from sandbox.state.accounts import Account
 from sandbox.state.sandbox_state import SandboxState
 
-WRONG = "wrong"
-_TOKEN = RouteKind("oauth", "token")
+WRONG: Final = "wrong"
+_TOKEN: Final = RouteKind("oauth", "token")
 
 
 def token_endpoint(state: SandboxState) -> Endpoint:

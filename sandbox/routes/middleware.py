@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -25,7 +25,7 @@ from sandbox.state.store import FamilyStore
 from sandbox.state.tokens import Bearer
 
 # Default agents of libraries, as the edge (Cloudflare, error 1010) refuses them. curl is let pass: people try by hand.
-_LIBRARY_AGENTS = ("python-httpx/", "python-requests/", "python-urllib/", "go-http-client/", "aiohttp/")
+_LIBRARY_AGENTS: Final = ("python-httpx/", "python-requests/", "python-urllib/", "go-http-client/", "aiohttp/")
 
 Body = dict[str, Any] | None
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -16,10 +16,11 @@ from sandbox.values.catalogs import code_and_name
 from sandbox.values.datetimes import iso_utc
 from sandbox.values.fields import Check, Errors, from_catalog, invalid, optional, pattern, record, required, text, whole
 
-_DOCUMENTS = "numbering-range-document-types"
-_START, _END = date(2019, 1, 19), date(2030, 1, 19)
-_NEED_RESOLUTION = frozenset({"21", "24", "30"})
-_ASSOCIATED = (
+_DOCUMENTS: Final = "numbering-range-document-types"
+_START: Final = date(2019, 1, 19)
+_END: Final = date(2030, 1, 19)
+_NEED_RESOLUTION: Final = frozenset({"21", "24", "30"})
+_ASSOCIATED: Final = (
     ("18760000001", "SETP", 990_000_000, 995_000_000, "fc8eac422eba16e22ffd8c6f94b3f40a6e38162c"),
     ("18760000003", "SEDS", 984_000_000, 985_000_000, ""),
     ("18760000009", "FV", 1, 1_000_000, "dfs3dfs334d8d8s96s8d"),
@@ -31,8 +32,8 @@ def _has_a_resolution(sent: dict[str, Any], prefix: str, errors: Errors) -> None
         require("resolution_number", sent, prefix, errors)
 
 
-_PREFIX = required(pattern(r"[A-Za-z0-9]{1,4}"))
-_CURRENT = required(whole(0, 999_999_999_999))
+_PREFIX: Final = required(pattern(r"[A-Za-z0-9]{1,4}"))
+_CURRENT: Final = required(whole(0, 999_999_999_999))
 _check_current = record({"current": _CURRENT})
 
 
@@ -50,7 +51,7 @@ class Collection:
     filters: Mapping[str, Callable[[NumberingRange, str], bool]]
 
 
-INVOICING = Collection(
+INVOICING: Final = Collection(
     of_payroll=False,
     check=record(
         {
@@ -70,7 +71,7 @@ INVOICING = Collection(
         "filter[is_active]": lambda one, wanted: one.is_active is (wanted == "1"),
     },
 )
-PAYROLL = Collection(
+PAYROLL: Final = Collection(
     of_payroll=True,
     check=record(
         {

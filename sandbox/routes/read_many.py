@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
@@ -16,10 +16,10 @@ from sandbox.routes.middleware import Call
 from sandbox.state.store import Document
 from sandbox.values.fields import Errors, invalid
 
-PER_PAGE = 10
-MOST_PER_PAGE = 500
-_NEIGHBOURS = 3
-_REFERENCE = "filter[reference_code]"
+PER_PAGE: Final = 10
+MOST_PER_PAGE: Final = 500
+_NEIGHBOURS: Final = 3
+_REFERENCE: Final = "filter[reference_code]"
 
 T = TypeVar("T")
 

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from typing import Final
 
 from starlette.responses import Response
 
@@ -11,7 +12,7 @@ from sandbox.routes.middleware import Call, Handler
 from sandbox.state.store import Document, State
 from sandbox.values.fields import Check, Errors, email, optional_text, record, required
 
-_EMAIL_BODY: Check = record({"email": required(email), "pdf_base_64_encoded": optional_text()})
+_EMAIL_BODY: Final[Check] = record({"email": required(email), "pdf_base_64_encoded": optional_text()})
 
 
 def by_number(act: Callable[[Call, Document], Response]) -> Handler:

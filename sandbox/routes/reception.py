@@ -1,6 +1,7 @@
 """Reception: upload a supplier's bill by its CUFE, list, answer with events; and the XML of anything by its code."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 from xml.sax.saxutils import escape
 
 from starlette.responses import Response
@@ -25,13 +26,13 @@ from sandbox.state.radian import (
 from sandbox.state.receptions import ReceivedBill, is_cufe, is_known_to_dian
 from sandbox.values.fields import Errors, from_catalog, invalid, missing, optional, record
 
-_EMITTED = frozenset({RECEIPT, CLAIM, DELIVERY, EXPRESS_ACCEPTANCE})
+_EMITTED: Final = frozenset({RECEIPT, CLAIM, DELIVERY, EXPRESS_ACCEPTANCE})
 _check_event = record(
     {**PERSON_FIELDS, "claim_concept_code": optional(from_catalog("claim-concepts"))}, nit_has_its_digit
 )
-_FAMILIES = {family.name: family for family in FAMILIES}
+_FAMILIES: Final = {family.name: family for family in FAMILIES}
 
-_FILTERS: Mapping[str, Callable[[ReceivedBill, str], bool]] = {
+_FILTERS: Final[Mapping[str, Callable[[ReceivedBill, str], bool]]] = {
     "filter[id]": lambda bill, wanted: str(bill.id) == wanted,
     "filter[number]": lambda bill, wanted: wanted in bill.number,
     "filter[issue_date]": lambda bill, wanted: show_row(bill)["issue_date"] == wanted,

@@ -5,7 +5,7 @@ A test compares the service with this, not with what the service believes about 
 """
 
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 from sandbox.families.families import FAMILIES, Family
 from sandbox.families.response_parts import money
@@ -13,9 +13,9 @@ from sandbox.state.accounts import Account
 from sandbox.state.sandbox_state import SandboxState
 from sandbox.state.store import Document, FamilyStore, State
 
-_SHOWN_CONTENTS = 20
-_ACCOUNT_COUNTS = ("tokens_issued", "unauthorized", "rate_limited", "dropped")
-_FAMILY_COUNTS = (
+_SHOWN_CONTENTS: Final = 20
+_ACCOUNT_COUNTS: Final = ("tokens_issued", "unauthorized", "rate_limited", "dropped")
+_FAMILY_COUNTS: Final = (
     "creates_posted",
     "repeated",
     "refused",

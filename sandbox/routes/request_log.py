@@ -5,10 +5,11 @@ A line for each request: when, who, what, how it ended and what disturbed it. Fo
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-NOTE = "sandbox_note"
+NOTE: Final = "sandbox_note"
 """Member of a request's state in which a handler leaves what the log should tell: account, reference, faults."""
 
 

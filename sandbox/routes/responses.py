@@ -9,16 +9,16 @@ import base64
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-FIELDS_REFUSED = "Error de validación"
-DIAN_REFUSED = "El documento contiene errores de validación"
-OK_MESSAGE = "Solicitud exitosa"
+FIELDS_REFUSED: Final = "Error de validación"
+DIAN_REFUSED: Final = "El documento contiene errores de validación"
+OK_MESSAGE: Final = "Solicitud exitosa"
 
-_PHRASES = {422: "Validation error"}
+_PHRASES: Final = {422: "Validation error"}
 
 
 class DroppedConnection(Response):

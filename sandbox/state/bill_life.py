@@ -9,14 +9,18 @@ counted here anew, and know only the holidays that they are told.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from typing import Final
 
 from sandbox.state.radian import DELIVERY, LAST_WORDS, TACIT_ACCEPTANCE, add_event, codes_of
 from sandbox.state.store import Document
 from sandbox.values.datetimes import BOGOTA
 
-REGISTERS, WANTS_PERSON, CONFLICT, REGISTERED = "registers", "person", "conflict", "registered"
-ANSWERS = (REGISTERS, WANTS_PERSON, CONFLICT, REGISTERED)
-_BUSINESS_DAYS = 3
+REGISTERS: Final = "registers"
+WANTS_PERSON: Final = "person"
+CONFLICT: Final = "conflict"
+REGISTERED: Final = "registered"
+ANSWERS: Final = (REGISTERS, WANTS_PERSON, CONFLICT, REGISTERED)
+_BUSINESS_DAYS: Final = 3
 
 
 @dataclass(slots=True)

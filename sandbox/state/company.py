@@ -1,9 +1,9 @@
 """The issuer that every account starts with and prints on its documents: the company of the public sandbox."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-_LOGOS = "https://api-sandbox.factus.com.co/storage/images/logos/"
+_LOGOS: Final = "https://api-sandbox.factus.com.co/storage/images/logos/"
 
 
 @dataclass(frozen=True, slots=True)

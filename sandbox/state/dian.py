@@ -7,19 +7,23 @@ is up. It changes documents only through their shelf.
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sandbox.state.faults import Effect, Effects
 from sandbox.state.store import Document, FamilyStore, State, Wait
 from sandbox.values.check_digit import check_digit
 from sandbox.values.seeded_random import draw
 
-NIT = "31"
-RULE_90 = {"90": "Regla: 90, Rechazo: Documento procesado anteriormente."}
-NOTICE = {"RUT01": "Regla: RUT01, Notificación: La validación del estado del RUT próximamente estará disponible."}
-DEFAULT_REJECTION = {"FAJ43b": "Regla: FAJ43b, Rechazo: Nombre informado no corresponde al registrado en el RUT."}
-NO_NIT = {"FAK24": "Regla: FAK24, Rechazo: El NIT informado tiene signos que no son dígitos"}
-WRONG_DIGIT = {"FAK24": "Regla: FAK24, Rechazo: El DV del NIT informado no es el que le corresponde al NIT"}
+NIT: Final = "31"
+RULE_90: Final = {"90": "Regla: 90, Rechazo: Documento procesado anteriormente."}
+NOTICE: Final = {
+    "RUT01": "Regla: RUT01, Notificación: La validación del estado del RUT próximamente estará disponible."
+}
+DEFAULT_REJECTION: Final = {
+    "FAJ43b": "Regla: FAJ43b, Rechazo: Nombre informado no corresponde al registrado en el RUT."
+}
+NO_NIT: Final = {"FAK24": "Regla: FAK24, Rechazo: El NIT informado tiene signos que no son dígitos"}
+WRONG_DIGIT: Final = {"FAK24": "Regla: FAK24, Rechazo: El DV del NIT informado no es el que le corresponde al NIT"}
 
 
 class Dian:

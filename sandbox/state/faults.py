@@ -9,18 +9,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Final
 
 from sandbox.values.seeded_random import draw
 
-REQUEST_KINDS = frozenset(
+REQUEST_KINDS: Final = frozenset(
     {
         *("any", "token", "create", "list", "show", "delete", "download", "email", "events", "accept"),
         *("upload", "emit", "add", "renumber", "toggle", "dian", "update", "logo"),
     }
 )
 
-_BEFORE: dict[str, dict[str, Any]] = {
+_BEFORE: Final[dict[str, dict[str, Any]]] = {
     "slow": {"seconds": 1.0, "where": "after_store"},
     "drop_before": {},
     "error_before": {"status": 500},
@@ -31,21 +31,21 @@ _BEFORE: dict[str, dict[str, Any]] = {
     "forbidden_product": {},
     "payment_required": {},
 }
-_AFTER: dict[str, dict[str, Any]] = {
+_AFTER: Final[dict[str, dict[str, Any]]] = {
     "drop_after": {},
     "error_after": {"status": 500},
     "garbage": {"status": 200, "text": "<<<not json"},
     "empty": {"status": 200},
 }
-_DIAN: dict[str, dict[str, Any]] = {
+_DIAN: Final[dict[str, dict[str, Any]]] = {
     "reject": {"rules": {}, "shape": "map"},
     "pending": {"polls": None, "seconds": None, "shape": "body", "status": None, "then": "validated"},
     "rule_90": {"found": "rejected"},
     "dian_down": {"seconds": 30.0},
     "foreign_pending": {"reference": "AJENO-1", "seconds": None},
 }
-EFFECTS: dict[str, dict[str, Any]] = _BEFORE | _AFTER | _DIAN
-_CHOICES = {
+EFFECTS: Final[dict[str, dict[str, Any]]] = _BEFORE | _AFTER | _DIAN
+_CHOICES: Final = {
     ("slow", "where"): {"before_store", "after_store"},
     ("reject", "shape"): {"map", "list", "body"},
     ("pending", "shape"): {"body", "accepted"},
@@ -139,7 +139,7 @@ class Effects:
         return tuple(self._by_kind)
 
 
-NO_EFFECTS = Effects()
+NO_EFFECTS: Final = Effects()
 
 
 class FaultPlan:
@@ -200,7 +200,7 @@ def read_rules(plan: object) -> tuple[Rule, ...]:
     return tuple(_read_rule(rule, position) for position, rule in enumerate(plan))
 
 
-_RULE_KEYS = {"on", "family", "account", "reference", "attempt", "share", "times", "after", "until", "effect"}
+_RULE_KEYS: Final = {"on", "family", "account", "reference", "attempt", "share", "times", "after", "until", "effect"}
 
 
 def _read_rule(raw: object, position: int) -> Rule:

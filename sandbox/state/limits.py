@@ -8,6 +8,7 @@ it measures what was really sent, in any sliding window, because that is what a 
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Allowance:
         return shown
 
 
-UNLIMITED = Allowance(limit=0, n_remaining=0)
+UNLIMITED: Final = Allowance(limit=0, n_remaining=0)
 
 
 class FixedWindow:

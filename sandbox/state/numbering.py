@@ -8,15 +8,16 @@ by several ids, those of version 1 among them, the others are aliases.
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
+from typing import Final
 
 from sandbox.values import datetimes
 from sandbox.values.fields import Errors, invalid, missing
 
-PAYROLL_DOCUMENTS = frozenset({"26", "27"})
-_FOR_EVER = date(2030, 1, 19)
-_ALIASES: dict[int | str, int | str] = {4: 389, 8: 389, 9: 1776, 390: 1776, 148: 2058}
+PAYROLL_DOCUMENTS: Final = frozenset({"26", "27"})
+_FOR_EVER: Final = date(2030, 1, 19)
+_ALIASES: Final[dict[int | str, int | str]] = {4: 389, 8: 389, 9: 1776, 390: 1776, 148: 2058}
 """Other ids that public examples name a range of bills, credit notes or support documents by."""
-_ULID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_ULID_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 @dataclass(slots=True, eq=False)

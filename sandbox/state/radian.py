@@ -7,7 +7,7 @@ refusals were not recorded.
 
 from collections.abc import Iterable
 from hashlib import sha384
-from typing import Any
+from typing import Any, Final
 
 from sandbox.values import datetimes
 from sandbox.values.catalogs import code_and_name
@@ -25,14 +25,18 @@ from sandbox.values.fields import (
     text,
 )
 
-RECEIPT, CLAIM, DELIVERY, EXPRESS_ACCEPTANCE, TACIT_ACCEPTANCE = "030", "031", "032", "033", "034"
-CODES = (RECEIPT, CLAIM, DELIVERY, EXPRESS_ACCEPTANCE, TACIT_ACCEPTANCE)
-ACCEPTANCES = frozenset({EXPRESS_ACCEPTANCE, TACIT_ACCEPTANCE})
-LAST_WORDS = ACCEPTANCES | {CLAIM}
-_NEEDS_BEFORE = {DELIVERY: RECEIPT, CLAIM: DELIVERY, EXPRESS_ACCEPTANCE: DELIVERY, TACIT_ACCEPTANCE: DELIVERY}
+RECEIPT: Final = "030"
+CLAIM: Final = "031"
+DELIVERY: Final = "032"
+EXPRESS_ACCEPTANCE: Final = "033"
+TACIT_ACCEPTANCE: Final = "034"
+CODES: Final = (RECEIPT, CLAIM, DELIVERY, EXPRESS_ACCEPTANCE, TACIT_ACCEPTANCE)
+ACCEPTANCES: Final = frozenset({EXPRESS_ACCEPTANCE, TACIT_ACCEPTANCE})
+LAST_WORDS: Final = ACCEPTANCES | {CLAIM}
+_NEEDS_BEFORE: Final = {DELIVERY: RECEIPT, CLAIM: DELIVERY, EXPRESS_ACCEPTANCE: DELIVERY, TACIT_ACCEPTANCE: DELIVERY}
 
-_IDENTITIES = ("11", "12", "13", "21", "22", "31", "41", "42", "47", "48", "50", "91")
-PERSON_FIELDS: dict[str, Field] = {
+_IDENTITIES: Final = ("11", "12", "13", "21", "22", "31", "41", "42", "47", "48", "50", "91")
+PERSON_FIELDS: Final[dict[str, Field]] = {
     "identification_document_code": required(one_of(_IDENTITIES, numbers_too=True)),
     "identification": required(text()),
     "dv": optional(pattern(r"\d")),

@@ -9,12 +9,13 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 from sandbox.state.radian import LAST_WORDS, codes_of
 from sandbox.values.seeded_random import draw
 
-_CUFE = re.compile(r"[0-9a-f]{96}", re.ASCII)
-_NOT_BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
+_CUFE: Final = re.compile(r"[0-9a-f]{96}", re.ASCII)
+_NOT_BEFORE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def is_cufe(code: object) -> bool:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from sandbox.state.numbering import NumberingRange
 
 # What makes two documents of one family the same deed; a family that lacks one of these has nothing there.
-_DEED = ("items", "bill_number", "support_document_number", "payroll_number", "settlement_period", "accruals")
-_PARTIES = ("customer", "provider", "worker")
+_DEED: Final = ("items", "bill_number", "support_document_number", "payroll_number", "settlement_period", "accruals")
+_PARTIES: Final = ("customer", "provider", "worker")
 
 
 def party_of(fields: dict[str, Any]) -> dict[str, Any]:

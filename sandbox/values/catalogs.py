@@ -8,15 +8,15 @@ echoed one is kept here (bill responses as reconstructed in `facts/examples/bill
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
-_ECHOED_LABELS = {
+_ECHOED_LABELS: Final = {
     "document-types": {"01": "Factura electrónica de Venta"},
     "operation-types": {"11": "Mandato"},
     "identity-document-types": {"13": "Cédula ciudadanía"},
     "allowance-charge-concepts": {"03": "Recargo Condicionado"},
 }
-_V1_UNITS = {"414": "KGM", "874": "GLL"}
+_V1_UNITS: Final = {"414": "KGM", "874": "GLL"}
 
 
 @cache

@@ -1,6 +1,8 @@
 """The check digit of a Colombian NIT (módulo 11)."""
 
-_WEIGHTS = (3, 7, 13, 17, 19, 23, 29, 37, 41, 43, 47, 53, 59, 67, 71)
+from typing import Final
+
+_WEIGHTS: Final = (3, 7, 13, 17, 19, 23, 29, 37, 41, 43, 47, 53, 59, 67, 71)
 
 
 def check_digit(nit: str) -> str:

@@ -1,8 +1,9 @@
 """Dates and times as Factus writes them: Bogotá time, day first, 12-hour clock."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
 
-BOGOTA = timezone(timedelta(hours=-5), "America/Bogota")
+BOGOTA: Final = timezone(timedelta(hours=-5), "America/Bogota")
 
 
 def at(instant: float) -> datetime:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sandbox.values import catalogs
 
@@ -19,17 +19,17 @@ Errors = dict[str, list[str]]
 Check = Callable[[Any, str, Errors], Any]
 Rule = Callable[[dict[str, Any], str, Errors], None]
 
-_MONEY = re.compile(r"\d{1,15}(\.\d{1,2})?", re.ASCII)
-_SIGNED = re.compile(r"[+-]?\d{1,15}(\.\d{1,2})?", re.ASCII)
-_ANY_DECIMALS = re.compile(r"\d{1,15}(\.\d{1,10})?", re.ASCII)
+_MONEY: Final = re.compile(r"\d{1,15}(\.\d{1,2})?", re.ASCII)
+_SIGNED: Final = re.compile(r"[+-]?\d{1,15}(\.\d{1,2})?", re.ASCII)
+_ANY_DECIMALS: Final = re.compile(r"\d{1,15}(\.\d{1,10})?", re.ASCII)
 # A cut number is above every bound that is used, and a text of a thousand digits is no work to read.
-_MOST_DIGITS = 15
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_MOST_DIGITS: Final = 15
+_TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 # Labels that were seen in answers; every other field goes by its path, as in `items.0.tribute_id`.
-_LABELS = {
+_LABELS: Final = {
     "numbering_range_id": "id rango de numeración",
     "unit_measure_code": "código unidad de medida",
     "due_date": "fecha de vencimiento",

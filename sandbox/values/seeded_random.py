@@ -1,8 +1,9 @@
 """Chance that can be repeated: a draw is a function of the seed and of what it is drawn for, never of the order."""
 
 from hashlib import blake2b
+from typing import Final
 
-_SCALE = float(1 << 64)
+_SCALE: Final = float(1 << 64)
 
 
 def draw(seed: int, *what: object) -> float:

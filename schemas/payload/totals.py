@@ -18,7 +18,7 @@ from schemas.money import HUNDRED, ZERO, round2
 
 _LEAST_TOLERANCE: Final = Decimal(1)
 _CENT: Final = Decimal("0.01")
-_FREIGHT_VALUE = "03"
+_FREIGHT_VALUE: Final = "03"
 
 
 @dataclass(frozen=True, slots=True)

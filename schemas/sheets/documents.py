@@ -18,7 +18,8 @@ from schemas.sheets.parties import party_of
 from schemas.sheets.reading import DocumentReader, SheetDocument
 from schemas.sheets.sheet import Sheet
 
-_CASH, _CREDIT = "1", "2"
+_CASH: Final = "1"
+_CREDIT: Final = "2"
 _UNDEFINED_METHOD: Final = "1"
 _STAND_IN: Final = Decimal(1)
 _OPERATIONS: Final = {"credit_note": "20", "debit_note": "30"}

@@ -15,7 +15,8 @@ from schemas.sheets.values import Identified
 _NIT: Final = "31"
 _CITIZEN_CARD: Final = "13"
 _FOREIGN_NIT: Final = "50"
-_COMPANY, _PERSON = "1", "2"
+_COMPANY: Final = "1"
+_PERSON: Final = "2"
 _FINAL_CONSUMER: Final = "2" * 12
 
 

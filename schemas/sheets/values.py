@@ -27,7 +27,8 @@ _WITH_CHECK_DIGIT: Final = re.compile(r"(\d[\d.,\s]*\d)\s*-\s*(\d)", re.ASCII)
 _OF_FLOAT: Final = re.compile(r"\d+[.,]0{1,2}", re.ASCII)
 _NUMBERED: Final = re.compile(r"\d[\d.,\s]*\d", re.ASCII)
 _SPLIT: Final = re.compile(r"[;,|\s]+")
-_FIRST_SERIAL, _LAST_SERIAL = 36_526, 73_050
+_FIRST_SERIAL: Final = 36_526
+_LAST_SERIAL: Final = 73_050
 """2000-01-01 to 2099-12-31 as Excel counts days."""
 _KNOWN_RATES: Final = frozenset(map(Decimal, ("0", "5", "19")))
 

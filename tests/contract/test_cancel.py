@@ -56,11 +56,9 @@ def factus():
 
 
 @pytest.fixture
-async def rig(request, redis, namespace, factus):
-    given = {key: value for mark in request.node.iter_markers("service") for key, value in mark.kwargs.items()}
-    async with running(services_on(redis, namespace, gateway=factus, **given)) as found:
-        factus.rig = found
-        yield found
+def rig(rig, factus):
+    factus.rig = rig
+    return rig
 
 
 async def cancel(rig: ServiceInProcess, **wanted: Any) -> None:

@@ -12,7 +12,7 @@ from tests.sandbox.api import Api, example
 
 
 @dataclass(frozen=True)
-class Family:
+class SandboxFamily:
     """One family under the name that Factus has for it."""
 
     row: families.Family
@@ -84,5 +84,5 @@ class Family:
         return (await api.counted())["families"][self.name]
 
 
-FAMILIES = {row.area: Family(row) for row in families.FAMILIES.values()}
+FAMILIES = {row.area: SandboxFamily(row) for row in families.FAMILIES.values()}
 ALL = list(FAMILIES.values())

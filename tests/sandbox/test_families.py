@@ -14,7 +14,7 @@ import pytest
 from sandbox.values.datetimes import BOGOTA
 from tests.sandbox.api import Api, Clock, example
 from tests.sandbox.conftest import Start
-from tests.sandbox.families import ALL, FAMILIES, Family
+from tests.sandbox.families import ALL, FAMILIES, SandboxFamily
 
 each_family = pytest.mark.parametrize("family", ALL, ids=str)
 each_searchable = pytest.mark.parametrize("family", [one for one in ALL if not one.is_payroll], ids=str)
@@ -22,15 +22,15 @@ each_payroll = pytest.mark.parametrize("family", [one for one in ALL if one.is_p
 each_mailed = pytest.mark.parametrize("family", [one for one in ALL if one.has_email], ids=str)
 
 
-async def _fault(api: Api, family: Family, effect: Any, **more: Any) -> None:
+async def _fault(api: Api, family: SandboxFamily, effect: Any, **more: Any) -> None:
     await api.faults({"on": "create", "family": family.name, "effect": effect, "times": 1, **more})
 
 
-async def _documents(api: Api, family: Family) -> Any:
+async def _documents(api: Api, family: SandboxFamily) -> Any:
     return await api.control(f"documents?account=acme&family={family}", method="GET")
 
 
-async def _states(api: Api, family: Family) -> list[tuple[str, str]]:
+async def _states(api: Api, family: SandboxFamily) -> list[tuple[str, str]]:
     return [(one["reference_code"], one["state"]) for one in await _documents(api, family)]
 
 
@@ -38,7 +38,7 @@ async def _states(api: Api, family: Family) -> list[tuple[str, str]]:
 
 
 @each_family
-async def test_created_document_is_shown_and_has_its_unique_code(api: Api, family: Family) -> None:
+async def test_created_document_is_shown_and_has_its_unique_code(api: Api, family: SandboxFamily) -> None:
     created = await family.make(api)
     shown = (await family.show(api, created["number"])).json()
     assert (shown["status"], shown["data"]) == ("OK", created)
@@ -46,7 +46,7 @@ async def test_created_document_is_shown_and_has_its_unique_code(api: Api, famil
 
 
 @each_family
-async def test_repeat_of_a_validated_reference_returns_the_old_document(api: Api, family: Family) -> None:
+async def test_repeat_of_a_validated_reference_returns_the_old_document(api: Api, family: SandboxFamily) -> None:
     body = await family.body(api)
     first = await family.create(api, body)
     again = await family.create(api, {"reference_code": body["reference_code"]})
@@ -56,7 +56,7 @@ async def test_repeat_of_a_validated_reference_returns_the_old_document(api: Api
 
 
 @each_family
-async def test_field_refusal_stores_nothing_and_takes_no_number(api: Api, family: Family) -> None:
+async def test_field_refusal_stores_nothing_and_takes_no_number(api: Api, family: SandboxFamily) -> None:
     body = await family.body(api)
     refused = await family.create(api, {**body, "numbering_range_id": 5})
     assert refused.json()["data"]["errors"] == {"numbering_range_id": ["El campo id rango de numeración es inválido."]}
@@ -69,14 +69,14 @@ async def test_field_refusal_stores_nothing_and_takes_no_number(api: Api, family
 
 
 @each_family
-async def test_unknown_keys_are_dropped_without_a_word(api: Api, family: Family) -> None:
+async def test_unknown_keys_are_dropped_without_a_word(api: Api, family: SandboxFamily) -> None:
     body = await family.body(api)
     assert (await family.create(api, {**body, "nonsense": {"a": 1}})).status_code == 201
 
 
 @each_family
 @pytest.mark.parametrize("path", ["", "/download-xml", "/download-pdf", "/email-content"])
-async def test_unknown_number_is_not_found(api: Api, family: Family, path: str) -> None:
+async def test_unknown_number_is_not_found(api: Api, family: SandboxFamily, path: str) -> None:
     response = await api.http.get(
         f"/v2/{family}/X1{path}",
         headers={"User-Agent": "erp", "Authorization": f"Bearer {api.tokens['access_token']}"},
@@ -85,7 +85,7 @@ async def test_unknown_number_is_not_found(api: Api, family: Family, path: str) 
 
 
 @each_family
-async def test_unknown_reference_is_not_deleted(api: Api, family: Family) -> None:
+async def test_unknown_reference_is_not_deleted(api: Api, family: SandboxFamily) -> None:
     response = await family.delete(api, "NONE")
     assert (response.status_code, response.json()["message"]) == (
         404,
@@ -97,7 +97,7 @@ async def test_unknown_reference_is_not_deleted(api: Api, family: Family) -> Non
 
 
 @each_family
-async def test_pending_document_bars_its_family_and_no_other(api: Api, family: Family) -> None:
+async def test_pending_document_bars_its_family_and_no_other(api: Api, family: SandboxFamily) -> None:
     bodies = {one.name: await one.body(api, f"N-{one.name}") for one in ALL}
     await api.control("documents/foreign", {"family": family.name, "reference": "THEIRS"})
     for one in ALL:
@@ -110,7 +110,7 @@ async def test_pending_document_bars_its_family_and_no_other(api: Api, family: F
 
 
 @each_family
-async def test_pending_document_is_validated_by_repeating_it(api: Api, family: Family) -> None:
+async def test_pending_document_is_validated_by_repeating_it(api: Api, family: SandboxFamily) -> None:
     body = await family.body(api)
     await _fault(api, family, {"kind": "pending", "polls": 2})
     seen = [(await family.create(api, body)).json()["data"] for _ in range(3)]
@@ -119,7 +119,7 @@ async def test_pending_document_is_validated_by_repeating_it(api: Api, family: F
 
 
 @each_family
-async def test_rejected_document_bars_until_it_is_deleted(api: Api, family: Family) -> None:
+async def test_rejected_document_bars_until_it_is_deleted(api: Api, family: SandboxFamily) -> None:
     body, other = await family.body(api, "A"), await family.body(api, "B")
     await _fault(api, family, "reject")
     rejected = await family.create(api, body)
@@ -133,14 +133,14 @@ async def test_rejected_document_bars_until_it_is_deleted(api: Api, family: Fami
 
 
 @each_family
-async def test_validated_document_is_not_deleted(api: Api, family: Family) -> None:
+async def test_validated_document_is_not_deleted(api: Api, family: SandboxFamily) -> None:
     await family.make(api, "A")
     assert (await family.delete(api, "A")).status_code == 409
     assert await _states(api, family) == [("A", "validated")]
 
 
 @each_family
-async def test_deleting_what_waits_for_dian_is_put_on_record(api: Api, family: Family) -> None:
+async def test_deleting_what_waits_for_dian_is_put_on_record(api: Api, family: SandboxFamily) -> None:
     body = await family.body(api, "A")
     await _fault(api, family, {"kind": "pending", "polls": 9})
     await family.create(api, body)
@@ -169,7 +169,9 @@ async def test_deleting_what_waits_for_dian_is_put_on_record(api: Api, family: F
         ({"kind": "reject", "shape": "body"}, 201, ["rejected"]),
     ],
 )
-async def test_fault_leaves_what_it_says(api: Api, family: Family, effect: Any, status: int, left: list[str]) -> None:
+async def test_fault_leaves_what_it_says(
+    api: Api, family: SandboxFamily, effect: Any, status: int, left: list[str]
+) -> None:
     body = await family.body(api, "A")
     await _fault(api, family, effect)
     assert (await family.create(api, body)).status_code == status
@@ -177,7 +179,7 @@ async def test_fault_leaves_what_it_says(api: Api, family: Family, effect: Any, 
 
 
 @each_family
-async def test_connection_drops_before_or_after_the_commit(api: Api, family: Family) -> None:
+async def test_connection_drops_before_or_after_the_commit(api: Api, family: SandboxFamily) -> None:
     bodies = [await family.body(api, "A"), await family.body(api, "B")]
     for body, effect in zip(bodies, ("drop_before", "drop_after"), strict=True):
         await _fault(api, family, effect)
@@ -187,7 +189,9 @@ async def test_connection_drops_before_or_after_the_commit(api: Api, family: Fam
 
 
 @each_family
-async def test_foreign_document_gets_there_first_and_goes_by_itself(api: Api, clock: Clock, family: Family) -> None:
+async def test_foreign_document_gets_there_first_and_goes_by_itself(
+    api: Api, clock: Clock, family: SandboxFamily
+) -> None:
     body = await family.body(api, "A")
     await _fault(api, family, {"kind": "foreign_pending", "reference": "THEIRS", "seconds": 20})
     assert (await family.create(api, body)).status_code == 409
@@ -219,7 +223,7 @@ async def test_account_without_a_product_or_a_route_is_told_403(api: Api) -> Non
 
 
 @each_family
-async def test_list_has_ten_rows_newest_first(api: Api, family: Family) -> None:
+async def test_list_has_ten_rows_newest_first(api: Api, family: SandboxFamily) -> None:
     for index in range(12):
         await family.make(api, f"R-{index:02d}")
     page, rest = await family.list(api), await family.list(api, page="2")
@@ -230,7 +234,7 @@ async def test_list_has_ten_rows_newest_first(api: Api, family: Family) -> None:
 
 @each_searchable
 @pytest.mark.parametrize("per_page", ["filter[per_page]", "per_page"])
-async def test_documented_filters_choose(api: Api, family: Family, per_page: str) -> None:
+async def test_documented_filters_choose(api: Api, family: SandboxFamily, per_page: str) -> None:
     for reference in ("A", "B"):
         await family.make(api, reference)
     body = await family.body(api, "P")
@@ -253,7 +257,7 @@ async def test_documented_filters_choose(api: Api, family: Family, per_page: str
 
 
 @each_payroll
-async def test_payrolls_are_neither_filtered_by_reference_nor_by_status(api: Api, family: Family) -> None:
+async def test_payrolls_are_neither_filtered_by_reference_nor_by_status(api: Api, family: SandboxFamily) -> None:
     await family.make(api, "A")
     data = await family.make(api, "B")
     for query in ({"filter[reference_code]": "A"}, {"filter[status]": "0"}, {"per_page": "1"}):
@@ -268,7 +272,7 @@ async def test_payrolls_are_neither_filtered_by_reference_nor_by_status(api: Api
 
 
 @each_payroll
-async def test_payroll_is_shown_by_reference_too(api: Api, family: Family) -> None:
+async def test_payroll_is_shown_by_reference_too(api: Api, family: SandboxFamily) -> None:
     data = await family.make(api, "A/1")
     shown = await api.call("GET", f"/v2/{family}/reference/A%2F1")
     assert shown.json()["data"] == data
@@ -276,7 +280,7 @@ async def test_payroll_is_shown_by_reference_too(api: Api, family: Family) -> No
 
 
 @each_payroll
-async def test_acknowledged_payroll_is_polled_by_reference(api: Api, family: Family) -> None:
+async def test_acknowledged_payroll_is_polled_by_reference(api: Api, family: SandboxFamily) -> None:
     body = await family.body(api, "A")
     await _fault(api, family, {"kind": "pending", "polls": 2, "shape": "accepted"})
     assert (await family.create(api, body)).json()["status"] == "Accepted"
@@ -287,14 +291,14 @@ async def test_acknowledged_payroll_is_polled_by_reference(api: Api, family: Fam
 # --- files and e-mail
 
 
-async def _download(api: Api, family: Family, number: str, what: str) -> Any:
+async def _download(api: Api, family: SandboxFamily, number: str, what: str) -> Any:
     response = await api.call("GET", f"/v2/{family}/{number}/{what}")
     assert response.status_code == 200, response.text
     return response.json()["data"]
 
 
 @each_family
-async def test_xml_is_well_formed_and_can_be_had_by_its_code(api: Api, family: Family) -> None:
+async def test_xml_is_well_formed_and_can_be_had_by_its_code(api: Api, family: SandboxFamily) -> None:
     created = await family.make(api)
     data = await _download(api, family, created["number"], "download-xml")
     xml = base64.b64decode(data["xml_base_64_encoded"])
@@ -306,7 +310,7 @@ async def test_xml_is_well_formed_and_can_be_had_by_its_code(api: Api, family: F
 
 
 @pytest.mark.parametrize("family", [one for one in ALL if one.has_pdf], ids=str)
-async def test_pdf_opens_and_names_the_document(api: Api, family: Family) -> None:
+async def test_pdf_opens_and_names_the_document(api: Api, family: SandboxFamily) -> None:
     created = await family.make(api)
     data = await _download(api, family, created["number"], "download-pdf")
     reader = pypdf.PdfReader(io.BytesIO(base64.b64decode(data["pdf_base_64_encoded"])), strict=True)
@@ -324,7 +328,7 @@ async def test_elimination_note_has_no_pdf(api: Api) -> None:
 
 
 @each_mailed
-async def test_email_is_sent_each_time_and_counted(api: Api, family: Family) -> None:
+async def test_email_is_sent_each_time_and_counted(api: Api, family: SandboxFamily) -> None:
     number = (await family.make(api))["number"]
     path = f"/v2/{family}/{number}/send-email"
     published = "bills/enviar-correo" if family.name == "bills" else f"{family}/send-email"
@@ -338,7 +342,9 @@ async def test_email_is_sent_each_time_and_counted(api: Api, family: Family) -> 
 
 
 @each_mailed
-async def test_email_content_is_a_zip_of_pdf_and_attached_document(api: Api, clock: Clock, family: Family) -> None:
+async def test_email_content_is_a_zip_of_pdf_and_attached_document(
+    api: Api, clock: Clock, family: SandboxFamily
+) -> None:
     made_at = datetime.fromtimestamp(clock.at, BOGOTA)
     number = (await family.make(api))["number"]
     data = await _download(api, family, number, "email-content")
@@ -363,7 +369,7 @@ async def test_report_covers_every_family(api: Api) -> None:
 
 
 @each_family
-async def test_report_finds_the_same_deed_under_two_references(api: Api, family: Family) -> None:
+async def test_report_finds_the_same_deed_under_two_references(api: Api, family: SandboxFamily) -> None:
     body = await family.body(api, "A")
     for reference in ("A", "B"):
         await family.create(api, {**body, "reference_code": reference})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.api import EXAMPLES, Api, example
-from tests.sandbox.families import FAMILIES, Family
+from tests.sandbox.families import FAMILIES, SandboxFamily
 from tests.sandbox.openapi import operation_of, operations, schema
 
 # What no sandbox can repeat: numbers, dates, notices, and what is computed from them.
@@ -22,10 +22,6 @@ _SAID_OTHERWISE: dict[str, set[str]] = {
 }
 
 
-def _folder(family: Family) -> str:
-    return "payroll" if family.is_payroll else family.name
-
-
 def _requests() -> Iterator[tuple[str, str]]:
     for folder in ("credit-notes", "debit-notes", "support-documents", "adjustment-notes", "payroll"):
         for entry in sorted((EXAMPLES / folder).iterdir(), key=lambda path: path.name):
@@ -35,7 +31,7 @@ def _requests() -> Iterator[tuple[str, str]]:
                 yield family, f"{folder}/{entry.name}"
 
 
-async def _prepared(api: Api, family: Family, name: str) -> dict[str, Any]:
+async def _prepared(api: Api, family: SandboxFamily, name: str) -> dict[str, Any]:
     """The example, about a document that exists, and bought today where it says which day."""
     body: dict[str, Any] = example(name)
     if family.related is not None and family.related[0] in body:
@@ -74,11 +70,11 @@ async def test_published_request_is_validated(api: Api, family: str, name: str) 
 )
 async def test_answer_is_the_reconstructed_one(api: Api, family: str, request_name: str, answer_name: str) -> None:
     one = FAMILIES[family]
-    body = await _prepared(api, one, f"{_folder(one)}/{request_name}.request.json")
+    body = await _prepared(api, one, f"{one.row.folder}/{request_name}.request.json")
     if family == "support-documents":
         del body["establishment"]
     answer = (await one.create(api, body)).json()["data"]
-    expected = example(f"{_folder(one)}/{answer_name}.response.json")["data"]
+    expected = example(f"{one.row.folder}/{answer_name}.response.json")["data"]
     assert expected.keys() <= answer.keys()
     same = expected.keys() - _OWN - _SAID_OTHERWISE[family]
     assert {key: answer[key] for key in same} == {key: expected[key] for key in same}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.api import Api, Clock
-from tests.sandbox.families import ALL, FAMILIES, Family
+from tests.sandbox.families import ALL, FAMILIES, SandboxFamily
 
 _NOTES = [one for one in ALL if one.related]
 _OF_BILLS = [FAMILIES["credit-notes"], FAMILIES["debit-notes"]]
@@ -17,12 +17,12 @@ _PERIOD = {
 }
 
 
-def _related(family: Family) -> str:
+def _related(family: SandboxFamily) -> str:
     assert family.related is not None
     return family.related[0]
 
 
-async def _errors(api: Api, family: Family, body: Any) -> dict[str, list[str]]:
+async def _errors(api: Api, family: SandboxFamily, body: Any) -> dict[str, list[str]]:
     response = await family.create(api, body)
     assert response.status_code == 422, response.text
     assert response.json()["message"] == "Error de validación"
@@ -31,13 +31,13 @@ async def _errors(api: Api, family: Family, body: Any) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("family", _NOTES, ids=str)
-async def test_note_names_a_document_that_exists(api: Api, family: Family) -> None:
+async def test_note_names_a_document_that_exists(api: Api, family: SandboxFamily) -> None:
     body = await family.body(api, **{_related(family): "X1"})
     assert list(await _errors(api, family, body)) == [_related(family)]
 
 
 @pytest.mark.parametrize("family", _NOTES, ids=str)
-async def test_note_names_a_document_that_is_validated(api: Api, family: Family) -> None:
+async def test_note_names_a_document_that_is_validated(api: Api, family: SandboxFamily) -> None:
     assert family.related is not None
     member, name = family.related
     body = await family.body(api)
@@ -50,7 +50,7 @@ async def test_note_names_a_document_that_is_validated(api: Api, family: Family)
 
 
 @pytest.mark.parametrize("family", _OF_BILLS, ids=str)
-async def test_note_takes_the_customer_of_its_bill(api: Api, family: Family) -> None:
+async def test_note_takes_the_customer_of_its_bill(api: Api, family: SandboxFamily) -> None:
     note = await family.make(api, customer=None)
     bill = (await FAMILIES["bills"].show(api, note["related_bill"]["number"])).json()["data"]
     assert note["customer"] == bill["customer"]
@@ -59,7 +59,7 @@ async def test_note_takes_the_customer_of_its_bill(api: Api, family: Family) -> 
 
 
 @pytest.mark.parametrize(("family", "without"), list(zip(_OF_BILLS, ("22", "32"), strict=True)), ids=str)
-async def test_note_without_a_bill_says_its_period_and_customer(api: Api, family: Family, without: str) -> None:
+async def test_note_without_a_bill_says_its_period_and_customer(api: Api, family: SandboxFamily, without: str) -> None:
     body = await family.body(api, customization_id=without, customer=None)
     assert set(await _errors(api, family, body)) == {"billing_period", "customer"}
     note = await family.make(api, customization_id=without, billing_period=_PERIOD)
@@ -137,7 +137,7 @@ async def test_payroll_is_eliminated_once(api: Api) -> None:
         ({"names": ""}, "provider.names"),
     ],
 )
-async def test_provider_is_checked(api: Api, family: Family, changes: dict[str, str], told: str) -> None:
+async def test_provider_is_checked(api: Api, family: SandboxFamily, changes: dict[str, str], told: str) -> None:
     body = await family.body(api)
     body["provider"] |= changes
     assert list(await _errors(api, family, body)) == [told]

@@ -46,7 +46,8 @@ def run_full(options: FullOptions, *, minutes: float, say: Callable[[str], None]
     say("\n".join(["options:", *(f"  {line}" for line in options.tell())]))
     folder = Path(tempfile.mkdtemp(prefix=f"factus-simulation-{seed}-"))
     plan = {"rules": [*options.rules]}
-    about = {"seed": seed, "jobs": options.n_jobs, "persons": sorted(options.persons), "lives": options.lives}
+    lives = {name: life.to_json() for name, life in options.lives.items()}
+    about = {"seed": seed, "jobs": options.n_jobs, "persons": sorted(options.persons), "lives": lives}
     (folder / "plan.json").write_text(json.dumps({**about, **plan}, indent=1))
     accounts, storm = folder / "accounts.toml", folder / "storm"
     accounts.write_text("".join(_account(name, options) for name in ACCOUNTS))
@@ -69,7 +70,7 @@ def run_full(options: FullOptions, *, minutes: float, say: Callable[[str], None]
         say(f"{len(side.stocked)} documents are there before")
         side.rest()
         post_json(f"{works.sandbox_url}/_sandbox/faults", plan)
-        for name, life in options.lives.items():
+        for name, life in lives.items():
             post_json(f"{works.sandbox_url}/_sandbox/radian", {"account": name, **life})
         started = time.monotonic()
         before = _n_requests(works.report())
@@ -148,8 +149,8 @@ def _evidence(run: Run) -> Evidence:
         frozenset({"dian.processed"}),
         stocked=frozenset(side.stocked),
         radian=run.radian,
-        emitting=frozenset(name for name, life in lives.items() if life["emits"]),
-        refusing=frozenset(name for name, life in lives.items() if life["answers"] != REGISTERS),
+        emitting=frozenset(name for name, life in lives.items() if life.emits),
+        refusing=frozenset(name for name, life in lives.items() if life.answers != REGISTERS),
         one_at_a_time=run.options.lane_width == 1,
         radian_at_factus={(account, number): side.radian(account, number) for account, number in numbers},
         files={path.as_uri(): path.read_bytes() for path in archive.rglob("*") if path.is_file()},

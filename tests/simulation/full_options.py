@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any, Final
 
 from sandbox.state.bill_life import CONFLICT, REGISTERED, REGISTERS, WANTS_PERSON
@@ -17,6 +18,32 @@ RATE_LIMIT: Final = 400
 _TIMEOUT_S: Final = 2.0
 _EMITS_SHARE: Final = 0.3
 _ODD_LIST_SHARE: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """
+    How Factus is about the bills on credit of an account (``sandbox/state/bill_life.py``).
+
+    Attributes:
+        answers: To whoever declares the tacit acceptance.
+        emits: Factus declares it itself.
+        is_doubled, is_reversed: Events are listed twice, and the newest first.
+    """
+
+    answers: str
+    emits: bool
+    is_doubled: bool
+    is_reversed: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """As the sandbox takes it."""
+        return {
+            "answers": self.answers,
+            "emits": self.emits,
+            "doubled": self.is_doubled,
+            "reversed": self.is_reversed,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +79,7 @@ class FullOptions:
     keep_share: float
     spoil_share: float
     persons: frozenset[str]
-    lives: Mapping[str, Mapping[str, Any]]
+    lives: Mapping[str, Life]
     rules: tuple[Rule, ...]
 
     @classmethod
@@ -92,7 +119,10 @@ class FullOptions:
         """One line for each."""
         many = ("persons", "lives", "rules")
         told = [f"{one.name} = {getattr(self, one.name)}" for one in fields(self) if one.name not in many]
-        told += [f"persons = {sorted(self.persons)}", *(f"life of {name}: {life}" for name, life in self.lives.items())]
+        told += [
+            f"persons = {sorted(self.persons)}",
+            *(f"life of {name}: {life.to_json()}" for name, life in self.lives.items()),
+        ]
         return [*told, *(f"rule {rule}" for rule in self.rules)]
 
 
@@ -102,13 +132,15 @@ def _planned(seed: int) -> tuple[tuple[Rule, ...], random.Random]:
     return tuple(full_plan(chance, _TIMEOUT_S, kept=KEPT)), chance
 
 
-def _lives(chance: random.Random) -> dict[str, dict[str, Any]]:
-    return {
-        name: {
-            "answers": chance.choice([REGISTERS, REGISTERS, WANTS_PERSON, CONFLICT, REGISTERED]),
-            "emits": chance.random() < _EMITS_SHARE,
-            "doubled": chance.random() < _ODD_LIST_SHARE,
-            "reversed": chance.random() < _ODD_LIST_SHARE,
+def _lives(chance: random.Random) -> Mapping[str, Life]:
+    return MappingProxyType(
+        {
+            name: Life(
+                answers=chance.choice([REGISTERS, REGISTERS, WANTS_PERSON, CONFLICT, REGISTERED]),
+                emits=chance.random() < _EMITS_SHARE,
+                is_doubled=chance.random() < _ODD_LIST_SHARE,
+                is_reversed=chance.random() < _ODD_LIST_SHARE,
+            )
+            for name in ACCOUNTS
         }
-        for name in ACCOUNTS
-    }
+    )

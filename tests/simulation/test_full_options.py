@@ -40,5 +40,5 @@ def test_what_was_asked_for_is_asked_for_again() -> None:
 def test_the_options_of_all_seeds_differ() -> None:
     drawn = [FullOptions.draw(seed, 200) for seed in range(50)]
     assert {name for options in drawn for name in options.persons} == {*ACCOUNTS}
-    assert {life["emits"] for options in drawn for life in options.lives.values()} == {False, True}
+    assert {life.emits for options in drawn for life in options.lives.values()} == {False, True}
     assert len({options.rules[0]["share"] for options in drawn}) > 20

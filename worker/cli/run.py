@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 import structlog
 
 from worker.cli.bilingual import command as spoken_command
 from worker.cli.bilingual import option
 
-_ES = """Pone en marcha un trabajador: recibe trabajos, emite documentos y publica resultados.
+_ES: Final = """Pone en marcha un trabajador: recibe trabajos, emite documentos y publica resultados.
 
 Inicie los que quiera, en los equipos que quiera, con la misma configuración. SIGTERM deja terminar las llamadas en
 curso (30 s a lo sumo); lo demás sigue en la cola.

@@ -9,6 +9,7 @@ from typing import Any, Final
 from jobs import answers
 from jobs.answers import Answer
 from schemas.factus import figure
+from schemas.names import in_account
 from worker.doctor.checks import CALL_IDS, Check, Status, skipped
 from worker.doctor.factus_facts import FactusSeen, Pending
 from worker.doctor.redis_checks import clock_verdict
@@ -150,7 +151,7 @@ def _pending_check(account: str, one: Pending, speech: Speech) -> Check:
     name = " ".join(
         filter(None, (one.document.reference_code, f"({one.document.number})" if one.document.number else ""))
     )
-    subject = f"{account}/{one.family}"
+    subject = in_account(account, one.family)
     if one.is_ours:
         found = speech.say(
             f"{name or '?'} espera a la DIAN, y es nuestro", f"{name or '?'} waits for DIAN, and is ours"

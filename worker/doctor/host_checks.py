@@ -13,7 +13,8 @@ from worker.doctor.host_facts import ArchiveSeen, SecretFile
 from worker.settings.model import Settings
 from worker.speech import Speech
 
-_GROUP_READS, _OTHERS = 0o040, 0o007
+_GROUP_READS: Final = 0o040
+_OTHERS: Final = 0o007
 _MAY_CHANGE: Final = 0o022
 _OF_CONTAINERS: Final = ("/run/secrets/", "/run/credentials/")
 """Where containers and systemd mount secrets for one process, with modes of their own."""

@@ -16,8 +16,10 @@ OF_REDIS: Final = tuple(id_ for id_ in IDS if "redis" in id_ and id_ != "redis.r
 OLDEST_REDIS: Final = (6, 2)
 COUNTING_REDIS: Final = (7, 0)
 OLDEST_VALKEY: Final = (7, 2)
-MEMORY_WARNING, MEMORY_FAILURE = 0.80, 0.95
-CLOCK_WARNING_MS, CLOCK_FAILURE_MS = 2_000, 60_000
+MEMORY_WARNING: Final = 0.80
+MEMORY_FAILURE: Final = 0.95
+CLOCK_WARNING_MS: Final = 2_000
+CLOCK_FAILURE_MS: Final = 60_000
 
 _OF_REFUSAL: Final = {
     "OOM": "redis.memory", "MISCONF": "redis.persistence", "READONLY": "redis.replicas",

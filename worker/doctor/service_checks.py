@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from schemas.names import account_of
 from worker.doctor.checks import Check, skipped
 from worker.settings.account import Account
 from worker.speech import Speech, span
@@ -60,7 +61,7 @@ def of_problems(found: Iterable[Problem], account: str | None) -> dict[str, list
         id_ = "jobs.keys" if one.id == "workers.signing" else _OF_PROBLEM.get(one.id.partition(".")[0], "")
         if one.id == "redis.writes":
             continue  # told by the checks of Redis itself
-        is_anothers = id_ == "accounts" and account is not None and one.subject.partition("/")[0] != account
+        is_anothers = id_ == "accounts" and account is not None and account_of(one.subject) != account
         if id_ and not is_anothers:
             told = f"{one.what} [{one.holder}]" if one.holder else one.what
             checks.setdefault(id_, []).append(Check(id_, one.severity, one.subject, told, one.mend))
@@ -92,7 +93,7 @@ def account_checks(
                     "FACTUS_ACCOUNTS_FILE"),
             ), *problems,
         ]  # fmt: skip
-    troubled = {one.subject.partition("/")[0] for one in problems}
+    troubled = {account_of(one.subject) for one in problems}
     found = list(problems)
     for name, account in accounts.items():
         if name in troubled:

@@ -22,6 +22,7 @@ from schemas import strict_json
 from schemas.catalogs import search as catalogs
 from schemas.contract.envelope import ACCOUNT_PATTERN
 from schemas.factus import BOGOTA
+from schemas.names import family_of
 from schemas.records import DocumentRecord, DocumentState
 from worker.http.answers import answer, body_of, forbidden, invalid, not_found, unavailable
 from worker.http.callers import Caller
@@ -233,7 +234,7 @@ async def story_data(door: Door, caller: Caller, named: Named, account: str | No
 
 
 def _is_of(told: Mapping[str, Any], named: Named) -> bool:
-    is_its_family = told["family"] == named.family or told["job_type"].partition(".")[0] in (named.family, "?")
+    is_its_family = told["family"] == named.family or family_of(told["job_type"]) in (named.family, "?")
     return told["reference_code"] == named.reference_code and is_its_family
 
 

@@ -8,7 +8,7 @@ A connection that sends a head byte by byte, or goes on sending after it was ans
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import h11
 from uvicorn.config import Config
@@ -18,11 +18,11 @@ from uvicorn.server import ServerState
 from worker.http.answers import AWAY, JSON, body_of, error
 from worker.http.policy import DoorPolicy
 
-_UNREADABLE = body_of(
+_UNREADABLE: Final = body_of(
     False, "La solicitud no es HTTP que se pueda leer.", "null",
     [error("request.invalid", "La solicitud no es HTTP que se pueda leer, o su cabecera es demasiado larga.")],
 )  # fmt: skip
-_FULL = body_of(False, AWAY, "null", [error("service.unavailable", AWAY, retryable=True)])
+_FULL: Final = body_of(False, AWAY, "null", [error("service.unavailable", AWAY, retryable=True)])
 
 
 def protocol_of(policy: DoorPolicy) -> type[H11Protocol]:

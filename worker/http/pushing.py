@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import structlog
@@ -31,8 +31,8 @@ from worker.http.waits import Pushed
 
 log = structlog.get_logger()
 
-_RECEIVED = "Recibido. Su resultado llega como evento."
-_LOST = "No se sabe si el trabajo entró. Envíelo otra vez con el mismo Idempotency-Key: no se hace dos veces."
+_RECEIVED: Final = "Recibido. Su resultado llega como evento."
+_LOST: Final = "No se sabe si el trabajo entró. Envíelo otra vez con el mismo Idempotency-Key: no se hace dos veces."
 
 
 class Pushing:

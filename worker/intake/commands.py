@@ -26,6 +26,7 @@ from jobs.rights.traces import without_token
 from schemas.contract.envelope import MAX_JOB_BYTES, PartialEnvelope
 from schemas.contract.event import ErrorDetail, Event
 from schemas.factus import BOGOTA
+from schemas.names import in_account
 from schemas.records import JobRecord, JobState
 from worker.intake.policy import IntakePolicy
 from worker.intake.script_arguments import EntryKeys, EntryValues, IntakeCommand, Kind, lay_out
@@ -114,7 +115,7 @@ class IntakeCommands:
             day=record.issue_on,
             day_ends_ms=day_bounds_ms(record.issue_on, zone)[1] if record.issue_on else 0,
         )
-        tally = Tally(f"{record.account}/{record.batch}") if record.batch else NO_TALLY
+        tally = Tally(in_account(record.account, record.batch)) if record.batch else NO_TALLY
         keys = self._keys_of(entry, record, document)
         return lay_out(entry, record.account, record, keys, values, tally=tally, fields=_fields(record, start_ms))
 

@@ -23,7 +23,7 @@ from jobs.fiscal_day import day_bounds_ms, start_window_ms
 from jobs.outcomes import Finished
 from jobs.ports import Cancellation, KeptJob
 from schemas.contract.event import ErrorDetail, Event
-from schemas.names import account_of
+from schemas.names import account_of, in_account
 from schemas.records import JobRecord, JobState
 from worker.queue.job_script_arguments import JobScriptArguments
 from worker.queue.ledger_reader import LedgerReader
@@ -215,14 +215,14 @@ class Cancellations:
             "arq_job_prefix": job_key_prefix,
             "mark_prefix": in_progress_key_prefix,
             "lane": job.lane,
-            "member": f"{job.account}/{job.id}",
+            "member": in_account(job.account, job.id),
             "error": error.model_dump_json(),
             "heir": heir.id,
             "heir_starts_ms": heir.starts_ms,
             "heir_ends_ms": heir.ends_ms,
             "heir_day_ends_ms": heir.day_ends_ms,
             "deadline_ms": policy.deadline_ms,
-            "heir_member": f"{job.account}/{heir.id}",
+            "heir_member": in_account(job.account, heir.id),
             **self._of_jobs.end_noted(job),
             "tally": tally_values(tally_of(event)),
             "event": event_values(event),

@@ -20,6 +20,7 @@ from jobs.day_facts import Day, EndedJob, KnownDocument, LedgerDay, OpenJob
 from jobs.errors import LeaseLost, LedgerUnavailable
 from jobs.families import FAMILIES
 from schemas import strict_json
+from schemas.names import in_account
 from schemas.records import JobRecord
 from worker.queue.ledger_policy import LedgerPolicy
 from worker.settings.account import Account
@@ -154,7 +155,7 @@ class DayBookOnRedis:
         found: list[OpenJob] = []
         zone = self._accounts[account].zone
         for family in FAMILIES:
-            lane = f"{account}/{family}"
+            lane = in_account(account, family)
             for key in (self._keys.in_flight(lane), self._keys.waiting(lane), self._keys.later(lane)):
                 ids = [_text(one) for one in await self._ask("ZRANGE", key, 0, -1)]
                 for some in _slices(ids):

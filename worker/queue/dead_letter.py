@@ -9,7 +9,7 @@ from typing import Any
 from jobs.outcomes import Finished
 from schemas import strict_json
 from schemas.contract.event import Event
-from schemas.names import pushable_id
+from schemas.names import job_type_of, pushable_id
 from schemas.records import JobRecord
 from worker.store.scripts import Arg
 
@@ -25,7 +25,7 @@ def dead_letter(job: JobRecord, final: Finished, event: Event) -> dict[str, Arg]
         kinds = [kind for kind in asked if kind not in have]
         number = payload.get("number", job.number)
         named = {"number": number} if number else {"reference_code": job.reference_code}
-        type_, payload = f"{job.family}.download", {**named, "kinds": kinds or asked}
+        type_, payload = job_type_of(job.family, "download"), {**named, "kinds": kinds or asked}
     envelope = {
         "id": pushable_id(job.id),
         "type": type_,

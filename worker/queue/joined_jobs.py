@@ -24,7 +24,7 @@ from jobs.follow_ups import follow_ups
 from jobs.lesser_ends import plain
 from schemas import strict_json
 from schemas.contract.event import Event
-from schemas.names import account_of, family_of, within_account
+from schemas.names import account_of, family_of, in_account, within_account
 from schemas.records import JobRecord
 from worker.guard import Guard, is_server_state
 from worker.queue.ended_owners import EndedOwners
@@ -160,7 +160,7 @@ class Joined:
         if stored is None:
             if await command(self._redis, "EXISTS", self._keys.ended_ids(account, job_id)):
                 raise ValueError("the event of an owner is gone")
-            await self._redis.zrem(self._keys.ended_due(), f"{account}/{job_id}")
+            await self._redis.zrem(self._keys.ended_due(), in_account(account, job_id))
             return None
         event = strict_json.parse_lenient(stored)
         return _Owner(account, job_id, event, strict_json.dump(event["data"]), len(stored))
@@ -178,7 +178,7 @@ class Joined:
         if not ids:
             # Somebody took them out by hand, or another worker was quicker.
             await self._redis.delete(self._keys.ended_event(owner.account, owner.job_id))
-            await self._redis.zrem(self._keys.ended_due(), f"{owner.account}/{owner.job_id}")
+            await self._redis.zrem(self._keys.ended_due(), in_account(owner.account, owner.job_id))
             return 0, 0
         ended = [
             self._end(owner, raw, stored) for raw, stored in zip(ids, await self._records(owner, ids), strict=True)
@@ -251,7 +251,7 @@ class Joined:
         for raw, one in zip(ids, ended, strict=True):
             rest += [raw, one.event.place, *tally_values(tally_of(one.event)), *event_values(one.event, owner.data)]
         args: ScriptArgs = {
-            "member": f"{owner.account}/{owner.job_id}",
+            "member": in_account(owner.account, owner.job_id),
             "lease_ms": self._policy.lease_ms,
             "retention_ms": self._of_jobs.policy.retention_ms,
             "maxlen": self._of_jobs.policy.results_maxlen,

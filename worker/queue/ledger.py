@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from jobs.batches import NO_TALLY, tally_of
 from jobs.outcomes import Finished, Retry
+from schemas.names import in_account
 from schemas.records import JobRecord
 from worker.queue.attempt_write import AttemptWrite, events_packed, notices_packed, term_packed
 from worker.queue.claims import ClaimedJob, Claimer
@@ -101,7 +102,7 @@ class Ledger:
             As :meth:`pause`.
         """
         job = claimed.job
-        member = f"{job.account}/{job.id}"
+        member = in_account(job.account, job.id)
         keys = {
             "job": self._keys.job(job.account, job.id),
             "results": self._of_jobs.results_stream(job),
@@ -156,7 +157,7 @@ class Ledger:
             raise lease_lost(job)
         n_joined, n_started, *rows = rest
         if n_joined:
-            self._ended_owners.add(f"{job.account}/{job.id}")
+            self._ended_owners.add(in_account(job.account, job.id))
         self._claimer.receive(n_started, rows)
         return int(n_started)
 

@@ -21,7 +21,7 @@ from jobs.estimate.forecast import forecast
 from jobs.estimate.load import UNSEEN, AccountLoad, LaneLoad, Pace, Release, Seen, others_per_ms, pace_of
 from jobs.families import FAMILIES
 from jobs.registry import max_in_flight
-from schemas.names import CALLS_LANE, is_calls_lane
+from schemas.names import CALLS_LANE, in_account, is_calls_lane
 from worker.factus.rate_limit import limit_window_ms
 from worker.settings.account import Account
 from worker.store.exchange import Command
@@ -62,7 +62,7 @@ class Reading:
 
 def issuing_lanes(account: str) -> list[str]:
     """The lanes of an account in which documents wait."""
-    return [f"{account}/{family}" for family in FAMILIES]
+    return [in_account(account, family) for family in FAMILIES]
 
 
 class LoadReader:
@@ -99,7 +99,7 @@ def load_asked(
         busy: As :func:`load_of` has it.
         n_later: How many jobs come later in a lane, about, where that is known: it saves a round trip.
     """
-    lanes = [*issuing_lanes(account.name), f"{account.name}/{CALLS_LANE}"]
+    lanes = [*issuing_lanes(account.name), in_account(account.name, CALLS_LANE)]
     known = n_later or {}
     (hold, grants), rows = yield from together(
         _own_asked(keys, account),

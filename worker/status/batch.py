@@ -16,6 +16,7 @@ from jobs.batches import completed_event
 from jobs.estimate.course import Course
 from jobs.fiscal_day import day_bounds_ms
 from schemas.factus import BOGOTA
+from schemas.names import in_account
 from worker.queue.day_reader import batch_at_risk, day_of
 from worker.queue.load_reader import Loads, Reading
 from worker.settings.account import Account
@@ -107,7 +108,7 @@ def batch_of(
     Raises:
         ResponseError, ValueError, KeyError: Its key holds something else.
     """
-    member = f"{account.name}/{batch}"
+    member = in_account(account.name, batch)
     flat, failures = yield from asked(("HGETALL", keys.batch(member)), ("LRANGE", keys.batch_failures(member), 0, -1))
     held = text_hash(flat)
     if not held:
@@ -173,14 +174,14 @@ def _done_ms(keys: Keys, part: _Part, batch: str, reading: Reading, course: Cour
 def _parts(account: str, held: Mapping[str, str]) -> list[_Part]:
     """Of a batch: in which lanes its jobs have come, and for which days."""
     rows = [name.split(":") for name in held if name.startswith("part:") and name.count(":") == 2]
-    return [_Part(f"{account}/{queue}", day) for _, queue, day in rows]
+    return [_Part(in_account(account, queue), day) for _, queue, day in rows]
 
 
 def batch_seen(account: str, batch: str, held: Mapping[str, str], failures: list[str]) -> BatchSeen:
     """What the counts of a batch say. Pure."""
     from datetime import datetime
 
-    data = completed_event(f"{account}/{batch}", held, failures, now=datetime.now(BOGOTA)).data or {}
+    data = completed_event(in_account(account, batch), held, failures, now=datetime.now(BOGOTA)).data or {}
     n_final = sum(data["counts"].values())
     size = data["size"] if held.get("size", "0") != "0" else None
     return BatchSeen(

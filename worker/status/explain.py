@@ -11,14 +11,14 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from jobs.fiscal_day import tried_until_ms
-from schemas.names import issues
+from schemas.names import ending_of, issues
 from schemas.records import JobState
 from worker.speech import Speech, iso
 from worker.status.explain_follow_ups import Part, parts_of
 from worker.status.lookup import JobWithFollowUps
 from worker.status.state_words import after, finished, situation
 
-_GOOD: Final = (".validated", ".completed")
+_GOOD: Final = ("validated", "completed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class Explanation:
         """Whether the ledger does not say all: why it ended badly, or what a call was answered."""
         if self.outcome is None:
             return False
-        return self.outcome.endswith(".completed") or (not self.outcome.endswith(_GOOD) and self.last_error is None)
+        ending = ending_of(self.outcome)
+        return ending == "completed" or (ending not in _GOOD and self.last_error is None)
 
 
 def explain(followed: JobWithFollowUps, zone: ZoneInfo, speech: Speech) -> Explanation:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Final
 
 from jobs.radian.state import ClockState
 from schemas import strict_json
 from schemas.records import JobRecord
 from worker.speech import Speech, clock, iso
 
-_NOTHING: tuple[None, tuple[str, ...]] = (None, ())
+_NOTHING: Final[tuple[None, tuple[str, ...]]] = (None, ())
 
 
 def clock_of(job: JobRecord, zone: tzinfo, speech: Speech) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
@@ -21,7 +21,7 @@ def clock_of(job: JobRecord, zone: tzinfo, speech: Speech) -> tuple[dict[str, An
         Nothing before the first look, and where the record is damaged: the rest is still worth telling.
     """
     try:
-        state = ClockState.from_progress(strict_json.parse(job.progress)) if job.progress else None
+        state = ClockState.from_progress(job.parsed_progress) if job.progress else None
     except (strict_json.JsonRefused, TypeError, ValueError, KeyError, AttributeError):
         return _NOTHING
     if state is None or not state.looked_at_ms:

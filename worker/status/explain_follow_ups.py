@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any, Final
 
-from schemas import strict_json
+from schemas.names import ending_of
 from schemas.records import JobRecord
 from worker.speech import Speech, clock, iso
 from worker.status.explain_clock import clock_of
@@ -46,7 +46,7 @@ def parts_of(followed: JobWithFollowUps, zone: tzinfo, speech: Speech) -> tuple[
     if followed.track:
         parts.append((followed.track, _early("radian", job, speech) or _track(followed.track, zone, speech)))
     told = tuple(replace(part, why=part.why + _whose(follower, speech)) for follower, part in parts)
-    return told if not job.is_final or job.final_type.endswith(".validated") else ()
+    return told if not job.is_final or ending_of(job.final_type) == "validated" else ()
 
 
 def _early(name: str, job: JobRecord, speech: Speech) -> Part | None:
@@ -67,7 +67,7 @@ def _archive(follower: Follower, zone: tzinfo, speech: Speech) -> Part:
     if follower.found is None:
         return Part("archive", "unknown", f"{kinds}: {speech.say(*_NO_RECORD)}")
     job = follower.found.job
-    files = tuple(_progress(job).get("documents", ()))
+    files = tuple(job.parsed_progress.get("documents", ()))
     if not job.is_final:
         why, following, next_ms = _open(follower.found, zone, speech)
         n, of = len(files), len(follower.asked)
@@ -80,7 +80,7 @@ def _archive(follower: Follower, zone: tzinfo, speech: Speech) -> Part:
 
 def _failed_archive(kinds: str, job: JobRecord, again: JobRecord | None, speech: Speech) -> Part:
     if again and again.is_final:
-        if again.final_type.endswith(".completed"):
+        if ending_of(again.final_type) == "completed":
             told = speech.say(f"al segundo intento, por el trabajo {again.id}", f"at the second go, by job {again.id}")
             return Part("archive", "done", f"{kinds}: {told}")
         job = again
@@ -136,10 +136,6 @@ def _track(follower: Follower, zone: tzinfo, speech: Speech) -> Part:
 def _open(found: JobSnapshot, zone: tzinfo, speech: Speech) -> tuple[str, str, int]:
     where, why, following, next_ms = situation(found, zone, speech)
     return f"{where}, {why}" if where else why, following, next_ms
-
-
-def _progress(job: JobRecord) -> dict[str, Any]:
-    return dict(strict_json.parse(job.progress)) if job.progress else {}
 
 
 def _error_words(job: JobRecord) -> str:

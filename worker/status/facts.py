@@ -13,17 +13,18 @@ from typing import Any, Final
 
 from jobs.range_ends import RangeEnd, range_end
 from schemas.names import is_calls_lane, is_issuing_lane
+from schemas.records import WaitReason
 from worker.queue.consumer_lag import GroupLag
 from worker.speech import iso
 
 WAIT_REASONS: Final = {
-    "hold": "held",
-    "allowance": "allowance",
-    "precedence": "precedence",
-    "probe": "outage",
-    "width": "width",
+    WaitReason.HOLD: "held",
+    WaitReason.ALLOWANCE: "allowance",
+    WaitReason.PRECEDENCE: "precedence",
+    WaitReason.PROBE: "outage",
+    WaitReason.WIDTH: "width",
 }
-"""Why a lane stopped, as the dispatcher's script stores it, and as it is told."""
+"""Why a lane stopped, and as it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,8 @@ class LaneSeen:
     """
     One queue of jobs. ``next_look_ms`` is 0 when no look is planned: the end of a job makes the next one.
 
-    ``wait_reason`` is why the dispatcher's last look started no more (the keys of WAIT_REASONS; empty when nothing
-    waited). ``n_tracking`` of those that come later watch RADIAN events; ``n_ahead`` documents of the account go before
-    calls.
+    ``wait_reason`` is why the dispatcher's last look started no more. ``n_tracking`` of those that come later watch
+    RADIAN events; ``n_ahead`` documents of the account go before calls.
     """
 
     name: str
@@ -115,7 +115,7 @@ class LaneSeen:
     backlog_s: float = 0.0
     n_tracking: int = 0
     n_ahead: int = 0
-    wait_reason: str = ""
+    wait_reason: WaitReason = WaitReason.NOTHING
     why: str | None = None
     """``held``, ``allowance``, ``precedence``, ``outage``, ``width``; null where nothing waits."""
     width: int = 1
@@ -325,7 +325,7 @@ def with_backlog(lane: LaneSeen, lanes: Iterable[LaneSeen], account: AccountSeen
     n_beside = n_ahead if lane.is_calls else sum(min(n, lane.n_waiting) for n in issuing)
     n_calls = lane.n_waiting + n_beside
     needs_s = backlog_s(n_calls, account, lane.hold, now_ms)
-    if lane.wait_reason == "allowance" and lane.next_look_ms > now_ms:
+    if lane.wait_reason == WaitReason.ALLOWANCE and lane.next_look_ms > now_ms:
         # Used up in a burst, the allowance comes back in one.
         n_windows = (n_calls - 1) // account.limit
         needs_s = max(needs_s, (lane.next_look_ms - now_ms) / 1000 + n_windows * account.window_s)

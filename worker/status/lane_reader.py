@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from jobs.follow_ups import TRACK
-from schemas.names import account_of, follow_up_id, is_calls_lane
-from schemas.records import pushed_ms_of, score_bands
+from schemas.names import TRACK, account_of, follow_up_id, is_calls_lane
+from schemas.records import WaitReason, pushed_ms_of, score_bands
 from worker.settings.account import Account
 from worker.status.facts import WAIT_REASONS, LaneSeen
 from worker.status.hold_reader import hold_of
@@ -46,7 +45,7 @@ def queue_seen(
         n_in_flight=n_in_flight or 0,
         hold=None,
         next_look_ms=whole(next_look),
-        wait_reason=state.get("wait_reason", ""),
+        wait_reason=WaitReason.read(state.get("wait_reason", "")),
         width=_width(name, state, configured.get(account)),
     )
     hold, oldest_ms, n_tracking = yield from together(

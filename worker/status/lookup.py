@@ -13,9 +13,8 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from jobs.families import FAMILIES
-from jobs.follow_ups import ARCHIVE
 from schemas import strict_json
-from schemas.names import follow_up_id, followed_id
+from schemas.names import ARCHIVE, follow_up_id, followed_id
 from schemas.records import JobRecord
 from worker.retry_ids import retry_id
 from worker.status.facts import AccountSeen, LaneSeen

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Set
 from typing import Final
 
-from schemas.names import account_of
+from schemas.names import account_of, in_account
 from worker.queue.consumer_lag import GroupLag
 from worker.speech import Speech
 from worker.status.causes import NEEDS_A_PERSON, cause, holder, mend, redis_mend
@@ -169,13 +169,13 @@ def _of_account(account: AccountSeen, seen: Overview, speech: Speech) -> Iterato
                 f"account {account.name}: Factus denies the jobs {scope} (403); all others go on",
             )
             mends = mend(Hold("factus.denied", 0), account.name, speech)
-            yield Problem("type.blocked", f"{account.name}/{scope}", what, mends, since_ms)
+            yield Problem("type.blocked", in_account(account.name, scope), what, mends, since_ms)
 
 
 def _of_lane(lane: LaneSeen, seen: Overview, speech: Speech) -> Iterator[Problem]:
     account = next((one for one in seen.accounts if one.name == lane.account), None)
     blocks = account.blocks if account else ()
-    told_ms = next((one.since_ms for one in blocks if lane.name == f"{lane.account}/{one.scope}"), 0)
+    told_ms = next((one.since_ms for one in blocks if lane.name == in_account(lane.account, one.scope)), 0)
     if lane.hold and _is_news(lane.hold, told_ms, seen.now_ms):
         what = speech.say(f"carril {lane.name} detenido", f"lane {lane.name} is held")
         yield _held(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from jobs.families import FAMILIES
+from schemas.names import in_account
 from worker.queue.range_notes import OTHER
 from worker.speech import Speech
 from worker.status.facts import RangeSeen
@@ -17,7 +18,7 @@ from worker.status.problem import Problem
 @lru_cache(maxsize=1024)  # the same is said of a range until it changes
 def range_problem(one: RangeSeen, speech: Speech) -> Problem | None:
     """What is to be said of a range that is in use; None while there is time and room."""
-    end, subject = one.end, f"{one.account}/{one.prefix}"
+    end, subject = one.end, in_account(one.account, one.prefix)
     document = document_words(one.document, speech)
     name = speech.say(f"rango {one.prefix} ({document})", f"range {one.prefix} ({document})")
     what = speech.say(f"cuenta {one.account}, {name}: ", f"account {one.account}, {name}: ")

@@ -10,7 +10,7 @@ from datetime import tzinfo
 from typing import Final, NamedTuple
 
 from schemas.names import ending_of
-from schemas.records import JobRecord, JobState, SendState
+from schemas.records import JobRecord, JobState, SendState, WaitReason
 from worker.speech import Speech, clock
 from worker.status.causes import NEEDS_A_PERSON, cause, holder, mend
 from worker.status.facts import AccountSeen, Hold, LaneSeen
@@ -197,35 +197,35 @@ def lane_reason(lane: LaneSeen, account: AccountSeen, zone: tzinfo, speech: Spee
         return ""
     until = clock(lane.next_look_ms, zone) if lane.next_look_ms else ""
     match lane.wait_reason:
-        case "width" if lane.issues and lane.width == 1:
+        case WaitReason.WIDTH if lane.issues and lane.width == 1:
             return speech.say(
                 "los documentos de una familia se emiten de a uno", "documents of a family are issued one at a time"
             )
-        case "width":
+        case WaitReason.WIDTH:
             return speech.say("ya hay tantas en curso como se permite", "as many are under way as may be")
-        case "allowance":
+        case WaitReason.ALLOWANCE:
             used = speech.say(
                 f"{account.n_used} de {account.limit} solicitudes en {account.window_s:g} s",
                 f"{account.n_used} of {account.limit} calls in {account.window_s:g} s",
             )
             text = speech.say(f"el cupo está usado ({used})", f"the allowance is used up ({used})")
             return text + (speech.say(f", sigue {until}", f", goes on {until}") if until else "")
-        case "precedence" if lane.n_ahead:
+        case WaitReason.PRECEDENCE if lane.n_ahead:
             ahead = speech.documents(lane.n_ahead)
             return speech.say(f"los documentos van antes: {ahead}", f"behind issuing: {ahead} ahead")
-        case "precedence":
+        case WaitReason.PRECEDENCE:
             return speech.say(
                 "se deja libre una cuarta parte del cupo para documentos",
                 "calls of low priority leave a quarter of the allowance free for documents",
             )
-        case "probe":
+        case WaitReason.PROBE:
             return speech.say(
                 "Factus no respondía: un solo intento pregunta si ya responde",
                 "Factus did not answer: a single attempt asks whether it does",
             )
-        case "hold":
+        case WaitReason.HOLD:
             return speech.say("la cuenta o el carril estaba detenido", "account or lane was on hold")
-        case _:
+        case WaitReason.NOTHING:
             return ""
 
 
@@ -242,7 +242,13 @@ def lane_words(lane: LaneSeen, account: AccountSeen, now_ms: int, zone: tzinfo, 
     return lane_reason(lane, account, zone, speech)
 
 
-_LACKS: Final = ("probe", "hold", "allowance", "precedence", "width")
+_LACKS: Final = (
+    WaitReason.PROBE,
+    WaitReason.HOLD,
+    WaitReason.ALLOWANCE,
+    WaitReason.PRECEDENCE,
+    WaitReason.WIDTH,
+)
 """What a lane that nothing holds waits for, the worst first."""
 
 

@@ -18,11 +18,12 @@ from typing import Any, Final, Protocol
 import structlog
 
 from jobs.webhooks import notices
-from jobs.webhooks.endpoint import OWN_TYPES, Endpoint
+from jobs.webhooks.endpoint import OWN_SUBJECT, Endpoint
 from jobs.webhooks.notices import About
 from jobs.webhooks.verdict import Answer, Verdict, verdict
 from schemas.contract.event import Event
 from schemas.factus import BOGOTA
+from schemas.names import subject_of
 from worker.guard import Guard, pause
 from worker.webhooks.book import Delivery, Ended, Served, WebhookBook
 from worker.webhooks.policy import WebhookPolicy
@@ -186,7 +187,7 @@ class Deliverer:
         about = About(delivery.endpoint, served.failing_since_ms or now_ms, served.n_waiting, answer.status)
         attempts = delivery.n_failures + 1
         events = []
-        if not delivery.type.startswith(OWN_TYPES):
+        if subject_of(delivery.type) != OWN_SUBJECT:
             if found.is_told:
                 made = notices.failing_event(about, answer, message=delivery.id, attempts=attempts, now=now)
                 events.append(made)

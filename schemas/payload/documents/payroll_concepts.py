@@ -5,17 +5,17 @@ What a payroll consists of: accruals (devengados) and deductions (deducciones), 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 from schemas.payload.fields import Amount, Count, DateText, Filled, Kind, Moment, Part, part
 
 OnlyType: TypeAlias = Annotated[str | int, Kind("whole", least=1, most=1)]
 """The type of a concept that has one; Factus puts it when it is left out."""
 
-_DAYS = "días"
-_TYPE = "tipo del concepto"
-_AMOUNT = "valor del concepto"
-_PERCENTAGE = "porcentaje del concepto"
+_DAYS: Final = "días"
+_TYPE: Final = "tipo del concepto"
+_AMOUNT: Final = "valor del concepto"
+_PERCENTAGE: Final = "porcentaje del concepto"
 
 
 def _rows(label: str, about: str, bad: str, *, may_stand_alone: bool = False) -> Any:

@@ -5,14 +5,14 @@ The bodies of ``POST /v2/support-documents/validate`` (documento soporte) and ``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from schemas.payload.documents.items import Line, Tax
 from schemas.payload.documents.parties import Provider
 from schemas.payload.documents.shared import Established, Rounded
 from schemas.payload.fields import MAX_ELEMENTS, Absent, Amount, DateText, Filled, Kind, Part, absent, part
 
-_NOT_BOUGHT = absent("DS-019", "customer send_email allowance_charges currency billing_period health")
+_NOT_BOUGHT: Final = absent("DS-019", "customer send_email allowance_charges currency billing_period health")
 
 
 class PurchaseTax(Tax):

@@ -11,16 +11,16 @@ from schemas.payload.rules.sums import CHARGED, FREIGHT, PREPAID, ROUNDED, ROUND
 
 CONTINGENCY: Final = "03"
 
-BILL = RuleBook.about("")
+BILL: Final = RuleBook.about("")
 BILL.by_shape("BILL-001 BILL-005")
 
-RELATED_DOCUMENT = RuleBook.about("related_documents.*")
+RELATED_DOCUMENT: Final = RuleBook.about("related_documents.*")
 RELATED_DOCUMENT.by_shape("BILL-003")
 
-ORDER = RuleBook.about("order_reference")
+ORDER: Final = RuleBook.about("order_reference")
 ORDER.by_shape("BILL-010")
 
-PREPAYMENT = RuleBook.about("prepayment_details.*")
+PREPAYMENT: Final = RuleBook.about("prepayment_details.*")
 PREPAYMENT.by_shape("BILL-007")
 
 

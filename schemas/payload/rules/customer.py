@@ -32,7 +32,7 @@ _COMPANY: Final = "1"
 _PERSON: Final = "2"
 _NO_RESPONSIBILITY: Final = "R-99-PN"
 
-CUSTOMER = RuleBook.about("customer")
+CUSTOMER: Final = RuleBook.about("customer")
 CUSTOMER.by_shape("CUS-001 CUS-002 CUS-014 CUS-017")
 CUSTOMER.by_shape("CUS-019", "D, R+")
 CUSTOMER.error("CUS-003", "D")(nit_is_digits)
@@ -41,7 +41,7 @@ CUSTOMER.warning("CUS-007", "D, R")(nit_has_a_check_digit)
 CUSTOMER.error("CUS-008", "D")(only_a_nit_has_a_check_digit)
 CUSTOMER.error("CUS-018", "D")(foreigner_has_no_municipality)
 
-CUSTOMER_PAYMENT = RuleBook.about("payment_details.*")
+CUSTOMER_PAYMENT: Final = RuleBook.about("payment_details.*")
 
 
 def is_final_consumer(customer: Node) -> bool:

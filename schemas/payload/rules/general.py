@@ -30,7 +30,7 @@ _DAMAGED: Final = (
 # Slashes are common in references, and go out percent-encoded (docs/contract.md, section 1).
 _SAFE_REFERENCE: Final = re.compile(r"[A-Za-z0-9._/-]+")
 
-ROOT = RuleBook.about("")
+ROOT: Final = RuleBook.about("")
 ROOT.by_shape("GEN-001 GEN-004 GEN-007 GEN-008 GEN-010 GEN-011 GEN-012 GEN-013")
 ROOT.by_shape("GEN-002 GEN-003 GEN-015", "R")
 ROOT.by_shape("GEN-005", "I")
@@ -38,15 +38,15 @@ ROOT.by_shape("GEN-006", "D, R")
 ROOT.by_shape("GEN-009", "D (examples)", Level.WARNING)
 ROOT.by_shape("GEN-014", "P")
 
-PAID = RuleBook.about("")
+PAID: Final = RuleBook.about("")
 PAID.by_shape("GEN-016 RNG-004")
 
-HOUR = RuleBook.about("")
+HOUR: Final = RuleBook.about("")
 HOUR.by_shape("GEN-018", "D, P")
 
-MAIL = RuleBook.about("")
+MAIL: Final = RuleBook.about("")
 
-PAYROLL_RANGE = RuleBook.about("")
+PAYROLL_RANGE: Final = RuleBook.about("")
 
 
 @PAID.warning("GEN-017", "D")

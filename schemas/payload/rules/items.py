@@ -17,19 +17,19 @@ UNIT: Final = "94"
 _GLOSSARY_UNITS: Final = {"57": "KGM", "30": "LTR", "60": "HUR"}
 _USUAL_RATES: Final = {IVA: (0, 5, 19), INC: (4, 8, 16), "35": (10, 15, 20)}
 
-ITEM = RuleBook.about("items.*")
+ITEM: Final = RuleBook.about("items.*")
 ITEM.by_shape("ITM-001 ITM-002 ITM-008 ITM-010")
 ITEM.by_shape("ITM-005", "D, R")
 ITEM.by_shape("ITM-013", "R")
 ITEM.by_shape("ITM-027")
 
-TAX = RuleBook.about("items.*.taxes.*")
-PRICE = RuleBook.about("items.*")
-SALE_ITEM = RuleBook.about("items.*")
-SALE_TAX = RuleBook.about("items.*.taxes.*")
-DISCOUNT = RuleBook.about("items.*")
+TAX: Final = RuleBook.about("items.*.taxes.*")
+PRICE: Final = RuleBook.about("items.*")
+SALE_ITEM: Final = RuleBook.about("items.*")
+SALE_TAX: Final = RuleBook.about("items.*.taxes.*")
+DISCOUNT: Final = RuleBook.about("items.*")
 
-WITHHOLDING = RuleBook.about("items.*.withholding_taxes.*")
+WITHHOLDING: Final = RuleBook.about("items.*.withholding_taxes.*")
 
 
 @ITEM.error("ITM-003", "D, sign I")

@@ -9,11 +9,11 @@ from typing import Final
 from schemas.payload.rules.book import NO_FINDINGS, Document, Findings, Node, RuleBook, finding
 from schemas.payload.rules.identity import mail_address_has_the_form
 
-ESTABLISHMENT = RuleBook.about("establishment")
+ESTABLISHMENT: Final = RuleBook.about("establishment")
 ESTABLISHMENT.by_shape("EST-001 EST-003")
 ESTABLISHMENT.error("EST-002", "I")(mail_address_has_the_form)
 
-BILLING_PERIOD = RuleBook.about("billing_period")
+BILLING_PERIOD: Final = RuleBook.about("billing_period")
 BILLING_PERIOD.by_shape("EST-004")
 
 

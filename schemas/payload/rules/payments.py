@@ -12,12 +12,12 @@ from schemas.payload.rules.book import NO_FINDINGS, Document, Finding, Findings,
 
 CREDIT: Final = "2"
 
-PAYMENT = RuleBook.about("payment_details.*")
+PAYMENT: Final = RuleBook.about("payment_details.*")
 PAYMENT.by_shape("SUM-001 SUM-002 SUM-003")
 
-CHARGE = RuleBook.about("allowance_charges.*")
+CHARGE: Final = RuleBook.about("allowance_charges.*")
 
-CURRENCY = RuleBook.about("currency")
+CURRENCY: Final = RuleBook.about("currency")
 CURRENCY.by_shape("SUM-021")
 
 

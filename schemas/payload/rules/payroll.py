@@ -27,24 +27,24 @@ _PLAIN: Final = {"1": 25, "2": 75, "3": 35}
 _ON_SUNDAYS: Final = {"4": 25, "5": 0, "6": 75, "7": 35}
 """Types of overtime: what the law adds, and what it adds to the surcharge of Sundays and holidays."""
 
-PAYROLL = RuleBook.about("")
+PAYROLL: Final = RuleBook.about("")
 PAYROLL.by_shape("PAY-001 PAY-002 PAY-004 PAY-007 PAY-009 PAY-010 PAY-014 PAY-015")
 PAYROLL.by_shape("PAY-019 PAY-020 PAY-021 PAY-023 PAY-026 PAY-029")
 PAYROLL.by_shape("PAY-028 PAY-030", "R")
 
-PERIOD = RuleBook.about("settlement_period")
-PAYMENT = RuleBook.about("payment")
-WORKER = RuleBook.about("worker")
+PERIOD: Final = RuleBook.about("settlement_period")
+PAYMENT: Final = RuleBook.about("payment")
+WORKER: Final = RuleBook.about("worker")
 WORKER.error("PAY-011", "D, R")(numbered_nit_is_digits)
 WORKER.error("PAY-013", "D")(colombian_has_a_municipality)
-SEVERANCE = RuleBook.about("accruals.cesa.*")
-SERVICE_BONUS = RuleBook.about("accruals.prim")
-LEAVE = RuleBook.about("accruals.lice.*")
+SEVERANCE: Final = RuleBook.about("accruals.cesa.*")
+SERVICE_BONUS: Final = RuleBook.about("accruals.prim")
+LEAVE: Final = RuleBook.about("accruals.lice.*")
 SPANS: Final = tuple(RuleBook.about(f"accruals.{key}.*") for key in _SPANS)
-OVERTIME = RuleBook.about("accruals.hora.*")
-DEDUCTIONS = RuleBook.about("deductions")
+OVERTIME: Final = RuleBook.about("accruals.hora.*")
+DEDUCTIONS: Final = RuleBook.about("deductions")
 
-ELIMINATION = RuleBook.about("")
+ELIMINATION: Final = RuleBook.about("")
 ELIMINATION.by_shape("PAY-035")
 ELIMINATION.by_shape("PAY-037", "D9, R")
 

@@ -35,34 +35,34 @@ _KEYS_BY_TYPE: Final = {
     "collection_concept_code": frozenset({COLLECTION}),
 }
 
-ITEM = RuleBook.about("items.*")
-SCHEMED_ITEM = RuleBook.about("items.*", WITH_SCHEMES)
-MANDATED_ITEM = RuleBook.about("items.*", WITH_MANDATES)
-MANDATE = RuleBook.about("items.*.mandate", WITH_MANDATES)
-MANDATES_BILL = RuleBook.about("", {MANDATES})
+ITEM: Final = RuleBook.about("items.*")
+SCHEMED_ITEM: Final = RuleBook.about("items.*", WITH_SCHEMES)
+MANDATED_ITEM: Final = RuleBook.about("items.*", WITH_MANDATES)
+MANDATE: Final = RuleBook.about("items.*.mandate", WITH_MANDATES)
+MANDATES_BILL: Final = RuleBook.about("", {MANDATES})
 
-TRANSPORT_ITEM = RuleBook.about("items.*", {TRANSPORT})
-CARGO = RuleBook.about("items.*.additional_properties.*", {TRANSPORT})
+TRANSPORT_ITEM: Final = RuleBook.about("items.*", {TRANSPORT})
+CARGO: Final = RuleBook.about("items.*.additional_properties.*", {TRANSPORT})
 CARGO.by_shape("OPT-007")
-FREIGHT = RuleBook.about("items.*.additional_properties.*")
+FREIGHT: Final = RuleBook.about("items.*.additional_properties.*")
 
-HEALTH_BILL = RuleBook.about("", HEALTH_REPORTS)
-HEALTH = RuleBook.about("health", HEALTH_TYPES)
+HEALTH_BILL: Final = RuleBook.about("", HEALTH_REPORTS)
+HEALTH: Final = RuleBook.about("health", HEALTH_TYPES)
 HEALTH.by_shape("OPT-013")
 HEALTH.by_shape("OPT-017", "D9")
-COVERAGE = RuleBook.about("health")
+COVERAGE: Final = RuleBook.about("health")
 COVERAGE.by_shape("OPT-015")
 COVERAGE.by_shape("OPT-014", "D9")
 
-PREPAYMENT = RuleBook.about("prepayment_details.*", {"SS-CUFE", "SS-Reporte"})
+PREPAYMENT: Final = RuleBook.about("prepayment_details.*", {"SS-CUFE", "SS-Reporte"})
 
-COLLECTION_BILL = RuleBook.about("", {COLLECTION})
-COLLECTION_ITEM = RuleBook.about("items.*", {COLLECTION})
-BENEFICIARY = RuleBook.about("beneficiary", HEALTH_TYPES)
+COLLECTION_BILL: Final = RuleBook.about("", {COLLECTION})
+COLLECTION_ITEM: Final = RuleBook.about("items.*", {COLLECTION})
+BENEFICIARY: Final = RuleBook.about("beneficiary", HEALTH_TYPES)
 BENEFICIARY.by_shape("OPT-024")
 
-OTHER_BILL = RuleBook.about("", {"10", MANDATES, TRANSPORT})
-OTHER_PREPAYMENT = RuleBook.about("prepayment_details.*", {"10", MANDATES, TRANSPORT})
+OTHER_BILL: Final = RuleBook.about("", {"10", MANDATES, TRANSPORT})
+OTHER_PREPAYMENT: Final = RuleBook.about("prepayment_details.*", {"10", MANDATES, TRANSPORT})
 
 
 @ITEM.warning("ITM-029", "I")

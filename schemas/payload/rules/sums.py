@@ -20,8 +20,8 @@ ROUNDED: Final = "cash_rounding_amount"
 _GROSS_PRICES: Final = "Los pagos equivalen a las líneas sin sumar impuestos: parece que el precio ya los incluye."
 _NET_WANTED: Final = 'Factus pide el precio unitario ("price") sin impuestos'
 
-TOTALS = RuleBook.about("")
-ROUNDING = RuleBook.about("")
+TOTALS: Final = RuleBook.about("")
+ROUNDING: Final = RuleBook.about("")
 
 
 class Cause(NamedTuple):

@@ -25,7 +25,7 @@ _FOREIGN_NIT: Final = "50"
 _WEEKLY: Final = 2
 _DAYS_BACK: Final = timedelta(days=6)
 
-PROVIDER = RuleBook.about("provider")
+PROVIDER: Final = RuleBook.about("provider")
 PROVIDER.by_shape("DS-001", "D, R, X")
 PROVIDER.by_shape("DS-004 DS-005 DS-006 DS-009")
 PROVIDER.error("DS-002", "D")(nit_is_digits)
@@ -36,16 +36,16 @@ PROVIDER.error("DS-007", "R")(colombian_has_a_municipality)
 PROVIDER.error("DS-008", "D")(foreigner_has_no_municipality)
 PROVIDER.error("DS-011", "I")(mail_address_has_the_form)
 
-PURCHASE = RuleBook.about("")
+PURCHASE: Final = RuleBook.about("")
 PURCHASE.by_shape("DS-019 ITM-023", "D, R")
 PURCHASE.by_shape("ITM-024")
-PURCHASE_TAX = RuleBook.about("items.*.taxes.*")
+PURCHASE_TAX: Final = RuleBook.about("items.*.taxes.*")
 PURCHASE_SUMS: Final = sums("SUM-008", WITHHELD, spare=ROUNDED)
 
-PERIOD = RuleBook.about("items.*.period")
+PERIOD: Final = RuleBook.about("items.*.period")
 PERIOD.by_shape("DS-014", "D9")
 
-ADJUSTMENT = RuleBook.about("")
+ADJUSTMENT: Final = RuleBook.about("")
 ADJUSTMENT.by_shape("DS-018", "D9, R")
 ADJUSTMENT.by_shape("DS-020 DS-021")
 

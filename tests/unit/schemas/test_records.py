@@ -74,6 +74,18 @@ class TestParsedOnce:
             assert job.parsed_last_error == {"code": "internal"}
         assert len(calls) == 4
 
+    def test_progress_is_parsed_once_however_many_values_it_has(self):
+        job = a_job(progress=f'{{"items":{[[]] * 200_000}}}')
+        assert len(job.parsed_progress["items"]) == 200_000
+        assert job.parsed_progress is job.parsed_progress
+        assert a_job().parsed_progress == {}
+
+    def test_a_payload_is_not_kept_parsed(self):
+        job = a_job(payload='{"items":[]}')
+        before = {*vars(job)}
+        assert job.parse_payload() == {"items": []}
+        assert {*vars(job)} == before
+
     def test_a_changed_record_is_read_anew_and_what_was_read_is_not_stored(self):
         job = a_job(options='{"archive":["pdf"]}')
         before = job.to_hash()

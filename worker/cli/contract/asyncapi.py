@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from schemas.contract.error_codes import ERROR_CODES
+from schemas.names import subject_of
 from worker.cli.contract.json_schemas import components
 from worker.cli.contract.messages import event_messages, job_messages
 
@@ -57,7 +58,7 @@ _EVENT_FIELDS: Final = {
 def document() -> dict[str, Any]:
     """The whole document."""
     jobs, events = job_messages(), event_messages()
-    radian = [name for name in events if name.startswith("radian.")]
+    radian = [name for name in events if subject_of(name) == "radian"]
     by_channel = {"jobs": [*jobs], "results": [name for name in events if name not in radian], "radian": radian}
     return {
         "asyncapi": "3.0.0",

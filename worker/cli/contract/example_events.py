@@ -43,7 +43,7 @@ from schemas import strict_json
 from schemas.contract.envelope import PartialEnvelope
 from schemas.contract.event import Event
 from schemas.factus import DocumentView
-from schemas.names import verb_of
+from schemas.names import ISSUE, in_account, job_type_of, verb_of
 from schemas.records import JobRecord
 from worker.cli.contract.example_jobs import ACCOUNT, NOW, envelope, record
 
@@ -54,7 +54,9 @@ _NAMES_ONE: Final = ("number", "reference_code", "numbering_range_id")
 
 def events_of_family(family: str) -> dict[str, Event]:
     """Every event of the jobs that issue a family's documents, by type."""
-    job = record(envelope(f"{family}.issue", options={"archive": [*FAMILIES[family].kinds]}, metadata={"till": 7}))
+    job = record(
+        envelope(job_type_of(family, ISSUE), options={"archive": [*FAMILIES[family].kinds]}, metadata={"till": 7})
+    )
     policy = IssuePolicy(job, _BACKOFF, _no_luck)
     validated = policy.after_create(answers.DocumentSeen(_document(job)))
     refused = DocumentView(example_data.rejected_document(family, job.reference_code))
@@ -159,7 +161,7 @@ def _batch() -> Event:
         "first_number": example_data.NUMBERS["invoice"],
         "last_number": example_data.NUMBERS["invoice"],
     }
-    return completed_event(f"{ACCOUNT}/2026-11-25", held, [strict_json.dump(failure)], now=NOW)
+    return completed_event(in_account(ACCOUNT, "2026-11-25"), held, [strict_json.dump(failure)], now=NOW)
 
 
 # -- running a verb ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from jobs.entry import Accepted, Entry
 from jobs.intake import EntryValidator
 from schemas import strict_json
 from schemas.factus import BOGOTA
+from schemas.names import family_of, job_type_of, verb_of
 from schemas.records import JobRecord
 
 NOW: Final = datetime(2026, 11, 25, 8, 21, 50, 512000, BOGOTA)
@@ -26,8 +27,7 @@ def envelope(name: str, **more: Any) -> dict[str, Any]:
     Args:
         more: Further fields of the envelope.
     """
-    family, verb = name.split(".")[:2]
-    job_type = f"{family}.{verb}"
+    job_type = job_type_of(family_of(name), verb_of(name).partition(".")[0])
     return {
         "type": job_type,
         "id": f"erp-{name}-1",

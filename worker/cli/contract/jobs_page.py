@@ -14,6 +14,7 @@ from jobs.job_type import ANY_CALL, ANY_TIME, REFUSALS, Description
 from jobs.registry import JOB_TYPES
 from schemas.contract.error_codes import ERROR_CODES
 from schemas.contract.event import Event
+from schemas.names import event_type_of, job_type_of, subject_of
 from worker.cli.contract.example_jobs import envelope
 from worker.cli.contract.json_schemas import data_model, described_models, payload_model
 from worker.cli.contract.markdown import codes, data_table, json_block, payload_table, table
@@ -129,7 +130,7 @@ def _matrix() -> str:
     rows = [
         [
             f"`{family.name}`",
-            *("x" if f"{family.name}.{verb}" in JOB_TYPES else "" for verb in VERBS),
+            *("x" if job_type_of(family.name, verb) in JOB_TYPES else "" for verb in VERBS),
             ", ".join(family.kinds),
         ]
         for family in FAMILIES.values()
@@ -171,8 +172,9 @@ def _call_section(section: Section, events: dict[str, Event], schemas: dict[str,
     is_shared = len(section.names) > 2
     lines = [f"### {_title(section)}", f"For {codes(section.names)}." if is_shared else "", section.about.does]
     lines += [payload_table(schemas[payload], is_deep=True), json_block(envelope(first)), _payloads(section.names[1:])]
-    lines.append(f"`data` of `{'X.' + JOB_TYPES[first].verb if is_shared else first}.completed`:")
-    lines += [data_table(schemas[model.__name__]), json_block(events[f"{first}.completed"].data)]
+    subject = job_type_of("X", JOB_TYPES[first].verb) if is_shared else first
+    lines.append(f"`data` of `{event_type_of(subject, 'completed')}`:")
+    lines += [data_table(schemas[model.__name__]), json_block(events[event_type_of(first, "completed")].data)]
     lines += _fate(section.about)
     return "\n\n".join(line for line in lines if line)
 
@@ -202,8 +204,8 @@ def _fate(about: Description) -> list[str]:
 
 def _other_events(events: dict[str, Event], schemas: dict[str, dict[str, Any]]) -> str:
     lines = ["## Other events"]
-    radian = [name for name in events if name.startswith("radian.")]
-    webhooks = [name for name in events if name.startswith("webhook.")]
+    radian = [name for name in events if subject_of(name) == "radian"]
+    webhooks = [name for name in events if subject_of(name) == "webhook"]
     days = ("day.at_risk", "day.safe")
     every = ("job.refused", *radian, "account.blocked", "account.resumed", *days, "batch.completed", *webhooks)
     for name in every:

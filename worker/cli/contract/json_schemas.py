@@ -18,7 +18,7 @@ from jobs.registry import JOB_TYPES
 from schemas.contract import event_data
 from schemas.contract.envelope import Envelope
 from schemas.contract.event import ErrorDetail, Event
-from schemas.names import ending_of, subject_of
+from schemas.names import ISSUE, ending_of, event_type_of, job_type_of, subject_of
 from worker.cli.contract.plain_shapes import pascal, plain, with_named_choices
 
 ANY_JOB: Final = "AnyJob"
@@ -70,7 +70,7 @@ def data_model(event_type: str) -> type[BaseModel] | None:
     """The model of an event's ``data``; None where it is null."""
     subject, end = subject_of(event_type), ending_of(event_type)
     if end == "validated":
-        return JOB_TYPES[f"{subject}.issue"].data
+        return JOB_TYPES[job_type_of(subject, ISSUE)].data
     if end == "completed" and event_type not in _DATA:
         return JOB_TYPES[subject].data
     return _DATA.get(event_type) or _DATA.get(end)
@@ -176,22 +176,31 @@ def job_name(job_type: str) -> str:
 
 def event_name(event_type: str) -> str:
     """Name of the schema of a type of event: ``InvoiceValidatedEvent``."""
-    return pascal(event_type.removesuffix(".event")) + "Event"
+    return pascal(subject_of(event_type) if ending_of(event_type) == "event" else event_type) + "Event"
+
+
+_OF_DOCUMENTS: Final[Mapping[str, bool | Literal["either"]]] = {
+    "validated": True,
+    "rejected": False,
+    "failed": False,
+    "pending": True,
+    "archived": "either",
+}
+"""What is told of documents, and whether it is good news."""
 
 
 def event_types() -> dict[str, bool | Literal["either"]]:
     """Every type of event, families first, and whether it is good news."""
     found: dict[str, bool | Literal["either"]] = {}
     for family in FAMILIES:
-        found |= {f"{family}.validated": True, f"{family}.rejected": False, f"{family}.failed": False}
-        found |= {f"{family}.pending": True, f"{family}.archived": "either"}
+        found |= {event_type_of(family, ending): is_good for ending, is_good in _OF_DOCUMENTS.items()}
     for name, row in JOB_TYPES.items():
         if not row.issues:
-            found |= {f"{name}.completed": True, f"{name}.failed": False}
+            found |= {event_type_of(name, "completed"): True, event_type_of(name, "failed"): False}
     return {
         **found,
         "job.refused": False,
-        **dict.fromkeys((name for name in _DATA if name.startswith("radian.")), True),
+        **dict.fromkeys((name for name in _DATA if subject_of(name) == "radian"), True),
         "account.blocked": False,
         "account.resumed": True,
         "day.at_risk": False,

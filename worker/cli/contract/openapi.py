@@ -19,7 +19,7 @@ from schemas import strict_json
 from schemas.contract.envelope import Envelope
 from schemas.contract.error_codes import ERROR_CODES
 from schemas.contract.event import Event
-from schemas.names import family_of
+from schemas.names import ending_of, family_of
 from worker.cli.contract import example_events
 from worker.cli.contract.example_jobs import envelope
 from worker.cli.contract.json_schemas import ANY_EVENT, ANY_JOB, components, event_name, job_name, payload_model
@@ -145,8 +145,8 @@ def _of_type(row: RouteRow, name: str) -> dict[str, Any]:
     limits = f"\n\n{about.limits}" if about.limits else ""
     examples = {one: {"value": example_payloads.example(one)} for one in (name, *example_payloads.MORE.get(name, ()))}
     events = _events_of(name)
-    good = [one for one in events if events[one].success and not one.endswith((".pending", ".archived"))]
-    bad = [one for one in events if not events[one].success and not one.endswith(".archived")]
+    good = [one for one in events if events[one].success and ending_of(one) not in ("pending", "archived")]
+    bad = [one for one in events if not events[one].success and ending_of(one) != "archived"]
     return {
         "operationId": name.replace(".", "_"),
         "summary": about.does,
@@ -158,8 +158,8 @@ def _of_type(row: RouteRow, name: str) -> dict[str, Any]:
             **{str(status): _refused(text) for status, text in {**_EVERY, **(row.answers or {})}.items()},
             "202": _answer(row, 202, "Accepted"),
             "200": _final(row, 200, good, events),
-            "422": _final(row, 422, ["job.refused", *(one for one in bad if one.endswith(".rejected"))], events),
-            "502": _final(row, 502, [one for one in bad if one.endswith(".failed")], events),
+            "422": _final(row, 422, ["job.refused", *(one for one in bad if ending_of(one) == "rejected")], events),
+            "502": _final(row, 502, [one for one in bad if ending_of(one) == "failed"], events),
         },
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from schemas.names import ISSUE, job_type_of
 from schemas.sheets.faults import RULES
 from schemas.sheets.fields import FAMILIES, Field, fields_of, profiles, sheet_name
 
@@ -76,7 +77,9 @@ def spreadsheets_page() -> str:
     """The whole page, in Spanish."""
     parts = [
         _HEAD,
-        "".join(f"| {_DOCUMENTS[family]} | `{family}.issue` | {sheet_name(family)} |\n" for family in FAMILIES),
+        "".join(
+            f"| {_DOCUMENTS[family]} | `{job_type_of(family, ISSUE)}` | {sheet_name(family)} |\n" for family in FAMILIES
+        ),
         _VALUES,
         "\n## Las columnas\n\nMayúsculas, tildes, espacios y signos de los encabezados no cuentan, y el orden tampoco.\n",
         *(_columns(family) for family in FAMILIES),

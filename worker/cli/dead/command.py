@@ -128,7 +128,7 @@ async def _list(settings: Settings, wanted: Wanted, since: str, count: int | Non
         emit(Speech(settings.lang).say("No hay trabajos apartados.", "No dead letters."), err=True)
 
 
-_WIDE: int = 160
+_WIDE: Final[int] = 160
 """Columns from which a letter is one line."""
 
 

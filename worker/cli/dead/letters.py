@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from jobs.registry import JOB_TYPES
 from schemas import strict_json
 from schemas.contract.envelope import MAX_JOB_BYTES
-from schemas.names import followed_id, pushable_id
+from schemas.names import ending_of, followed_id, pushable_id
 from schemas.records import JobRecord
 from worker.retry_ids import parted, retry_id
 from worker.store.connection import command
@@ -83,7 +83,7 @@ class Letter:
     @property
     def is_of_accepted_job(self) -> bool:
         """Whether the job was accepted and failed later; ``raw`` is then an envelope of ours, not what was pushed."""
-        return str(self.event.get("type", "")).endswith((".failed", ".archived"))
+        return ending_of(str(self.event.get("type", ""))) in ("failed", "archived")
 
     @property
     def may_be_done(self) -> tuple[str, str] | None:

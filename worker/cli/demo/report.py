@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from schemas.names import ending_of, subject_of
 from worker.cli.bilingual import say
 from worker.cli.console import NARROW, clean, console, emit, is_terminal, show_table, width, wrapped
 from worker.language import language_of_help
@@ -93,7 +94,7 @@ def show(run: Run, answer: Answer, receiver: Receiver, saw: FactusSaw, differenc
     rows = [
         [one.job.type, one.job.reference or str(one.job.id), one.outcome.message]
         for one in run.pushed
-        if one.outcome and one.outcome.type.endswith(".completed")
+        if one.outcome and ending_of(one.outcome.type) == "completed"
     ]
     show_table([say("llamada", "call"), say("sobre", "about"), say("respuesta", "answer")], rows)
     _heading(
@@ -143,21 +144,19 @@ def _heading(title: str) -> None:
 
 def _show_documents(run: Run) -> None:
     story = {step.id for step in run.story.steps}
-    rows = []
     # One of each family first, then the many invoices.
-    for one in sorted(run.pushed, key=lambda one: one.job.id not in story):
-        family, _, ending = one.outcome.type.rpartition(".") if one.outcome else ("", "", "")
-        if one.outcome and ending == "validated":
-            rows.append(
-                [
-                    family,
-                    one.job.reference,
-                    one.outcome.number,
-                    _money(one.outcome.total),
-                    _code_of(one.outcome.event),
-                    _seconds(run, one),
-                ]
-            )
+    rows = [
+        [
+            subject_of(one.outcome.type),
+            one.job.reference,
+            one.outcome.number,
+            _money(one.outcome.total),
+            _code_of(one.outcome.event),
+            _seconds(run, one),
+        ]
+        for one in sorted(run.pushed, key=lambda one: one.job.id not in story)
+        if one.outcome and ending_of(one.outcome.type) == "validated"
+    ]
     headers = [say("clase", "family"), say("referencia", "reference"), say("número", "number"), "total"]
     headers += ["CUFE/CUDE/CUDS/CUNE", say("seg", "secs")]
     if width() < NARROW:  # without the codes 60 rows are a table on 80 columns too
@@ -276,7 +275,7 @@ def _show_comparison(run: Run, saw: FactusSaw) -> None:
     headers = [say("clase", "family"), say("contados", "told"), say("en Factus", "at Factus")]
     headers += [say("total contado", "total told"), say("total en Factus", "total at Factus"), say("igual", "agree")]
     show_table(headers, rows, right=(1, 2, 3, 4))
-    n_calls = sum(bool(one.outcome and one.outcome.type.endswith(".completed")) for one in run.pushed)
+    n_calls = sum(bool(one.outcome and ending_of(one.outcome.type) == "completed") for one in run.pushed)
     n_refused = sum(bool(one.outcome and one.outcome.type == "job.refused") for one in run.pushed)
     totals = saw.totals
     emit("")

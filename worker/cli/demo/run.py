@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from redis.asyncio import Redis
 
+from schemas.names import ending_of, subject_of
 from worker.cli.demo.factus_view import Key, Seen, send_radian_event
 from worker.cli.demo.jobs import DemoJob
 from worker.cli.demo.stage import Stage
@@ -89,9 +90,9 @@ class Run:
     async def _go_on(self, watch: Watch, event: dict[str, Any], one: Pushed) -> None:
         if is_final(event["type"]):
             self.finished[one.entry] = datetime.fromisoformat(event["time"])
-        if event["type"].endswith(".archived"):
+        if ending_of(event["type"]) == "archived":
             self.archived.append(event)
-        if event["type"].startswith("radian."):
+        if subject_of(event["type"]) == "radian":
             self.radian.append(event)
         self.tell(event, one)
         jobs = self.story.go_on(event)
@@ -116,8 +117,8 @@ class Run:
         """Every document that the service says is validated."""
         found: dict[Key, Seen] = {}
         for one in self.pushed:
-            family, _, ending = one.outcome.type.rpartition(".") if one.outcome else ("", "", "")
-            if one.outcome and ending == "validated":
+            if one.outcome and ending_of(one.outcome.type) == "validated":
+                family = subject_of(one.outcome.type)
                 found[str(one.job.account), family, one.job.reference] = (one.outcome.number, one.outcome.total)
         return found
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from schemas import strict_json
 from schemas.contract.event import ErrorDetail
+from schemas.names import family_of
 from schemas.sheets.documents import documents
 from schemas.sheets.faults import Fault, Problem
 from schemas.sheets.reading import SheetDocument
@@ -103,7 +104,7 @@ def _slug(text: str) -> str:
 
 def rows_of(path: str, table: Table, job_type: str, how: SheetOptions) -> Iterator[FileRow]:
     """The documents of a table, and what is said of it as a whole: errors first, warnings at the end."""
-    found = _opened(path, table, job_type.partition(".")[0], how.options)
+    found = _opened(path, table, family_of(job_type), how.options)
     if found.faults:
         n_untold = found.sheet.n_faults - len(found.faults) if found.sheet else 0
         yield AboutFile(path, found.faults[0].row, errors=tuple(found.faults), n_untold=n_untold)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
+from schemas.names import ISSUE, family_of, job_type_of, verb_of
 from schemas.sheets.cells import Value
 from schemas.sheets.fields import FAMILIES
 from schemas.sheets.headings import OF_DOCUMENTS, MapRefused, fit, known_headings
@@ -45,9 +46,9 @@ def read_table(path: str, job_type: str, how: SheetOptions) -> Table:
     Raises:
         FileRefused: No spreadsheet, one that is too large, or none of its sheets can be chosen.
     """
-    family, _, verb = job_type.partition(".")
-    if family not in FAMILIES or verb != "issue":
-        names = ", ".join(f"{one}.issue" for one in FAMILIES)
+    family = family_of(job_type)
+    if family not in FAMILIES or verb_of(job_type) != ISSUE:
+        names = ", ".join(job_type_of(one, ISSUE) for one in FAMILIES)
         raise FileRefused(f"{path}: una hoja de cálculo sirve para --type {names}, no para {job_type}")
     try:
         known = known_headings(family, how.options.mapped, how.options.profile)

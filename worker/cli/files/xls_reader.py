@@ -26,11 +26,16 @@ from worker.cli.files.number_formats import GENERAL, Format, format_of, number_v
 from worker.cli.files.tables import SheetName
 
 _ONE_CELL: Final = frozenset({0x0006, 0x00D6, 0x00FD, 0x0201, 0x0203, 0x0204, 0x0205, 0x027E})
-_MULTI_NUMBER, _MULTI_BLANK = 0x00BD, 0x00BE
+_MULTI_NUMBER: Final = 0x00BD
+_MULTI_BLANK: Final = 0x00BE
 _ENCRYPTED_PACKAGE: Final = "EncryptedPackage".encode("utf-16-le")
 _PASSWORD_RECORD: Final = 0x002F
 _SHARED_TEXTS: Final = 0x00FC
-_TEXT, _NUMBER, _DATE, _FLAG, _ERROR = 1, 2, 3, 4, 5
+_TEXT: Final = 1
+_NUMBER: Final = 2
+_DATE: Final = 3
+_FLAG: Final = 4
+_ERROR: Final = 5
 
 
 class Xls:

@@ -4,16 +4,18 @@ One event on the screen: a line in a pipe and on a wide terminal, a block on a n
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
-from schemas.names import ending_of
+from schemas.names import ending_of, subject_of
 from worker.cli.console import NARROW, emit, is_terminal, width
 from worker.cli.results.reader import columns_of, line_of
 
-_MESSAGE_AT = 98
+_MESSAGE_AT: Final = 98
 """The column at which a line has its message."""
 
-_STYLES = {"validated": "green", "completed": "green", "rejected": "red", "failed": "red", "refused": "red"}
+_STYLES: Final = {"validated": "green", "completed": "green", "rejected": "red", "failed": "red", "refused": "red"}
 
 
 def show_event(raw: bytes) -> None:
@@ -22,7 +24,7 @@ def show_event(raw: bytes) -> None:
         click.echo(line_of(raw))
         return
     at, type_, reference, found, message = columns_of(raw)
-    style = _STYLES.get(ending_of(type_), "yellow" if type_.startswith("account.") else "")
+    style = _STYLES.get(ending_of(type_), "yellow" if subject_of(type_) == "account" else "")
     if width() < NARROW + 60:
         emit(f"{at}  {type_}  {reference}  {found}", style)
         emit(message, indent=2, hanging=2)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from schemas.names import ISSUE, family_of, job_type_of, verb_of
 from worker.cli.bilingual import argument, option, say
 from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import emit, json_text, spoken, told_settings
@@ -251,15 +252,15 @@ def _write_template(path: str, job_type: str, files: Sequence[str], speech: Spee
     from worker.cli.files.limits import FileRefused
     from worker.cli.submit.template import write_template
 
-    family, _, verb = job_type.partition(".")
+    family = family_of(job_type)
     if files:
         raise click.UsageError(say("--template no lleva ARCHIVO", "--template takes no FILE"))
     if Path(path).suffix.lower() != ".xlsx":
         raise click.BadParameter(
             say("el nombre debe terminar en .xlsx", "the name must end in .xlsx"), param_hint="--template"
         )
-    if family not in FAMILIES or verb != "issue":
-        names = ", ".join(f"{one}.issue" for one in FAMILIES)
+    if family not in FAMILIES or verb_of(job_type) != ISSUE:
+        names = ", ".join(job_type_of(one, ISSUE) for one in FAMILIES)
         raise click.BadParameter(
             say(f"hay plantilla para {names}", f"there is a template for {names}"), param_hint="--type"
         )

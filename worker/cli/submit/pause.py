@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from schemas.names import account_of
+from schemas.records import WaitReason
 from worker.settings.account import Account
 from worker.speech import Speech, hour, span
 from worker.store.connection import command
@@ -42,7 +43,7 @@ class LaneFacts:
     """One lane as the bar needs it. Milliseconds on the server's clock, 0: not so."""
 
     n_waiting: int
-    wait_reason: str
+    wait_reason: WaitReason
     hold_reason: str
     hold_until_ms: int
     next_look_ms: int
@@ -63,7 +64,8 @@ def note_of(lanes: Sequence[LaneFacts], n_workers: int, now_ms: int, zone: tzinf
         at = hour(lane.hold_until_ms, zone)
         return speech.say(f"pausa: {why}; se pregunta otra vez {at}", f"pause: {why}; asked again {at}")
     parts = []
-    full = [lane for lane in lanes if lane.wait_reason == "allowance" and lane.n_waiting and lane.next_look_ms > now_ms]
+    spent = [lane for lane in lanes if lane.n_waiting and lane.wait_reason == WaitReason.ALLOWANCE]
+    full = [lane for lane in spent if lane.next_look_ms > now_ms]
     if full:
         lane = min(full, key=lambda one: one.next_look_ms)
         at = hour(lane.next_look_ms, zone)
@@ -110,7 +112,7 @@ def left_words(lanes: Sequence[LaneFacts], now_ms: int, speech: Speech) -> str:
             max(lane.next_look_ms - now_ms, 0) / 1000 + (lane.n_waiting - 1) // lane.limit * lane.window_s,
         )
         for lane in lanes
-        if lane.n_waiting and lane.wait_reason == "allowance"
+        if lane.n_waiting and lane.wait_reason == WaitReason.ALLOWANCE
     ]
     seconds = max(needs, default=0.0)
     if seconds < 5:
@@ -163,7 +165,7 @@ class PauseReader:
         n_later = int(await command(self._redis, "ZCARD", self._keys.later(lane)))
         return LaneFacts(
             n_waiting=n_waiting,
-            wait_reason=reason,
+            wait_reason=WaitReason.read(reason),
             hold_reason=hold if is_account else lane_hold,
             hold_until_ms=max(_number(until), _number(lane_until)),
             next_look_ms=_number(_text(await command(self._redis, "ZSCORE", self._keys.lanes_due(), lane))),

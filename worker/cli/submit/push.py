@@ -20,6 +20,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from jobs.errors import ServiceError
 from jobs.events import is_of_another_push
 from schemas import strict_json
+from schemas.names import ending_of, subject_of
 from worker.cli.files.job_files import Job
 from worker.cli.producers_token import entry_of
 from worker.speech import ENGLISH, Speech
@@ -34,7 +35,7 @@ _READ_COUNT: Final = 1000
 _ASKED_AT_ONCE: Final = 500
 _END_FIELDS: Final = ["state", "final_type", "number", "last_error", "entry", "total"]
 _UNIQUE_CODES: Final = ("cufe", "cude", "cuds", "cune")
-_FINAL_ENDINGS: Final = (".validated", ".rejected", ".failed", ".completed", ".refused")
+_FINAL_ENDINGS: Final = ("validated", "rejected", "failed", "completed", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +249,8 @@ class Watch:
 
     async def _with_event(self, account: str, job: Job, found: Outcome) -> Outcome:
         """The outcome with what the event of its document told: the CUFE stands nowhere else."""
-        family, _, ending = found.type.rpartition(".")
-        if ending != "validated" or not job.reference:
+        family = subject_of(found.type)
+        if ending_of(found.type) != "validated" or not job.reference:
             return found
         try:
             stored = await command(self.redis, "HGET", self.keys.document(account, family, job.reference), "event")
@@ -261,7 +262,7 @@ class Watch:
 
 def is_final(event_type: str) -> bool:
     """Whether an event of a job is its last."""
-    return event_type.endswith(_FINAL_ENDINGS)
+    return ending_of(event_type) in _FINAL_ENDINGS
 
 
 def outcome_of(event: dict[str, Any]) -> Outcome:
@@ -283,7 +284,7 @@ def outcome_of(event: dict[str, Any]) -> Outcome:
 
 
 def _outcome_of_record(type_: str, number: str, error: str, total: str) -> Outcome:
-    success = type_.endswith((".validated", ".completed"))
+    success = ending_of(type_) in ("validated", "completed")
     detail = strict_json.parse(error) if error else {}
     return Outcome(
         type=type_,
@@ -336,16 +337,15 @@ def summarize(pushed: Sequence[Pushed]) -> Summary:
     outcomes = [one.outcome for one in pushed if one.outcome]
     by_family: dict[str, dict[tuple[str | None, str], Outcome]] = {}
     for one in pushed:
-        family, _, ending = one.outcome.type.rpartition(".") if one.outcome else ("", "", "")
-        if one.outcome and ending == "validated":
+        if one.outcome and ending_of(one.outcome.type) == "validated":
             # Several jobs may have the same document: its money counts once. A number is an account's own.
             name = (one.job.account, one.outcome.number or one.entry)
-            by_family.setdefault(family, {})[name] = one.outcome
+            by_family.setdefault(subject_of(one.outcome.type), {})[name] = one.outcome
     return Summary(
         counts=dict(sorted(Counter(outcome.type for outcome in outcomes).items())),
         n_open=sum(one.outcome is None for one in pushed),
         families=tuple(_family_sum(family, [*found.values()]) for family, found in sorted(by_family.items())),
-        completed=tuple(one for one in pushed if one.outcome and one.outcome.type.endswith(".completed")),
+        completed=tuple(one for one in pushed if one.outcome and ending_of(one.outcome.type) == "completed"),
         failures=tuple(one for one in pushed if one.outcome and not one.outcome.success),
     )
 

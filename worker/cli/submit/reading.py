@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from schemas.factus import BOGOTA
 from worker.cli.check.validation import Checked, check_rows, contradictions
@@ -21,7 +21,7 @@ from worker.cli.files.limits import FileRefused
 from worker.cli.files.spreadsheets import SheetRow
 from worker.cli.files.workbooks import SheetOptions
 
-_MOST_CONTRADICTIONS = 20
+_MOST_CONTRADICTIONS: Final = 20
 
 
 @dataclass(slots=True)

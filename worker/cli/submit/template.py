@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from schemas.names import ISSUE, job_type_of
 from schemas.sheets.cells import Value
 from schemas.sheets.fields import Field, sheet_name
 from schemas.sheets.template_rows import catalog_rows, choices, columns_of, example_rows
@@ -25,7 +26,10 @@ _ROWS: Final = 5_000
 _LEAST_WIDTH: Final = 8
 _WIDEST_NAMES: Final = 64
 _TEXTS: Final = frozenset({"text", "digits", "code", "list"})
-_NAVY, _SKY, _GREY, _LINE = "#1F3864", "#D9E2F3", "#F2F2F2", "#BFBFBF"
+_NAVY: Final = "#1F3864"
+_SKY: Final = "#D9E2F3"
+_GREY: Final = "#F2F2F2"
+_LINE: Final = "#BFBFBF"
 _FONT: Final = {"font_name": "Calibri", "font_size": 11}
 _TITLES: Final = {
     "invoice": ("Facturas de venta", "factura", "cliente"),
@@ -228,5 +232,5 @@ _STEPS: Final = (
 
 
 def _steps(family: str, one: str) -> list[str]:
-    option = "" if family == "invoice" else f"--type {family}.issue "
+    option = "" if family == "invoice" else f"--type {job_type_of(family, ISSUE)} "
     return [text.format(sheet=sheet_name(family), one=one, option=option) for text in _STEPS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jobs.webhooks.notices import what_came
 from jobs.webhooks.verdict import Answer
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from worker.webhooks.book import DeliveryRecord
     from worker.webhooks.rotation import Rotation
 
-_STATES = {"on": ("activa", "on"), "failing": ("falla", "failing"), "disabled": ("desactivada", "disabled")}
-_WHY = {
+_STATES: Final = {"on": ("activa", "on"), "failing": ("falla", "failing"), "disabled": ("desactivada", "disabled")}
+_WHY: Final = {
     "gone": ("respondió 410", "answered 410"),
     "failing": ("solo falló 120 h", "only failed for 120 h"),
     "operator": ("por un operador", "by an operator"),

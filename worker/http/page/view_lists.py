@@ -7,7 +7,7 @@ from typing import Final
 
 from schemas.contract.error_codes import ERROR_CODES
 from schemas.factus import BOGOTA
-from schemas.names import ending_of
+from schemas.names import ending_of, family_of
 from worker.http.page.eyes import Eyes
 from worker.http.page.seen import Happened, LetterSeen
 from worker.http.page.shown import BatchShown, EndpointShown, EventShown, LetterShown, RangeShown, Rows, rows
@@ -80,7 +80,7 @@ def letters_line(seen: Overview, letters: Sequence[LetterSeen], eyes: Eyes) -> s
 
 
 def letter_shown(one: LetterSeen, now_ms: int, eyes: Eyes) -> LetterShown:
-    family = one.job_type.partition(".")[0]
+    family = family_of(one.job_type)
     return LetterShown(
         time=moment(one.at_ms, BOGOTA, now_ms),
         reason=eyes.name(one.reason),
@@ -155,7 +155,7 @@ def events_shown(found: Sequence[Happened], now_ms: int, eyes: Eyes) -> tuple[Ev
             type=eyes.name(one.type),
             is_bad=not one.success or ending_of(one.type) in _BAD,
             account=eyes.name(one.account),
-            reference=eyes.reference(one.account, one.job_type.partition(".")[0], one.reference_code, one.job_id),
+            reference=eyes.reference(one.account, family_of(one.job_type), one.reference_code, one.job_id),
             message=eyes.sentence(one.message),
         )
         for one in mine

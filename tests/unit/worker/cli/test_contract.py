@@ -25,7 +25,7 @@ from worker.cli.contract.json_schemas import all_models, data_model, event_types
 from worker.cli.contract.messages import event_messages, job_messages
 from worker.cli.group import cli
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 OFFICIAL = ROOT / "tests/vendor/asyncapi/3.0.0.json"
 _CODE = re.compile(r"[a-z]+\.[a-z_]+|internal")
 

@@ -15,7 +15,7 @@ from jobs.registry import JOB_TYPES
 from worker.cli.contract.formats import openapi_json
 from worker.http.routes import PREFIX, ROUTES
 
-SCHEMA = Path(__file__).parents[2] / "vendor" / "openapi" / "3.1.json"
+SCHEMA = Path(__file__).parents[3] / "vendor" / "openapi" / "3.1.json"
 
 
 @cache

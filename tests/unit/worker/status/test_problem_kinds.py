@@ -12,8 +12,9 @@ import pytest
 from arq.connections import ArqRedis
 
 from schemas.factus import BOGOTA
-from tests.unit.status import snapshots
-from tests.unit.status.snapshots import ACCOUNT, LANE, NOW
+from schemas.records import WaitReason
+from tests.unit.worker.status import snapshots
+from tests.unit.worker.status.snapshots import ACCOUNT, LANE, NOW
 from worker.speech import ENGLISH, SPANISH
 from worker.status.endpoint_reader import SEEN_MS, endpoints_seen
 from worker.status.facts import DelivererSeen, EndpointSeen, Hold, Overview, RangeSeen, WorkerSeen
@@ -139,7 +140,7 @@ def test_what_only_a_person_mends_is_told_before_what_passes() -> None:
 
 
 def test_every_kind_is_a_problem_of_the_list_and_of_the_table() -> None:
-    folder = Path(__file__).resolve().parents[3] / "worker" / "status"
+    folder = Path(__file__).resolve().parents[4] / "worker" / "status"
     names = [path.name for path in folder.glob("*problems.py")]
     source = "".join((folder / name).read_text(encoding="utf-8") for name in names)
     assert set(re.findall(r'(?:Problem|_held)\(\s*"([a-z]+\.[a-z_]+)"', source)) == KINDS.keys()
@@ -151,7 +152,7 @@ def test_lanes_are_told_by_what_they_lack() -> None:
     blocked = replace(LANE, name="acme/b", hold=Hold("factus.denied", 1, 1))
     idle = replace(LANE, name="acme/c", n_waiting=0)
     short, long = replace(LANE, name="acme/d", backlog_s=5.0), replace(LANE, name="acme/e", backlog_s=60.0)
-    down, spent = replace(LANE, wait_reason="probe"), replace(LANE, wait_reason="allowance")
+    down, spent = replace(LANE, wait_reason=WaitReason.PROBE), replace(LANE, wait_reason=WaitReason.ALLOWANCE)
     told = sorted((idle, short, spent, down, long, held, blocked), key=lambda lane: lacks(lane, ACCOUNT))
     assert told == [blocked, held, down, spent, long, short, idle]
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from arq.connections import ArqRedis
 
-from schemas.records import JobRecord
+from schemas.records import JobRecord, WaitReason
 from worker.status.facts import (
     AccountSeen,
     Hold,
@@ -23,13 +23,13 @@ from worker.store.keys import Keys
 UTC = ZoneInfo("UTC")
 NOW = 1_795_600_000_000
 ACCOUNT = AccountSeen("acme", True, 80, 60.0, 0, None, 0, 1, 3600.0)
-LANE = LaneSeen("acme/invoice", "acme", 5, 0, 1, None, 0, 0.0, wait_reason="width")
+LANE = LaneSeen("acme/invoice", "acme", 5, 0, 1, None, 0, 0.0, wait_reason=WaitReason.WIDTH)
 JOB = JobRecord(
     account="acme", id="j-1", type="invoice.issue", family="invoice", lane="acme/invoice", entry="1-0",
     reference_code="R-1", accepted_at=NOW - 1000, deadline_at=NOW + 9_000_000,
 )  # fmt: skip
 CALL = replace(JOB, id="c-1", type="invoice.email", lane="acme/calls", reference_code="", priority="low")
-CALLS = LaneSeen("acme/calls", "acme", 5, 0, 1, None, 0, wait_reason="precedence")
+CALLS = LaneSeen("acme/calls", "acme", 5, 0, 1, None, 0, wait_reason=WaitReason.PRECEDENCE)
 
 
 def found(job: JobRecord = JOB, **changes: Any) -> JobSnapshot:

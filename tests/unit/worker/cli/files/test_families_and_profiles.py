@@ -11,7 +11,7 @@ import pytest
 from schemas.payload.validate import validate_document
 from schemas.sheets.sheet import Options
 from tests.sheet_files import a_row, a_table, write_csv, write_xlsx
-from tests.unit.cli.files.test_what_breaks import checked, errors
+from tests.unit.worker.cli.files.test_what_breaks import checked, errors
 from worker.cli.files.all_files import read_rows
 from worker.cli.files.job_files import Row
 from worker.cli.files.workbooks import SheetOptions

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.status.snapshots import ACCOUNT, HELD, LANE, NOW, overview
+from tests.unit.worker.status.snapshots import ACCOUNT, HELD, LANE, NOW, overview
 from worker.queue.consumer_lag import GroupLag
 from worker.speech import ENGLISH, SPANISH
 from worker.status.causes import cause

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.records import WaitReason
 from worker.cli.console import column_widths, emit, show_fields, show_table, wrapped
 from worker.cli.files.job_files import Job
 from worker.cli.progress import Bar, watched
@@ -23,7 +24,7 @@ from worker.cli.submit.push import Outcome, Pushed
 from worker.settings.environment import environment_for_child
 from worker.speech import ENGLISH, SPANISH
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 NOW = 1_795_938_190_000
 LONG = "El dígito de verificación del NIT 900100200 es 0, no 1; corríjalo en customer.dv y envíelo otra vez"
 ROWS = [["errores.jsonl:12", "FV-2026-0001", "items.0.taxes.0.rate", LONG]]
@@ -135,7 +136,7 @@ def test_what_takes_long_tells_that_it_lives(capsys: pytest.CaptureFixture[str])
 
 
 # -- why it stands -----------------------------------------------------------------------------------------------------
-FULL = LaneFacts(222, "allowance", "", 0, NOW + 55_000, 80, 60.0)
+FULL = LaneFacts(222, WaitReason.ALLOWANCE, "", 0, NOW + 55_000, 80, 60.0)
 
 
 def note(*lanes: LaneFacts, n_workers: int = 1, speech=SPANISH) -> str:
@@ -169,8 +170,8 @@ def test_the_time_left_counts_bursts_and_an_even_pace(n_waiting: int, looks_in_m
         (replace(FULL, hold_reason="factus.credentials", hold_until_ms=NOW + 1), "rechaza las credenciales"),
         (replace(FULL, hold_reason="dian.pending", hold_until_ms=NOW + 1), "la DIAN no ha respondido"),
         (replace(FULL, hold_reason="factus.unavailable", hold_until_ms=NOW + 1), "Factus no responde"),
-        (replace(FULL, n_waiting=0, wait_reason="", is_later=True), "esperan su hora"),
-        (replace(FULL, n_waiting=2, wait_reason="width"), ""),
+        (replace(FULL, n_waiting=0, wait_reason=WaitReason.NOTHING, is_later=True), "esperan su hora"),
+        (replace(FULL, n_waiting=2, wait_reason=WaitReason.WIDTH), ""),
     ],
 )
 def test_a_pause_has_its_reason(lane: LaneFacts, words: str) -> None:

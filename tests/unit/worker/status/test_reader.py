@@ -10,7 +10,7 @@ import pytest
 from arq.connections import ArqRedis
 
 from tests.service_in_process import an_account
-from tests.unit.status.snapshots import JOB, a_reader
+from tests.unit.worker.status.snapshots import JOB, a_reader
 from worker.speech import ENGLISH
 from worker.status.facts import (
     Hold,

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from schemas.contract.envelope import JOB_ID_PATTERN
 from tests.records import a_job
-from tests.unit.cli.test_commands import _LOADED
+from tests.unit.worker.cli.test_commands import _LOADED
 from worker.cli.dead.letters import History, Kept, Letter, Pushed, lost_fields, repeat_of
 from worker.cli.dead.rendering import (
     error_line,

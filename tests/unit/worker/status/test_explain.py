@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from schemas.records import JobRecord
-from tests.unit.status.snapshots import ACCOUNT, CALL, CALLS, DONE, HELD, JOB, LANE, NOW, UTC, found
+from schemas.records import JobRecord, WaitReason
+from tests.unit.worker.status.snapshots import ACCOUNT, CALL, CALLS, DONE, HELD, JOB, LANE, NOW, UTC, found
 from worker.speech import ENGLISH, SPANISH
 from worker.status.explain import explain, explain_event
 from worker.status.facts import (
@@ -35,7 +35,7 @@ from worker.status.lookup import JobSnapshot, JobWithFollowUps
         ),
         (
             found(
-                lane=replace(LANE, wait_reason="allowance", next_look_ms=NOW + 5_000),
+                lane=replace(LANE, wait_reason=WaitReason.ALLOWANCE, next_look_ms=NOW + 5_000),
                 account=replace(ACCOUNT, n_used=80),
             ),
             "number 3",
@@ -59,7 +59,7 @@ from worker.status.lookup import JobSnapshot, JobWithFollowUps
         (found(replace(JOB, state="inflight", sent="deleting")), "removed", "DIAN rejected", "gone"),
         (found(CALL, lane=replace(CALLS, n_ahead=4)), "number 3 of 5", "behind issuing: 4 documents", "after the 2"),
         (
-            found(replace(CALL, priority="normal"), lane=replace(CALLS, wait_reason="")),
+            found(replace(CALL, priority="normal"), lane=replace(CALLS, wait_reason=WaitReason.NOTHING)),
             "number 3 of 5",
             "nothing stands in its way",
             "after the 2",

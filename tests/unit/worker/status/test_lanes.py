@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.unit.status.snapshots import ACCOUNT, CALLS, LANE, NOW, UTC
+from schemas.records import WaitReason
+from tests.unit.worker.status.snapshots import ACCOUNT, CALLS, LANE, NOW, UTC
+from worker import store
 from worker.speech import ENGLISH
 from worker.status.facts import (
     AccountSeen,
@@ -42,19 +46,33 @@ def test_backlogs_share_one_allowance() -> None:
 @pytest.mark.parametrize(
     ("lane", "account", "words"),
     [
-        (replace(LANE, wait_reason=""), ACCOUNT, ""),
+        (replace(LANE, wait_reason=WaitReason.NOTHING), ACCOUNT, ""),
         (LANE, ACCOUNT, "one at a time"),
         (replace(LANE, hold=Hold("factus.conflict", NOW + 1)), ACCOUNT, "blocks the family"),
         (LANE, replace(ACCOUNT, hold=Hold("factus.denied", NOW + 1)), "its account is on hold"),
         (replace(LANE, n_waiting=0), replace(ACCOUNT, hold=Hold("factus.denied", NOW + 1)), ""),
-        (replace(LANE, wait_reason="allowance", next_look_ms=NOW + 5), replace(ACCOUNT, n_used=80), "80 of 80 calls"),
+        (
+            replace(LANE, wait_reason=WaitReason.ALLOWANCE, next_look_ms=NOW + 5),
+            replace(ACCOUNT, n_used=80),
+            "80 of 80 calls",
+        ),
         (replace(CALLS, n_ahead=1), ACCOUNT, "behind issuing: 1 document ahead"),
         (CALLS, ACCOUNT, "a quarter of the allowance"),
-        (replace(CALLS, wait_reason="probe"), ACCOUNT, "a single attempt asks"),
-        (replace(CALLS, wait_reason="width"), ACCOUNT, "as many are under way"),
+        (replace(CALLS, wait_reason=WaitReason.PROBE), ACCOUNT, "a single attempt asks"),
+        (replace(CALLS, wait_reason=WaitReason.WIDTH), ACCOUNT, "as many are under way"),
         (replace(LANE, width=3), ACCOUNT, "as many are under way"),
     ],
 )
 def test_a_lane_that_stands_says_why(lane: LaneSeen, account: AccountSeen, words: str) -> None:
     told = lane_words(lane, account, NOW, UTC, ENGLISH)
     assert (words in told) if words else told == ""
+
+
+def test_a_word_of_a_newer_version_is_no_reason_that_is_told() -> None:
+    lane = replace(LANE, wait_reason=WaitReason.read("tide"))
+    assert (lane.wait_reason, lane_words(lane, ACCOUNT, NOW, UTC, ENGLISH)) == (WaitReason.NOTHING, "")
+
+
+def test_the_reasons_are_those_that_the_script_stores() -> None:
+    script = (Path(store.__file__).parent / "lua" / "lib" / "lanes.lua").read_text()
+    assert {*re.findall(r"(?:stop\(lane, |return )'([a-z]*)'", script)} == {*WaitReason}

@@ -13,7 +13,7 @@ from schemas.records import JobRecord
 from tests.builders import a_bill
 from tests.fakes import FakeFactus
 from tests.service_in_process import an_account, running, services_on
-from tests.unit.status.snapshots import ARCHIVE, CALL, CALLS, DONE, EVENT, JOB, NOW, TRACK, UTC, a_reader, found
+from tests.unit.worker.status.snapshots import ARCHIVE, CALL, CALLS, DONE, EVENT, JOB, NOW, TRACK, UTC, a_reader, found
 from worker.speech import ENGLISH
 from worker.status.explain import explain
 from worker.status.lookup import Follower, JobLookup, JobWithFollowUps
