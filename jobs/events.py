@@ -6,7 +6,7 @@ Pure: the time is an argument. Shapes are docs/contract.md, section 2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -92,6 +92,26 @@ def final_event(job: JobRecord, final: Finished, *, attempts: int, now: datetime
     )
 
 
+_OF_THE_PUSH: Final = frozenset({"option.unavailable", "payload.converted"})
+"""Warnings about how a job was pushed; all others are about its document."""
+
+
+def _data_for(job: JobRecord, data: dict[str, Any]) -> dict[str, Any]:
+    """What another job tells of the document, with this one's own warnings about its push."""
+    told: list[dict[str, Any]] = data.get("warnings") or []
+    others, of_document = _of_the_push(told)
+    own, _ = _of_the_push(job.parsed_warnings)
+    return data if own == others else {**data, "warnings": [*own, *of_document]}
+
+
+def _of_the_push(
+    warnings: Sequence[Mapping[str, Any]],
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """Warnings about the push, and all others."""
+    of_it = [one for one in warnings if one["code"] in _OF_THE_PUSH]
+    return of_it, [one for one in warnings if one["code"] not in _OF_THE_PUSH]
+
+
 def joined_event(job: JobRecord, first: dict[str, Any], *, now: datetime) -> Event:
     """
     The final event of a job whose document another job issued: the same result, no call of its own.
@@ -107,7 +127,7 @@ def joined_event(job: JobRecord, first: dict[str, Any], *, now: datetime) -> Eve
         attempts=0,
         success=first["success"],
         message=first["message"],
-        data=first["data"],
+        data=_data_for(job, first["data"]) if first["data"] else first["data"],
         errors=tuple(ErrorDetail(**error) for error in first["errors"]) if first["errors"] else None,
     )
 
@@ -199,7 +219,7 @@ def replayed_event(job: JobRecord, first: dict[str, Any], documents: list[Any], 
         attempts=0,
         success=True,
         message=first["message"],
-        data={**first["data"], "documents": documents, "replayed": True},
+        data={**_data_for(job, first["data"]), "documents": documents, "replayed": True},
         errors=None,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 
@@ -178,3 +179,38 @@ async def test_nor_where_the_jobs_have_ids_of_their_own(redis, namespace, factus
     assert len(set(finals)) == len(finals)
     assert len({event["id"] for event in events}) == len(events)
     assert len(events) >= 3 + (second != first)
+
+
+WITH_OPTIONS = {"options": {"track_radian": True, "after_acceptance": True}}
+"""Neither applies to a bill that is paid at once."""
+
+
+class TestWarnings:
+    """Those about the document are everybody's; those about a push are its own."""
+
+    def codes(self, event):
+        return [one["code"] for one in event["data"]["warnings"]]
+
+    @pytest.mark.parametrize("envelope", [{}, WITH_OPTIONS])
+    @pytest.mark.parametrize("first", [{}, WITH_OPTIONS])
+    @pytest.mark.parametrize("is_joined", [True, False], ids=["joined", "replayed"])
+    async def test_each_push_has_its_own(self, redis, namespace, factus, envelope, first, is_joined):
+        factus.gate = asyncio.Event()
+        async with running(services_on(redis, namespace, gateway=factus)) as rig:
+            await rig.push(a_job("A", id="first", **first))
+            await factus.called("create")
+            if is_joined:
+                await rig.push(a_job("A", id="second", **envelope))
+                await rig.taken_in()
+            factus.gate.set()
+            await rig.rest()
+        async with running(services_on(redis, namespace, gateway=factus)) as rig:
+            if not is_joined:
+                await rig.push(a_job("A", id="second", **envelope))
+            await rig.rest()
+            entries = await redis.xrange(rig.services.keys.results())
+        events = {event["job_id"]: event for event in (json.loads(fields[b"event"]) for _, fields in entries)}
+        for job_id, given in (("first", first), ("second", envelope)):
+            assert self.codes(events[job_id]).count("option.unavailable") == (2 if given else 0), job_id
+        if first == envelope:
+            assert events["second"]["data"] == {**events["first"]["data"], "replayed": not is_joined}

@@ -249,7 +249,8 @@ class Joined:
         }
         rest: list[Arg] = []
         for raw, one in zip(ids, ended, strict=True):
-            rest += [raw, one.event.place, *tally_values(tally_of(one.event)), *event_values(one.event, owner.data)]
+            data = owner.data if _tells_the_same(one.event.data, owner.event["data"]) else None
+            rest += [raw, one.event.place, *tally_values(tally_of(one.event)), *event_values(one.event, data)]
         args: ScriptArgs = {
             "member": in_account(owner.account, owner.job_id),
             "lease_ms": self._policy.lease_ms,
@@ -261,6 +262,11 @@ class Joined:
             "rest": rest + [value for row in rows for value in self._of_jobs.follow_up_values(row)],
         }
         return keys, args
+
+
+def _tells_the_same(data: Mapping[str, Any] | None, first: Mapping[str, Any] | None) -> bool:
+    """Whether the owner's data, written once for all, are this one's too: only their warnings may differ."""
+    return data is None or first is None or data.get("warnings") == first.get("warnings")
 
 
 def _following(one: _Ended) -> list[JobRecord]:
