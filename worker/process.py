@@ -198,6 +198,7 @@ async def _beat(built: Services, holds: Holds) -> None:
         "pid": os.getpid(),
         "version": version("factus-worker"),
         "accounts": ",".join(built.accounts),
+        "own_streams": ",".join(name for name, account in built.accounts.items() if account.own_streams),
         "environments": ",".join(f"{name}={account.environment}" for name, account in built.accounts.items()),
         "host": socket.gethostname(),
         "at": now_ms,

@@ -14,6 +14,7 @@ import structlog
 from tests.builders import a_bill
 from tests.service_in_process import ServiceInProcess, an_account, quick, running, services_on
 from worker.queue.dispatcher import IDLE_S
+from worker.status.intake_reader import unread_streams
 
 LATE = {"expires_at": "2020-01-01T00:00:00-05:00", "not_before": "2020-01-01T00:00:00-05:00"}
 FAR_MS = 10**15
@@ -250,3 +251,46 @@ class TestBatches:
         await redis.srem(one.keys.batches_due(), "b/x")
         await batches.close_complete()
         assert batches._tell_at == {}
+
+
+class TestOwnStreams:
+    """What is pushed to an account's own stream that no worker reads is not lost, and not silent either."""
+
+    async def seen(self, redis, built):
+        """What the leader of the intake has seen, as `status` reads it."""
+        await built.intake._peers.look()
+        with structlog.testing.capture_logs() as logs:
+            await built.intake._watch._look_at_strays()
+        stored = await redis.hgetall(built.keys.intake_facts())
+        facts = {name.decode(): value.decode() for name, value in stored.items()}
+        seconds, _ = await redis.time()
+        told = [(entry["stream"], entry["n_entries"]) for entry in logs if entry["event"] == "intake.stream_unread"]
+        found = unread_streams(facts, seconds * 1000)
+        assert list(found) == sorted(told)
+        assert unread_streams(facts, seconds * 1000 + 150_000) == (), "who has seen it may be gone"
+        return found
+
+    async def test_of_an_account_that_is_configured_without_one(self, redis, one):
+        await redis.xadd(one.keys.jobs("a"), {"job": "{}"})
+        assert await self.seen(redis, one) == ((one.keys.jobs("a"), 1),)
+        await redis.delete(one.keys.jobs("a"))
+        assert await self.seen(redis, one) == ()
+
+    async def test_of_an_account_that_is_served_no_more(self, redis, one, two):
+        await two.intake._peers.look()  # b is remembered for a day
+        await redis.xadd(one.keys.jobs("b"), {"job": "{}"})
+        assert await self.seen(redis, one) == ((one.keys.jobs("b"), 1),)
+        await redis.zadd(one.keys.workers(), {"w-two": FAR_MS})
+        await redis.hset(one.keys.worker("w-two"), "accounts", "b")
+        assert await self.seen(redis, one) == (), "a living worker serves it"
+
+    async def test_of_one_that_is_read_nothing_is_told(self, redis, two):
+        await redis.xadd(two.keys.jobs("b"), {"job": "{}"})
+        await redis.set(two.keys.jobs("x"), "no stream")
+        assert await self.seen(redis, two) == ()
+
+    async def test_the_leader_looks_by_itself(self, redis, one):
+        await redis.xadd(one.keys.jobs("a"), {"job": "{}"})
+        async with running(one):
+            while not await redis.hexists(one.keys.intake_facts(), f"unread:{one.keys.jobs('a')}"):
+                await asyncio.sleep(0.01)

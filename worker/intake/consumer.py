@@ -74,7 +74,10 @@ class Intake:
         self._guard = guard
         self._reader = EntryReader(blocking, self._owners, self._worker_id, bounds, guard, operators=keys.retry())
         self._lookout = Lookout(self._reader, bounds, validator.default_account)
-        self._watch = StreamWatch(scripts, keys, list(self._owners), bounds)
+        shared = frozenset(name for name, account in accounts.items() if not account.own_streams)
+        self._watch = StreamWatch(
+            redis, scripts, keys, list(self._owners), bounds, strays=lambda: shared | peers.forsaken()
+        )
         commands = IntakeCommands(keys, validator, accounts, bounds, policy)
         arguments = SliceArguments(keys, policy, book, claimer, group=GROUP, lease_ms=bounds.lease_ms)
         self._writer = EntryWriter(redis, scripts, keys, commands, arguments, claimer, self._guard)

@@ -75,6 +75,10 @@ class Peers:
         """Whether some worker has served an account during the last day."""
         return account in self._served_at
 
+    def forsaken(self) -> frozenset[str]:
+        """Accounts that were served during the last day, and that no living worker serves."""
+        return frozenset(self._served_at) - self._elsewhere - frozenset(self.accounts)
+
     def next_leader(self) -> str | None:
         """The worker that leads after this one; None where nobody serves an account that this one lacks."""
         able = sorted(other for other, names in self._served.items() if names - frozenset(self.accounts))

@@ -21,7 +21,7 @@ from worker.status.batch_reader import complete_batches_seen
 from worker.status.endpoint_reader import WebhooksSeen, endpoints_seen
 from worker.status.facts import AccountSeen, Block, Hold, IntakeSeen, LaneSeen, Overview, WorkerSeen
 from worker.status.group_reader import groups_seen
-from worker.status.intake_reader import intakes_seen
+from worker.status.intake_reader import intakes_seen, unread_streams
 from worker.status.range_reader import ranges_of
 from worker.status.stored import Asker, scored, text, whole
 from worker.status.worker_reader import workers_seen
@@ -98,6 +98,7 @@ def overview_of(
         damaged=tuple(damaged),
         n_letters_gone=whole(besides.facts.get("letters_gone")),
         letters_gone_at_ms=whole(besides.facts.get("letters_gone_at")),
+        unread_streams=unread_streams(besides.facts, now_ms),
         endpoints=besides.webhooks.endpoints,
         n_delivering=besides.webhooks.n_delivering,
         failing_deliverers=besides.webhooks.failing,

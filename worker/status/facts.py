@@ -38,6 +38,9 @@ class WorkerSeen:
     n_running: int
     n_run: int
     seen_ms_ago: int
+    own_streams: tuple[str, ...] | None = None
+    """Those of them that have streams of their own; None where a worker of a version before does not say."""
+
     failed: str = ""
     """What has failed in its loops since it started, by loop: ``sweep=2,take=1``."""
 
@@ -305,6 +308,9 @@ class Overview:
     n_delivering: int | None = None
     """Processes that deliver webhooks; None where this user of Redis may not see it."""
     failing_deliverers: tuple[DelivererSeen, ...] = ()
+    unread_streams: tuple[tuple[str, int], ...] = ()
+    """Own streams of accounts in which something waits and that no worker reads, and how many entries."""
+
     complete_batches: tuple[str, ...] = ()
     """``account/batch`` of those that nobody has closed yet."""
     ranges: tuple[RangeSeen, ...] = ()

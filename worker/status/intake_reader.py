@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from redis.exceptions import ResponseError
 
@@ -12,6 +12,9 @@ from worker.status.facts import IntakeSeen
 from worker.status.stored import Asker, text, text_hash, whole
 from worker.store.inquiry import Inquiry
 from worker.store.keys import Keys
+
+_UNREAD_FOR_MS: Final = 120_000
+"""How long it counts that a stream was seen unread: the leader looks each half a minute."""
 
 
 def intakes_seen(
@@ -28,6 +31,21 @@ def intakes_seen(
     groups = yield [("XINFO", "GROUPS", name) for name in names]
     rows = zip(names, lengths, groups, strict=True)
     return text(leader), tuple(_seen(name, n, _n_pending(found), facts) for name, n, found in rows), facts
+
+
+def unread_streams(facts: Mapping[str, str], now_ms: int) -> tuple[tuple[str, int], ...]:
+    """
+    Streams of accounts in which something waits and that no worker reads, with the number of entries.
+
+    Args:
+        facts: Of the intake.
+    """
+    found = []
+    for name, told in facts.items():
+        n, _, at_ms = told.partition(" ")
+        if name.startswith("unread:") and now_ms - whole(at_ms) < _UNREAD_FOR_MS:
+            found.append((name.partition(":")[2], whole(n)))
+    return tuple(sorted(found))
 
 
 def _n_pending(groups: Any) -> int:

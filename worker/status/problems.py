@@ -69,15 +69,17 @@ def _of_workers(seen: Overview, speech: Speech) -> Iterator[Problem]:
         mends = speech.say("inicie uno: factus-worker run", "start one: factus-worker run")
         yield Problem("workers.none", "workers", what, mends)
         return
-    if len({worker.accounts for worker in seen.workers}) > 1:
+    told_own = {worker.own_streams for worker in seen.workers if worker.own_streams is not None}
+    if len({worker.accounts for worker in seen.workers}) > 1 or len(told_own) > 1:
         what = speech.say(
-            "los trabajadores en marcha conocen cuentas distintas", "the running workers know different accounts"
+            "los trabajadores en marcha conocen cuentas distintas, o canales propios distintos (own_streams)",
+            "the running workers know different accounts, or different streams of their own (own_streams)",
         )
         mends = speech.say(
             "dé a todos el mismo FACTUS_ACCOUNTS_FILE y reinícielos",
             "give all the same FACTUS_ACCOUNTS_FILE and restart",
         )
-        told = "; ".join(f"{worker.id}: {', '.join(worker.accounts)}" for worker in seen.workers)
+        told = "; ".join(f"{worker.id}: {', '.join(_accounts_of(worker))}" for worker in seen.workers)
         yield Problem("workers.accounts", "workers", f"{what} ({told})", mends)
     if len({worker.is_signed for worker in seen.workers}) > 1:
         what = speech.say(
@@ -91,8 +93,23 @@ def _of_workers(seen: Overview, speech: Speech) -> Iterator[Problem]:
         yield Problem("workers.signing", "workers", f"{what} ({told})", mends)
     served = {name for worker in seen.workers for name in worker.accounts}
     yield from _unserved(seen, served, speech)
+    for stream, n in seen.unread_streams:
+        entries = speech.of(n, ("entrada", "entry"), ("entradas", "entries"))
+        what = speech.say(
+            f"ningún trabajador lee {stream}, donde hay {entries}", f"no worker reads {stream}, which has {entries}"
+        )
+        mends = speech.say(
+            "configure la cuenta con own_streams = true y reinicie, o envíe por el canal común",
+            "configure the account with own_streams = true and restart, or push to the common stream",
+        )
+        yield Problem("account.unserved", stream, what, mends)
     for worker in seen.workers:
         yield from _of_worker(worker, speech)
+
+
+def _accounts_of(worker: WorkerSeen) -> list[str]:
+    own = worker.own_streams or ()
+    return [f"{name} (own_streams)" if name in own else name for name in worker.accounts]
 
 
 def _unserved(seen: Overview, served: Set[str], speech: Speech) -> Iterator[Problem]:

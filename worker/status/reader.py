@@ -33,7 +33,7 @@ from worker.status.facts import (
     with_backlog,
 )
 from worker.status.group_reader import groups_seen
-from worker.status.intake_reader import intakes_seen
+from worker.status.intake_reader import intakes_seen, unread_streams
 from worker.status.lane_reader import lane_names, queue_seen
 from worker.status.letter_reader import letters_seen
 from worker.status.range_reader import ranges_seen
@@ -128,6 +128,7 @@ class StatusReader:
             damaged=asker.damaged,
             n_letters_gone=whole(around.facts.get("letters_gone")),
             letters_gone_at_ms=whole(around.facts.get("letters_gone_at")),
+            unread_streams=unread_streams(around.facts, now_ms),
             letters=around.letters,
             radian=besides.radian,
             endpoints=besides.webhooks.endpoints,

@@ -23,12 +23,17 @@ def workers_seen(asker: Asker, keys: Keys, now_ms: int) -> Inquiry[tuple[WorkerS
     return tuple(sorted(found, key=lambda worker: worker.id))
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
+
+
 def _seen(name: str, facts: Mapping[str, str], seen_ms_ago: int) -> WorkerSeen:
     return WorkerSeen(
         id=name,
         pid=whole(facts.get("pid")),
         version=facts.get("version", ""),
-        accounts=tuple(filter(None, facts.get("accounts", "").split(","))),
+        accounts=_names(facts.get("accounts", "")),
+        own_streams=_names(facts["own_streams"]) if "own_streams" in facts else None,
         n_running=whole(facts.get("running")),
         n_run=whole(facts.get("run")),
         seen_ms_ago=seen_ms_ago,

@@ -95,6 +95,7 @@ def visible(seen: Overview, sight: Sight) -> Overview:
             replace(
                 worker,
                 accounts=tuple(filter(sight.sees, worker.accounts)),
+                own_streams=None,
                 environments={name: one for name, one in worker.environments.items() if sight.sees(name)},
                 failed="",
                 failed_lately="",
@@ -103,6 +104,7 @@ def visible(seen: Overview, sight: Sight) -> Overview:
             for worker in seen.workers
         ),
         intakes=(),
+        unread_streams=(),
         lanes=tuple(lane for lane in seen.lanes if sight.sees(lane.account)),
         accounts=tuple(account for account in seen.accounts if sight.sees(account.name)),
         n_dead=0,

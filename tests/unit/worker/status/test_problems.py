@@ -26,6 +26,10 @@ def told(seen: Overview) -> list[Problem]:
     return problems(seen, ENGLISH)
 
 
+OWN = ((1, ("acme",)), (2, ()), (3, None))
+"""Streams of its own for one worker, none for another, and one of a version before, which does not say."""
+
+
 def test_calm_weather_is_no_problem() -> None:
     assert told(overview()) == []
     assert told(overview(groups=(GroupLag("factus:results", "erp", 800_000, 0, 1_000_000, n_pending=5),))) == []
@@ -47,6 +51,11 @@ def test_calm_weather_is_no_problem() -> None:
         ({"accounts": (replace(ACCOUNT, blocks=(Block("invoice.email", NOW),)),)}, "denies the jobs invoice.email"),
         ({"lanes": (replace(LANE, hold=HELD),)}, "DIAN has not answered"),
         ({"lanes": (replace(LANE, account="other"),)}, "credentials of account other"),
+        ({"unread_streams": (("t:jobs:gone", 2),)}, "no worker reads t:jobs:gone, which has 2 entries"),
+        (
+            {"workers": tuple(WorkerSeen(f"w{n}", n, "1", ("acme",), 0, 0, 0, own_streams=own) for n, own in OWN)},
+            "different streams of their own (own_streams) (w1: acme (own_streams); w2: acme; w3: acme)",
+        ),
         ({"complete_batches": ("other/x", "acme/y")}, "account other, which has 1 complete batch that is not closed"),
         (
             {"lanes": (replace(LANE, account="other"),), "complete_batches": ("other/a/b", "other/c")},
