@@ -75,7 +75,7 @@ simulate: .venv/.ok ## the service under seeded faults, kills and restarts (SEED
 fuzz: .venv/.ok ## hostile producers and a hostile Factus against a real worker (SEED=n SECONDS=n; ARGS=--pure: no server)
 	@$(RUN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
-deep: .venv/.ok ## slow searches, promtool, and a real Prometheus on a running set
+deep: .venv/.ok ## slow searches, promtool, a real Prometheus, and what needs node, npm, go, php or chromium
 	@$(RUN)/python .ci/promtool.py
 	@$(RUN)/python -m pytest -q -m deep --timeout 3600 $(ARGS)
 	@HYPOTHESIS_PROFILE=default $(RUN)/python -m pytest -q -n 2 tests/property tests/sandbox/test_any_change.py $(ARGS)

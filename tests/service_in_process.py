@@ -28,6 +28,7 @@ from worker.intake.policy import IntakePolicy
 from worker.process import run_tasks, until_idle
 from worker.settings.account import Account
 from worker.settings.model import Settings
+from worker.traces import OFF, Traces
 
 _references = itertools.count(1)
 _FENCE = {"catalog": "taxes", "query": "01"}
@@ -82,6 +83,7 @@ def services_on(
     archive: Archive | None = None,
     policies: Policies = QUICK,
     blocking: ArqRedis | None = None,
+    traces: Traces = OFF,
     **settings: Any,
 ) -> Services:
     """
@@ -91,6 +93,7 @@ def services_on(
         gateway: Factus for all accounts; a new fake unless given.
         over_http: The real client instead, at each account's ``base_url``.
         archive: In memory unless given.
+        traces: Where attempts are noted; nowhere unless given.
         settings: Settings that are other than :func:`some_settings` has them.
     """
     by_name = {account.name: account for account in accounts or (an_account(),)}
@@ -103,6 +106,7 @@ def services_on(
         policies,
         gateway_of=None if over_http else lambda *_: shared,
         archive=archive or MemoryArchive(),
+        traces=traces,
     )
 
 

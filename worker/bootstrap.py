@@ -47,7 +47,7 @@ from worker.queue.day_watch import DayWatch, DayWatchPolicy
 from worker.queue.dispatcher import Dispatcher, LaneScriptArguments
 from worker.queue.end_writer import EndWriter
 from worker.queue.ended_owners import EndedOwners
-from worker.queue.foreign_accounts import ForeignAccounts
+from worker.queue.foreign_accounts import MOST_FOREIGN, ForeignAccounts
 from worker.queue.job_script_arguments import JobScriptArguments
 from worker.queue.joined_jobs import Joined, JoinedPolicy
 from worker.queue.journal import JournalOnRedis
@@ -90,6 +90,7 @@ class Policies:
     token_lock_ms: int = LOCK_MS
     trust_look_s: float = LOOK_S
     cancelled_a_turn: int = MOST_A_TURN
+    most_foreign: int = MOST_FOREIGN
 
 
 POLICIES: Final = Policies()
@@ -297,7 +298,7 @@ def _core(settings: Settings, accounts: Mapping[str, Account], redis: ArqRedis, 
         ledger_policy=ledger_policy,
         of_lanes=LaneScriptArguments(keys, accounts),
         of_jobs=JobScriptArguments(keys, accounts, ledger_policy),
-        foreign=ForeignAccounts(accounts),
+        foreign=ForeignAccounts(accounts, policies.most_foreign),
     )
 
 

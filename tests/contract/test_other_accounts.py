@@ -143,8 +143,8 @@ class TestLanes:
             pass
         assert 0.2 < wait_s <= 0.6
 
-    async def test_more_than_can_be_remembered_do_not_make_it_spin(self, redis, one):
-        one.dispatcher._foreign._most = 2
+    async def test_more_than_can_be_remembered_do_not_make_it_spin(self, redis, namespace, factus):
+        one = services_on(redis, namespace, an_account("a"), gateway=factus, policies=quick(most_foreign=2))
         await redis.zadd(one.keys.lanes_due(), {f"stranger{n}/invoice": 1 for n in range(250)})
         assert await one.dispatcher.poll_due_lanes() == IDLE_S
         assert len(one.dispatcher._foreign.names) == 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-_MOST: Final = 10_000
+MOST_FOREIGN: Final = 10_000
 
 
 class ForeignAccounts:
@@ -19,7 +19,7 @@ class ForeignAccounts:
     with more of them it may be that what stands behind theirs is not reached.
     """
 
-    def __init__(self, own: Collection[str], most: int = _MOST) -> None:
+    def __init__(self, own: Collection[str], most: int = MOST_FOREIGN) -> None:
         self._own = frozenset(name.encode() for name in own)
         self._most = most
         self._met: dict[bytes, None] = {}

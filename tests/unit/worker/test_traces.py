@@ -29,8 +29,7 @@ async def spans_of(
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    built = services_on(redis, namespace, gateway=factus)
-    built.runner.traces = SpanTraces(provider, namespace=namespace)
+    built = services_on(redis, namespace, gateway=factus, traces=SpanTraces(provider, namespace=namespace))
     async with running(built) as rig:
         await rig.push_bill("REF-SECRET", traceparent=traceparent)
         await rig.events(1)
