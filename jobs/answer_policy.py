@@ -54,7 +54,7 @@ _ANY: Final[frozenset[Voice]] = SPOKEN | _NOT_SPOKEN | _CUT
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AnswerRow:
     """
     One row of the table.
 
@@ -78,31 +78,31 @@ def _only(*statuses: int) -> tuple[tuple[int, int], ...]:
 
 
 TABLE: Final = (
-    Row(((200, 299),), _ANY, "success", "success"),
-    Row(_only(429), _ANY, "throttled", "throttled"),
-    Row(_only(401), _TOLD, "credentials", "expired"),
-    Row(_only(401), _ANY, "no_token", "expired"),
-    Row(_only(408, 421, 425), _ANY, "no_token", "lost"),
-    Row(_only(405), _ANY, "no_route", "no_route"),
-    Row(_only(404, 410), _CUT, "no_route", "lost"),
-    Row(_only(404, 410), _NOT_SPOKEN, "no_route", "no_route"),
-    Row(_only(404), SPOKEN, "no_route", "not_there"),
-    Row(_only(410), SPOKEN, "no_route", "refused"),
-    Row(_only(402), _TOLD, "payment", "payment"),
-    Row(_only(402), _ANY, "no_token", "payment"),
-    Row(_only(403), _TOLD, "denied", "denied"),
-    Row(_only(403), _ANY, "no_token", "denied"),
-    Row(_only(409), SPOKEN, "no_token", "conflict"),
-    Row(_only(422), _RULES, "credentials", "rules"),
-    Row(_only(422), _FIELDS, "credentials", "fields"),
-    Row(_only(422), _MESSAGE, "credentials", "unnamed"),
-    Row(_only(400, 422), frozenset({"oauth"}), "credentials", "lost"),
-    Row(_only(409, 422), _ANY, "no_token", "lost"),
-    Row(_only(400), SPOKEN, "credentials", "refused"),
-    Row(((400, 499),), SPOKEN, "no_token", "refused"),
-    Row(((400, 499),), _CUT, "no_token", "lost"),
-    Row(((400, 499),), _NOT_SPOKEN, "no_token", "no_route"),
-    Row(((0, 999),), _ANY, "no_token", "lost"),
+    AnswerRow(((200, 299),), _ANY, "success", "success"),
+    AnswerRow(_only(429), _ANY, "throttled", "throttled"),
+    AnswerRow(_only(401), _TOLD, "credentials", "expired"),
+    AnswerRow(_only(401), _ANY, "no_token", "expired"),
+    AnswerRow(_only(408, 421, 425), _ANY, "no_token", "lost"),
+    AnswerRow(_only(405), _ANY, "no_route", "no_route"),
+    AnswerRow(_only(404, 410), _CUT, "no_route", "lost"),
+    AnswerRow(_only(404, 410), _NOT_SPOKEN, "no_route", "no_route"),
+    AnswerRow(_only(404), SPOKEN, "no_route", "not_there"),
+    AnswerRow(_only(410), SPOKEN, "no_route", "refused"),
+    AnswerRow(_only(402), _TOLD, "payment", "payment"),
+    AnswerRow(_only(402), _ANY, "no_token", "payment"),
+    AnswerRow(_only(403), _TOLD, "denied", "denied"),
+    AnswerRow(_only(403), _ANY, "no_token", "denied"),
+    AnswerRow(_only(409), SPOKEN, "no_token", "conflict"),
+    AnswerRow(_only(422), _RULES, "credentials", "rules"),
+    AnswerRow(_only(422), _FIELDS, "credentials", "fields"),
+    AnswerRow(_only(422), _MESSAGE, "credentials", "unnamed"),
+    AnswerRow(_only(400, 422), frozenset({"oauth"}), "credentials", "lost"),
+    AnswerRow(_only(409, 422), _ANY, "no_token", "lost"),
+    AnswerRow(_only(400), SPOKEN, "credentials", "refused"),
+    AnswerRow(((400, 499),), SPOKEN, "no_token", "refused"),
+    AnswerRow(((400, 499),), _CUT, "no_token", "lost"),
+    AnswerRow(((400, 499),), _NOT_SPOKEN, "no_token", "no_route"),
+    AnswerRow(((0, 999),), _ANY, "no_token", "lost"),
 )
 """The first row that holds decides."""
 

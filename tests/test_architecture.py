@@ -274,6 +274,17 @@ def test_what_is_no_constant_of_ours_may_be_patched(patch: str) -> None:
     assert not list(patched_constants(ast.parse("import json\nfrom worker.http import feed\n" + patch)))
 
 
+def test_no_room_has_two_classes_of_one_name() -> None:
+    """Neighbours are read together: the same name for two things is a private vocabulary."""
+    rooms: dict[tuple[str, str], list[str]] = {}
+    for module in modules(*SERVICE, "sandbox"):
+        for node in module.tree.body:
+            if isinstance(node, ast.ClassDef):
+                rooms.setdefault((module.name.rpartition(".")[0], node.name), []).append(module.name)
+    assert len(rooms) > 500
+    assert not [names for names in rooms.values() if len(names) > 1]
+
+
 def test_no_callable_is_set_after_construction() -> None:
     """What an object calls comes in by its constructor: an edge that is drawn at run time is one that nobody sees."""
     classes = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 
-class Command(NamedTuple):
+class CommandRow(NamedTuple):
     """One command: where it stands below ``worker.cli``, and its help in a line, Spanish and English."""
 
     module: str
@@ -16,75 +16,77 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final = {
-    "run": Command("run", "Pone en marcha un trabajador.", "Run a worker."),
-    "sandbox": Command("sandbox", "Enciende un Factus local, para probar.", "Run a local Factus to develop against."),
-    "demo": Command(
+    "run": CommandRow("run", "Pone en marcha un trabajador.", "Run a worker."),
+    "sandbox": CommandRow(
+        "sandbox", "Enciende un Factus local, para probar.", "Run a local Factus to develop against."
+    ),
+    "demo": CommandRow(
         "demo.command",
         "Muestra todo en marcha, con un servidor integrado y el Factus local.",
         "See everything at work, on an embedded server and the sandbox.",
     ),
-    "check": Command("check.command", "Revisa archivos sin conexión.", "Validate files offline."),
-    "submit": Command(
+    "check": CommandRow("check.command", "Revisa archivos sin conexión.", "Validate files offline."),
+    "submit": CommandRow(
         "submit.command",
         "Envía archivos de trabajos, también hojas de cálculo.",
         "Push files of jobs, spreadsheets among them.",
     ),
-    "convert": Command(
+    "convert": CommandRow(
         "convert.command", "Convierte cuerpos de la versión 1 de Factus.", "Convert bodies of Factus v1."
     ),
-    "results": Command("results.command", "Muestra los eventos que hay.", "Print the events that are there."),
-    "status": Command(
+    "results": CommandRow("results.command", "Muestra los eventos que hay.", "Print the events that are there."),
+    "status": CommandRow(
         "status.command",
         "Explica un documento, o muestra todo de un vistazo.",
         "Explain one document, or show everything at a glance.",
     ),
-    "health": Command(
+    "health": CommandRow(
         "health",
         "Dice si Redis responde y un trabajador de este equipo vive.",
         "Ask whether Redis answers and a worker of this host lives.",
     ),
-    "doctor": Command(
+    "doctor": CommandRow(
         "doctor.command",
         "Revisa si todo está puesto como debe, y dice qué hacer.",
         "Check whether everything is set up, and say what to do.",
     ),
-    "cancel": Command(
+    "cancel": CommandRow(
         "cancel",
         "Termina trabajos abiertos de los que no se envió nada.",
         "End open jobs of which nothing was sent.",
     ),
-    "close": Command(
+    "close": CommandRow(
         "close.command",
         "Cierra un día: cada número explicado, y el certificado.",
         "Close a day: every number explained, and the certificate.",
     ),
-    "resume": Command(
+    "resume": CommandRow(
         "resume",
         "Hace que se pregunte ya por una cuenta detenida.",
         "Have an account that is held asked again now.",
     ),
-    "serve": Command(
+    "serve": CommandRow(
         "serve",
         "Abre la puerta HTTP: enviar y leer sin hablar Redis.",
         "Open the HTTP door: push and read without speaking Redis.",
     ),
-    "user": Command("user", "Usuarios de la puerta HTTP.", "Users of the HTTP door."),
-    "dead": Command(
+    "user": CommandRow("user", "Usuarios de la puerta HTTP.", "Users of the HTTP door."),
+    "dead": CommandRow(
         "dead.command",
         "Mira los trabajos apartados, los envía otra vez o los borra.",
         "Look at dead letters, push them again, or drop them.",
     ),
-    "webhooks": Command(
+    "webhooks": CommandRow(
         "webhooks.all_commands",
         "Entrega los eventos a sus direcciones web, y las administra.",
         "Deliver events to web addresses, and look after these.",
     ),
-    "token": Command(
+    "token": CommandRow(
         "token.command",
         "Claves y tokens de los productores, para trabajos firmados.",
         "Keys and tokens of producers, for signed jobs.",
     ),
-    "contract": Command(
+    "contract": CommandRow(
         "contract.command",
         "Escribe el contrato en AsyncAPI, o sus JSON Schemas.",
         "Print the contract as AsyncAPI, or its JSON Schemas.",
