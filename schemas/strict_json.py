@@ -319,17 +319,22 @@ def _check_text(text: str) -> None:
 
 
 def is_longer_than(value: Any, n_bytes: int) -> bool:
-    """Whether the shortest JSON text of a value surely has more than so many bytes; looks at no more than that."""
+    """
+    Whether the shortest JSON text of a value surely has more than so many bytes; looks at no more than that.
+
+    Counted are brackets, quotes, colons, the commas between members, and one byte for each character and number: no
+    text of the value has less.
+    """
     nodes, length = [value], 0
     while nodes and length <= n_bytes:
         match nodes.pop():
             case str() as text:
                 length += len(text) + 2
             case dict() as node:
-                length += 2 + sum(len(key) + 4 for key in list(node)[: n_bytes + 1])
+                length += 2 + sum(len(key) + 3 for key in list(node)[: n_bytes + 1]) + max(len(node) - 1, 0)
                 nodes += list(node.values())[: n_bytes + 1]
             case list() as node:
-                length += 2 + len(node)
+                length += 2 + max(len(node) - 1, 0)
                 nodes += node[: n_bytes + 1]
             case _:
                 length += 1

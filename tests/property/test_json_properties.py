@@ -1,0 +1,52 @@
+"""JSON at the border: its length is told as it is, and its numbers by their digits."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.contract.envelope import MAX_METADATA_BYTES, PartialEnvelope
+from schemas.strict_json import is_longer_than
+
+SCALARS = st.none() | st.booleans() | st.integers(-(10**99), 10**99) | st.text(st.characters(exclude_categories=["Cs"]))
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=6), inner, max_size=6)
+)
+ONE_BYTE_EACH = st.integers(0, 9) | st.text(st.characters(codec="ascii", categories=["L", "N"]), max_size=9)
+PLAIN: st.SearchStrategy[Any] = st.recursive(
+    ONE_BYTE_EACH, lambda inner: st.lists(inner) | st.dictionaries(st.text("abc"), inner)
+)
+
+
+def written(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+@given(VALUES, st.integers(0, 200))
+def test_nothing_is_called_longer_than_the_text_that_json_writes(value: object, most: int) -> None:
+    assert not is_longer_than(value, most) or len(written(value).encode()) > most
+
+
+@given(PLAIN)
+def test_where_all_characters_have_one_byte_its_length_is_exact(value: object) -> None:
+    n = len(written(value))
+    assert not is_longer_than(value, n)
+    assert is_longer_than(value, n - 1)
+
+
+@given(st.dictionaries(st.text("aé\n", max_size=3), VALUES, max_size=5), st.integers(-2, 2), st.sampled_from("xñ€😀"))
+def test_metadata_are_held_to_their_bytes_and_to_no_other_measure(
+    found: dict[str, Any], beside: int, letter: str
+) -> None:
+    """Filled up to the bound, and a few bytes less and more."""
+    found["filler"] = ""
+    room = MAX_METADATA_BYTES - len(written(found).encode()) + beside
+    width = len(letter.encode())
+    found["filler"] = letter * (room // width) + "x" * (room % width)
+
+    told = PartialEnvelope({"metadata": found}, entry_id="7-0").metadata
+
+    assert told == (found if len(written(found).encode()) <= MAX_METADATA_BYTES else {})
