@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
 
 MAX_DEPTH: Final = 32
@@ -22,9 +22,14 @@ How many brackets and commas a document may have. A bill that fills a megabyte w
 of ``[],`` has a million, and to build them, and an error for each, holds a process for more than a second.
 """
 
-_MAX_INTEGER_DIGITS: Final = 100
+_MAX_DIGITS: Final = 100
 _MAX_EXPONENT: Final = 400
 """No amount is near 1E+400; beyond some 10^18 the decimal module itself refuses to read the number."""
+
+_MOST_EXPONENT_DIGITS: Final = 9
+"""As it is written: a number of a megabyte of zeros may have one of seven."""
+
+_ALL_DIGITS: Final = Context(prec=_MAX_DIGITS)
 
 _BOM: Final = b"\xef\xbb\xbf"
 """Some editors and languages put it before every text; it says nothing."""
@@ -54,18 +59,25 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _integer(text: str) -> int:
     # int() of a long text is quadratic and raises beyond 4300 digits; no amount or identifier is near this.
-    if len(text) > _MAX_INTEGER_DIGITS:
-        raise BoundExceeded(f"número de más de {_MAX_INTEGER_DIGITS} dígitos")
+    _check_digits(text)
     return int(text)
 
 
 def _decimal(text: str) -> Decimal:
-    if len(text) > _MAX_INTEGER_DIGITS:
-        raise BoundExceeded(f"número de más de {_MAX_INTEGER_DIGITS} dígitos")
-    _, _, exponent = text.lower().partition("e")
-    if exponent and abs(int(exponent)) > _MAX_EXPONENT:
-        raise BoundExceeded(f"número con un exponente mayor que {_MAX_EXPONENT}")
-    return Decimal(text)
+    mantissa, _, exponent = text.replace("E", "e").partition("e")
+    _check_digits(mantissa)
+    if len(exponent.lstrip("+-").lstrip("0")) <= _MOST_EXPONENT_DIGITS:
+        number = Decimal(text)
+        # Of the number, not of its spelling: that of its first digit is what is left when it is written again.
+        if abs(number.adjusted()) <= _MAX_EXPONENT:
+            return number
+    raise BoundExceeded(f"número con un exponente mayor que {_MAX_EXPONENT}")
+
+
+def _check_digits(text: str) -> None:
+    """A sign, the point and zeros before the first digit are no digits: another spelling has others of them."""
+    if len(text) > _MAX_DIGITS and len(text.lstrip("-0.").replace(".", "")) > _MAX_DIGITS:
+        raise BoundExceeded(f"número de más de {_MAX_DIGITS} dígitos")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -397,6 +409,6 @@ def _plain_number(number: Decimal) -> str:
     if not number:
         return "0"
     # normalize() keeps an exponent, so 1E+999999 stays six characters; an integer in range equals its int spelling.
-    shortest = number.normalize()
-    in_plain_range = abs(shortest.adjusted()) <= _MAX_INTEGER_DIGITS
+    shortest = number.normalize(_ALL_DIGITS)  # the default context rounds to 28 digits
+    in_plain_range = abs(shortest.adjusted()) <= _MAX_DIGITS
     return format(shortest, "f") if in_plain_range else str(shortest)

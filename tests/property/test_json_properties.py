@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.contract.envelope import MAX_METADATA_BYTES, PartialEnvelope
-from schemas.strict_json import is_longer_than
+from schemas.strict_json import BoundExceeded, canonical, dump, is_longer_than, parse, parse_written
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**99), 10**99) | st.text(st.characters(exclude_categories=["Cs"]))
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -19,6 +20,9 @@ ONE_BYTE_EACH = st.integers(0, 9) | st.text(st.characters(codec="ascii", categor
 PLAIN: st.SearchStrategy[Any] = st.recursive(
     ONE_BYTE_EACH, lambda inner: st.lists(inner) | st.dictionaries(st.text("abc"), inner)
 )
+
+
+NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,110})(\.[0-9]{1,110})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
 
 
 def written(value: object) -> str:
@@ -50,3 +54,15 @@ def test_metadata_are_held_to_their_bytes_and_to_no_other_measure(
     told = PartialEnvelope({"metadata": found}, entry_id="7-0").metadata
 
     assert told == (found if len(written(found).encode()) <= MAX_METADATA_BYTES else {})
+
+
+@given(NUMBERS)
+def test_a_number_that_is_taken_is_written_as_one_that_is_taken(raw: str) -> None:
+    """Else what was accepted cannot be read again: by the worker, or by the intake behind a command."""
+    try:
+        found = parse(raw)
+    except BoundExceeded:
+        return
+    assert found == Decimal(raw)
+    assert parse(dump(found)) == parse_written(dump(found)) == found
+    assert Decimal(canonical(found)) == found
