@@ -49,4 +49,7 @@ def _of_json(path: str) -> list[dict[str, Any]]:
         raise FileRefused(
             f"{path}: " + say(f"debe ser una lista como {example}", f"has to be a list such as {example}")
         )
+    # null and nothing are no data in a job, so without a total the day would be closed and compared with nothing.
+    if not any(value not in (None, {}, []) for row in rows for value in row.values()):
+        raise FileRefused(f"{path}: " + say("no tiene ningún total de control", "it holds no control total"))
     return rows
