@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.contract.envelope import MAX_METADATA_BYTES, PartialEnvelope
 from schemas.strict_json import BoundExceeded, canonical, dump, is_longer_than, parse, parse_written
+from worker.cli.files.json_array import Element, is_array, parts_of
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**99), 10**99) | st.text(st.characters(exclude_categories=["Cs"]))
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -66,3 +67,43 @@ def test_a_number_that_is_taken_is_written_as_one_that_is_taken(raw: str) -> Non
     assert found == Decimal(raw)
     assert parse(dump(found)) == parse_written(dump(found)) == found
     assert Decimal(canonical(found)) == found
+
+
+ELEMENTS = st.lists(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-99, 99) | st.text('[]{}",:\\ a\nñ', max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text('[]{}",:\\', max_size=3), inner, max_size=3)
+        ),
+    ),
+    max_size=6,
+)
+
+
+@given(ELEMENTS, st.sampled_from([None, 1, 2]))
+def test_an_array_is_taken_apart_into_the_elements_that_json_reads(elements: list[Any], indent: int | None) -> None:
+    raw = json.dumps(elements, indent=indent, ensure_ascii=False).encode()
+    parts = list(parts_of(raw))
+    assert is_array(raw)
+    assert [json.loads(raw[part.start : part.end]) for part in parts if isinstance(part, Element)] == elements
+    assert len(parts) == len(elements)
+
+
+@given(ELEMENTS, st.data())
+def test_what_is_cut_or_changed_is_no_array_or_an_array_to_both(elements: list[Any], data: st.DataObject) -> None:
+    """Whatever stands there, it is taken apart as an array only where JSON's own reader reads one."""
+    raw = json.dumps(elements, ensure_ascii=False).encode()
+    at = data.draw(st.integers(1, len(raw)))
+    changed = raw[:at] + data.draw(st.sampled_from([b"", b"[", b"]", b'"', b",", b"{", b"}", b"\\"])) + raw[at + 1 :]
+    parts = list(parts_of(changed))
+    try:
+        found = [
+            json.loads(changed[one.start : one.end]) if isinstance(one, Element) else json.loads(b"") for one in parts
+        ]
+    except ValueError:
+        found = None
+    try:
+        expected = json.loads(changed)
+    except ValueError:
+        expected = None
+    assert found == expected

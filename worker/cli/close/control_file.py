@@ -42,7 +42,7 @@ def _of_json(path: str) -> list[dict[str, Any]]:
     except FileUnusable as exc:
         raise FileRefused(f"{path}: {say(exc.es, str(exc))}") from exc
     except strict_json.JsonRefused as exc:
-        raise FileRefused(f"{path}: {say(f'no es JSON: {exc}', f'not JSON: {exc}')}") from exc
+        raise FileRefused(f"{path}: {say(f'no es JSON: {exc}', f'not JSON: {exc.en}')}") from exc
     rows = value.get("control") if isinstance(value, dict) else value
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         example = json.dumps([dict.fromkeys(_KEYS, "...")])
