@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
 
 MAX_DEPTH: Final = 32
@@ -22,9 +22,14 @@ How many brackets and commas a document may have. A bill that fills a megabyte w
 of ``[],`` has a million, and to build them, and an error for each, holds a process for more than a second.
 """
 
-_MAX_INTEGER_DIGITS: Final = 100
+_MAX_DIGITS: Final = 100
 _MAX_EXPONENT: Final = 400
 """No amount is near 1E+400; beyond some 10^18 the decimal module itself refuses to read the number."""
+
+_MOST_EXPONENT_DIGITS: Final = 9
+"""As it is written: a number of a megabyte of zeros may have one of seven."""
+
+_ALL_DIGITS: Final = Context(prec=_MAX_DIGITS)
 
 _BOM: Final = b"\xef\xbb\xbf"
 """Some editors and languages put it before every text; it says nothing."""
@@ -41,7 +46,11 @@ _quick_dump: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"),
 
 
 class JsonRefused(ValueError):
-    """The text is not JSON that we take. The message says why, in Spanish, and quotes none of the content."""
+    """The text is not JSON that we take. The message says why, in Spanish (``en``: English), and quotes none of it."""
+
+    def __init__(self, es: str, en: str) -> None:
+        super().__init__(es)
+        self.en = en
 
 
 class BoundExceeded(JsonRefused):
@@ -49,29 +58,38 @@ class BoundExceeded(JsonRefused):
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise JsonRefused(f"{name} no es un número JSON")
+    raise JsonRefused(f"{name} no es un número JSON", f"{name} is no JSON number")
 
 
 def _integer(text: str) -> int:
     # int() of a long text is quadratic and raises beyond 4300 digits; no amount or identifier is near this.
-    if len(text) > _MAX_INTEGER_DIGITS:
-        raise BoundExceeded(f"número de más de {_MAX_INTEGER_DIGITS} dígitos")
+    _check_digits(text)
     return int(text)
 
 
 def _decimal(text: str) -> Decimal:
-    if len(text) > _MAX_INTEGER_DIGITS:
-        raise BoundExceeded(f"número de más de {_MAX_INTEGER_DIGITS} dígitos")
-    _, _, exponent = text.lower().partition("e")
-    if exponent and abs(int(exponent)) > _MAX_EXPONENT:
-        raise BoundExceeded(f"número con un exponente mayor que {_MAX_EXPONENT}")
-    return Decimal(text)
+    mantissa, _, exponent = text.replace("E", "e").partition("e")
+    _check_digits(mantissa)
+    if len(exponent.lstrip("+-").lstrip("0")) <= _MOST_EXPONENT_DIGITS:
+        number = Decimal(text)
+        # Of the number, not of its spelling: that of its first digit is what is left when it is written again.
+        if abs(number.adjusted()) <= _MAX_EXPONENT:
+            return number
+    raise BoundExceeded(
+        f"número con un exponente mayor que {_MAX_EXPONENT}", f"number with an exponent beyond {_MAX_EXPONENT}"
+    )
+
+
+def _check_digits(text: str) -> None:
+    """A sign, the point and zeros before the first digit are no digits: another spelling has others of them."""
+    if len(text) > _MAX_DIGITS and len(text.lstrip("-0.").replace(".", "")) > _MAX_DIGITS:
+        raise BoundExceeded(f"número de más de {_MAX_DIGITS} dígitos", f"number of more than {_MAX_DIGITS} digits")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise BoundExceeded("clave repetida en un objeto")
+        raise BoundExceeded("clave repetida en un objeto", "key twice in an object")
     return found
 
 
@@ -99,9 +117,11 @@ def parse(raw: bytes | str) -> Any:
     try:
         found = _DECODER.decode(data.decode("utf-8"))
     except UnicodeDecodeError as exc:
-        raise JsonRefused(f"no es UTF-8 (byte {exc.start})") from exc
+        raise JsonRefused(f"no es UTF-8 (byte {exc.start})", f"not UTF-8 (byte {exc.start})") from exc
     except json.JSONDecodeError as exc:
-        raise JsonRefused(f"no es JSON (línea {exc.lineno}, columna {exc.colno})") from exc
+        raise JsonRefused(
+            f"no es JSON (línea {exc.lineno}, columna {exc.colno})", f"not JSON (line {exc.lineno}, column {exc.colno})"
+        ) from exc
     if _SURROGATE_ESCAPE.search(data):
         _check_texts(found)
     return found
@@ -119,7 +139,7 @@ def skim(raw: bytes) -> Any:
     try:
         return json.loads(raw)
     except (ValueError, RecursionError) as exc:
-        raise JsonRefused("no es JSON") from exc
+        raise JsonRefused("no es JSON", "not JSON") from exc
 
 
 def parse_written(raw: bytes | str) -> Any:
@@ -135,9 +155,9 @@ def parse_written(raw: bytes | str) -> Any:
     try:
         return _DECODER.decode(raw.decode("utf-8") if isinstance(raw, bytes) else raw)
     except RecursionError as exc:
-        raise JsonRefused("anidado a demasiados niveles") from exc
+        raise JsonRefused("anidado a demasiados niveles", "nested too deep") from exc
     except ValueError as exc:
-        raise exc if isinstance(exc, JsonRefused) else JsonRefused("no es JSON") from exc
+        raise exc if isinstance(exc, JsonRefused) else JsonRefused("no es JSON", "not JSON") from exc
 
 
 def _check_structure(data: bytes) -> None:
@@ -148,13 +168,16 @@ def _check_structure(data: bytes) -> None:
         return
     structure = _TEXT.sub(b"", data).translate(None, _STRUCTURE_ONLY)
     if len(structure) > MAX_MARKS:
-        raise BoundExceeded(f"contiene demasiados valores (más de {MAX_MARKS} corchetes, llaves y comas)")
+        raise BoundExceeded(
+            f"contiene demasiados valores (más de {MAX_MARKS} corchetes, llaves y comas)",
+            f"too many values (more than {MAX_MARKS} brackets and commas)",
+        )
     depth = 0
     for mark in structure:
         if mark in b"{[":
             depth += 1
             if depth > MAX_DEPTH:
-                raise BoundExceeded(f"anidado a más de {MAX_DEPTH} niveles")
+                raise BoundExceeded(f"anidado a más de {MAX_DEPTH} niveles", f"nested deeper than {MAX_DEPTH} levels")
         elif mark in b"}]":
             depth -= 1
 
@@ -246,13 +269,13 @@ def parse_lenient(raw: bytes, *, most_values: int = MOST_ANSWER_VALUES) -> Any:
     """
     n_openings = raw.count(b"{") + raw.count(b"[")
     if n_openings + raw.count(b",") > most_values:
-        raise JsonRefused(f"más de {most_values} valores")
+        raise JsonRefused(f"más de {most_values} valores", f"more than {most_values} values")
     try:
         found = _ANSWER_DECODER.decode(raw.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError) as exc:  # ValueError: not JSON, or a number that Decimal does not take
-        raise JsonRefused("no es JSON") from exc
+        raise JsonRefused("no es JSON", "not JSON") from exc
     except InvalidOperation as exc:
-        raise JsonRefused("número ilegible") from exc
+        raise JsonRefused("número ilegible", "number that cannot be read") from exc
     if n_openings > MAX_DEPTH:
         _check_depth(found)
     return _writable(found) if _UNWRITABLE_ESCAPE.search(raw) else found
@@ -264,7 +287,7 @@ def _check_depth(root: Any) -> None:
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise JsonRefused(f"anidado a más de {MAX_DEPTH} niveles")
+            raise JsonRefused(f"anidado a más de {MAX_DEPTH} niveles", f"nested deeper than {MAX_DEPTH} levels")
         below = []
         for node in level:
             kind = type(node)  # for each of hundreds of values: isinstance takes three times as long
@@ -315,21 +338,26 @@ def _check_text(text: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as exc:
-        raise BoundExceeded("texto con un sustituto Unicode suelto") from exc
+        raise BoundExceeded("texto con un sustituto Unicode suelto", "text with a lone Unicode surrogate") from exc
 
 
 def is_longer_than(value: Any, n_bytes: int) -> bool:
-    """Whether the shortest JSON text of a value surely has more than so many bytes; looks at no more than that."""
+    """
+    Whether the shortest JSON text of a value surely has more than so many bytes; looks at no more than that.
+
+    Counted are brackets, quotes, colons, the commas between members, and one byte for each character and number: no
+    text of the value has less.
+    """
     nodes, length = [value], 0
     while nodes and length <= n_bytes:
         match nodes.pop():
             case str() as text:
                 length += len(text) + 2
             case dict() as node:
-                length += 2 + sum(len(key) + 4 for key in list(node)[: n_bytes + 1])
+                length += 2 + sum(len(key) + 3 for key in list(node)[: n_bytes + 1]) + max(len(node) - 1, 0)
                 nodes += list(node.values())[: n_bytes + 1]
             case list() as node:
-                length += 2 + len(node)
+                length += 2 + max(len(node) - 1, 0)
                 nodes += node[: n_bytes + 1]
             case _:
                 length += 1
@@ -392,6 +420,6 @@ def _plain_number(number: Decimal) -> str:
     if not number:
         return "0"
     # normalize() keeps an exponent, so 1E+999999 stays six characters; an integer in range equals its int spelling.
-    shortest = number.normalize()
-    in_plain_range = abs(shortest.adjusted()) <= _MAX_INTEGER_DIGITS
+    shortest = number.normalize(_ALL_DIGITS)  # the default context rounds to 28 digits
+    in_plain_range = abs(shortest.adjusted()) <= _MAX_DIGITS
     return format(shortest, "f") if in_plain_range else str(shortest)

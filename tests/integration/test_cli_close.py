@@ -146,6 +146,22 @@ def test_wrong_usage_is_2(run: Run, arguments: list[str]) -> None:
     assert found.exit_code == 2, found.output
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["[]", '{"control": []}', "[{}]", '{"control": [{}, {}]}', '[{"family": null, "total": null}]', "{}", "null"],
+)
+def test_a_control_file_without_totals_is_2_and_no_day_is_closed(
+    run: Run, tenant: TestedAccount, tmp_path: Path, content: str
+) -> None:
+    """An empty list in a job is a job without totals: compared with nothing, the day looked like one that agrees."""
+    file = tmp_path / "totales.json"
+    file.write_text(content, encoding="utf-8")
+    found = run("hoy", "--account", tenant.name, "--control", str(file))
+    assert found.exit_code == 2, found.output
+    assert "totales.json" in found.output
+    assert not list(tmp_path.glob("cierre-*"))
+
+
 def test_a_closing_that_is_refused_is_1_with_its_reason(run: Run, tenant: TestedAccount, tmp_path: Path) -> None:
     file = tmp_path / "totales.json"
     file.write_text('[{"family": "recibo", "total": "1.00"}]', encoding="utf-8")

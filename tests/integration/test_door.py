@@ -221,6 +221,20 @@ class TestLook:
         assert (await door.get("/documents/invoice/FV%2F2026%2F1/files/xml")).status_code == 404
         assert (await door.get("/documents/invoice/FV%2F2026%2F1/files/..%2F..%2Fetc")).status_code == 404
 
+    async def test_a_reference_that_looks_like_a_file_is_found_as_it_is(
+        self, door: DoorInProcess, worker: ServiceInProcess
+    ) -> None:
+        assert (await door.post(bill("FV/files/01", options={"archive": ["pdf"]}), Prefer="wait=60")).status_code == 200
+        await worker.events(2)
+        for spelled in ("FV/files/01", "FV%2Ffiles%2F01"):
+            story = await door.get(f"/documents/invoice/{spelled}")
+            assert story.status_code == 200, story.text
+            assert story.json()["data"]["found"][0]["outcome"] == "invoice.validated"
+            assert (await door.get(f"/documents/invoice/{spelled}/files/pdf")).status_code == 200
+        wrong = await door.get("/documents/invoice/FV%2Ffiles%2F01/files/zip")
+        assert wrong.status_code == 404
+        assert "pdf, xml, attached" in wrong.json()["message"]
+
     async def test_rows_of_a_table(self, door: DoorInProcess) -> None:
         answer = await door.get("/catalogs/municipalities", query="bogota", limit=2)
         assert answer.json()["data"]["items"][0]["code"] == "11001"

@@ -146,6 +146,9 @@ class TestBodies:
             ("GET", "/api/v1/documents/invoice/%00", 404),
             ("GET", "/api/v1/documents/invoice/" + "x" * 300, 404),
             ("GET", "/api/v1/jobs/%2e%2e%2f%2e%2e", 404),
+            ("GET", "/api/v1/jobs/99999999999999999999-0", 404),
+            ("GET", "/api/v1/jobs/1795622401234-99999999999999999999", 404),
+            ("GET", "/api/v1/documents/invoice/99999999999999999999-0", 404),
         ):
             answer = await door.http.request(method, path)
             assert answer.status_code == status, (method, path)

@@ -24,7 +24,7 @@ from schemas.contract.envelope import ACCOUNT_PATTERN
 from schemas.factus import BOGOTA
 from schemas.names import family_of
 from schemas.records import DocumentRecord, DocumentState
-from worker.http.answers import answer, body_of, forbidden, invalid, not_found, unavailable
+from worker.http.answers import NOT_FOUND, Refusal, answer, body_of, forbidden, invalid, not_found, unavailable
 from worker.http.callers import Caller
 from worker.http.door import Door
 from worker.http.masking import masked
@@ -39,6 +39,7 @@ _DOCUMENTS: Final = f"{PREFIX}/documents/"
 _FILE: Final = re.compile(r"(?s)(.+)/files/([^/]+)")
 _LONGEST_REFERENCE: Final = 100
 _ACCOUNT: Final = re.compile(ACCOUNT_PATTERN)
+_NEITHER: Final = f"{NOT_FOUND} Si pide un archivo, sus clases son {', '.join(ARCHIVE_KINDS)}."
 _PUSHED: Final = Explanation(
     reference_code=None, job_id="", account="", family=None, job_type="", state="pushed",
     where="en la cola de entrada", why="ningún trabajador lo ha recibido todavía", next="se recibe en segundos",
@@ -53,7 +54,7 @@ class Named:
 
     family: str
     reference_code: str
-    kind: str | None
+    kind: ArchiveKind | None
 
     def whole(self) -> Named:
         """The same where an address names no files: what looks like one is the end of a reference."""
@@ -116,14 +117,17 @@ class Looking:
         if named.family not in FAMILIES:
             raise not_found(f"No existe la clase de documento {named.family[:40]}: {', '.join(FAMILIES)}.")
         if named.kind is not None:
-            return await self._file(named, account, caller)
-        data = await story_data(door, caller, named, account)
+            return await self._file(named, named.kind, account, caller)
+        try:
+            data = await story_data(door, caller, named, account)
+        except Refusal as refused:
+            # Perhaps a file was meant, of a kind that there is not; nothing of the request is said again.
+            if refused.status == 404 and "/files/" in named.reference_code:
+                raise not_found(_NEITHER) from refused
+            raise
         return answer(True, "Esto se sabe del documento.", data)
 
-    async def _file(self, named: Named, account: str | None, caller: Caller) -> Response:
-        kind = next((one for one in ARCHIVE_KINDS if one == named.kind), None)
-        if kind is None:
-            raise not_found(f"No existe esta clase de archivo: {', '.join(ARCHIVE_KINDS)}.")
+    async def _file(self, named: Named, kind: ArchiveKind, account: str | None, caller: Caller) -> Response:
         if caller.is_masked:
             raise forbidden("Los archivos muestran datos de personas: este usuario no los puede ver.")
         names = [account] if account else sorted(await self._door.accounts.names())
@@ -189,7 +193,7 @@ def _account(asked: OfAccount, caller: Caller) -> str | None:
 def named_by(request: Request, below: str) -> Named:
     """
     Family, reference and kind of an address. References hold slashes: written ``%2F``, they are no part of the path;
-    written as they are, they belong to the reference all the same.
+    written as they are, they belong to the reference all the same, and so does ``/files/`` before no kind of file.
 
     Args:
         below: What stands before the family.
@@ -201,10 +205,11 @@ def named_by(request: Request, below: str) -> Named:
     rest = raw.decode("ascii", "replace").partition("?")[0].removeprefix(below)
     family, _, reference = rest.partition("/")
     file = _FILE.fullmatch(reference)
-    text = unquote(file[1] if file else reference)
+    kind = next((one for one in ARCHIVE_KINDS if file and one == unquote(file[2])), None)
+    text = unquote(file[1] if file and kind else reference)
     if not text or len(text) > _LONGEST_REFERENCE or "\ufffd" in text:
         raise not_found()
-    return Named(unquote(family), text, unquote(file[2]) if file else None)
+    return Named(unquote(family), text, kind)
 
 
 async def story_data(door: Door, caller: Caller, named: Named, account: str | None) -> dict[str, Any]:

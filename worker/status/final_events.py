@@ -17,6 +17,7 @@ from jobs.intake import NO_ACCOUNT
 from schemas.names import ending_of
 from schemas.records import JobRecord
 from worker.store.connection import command
+from worker.store.entry_ids import is_whole_entry_id
 from worker.store.keys import Keys
 
 _WINDOWS_MS: Final = ((2, 20), (2_000, 10_000))
@@ -54,7 +55,7 @@ class FinalEvents:
             may_see: Whether events of an account may be told of; of none that could be read: of an empty one.
             owner: Whose own stream is looked through; None for the common one.
         """
-        if not _ENTRY.fullmatch(entry):
+        if not (_ENTRY.fullmatch(entry) and is_whole_entry_id(entry)):
             return None
         return await self._within(self._keys.results(owner), f"{entry.partition('-')[0]}-0", "+", may_see, entry)
 

@@ -88,6 +88,31 @@ def test_metadata_are_given_back_with_their_nulls() -> None:
     assert found.record.metadata == '{"lote":null,"filas":[]}'
 
 
+AT_MOST = {
+    "a text": {"x": "a" * 4088},
+    "a text of two bytes each": {"x": "ñ" * 2044},
+    "lists in a list": {"a": [[1]] * 1021 + [12]},
+    "objects in a list": {"a": [{"n": 1}] * 510 + [12345678]},
+    "numbers": {"a": [1] * 2044},
+    "nothing, many times": {"a": [None] * 817 + [12]},
+    "empty ones": {"a": [[], {}] * 681 + [12]},
+    "keys": {f"{n:04}": 1 for n in range(453)} | {"fill": "x" * 7},
+    "one in another": {"a": {"b": {"c": "x" * 4076}}},
+}
+
+
+@pytest.mark.parametrize("metadata", AT_MOST.values(), ids=AT_MOST)
+def test_metadata_have_4096_bytes_and_no_more(metadata: dict[str, Any]) -> None:
+    """As compact JSON in UTF-8: what a producer's own library writes without spaces is what it may count."""
+    assert len(strict_json.dump(metadata).encode()) in range(4090, 4097)
+    assert isinstance(examined(a_push(metadata=metadata)), Accepted)
+
+    more = examined(a_push(metadata=metadata | {"more": 1}))
+
+    assert isinstance(more, Refused)
+    assert [error.field for error in more.errors] == ["envelope.metadata"]
+
+
 @pytest.mark.parametrize(
     "nothing",
     [{"account": None}, {"options": None}, {"options": {}}, {"options": []}, {"priority": None}, {"issue_on": None}],

@@ -42,7 +42,17 @@ from schemas.strict_json import (
         "[1.]",
         "[+1]",
         "9" * 101,
+        "-" + "9" * 101,
         "0." + "9" * 101,
+        "-0." + "9" * 101,
+        "1." + "0" * 100,
+        "9" * 51 + "." + "9" * 50 + "e-9",
+        "1e401",
+        "-1e-401",
+        "12e400",
+        "0.1e-400",
+        "0e401",
+        "0." + "0" * 400 + "1",
     ],
 )
 def test_refused(raw: str) -> None:
@@ -82,6 +92,32 @@ def test_numbers_are_exact() -> None:
     assert isinstance(parse("[1.0]")[0], Decimal)
 
 
+AT_THE_BOUND = {
+    "digits": "9" * 100,
+    "a sign is no digit": "-" + "9" * 100,
+    "a point is no digit": "-" + "9" * 50 + "." + "9" * 50,
+    "zeros before the first are none": "0." + "9" * 100,
+    "nor zeros behind the point": "-0." + "0" * 50 + "9" * 100,
+    "zeros behind the last are": "1" + "0" * 99,
+    "an exponent is bounded by itself": "9." + "9" * 99 + "e400",
+    "a negative one": "-9." + "9" * 99 + "E-400",
+    "zeros of the exponent": "1e+" + "0" * 200 + "400",
+    "the same power of ten": "0.012e402",
+    "the same small one": "120e-402",
+    "nothing": "0e-400",
+    "between the two spellings": "1." + "1" * 99 + "e-6",
+    "a tiny number in plain digits": "0." + "0" * 399 + "1",
+}
+
+
+@pytest.mark.parametrize("raw", AT_THE_BOUND.values(), ids=AT_THE_BOUND)
+def test_a_number_at_the_bound_is_taken_and_what_is_written_of_it_too(raw: str) -> None:
+    """In the record of a job, and by a command that writes what it read for the intake to read."""
+    found = parse(raw)
+    assert found == Decimal(raw)
+    assert str(parse(dump(found))) == str(parse_written(dump(found))) == str(found)
+
+
 def test_a_surrogate_pair_is_one_character() -> None:
     assert parse('"\\ud83d\\ude00"') == "😀"
 
@@ -109,6 +145,8 @@ def test_dump_takes_json_only() -> None:
         ("[1.50]", "[1.5]"),
         ("[1e2]", "[100]"),
         ("[-0.0]", "[0]"),
+        ("[1" + "0" * 99 + "]", "[1.0e99]"),
+        ("[" + "1" * 50 + ".00]", "[" + "1" * 50 + "]"),
         ('["\\u00f1"]', '["ñ"]'),
     ],
 )
@@ -125,6 +163,8 @@ def test_same_meaning_is_one_text(one: str, other: str) -> None:
         ("[null]", "[0]"),
         ('{"a":[]}', '{"a":{}}'),
         ('["1.0"]', '["1"]'),
+        ("[0." + "1" * 99 + "1]", "[0." + "1" * 99 + "2]"),
+        ("[" + "1" * 30 + ".1]", "[" + "1" * 30 + ".2]"),
     ],
 )
 def test_other_meaning_is_another_text(one: str, other: str) -> None:
@@ -142,8 +182,12 @@ BEYOND = {
     "deep again and again": b"[" + b",".join([b"[" * MAX_DEPTH + b"]" * MAX_DEPTH] * 20) + b"]",
     "digits": b"[" + b"1" * 101 + b"]",
     "decimals": b"[0." + b"1" * 101 + b"]",
+    "digits before an exponent": b"[" + b"1" * 101 + b"e2]",
+    "a million digits": b"[1." + b"1" * 1_000_000 + b"]",
+    "a million zeros": b"[0." + b"0" * 1_000_000 + b"1]",
     "exponent": b"[1e401]",
     "exponent of exponents": b"[1E+999999999999999999999]",
+    "a million digits of an exponent": b"[1e" + b"9" * 1_000_000 + b"]",
     "tiny": b"[1e-999999999999999999999]",
     "key twice": b'{"a":1,"a":2}',
     "lone surrogate": b'["\\ud800"]',

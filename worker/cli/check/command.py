@@ -143,7 +143,10 @@ def _each_once(rows: list[list[str]], speech: Speech) -> list[list[str]]:
 
 
 def _row(one: Checked, level: str, detail: ErrorDetail) -> list[str]:
-    return [one.row.place, one.reference, level, detail.field or "", detail.rule or "", detail.message]
+    from worker.cli.files.job_files import BadRow
+
+    message = one.row.told if isinstance(one.row, BadRow) else detail.message
+    return [one.row.place, one.reference, level, detail.field or "", detail.rule or "", message]
 
 
 def _document(checked: Sequence[Checked], counts: Counts) -> dict[str, object]:

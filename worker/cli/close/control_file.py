@@ -42,11 +42,14 @@ def _of_json(path: str) -> list[dict[str, Any]]:
     except FileUnusable as exc:
         raise FileRefused(f"{path}: {say(exc.es, str(exc))}") from exc
     except strict_json.JsonRefused as exc:
-        raise FileRefused(f"{path}: {say(f'no es JSON: {exc}', f'not JSON: {exc}')}") from exc
+        raise FileRefused(f"{path}: {say(f'no es JSON: {exc}', f'not JSON: {exc.en}')}") from exc
     rows = value.get("control") if isinstance(value, dict) else value
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         example = json.dumps([dict.fromkeys(_KEYS, "...")])
         raise FileRefused(
             f"{path}: " + say(f"debe ser una lista como {example}", f"has to be a list such as {example}")
         )
+    # null and nothing are no data in a job, so without a total the day would be closed and compared with nothing.
+    if not any(value not in (None, {}, []) for row in rows for value in row.values()):
+        raise FileRefused(f"{path}: " + say("no tiene ningún total de control", "it holds no control total"))
     return rows

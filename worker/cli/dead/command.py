@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -25,6 +24,7 @@ from worker.cli.dead.rendering import (
     raw_lines,
 )
 from worker.speech import Speech
+from worker.store.entry_ids import is_whole_entry_id
 
 if TYPE_CHECKING:
     from worker.cli.dead.letters import DeadLetters, Letter, Wanted
@@ -32,12 +32,10 @@ if TYPE_CHECKING:
 
 Command = Callable[..., None]
 
-_LETTER_ID: Final = re.compile(r"\d{1,20}-\d{1,20}")
-
 
 def _ids(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     for text in value:
-        if not _LETTER_ID.fullmatch(text):
+        if not is_whole_entry_id(text):
             raise click.BadParameter(
                 say(
                     f"{text!r} no es el id de un trabajo apartado: son como 1795622401234-0 (dead list)",
@@ -107,7 +105,7 @@ def list_letters(account: str | None, reason: str | None, since: str | None, cou
     from worker.cli.results.reader import SINCE, since_entry
 
     try:
-        start = since_entry(since, now=datetime.now(UTC)) if since else "-"
+        start = since_entry(since, now=datetime.now(UTC)) if since is not None else "-"
     except ValueError as exc:
         raise click.BadParameter(say(*SINCE), param_hint="--since") from exc
     asyncio.run(_list(told_settings(), Wanted(account, reason), start, count, as_json))

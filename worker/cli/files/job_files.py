@@ -11,12 +11,13 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias, assert_never
 
 from schemas import strict_json
 from worker.bounded_files import FileUnusable, read_whole
-from worker.cli.bilingual import say
-from worker.cli.files.limits import FileRefused
+from worker.cli.bilingual import Both, say
+from worker.cli.files.json_array import MOST_ELEMENT_BYTES, Broken, Element, TooLong, Unfinished, is_array, parts_of
+from worker.cli.files.limits import FileRefused, counted
 
 if TYPE_CHECKING:
     from schemas.contract.event import ErrorDetail
@@ -77,6 +78,12 @@ class BadRow(_Place):
     """A line, an element, or a whole file, that is no JSON object."""
 
     reason: str
+    reason_en: str = ""
+
+    @property
+    def told(self) -> str:
+        """Why, in the language of who reads it; programs are told in Spanish, as by the contract."""
+        return say(self.reason, self.reason_en or self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +174,7 @@ def sound_rows(found: Iterable[FileRow]) -> list[Row]:
     rows: list[Row] = []
     for row in found:
         if isinstance(row, BadRow):
-            raise FileRefused(f"{row.place}: {row.reason}")
+            raise FileRefused(f"{row.place}: {row.told}")
         if isinstance(row, Row):
             rows.append(row)
     return rows
@@ -221,7 +228,14 @@ def _job(row: Row, envelope: dict[str, Any], own_id: str) -> Job:
     payload = named["payload"] if isinstance(named["payload"], dict) else {}
     text = strict_json.dump(named)
     if len(text.encode()) > MAX_JOB_BYTES:
-        raise FileRefused(f"{row.place}: the job has {len(text.encode()):,} bytes, and 1 MiB is the most that is taken")
+        n = len(text.encode())
+        raise FileRefused(
+            f"{row.place}: "
+            + say(
+                f"el trabajo tiene {counted(n)} bytes; 1 MiB es lo máximo",
+                f"the job has {n:,} bytes, and 1 MiB is the most that is taken",
+            )
+        )
     return Job(
         place=row.place,
         text=text,
@@ -258,11 +272,19 @@ def _row(source: str, number: int, line: bytes) -> Row | BadRow:
     from schemas.contract.envelope import MAX_JOB_BYTES
 
     if len(line) > 2 * MAX_JOB_BYTES:  # before it is parsed; what the intake takes at most may have been escaped here
-        return BadRow(source, number, reason=f"La línea tiene {len(line):,} bytes; un trabajo tiene como máximo 1 MiB.")
+        n = len(line)
+        return _bad(
+            source,
+            number,
+            (
+                f"La línea tiene {counted(n)} bytes; un trabajo tiene como máximo 1 MiB.",
+                f"The line has {n:,} bytes; a job has 1 MiB at most.",
+            ),
+        )
     try:
         value = strict_json.parse(line)
     except strict_json.JsonRefused as exc:
-        return BadRow(source, number, reason=_reason(exc))
+        return _bad(source, number, _reason(exc))
     return _of_value(value, source, number)
 
 
@@ -270,37 +292,77 @@ def _document(source: str, data: bytes) -> Iterator[Row | BadRow]:
     data = data.removeprefix(_BOM)
     if not data.strip():
         return
+    if is_array(data):
+        yield from _elements(source, data)
+        return
     try:
         value = strict_json.parse(data)
     except strict_json.JsonRefused as exc:
-        yield BadRow(source, _line_of(exc), reason=_reason(exc))
+        yield _bad(source, _line_of(exc), _reason(exc))
         return
-    if not isinstance(value, list):
-        yield _of_value(value, source, 1)
-        return
-    lines = _element_lines(data.decode(), len(value))
-    for index, (element, line) in enumerate(zip(value, lines, strict=True)):
-        yield _of_value(element, source, line, index)
+    yield _of_value(value, source, 1)
+
+
+def _elements(source: str, data: bytes) -> Iterator[Row | BadRow]:
+    """
+    Each element under the bounds of a job, up to the first that is no JSON: where the one behind it begins is a guess.
+    """
+    reached = _Reached(data)
+    for index, part in enumerate(parts_of(data)):
+        match part:
+            case TooLong(start):
+                yield _bad(source, reached.line_of(start), _joined(_TOO_LONG, _UNREAD), index)
+            case Broken(at, fault):
+                line = reached.line_of(at)
+                yield _bad(
+                    source, line, _joined(_syntax(fault, reached.column_of(at)), _UNREAD if data[at:] else _NO_MORE)
+                )
+            case Element(start) | Unfinished(start):
+                element = data[start : part.end] if isinstance(part, Element) else data[start:]
+                line = reached.line_of(start)
+                try:
+                    value = strict_json.parse(element)
+                except strict_json.JsonRefused as exc:
+                    yield _bad(source, *_fault_in(exc, line, reached, start, isinstance(part, Element)), index)
+                    if isinstance(exc.__cause__, json.JSONDecodeError | UnicodeDecodeError):
+                        return
+                else:
+                    yield _of_value(value, source, line, index)
+            case _:
+                assert_never(part)
 
 
 def _of_value(value: object, source: str, line: int, index: int | None = None) -> Row | BadRow:
     if isinstance(value, dict):
         return Row(source, line, index, value=value)
-    return BadRow(source, line, index, reason=_no_object(value))
+    return _bad(source, line, _no_object(value), index)
 
 
-def _element_lines(text: str, n_elements: int) -> Iterator[int]:
-    """The line on which each element of an array begins; *text* is known to be an array of that many."""
-    decoder = json.JSONDecoder()
-    line, at = 1, 0
-    position = text.index("[") + 1
-    for _ in range(n_elements):
-        while text[position].isspace() or text[position] == ",":
-            position += 1
-        line += text.count("\n", at, position)
-        at = position
-        yield line
-        _, position = decoder.raw_decode(text, position)
+@dataclass(slots=True)
+class _Reached:
+    """How far a file has been read, from its beginning to its end: each line end is counted once."""
+
+    data: bytes
+    at: int = 0
+    line: int = 1
+    begin: int = 0
+    """Of the line."""
+
+    def line_of(self, position: int) -> int:
+        n = self.data.count(b"\n", self.at, position)
+        if n:
+            self.line += n
+            self.begin = self.data.rindex(b"\n", self.at, position) + 1
+        self.at = position
+        return self.line
+
+    def column_of(self, position: int) -> int:
+        """In characters, as editors count; of a place on the line that was reached."""
+        return len(self.data[self.begin : position].decode("utf-8", "replace")) + 1
+
+
+def _bad(source: str, line: int, reason: Both, index: int | None = None) -> BadRow:
+    return BadRow(source, line, index, reason=reason[0], reason_en=reason[1])
 
 
 def _line_of(refused: strict_json.JsonRefused) -> int:
@@ -308,15 +370,55 @@ def _line_of(refused: strict_json.JsonRefused) -> int:
     return cause.lineno if isinstance(cause, json.JSONDecodeError) else 1
 
 
-def _reason(refused: strict_json.JsonRefused) -> str:
+def _fault_in(
+    refused: strict_json.JsonRefused, line: int, reached: _Reached, start: int, is_more: bool
+) -> tuple[int, Both]:
+    """Line and words for what is wrong with an element that begins at *start*, by the places of its file."""
+    more = _UNREAD if is_more else _NO_MORE
+    match refused.__cause__:
+        case json.JSONDecodeError() as cause:
+            before = reached.column_of(start) - 1 if cause.lineno == 1 else 0
+            return line + cause.lineno - 1, _joined(_syntax(cause.msg, before + cause.colno), more)
+        case UnicodeDecodeError() as cause:
+            return reached.line_of(start + cause.start), _joined(_no_utf8(start + cause.start), more)
+        case _:
+            return line, _reason(refused)
+
+
+def _reason(refused: strict_json.JsonRefused) -> Both:
     cause = refused.__cause__
     if isinstance(cause, json.JSONDecodeError):
-        return f"No es JSON: {_SYNTAX.get(cause.msg, 'sintaxis incorrecta')} (columna {cause.colno})."
+        return _syntax(cause.msg, cause.colno)
     if isinstance(cause, UnicodeDecodeError):
-        return f"No está en UTF-8 (byte {cause.start}): guarde el archivo como UTF-8."
-    return f"JSON que no se acepta: {refused}."
+        return _no_utf8(cause.start)
+    return f"JSON que no se acepta: {refused}.", f"JSON that is not taken: {refused.en}."
 
 
+def _syntax(fault: str, column: int) -> Both:
+    return (
+        f"No es JSON: {_SYNTAX.get(fault, 'sintaxis incorrecta')} (columna {column}).",
+        f"Not JSON: {fault[:1].lower()}{fault[1:]} (column {column}).",
+    )
+
+
+def _no_utf8(byte: int) -> Both:
+    return (
+        f"No está en UTF-8 (byte {byte}): guarde el archivo como UTF-8.",
+        f"Not UTF-8 (byte {byte}): save the file as UTF-8.",
+    )
+
+
+def _joined(one: Both, other: Both) -> Both:
+    return one[0] + other[0], one[1] + other[1]
+
+
+_MOST_MIB: Final = MOST_ELEMENT_BYTES // 1024**2
+_TOO_LONG: Final = (
+    f"El elemento tiene más de {_MOST_MIB} MiB o demasiados corchetes y llaves; un trabajo tiene como máximo 1 MiB.",
+    f"The element has more than {_MOST_MIB} MiB or too many brackets; a job has 1 MiB at most.",
+)
+_UNREAD: Final = (" Lo que sigue no se leyó.", " What follows was not read.")
+_NO_MORE: Final = ("", "")
 _SYNTAX: Final = {
     "Expecting value": "falta un valor",
     "Expecting property name enclosed in double quotes": "falta un nombre entre comillas dobles",
@@ -332,8 +434,15 @@ _SYNTAX: Final = {
 }
 
 
-def _no_object(value: object) -> str:
-    kinds = {list: "una lista", str: "un texto", bool: "true o false", type(None): "null"}
-    hint = " Si el archivo entero es una lista, llámelo .json; en un .jsonl cada línea es un objeto."
-    more = hint if isinstance(value, list) else ""
-    return f"Hay {kinds.get(type(value), 'un número')} donde se espera un objeto JSON.{more}"
+def _no_object(value: object) -> Both:
+    kinds: dict[type, Both] = {
+        list: ("una lista", "a list"), str: ("un texto", "a text"), bool: ("true o false", "true or false"),
+        type(None): ("null", "null"),
+    }  # fmt: skip
+    found = kinds.get(type(value), ("un número", "a number"))
+    hint = (
+        " Si el archivo entero es una lista, llámelo .json; en un .jsonl cada línea es un objeto.",
+        " If the whole file is a list, name it .json; in a .jsonl each line is an object.",
+    )
+    told = f"Hay {found[0]} donde se espera un objeto JSON.", f"There is {found[1]} where a JSON object is expected."
+    return _joined(told, hint) if isinstance(value, list) else told

@@ -107,7 +107,7 @@ def command(
             )
         )
     try:
-        start = since_entry(since, now=datetime.now(UTC)) if since else "0-0"
+        start = since_entry(since, now=datetime.now(UTC)) if since is not None else "0-0"
     except ValueError as exc:
         raise click.BadParameter(say(*SINCE), param_hint="--since") from exc
     settings = told_settings()

@@ -25,14 +25,14 @@ from schemas.factus import BOGOTA
 from worker.cli.console import clean
 from worker.settings.values import parse_duration
 from worker.speech import clock
+from worker.store.entry_ids import LAST_PART, read_entry_id
 
 _PAGE: Final = 500
 _BLOCK_MS: Final = 1000
 _ABANDONED_MS: Final = 60_000
 _MOST_HELD: Final = 10_000
 _CONSUMER: Final = "results-"
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_ENTRY_ID: Final = re.compile(r"\d{1,20}(-\d{1,20})?")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,11 @@ class Filter:
         return self.type_glob is None or fnmatchcase(found.type, self.type_glob)
 
 
+_TIME: Final = "2026-11-30T08:00:00-05:00"
+_ID: Final = "1795622401234-0"
 SINCE: Final = (
-    "es un tiempo (10m), un día (2026-11-30), una hora con su zona (2026-11-30T08:00:00-05:00) o el id de una entrada",
-    "a duration (10m), a day (2026-11-30), a time with its zone (2026-11-30T08:00:00-05:00) or a stream entry id",
+    f"es un tiempo (10m), un día (2026-11-30), una hora con su zona ({_TIME}) o el id de una entrada ({_ID})",
+    f"a duration (10m), a day (2026-11-30), a time with its zone ({_TIME}) or a stream entry id ({_ID})",
 )
 
 
@@ -82,7 +84,7 @@ def since_entry(text: str, *, now: datetime) -> str:
         return _first_of(now.timestamp() - float(str(seconds)))
     except ValueError:
         pass
-    if _ENTRY_ID.fullmatch(text):
+    if read_entry_id(text) is not None:
         return text
     try:
         at = datetime.fromisoformat(text)
@@ -105,7 +107,7 @@ def before(entry: str) -> str:
     ms, _, seq = entry.partition("-")
     if int(seq or 0):
         return f"{ms}-{int(seq) - 1}"
-    return f"{int(ms) - 1}-{2**64 - 1}" if int(ms) else "0-0"
+    return f"{int(ms) - 1}-{LAST_PART}" if int(ms) else "0-0"
 
 
 async def there(redis: Redis, streams: Sequence[str], since: str) -> AsyncGenerator[Published, None]:

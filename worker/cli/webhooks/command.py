@@ -242,7 +242,8 @@ def replay(
     from worker.webhooks.replay import Wanted
 
     now = datetime.now(UTC)
-    wanted = Wanted(_entry(since, "--since", now), until and _entry(until, "--until", now), type_glob, reference)
+    before = None if until is None else _entry(until, "--until", now)
+    wanted = Wanted(_entry(since, "--since", now), before, type_glob, reference)
     settings = told_settings()
     endpoint, speech = endpoint_of(settings, name), Speech(settings.lang)
     done = asyncio.run(_replay(settings, endpoint, wanted, is_failed=failed))

@@ -26,13 +26,20 @@ async def publish(redis: ArqRedis, stream: str, entry: str, type_: str = "invoic
         ("2026-11-30T12:00:00Z", f"{int(NOW.timestamp()) * 1000}-0"),
         ("2026-11-30", f"{int(NOW.timestamp()) * 1000 - 7 * 3_600_000}-0"),
         ("1795622401234-3", "1795622401234-3"),
+        ("1795622401234", "1795622401234"),
+        ("18446744073709551615-18446744073709551615", "18446744073709551615-18446744073709551615"),
     ],
 )
 def test_since_takes_durations_times_and_entries(text: str, entry: str) -> None:
     assert since_entry(text, now=NOW) == entry
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-11-30T07:00:00", "-5m", "1-2-3"])
+@pytest.mark.parametrize(
+    "text", [
+        "yesterday", "2026-11-30T07:00:00", "-5m", "1-2-3", "", "$", "18446744073709551616", "18446744073709551616-0",
+        "1-18446744073709551616", "99999999999999999999", "١٢٣", "١-٠", "٢٠٢٦-١١-٣٠", "１０m",
+    ],
+)  # fmt: skip
 def test_since_refuses_what_it_cannot_place(text: str) -> None:
     """A time without its zone would be read as somebody else's noon."""
     with pytest.raises(ValueError, match="duration"):

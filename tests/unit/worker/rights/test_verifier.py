@@ -69,6 +69,10 @@ def test_a_good_token_grants_what_it_says(jwk: dict[str, Any]) -> None:
     "changed",
     [
         {"jti": None},
+        {"jti": ""},  # a text, whatever it is: nothing is read in it, and no log has it
+        {"jti": "x" * 129},
+        {"jti": "x" * 5000},
+        {"jti": "a\nb\x00\x1b[1m ñ😀"},
         {"iat": None},
         {"nbf": NOW_S + 59},  # leeway
         {"iat": NOW_S + 59},
@@ -185,7 +189,8 @@ _BAD_CLAIMS: list[tuple[Any, Check]] = [
     (claims(aud=["factus", 7]), Check.AUDIENCE),
     (claims(aud={"factus": 1}), Check.AUDIENCE),
     (claims(jti=7), Check.JTI),
-    (claims(jti=""), Check.JTI),
+    (claims(jti=["t"]), Check.JTI),
+    (json.dumps(claims()).replace('"t-1"', "null"), Check.JTI),
     # Grants: missing or empty is denied, never "all".
     (claims(accounts=None), Check.ACCOUNTS),
     (claims(accounts=[]), Check.ACCOUNTS),
