@@ -23,9 +23,11 @@ from tests.door_in_process import CALM, DoorInProcess, a_door
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from worker.archive.archive import open_archive
+from worker.http.routes import is_place
 from worker.http.server import Certificate, check_address
 from worker.settings.model import Settings
 
+MOST = 2**64 - 1
 SEARCH = {"type": "catalog.search", "payload": {"catalog": "taxes", "query": "01"}}
 
 
@@ -257,6 +259,51 @@ class TestEvents:
         await door.post({**SEARCH, "account": "acme", "id": "n-1"}, Prefer="wait=60")
         assert [one["job_id"] for _, one in await listening] == ["n-0", "n-1"]
 
+    @pytest.mark.parametrize("after", ["0", "$", "7", "7-0", f"7-{MOST}", f"{MOST}-{MOST}"])
+    async def test_every_place_that_is_given_out_is_taken_back(
+        self, door: DoorInProcess, real_redis: ArqRedis, after: str
+    ) -> None:
+        """Whoever asks again and again, from wherever he began, with news and without."""
+        for n in range(6):
+            place = (await door.get("/events", after=after, limit=1)).json()["data"]["next"]
+            again = await door.get("/events", after=place, limit=1)
+            assert again.status_code == 200, (after, place, again.text)
+            page = again.json()["data"]
+            assert is_place(page["next"]) and all(is_place(one["id"]) for one in page["events"])
+            after = page["next"]
+            await publish(real_redis, door.door.streams[n % len(door.door.streams)], f"p-{n}")
+
+    async def test_a_poller_from_now_on_gets_each_event_once(self, door: DoorInProcess, real_redis: ArqRedis) -> None:
+        await publish(real_redis, door.door.streams[0], "old")
+        after, seen = "$", []
+        while len(seen) < 8:
+            page = (await door.get("/events", after=after)).json()["data"]
+            seen += [one["event"]["job_id"] for one in page["events"]]
+            if not page["events"] and len(seen) < 8:
+                await publish(real_redis, door.door.streams[len(seen) % 4], f"n-{len(seen)}")
+            after = page["next"]
+        assert seen == [f"n-{n}" for n in range(8)]
+
+    async def test_the_id_of_a_stream_is_taken_back_by_both(self, door: DoorInProcess, real_redis: ArqRedis) -> None:
+        """An id may have 20 digits: one that a listener names is where he goes on, and not the beginning."""
+        places = ["7-1", f"7-{MOST}", f"8-{MOST}", f"{10**12}-{10**19}"]
+        for n, place in enumerate(places):
+            await publish(real_redis, door.door.streams[n % 2], f"i-{n}", id=place)
+        told = await listened(door, len(places))
+        assert [place for place, _ in told] == places
+        for n, (place, _) in enumerate(told[:-1]):
+            rest = await listened(door, len(places) - n - 1, **{"Last-Event-ID": place})
+            assert rest == told[n + 1 :]
+            page = (await door.get("/events", after=place)).json()["data"]["events"]
+            assert [(one["id"], one["event"]) for one in page] == rest
+
+    @pytest.mark.parametrize(
+        "after", ["", "-", "x", "$$", "-1", "1-", "1-x", "1-2-3", str(MOST + 1), f"1-{MOST + 1}", "9" * 21]
+    )
+    async def test_what_is_no_place_is_refused(self, door: DoorInProcess, after: str) -> None:
+        answer = await door.get("/events", after=after)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "after")
+
     async def test_a_silent_stream_is_kept_open_by_comments(
         self, valkey_url: str, namespace: str, tmp_path: Path
     ) -> None:
@@ -272,6 +319,13 @@ class TestEvents:
                     if n_comments == 3:
                         break
             assert n_comments == 3
+
+
+async def publish(redis: ArqRedis, stream: str, job_id: str, *, id: str = "*", **fields: str) -> str:  # noqa: A002
+    """An event in a stream, as a worker publishes it; its entry's id."""
+    event = {"type": "invoice.validated", "account": "acme", "job_id": job_id}
+    entry: bytes = await redis.xadd(stream, {"event": json.dumps(event), **event, **fields}, id=id)
+    return entry.decode()
 
 
 async def listened(door: DoorInProcess, n: int, *, after: str = "0", **headers: str) -> list[tuple[str, Any]]:

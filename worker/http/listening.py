@@ -8,7 +8,6 @@ that is not over yet, and never between two entries of one id (two streams may h
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,12 +28,11 @@ from worker.http.door import Door
 from worker.http.feed import Place, Published, entry_of, place_of, published
 from worker.http.masking import masked
 from worker.http.requests import caller_of, query_of, turn_to_read
-from worker.http.routes import ENTRY_PATTERN, EventsQuery
+from worker.http.routes import NOW, EventsQuery, is_place
 
 _PAGE: Final = 128
 _MOST_LOOKED_AT: Final = 8_192
 _MOST_BYTES: Final = 16 * 1024 * 1024
-_NOW: Final = "$"
 _EVENT_STREAM: Final = "text/event-stream"
 _LAST: Final = 2**64 - 1
 _RETRY: Final = b"retry: 3000\n: ok\n\n"
@@ -120,6 +118,8 @@ class Listening:
 
 async def page_after(door: Door, after: Place) -> Page:
     """What stands behind a place in all the streams, of what no stream can add to any more."""
+    if after == (_LAST, _LAST):  # Redis takes no range behind it
+        return Page((), after, True)
     seconds, micros = await door.redis.time()
     horizon: Place = (int(seconds) * 1000 + int(micros) // 1000, 0)
     rows: list[list[Published]] = []
@@ -217,13 +217,12 @@ def _by_place(entries: Sequence[Published]) -> Iterator[list[Published]]:
 
 
 def _place(text: str, now_ms: int) -> Place:
-    if text == _NOW:
+    if text == NOW:
         return now_ms - 1, _LAST
-    ms, seq = place_of(text)
-    return min(ms, _LAST), min(seq, _LAST)
+    return place_of(text)
 
 
 def _last_event_id(request: Request) -> str | None:
     """Where a client goes on that was cut off; what is no id of a stream says nothing."""
     text = request.headers.get("last-event-id", "").strip()
-    return text if re.fullmatch(ENTRY_PATTERN, text) else None
+    return text if is_place(text) else None
