@@ -23,7 +23,7 @@ from tests.door_in_process import CALM, DoorInProcess, a_door
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from worker.archive.archive import open_archive
-from worker.http.routes import is_place
+from worker.http.marks import is_mark
 from worker.http.server import Certificate, check_address
 from worker.settings.model import Settings
 
@@ -269,7 +269,8 @@ class TestEvents:
             again = await door.get("/events", after=place, limit=1)
             assert again.status_code == 200, (after, place, again.text)
             page = again.json()["data"]
-            assert is_place(page["next"]) and all(is_place(one["id"]) for one in page["events"])
+            assert is_mark(page["next"])
+            assert all(is_mark(one["id"]) for one in page["events"])
             after = page["next"]
             await publish(real_redis, door.door.streams[n % len(door.door.streams)], f"p-{n}")
 
@@ -319,6 +320,68 @@ class TestEvents:
                     if n_comments == 3:
                         break
             assert n_comments == 3
+
+
+class TestAheadOfTheClock:
+    """
+    A clock that was set back leaves streams whose ids lie ahead of it, and new entries go on from there.
+
+    The streams of the door: results and RADIAN, the common ones and those of ``own``.
+    """
+
+    AHEAD = pytest.mark.parametrize(
+        "hours", [(1, 0, 0, 0), (0, 1, 0, 0), (1, 2, 0, 0), (2, 1, 0, 0), (0, 0, 1, 0), (3, 1, 2, 1)]
+    )
+
+    async def set_back(self, redis: ArqRedis, streams: list[str], hours: tuple[int, ...]) -> int:
+        n_ahead = 0
+        for n, hour in enumerate(hours):
+            if hour:
+                entry = f"{int((await redis.time())[0]) * 1000 + hour * 3_600_000}-0"
+                await publish(redis, streams[n], f"old-{n}", id=entry)
+                n_ahead += 1
+        return n_ahead
+
+    @AHEAD
+    @pytest.mark.parametrize("after", ["0", "$"])
+    async def test_pages_tell_each_event_once(
+        self, door: DoorInProcess, real_redis: ArqRedis, hours: tuple[int, ...], after: str
+    ) -> None:
+        streams = door.door.streams
+        n_before = await self.set_back(real_redis, streams, hours)
+        seen: list[str] = []
+        if after == "$":
+            after, n_before = (await door.get("/events", after=after)).json()["data"]["next"], 0
+        for n in range(12):
+            await publish(real_redis, streams[n % 4], f"n-{n}")
+            for _ in range(500):
+                if f"n-{n}" in seen:
+                    break
+                answer = await door.get("/events", after=after, limit=2)
+                assert answer.status_code == 200, (after, answer.text)
+                page = answer.json()["data"]
+                seen += [one["event"]["job_id"] for one in page["events"]]
+                after = page["next"]
+        assert [one for one in seen if one.startswith("n-")] == [f"n-{n}" for n in range(12)]
+        assert len(seen) == n_before + 12, seen
+
+    @AHEAD
+    async def test_a_listener_is_told_at_once_and_goes_on_behind_any_id(
+        self, door: DoorInProcess, real_redis: ArqRedis, hours: tuple[int, ...]
+    ) -> None:
+        streams = door.door.streams
+        listening = asyncio.create_task(listened(door, 9, after="$"))
+        while not door.door.listening.n_taken:
+            await asyncio.sleep(0.01)
+        await publish(real_redis, streams[0], "j-0")
+        await self.set_back(real_redis, streams, hours)
+        for n in range(1, 9 - sum(map(bool, hours))):
+            await publish(real_redis, streams[n % 4], f"j-{n}")
+        told = await listening
+        assert len({one["job_id"] for _, one in told}) == 9
+        for n, (place, _) in enumerate(told[:-1]):
+            rest = await listened(door, 8 - n, **{"Last-Event-ID": place})
+            assert sorted(one["job_id"] for _, one in rest) == sorted(one["job_id"] for _, one in told[n + 1 :])
 
 
 async def publish(redis: ArqRedis, stream: str, job_id: str, *, id: str = "*", **fields: str) -> str:  # noqa: A002

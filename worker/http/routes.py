@@ -4,7 +4,6 @@ The addresses of the door, as a table: the application serves it, the OpenAPI do
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
@@ -12,28 +11,19 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from schemas.contract.envelope import ACCOUNT_PATTERN
+from worker.http.marks import PATTERN, is_mark
 
 PREFIX: Final = "/api/v1"
 MOST_EVENTS: Final = 1000
 MOST_ROWS: Final = 100
-NOW: Final = "$"
-_ENTRY_PATTERN: Final = r"^(\$|[0-9]{1,20}(-[0-9]{1,20})?)$"
-_MOST_OF_A_PART: Final = 2**64 - 1
 
 AccountName = Annotated[
     str, Field(pattern=ACCOUNT_PATTERN, description="La cuenta; sin ella, todas las que se permiten")
 ]
 
 
-def is_place(text: str) -> bool:
-    """Whether the streams can be read from here on: both parts of an id have 64 bits, as Redis has them."""
-    if not re.fullmatch(_ENTRY_PATTERN, text):
-        return False
-    return text == NOW or all(int(part) <= _MOST_OF_A_PART for part in text.split("-"))
-
-
 def _a_place(text: str) -> str:
-    if not is_place(text):
+    if not is_mark(text):
         raise ValueError
     return text
 
@@ -57,7 +47,7 @@ class OfAccount(Query):
 class EventsQuery(Query):
     """Which events, and from where on."""
 
-    after: Annotated[str, Field(pattern=_ENTRY_PATTERN), AfterValidator(_a_place)] = Field(
+    after: Annotated[str, Field(pattern=PATTERN), AfterValidator(_a_place)] = Field(
         default="0", description="Id detrás del cual se lee; $ es lo que venga desde ahora"
     )
     types: Annotated[str, Field(max_length=500)] = Field(
