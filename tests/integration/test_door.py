@@ -383,6 +383,29 @@ class TestAheadOfTheClock:
             rest = await listened(door, 8 - n, **{"Last-Event-ID": place})
             assert sorted(one["job_id"] for _, one in rest) == sorted(one["job_id"] for _, one in told[n + 1 :])
 
+    async def test_a_wait_is_answered_by_the_event_and_a_look_has_it(
+        self, door: DoorInProcess, worker: ServiceInProcess, real_redis: ArqRedis
+    ) -> None:
+        await self.set_back(real_redis, door.door.streams, (1, 0, 0, 0))
+        first = await door.post({**SEARCH, "account": "acme", "id": "a-1"}, Prefer="wait=60")
+        assert first.status_code == 200, first.text
+        assert (await door.get("/jobs/a-1")).json()["data"]["final"] == first.json()["data"]
+        again = await door.post({**SEARCH, "account": "acme", "id": "a-1"}, Prefer="wait=60")
+        assert (again.status_code, again.json()["data"]) == (200, first.json()["data"])
+
+    @pytest.mark.parametrize("ahead", ["results", "jobs"])
+    async def test_a_refusal_without_a_record_is_found_by_its_entry(
+        self, door: DoorInProcess, worker: ServiceInProcess, real_redis: ArqRedis, ahead: str
+    ) -> None:
+        stream = door.door.keys.jobs() if ahead == "jobs" else door.door.streams[0]
+        entry = f"{int((await real_redis.time())[0]) * 1000 + 3_600_000}-0"
+        await publish(real_redis, stream, "old", id=entry)
+        job = {"type": "invoice.issue", "account": "acme", "payload": {}}
+        refused = await door.post(job, Prefer="wait=60")
+        assert refused.status_code == 422, refused.text
+        told = await door.get(f"/jobs/{refused.json()['data']['job_id']}")
+        assert told.json()["data"]["final"] == refused.json()["data"]
+
 
 async def publish(redis: ArqRedis, stream: str, job_id: str, *, id: str = "*", **fields: str) -> str:  # noqa: A002
     """An event in a stream, as a worker publishes it; its entry's id."""
