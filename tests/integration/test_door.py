@@ -23,9 +23,11 @@ from tests.door_in_process import CALM, DoorInProcess, a_door
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, an_account, running, services_on
 from worker.archive.archive import open_archive
+from worker.http.marks import is_mark
 from worker.http.server import Certificate, check_address
 from worker.settings.model import Settings
 
+MOST = 2**64 - 1
 SEARCH = {"type": "catalog.search", "payload": {"catalog": "taxes", "query": "01"}}
 
 
@@ -271,6 +273,52 @@ class TestEvents:
         await door.post({**SEARCH, "account": "acme", "id": "n-1"}, Prefer="wait=60")
         assert [one["job_id"] for _, one in await listening] == ["n-0", "n-1"]
 
+    @pytest.mark.parametrize("after", ["0", "$", "7", "7-0", f"7-{MOST}", f"{MOST}-{MOST}"])
+    async def test_every_place_that_is_given_out_is_taken_back(
+        self, door: DoorInProcess, real_redis: ArqRedis, after: str
+    ) -> None:
+        """Whoever asks again and again, from wherever he began, with news and without."""
+        for n in range(6):
+            place = (await door.get("/events", after=after, limit=1)).json()["data"]["next"]
+            again = await door.get("/events", after=place, limit=1)
+            assert again.status_code == 200, (after, place, again.text)
+            page = again.json()["data"]
+            assert is_mark(page["next"])
+            assert all(is_mark(one["id"]) for one in page["events"])
+            after = page["next"]
+            await publish(real_redis, door.door.streams[n % len(door.door.streams)], f"p-{n}")
+
+    async def test_a_poller_from_now_on_gets_each_event_once(self, door: DoorInProcess, real_redis: ArqRedis) -> None:
+        await publish(real_redis, door.door.streams[0], "old")
+        after, seen = "$", []
+        while len(seen) < 8:
+            page = (await door.get("/events", after=after)).json()["data"]
+            seen += [one["event"]["job_id"] for one in page["events"]]
+            if not page["events"] and len(seen) < 8:
+                await publish(real_redis, door.door.streams[len(seen) % 4], f"n-{len(seen)}")
+            after = page["next"]
+        assert seen == [f"n-{n}" for n in range(8)]
+
+    async def test_the_id_of_a_stream_is_taken_back_by_both(self, door: DoorInProcess, real_redis: ArqRedis) -> None:
+        """An id may have 20 digits: one that a listener names is where he goes on, and not the beginning."""
+        places = ["7-1", f"7-{MOST}", f"8-{MOST}", f"{10**12}-{10**19}"]
+        for n, place in enumerate(places):
+            await publish(real_redis, door.door.streams[n % 2], f"i-{n}", id=place)
+        told = await listened(door, len(places))
+        assert [place for place, _ in told] == places
+        for n, (place, _) in enumerate(told[:-1]):
+            rest = await listened(door, len(places) - n - 1, **{"Last-Event-ID": place})
+            assert rest == told[n + 1 :]
+            page = (await door.get("/events", after=place)).json()["data"]["events"]
+            assert [(one["id"], one["event"]) for one in page] == rest
+
+    @pytest.mark.parametrize(
+        "after", ["", "-", "x", "$$", "-1", "1-", "1-x", "1-2-3", str(MOST + 1), f"1-{MOST + 1}", "9" * 21]
+    )
+    async def test_what_is_no_place_is_refused(self, door: DoorInProcess, after: str) -> None:
+        answer = await door.get("/events", after=after)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "after")
+
     async def test_a_silent_stream_is_kept_open_by_comments(
         self, valkey_url: str, namespace: str, tmp_path: Path
     ) -> None:
@@ -286,6 +334,98 @@ class TestEvents:
                     if n_comments == 3:
                         break
             assert n_comments == 3
+
+
+class TestAheadOfTheClock:
+    """
+    A clock that was set back leaves streams whose ids lie ahead of it, and new entries go on from there.
+
+    The streams of the door: results and RADIAN, the common ones and those of ``own``.
+    """
+
+    AHEAD = pytest.mark.parametrize(
+        "hours", [(1, 0, 0, 0), (0, 1, 0, 0), (1, 2, 0, 0), (2, 1, 0, 0), (0, 0, 1, 0), (3, 1, 2, 1)]
+    )
+
+    async def set_back(self, redis: ArqRedis, streams: list[str], hours: tuple[int, ...]) -> int:
+        n_ahead = 0
+        for n, hour in enumerate(hours):
+            if hour:
+                entry = f"{int((await redis.time())[0]) * 1000 + hour * 3_600_000}-0"
+                await publish(redis, streams[n], f"old-{n}", id=entry)
+                n_ahead += 1
+        return n_ahead
+
+    @AHEAD
+    @pytest.mark.parametrize("after", ["0", "$"])
+    async def test_pages_tell_each_event_once(
+        self, door: DoorInProcess, real_redis: ArqRedis, hours: tuple[int, ...], after: str
+    ) -> None:
+        streams = door.door.streams
+        n_before = await self.set_back(real_redis, streams, hours)
+        seen: list[str] = []
+        if after == "$":
+            after, n_before = (await door.get("/events", after=after)).json()["data"]["next"], 0
+        for n in range(12):
+            await publish(real_redis, streams[n % 4], f"n-{n}")
+            for _ in range(500):
+                if f"n-{n}" in seen:
+                    break
+                answer = await door.get("/events", after=after, limit=2)
+                assert answer.status_code == 200, (after, answer.text)
+                page = answer.json()["data"]
+                seen += [one["event"]["job_id"] for one in page["events"]]
+                after = page["next"]
+        assert [one for one in seen if one.startswith("n-")] == [f"n-{n}" for n in range(12)]
+        assert len(seen) == n_before + 12, seen
+
+    @AHEAD
+    async def test_a_listener_is_told_at_once_and_goes_on_behind_any_id(
+        self, door: DoorInProcess, real_redis: ArqRedis, hours: tuple[int, ...]
+    ) -> None:
+        streams = door.door.streams
+        listening = asyncio.create_task(listened(door, 9, after="$"))
+        while not door.door.listening.n_taken:
+            await asyncio.sleep(0.01)
+        await publish(real_redis, streams[0], "j-0")
+        await self.set_back(real_redis, streams, hours)
+        for n in range(1, 9 - sum(map(bool, hours))):
+            await publish(real_redis, streams[n % 4], f"j-{n}")
+        told = await listening
+        assert len({one["job_id"] for _, one in told}) == 9
+        for n, (place, _) in enumerate(told[:-1]):
+            rest = await listened(door, 8 - n, **{"Last-Event-ID": place})
+            assert sorted(one["job_id"] for _, one in rest) == sorted(one["job_id"] for _, one in told[n + 1 :])
+
+    async def test_a_wait_is_answered_by_the_event_and_a_look_has_it(
+        self, door: DoorInProcess, worker: ServiceInProcess, real_redis: ArqRedis
+    ) -> None:
+        await self.set_back(real_redis, door.door.streams, (1, 0, 0, 0))
+        first = await door.post({**SEARCH, "account": "acme", "id": "a-1"}, Prefer="wait=60")
+        assert first.status_code == 200, first.text
+        assert (await door.get("/jobs/a-1")).json()["data"]["final"] == first.json()["data"]
+        again = await door.post({**SEARCH, "account": "acme", "id": "a-1"}, Prefer="wait=60")
+        assert (again.status_code, again.json()["data"]) == (200, first.json()["data"])
+
+    @pytest.mark.parametrize("ahead", ["results", "jobs"])
+    async def test_a_refusal_without_a_record_is_found_by_its_entry(
+        self, door: DoorInProcess, worker: ServiceInProcess, real_redis: ArqRedis, ahead: str
+    ) -> None:
+        stream = door.door.keys.jobs() if ahead == "jobs" else door.door.streams[0]
+        entry = f"{int((await real_redis.time())[0]) * 1000 + 3_600_000}-0"
+        await publish(real_redis, stream, "old", id=entry)
+        job = {"type": "invoice.issue", "account": "acme", "payload": {}}
+        refused = await door.post(job, Prefer="wait=60")
+        assert refused.status_code == 422, refused.text
+        told = await door.get(f"/jobs/{refused.json()['data']['job_id']}")
+        assert told.json()["data"]["final"] == refused.json()["data"]
+
+
+async def publish(redis: ArqRedis, stream: str, job_id: str, *, id: str = "*", **fields: str) -> str:  # noqa: A002
+    """An event in a stream, as a worker publishes it; its entry's id."""
+    event = {"type": "invoice.validated", "account": "acme", "job_id": job_id}
+    entry: bytes = await redis.xadd(stream, {"event": json.dumps(event), **event, **fields}, id=id)
+    return entry.decode()
 
 
 async def listened(door: DoorInProcess, n: int, *, after: str = "0", **headers: str) -> list[tuple[str, Any]]:

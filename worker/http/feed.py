@@ -6,7 +6,8 @@ The newest entries are kept for a while, within bounds: who comes late, or reads
 older in the streams themselves. No state: what is here stands in the streams.
 
 Several streams have no common order within a millisecond, so an entry is passed on when its millisecond is over by the
-server's clock: behind an id that was passed on, nothing can come any more.
+server's clock: behind an id that was passed on, nothing can come any more. What lies ahead of the clock is passed on at
+once, in the order of its own stream (:mod:`worker.http.marks`): it may lie ahead for hours.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from arq.connections import ArqRedis
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from jobs.events import is_of_another_push
 from schemas import strict_json
 from schemas.names import ending_of
 from worker.guard import Guard, pause
+from worker.http.marks import START, Mark, Place, Row, before, entry_of, place_of, turn
 
 _BLOCK_MS: Final = 500
 _MOST_READ: Final = 128
@@ -33,21 +37,6 @@ _KEPT_BYTES: Final = 16 * 1024 * 1024
 _SETTLE_S: Final = 0.001
 REFUSED: Final = "job.refused"
 FINAL_ENDINGS: Final = frozenset({"validated", "rejected", "failed", "completed", "refused"})
-
-Place = tuple[int, int]
-"""The id of a stream's entry: milliseconds, and its number within them."""
-
-START: Final[Place] = (0, 0)
-
-
-def place_of(entry: str) -> Place:
-    """An id as it stands in a stream, or its milliseconds alone."""
-    ms, _, seq = entry.partition("-")
-    return int(ms), int(seq or 0)
-
-
-def entry_of(place: Place) -> str:
-    return f"{place[0]}-{place[1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +103,20 @@ class Feed:
     streams: Sequence[str]
     guard: Guard
     most_kept: int = _KEPT
-    seen: Place = START
-    """Everything up to here has been passed on."""
+    seen: int = 0
+    """How many entries have been passed on."""
     now_ms: int = 0
-    """The server's clock at the last look: what was published before it has been passed on."""
+    """The server's clock at the last look: what was published before it has been passed on. It may be set back."""
     is_up: bool = False
-    _kept: deque[Published] = field(default_factory=deque, init=False)
+    _kept: deque[Row[Published]] = field(default_factory=deque, init=False)
     _kept_bytes: int = field(default=0, init=False)
-    _first_kept: Place = field(default=START, init=False)
+    _gone: dict[str, Place] = field(default_factory=dict, init=False)
+    """Behind which place each stream is kept."""
     _expected: dict[str, set[Expected]] = field(default_factory=lambda: defaultdict(set), init=False)
     _news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _places: dict[str, str] = field(default_factory=dict, init=False)
+    _places: dict[str, Place] = field(default_factory=dict, init=False)
+    _base: Place = field(default=START, init=False)
+    """Up to where all streams have been passed on."""
     _count: int = field(default=_MOST_READ, init=False)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -143,7 +135,7 @@ class Feed:
     # -- for those who wait ----------------------------------------------------------------------------------------
     @contextmanager
     def expect(
-        self, account: str, ids: Iterable[str], since: Place, *, entry: str = ""
+        self, account: str, ids: Iterable[str], since: int, *, entry: str = ""
     ) -> Iterator[asyncio.Future[Published]]:
         """
         A future of the final event of a job, while the block lasts.
@@ -157,7 +149,7 @@ class Feed:
             account, frozenset(filter(None, (*ids, entry))), entry, asyncio.get_running_loop().create_future()
         )
         for kept in self.kept_since(since) or ():
-            one.take(kept)
+            one.take(kept.one)
         for name in one.ids:
             self._expected[name].add(one)
         try:
@@ -168,17 +160,23 @@ class Feed:
                 if not self._expected[name]:
                     del self._expected[name]
 
-    def kept_since(self, place: Place) -> list[Published] | None:
-        """What was passed on behind a place, oldest first; None where some of that is kept no more."""
-        if place < self._first_kept:
+    def kept_since(self, n: int) -> list[Row[Published]] | None:
+        """What was passed on behind the first *n*, in that order; None where some of that is kept no more."""
+        if n < self.seen - len(self._kept):
             return None
-        found: list[Published] = []
-        for one in reversed(self._kept):
-            if one.place <= place:
-                break
-            found.append(one)
+        found = list(islice(reversed(self._kept), self.seen - n))
         found.reverse()
         return found
+
+    def kept_behind(self, mark: Mark) -> list[Row[Published]] | None:
+        """What was passed on behind a mark; None where some of that is kept no more, or the mark is further on."""
+        if not self._places or mark.base > self._base:
+            return None
+        if any(place > mark.of(stream) for stream, place in self._gone.items()):
+            return None
+        if any(place > self._places.get(stream, START) for stream, place in mark.ahead.items()):
+            return None
+        return [row for row in self._kept if row.place > mark.of(row.stream)]
 
     async def news(self, timeout_s: float) -> None:
         """Wait until something is passed on, or for so long."""
@@ -208,20 +206,24 @@ class Feed:
             await asyncio.sleep(_SETTLE_S)
             return
         # Only to be woken: what came is read by the next look, with the clock.
-        await self.redis.xread(dict[Any, Any](self._places), count=1, block=_BLOCK_MS)
+        await self.redis.xread(self._waits(), count=1, block=_BLOCK_MS)
 
     async def _begin(self) -> None:
         """From what is published now on."""
-        seconds, micros = await self.redis.time()
-        start = f"{int(seconds) * 1000 + int(micros) // 1000 - 1}-{2**64 - 1}"
-        self._places = dict.fromkeys(self.streams, start)
-        self.seen = self._first_kept = place_of(start)
+        now_ms, last_ids = await last_ids_of(self.redis, self.streams)
+        self._base = before(now_ms)
+        self._places = {stream: max(self._base, place) for stream, place in last_ids.items()}
+        self._gone = dict(self._places)
+
+    def _waits(self) -> dict[Any, Any]:
+        return {stream: entry_of(place) for stream, place in self._places.items()}
 
     async def _look(self) -> bool:
         """Pass on what is complete; whether something is there that will be in a moment, or more than was read."""
-        async with self.redis.pipeline(transaction=False) as pipe:
+        # Of one moment: an entry that is younger than the clock would pass for one that lies ahead of it.
+        async with self.redis.pipeline(transaction=True) as pipe:
             pipe.time()
-            pipe.xread(dict[Any, Any](self._places), count=self._count)
+            pipe.xread(self._waits(), count=self._count)
             try:
                 (seconds, micros), reply = await pipe.execute()
             except RedisError:
@@ -229,47 +231,55 @@ class Feed:
                 raise
         now_ms = int(seconds) * 1000 + int(micros) // 1000
         read = {stream.decode(): published_or_not(entries) for stream, entries in reply or ()}
-        # Where a stream has more than was read, the others may not run ahead of it.
-        horizon = min(
-            [(now_ms, 0), *((one[-1][0][0], one[-1][0][1] + 1) for one in read.values() if len(one) >= self._count)]
-        )
-        complete: list[Published] = []
-        n_left = 0
-        for stream, entries in read.items():
-            for place, one in entries:
-                if place >= horizon:
-                    n_left += 1
-                    continue
-                self._places[stream] = entry_of(place)
-                if one is not None:
-                    complete.append(one)
-        complete.sort(key=lambda one: one.place)
-        self._pass_on(complete)
+        full = [stream for stream, entries in read.items() if len(entries) >= self._count]
+        found = turn(self._places, read, full, now_ms)
+        for row in found.rows:
+            self._places[row.stream] = row.place
+        self._base = found.upto.base if found.has_more else before(now_ms)
+        self._pass_on([Row(row.stream, row.place, row.one, row.mark) for row in found.rows if row.one is not None])
         self._count = min(self._count * 2, _MOST_READ)
-        if not n_left:
-            self.now_ms = max(self.now_ms, now_ms)
-        return bool(n_left)
+        if not found.has_more:
+            self.now_ms = now_ms
+        return found.has_more
 
-    def _pass_on(self, complete: Sequence[Published]) -> None:
-        for one in complete:
-            self.seen = max(self.seen, one.place)
-            self._keep(one)
-            for expected in list(self._expected.get(one.job_id, ())) if one.job_id else ():
-                expected.take(one)
+    def _pass_on(self, complete: Sequence[Row[Published]]) -> None:
+        for row in complete:
+            self._keep(row)
+            for expected in list(self._expected.get(row.one.job_id, ())) if row.one.job_id else ():
+                expected.take(row.one)
         if complete:
             self._wake()
 
-    def _keep(self, one: Published) -> None:
-        self._kept.append(one)
-        self._kept_bytes += len(one.raw)
+    def _keep(self, row: Row[Published]) -> None:
+        self.seen += 1
+        self._kept.append(row)
+        self._kept_bytes += len(row.one.raw)
         while len(self._kept) > self.most_kept or self._kept_bytes > _KEPT_BYTES:
             gone = self._kept.popleft()
-            self._kept_bytes -= len(gone.raw)
-            self._first_kept = gone.place
+            self._kept_bytes -= len(gone.one.raw)
+            self._gone[gone.stream] = gone.place
 
     def _wake(self) -> None:
         event, self._news = self._news, asyncio.Event()
         event.set()
+
+
+async def last_ids_of(redis: Redis, streams: Sequence[str]) -> tuple[int, dict[str, Place]]:
+    """The server's clock, and the last id that each stream has given, of one moment."""
+    async with redis.pipeline(transaction=True) as pipe:
+        pipe.time()
+        for stream in streams:
+            pipe.xinfo_stream(stream)
+        (seconds, micros), *infos = await pipe.execute(raise_on_error=False)
+    last_ids = {}
+    for stream, info in zip(streams, infos, strict=True):
+        if isinstance(info, Exception):
+            if "no such key" not in str(info):
+                raise info
+            last_ids[stream] = START
+        else:
+            last_ids[stream] = place_of(info["last-generated-id"].decode())
+    return int(seconds) * 1000 + int(micros) // 1000, last_ids
 
 
 def published_or_not(

@@ -2,17 +2,16 @@
 ``GET /events``: what was published, a page at a time as JSON, or as it comes as Server-Sent Events.
 
 A place in the streams is the id of an entry, and behind it nothing is ever missed: a page ends before the millisecond
-that is not over yet, and never between two entries of one id (two streams may have the same).
+that is not over yet, and never between two entries of one id (two streams may have the same). While streams lie ahead
+of the clock it names those as well (:mod:`worker.http.marks`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from heapq import merge
 from itertools import groupby
 from typing import Final
 
@@ -26,19 +25,20 @@ from schemas import strict_json
 from worker.http.answers import Refusal, forbidden, limited, raw_answer
 from worker.http.callers import Caller
 from worker.http.door import Door
-from worker.http.feed import Place, Published, entry_of, place_of, published
+from worker.http.feed import Published, last_ids_of, published_or_not
+from worker.http.marks import END, Mark, Row, before, entry_of, is_mark, mark_of, turn
 from worker.http.masking import masked
 from worker.http.requests import caller_of, query_of, turn_to_read
-from worker.http.routes import ENTRY_PATTERN, EventsQuery
+from worker.http.routes import EventsQuery
 
 _PAGE: Final = 128
 _MOST_LOOKED_AT: Final = 8_192
 _MOST_BYTES: Final = 16 * 1024 * 1024
-_NOW: Final = "$"
 _EVENT_STREAM: Final = "text/event-stream"
-_LAST: Final = 2**64 - 1
 _RETRY: Final = b"retry: 3000\n: ok\n\n"
 _COMMENT: Final = b": sigue\n\n"
+_NOT_JOINED_S: Final = 0.5
+"""After which who does not listen to the one reader yet looks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class Wanted:
 class Page:
     """Entries in their order, all of them up to a place."""
 
-    entries: tuple[Published, ...]
-    upto: Place
+    entries: tuple[Row[Published], ...]
+    upto: Mark
     is_last: bool
     """Whether nothing more is there now."""
 
@@ -84,18 +84,16 @@ class Listening:
             raise forbidden()
         types = tuple(one for one in (part.strip() for part in asked.types.split(",")) if one) or ("*",)
         wanted = Wanted(caller, asked.account, types)
-        now_ms = await self._now_ms()
         if _EVENT_STREAM in request.headers.get("accept", ""):
-            after = _place(_last_event_id(request) or asked.after, now_ms)
+            after = await self._mark(_last_event_id(request) or asked.after)
             return _Stream(self._door, wanted, after, request.headers.getlist("authorization"))
         async with turn_to_read(self._door):
-            return await self._page(wanted, _place(asked.after, now_ms), asked.limit)
+            return await self._page(wanted, await self._mark(asked.after), asked.limit)
 
-    async def _now_ms(self) -> int:
-        seconds, micros = await self._door.redis.time()
-        return int(seconds) * 1000 + int(micros) // 1000
+    async def _mark(self, text: str) -> Mark:
+        return await _by_the_clock(self._door, mark_of(text, self._door.streams))
 
-    async def _page(self, wanted: Wanted, after: Place, limit: int) -> Response:
+    async def _page(self, wanted: Wanted, after: Mark, limit: int) -> Response:
         found: list[Published] = []
         place, n_looked_at, n_bytes = after, 0, 0
         while len(found) < limit and n_looked_at < _MOST_LOOKED_AT and n_bytes < _MOST_BYTES:
@@ -103,10 +101,10 @@ class Listening:
             for same in _by_place(page.entries):
                 if len(found) >= limit:
                     break
-                found += filter(wanted.takes, same)
-                place = same[-1].place
+                found += [row.one for row in same if wanted.takes(row.one)]
+                place = same[-1].mark
                 n_looked_at += len(same)
-                n_bytes += sum(len(one.raw) for one in same)
+                n_bytes += sum(len(row.one.raw) for row in same)
             else:
                 place = page.upto
                 if page.is_last:
@@ -114,37 +112,45 @@ class Listening:
         events = b",".join(
             b'{"id":"%s","event":%s}' % (entry_of(one.place).encode(), wanted.shown(one)) for one in found
         )
-        data = b'{"events":[' + events + b'],"next":"' + entry_of(place).encode() + b'"}'
+        data = b'{"events":[' + events + b'],"next":"' + place.text().encode() + b'"}'
         return raw_answer(True, f"{len(found)} eventos.", data)
 
 
-async def page_after(door: Door, after: Place) -> Page:
-    """What stands behind a place in all the streams, of what no stream can add to any more."""
+async def page_after(door: Door, after: Mark) -> Page:
+    """What stands behind a mark in all the streams, of what no stream can add to any more."""
+    after = await _by_the_clock(door, after)
+    places = {stream: after.of(stream) for stream in door.streams}
+    async with door.redis.pipeline(transaction=True) as pipe:
+        pipe.time()
+        streams = [stream for stream, place in places.items() if place != END]  # Redis takes no range behind it
+        for stream in streams:
+            pipe.xrange(stream, min=f"({entry_of(places[stream])}", count=_PAGE)
+        (seconds, micros), *reply = await pipe.execute()
+    read = {stream: published_or_not(entries) for stream, entries in zip(streams, reply, strict=True)}
+    full = [stream for stream, entries in read.items() if len(entries) >= _PAGE]
+    found = turn(places, read, full, int(seconds) * 1000 + int(micros) // 1000)
+    entries = tuple(Row(row.stream, row.place, row.one, row.mark) for row in found.rows if row.one is not None)
+    return Page(entries, found.upto if found.rows else after, not full)
+
+
+async def _by_the_clock(door: Door, mark: Mark) -> Mark:
+    """A mark as it is to be read from; see :meth:`Mark.by_the_clock`."""
     seconds, micros = await door.redis.time()
-    horizon: Place = (int(seconds) * 1000 + int(micros) // 1000, 0)
-    rows: list[list[Published]] = []
-    upto = (horizon[0] - 1, _LAST)
-    is_last = True
-    for stream in door.streams:
-        read = await door.redis.xrange(stream, min=f"({entry_of(after)}", max=str(horizon[0] - 1), count=_PAGE)
-        rows.append(published(read))
-        if len(read) == _PAGE:  # it may have more: no other stream is looked at beyond it
-            upto = min(upto, place_of(read[-1][0].decode()))
-            is_last = False
-    entries = tuple(one for one in merge(*rows, key=lambda one: one.place) if one.place <= upto)
-    if is_last:
-        upto = entries[-1].place if entries else after
-    return Page(entries, max(upto, after), is_last)
+    if mark.base <= before(int(seconds) * 1000 + int(micros) // 1000):
+        return mark
+    return mark.by_the_clock(*await last_ids_of(door.redis, door.streams))
 
 
 class _Stream(Response):
     """The events of one listener, for as long as it lasts, he stays, and his token holds."""
 
-    def __init__(self, door: Door, wanted: Wanted, after: Place, authorization: list[str]) -> None:
+    def __init__(self, door: Door, wanted: Wanted, after: Mark, authorization: list[str]) -> None:
         super().__init__()
         self._door = door
         self._wanted = wanted
-        self._place = after
+        self._mark = after
+        self._n: int | None = None
+        """Up to where he has what the one reader has passed on; None while he reads the streams himself."""
         self._authorization = authorization
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,7 +181,8 @@ class _Stream(Response):
                 spoken_at = clock()
             if not news:
                 until_spoken_s = policy.comment_s - (clock() - spoken_at)
-                await self._door.feed.news(max(min(until_spoken_s, policy.trust_s), 0.01))
+                longest_s = policy.trust_s if self._n is not None else _NOT_JOINED_S
+                await self._door.feed.news(max(min(until_spoken_s, longest_s), 0.01))
 
     def _is_trusted(self) -> bool:
         try:
@@ -185,45 +192,46 @@ class _Stream(Response):
         self._wanted = Wanted(caller, self._wanted.account, self._wanted.types)
         return caller.expires_at > datetime.now(UTC)
 
-    async def _next(self) -> Sequence[Published]:
+    async def _next(self) -> Sequence[Row[Published]]:
         """What comes behind the place, wanted or not; nothing where nothing is there, or Redis does not answer."""
-        feed = self._door.feed
-        kept = feed.kept_since(self._place) if feed.is_up else None
+        kept = self._kept()
         if kept is not None:
-            self._place = max(self._place, kept[-1].place) if kept else self._place
+            self._n = self._door.feed.seen
+            self._mark = kept[-1].mark if kept else self._mark
             return kept
+        self._n = None
         try:
             async with turn_to_read(self._door):
-                page = await page_after(self._door, self._place)
+                page = await page_after(self._door, self._mark)
         except (RedisError, OSError, Refusal):
             await asyncio.sleep(1)  # it goes on where it was when Redis answers again
             return ()
-        self._place = page.upto
+        self._mark = page.upto
         return page.entries
 
-    def _told(self, news: Sequence[Published]) -> Iterator[bytes]:
+    def _kept(self) -> list[Row[Published]] | None:
+        feed = self._door.feed
+        if not feed.is_up:
+            return None
+        # By their number: after the clock was set back what is new may have an id that is below one he was told.
+        return feed.kept_since(self._n) if self._n is not None else feed.kept_behind(self._mark)
+
+    def _told(self, news: Sequence[Row[Published]]) -> Iterator[bytes]:
         for same in _by_place(news):
-            mine = [one for one in same if self._wanted.takes(one)]
-            for n, one in enumerate(mine, 1):
+            mine = [row for row in same if self._wanted.takes(row.one)]
+            for n, row in enumerate(mine, 1):
                 # Of several with one id the last alone names it: who is cut off between them gets them all again.
-                head = b"id: %s\n" % entry_of(one.place).encode() if n == len(mine) else b""
-                yield head + b"data: " + self._wanted.shown(one) + b"\n\n"
+                head = b"id: %s\n" % same[-1].mark.text().encode() if n == len(mine) else b""
+                yield head + b"data: " + self._wanted.shown(row.one) + b"\n\n"
 
 
-def _by_place(entries: Sequence[Published]) -> Iterator[list[Published]]:
+def _by_place(entries: Sequence[Row[Published]]) -> Iterator[list[Row[Published]]]:
     """Entries that have the same id, together."""
-    for _, same in groupby(entries, key=lambda one: one.place):
+    for _, same in groupby(entries, key=lambda row: row.place):
         yield list(same)
-
-
-def _place(text: str, now_ms: int) -> Place:
-    if text == _NOW:
-        return now_ms - 1, _LAST
-    ms, seq = place_of(text)
-    return min(ms, _LAST), min(seq, _LAST)
 
 
 def _last_event_id(request: Request) -> str | None:
     """Where a client goes on that was cut off; what is no id of a stream says nothing."""
     text = request.headers.get("last-event-id", "").strip()
-    return text if re.fullmatch(ENTRY_PATTERN, text) else None
+    return text if is_mark(text) else None

@@ -8,18 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from schemas.contract.envelope import ACCOUNT_PATTERN
+from worker.http.marks import PATTERN, is_mark
 
 PREFIX: Final = "/api/v1"
 MOST_EVENTS: Final = 1000
 MOST_ROWS: Final = 100
-ENTRY_PATTERN: Final = r"^(\$|[0-9]{1,19}(-[0-9]{1,19})?)$"
 
 AccountName = Annotated[
     str, Field(pattern=ACCOUNT_PATTERN, description="La cuenta; sin ella, todas las que se permiten")
 ]
+
+
+def _a_place(text: str) -> str:
+    if not is_mark(text):
+        raise ValueError
+    return text
 
 
 class Query(BaseModel):
@@ -41,7 +47,7 @@ class OfAccount(Query):
 class EventsQuery(Query):
     """Which events, and from where on."""
 
-    after: Annotated[str, Field(pattern=ENTRY_PATTERN)] = Field(
+    after: Annotated[str, Field(pattern=PATTERN), AfterValidator(_a_place)] = Field(
         default="0", description="Id detrás del cual se lee; $ es lo que venga desde ahora"
     )
     types: Annotated[str, Field(max_length=500)] = Field(

@@ -16,7 +16,7 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from schemas.records import JobRecord
-from worker.http.feed import Feed, Place, Published
+from worker.http.feed import Feed, Published
 from worker.status.final_events import FinalEvents
 from worker.store.connection import command
 from worker.store.keys import Keys
@@ -36,8 +36,8 @@ class Pushed:
     stream: str
     owner: str | None
     """The account whose own stream it is."""
-    before: Place
-    """What had been passed on before it was pushed."""
+    before: int
+    """How much had been passed on before it was pushed."""
 
     @property
     def has_own_id(self) -> bool:

@@ -2,13 +2,14 @@
 The final event of a job, looked up where it was published: the ledger knows that a job is final and since when, the
 streams have what was said of it.
 
-An event is published in the step that makes its job final, so its place in the stream is known to the millisecond.
+An event is published in the step that makes its job final, so its place in the stream is known to the millisecond. But
+where the clock was set back: a stream gives no id below its last one, and what is published goes on from there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from redis.asyncio import Redis
@@ -29,6 +30,8 @@ _MOST_BYTES: Final = 32 * 1024 * 1024
 _ENTRY: Final = re.compile(r"[0-9]{13,20}-[0-9]{1,20}", re.ASCII)
 _FINAL: Final = frozenset({"validated", "rejected", "failed", "completed", "refused"})
 
+Page = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
+
 
 class FinalEvents:
     """Finds final events in the results streams of one namespace."""
@@ -45,7 +48,8 @@ class FinalEvents:
             found = await self._within(stream, f"{first}-0", str(last), _is_of(job), job.id)
             if found is not None:
                 return found
-        return await self._of_document(job)
+        ahead = await self._ahead(stream, job.final_at + _WINDOWS_MS[-1][1], _is_of(job), job.id)
+        return ahead or await self._of_document(job)
 
     async def of_entry(self, entry: str, may_see: Callable[[str], bool], owner: str | None = None) -> bytes | None:
         """
@@ -59,21 +63,45 @@ class FinalEvents:
             return None
         return await self._within(self._keys.results(owner), f"{entry.partition('-')[0]}-0", "+", may_see, entry)
 
+    async def _ahead(self, stream: str, after_ms: int, may_see: Callable[[str], bool], job_id: str) -> bytes | None:
+        """An event that lies ahead of the moment at which it was published, as long as that is found in a few pages."""
+        newest = await self._redis.xrevrange(stream, count=1)
+        if not newest or (last_ms := _ms_of(newest[0][0])) <= after_ms:
+            return None
+        seconds, _ = await self._redis.time()
+        if last_ms > (int(seconds) + 1) * 1000:
+            return await self._newest(stream, f"{after_ms + 1}-0", may_see, job_id)
+        oldest = await self._redis.xrange(stream, count=1)
+        # As long as the stream has what was published before, it has the event as well: somewhere behind.
+        if _ms_of(oldest[0][0]) > after_ms:
+            return None
+        return await self._within(stream, f"{after_ms + 1}-0", "+", may_see, job_id)
+
     async def _within(
         self, stream: str, first: str, last: str, may_see: Callable[[str], bool], job_id: str
     ) -> bytes | None:
         n_bytes = 0
         for _ in range(_MOST_PAGES):
             page = await self._redis.xrange(stream, min=first, max=last, count=_PAGE)
-            for _, fields in page:
-                n_bytes += len(fields.get(b"event", b""))
-                whose = fields.get(b"account", b"").decode(errors="replace")
-                is_its = fields.get(b"job_id") == job_id.encode() and may_see(whose)
-                if is_its and ending_of(fields.get(b"type", b"").decode(errors="replace")) in _FINAL:
-                    return bytes(fields[b"event"])
+            if (found := _final_in(page, may_see, job_id)) is not None:
+                return found
+            n_bytes += _bytes_of(page)
             if len(page) < _PAGE or n_bytes > _MOST_BYTES:
                 return None
             first = f"({page[-1][0].decode()}"
+        return None
+
+    async def _newest(self, stream: str, first: str, may_see: Callable[[str], bool], job_id: str) -> bytes | None:
+        """The same from the end."""
+        last, n_bytes = "+", 0
+        for _ in range(_MOST_PAGES):
+            page = await self._redis.xrevrange(stream, max=last, min=first, count=_PAGE)
+            if (found := _final_in(page, may_see, job_id)) is not None:
+                return found
+            n_bytes += _bytes_of(page)
+            if len(page) < _PAGE or n_bytes > _MOST_BYTES:
+                return None
+            last = f"({page[-1][0].decode()}"
         return None
 
     async def _of_document(self, job: JobRecord) -> bytes | None:
@@ -83,6 +111,23 @@ class FinalEvents:
         key = self._keys.document(job.account, job.family, job.reference_code)
         issuer, event = await command(self._redis, "HMGET", key, "job", "event")
         return bytes(event) if event and issuer == job.id.encode() else None
+
+
+def _final_in(page: Page, may_see: Callable[[str], bool], job_id: str) -> bytes | None:
+    for _, fields in page:
+        whose = fields.get(b"account", b"").decode(errors="replace")
+        is_its = fields.get(b"job_id") == job_id.encode() and may_see(whose)
+        if is_its and ending_of(fields.get(b"type", b"").decode(errors="replace")) in _FINAL:
+            return bytes(fields[b"event"])
+    return None
+
+
+def _bytes_of(page: Page) -> int:
+    return sum(len(fields.get(b"event", b"")) for _, fields in page)
+
+
+def _ms_of(entry: bytes) -> int:
+    return int(entry.partition(b"-")[0])
 
 
 def _is_of(job: JobRecord) -> Callable[[str], bool]:

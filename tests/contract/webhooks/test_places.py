@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import pytest
+
 from jobs.webhooks.places import Place, written
 from jobs.webhooks.schedule import SchedulePolicy
 from jobs.webhooks.verdict import Answer
@@ -40,6 +42,25 @@ class TestPlaces:
                 await rig.empty(name)
             got = {name: [one.message for one in rig.sender.of(name)] for name in ("new", "all")}
         assert got == {"new": ids_of(event), "all": ids_of(old, event)}
+
+    @pytest.mark.parametrize("start", ["new", "all"])
+    @pytest.mark.parametrize("ahead", [(0,), (1,), (0, 1)], ids=["results", "radian", "both"])
+    async def test_a_stream_ahead_of_the_clock_hides_nothing(self, real_redis, valkey_url, namespace, ahead, start):
+        """A clock that was set back leaves it; each stream has a place of its own."""
+        streams = Keys(namespace).results(), Keys(namespace).radian()
+        old = [an_event() for _ in ahead]
+        for n, event in zip(ahead, old, strict=True):
+            ms = int((await real_redis.time())[0]) * 1000 + (n + 1) * 3_600_000
+            await real_redis.xadd(streams[n], dict(stream_fields(event)), id=f"{ms}-0")
+        async with hooks(real_redis, valkey_url, namespace, an_endpoint(start=start)) as rig:
+            await rig.until(lambda: self.has_begun(rig, "shop"))
+            events = [an_event() for _ in range(12)]
+            for n, event in enumerate(events):
+                await rig.publish(event, streams[n % 2])
+            wanted = Counter(ids_of(*(old if start == "all" else []), *events))
+            await rig.until(lambda: len(rig.sender.received) >= wanted.total())
+            await rig.empty()
+            assert Counter(one.message for one in rig.sender.received) == wanted
 
     async def has_begun(self, rig, name):
         return await rig.redis.hexists(rig.service.book.keys.hook_places(), name)

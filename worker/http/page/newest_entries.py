@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from schemas import strict_json
-from worker.http.feed import Place, Published, published
+from worker.http.feed import Published, published
+from worker.http.marks import Place
 from worker.http.page.look_policy import LookPolicy
 from worker.http.page.seen import Happened, LetterSeen
 from worker.store.inquiry import Inquiry, each

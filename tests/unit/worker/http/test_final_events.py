@@ -1,0 +1,66 @@
+"""The final event of a job is found where it was published, also where the clock was set back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from arq.connections import ArqRedis
+
+from schemas.records import JobRecord, JobState
+from worker.status.final_events import FinalEvents
+from worker.store.keys import Keys
+
+HOUR_MS = 3_600_000
+
+
+async def publish(redis: ArqRedis, stream: str, job_id: str, entry: str) -> None:
+    event = {"type": "invoice.validated", "account": "acme", "job_id": job_id}
+    await redis.xadd(stream, {"event": json.dumps(event), **event}, id=entry)
+
+
+@pytest.mark.parametrize("n_others", [0, 200])
+@pytest.mark.parametrize(
+    ("of_the_last", "ended"),
+    [(0, 0), (HOUR_MS, 0), (24 * HOUR_MS, 0), (-HOUR_MS // 2, -HOUR_MS), (-1, -HOUR_MS)],
+    ids=["by the clock", "an hour ahead", "a day ahead", "the clock has caught up", "just caught up"],
+)
+async def test_it_is_found_where_the_stream_went_on(
+    real_redis: ArqRedis, namespace: str, of_the_last: int, ended: int, n_others: int
+) -> None:
+    """
+    Args:
+        of_the_last: Of the last id as it was when the job ended, against now.
+        ended: When that was.
+    """
+    keys = Keys(namespace)
+    now_ms = int((await real_redis.time())[0]) * 1000
+    last_ms = now_ms + of_the_last
+    await publish(real_redis, keys.results(), "before", f"{now_ms - 2 * HOUR_MS}-0")
+    for n in range(n_others):
+        await publish(real_redis, keys.results(), f"other-{n}", f"{last_ms}-{n}")
+    await publish(real_redis, keys.results(), "j-1", f"{last_ms}-{n_others}")
+    for n in range(n_others):
+        await publish(real_redis, keys.results(), f"later-{n}", "*")
+    record = JobRecord(
+        account="acme", id="j-1", type="invoice.issue", family="invoice", lane="acme/invoice", entry="1-1",
+        state=JobState.FINAL, final_at=now_ms + ended,
+    )  # fmt: skip
+    found = await FinalEvents(real_redis, keys).of_job(record)
+    assert found is not None
+    assert json.loads(found)["job_id"] == "j-1"
+
+
+async def test_what_was_trimmed_is_not_looked_for(real_redis: ArqRedis, namespace: str) -> None:
+    """A look at an old job must not go through all that has come since."""
+    keys = Keys(namespace)
+    for n in range(300):
+        await publish(real_redis, keys.results(), f"j-{n}", "*")
+    record = JobRecord(
+        account="acme", id="gone", type="catalog.search", family="", lane="acme/other", entry="1-1",
+        state=JobState.FINAL, final_at=int((await real_redis.time())[0]) * 1000 - HOUR_MS,
+    )  # fmt: skip
+    before = (await real_redis.info("commandstats"))["cmdstat_xrange"]["calls"]
+    assert await FinalEvents(real_redis, keys).of_job(record) is None
+    after = (await real_redis.info("commandstats"))["cmdstat_xrange"]["calls"]
+    assert after - before <= 3
