@@ -28,7 +28,7 @@ from jobs.events import is_of_another_push
 from schemas import strict_json
 from schemas.names import ending_of
 from worker.guard import Guard, pause
-from worker.http.marks import START, Mark, Place, Row, before, entry_of, place_of, turn
+from worker.http.marks import START, Clock, Mark, Place, Row, before, entry_of, place_of, turn
 
 _BLOCK_MS: Final = 500
 _MOST_READ: Final = 128
@@ -220,19 +220,21 @@ class Feed:
 
     async def _look(self) -> bool:
         """Pass on what is complete; whether something is there that will be in a moment, or more than was read."""
-        # Of one moment: an entry that is younger than the clock would pass for one that lies ahead of it.
-        async with self.redis.pipeline(transaction=True) as pipe:
+        # No transaction: a Redis user that may only read has no right to one.
+        async with self.redis.pipeline(transaction=False) as pipe:
             pipe.time()
             pipe.xread(self._waits(), count=self._count)
+            pipe.time()
             try:
-                (seconds, micros), reply = await pipe.execute()
+                began, reply, ended = await pipe.execute()
             except RedisError:
                 self._count = max(self._count // 4, 1)  # it may have been more than a reply may hold
                 raise
-        now_ms = int(seconds) * 1000 + int(micros) // 1000
+        clock = Clock.of(began, ended)
+        now_ms = clock.before_ms
         read = {stream.decode(): published_or_not(entries) for stream, entries in reply or ()}
         full = [stream for stream, entries in read.items() if len(entries) >= self._count]
-        found = turn(self._places, read, full, now_ms)
+        found = turn(self._places, read, full, clock)
         for row in found.rows:
             self._places[row.stream] = row.place
         self._base = found.upto.base if found.has_more else before(now_ms)
@@ -265,8 +267,8 @@ class Feed:
 
 
 async def last_ids_of(redis: Redis, streams: Sequence[str]) -> tuple[int, dict[str, Place]]:
-    """The server's clock, and the last id that each stream has given, of one moment."""
-    async with redis.pipeline(transaction=True) as pipe:
+    """The server's clock, and the last id that each stream had given a moment later."""
+    async with redis.pipeline(transaction=False) as pipe:
         pipe.time()
         for stream in streams:
             pipe.xinfo_stream(stream)

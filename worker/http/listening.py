@@ -26,7 +26,7 @@ from worker.http.answers import Refusal, forbidden, limited, raw_answer
 from worker.http.callers import Caller
 from worker.http.door import Door
 from worker.http.feed import Published, last_ids_of, published_or_not
-from worker.http.marks import END, Mark, Row, before, entry_of, is_mark, mark_of, turn
+from worker.http.marks import END, Clock, Mark, Row, before, entry_of, is_mark, mark_of, turn
 from worker.http.masking import masked
 from worker.http.requests import caller_of, query_of, turn_to_read
 from worker.http.routes import EventsQuery
@@ -120,15 +120,16 @@ async def page_after(door: Door, after: Mark) -> Page:
     """What stands behind a mark in all the streams, of what no stream can add to any more."""
     after = await _by_the_clock(door, after)
     places = {stream: after.of(stream) for stream in door.streams}
-    async with door.redis.pipeline(transaction=True) as pipe:
+    async with door.redis.pipeline(transaction=False) as pipe:
         pipe.time()
         streams = [stream for stream, place in places.items() if place != END]  # Redis takes no range behind it
         for stream in streams:
             pipe.xrange(stream, min=f"({entry_of(places[stream])}", count=_PAGE)
-        (seconds, micros), *reply = await pipe.execute()
+        pipe.time()
+        began, *reply, ended = await pipe.execute()
     read = {stream: published_or_not(entries) for stream, entries in zip(streams, reply, strict=True)}
     full = [stream for stream, entries in read.items() if len(entries) >= _PAGE]
-    found = turn(places, read, full, int(seconds) * 1000 + int(micros) // 1000)
+    found = turn(places, read, full, Clock.of(began, ended))
     entries = tuple(Row(row.stream, row.place, row.one, row.mark) for row in found.rows if row.one is not None)
     return Page(entries, found.upto if found.rows else after, not full)
 

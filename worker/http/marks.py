@@ -116,11 +116,28 @@ class Turn(Generic[T]):
     """Whether something stands behind it, read or not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """
+    The server's clock around a reading: what is older than ``before_ms`` is complete, and what is younger than
+    ``after_ms`` lies ahead of the clock, for it was there before.
+    """
+
+    before_ms: int
+    after_ms: int
+
+    @classmethod
+    def of(cls, before: Sequence[int], after: Sequence[int]) -> Clock:
+        """Two replies to TIME."""
+        ms = [int(seconds) * 1000 + int(micros) // 1000 for seconds, micros in (before, after)]
+        return cls(*ms)
+
+
 def turn(
     places: Mapping[str, Place],
     read: Mapping[str, Sequence[tuple[Place, T]]],
     full: Collection[str],
-    now_ms: int,
+    clock: Clock,
 ) -> Turn[T]:
     """
     The entries that no stream can add anything before, in order.
@@ -129,7 +146,9 @@ def turn(
         places: Where the reader stands in each stream.
         read: What was read behind them, and no later than the clock.
         full: The streams that may have more than was read.
+        clock: When it was read.
     """
+    now_ms = clock.before_ms
     end = before(now_ms)
     # Where a stream has more than was read, the others may not run ahead of it.
     cuts = [read[stream][-1][0] for stream in full if read[stream][-1][0] <= end]
@@ -137,7 +156,7 @@ def turn(
     told = [(place, stream, one) for stream, rows in read.items() for place, one in rows if place <= cut]
     told.sort(key=lambda row: row[:2])
     if not cuts:
-        later = [row for stream, rows in read.items() for row in _ahead(stream, rows, now_ms)]
+        later = [row for stream, rows in read.items() for row in _ahead(stream, rows, clock)]
         told += sorted(later, key=lambda row: row[:2])
     rows = list(_marked(places, told, cut))
     n_left = sum(map(len, read.values())) - len(rows)
@@ -146,10 +165,10 @@ def turn(
     return Turn(rows, upto, bool(full) or n_left > 0)
 
 
-def _ahead(stream: str, rows: Sequence[tuple[Place, T]], now_ms: int) -> list[tuple[Place, str, T]]:
-    """What lies ahead of the clock; nothing of it before the millisecond that is not over yet."""
-    later = [(place, stream, one) for place, one in rows if place > before(now_ms)]
-    return later if later and later[0][0][0] > now_ms else []
+def _ahead(stream: str, rows: Sequence[tuple[Place, T]], clock: Clock) -> list[tuple[Place, str, T]]:
+    """What lies ahead of the clock; nothing of it before what came while it was read."""
+    later = [(place, stream, one) for place, one in rows if place > before(clock.before_ms)]
+    return later if later and later[0][0][0] > clock.after_ms else []
 
 
 def _marked(places: Mapping[str, Place], told: Iterable[tuple[Place, str, T]], cut: Place) -> Iterator[Row[T]]:

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from worker.http.marks import END, LAST, START, Mark, Place, Turn, before, is_mark, mark_of, turn
+from worker.http.marks import END, LAST, START, Clock, Mark, Place, Turn, before, is_mark, mark_of, turn
 
 STREAMS = ("n:results", "n:radian", "n:results:own")
 HOUR_MS = 3_600_000
@@ -30,14 +30,19 @@ class Server:
         self.streams[stream].append((place, f"{stream}/{self.n}"))
         self.n += 1
 
-    def read(self, mark: Mark, count: int) -> tuple[Mark, Turn[str]]:
+    def read(self, mark: Mark, count: int, random: Random | None = None) -> tuple[Mark, Turn[str]]:
+        """With *random* the streams are read one after the other, and something may be published meanwhile."""
         mark = mark.by_the_clock(self.now_ms, {stream: self.last(stream) for stream in STREAMS})
         places = {stream: mark.of(stream) for stream in STREAMS}
-        read = {
-            stream: [row for row in rows if row[0] > places[stream]][:count] for stream, rows in self.streams.items()
-        }
+        before_ms = self.now_ms
+        read: dict[str, list[tuple[Place, str]]] = {}
+        for stream, rows in self.streams.items():
+            read[stream] = [row for row in rows if row[0] > places[stream]][:count]
+            while random and random.random() < 0.3:
+                self.now_ms += random.choice((0, 1, 2))
+                self.publish(random.choice(STREAMS))
         full = [stream for stream, rows in read.items() if len(rows) >= count]
-        return mark, turn(places, read, full, self.now_ms)
+        return mark, turn(places, read, full, Clock(before_ms, self.now_ms))
 
     def all(self) -> set[str]:
         return {one for rows in self.streams.values() for _, one in rows}
@@ -51,6 +56,7 @@ def told_behind(server: Server, mark: Mark, count: int) -> list[str]:
         mark = found.upto if found.rows else mark
         if not found.has_more:
             return told
+        server.now_ms += not found.rows  # a millisecond that is not over is waited for
 
 
 def step(server: Server, random: Random, mark: Mark, told: list[str], count: int) -> Mark:
@@ -60,7 +66,7 @@ def step(server: Server, random: Random, mark: Mark, told: list[str], count: int
     elif random.random() < 0.6:
         server.now_ms += random.choice((0, 1, 1, 7, 100, HOUR_MS // 2))
     if random.random() < 0.7:
-        mark, found = server.read(mark, count)
+        mark, found = server.read(mark, count, random)
         told += [row.one for row in found.rows]
         mark = found.upto if found.rows else mark
     elif mark.base <= before(server.now_ms):
