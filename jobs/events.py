@@ -98,8 +98,9 @@ _OF_THE_PUSH: Final = frozenset({"option.unavailable", "payload.converted"})
 
 def _data_for(job: JobRecord, data: dict[str, Any]) -> dict[str, Any]:
     """What another job tells of the document, with this one's own warnings about its push."""
-    told: list[dict[str, Any]] = data.get("warnings") or []
-    others, of_document = _of_the_push(told)
+    if "warnings" not in data:  # of what was rejected nothing but its number is told
+        return data
+    others, of_document = _of_the_push(data["warnings"])
     own, _ = _of_the_push(job.parsed_warnings)
     return data if own == others else {**data, "warnings": [*own, *of_document]}
 

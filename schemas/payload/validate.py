@@ -80,8 +80,8 @@ class ValidatedPayload:
     wire: str
     """Compact JSON text for Factus; empty when there are errors."""
     fingerprint: str
-    """Hex SHA-256 over what the payload means: neither key order nor the spelling of decimals counts. Empty when it
-    has not the shape of its kind; rules do not matter, which may let it pass another day."""
+    """Hex SHA-256 over what the payload means: neither key order nor the spelling of decimals counts. Empty when a
+    value in it cannot be read; rules do not matter, which may let it pass another day."""
     reference_code: str
     """Empty when it cannot be read."""
     total: str
@@ -259,8 +259,9 @@ def _examine(spec: PayloadSpec, payload: Node, today: date) -> ValidatedPayload:
     faults += [*_unnoticed(walk.negative, faults), *number_warnings(walk)]
     if faults and any(fault.level is Level.ERROR for fault in faults):
         bad_characters(payload, "", faults, len(faults) + MAX_FAULTS)
-        # Rules may let it pass another day: it is the same payload then.
-        return _refused([*faults, *_garbled(payload, _write(payload))], reference, fingerprint=_fingerprint(typed))
+        # Rules may let it pass another day: it is the same payload then. What the walk refuses is missing in *typed*.
+        fingerprint = "" if walk.faults else _fingerprint(typed)
+        return _refused([*faults, *_garbled(payload, _write(payload))], reference, fingerprint=fingerprint)
     wire = _write(spec.shape.wire(payload) if walk.n_respelled else payload)
     if not _is_plain(wire):
         found: list[Violation] = []

@@ -138,6 +138,12 @@ class TestLetters:
         assert (left, told) == (["envelope.invalid"], [1, 1])
         assert not await with_denied.redis.exists(with_denied.keys.denied())
 
+    async def test_nor_do_others_go_for_them(self, with_denied):
+        ids = [entry for entry, fields in await self.entries(with_denied) if fields[b"reason"] == b"auth.denied"]
+        await with_denied.redis.xdel(with_denied.keys.dead(), *ids[:4])
+        left, *told = await self.trimmed(with_denied, denied_letters=2)
+        assert (left, told) == (["envelope.invalid"] * 2 + ["auth.denied"] * 2, [0, 0])
+
     async def entries(self, built):
         return await built.redis.xrange(built.keys.dead())
 

@@ -8,6 +8,8 @@ from collections import Counter
 
 import pytest
 
+from jobs import answers
+from schemas.factus import Remark
 from tests.builders import a_bill
 from tests.service_in_process import an_account, quick, running, services_on
 
@@ -183,6 +185,22 @@ async def test_nor_where_the_jobs_have_ids_of_their_own(redis, namespace, factus
 
 WITH_OPTIONS = {"options": {"track_radian": True, "after_acceptance": True}}
 """Neither applies to a bill that is paid at once."""
+
+
+async def test_who_joins_a_document_that_is_rejected_is_told_of_it_as_its_own_job_is(redis, namespace, factus):
+    factus.script = [answers.RulesRefused((Remark("Regla: FAJ43b, Rechazo: no", "FAJ43b"),), "no", number="SETP1")]
+    factus.gate = asyncio.Event()
+    async with running(services_on(redis, namespace, gateway=factus)) as rig:
+        await rig.push(a_job("A", id="first"))
+        await factus.called("create")
+        await rig.push(a_job("A", id="second", **WITH_OPTIONS))
+        await rig.taken_in()
+        factus.gate.set()
+        await rig.rest()
+        entries = await redis.xrange(rig.services.keys.results())
+    events = {event["job_id"]: event for event in (json.loads(fields[b"event"]) for _, fields in entries)}
+    assert [events[name]["type"] for name in ("first", "second")] == ["invoice.rejected"] * 2
+    assert events["second"]["data"] == events["first"]["data"]
 
 
 class TestWarnings:

@@ -348,6 +348,7 @@ def _closed_record(
         family="",
         lane="",
         entry=entry.id,
+        source=entry.owner,
         reference_code=remains.reference_code or "",
         batch=remains.batch or "",
         content=content,

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from redis.asyncio import Redis
 
+from jobs.events import is_of_another_push
 from jobs.intake import NO_ACCOUNT
+from schemas import strict_json
 from schemas.names import ending_of
 from schemas.records import JobRecord
 from worker.store.connection import command
@@ -33,6 +36,33 @@ _FINAL: Final = frozenset({"validated", "rejected", "failed", "completed", "refu
 Page = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Of which job an event is looked for."""
+
+    job_id: str
+    known: frozenset[str]
+    """The ids under which it may have been refused: its own and its entry's."""
+
+    may_see: Callable[[str], bool]
+    """Whether events of an account may be told of."""
+
+    def takes(self, fields: Mapping[bytes, bytes]) -> bool:
+        type_ = fields.get(b"type", b"").decode(errors="replace")
+        if fields.get(b"job_id") != self.job_id.encode() or ending_of(type_) not in _FINAL:
+            return False
+        if not self.may_see(fields.get(b"account", b"").decode(errors="replace")):
+            return False
+        return type_ != "job.refused" or self._is_its_refusal(fields)
+
+    def _is_its_refusal(self, fields: Mapping[bytes, bytes]) -> bool:
+        """Somebody else's push may have named the same id, and was denied."""
+        try:
+            return not is_of_another_push(str(strict_json.parse_written(fields[b"event"])["id"]), self.known)
+        except (strict_json.JsonRefused, KeyError, TypeError):
+            return False  # a hand wrote there
+
+
 class FinalEvents:
     """Finds final events in the results streams of one namespace."""
 
@@ -43,12 +73,13 @@ class FinalEvents:
     async def of_job(self, job: JobRecord) -> bytes | None:
         """The final event (JSON) of a job that is final; None where its stream has it no more."""
         stream = self._keys.results(job.source or None)
+        wanted = _Wanted(job.id, frozenset({job.id, job.entry}), _is_of(job))
         for before_ms, after_ms in _WINDOWS_MS:
             first, last = max(job.final_at - before_ms, 0), job.final_at + after_ms
-            found = await self._within(stream, f"{first}-0", str(last), _is_of(job), job.id)
+            found = await self._within(stream, f"{first}-0", str(last), wanted)
             if found is not None:
                 return found
-        ahead = await self._ahead(stream, job.final_at + _WINDOWS_MS[-1][1], _is_of(job), job.id)
+        ahead = await self._ahead(stream, job.final_at + _WINDOWS_MS[-1][1], wanted)
         return ahead or await self._of_document(job)
 
     async def of_entry(self, entry: str, may_see: Callable[[str], bool], owner: str | None = None) -> bytes | None:
@@ -61,29 +92,28 @@ class FinalEvents:
         """
         if not (_ENTRY.fullmatch(entry) and is_whole_entry_id(entry)):
             return None
-        return await self._within(self._keys.results(owner), f"{entry.partition('-')[0]}-0", "+", may_see, entry)
+        wanted = _Wanted(entry, frozenset({entry}), may_see)
+        return await self._within(self._keys.results(owner), f"{entry.partition('-')[0]}-0", "+", wanted)
 
-    async def _ahead(self, stream: str, after_ms: int, may_see: Callable[[str], bool], job_id: str) -> bytes | None:
+    async def _ahead(self, stream: str, after_ms: int, wanted: _Wanted) -> bytes | None:
         """An event that lies ahead of the moment at which it was published, as long as that is found in a few pages."""
         newest = await self._redis.xrevrange(stream, count=1)
         if not newest or (last_ms := _ms_of(newest[0][0])) <= after_ms:
             return None
         seconds, _ = await self._redis.time()
         if last_ms > (int(seconds) + 1) * 1000:
-            return await self._newest(stream, f"{after_ms + 1}-0", may_see, job_id)
+            return await self._newest(stream, f"{after_ms + 1}-0", wanted)
         oldest = await self._redis.xrange(stream, count=1)
         # As long as the stream has what was published before, it has the event as well: somewhere behind.
-        if _ms_of(oldest[0][0]) > after_ms:
+        if not oldest or _ms_of(oldest[0][0]) > after_ms:
             return None
-        return await self._within(stream, f"{after_ms + 1}-0", "+", may_see, job_id)
+        return await self._within(stream, f"{after_ms + 1}-0", "+", wanted)
 
-    async def _within(
-        self, stream: str, first: str, last: str, may_see: Callable[[str], bool], job_id: str
-    ) -> bytes | None:
+    async def _within(self, stream: str, first: str, last: str, wanted: _Wanted) -> bytes | None:
         n_bytes = 0
         for _ in range(_MOST_PAGES):
             page = await self._redis.xrange(stream, min=first, max=last, count=_PAGE)
-            if (found := _final_in(page, may_see, job_id)) is not None:
+            if (found := _final_in(page, wanted)) is not None:
                 return found
             n_bytes += _bytes_of(page)
             if len(page) < _PAGE or n_bytes > _MOST_BYTES:
@@ -91,12 +121,12 @@ class FinalEvents:
             first = f"({page[-1][0].decode()}"
         return None
 
-    async def _newest(self, stream: str, first: str, may_see: Callable[[str], bool], job_id: str) -> bytes | None:
+    async def _newest(self, stream: str, first: str, wanted: _Wanted) -> bytes | None:
         """The same from the end."""
         last, n_bytes = "+", 0
         for _ in range(_MOST_PAGES):
             page = await self._redis.xrevrange(stream, max=last, min=first, count=_PAGE)
-            if (found := _final_in(page, may_see, job_id)) is not None:
+            if (found := _final_in(page, wanted)) is not None:
                 return found
             n_bytes += _bytes_of(page)
             if len(page) < _PAGE or n_bytes > _MOST_BYTES:
@@ -113,13 +143,8 @@ class FinalEvents:
         return bytes(event) if event and issuer == job.id.encode() else None
 
 
-def _final_in(page: Page, may_see: Callable[[str], bool], job_id: str) -> bytes | None:
-    for _, fields in page:
-        whose = fields.get(b"account", b"").decode(errors="replace")
-        is_its = fields.get(b"job_id") == job_id.encode() and may_see(whose)
-        if is_its and ending_of(fields.get(b"type", b"").decode(errors="replace")) in _FINAL:
-            return bytes(fields[b"event"])
-    return None
+def _final_in(page: Page, wanted: _Wanted) -> bytes | None:
+    return next((bytes(fields[b"event"]) for _, fields in page if wanted.takes(fields)), None)
 
 
 def _bytes_of(page: Page) -> int:

@@ -9,11 +9,12 @@ local bad = misfit(KEYS.dead, 'stream', KEYS.denied, 'list', KEYS.facts, 'hash')
 if bad then return bad end
 local MOST_A_LOOK = 5000 -- ids that are looked at: some 10 ms
 
--- Of what a person has dropped the id is in the list still, and goes with the others.
-local function drop_denied(n)
+-- Take ids from the list until so many letters have gone, and so many ids. Of what a person has dropped the id is in the
+-- list still: it goes with the others, and no letter with it.
+local function drop_denied(n_letters, n_ids)
   local gone = 0
-  for _ = 1, MOST_A_LOOK do
-    local id = gone < n and redis.call('LPOP', KEYS.denied)
+  for _ = 1, math.min(n_ids, MOST_A_LOOK) do
+    local id = gone < n_letters and redis.call('LPOP', KEYS.denied)
     if not id then break end
     local n = redis.pcall('XDEL', KEYS.dead, id) -- a hand may have written there what is no id
     gone = gone + (type(n) == 'number' and n or 0)
@@ -21,7 +22,8 @@ local function drop_denied(n)
   return gone
 end
 
-local gone_denied = drop_denied(redis.call('LLEN', KEYS.denied) - tonumber(ARGV.most_denied))
+local n_beyond = redis.call('LLEN', KEYS.denied) - tonumber(ARGV.most_denied)
+local gone_denied = drop_denied(n_beyond, n_beyond)
 local length = redis.call('XLEN', KEYS.dead)
 local most = tonumber(ARGV.most)
 -- A user without the right to ask, or an imitation that does not know it: their number bounds them still.
@@ -30,7 +32,7 @@ if type(bytes) == 'number' and bytes > tonumber(ARGV.most_bytes) then
   -- The estimate comes from a few letters: a little more goes, and the next look takes the rest.
   most = math.min(most, math.floor(length * tonumber(ARGV.most_bytes) / bytes * 0.9))
 end
-local gone = drop_denied(length - most)
+local gone = drop_denied(length - most, MOST_A_LOOK)
 gone_denied, length = gone_denied + gone, length - gone
 -- While denied ones are left no other goes: the next look takes the rest of them.
 if length <= most or redis.call('LLEN', KEYS.denied) > 0 then return {0, gone_denied} end

@@ -280,6 +280,42 @@ def test_other_texts_are_other_documents(other: dict[str, Any]) -> None:
     assert verdict(changed(a_bill(), other)).fingerprint != verdict(a_bill()).fingerprint
 
 
+@pytest.mark.parametrize(
+    ("bad", "other"),
+    [
+        ({"operation_type": "77"}, {"operation_type": "78"}),
+        ({"payment_details.0.due_date": "2026-02-30"}, {"payment_details.0.due_date": "2026-02-31"}),
+        ({"payment_details.0.payment_method_code": "777"}, {"payment_details.0.payment_method_code": "778"}),
+        ({"items.0.price": Decimal("10.123")}, {"items.0.price": Decimal("20.123")}),
+        ({"items.0.price": "x"}, {"items.0.price": "y"}),
+        ({"items.0.quantity": "1e400"}, {"items.0.quantity": "2e400"}),
+        ({"customer.municipality_code": "00000"}, {"customer.municipality_code": "00001"}),
+        ({"customer.legal_organization_code": 3}, {"customer.legal_organization_code": 4}),
+        ({"numbering_range_id": -1}, {"numbering_range_id": 0}),
+        ({"items.0.is_excluded": 7}, {"items.0.is_excluded": 8}),
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_read_is_no_other_document(bad: dict[str, Any], other: dict[str, Any]) -> None:
+    """A value that is refused is not left out: the corrected push would be dropped as one that came before."""
+    told = [verdict(changed(a_bill(), change)) for change in (bad, other)]
+    assert all(one.errors for one in told)
+    known = [one.fingerprint for one in (verdict(a_bill()), *told) if one.fingerprint]
+    assert len(known) == len(set(known))
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_what_rules_refuse_is_the_document_that_it_is(same: bool) -> None:
+    unpaid = {"payment_details.0.amount": "1.00"}
+    one = verdict(changed(a_bill(), unpaid))
+    two = verdict(changed(a_bill(), unpaid if same else {"payment_details.0.amount": "2.00"}))
+    assert one.errors
+    assert two.errors
+    assert one.fingerprint
+    assert (one.fingerprint == two.fingerprint) is same
+    assert one.fingerprint != verdict(a_bill()).fingerprint
+
+
 def test_order_of_keys_is_no_difference_and_order_of_lines_is() -> None:
     bill = a_bill()
     reordered = dict(reversed(bill.items()))

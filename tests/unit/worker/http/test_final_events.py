@@ -51,6 +51,41 @@ async def test_it_is_found_where_the_stream_went_on(
     assert json.loads(found)["job_id"] == "j-1"
 
 
+@pytest.mark.parametrize("ahead_ms", [0, HOUR_MS])
+@pytest.mark.parametrize(
+    "denial", ['{"id": "acme/77-0/1"}', '{"id": 5}', "no event"], ids=["a denial", "no id", "no JSON"]
+)
+async def test_the_denial_of_somebody_else_s_push_is_not_it(
+    real_redis: ArqRedis, namespace: str, ahead_ms: int, denial: str
+) -> None:
+    keys = Keys(namespace)
+    now_ms = int((await real_redis.time())[0]) * 1000
+    refused = {"type": "job.refused", "account": "acme", "job_id": "j-1"}
+    await real_redis.xadd(keys.results(), {"event": denial, **refused}, id=f"{now_ms + ahead_ms - 1}-0")
+    await publish(real_redis, keys.results(), "j-1", f"{now_ms + ahead_ms}-0")
+    await real_redis.xadd(keys.results(), {"event": denial, **refused}, id=f"{now_ms + ahead_ms}-1")
+    record = JobRecord(
+        account="acme", id="j-1", type="invoice.issue", family="invoice", lane="acme/invoice", entry="1-1",
+        state=JobState.FINAL, final_at=now_ms,
+    )  # fmt: skip
+    found = await FinalEvents(real_redis, keys).of_job(record)
+    assert found is not None
+    assert json.loads(found)["type"] == "invoice.validated"
+
+
+@pytest.mark.parametrize("named", ["acme/j-1/1", "acme/1-1/1"])
+async def test_its_own_refusal_is(real_redis: ArqRedis, namespace: str, named: str) -> None:
+    keys = Keys(namespace)
+    now_ms = int((await real_redis.time())[0]) * 1000
+    refused = {"type": "job.refused", "account": "acme", "job_id": "j-1"}
+    await real_redis.xadd(keys.results(), {"event": json.dumps({"id": named}), **refused}, id=f"{now_ms}-0")
+    record = JobRecord(
+        account="acme", id="j-1", type="invoice.issue", family="", lane="", entry="1-1",
+        state=JobState.FINAL, final_at=now_ms,
+    )  # fmt: skip
+    assert await FinalEvents(real_redis, keys).of_job(record) is not None
+
+
 async def test_what_was_trimmed_is_not_looked_for(real_redis: ArqRedis, namespace: str) -> None:
     """A look at an old job must not go through all that has come since."""
     keys = Keys(namespace)
