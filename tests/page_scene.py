@@ -34,7 +34,8 @@ _NEVER: Final = quick(days={"every_s": 3600.0}, drain={"calls_s": 0.1})
 def an_event(type_: str, **changes: Any) -> dict[str, Any]:
     """An event as it is published."""
     return {
-        "id": f"acme/j/{type_}", "seq": 1, "type": type_, "time": "2026-11-30T23:40:00.000-05:00", "account": "acme",
+        "id": f"acme/{changes.get('job_id', 'j-1')}/1",
+        "seq": 1, "type": type_, "time": "2026-11-30T23:40:00.000-05:00", "account": "acme",
         "job_id": "j-1", "job_type": "invoice.issue", "reference_code": "FV-1", "batch": None, "metadata": {},
         "attempts": 1, "success": True, "message": "Factura SETP990000203 validada por la DIAN",
         "data": None, "errors": None, **changes,
