@@ -6,6 +6,7 @@ An ERP that reads a refusal for a document that is issued issues it again under 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from datetime import timedelta
@@ -14,7 +15,9 @@ import pytest
 
 from tests.builders import a_bill, fiscal_day
 from tests.families import a_document_payload
+from tests.patience import PATIENCE_S
 from tests.service_in_process import an_account, running, services_on
+from worker.process import run_tasks
 
 DAY_MS = 86_400_000
 TEN_DAYS = 10 * DAY_MS
@@ -77,6 +80,29 @@ class TestRulesOfTheDay:
         await pushed(services_on(redis, namespace, gateway=factus), received_today())
         (event,) = await pushed(later(TEN_DAYS), job)
         assert (event["type"], event["errors"][0]["rule"]) == ("job.refused", "DS-016")
+
+    async def test_a_process_that_dies_between_the_refusal_and_its_answer_loses_and_repeats_nothing(
+        self, redis, namespace, factus, later
+    ):
+        """The ledger has stopped the refusal, and the answer from it is not written yet: the entry is pending."""
+        (first,) = await pushed(services_on(redis, namespace, gateway=factus), received_today())
+        dying, reached = later(TEN_DAYS), asyncio.Event()
+
+        async def never(_events):
+            reached.set()
+            await asyncio.Event().wait()
+
+        dying.intake._writer._answers_of = never
+        process = asyncio.create_task(run_tasks(dying, asyncio.Event()))
+        await redis.xadd(dying.keys.jobs(), {"job": json.dumps(received_today())})
+        await asyncio.wait_for(reached.wait(), PATIENCE_S)
+        process.cancel()
+        await asyncio.wait([process])
+        assert await redis.xlen(dying.keys.results()) == 1
+        (again,) = await pushed(later(TEN_DAYS))
+        assert again["data"] == {**first["data"], "replayed": True}
+        assert await redis.xlen(dying.keys.jobs()) == await redis.xlen(dying.keys.dead()) == 0
+        assert factus.calls["create"] == 1
 
     async def test_a_job_that_was_refused_before_is_dropped_whatever_is_said_now(self, redis, namespace, factus, later):
         (first,) = await pushed(later(TEN_DAYS), received_today(id="one"))
