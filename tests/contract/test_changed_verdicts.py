@@ -21,6 +21,7 @@ from worker.process import run_tasks
 
 DAY_MS = 86_400_000
 TEN_DAYS = 10 * DAY_MS
+FUTURE = "4102444800000-0"
 
 
 def received_today(reference="SD-1", **envelope):
@@ -67,6 +68,19 @@ class TestRulesOfTheDay:
         assert again["data"] == {**first["data"], "replayed": True}
         assert await redis.xlen(later(0).keys.dead()) == 0
         assert factus.calls["create"] == 1
+
+    async def test_also_where_another_entry_had_the_same_id_before(self, redis, namespace, factus, later):
+        """A stream whose last id lay in the future was made anew, and takes the same id once more."""
+        (first,) = await pushed(services_on(redis, namespace, gateway=factus), received_today())
+        built = later(TEN_DAYS)
+        async with running(built) as rig:
+            for job in ({**received_today(), "type": "nothing"}, received_today()):
+                await redis.xadd(built.keys.jobs(), {"job": json.dumps(job)}, id=FUTURE)
+                await rig.rest()
+                await built.intake._watch.look()
+            _, refused, replayed = await rig.events(3)
+        assert (refused["job_id"], replayed["job_id"]) == (FUTURE, f"{FUTURE}.2")
+        assert replayed["data"] == {**first["data"], "replayed": True}
 
     @pytest.mark.parametrize(
         "job",

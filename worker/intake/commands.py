@@ -253,7 +253,8 @@ class IntakeCommands:
         if code == "id.conflict" and record and errors and _is_of_entry(record.id, entry):
             # The entry's id had an end before (see _content_of_a_future), and this one is refused anyhow.
             remains.id = _next_id(record.id)
-            return self._refusal(entry, remains, errors, job_id=remains.id, content=content)
+            repeats = replace(command.repeats, id=remains.id) if command.repeats else None
+            return self._refusal(entry, remains, errors, job_id=remains.id, content=content, repeats=repeats)
         if errors and errors[0].code == "auth.denied":
             # Denied before under this id, with another content: denied again, and nothing is told of what is known.
             refusal = self._refusal(entry, remains, errors, job_id=entry.id, content="")
