@@ -13,7 +13,6 @@ import signal
 import socket
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import Any, Final
 
 import structlog
@@ -33,6 +32,7 @@ from worker.settings.model import Settings
 from worker.store.connection import words_of
 from worker.store.embedded_keeper import ServerGone
 from worker.store.refusals import RefusalWatch
+from worker.version import VERSION
 from worker.watchdog import Holds, Watchdog
 
 log = structlog.get_logger()
@@ -196,7 +196,7 @@ async def _beat(built: Services, holds: Holds) -> None:
     key = built.keys.worker(built.worker_id)
     facts: dict[str, str | int] = {
         "pid": os.getpid(),
-        "version": version("factus-worker"),
+        "version": VERSION,
         "accounts": ",".join(built.accounts),
         "own_streams": ",".join(name for name, account in built.accounts.items() if account.own_streams),
         "environments": ",".join(f"{name}={account.environment}" for name, account in built.accounts.items()),
@@ -280,7 +280,7 @@ async def _greet(built: Services) -> None:
     log.info(
         "worker.started",
         worker_id=built.worker_id,
-        version=version("factus-worker"),
+        version=VERSION,
         namespace=built.settings.namespace,
         n_accounts=len(built.accounts),
         environments={name: account.environment for name, account in built.accounts.items()},

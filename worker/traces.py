@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from jobs.answers import Answer
@@ -23,6 +22,7 @@ from jobs.factus_requests import Request
 from jobs.outcomes import AttemptResult, Finished
 from jobs.ports import Gateway
 from schemas.records import JobRecord
+from worker.version import VERSION
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -67,7 +67,7 @@ def open_traces(*, namespace: str) -> Traces:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as exc:
         raise ConfigurationError("FACTUS_TRACES needs the extra: pip install 'factus-worker[otel]'") from exc
-    resource = Resource.create({"service.version": version(_NAME)})
+    resource = Resource.create({"service.version": VERSION})
     if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
         resource = resource.merge(Resource({SERVICE_NAME: _NAME}))
     provider = TracerProvider(resource=resource)
@@ -80,7 +80,7 @@ class SpanTraces(Traces):
 
     def __init__(self, provider: TracerProvider, *, namespace: str) -> None:
         self._provider = provider
-        self._tracer = provider.get_tracer(_NAME, version(_NAME))
+        self._tracer = provider.get_tracer(_NAME, VERSION)
         self._stream = f"{namespace}:jobs"
 
     @contextmanager

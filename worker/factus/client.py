@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
-from importlib.metadata import version
 from typing import Any, Final
 
 import httpx
@@ -37,10 +36,11 @@ from worker.settings.account import Account
 from worker.settings.model import ApiLimits, Settings
 from worker.store.keys import Keys
 from worker.store.scripts import Scripts
+from worker.version import VERSION
 
 log = structlog.get_logger()
 
-USER_AGENT: Final = f"factus-worker/{version('factus-worker')}"
+USER_AGENT: Final = f"factus-worker/{VERSION}"
 """The edge answers library defaults with an HTML 403."""
 
 _JSON: Final = "application/json"

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from typing import Final
 
 from jobs.errors import ConfigurationError
@@ -23,6 +22,7 @@ from worker.settings.account import Account
 from worker.settings.model import Settings
 from worker.store import connection
 from worker.store.keys import Keys
+from worker.version import VERSION
 
 _FRESH_S: Final = 1.0
 """For so long a scrape is answered with what the one before has read: several who ask are one for Redis."""
@@ -46,9 +46,7 @@ class Endpoint:
         from worker.metrics.exposition import Scrape, text_of
 
         seen = await self._snapshot()
-        scrape = Scrape(
-            seen, version("factus-worker"), self._worker() if self._worker else None, accounts=self._accounts
-        )
+        scrape = Scrape(seen, VERSION, self._worker() if self._worker else None, accounts=self._accounts)
         # Elsewhere: of a thousand accounts it takes 30 ms, in which the loop would stand still.
         body, content_type = await asyncio.to_thread(text_of, scrape, fields.get("accept", ""))
         return Reply(200, body, content_type)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Final
 
 import structlog
@@ -33,6 +32,7 @@ from worker.store.failover import following
 from worker.store.keys import Keys
 from worker.store.refusals import RefusalWatch
 from worker.store.scripts import Scripts
+from worker.version import VERSION
 from worker.webhooks.book import WebhookBook
 from worker.webhooks.deliverer import Attempts, Deliverer
 from worker.webhooks.endpoints_file import EndpointsFile, path_of
@@ -248,7 +248,7 @@ async def _greet(service: WebhookService, settings: Settings) -> None:
     log.info(
         "webhooks.started",
         worker_id=service.process_id,
-        version=version("factus-worker"),
+        version=VERSION,
         namespace=settings.namespace,
         n_entries=len(service.file.endpoints),
     )

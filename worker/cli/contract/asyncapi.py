@@ -8,13 +8,13 @@ AsyncAPI's binding for Redis is empty, so what matters of streams and groups sta
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import Any, Final
 
 from schemas.contract.error_codes import ERROR_CODES
 from schemas.names import subject_of
 from worker.cli.contract.json_schemas import components
 from worker.cli.contract.messages import event_messages, job_messages
+from worker.version import VERSION
 
 _ABOUT: Final = """\
 factus-worker issues Colombian electronic documents through Factus. Producers push jobs to a Redis stream and consumers
@@ -64,7 +64,7 @@ def document() -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {
             "title": "factus-worker",
-            "version": version("factus-worker"),
+            "version": VERSION,
             "description": f"{_ABOUT}\n{_error_table()}",
             "license": {"name": "MIT"},
         },

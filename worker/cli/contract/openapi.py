@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.metadata import version
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -26,6 +25,7 @@ from worker.cli.contract.json_schemas import ANY_EVENT, ANY_JOB, components, eve
 from worker.http.answers import OWN_CODES
 from worker.http.drafts import PARAMETERS
 from worker.http.routes import PREFIX, ROUTES, LoggedIn, Login, RouteRow
+from worker.version import VERSION
 
 _ABOUT: Final = """\
 Para quien envía y lee sin hablar Redis. La puerta solo envía y lee: lo que se envía entra a la misma cola, y lo que se
@@ -77,7 +77,7 @@ def document() -> dict[str, Any]:
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {
             "title": "factus-worker",
-            "version": version("factus-worker"),
+            "version": VERSION,
             "summary": "Facturación electrónica de Colombia por medio de Factus: la puerta HTTP",
             "description": f"{_ABOUT}\n{_error_table()}",
             "license": {"name": "MIT", "identifier": "MIT"},
