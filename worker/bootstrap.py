@@ -86,6 +86,8 @@ class Policies:
     joined: JoinedPolicy = field(default_factory=JoinedPolicy)
     drain: DrainPolicy = field(default_factory=DrainPolicy)
     radian: RadianTimes = field(default_factory=RadianTimes)
+    settle_ms: int | None = None
+    """How long after it was sent a document may still appear at Factus; None for :attr:`ApiLimits.settle_ms`."""
     defect_pause_s: float = DEFECT_PAUSE_S
     token_lock_ms: int = LOCK_MS
     trust_look_s: float = LOOK_S
@@ -326,11 +328,12 @@ def _gateways(core: _Core, gateway_of: GatewayOf | None) -> dict[str, Gateway]:
 
 def _work(core: _Core, reader: LedgerReader, archive: Archive) -> AttemptWork:
     settings, redis, scripts, keys = core.settings, core.redis, core.scripts, core.keys
+    settle_ms = core.policies.settle_ms
     return AttemptWork(
         core.accounts,
         archive,
         settings.backoff,
-        settings.api_limits.settle_ms,
+        settings.api_limits.settle_ms if settle_ms is None else settle_ms,
         core.radian,
         journal=JournalOnRedis(redis, scripts, keys, reader),
         bills=reader,

@@ -393,9 +393,12 @@ class TestAheadOfTheClock:
             await publish(real_redis, streams[n % 4], f"j-{n}")
         told = await listening
         assert len({one["job_id"] for _, one in told}) == 9
-        for n, (place, _) in enumerate(told[:-1]):
-            rest = await listened(door, 8 - n, **{"Last-Event-ID": place})
-            assert sorted(one["job_id"] for _, one in rest) == sorted(one["job_id"] for _, one in told[n + 1 :])
+        places = [place for place, _ in told]
+        for place in {*places[:-1]} - {""}:
+            # Two streams may give one id: of these the last alone names it, and both come again behind the one before.
+            n_told = places.index(place) + 1
+            rest = await listened(door, 9 - n_told, **{"Last-Event-ID": place})
+            assert sorted(one["job_id"] for _, one in rest) == sorted(one["job_id"] for _, one in told[n_told:])
 
     async def test_a_wait_is_answered_by_the_event_and_a_look_has_it(
         self, door: DoorInProcess, worker: ServiceInProcess, real_redis: ArqRedis
