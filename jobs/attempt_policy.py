@@ -6,7 +6,7 @@ Factus did not take a call for a reason that lies with the account, the network 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from jobs import answers
@@ -119,6 +119,16 @@ class AttemptPolicy:
         reason = last or self._last_error or on_its_way
         return self.retry("lane", reason, SendState.UNKNOWN)
 
+    def as_long_as_on_its_way(self, ending: Retry) -> Retry:
+        """
+        A retry that goes on knowing of an earlier send whose outcome nobody has learnt.
+
+        What this attempt was told (409, no permit, no token) is about its own call: Factus may be at work on the
+        earlier one, and a job that is called unsent then is cancelled, or ends with its day, while its document comes.
+        """
+        is_told = ending.sent != SendState.NOTHING or ending.pending
+        return ending if is_told or not self.is_on_its_way else replace(ending, sent=SendState.UNKNOWN)
+
     def date_missed(self) -> Finished:
         """The day that the document must carry is over."""
         return self.failed(
@@ -195,7 +205,7 @@ class AttemptPolicy:
                 return self.hold_in_steps(None, sent, unavailable(why))
             case answers.TooLate():
                 if not sent:
-                    return self.date_missed()
+                    return self.may_still_appear() or self.date_missed()
                 return self.retry("lane", unavailable("fuera de hora"), sent, health="unknown")
             case (
                 answers.DocumentSeen()

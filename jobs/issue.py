@@ -12,7 +12,7 @@ from typing import Final, assert_never
 
 from jobs import answers
 from jobs.answers import Answer
-from jobs.issue_policy import Delete, FindBlocker, IssuePolicy, LookUp, LookUpReason, Remove, Send, Step
+from jobs.issue_policy import Delete, FindBlocker, IssuePolicy, LookUp, LookUpReason, Remove, Resend, Send, Step
 from jobs.outcomes import AttemptResult, Finished, Retry
 from jobs.ports import Gateway, Journal
 from schemas.contract.event import ErrorDetail
@@ -72,7 +72,8 @@ class _Attempt:
             case Finished():
                 return step
             case Retry():
-                return self._time_is_up(step) if self.now_ms >= self.policy.job.deadline_at else step
+                ending = self._time_is_up(step) if self.now_ms >= self.policy.job.deadline_at else step
+                return self.policy.as_long_as_on_its_way(ending) if isinstance(ending, Retry) else ending
             case _:
                 return None
 
@@ -87,6 +88,8 @@ class _Attempt:
         match step:
             case Send():
                 return await self._send()
+            case Resend():
+                return await self._resend()
             case LookUp(reason, why):
                 return await self._look_up(reason, why)
             case Delete(verdict, "") if not self.is_named:
@@ -103,14 +106,18 @@ class _Attempt:
                 assert_never(step)
 
     async def _send(self) -> Step:
-        job = self.policy.job
         # A document that Factus has already is only asked for: it keeps the date of its first sending.
-        latest_ms = 0 if job.pending_since else self.day_ends_ms
-        seen = await self.gateway.create(job, latest_ms=latest_ms)
+        seen = await self._create(0 if self.policy.job.pending_since else self.day_ends_ms)
+        return self.policy.after_create(seen)
+
+    async def _resend(self) -> Step:
+        return self.policy.after_create(await self._create(0), is_there=True)
+
+    async def _create(self, latest_ms: int) -> Answer:
+        seen = await self.gateway.create(self.policy.job, latest_ms=latest_ms)
         self.has_sent, self.n_sent = True, self.n_sent + answers.counts_as_attempt(seen)
-        step = self.policy.after_create(seen)
         self.status = answers.status_of(seen)
-        return step
+        return seen
 
     async def _look_up(self, reason: LookUpReason, why: str) -> Step:
         is_beside = reason == "conflict" and await _is_beside_another(self.policy, self.journal)

@@ -31,7 +31,15 @@ LookUpReason = Literal["unknown", "unnamed", "deleting", "processed_before", "co
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send the document, or the same bytes again."""
+    """Send the document, or the same bytes again: as far as is known Factus has none, or it waits for DIAN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """
+    Send the same bytes again to ask for a document that a look has just shown, and of which DIAN says nothing yet. It
+    keeps the date of its first sending, whatever the day is.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ class Remove:
     reference_code: str
 
 
-Step = Send | LookUp | Delete | FindBlocker | Remove | Finished | Retry
+Step = Send | Resend | LookUp | Delete | FindBlocker | Remove | Finished | Retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +102,13 @@ class IssuePolicy(AttemptPolicy):
         return replace(ended, free_in_s=max(self.removal_waits_ms, 0) / 1000)
 
     # -- after our create ------------------------------------------------------------------------------------------
-    def after_create(self, seen: answers.Answer) -> Step:
-        """What follows the answer to our create."""
+    def after_create(self, seen: answers.Answer, *, is_there: bool = False) -> Step:
+        """
+        What follows the answer to our create.
+
+        Args:
+            is_there: Whether a look has shown the document just before.
+        """
         match seen:
             case answers.DocumentSeen(document):
                 return self._document(document, has_sent=True)
@@ -121,7 +134,7 @@ class IssuePolicy(AttemptPolicy):
             case answers.Absent() | answers.Done() | answers.Replied():
                 return LookUp("unknown")
             case _:
-                return self.call_not_accepted(seen, sent=SendState.NOTHING)
+                return self.call_not_accepted(seen, sent=SendState.UNKNOWN if is_there else SendState.NOTHING)
 
     # -- after a look-up -------------------------------------------------------------------------------------------
     def after_look_up(
@@ -324,7 +337,7 @@ class IssuePolicy(AttemptPolicy):
         if any(remark.is_rejection for remark in document.remarks):
             return self._rejected(document.remarks, document.number or "", has_sent=has_sent)
         is_over = self.standing.now_ms >= self.job.deadline_at
-        return Send() if not (has_sent or is_over) else self._pending(document.number or "")
+        return Resend() if not (has_sent or is_over) else self._pending(document.number or "")
 
     def _difference(self, document: DocumentView) -> str:
         """A repeated reference returns the OLD document, whatever is sent: so what came back is compared."""

@@ -51,6 +51,22 @@ BREAKS = (
         "tests/unit/jobs/test_issue.py::test_a_lost_answer_is_looked_up_before_resending",
     ),
     Break(
+        "G2",
+        "a 409 to the second create makes a job forget that the first may be on its way",
+        "jobs/attempt_policy.py",
+        "return ending if is_told or not self.is_on_its_way else replace(ending, sent=SendState.UNKNOWN)",
+        "return ending",
+        "tests/unit/jobs/test_issue.py::TestAnEarlierSendMayBeOnItsWay",
+    ),
+    Break(
+        "G2",
+        "a document that a look has shown is forgotten when it cannot be asked for",
+        "jobs/issue_policy.py",
+        "sent=SendState.UNKNOWN if is_there else SendState.NOTHING",
+        "sent=SendState.NOTHING",
+        "tests/unit/jobs/test_issue.py::TestFoundWaitingForDian",
+    ),
+    Break(
         "G1",
         "the old document of a repeated reference is taken for the new one",
         "jobs/issue_policy.py",

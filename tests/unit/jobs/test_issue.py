@@ -41,8 +41,8 @@ class Notes:
         return self.is_free
 
 
-async def attempt(factus, *, now_ms=NOW_MS, day_ends_ms=0, notes=None, settle_ms=0, **job):
-    policy, standing = BackoffPolicy(5.0, 300.0), AccountState(now_ms)
+async def attempt(factus, *, now_ms=NOW_MS, day_ends_ms=0, notes=None, settle_ms=0, standing=None, **job):
+    policy, standing = BackoffPolicy(5.0, 300.0), standing or AccountState(now_ms)
     policy = IssuePolicy(a_job(**job), policy, lambda: 0.0, standing, settle_ms)
     return await issue(policy, factus, notes or Notes(), now_ms=now_ms, day_ends_ms=day_ends_ms)
 
@@ -247,3 +247,90 @@ async def test_time_is_not_called_while_a_document_may_still_appear(late):
     assert (ended.ending.sent, ended.n_sent) == ("unknown", 0)
     ended = await attempt(FakeFactus(), settle_ms=120_000, **{**job, "sending_at": NOW_MS - 120_000})
     assert ended.ending.state == "failed"
+
+
+NOT_TAKEN = (
+    answers.Conflicted("409"),
+    answers.NoPermit(1.0),
+    answers.Throttled(1.0),
+    answers.NotSent("sin conexión"),
+    answers.NoToken("503"),
+    answers.Misrouted(404),
+    answers.PaymentRequired("402"),
+    answers.Denied("product", "403"),
+    answers.CredentialsRefused("401"),
+)
+SENT = {"sent": "unknown", "sending_at": NOW_MS - 1000, "attempts": 1}
+DAY = {"issue_on": "2027-01-15", "day_ends_ms": NOW_MS + 1}
+
+
+class TestAnEarlierSendMayBeOnItsWay:
+    """Nobody waited for the answer to the first create, and Factus may be at work on it."""
+
+    @pytest.mark.parametrize("seen", NOT_TAKEN, ids=repr)
+    async def test_what_keeps_the_second_from_being_taken_says_nothing_of_the_first(self, seen):
+        """Called unsent, the job is cancelled, or ends with its day, and then its document comes."""
+        for settle_ms, kept in ((120_000, "unknown"), (1000, "")):
+            ended = await attempt(FakeFactus(script=[seen]), settle_ms=settle_ms, **SENT)
+            assert isinstance(ended.ending, Retry)
+            assert ended.ending.sent == kept
+
+    @pytest.mark.parametrize("blocker", [*NOT_TAKEN[1:], answers.Absent()], ids=repr)
+    async def test_nor_does_what_keeps_us_from_asking_who_bars_the_family(self, blocker):
+        factus = FakeFactus(script=[answers.Conflicted("409")], blocker=blocker)
+        barred = AccountState(NOW_MS, conflict_since_ms=NOW_MS - 1000)
+        ended = await attempt(factus, settle_ms=120_000, standing=barred, **SENT)
+        assert isinstance(ended.ending, Retry)
+        assert (ended.ending.sent, factus.calls["find_unvalidated"]) == ("unknown", 1)
+
+    async def test_a_permit_that_comes_after_the_day_ends_no_job_before_that_is_settled(self):
+        ended = await attempt(FakeFactus(script=[answers.TooLate()]), settle_ms=120_000, **DAY, **SENT)
+        assert isinstance(ended.ending, Retry)
+        assert ended.ending.sent == "unknown"
+        ended = await attempt(FakeFactus(script=[answers.TooLate()]), settle_ms=1000, **DAY, **SENT)
+        assert ended.ending.errors[0].code == "date.missed"
+
+    async def test_a_job_that_has_sent_nothing_knows_of_nothing(self):
+        """An earlier job has tried the reference: its own end waited until that was settled."""
+        ended = await attempt(FakeFactus(script=[answers.NoPermit(1.0)]), settle_ms=120_000, sent="unknown")
+        assert ended.ending.sent == ""
+
+
+class TestFoundWaitingForDian:
+    """A look has shown the document, without a word of DIAN's: it is there, and keeps its date."""
+
+    @staticmethod
+    def waiting(*script):
+        factus = Dated(script=list(script))
+        factus.documents["FV-1"] = Stored("SETP5", a_document(a_job(), number="SETP5", is_validated=False))
+        return factus
+
+    @pytest.mark.parametrize("sent", ["sending", "unknown"])
+    async def test_it_is_asked_for_whatever_the_day_is(self, sent):
+        """``date.missed`` would be a lie: DIAN may validate it the next moment."""
+        factus = self.waiting()
+        job = {"issue_on": "2027-01-15", "day_ends_ms": NOW_MS - 3_600_000, "sending_at": NOW_MS - 3_700_000}
+        ended = await attempt(factus, sent=sent, settle_ms=1000, **job)
+        assert (ended.ending.pending, ended.ending.reason.code) == (True, "dian.pending")
+        assert (factus.calls, factus.latest) == ({"find": 1, "create": 1}, [0])
+
+    @pytest.mark.parametrize("seen", NOT_TAKEN[1:], ids=repr)
+    async def test_what_keeps_it_from_being_asked_for_is_no_reason_to_forget_it(self, seen):
+        ended = await attempt(self.waiting(seen), sent="unknown", sending_at=NOW_MS - 3_700_000, settle_ms=1000)
+        assert isinstance(ended.ending, Retry)
+        assert (ended.ending.sent, ended.ending.pending) == ("unknown", False)
+
+    @pytest.mark.parametrize("seen", [answers.Conflicted("409"), answers.Unknown("timeout")], ids=repr)
+    async def test_seen_once_more_it_is_pending(self, seen):
+        ended = await attempt(self.waiting(seen), sent="unknown", sending_at=NOW_MS - 3_700_000, settle_ms=1000)
+        assert ended.ending.pending
+
+
+class Dated(FakeFactus):
+    """Notes until when each create may go out."""
+
+    latest: list[int]
+
+    async def create(self, job, *, latest_ms):
+        self.latest = [*getattr(self, "latest", []), latest_ms]
+        return await super().create(job, latest_ms=latest_ms)

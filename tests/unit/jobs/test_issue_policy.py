@@ -10,7 +10,7 @@ import pytest
 from jobs import answers
 from jobs.backoff import BackoffPolicy
 from jobs.calls import CallPolicy
-from jobs.issue_policy import Delete, IssuePolicy, LookUp, Send, verdict_to_json
+from jobs.issue_policy import Delete, IssuePolicy, LookUp, Resend, Send, verdict_to_json
 from jobs.outcomes import AccountState, Finished, Retry
 from jobs.patience import PATIENCE
 from schemas import strict_json
@@ -246,7 +246,7 @@ class TestWaitingForDian:
         assert (step.waits, step.pending, step.sent) == ("lane", True, "")
 
     def test_found_pending_it_is_sent_again_unchanged(self):
-        assert policy(sent="unknown").after_look_up(document(is_validated=False), "unknown", has_sent=False) == Send()
+        assert policy(sent="unknown").after_look_up(document(is_validated=False), "unknown", has_sent=False) == Resend()
 
     def test_found_pending_after_the_deadline_it_is_left_alone_and_told_as_pending(self):
         late = replace(policy(sent="unknown", deadline_at=1000), standing=AccountState(now_ms=1000))
