@@ -7,6 +7,7 @@ has to be written before it; all that follows from an answer is decided by :clas
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -21,9 +22,18 @@ from schemas.records import SendState
 _MOST_CALLS: Final = 8
 """More calls than any path through the table needs; a longer one is a defect, and stops."""
 
+BeforeSend = Callable[[], Awaitable[Finished | Retry | None]]
+"""Asked once in an attempt, right before its first create: with what the attempt ends instead; None to go on."""
+
 
 async def issue(
-    policy: IssuePolicy, gateway: Gateway, journal: Journal, *, now_ms: int, day_ends_ms: int
+    policy: IssuePolicy,
+    gateway: Gateway,
+    journal: Journal,
+    *,
+    now_ms: int,
+    day_ends_ms: int,
+    before_send: BeforeSend | None = None,
 ) -> AttemptResult:
     """
     Run one attempt.
@@ -38,7 +48,7 @@ async def issue(
     step = _first_step(policy)
     if isinstance(step, LookUp) and await journal.is_being_removed(policy.job):
         return AttemptResult(policy.waits_for_removal(), 0)
-    attempt = _Attempt(policy, gateway, journal, now_ms, day_ends_ms)
+    attempt = _Attempt(policy, gateway, journal, now_ms, day_ends_ms, before_send)
     for n_calls in range(_MOST_CALLS):
         if ending := attempt.ending_of(step):
             return AttemptResult(ending, attempt.n_sent, n_calls, attempt.status)
@@ -55,6 +65,7 @@ class _Attempt:
     journal: Journal
     now_ms: int
     day_ends_ms: int
+    before_send: BeforeSend | None = None
     has_sent: bool = False
     n_sent: int = 0
     """Creates that Factus has taken."""
@@ -106,6 +117,10 @@ class _Attempt:
                 assert_never(step)
 
     async def _send(self) -> Step:
+        if self.before_send is not None:
+            asked, self.before_send = self.before_send, None
+            if ending := await asked():
+                return ending
         # A document that Factus has already is only asked for: it keeps the date of its first sending.
         seen = await self._create(0 if self.policy.job.pending_since else self.day_ends_ms)
         return self.policy.after_create(seen)

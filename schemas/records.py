@@ -214,6 +214,14 @@ class JobRecord:
         return self.sent in _UNCERTAIN
 
     @property
+    def is_unsent(self) -> bool:
+        """
+        Whether Factus surely has nothing of this job. ``unknown`` without a sending of its own is said of its reference:
+        an earlier job has tried it, or another one removes what bears it.
+        """
+        return not (self.attempts or self.pending_since or (self.is_uncertain and self.sending_at))
+
+    @property
     def is_being_removed(self) -> bool:
         """Whether DIAN rejected the document, and its removal at Factus has begun."""
         return self.sent == SendState.DELETING

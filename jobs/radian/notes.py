@@ -9,7 +9,7 @@ other Factus is asked once.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from jobs import answers
@@ -17,6 +17,7 @@ from jobs.attempt_policy import AttemptPolicy, unavailable
 from jobs.document_verbs import events_of_answer
 from jobs.factus_requests import get
 from jobs.families import FAMILIES
+from jobs.issue import BeforeSend
 from jobs.outcomes import AttemptResult, BillNote, Ending, Finished, Retry
 from jobs.ports import Bills, Caller
 from jobs.radian.seen_events import ACCEPTANCES, read_events
@@ -58,39 +59,61 @@ def is_credit(payload: Mapping[str, Any]) -> bool:
 
 def is_guarded(job: JobRecord) -> bool:
     """Whether the bill of a note is looked at before the note goes out: until it has been sent for the first time."""
-    is_untouched = not (job.attempts or job.sent or job.pending_since)
-    return job.family in NOTES and is_untouched and not job.goes_after_acceptance
+    return job.family in NOTES and job.is_unsent and not job.goes_after_acceptance
 
 
 async def guarded(
-    policy: AttemptPolicy, gateway: Caller, bills: Bills, issuing: Callable[[], Awaitable[AttemptResult]]
+    policy: AttemptPolicy, gateway: Caller, bills: Bills, issuing: Callable[[BeforeSend], Awaitable[AttemptResult]]
 ) -> AttemptResult:
-    """Issue a note, unless its bill has been accepted."""
-    job = policy.job
-    number = job.parse_payload().get("bill_number")
-    if not isinstance(number, str) or not number:
-        return await issuing()
-    facts = await bills.bill(job.account, number)
-    if facts.get("accepted") in ACCEPTANCES:
-        return AttemptResult(_refused(number, facts["accepted"], facts.get("occurred_at"), facts.get("cude")), 0)
-    if facts.get("form") == "cash" or job.progress == _LOOKED:
-        return await issuing()
-    seen = await gateway.call(get(f"{FAMILIES[_BILLS].show(number)}/radian/events"))
-    ending = _after_look(policy, number, seen)
-    status = answers.status_of(seen)
-    if ending is not None:
-        is_over = policy.standing.now_ms >= job.deadline_at
-        if is_over and isinstance(ending, Retry) and ending.is_failure:
-            ending = policy.time_is_up(ending.reason)
-        return AttemptResult(ending, 0, 1, status)
-    attempted = await issuing()
+    """Issue a note, unless its bill has been accepted. What Factus has of it already is not held up by that."""
+    guard = _BillGuard(policy, gateway, bills)
+    attempted = await issuing(guard.before_send)
     ending = attempted.ending
-    if isinstance(ending, Retry) and ending.progress is None:
+    if guard.has_passed and isinstance(ending, Retry) and ending.progress is None:
         ending = replace(ending, progress=_LOOKED)
-    return replace(attempted, ending=ending, n_calls=attempted.n_calls + 1)
+    status = guard.status if guard.has_ended else attempted.status
+    return replace(attempted, ending=ending, n_calls=attempted.n_calls + guard.n_calls, status=status)
 
 
-def _after_look(policy: AttemptPolicy, number: str, seen: answers.Answer) -> Ending | None:
+@dataclass(slots=True)
+class _BillGuard:
+    """Looks at the bill of a note right before the note would go out."""
+
+    policy: AttemptPolicy
+    gateway: Caller
+    bills: Bills
+    n_calls: int = 0
+    status: int = 0
+    """Of the look."""
+    has_ended: bool = False
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether Factus was asked, and said nothing against it."""
+        return bool(self.n_calls) and not self.has_ended
+
+    async def before_send(self) -> Finished | Retry | None:
+        """With what the attempt ends instead; None when the note may go out."""
+        ending = await self._asked()
+        self.has_ended = ending is not None
+        return ending
+
+    async def _asked(self) -> Finished | Retry | None:
+        job = self.policy.job
+        number = job.parse_payload().get("bill_number")
+        if not isinstance(number, str) or not number:
+            return None
+        facts = await self.bills.bill(job.account, number)
+        if facts.get("accepted") in ACCEPTANCES:
+            return _refused(number, facts["accepted"], facts.get("occurred_at"), facts.get("cude"))
+        if facts.get("form") == "cash" or job.progress == _LOOKED:
+            return None
+        seen = await self.gateway.call(get(f"{FAMILIES[_BILLS].show(number)}/radian/events"))
+        self.n_calls, self.status = 1, answers.status_of(seen)
+        return _after_look(self.policy, number, seen)
+
+
+def _after_look(policy: AttemptPolicy, number: str, seen: answers.Answer) -> Finished | Retry | None:
     """What the look ends the attempt with; None when the note may go out."""
     match seen:
         case answers.Replied(body):

@@ -72,7 +72,10 @@ class AttemptWork:
                 lane_width=self.accounts[job.account].lane_width,
             )
             issuing = partial(issue, policy, gateway, self.journal, now_ms=standing.now_ms, day_ends_ms=day_ends_ms)
-            result = await (guarded(policy, gateway, self.bills, issuing) if is_guarded(job) else issuing())
+            if is_guarded(job):
+                result = await guarded(policy, gateway, self.bills, lambda ask: issuing(before_send=ask))
+            else:
+                result = await issuing()
             return replace(result, ending=told_if_moved(job, result.ending, sent_ms(claimed, gateway), zone))
         assert job_type.work is not None
         context = CallContext(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 
 import pytest
 
 from jobs import answers
 from jobs.attempt_policy import AttemptPolicy
 from jobs.backoff import BackoffPolicy
+from jobs.issue import BeforeSend, issue
+from jobs.issue_policy import IssuePolicy
 from jobs.outcomes import AccountState, AttemptResult, Finished, Retry
 from jobs.radian.notes import bill_note, guarded, is_guarded
 from schemas.contract.event import ErrorDetail
-from tests.fakes import FakeFactus
+from tests.fakes import FakeFactus, Stored, a_document
 from tests.records import NOW_MS, a_job
 
 EVENTS = "GET /v2/bills/SETP1/radian/events"
@@ -46,7 +49,9 @@ class Issuing:
         self.n = 0
         self.ending = ending or Finished("validated", "x", data={"number": "NC1"})
 
-    async def __call__(self) -> AttemptResult:
+    async def __call__(self, before_send: BeforeSend) -> AttemptResult:
+        if ending := await before_send():
+            return AttemptResult(ending, 0)
         self.n += 1
         return AttemptResult(self.ending, 1, 1)
 
@@ -113,12 +118,52 @@ async def test_while_factus_is_out_of_reach_the_note_waits(seen):
     assert (issuing.n, ending.sent) == (0, "")
 
 
+async def issued(job, factus: FakeFactus, **facts: str) -> AttemptResult:
+    """The attempt as a whole."""
+    standing = AccountState(now_ms=NOW_MS)
+    policy = IssuePolicy(job, BackoffPolicy(5.0, 300.0), lambda: 0.0, standing, 120_000)
+    issuing = partial(issue, policy, factus, NoJournal(), now_ms=NOW_MS, day_ends_ms=0)
+    return await guarded(policy, factus, Known(facts), lambda ask: issuing(before_send=ask))
+
+
+class NoJournal:
+    """The port ``Journal`` with nobody else in it."""
+
+    async def is_being_removed(self, job) -> bool:
+        return False
+
+    async def record_rejection(self, job, verdict, number) -> None:
+        pass
+
+
 async def test_a_note_whose_time_is_up_ends_though_its_bill_could_not_be_looked_at():
     """It waited for its look for ever: no attempt came to the check of the deadline."""
-    issuing, silent = Issuing(), FakeFactus(replies={EVENTS: [answers.Unknown("sin respuesta")]})
-    ending = (await attempt(a_note(deadline_at=NOW_MS), silent, issuing)).ending
-    assert isinstance(ending, Finished)
-    assert (ending.state, issuing.n) == ("failed", 0)
+    ended = await issued(a_note(deadline_at=NOW_MS), FakeFactus(replies={EVENTS: [answers.Unknown("sin respuesta")]}))
+    assert isinstance(ended.ending, Finished)
+    assert (ended.ending.state, ended.n_sent) == ("failed", 0)
+
+
+REJECTED = {"is_validated": False, "errors": ["Regla: CAK24, Rechazo: No está informado el DV del NIT"]}
+
+
+@pytest.mark.parametrize("left", [None, REJECTED], ids=["nothing", "what DIAN rejected"])
+@pytest.mark.parametrize("known", [{"accepted": "033"}, {"form": "credit"}], ids=["known", "asked for"])
+async def test_a_note_whose_reference_was_tried_before_is_guarded_as_any(left, known):
+    """The refusal itself was such a try: pushed again as it was, the note went out."""
+    factus = FakeFactus(replies={EVENTS: [answers.Replied({"data": [ACCEPTED]})]})
+    job = a_note(sent="unknown", reference_code="N-1")
+    if left:
+        factus.documents["N-1"] = Stored("NC7", a_document(job, number="NC7", **left))
+    ended = await issued(job, factus, **known)
+    assert (ended.ending.state, ended.ending.errors[0].code) == ("refused", "radian.accepted")
+    assert (factus.calls["create"], factus.deleted) == (0, ["N-1"] if left else [])
+
+
+async def test_a_note_that_factus_has_is_told_whatever_has_become_of_its_bill():
+    factus, job = FakeFactus(), a_note(sent="unknown", reference_code="N-1")
+    factus.documents["N-1"] = Stored("NC7", a_document(job, number="NC7"))
+    ended = await issued(job, factus, accepted="034")
+    assert (ended.ending.state, ended.ending.number) == ("validated", "NC7")
 
 
 async def test_a_note_about_no_bill_goes_out():
@@ -131,8 +176,11 @@ def test_only_notes_that_were_never_sent_and_do_not_insist_are_guarded():
     assert is_guarded(a_note())
     assert not is_guarded(a_note(options='{"after_acceptance": true}'))
     assert not is_guarded(a_job())
-    for sent in ({"attempts": 1}, {"sent": "unknown"}, {"pending_since": 1}):
-        assert not is_guarded(a_note(**sent)), "what may be at Factus is never refused"
+    sent = {"sending_at": NOW_MS}
+    for fields in ({"attempts": 1}, {"sent": "unknown", **sent}, {"sent": "sending", **sent}, {"pending_since": 1}):
+        assert not is_guarded(a_note(**fields)), "what may be at Factus is never refused"
+    for fields in ({"sent": "unknown"}, {"sent": "deleting"}, sent):
+        assert is_guarded(a_note(**fields)), "what stands at the reference is another job's"
 
 
 @pytest.mark.parametrize(("form", "told"), [("1", "cash"), ("2", "credit")])
