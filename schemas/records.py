@@ -216,8 +216,8 @@ class JobRecord:
     @property
     def is_unsent(self) -> bool:
         """
-        Whether Factus surely has nothing of this job. ``unknown`` without a sending of its own is said of its reference:
-        an earlier job has tried it, or another one removes what bears it.
+        Whether Factus surely has nothing of this job. ``unknown`` without a sending of its own is said of its
+        reference: an earlier job has tried it, or another one removes what bears it.
         """
         return not (self.attempts or self.pending_since or (self.is_uncertain and self.sending_at))
 
@@ -274,9 +274,7 @@ class JobRecord:
         """What earlier turns have done; empty in the first."""
         if not self.progress:
             return {}
-        # Written by ourselves: it may have as many values as a long list has.
-        raw = self.progress.encode()
-        found: Mapping[str, Any] = strict_json.parse_lenient(raw, most_values=len(raw))
+        found: Mapping[str, Any] = strict_json.parse_written(self.progress)
         return found
 
     def parse_payload(self) -> Mapping[str, Any]:

@@ -79,6 +79,15 @@ def test_what_is_no_constant_of_ours_may_be_patched(patch: str) -> None:
     assert not list(patched_constants(ast.parse("import json\nfrom worker.http import feed\n" + patch)))
 
 
+def test_what_was_written_here_is_read_without_the_bounds_of_an_answer() -> None:
+    """An event holds an answer, a level deeper and with values of ours beside it: the largest would be refused."""
+    lenient = [
+        module.name for module in modules(*SERVICE) for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and node.attr == "parse_lenient"
+    ]  # fmt: skip
+    assert lenient == ["worker.factus.http_answers"]
+
+
 def test_no_room_has_two_classes_of_one_name() -> None:
     """Neighbours are read together: the same name for two things is a private vocabulary."""
     rooms: dict[tuple[str, str], list[str]] = {}

@@ -78,7 +78,7 @@ def unpacked(text: str) -> list[Row]:
     Raises:
         JsonRefused: Damaged.
     """
-    return [_from_list(one) for one in strict_json.parse_lenient(text.encode(), most_values=len(text))]
+    return [_from_list(one) for one in strict_json.parse_written(text)]
 
 
 def _to_list(row: Row) -> list[Any]:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from jobs import answers
-from schemas.factus import Remark
+from schemas.factus import DocumentView, Remark
 from tests.contract.test_follow_ups import kill
 from tests.fakes import FakeFactus
 from tests.service_in_process import ServiceInProcess, quick, running, services_on
@@ -35,6 +35,29 @@ async def push_joined(rig, factus, n=N, **envelope):
 
 def ends(events):
     return Counter((event["job_id"], event["type"], event["seq"], event["attempts"]) for event in events)
+
+
+def nested(n_levels):
+    """What Factus answers, so many levels deep."""
+    value = "x"
+    for _ in range(n_levels):
+        value = {"a": value}
+    return value
+
+
+async def test_an_answer_as_deep_as_any_that_is_read_ends_who_joined_too(redis, namespace, factus):
+    """It stands a level deeper in the event: read with an answer's bounds, those who joined waited for ever."""
+
+    def deep(seen):
+        return answers.DocumentSeen(DocumentView({**seen.document.raw, "more": nested(30)}))
+
+    factus.script = [deep]
+    async with running(services_on(redis, namespace, gateway=factus)) as rig:
+        await push_joined(rig, factus, 3)
+        factus.gate.set()
+        events = await rig.events(4)
+    assert len({event["data"]["factus"]["more"]["a"]["a"]["a"] != "" for event in events}) == 1
+    assert ends(events).total() == len(ends(events)) == 4
 
 
 @pytest.mark.parametrize("outcome", ["validated", "rejected", "failed"])

@@ -221,7 +221,7 @@ async def _push_and_wait(
                 places[stream.decode()] = entry_id.decode()
                 if (job_id := fields.get(b"job_id", b"").decode()) in open_ids:
                     open_ids.discard(job_id)
-                    found.append(strict_json.parse_lenient(fields[b"event"]))
+                    found.append(strict_json.parse_written(fields[b"event"]))
     return found
 
 

@@ -105,8 +105,10 @@ class Cancellations:
             return [wanted["job_id"]]
         if "reference_code" in wanted:
             document = self._keys.document(job.account, wanted["family"], wanted["reference_code"])
-            issuer = await command(self._redis, "HGET", document, "job")
-            joined = await command(self._redis, "LRANGE", self._keys.joined(document), 0, -1)
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hget(document, "job")
+                pipe.lrange(self._keys.joined(document), 0, -1)
+                issuer, joined = await pipe.execute()
             return [id_.decode() for id_ in (*joined, *([issuer] if issuer else ()))]
         return await self._of_batch(job, wanted["batch"])
 
@@ -120,8 +122,11 @@ class Cancellations:
         return [id_ for id_ in dict.fromkeys(found) if id_ != job.id]
 
     async def _ids_of(self, lane: str) -> list[bytes]:
-        places = (self._keys.in_flight(lane), self._keys.waiting(lane), self._keys.later(lane))
-        return [id_ for key in places for id_ in await command(self._redis, "ZRANGE", key, 0, -1)]
+        # In one step: a job that moves between two of them would stand in neither reply.
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for key in (self._keys.in_flight(lane), self._keys.waiting(lane), self._keys.later(lane)):
+                pipe.zrange(key, 0, -1)
+            return [id_ for ids in await pipe.execute() for id_ in ids]
 
     async def _of_page(self, job: JobRecord, ids: list[bytes], batch: str) -> list[str]:
         rows = await self._facts(job.account, ids)

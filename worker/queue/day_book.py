@@ -101,7 +101,7 @@ class DayBookOnRedis:
     async def _of_event(self, document: str) -> dict[str, str]:
         stored = await self._ask("HGET", document, "event")
         try:
-            event = strict_json.parse_lenient(stored or b"{}")
+            event = strict_json.parse_written(stored or b"{}")
         except strict_json.JsonRefused:
             return {}
         data = event.get("data") if isinstance(event, dict) else None

@@ -162,7 +162,7 @@ class Joined:
                 raise ValueError("the event of an owner is gone")
             await self._redis.zrem(self._keys.ended_due(), in_account(account, job_id))
             return None
-        event = strict_json.parse_lenient(stored)
+        event = strict_json.parse_written(stored)
         return _Owner(account, job_id, event, strict_json.dump(event["data"]), len(stored))
 
     async def _slice(self, owner: _Owner) -> tuple[int, int]:

@@ -62,7 +62,7 @@ async def close_day(
                 for entry_id, fields in entries:
                     last = entry_id.decode()
                     if fields.get(b"job_id", b"").decode() == job_id:
-                        found: dict[str, Any] = strict_json.parse_lenient(fields[b"event"])
+                        found: dict[str, Any] = strict_json.parse_written(fields[b"event"])
                         return job_id, found
             stored = await command(redis, "HMGET", keys.job(account, job_id), "progress", "state")
             progress = (stored[0] or b"").decode(errors="replace")
@@ -79,7 +79,7 @@ def _show(bar: Bar, progress: str, state: str, *, taken: bool, speech: Speech) -
         note = say("espera su turno, detrás de lo que se emite", "waits its turn, behind what is issued")
         bar.show(0, what, note if taken else say("sin trabajador que lo reciba", "no worker has taken it in"))
         return
-    told = strict_json.parse_lenient(progress.encode(), most_values=len(progress))
+    told = strict_json.parse_written(progress)
     names = [*FAMILIES]
     at = min(int(told.get("at", 0)), len(names))
     if at < len(names):
