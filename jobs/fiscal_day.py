@@ -68,20 +68,25 @@ def day_of_push(entry_id: str, start_at_ms: int, now_ms: int, zone: ZoneInfo) ->
 
 def told_if_moved(job: JobRecord, ending: Ending, sent_ms: tuple[int, int], zone: ZoneInfo) -> Ending:
     """
-    The end of an attempt: a document that was sent on a later day than it was pushed has one warning more.
+    The end of an attempt: a document that was sent on a later day than it was pushed, or than it had to carry, has one
+    warning more.
 
     Args:
         sent_ms: Between which instants it was sent; 0 where this service has sent none.
     """
     if not isinstance(ending, Finished) or ending.state != "validated" or ending.data is None:
         return ending
-    if job.issue_on or not all(sent_ms):  # what had to carry a day carries it
+    if not all(sent_ms):
         return ending
-    pushed_on = day_of_push(job.entry, job.start_at, job.accepted_at or sent_ms[0], zone)
     sent_on = _sent_on(sent_ms, ending.data.get("issued_at"), zone)
-    if sent_on <= pushed_on:
+    if job.issue_on:
+        wanted_on = date.fromisoformat(job.issue_on)
+        text = f"Debía llevar la fecha del {wanted_on} (issue_on), pero llegó a Factus el {sent_on}: lleva esa fecha."
+    else:
+        wanted_on = day_of_push(job.entry, job.start_at, job.accepted_at or sent_ms[0], zone)
+        text = f"Se envió a Factus el {sent_on}, y no el {wanted_on}, cuando se entregó: lleva la fecha del envío."
+    if sent_on <= wanted_on:
         return ending
-    text = f"Se envió a Factus el {sent_on}, y no el {pushed_on}, cuando se entregó: lleva la fecha del envío."
     warning = ErrorDetail(code="date.moved", message=text)
     return replace(ending, data={**ending.data, "warnings": [*ending.data["warnings"], warning.model_dump()]})
 

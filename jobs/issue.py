@@ -22,6 +22,10 @@ from schemas.records import SendState
 _MOST_CALLS: Final = 8
 """More calls than any path through the table needs; a longer one is a defect, and stops."""
 
+_DAY_MARGIN_MS: Final = 2000
+"""So long before its day ends a document that must carry it goes out no more: Factus dates it by its own clock when it
+comes in, and a connection may have to be made first."""
+
 BeforeSend = Callable[[], Awaitable[Finished | Retry | None]]
 """Asked once in an attempt, right before its first create: with what the attempt ends instead; None to go on."""
 
@@ -122,7 +126,8 @@ class _Attempt:
             if ending := await asked():
                 return ending
         # A document that Factus has already is only asked for: it keeps the date of its first sending.
-        seen = await self._create(0 if self.policy.job.pending_since else self.day_ends_ms)
+        is_dated = not self.day_ends_ms or self.policy.job.pending_since
+        seen = await self._create(0 if is_dated else self.day_ends_ms - _DAY_MARGIN_MS)
         return self.policy.after_create(seen)
 
     async def _resend(self) -> Step:

@@ -48,6 +48,20 @@ async def test_in_any_window_over_many_askers(limit_of):
     assert all(later - earlier >= 550 for earlier, later in zip(at, at[5:], strict=False)), at
 
 
+@pytest.mark.parametrize(("ahead_ms", "is_free"), [(3_600_000, True), (400, False)])
+async def test_a_clock_that_was_set_back_stops_no_account_for_as_long(limit_of, redis, namespace, ahead_ms, is_free):
+    """What was granted before lies ahead of the clock then: it is waited for as if it had been granted now, at most."""
+    limit = limit_of()
+    for _ in range(5):
+        await limit.acquire(patience_s=0)
+    grants = Keys(namespace).grants("acme")
+    noted = [int(at) + ahead_ms for at in await redis.lrange(grants, 0, -1)]
+    await redis.delete(grants)
+    await redis.rpush(grants, *noted)
+    found = await limit.acquire(patience_s=0)
+    assert isinstance(found, Granted) is is_free
+
+
 async def test_accounts_do_not_share(limit_of):
     first, second = limit_of(), limit_of(name="other")
     for _ in range(5):

@@ -177,8 +177,17 @@ def test_one_that_waited_for_its_not_before_has_not_moved():
     assert sent(job, "2026-12-03T00:00:01-05:00")
 
 
-def test_one_that_had_to_carry_a_day_has_not_moved():
+def test_one_that_carries_the_day_that_it_had_to_has_not_moved():
     assert not sent(pushed_at("2026-11-30T12:00:00-05:00", issue_on="2026-12-24"), "2026-12-24T09:00:00-05:00")
+
+
+def test_one_that_came_in_behind_its_midnight_says_so():
+    job = pushed_at("2026-11-30T12:00:00-05:00", issue_on="2026-12-24")
+    around = ("2026-12-24T23:59:57-05:00", "2026-12-25T00:00:01-05:00")
+    assert not sent(job, *around, issued_at="2026-12-24T23:59:59-05:00")
+    (warning,) = sent(job, *around, issued_at="2026-12-25T00:00:00-05:00")
+    assert warning["code"] == "date.moved"
+    assert "2026-12-24 (issue_on), pero llegó a Factus el 2026-12-25" in warning["message"]
 
 
 @pytest.mark.parametrize(

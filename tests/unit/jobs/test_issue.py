@@ -194,6 +194,14 @@ async def test_nothing_is_sent_after_the_day():
     assert (ended.ending.errors[0].code, factus.calls) == ("date.missed", {})
 
 
+@pytest.mark.parametrize(("fields", "latest"), [({}, NOW_MS + 3000), ({"pending_since": 1}, 0)])
+async def test_what_must_carry_a_day_leaves_before_its_last_seconds(fields, latest):
+    """Factus dates it when it comes in; what it has keeps its date."""
+    factus = Dated()
+    await attempt(factus, issue_on="2027-01-15", day_ends_ms=NOW_MS + 5000, **fields)
+    assert factus.latest == [latest]
+
+
 async def test_after_the_day_an_unknown_outcome_is_still_looked_up():
     """It may have gone out in time, and then it is issued."""
     factus = FakeFactus()

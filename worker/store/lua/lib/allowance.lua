@@ -1,14 +1,15 @@
 -- include: lib/types
+-- include: lib/time
 -- The account's allowance: requests that Factus lets it make in a window, counted where they are sent.
 --
 -- The grants are a ring of the newest sends, the newest first. `window_ms` always means the widened one (window_of).
 
 -- When the account's allowance has a free place: `now` or earlier means at once. The oldest of the last `limit` must have
--- left the window.
+-- left the window. One that lies further ahead than a window was noted before the clock was set back: nobody waits for it.
 local function permit_at(grants, limit, window_ms)
-  local oldest = redis.call('LINDEX', grants, limit - 1)
-  if not oldest then return 0 end
-  return number(oldest) + window_ms
+  local oldest = number(redis.call('LINDEX', grants, limit - 1))
+  if oldest == 0 or oldest > now_ms() + window_ms then return 0 end
+  return oldest + window_ms
 end
 
 local function window_of(account, window_ms)
