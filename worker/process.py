@@ -31,6 +31,7 @@ from worker.queue.holds import AccountHolds
 from worker.settings.model import Settings
 from worker.store.connection import words_of
 from worker.store.embedded_keeper import ServerGone
+from worker.store.installation import read_installation
 from worker.store.refusals import RefusalWatch
 from worker.version import VERSION
 from worker.watchdog import Holds, Watchdog
@@ -61,6 +62,7 @@ async def run_worker(
         ConfigurationError: A setting cannot be used.
         ServiceError: Redis does not answer at the start.
     """
+    read_installation()
     # Around the services: from the moment that an embedded server may run until it has been left, no signal ends the
     # process on the spot. One that comes while the server starts is heard when it answers.
     with stopping_on_signals() as stopping:

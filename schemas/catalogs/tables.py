@@ -28,6 +28,12 @@ def rows(table: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(MappingProxyType(row) for row in json.loads(source.read_text(encoding="utf-8")))
 
 
+def names() -> list[str]:
+    """All tables."""
+    found = (resources.files("schemas") / "catalogs").iterdir()
+    return sorted(one.name.removesuffix(".json") for one in found if one.name.endswith(".json"))
+
+
 @cache
 def codes(table: str) -> frozenset[str]:
     """The codes of a table. Compare exact text, case included."""

@@ -62,6 +62,12 @@ def _load(name: str) -> _File:
     return _File(header, parts, {**included, **header.records})
 
 
+def names() -> list[str]:
+    """All scripts; the libraries that they include are none."""
+    found = files("worker.store").joinpath("lua").iterdir()
+    return sorted(one.name.removesuffix(".lua") for one in found if one.name.endswith(".lua"))
+
+
 def source(name: str) -> str:
     """
     The text of a script as it is sent: with its includes, each once, and positions in place of names.

@@ -29,6 +29,7 @@ from worker.settings.model import Settings
 from worker.store import connection
 from worker.store.connection import words_of
 from worker.store.failover import following
+from worker.store.installation import read_installation
 from worker.store.keys import Keys
 from worker.store.refusals import RefusalWatch
 from worker.store.scripts import Scripts
@@ -206,6 +207,7 @@ async def run_webhooks(settings: Settings, policy: WebhookPolicy | None = None) 
         ConfigurationError: A setting or the file of endpoints cannot be used.
         ServiceError: Redis does not answer at the start.
     """
+    read_installation()
     policy = policy or WebhookPolicy()
     file = EndpointsFile.opened(path_of(settings))
     with stopping_on_signals() as stopping:
