@@ -15,10 +15,13 @@ import pytest
 from click.testing import CliRunner
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
+from tests.commands import typed
 from tests.sheet_files import GOOD, a_row, a_table, inline, write_csv, write_raw_xlsx, write_xls, write_xlsx
 from worker.cli.check.command import command
+from worker.cli.close.control_file import read_control_file
 from worker.cli.files.all_files import read_rows
 from worker.cli.files.job_files import Defaults, Row, jobs_of
+from worker.cli.files.limits import FileRefused
 from worker.cli.files.spreadsheets import SheetRow
 
 KEYS = {"file", "sheet", "cell", "heading", "value", "code", "rule", "message"}
@@ -531,6 +534,28 @@ class TestCsv:
 
     def test_unknown_encoding_is_wrong_usage(self, tmp_path: Path) -> None:
         assert "codificación" in refused(write_csv(tmp_path / "a.csv", a_table()), "--encoding", "nada")
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "ascii", "utf-16"])
+    @pytest.mark.parametrize("name", ["check", "submit"])
+    @pytest.mark.parametrize("odd", [0, 1, 150, 1_000], ids="row-{}".format)
+    def test_one_that_does_not_fit_is_wrong_usage_wherever_it_shows(
+        self, tmp_path: Path, name: str, odd: int, encoding: str
+    ) -> None:
+        """Text is decoded some KiB ahead: an odd letter was met before the first row, outside of what refuses it."""
+        lines = [b"Referencia;Nombre", *(b"F-%d;Comercializadora La Sabana SAS" % n for n in range(1, 1_200))]
+        lines[odd] += ";Identificación".encode("cp1252")
+        (tmp_path / "a.csv").write_bytes(b"\r\n".join(lines))
+        found = typed(name, "a.csv", "--encoding", encoding, env={"FACTUS_LANG": "es"}, folder=tmp_path)
+        assert (found.status, f"a.csv: no está en {encoding}" in found.shown) == (2, True), found.shown
+
+    @pytest.mark.parametrize("odd", [0, 150, 1_000], ids="row-{}".format)
+    def test_one_that_a_mark_promises_and_the_text_does_not_have(self, tmp_path: Path, odd: int) -> None:
+        """As ``close --control`` meets it, which takes no encoding: half a pair of UTF-16."""
+        lines = ["familia;total", *("factura;100" for _ in range(1_200))]
+        lines[odd] += "\ud800"
+        (tmp_path / "a.csv").write_bytes("\r\n".join(lines).encode("utf-16", "surrogatepass"))
+        with pytest.raises(FileRefused, match="no está en utf-16"):
+            read_control_file(str(tmp_path / "a.csv"))
 
 
 def payloads_with(path: str, encoding: str) -> list[dict[str, Any]]:
