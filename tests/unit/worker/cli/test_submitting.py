@@ -104,6 +104,32 @@ async def test_job_that_was_final_before_is_answered_by_its_record(fake_redis: A
     assert summarize(pushed).families == (FamilySum("invoice", 1, Decimal("5.00"), "SETP9", "SETP9"),)
 
 
+async def test_the_ledger_is_asked_once_a_second_while_others_keep_the_stream_busy(fake_redis: ArqRedis) -> None:
+    """A stream is common to all: what was final before it was pushed again was never found in a busy evening."""
+    keys, now = Keys("t"), 100.0
+    pushed = [Pushed(a_job("open", own=True), "4-0"), Pushed(a_job("mine", own=True), "5-0")]
+    watch = Watch(fake_redis, keys, pushed, {keys.results(): "0-0"}, clock=lambda: now)
+    asked: list[float] = []
+    execute = fake_redis.execute_command
+
+    async def told(*parts: Any, **options: Any) -> Any:
+        if parts[:2] == ("HMGET", keys.job("acme", "mine")):
+            asked.append(now)
+        return await execute(*parts, **options)
+
+    fake_redis.execute_command = told
+    for tenth in range(35):
+        now = 100 + tenth / 10
+        if tenth == 25:
+            await fake_redis.hset(
+                keys.job("acme", "mine"), mapping={"state": "final", "final_type": "invoice.validated", "entry": "1-0"}
+            )
+        await fake_redis.xadd(keys.results(), {"event": json.dumps(an_event("other")), "job_id": "other"})
+        await watch.turn()
+    assert asked == [101.0, 102.0, 103.0]
+    assert [one.outcome and one.outcome.type for one in pushed] == [None, "invoice.validated"]
+
+
 def test_pending_is_not_final() -> None:
     one = Pushed(a_job(), "5-0")
     watch = a_watch(one)
