@@ -396,8 +396,36 @@ class TestSpellings:
     def test_no_number_is_refused(self, make: Callable[..., str], text: Any) -> None:
         assert [at for at, _ in errors(make(a_row(Precio=text)))] == [cell("Precio")]
 
-    def test_what_a_spreadsheet_adds_in_binary_is_what_it_means(self, make: Callable[..., str]) -> None:
-        assert payloads(make(a_row(Precio=0.1 + 0.2)))[0]["items"][0]["price"] == "0.30"
+    @pytest.mark.parametrize(
+        ("number", "price"),
+        [
+            (0.1 + 0.2, "0.30"),
+            (sum([0.1] * 100), "10.00"),
+            (1234567.89 - 1234567, "0.89"),
+            (1e9 / 7 * 7 + 0.1 + 0.2, "1000000000.30"),
+        ],
+    )
+    def test_what_a_spreadsheet_adds_in_binary_is_what_it_means(
+        self, make: Callable[..., str], number: float, price: str
+    ) -> None:
+        assert payloads(make(a_row(Precio=number)))[0]["items"][0]["price"] == price
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "10.000.000,009",
+            "10.000.000,0001",
+            "0,30000000000000004",
+            "99.999.999.999.999,999",
+            10000000.009,
+            8403361.344537815,
+            123456789.0001,
+            100000000000.001,
+        ],
+    )
+    def test_a_third_decimal_is_refused_however_large_the_amount(self, make: Callable[..., str], value: Any) -> None:
+        """It was rounded where it was less than a billionth: from five million pesos on, in texts as well."""
+        assert errors(make(a_row(Precio=value, Cantidad=1))) == [(cell("Precio"), "SHT-012")]
 
     @pytest.mark.parametrize(
         "day", [date(2026, 12, 31), "31/12/2026", "31-12-2026", "2026-12-31", "20261231", "31/12/26"]
