@@ -22,6 +22,7 @@ from jobs.events import is_of_another_push
 from schemas import strict_json
 from schemas.names import ending_of, subject_of
 from worker.cli.files.job_files import Job
+from worker.cli.own_events import event_of, job_of
 from worker.cli.producers_token import entry_of
 from worker.speech import ENGLISH, Speech
 from worker.store.confirmation import Confirmation
@@ -211,17 +212,17 @@ class Watch:
         for stream, entries in reply or []:
             for entry_id, fields in entries:
                 self.places[stream.decode()] = entry_id.decode()
-                self.take(fields.get(b"job_id", b"").decode(), fields[b"event"])
+                self.take(job_of(fields), fields.get(b"event"))
         return bool(reply)
 
-    def take(self, job_id: str, raw: bytes) -> None:
-        """Enter one event, if it is of one of our jobs; what follows a document comes after its end."""
+    def take(self, job_id: str, raw: bytes | None) -> None:
+        """Enter one event, if it is one and of one of our jobs; what follows a document comes after its end."""
         # An entry's own id answers what had no usable id, and a conflict of ids; it is the more exact of the two.
         by_entry = self._by_entry.get(job_id)
         concerned = [by_entry] if by_entry else self._by_id.get(job_id, ())
-        if not concerned:
+        event = event_of(raw) if concerned else None
+        if event is None:
             return
-        event = strict_json.parse_written(raw)
         ends = is_final(event["type"])
         for one in concerned:
             if one.job.account and event["account"] and one.job.account != event["account"]:
