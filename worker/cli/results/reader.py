@@ -116,10 +116,10 @@ async def there(redis: Redis, streams: Sequence[str], since: str) -> AsyncGenera
     following: dict[str, str | None] = dict.fromkeys(streams, since)
     while True:
         for stream in streams:
-            start = following[stream]
-            if not pages.get(stream) and start is not None:
-                pages[stream] = _published(stream, await redis.xrange(stream, min=start, count=_PAGE))
-                following[stream] = f"({pages[stream][-1].entry}" if len(pages[stream]) == _PAGE else None
+            while not pages.get(stream) and (start := following[stream]) is not None:
+                entries = await redis.xrange(stream, min=start, count=_PAGE)
+                pages[stream] = _published(stream, entries)
+                following[stream] = f"({entries[-1][0].decode()}" if len(entries) == _PAGE else None
         heads = [page[0] for page in pages.values() if page]
         if not heads:
             return
@@ -134,6 +134,8 @@ async def followed(redis: Redis, places: dict[str, str]) -> AsyncGenerator[Publi
         for found in _merged(reply):
             places[found.stream] = found.entry
             yield found
+        # Behind what is no event as well, or it is read again without rest.
+        places.update((stream.decode(), entries[-1][0].decode()) for stream, entries in reply or () if entries)
 
 
 class GroupReader:
@@ -166,6 +168,7 @@ class GroupReader:
                 count=_PAGE,
                 block=_BLOCK_MS if follow else None,
             )
+            await self._drop_others(reply)
             for found in _merged(reply):
                 yield found
             if reply:
@@ -177,6 +180,13 @@ class GroupReader:
 
     async def ack(self, found: Published) -> None:
         await self._redis.xack(found.stream, self._group, found.entry)
+
+    async def _drop_others(self, reply: Iterable[Any] | None) -> None:
+        """Acknowledge what is no event: nobody puts it out, so it would be pending for ever."""
+        for stream, entries in reply or ():
+            others = [entry for entry, fields in entries if fields is not None and b"event" not in fields]
+            if others:
+                await self._redis.xack(stream, self._group, *others)
 
     async def close(self) -> None:
         """Give back what was read and not acknowledged, and leave no consumer behind that holds nothing."""
@@ -204,6 +214,7 @@ class GroupReader:
                     stream, self._group, self._consumer, _ABANDONED_MS, start, count=_PAGE
                 )
                 start = reply[0]
+                await self._drop_others([(stream, reply[1])])
                 for found in _published(stream, reply[1]):
                     yield found
                 if start in (b"0-0", "0-0"):
@@ -250,8 +261,8 @@ def _published(stream: str, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]
             stream=stream,
             entry=entry.decode(),
             raw=fields[b"event"],
-            type=fields.get(b"type", b"").decode(),
-            account=fields.get(b"account", b"").decode(),
+            type=fields.get(b"type", b"").decode(errors="replace"),
+            account=fields.get(b"account", b"").decode(errors="replace"),
         )
         for entry, fields in entries
         if fields is not None and b"event" in fields
