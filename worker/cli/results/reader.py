@@ -11,7 +11,7 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -127,9 +127,21 @@ async def there(redis: Redis, streams: Sequence[str], since: str) -> AsyncGenera
         yield pages[first.stream].pop(0)
 
 
-async def followed(redis: Redis, places: dict[str, str]) -> AsyncGenerator[Published, None]:
-    """Every event behind *places* (the last entry seen of each stream), then each as it comes, without end."""
+async def _nothing() -> None:
+    pass
+
+
+async def followed(
+    redis: Redis, places: dict[str, str], look: Callable[[], Awaitable[None]] = _nothing
+) -> AsyncGenerator[Published, None]:
+    """
+    Every event behind *places* (the last entry seen of each stream), then each as it comes, without end.
+
+    Args:
+        look: Called before each reading, about once a second; it may add to *places*.
+    """
     while True:
+        await look()
         reply = await redis.xread(dict[Any, Any](places), count=_PAGE, block=_BLOCK_MS)
         for found in _merged(reply):
             places[found.stream] = found.entry
