@@ -8,7 +8,7 @@ guesses.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -19,8 +19,13 @@ _BLANKS: Final = re.compile(r"[\s   ]+")
 _MONEY: Final = re.compile(r"^(?:COP|\$)+|(?:COP|\$)+$", re.IGNORECASE)
 _PLAIN: Final = re.compile(r"[+-]?[0-9][0-9.,']*|[+-]?[.,][0-9]+", re.ASCII)
 SCIENTIFIC: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+", re.ASCII)
-_CLOSE: Final = Decimal("1e-9")
 _CENT: Final = Decimal("0.01")
+_SHOWN: Final = Context(prec=15, rounding=ROUND_HALF_EVEN)
+"""As many digits as Excel shows of a number, whatever it has stored."""
+
+_BELOW_A_THOUSANDTH: Final = Decimal("0.0005")
+_CLOSE: Final = Decimal("1e-9")
+_LEFT_BY_SUMS: Final = Decimal("1e-7")
 
 
 class Reason(Enum):
@@ -65,18 +70,29 @@ def parse(value: Value, decimal: str = "") -> Decimal | Reason:
             return Reason.NOT_A_NUMBER
 
 
-def to_cents(number: Decimal) -> Decimal | Reason:
+def to_cents(number: Decimal, *, is_double: bool = False) -> Decimal | Reason:
     """
     A number with at most two decimals.
 
-    What a spreadsheet works out in binary (``0.30000000000000004``) is what it is nearer to than a billionth.
+    Args:
+        is_double: Whether it comes from a cell that holds a number. What such a cell works out in binary
+            (``0.30000000000000004``) is what it means; a text means every digit of it.
     """
     if abs(number) >= 10**MAX_INTEGER_DIGITS:
         return Reason.SIZE
     rounded = number.quantize(_CENT, context=EXACT)
     if rounded == number:
         return rounded
-    return rounded if abs(rounded - number) <= abs(number) * _CLOSE else Reason.PLACES
+    return rounded if is_double and _is_noise(number, rounded) else Reason.PLACES
+
+
+def _is_noise(number: Decimal, rounded: Decimal) -> bool:
+    """Whether a double is *rounded* but for what binary adds; a decimal that somebody sees in Excel is none of it."""
+    off = abs(rounded - number)
+    if _SHOWN.plus(number) == rounded:
+        return off < _BELOW_A_THOUSANDTH  # from 10^11 on the fifteen digits end before the decimals do
+    # Sums and differences leave more than the last digit: 1234567.89 - 1234567 is 0.889999999897555.
+    return off <= min(abs(number) * _CLOSE, _LEFT_BY_SUMS)
 
 
 def _parse_text(text: str, decimal: str) -> Decimal | Reason:

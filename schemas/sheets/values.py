@@ -114,7 +114,7 @@ def amount(value: Value, style: Style) -> Decimal | Problem:
     if isinstance(value, date):
         return Problem("SHT-010", "Excel lo volvió una fecha: escriba el número.")
     found = numbers.parse(value, style.decimal)
-    cents = found if isinstance(found, Reason) else numbers.to_cents(found)
+    cents = found if isinstance(found, Reason) else numbers.to_cents(found, is_double=isinstance(value, Decimal))
     return of_number(cents, shown(value)) if isinstance(cents, Reason) else cents
 
 
@@ -137,7 +137,12 @@ def tax(value: Value, style: Style, profile: Profile | None) -> str | Problem:
         return render(found) if isinstance(found, Decimal) else found
     if style.is_fraction and not isinstance(value, (Broken, date)):
         fraction = numbers.parse(value, style.decimal)
-        found = of_number(fraction, shown(value)) if isinstance(fraction, Reason) else _cents(fraction * HUNDRED)
+        is_double = isinstance(value, Decimal)
+        found = (
+            of_number(fraction, shown(value))
+            if isinstance(fraction, Reason)
+            else _cents(fraction * HUNDRED, is_double=is_double)
+        )
     else:
         found = amount(value, style)
     if isinstance(found, Problem):
@@ -149,8 +154,8 @@ def tax(value: Value, style: Style, profile: Profile | None) -> str | Problem:
     return render(found)
 
 
-def _cents(number: Decimal) -> Decimal | Problem:
-    found = numbers.to_cents(number)
+def _cents(number: Decimal, *, is_double: bool = False) -> Decimal | Problem:
+    found = numbers.to_cents(number, is_double=is_double)
     return of_number(found, plain(number)) if isinstance(found, Reason) else found
 
 

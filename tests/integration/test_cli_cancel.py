@@ -75,6 +75,16 @@ async def test_a_reference_a_job_and_a_batch_are_cancelled(run: Run, real_redis:
     assert "ya terminó (invoice.failed)" in again.output
 
 
+async def test_entries_of_others_among_the_results_end_no_waiting(run: Run, real_redis: Any, namespace: str) -> None:
+    async with service(real_redis, namespace) as rig:
+        await rig.push_bill("R-0", id="j-0")
+        await taken(rig, "j-0")
+        cancelling = asyncio.create_task(run("cancel", "R-0"))
+        while not cancelling.done():
+            await real_redis.xadd(rig.services.keys.results(), {"job_id": b"\xff", "hello": "world"})
+    assert cancelling.result().exit_code == 0, cancelling.result().output
+
+
 async def test_what_nobody_knows_is_1_and_said(run: Run, real_redis: Any, namespace: str) -> None:
     async with service(real_redis, namespace):
         found = await run("cancel", "NADIE")

@@ -257,11 +257,19 @@ async def test_listen_sends_what_comes(real_redis, namespace, place, shop):
     place.processes.append(process)
     await until(lambda: "Waiting for events" in log.read_text())
     await real_redis.xadd(f"{namespace}:results", dict(stream_fields(an_event(type="credit_note.validated"))))
+    for foreign in ({"hello": "world"}, {"event": "no JSON"}, {"event": "{}", "account": b"\xff"}):
+        await real_redis.xadd(f"{namespace}:results", foreign)
     event = an_event()
     deadline = time.monotonic() + 200
     await real_redis.xadd(f"{namespace}:results", dict(stream_fields(event)))
     await until(lambda: shop.requests or time.monotonic() > deadline)
     (request,) = shop.requests
     assert request.message == message_id(event.id)
+    # Served since, and with a stream of its own that was not there before.
+    own = an_event(id="own/y/1", account="own")
+    await real_redis.zadd(f"{namespace}:intake:served", {"own": 1})
+    await real_redis.xadd(f"{namespace}:results:own", dict(stream_fields(own)))
+    await until(lambda: len(shop.requests) > 1 or time.monotonic() > deadline)
+    assert [one.message for one in shop.requests] == [message_id(event.id), message_id(own.id)]
     (secret,) = [word for word in log.read_text().split() if word.startswith("whsec_")]
     Webhook(secret).verify(request.body, request.headers)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from schemas.check_digit import check_digit
 from schemas.sheets import numbers
 from schemas.sheets.columns import Style
+from schemas.sheets.faults import Problem
 from schemas.sheets.numbers import Reason
 from schemas.sheets.values import amount
 from tests.sheet_files import write_csv, write_xls, write_xlsx
@@ -177,6 +178,30 @@ def test_document_written_as_a_spreadsheet_is_read_back(data: st.DataObject) -> 
 @settings(deadline=None)
 def test_every_spelling_of_an_amount_is_the_amount(value: Decimal, spell: Any) -> None:
     assert amount(spell(value), Style()) == value
+
+
+@given(st.integers(0, 10**14), st.integers(1, 9), st.integers(3, 6), st.booleans())
+@settings(deadline=None)
+def test_no_decimal_behind_the_second_is_rounded_away(n: int, digit: int, places: int, is_negative: bool) -> None:
+    """Whatever the size of the amount; for a cell that holds a number as far as Excel shows it."""
+    number = (Decimal(n) / 100 + Decimal(digit).scaleb(-places)) * (-1 if is_negative else 1)
+    assert isinstance(amount(str(number).replace(".", ","), Style(",")), Problem)
+    if len(number.as_tuple().digits) <= 15:
+        assert isinstance(amount(number, Style()), Problem)
+
+
+@given(st.integers(1, 10**14), st.sampled_from(["{!r}", "{:.17g}"]))
+@settings(deadline=None)
+def test_what_excel_stores_of_an_amount_is_the_amount(n: int, form: str) -> None:
+    """It writes the seventeen digits of a double."""
+    value = Decimal(n) / 100
+    assert amount(Decimal(form.format(float(value))), Style()) == value
+
+
+@given(st.lists(cents, min_size=1, max_size=40))
+@settings(deadline=None)
+def test_what_excel_adds_up_is_the_sum(values: list[Decimal]) -> None:
+    assert amount(Decimal(repr(sum(map(float, values)))), Style()) == sum(values)
 
 
 @given(st.text(st.sampled_from("0123456789.,' -$()eE+%xñ"), max_size=14), st.sampled_from(["", ",", "."]))

@@ -14,6 +14,7 @@ from worker.cli.bilingual import argument, option, say
 from worker.cli.bilingual import command as spoken_command
 from worker.cli.console import emit, json_text, open_redis, show_table, told_settings
 from worker.cli.duration import duration
+from worker.cli.own_events import event_of, job_of
 from worker.cli.producers_token import entry_of, producers_token, token_option
 
 if TYPE_CHECKING:
@@ -219,9 +220,9 @@ async def _push_and_wait(
         for stream, entries in await redis.xread(dict(places), count=500, block=_BLOCK_MS) or ():
             for entry_id, fields in entries:
                 places[stream.decode()] = entry_id.decode()
-                if (job_id := fields.get(b"job_id", b"").decode()) in open_ids:
-                    open_ids.discard(job_id)
-                    found.append(strict_json.parse_written(fields[b"event"]))
+                if job_of(fields) in open_ids and (event := event_of(fields.get(b"event"))) is not None:
+                    open_ids.discard(job_of(fields))
+                    found.append(event)
     return found
 
 

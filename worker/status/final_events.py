@@ -49,7 +49,7 @@ class _Wanted:
 
     def takes(self, fields: Mapping[bytes, bytes]) -> bool:
         type_ = fields.get(b"type", b"").decode(errors="replace")
-        if fields.get(b"job_id") != self.job_id.encode() or ending_of(type_) not in _FINAL:
+        if b"event" not in fields or fields.get(b"job_id") != self.job_id.encode() or ending_of(type_) not in _FINAL:
             return False
         if not self.may_see(fields.get(b"account", b"").decode(errors="replace")):
             return False

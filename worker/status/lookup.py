@@ -127,8 +127,8 @@ class JobLookup:
         """The newest event of a reference or job id among the latest results: what is refused at once has no record."""
         for owner in self._owners:
             async for fields in self._backwards(self._keys.results(owner)):
-                named = (fields.get(b"reference_code", b"").decode(), fields.get(b"job_id", b"").decode())
-                whose = fields.get(b"account", b"").decode()
+                told = (fields.get(name, b"") for name in (b"reference_code", b"job_id", b"account"))
+                *named, whose = (text.decode(errors="replace") for text in told)
                 if wanted in named and account in (None, whose) and may_see(whose):
                     event: dict[str, Any] = strict_json.parse_written(fields[b"event"])
                     return event
@@ -266,13 +266,14 @@ class JobLookup:
 
     # -- parts -----------------------------------------------------------------------------------------------------
     async def _backwards(self, stream: str) -> AsyncIterator[dict[bytes, bytes]]:
-        """The newest entries of a stream, newest first."""
+        """The newest events of a stream, newest first."""
         end, n_bytes = "+", 0
         for _ in range(_SCANNED_EVENTS // _PAGE):
             page = await self._redis.xrevrange(stream, max=end, count=_PAGE)
             for _, fields in page:
                 n_bytes += len(fields.get(b"event", b""))
-                yield fields
+                if b"event" in fields:  # else somebody else wrote there
+                    yield fields
             if len(page) < _PAGE or n_bytes > _SCANNED_BYTES:
                 return
             end = f"({page[-1][0].decode()}"

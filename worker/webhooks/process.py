@@ -221,7 +221,7 @@ async def run_webhooks(settings: Settings, policy: WebhookPolicy | None = None) 
             await stack.enter_async_context(following(redis, blocking))
             sender = Sender()
             stack.push_async_callback(sender.close)
-            service = build(settings, file, redis, blocking, sender, policy, own_streams=_own_streams(settings))
+            service = build(settings, file, redis, blocking, sender, policy, own_streams=own_streams_of(settings))
             await _greet(service, settings)
             await stack.enter_async_context(metrics.serving(settings, server.url, service.process_id))
             keeping = named("server", server.keeper.run(stopping)) if server.keeper else None
@@ -256,7 +256,7 @@ async def _greet(service: WebhookService, settings: Settings) -> None:
     )
 
 
-def _own_streams(settings: Settings) -> frozenset[str]:
+def own_streams_of(settings: Settings) -> frozenset[str]:
     """Accounts with own streams, where this process has the accounts' file at all: it needs no credentials."""
     try:
         return frozenset(name for name, account in settings.accounts().items() if account.own_streams)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jobs.families import FAMILIES
 from schemas import strict_json
 from worker.cli.close.sections import family_name
+from worker.cli.own_events import event_of, job_of
 from worker.cli.producers_token import entry_of
 from worker.cli.progress import Bar
 from worker.store.connection import command
@@ -61,8 +62,7 @@ async def close_day(
             for _, entries in await redis.xread({results: last}, count=500, block=_BLOCK_MS) or ():
                 for entry_id, fields in entries:
                     last = entry_id.decode()
-                    if fields.get(b"job_id", b"").decode() == job_id:
-                        found: dict[str, Any] = strict_json.parse_written(fields[b"event"])
+                    if job_of(fields) == job_id and (found := event_of(fields.get(b"event"))) is not None:
                         return job_id, found
             stored = await command(redis, "HMGET", keys.job(account, job_id), "progress", "state")
             progress = (stored[0] or b"").decode(errors="replace")

@@ -9,6 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -108,7 +109,7 @@ class Delimited:
         self._separator = best[2]
 
     def _first_line(self) -> str:
-        with self._text() as text:
+        with self._decoded() as text:
             return text.readline(1000).strip().strip('"')
 
     def _head(self, separator: str, n_rows: int, encoding: str = "") -> list[Row]:
@@ -134,7 +135,7 @@ class Delimited:
     def _records(self, separator: str, encoding: str = "") -> Iterator[tuple[int, list[str]]]:
         """The records of the file with their numbers: those that a spreadsheet would show, not lines."""
         csv.field_size_limit(_LONGEST_FIELD)
-        with self._text(encoding) as text:
+        with self._decoded(encoding) as text:
             lines = _Lines(self.path, text)
             reader = csv.reader(lines, delimiter=separator)
             number = 0
@@ -146,14 +147,17 @@ class Delimited:
                         yield number, record
             except csv.Error as exc:
                 raise FileRefused(f"{self.path}: la fila {number + 1} no se puede leer ({_reason(exc)})") from exc
-            except UnicodeError as exc:
-                text_ = f"{self.path}: no está en {encoding or self._encoding}; indique otra con --encoding"
-                raise FileRefused(text_) from exc
 
-    def _text(self, encoding: str = "") -> io.TextIOWrapper:
+    @contextmanager
+    def _decoded(self, encoding: str = "") -> Iterator[io.TextIOWrapper]:
+        """The text of the file from its beginning. It is decoded some KiB at a time, so any line may be refused."""
         self._file.seek(0)
-        errors = "replace" if encoding else "strict"
-        return _Kept(self._file, encoding=encoding or self._encoding, errors=errors, newline="")
+        name, errors = encoding or self._encoding, "replace" if encoding else "strict"
+        try:
+            with _Kept(self._file, encoding=name, errors=errors, newline="") as text:
+                yield text
+        except UnicodeError as exc:
+            raise FileRefused(f"{self.path}: no está en {name}; indique otra con --encoding") from exc
 
 
 class _Lines:

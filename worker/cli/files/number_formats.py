@@ -70,7 +70,7 @@ def number_value(raw: str, form: Format, *, is_1904: bool = False) -> Value:
         return day_of(number, is_1904=is_1904)
     if form.is_percent:
         percent = EXACT.multiply(number, HUNDRED)
-        cents = to_cents(percent)
+        cents = to_cents(percent, is_double=True)
         return f"{plain(cents if isinstance(cents, Decimal) else percent)}%"
     if form.n_digits and number >= 0 and number == number.to_integral_value():
         return plain(number).zfill(form.n_digits)

@@ -11,7 +11,7 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -116,10 +116,10 @@ async def there(redis: Redis, streams: Sequence[str], since: str) -> AsyncGenera
     following: dict[str, str | None] = dict.fromkeys(streams, since)
     while True:
         for stream in streams:
-            start = following[stream]
-            if not pages.get(stream) and start is not None:
-                pages[stream] = _published(stream, await redis.xrange(stream, min=start, count=_PAGE))
-                following[stream] = f"({pages[stream][-1].entry}" if len(pages[stream]) == _PAGE else None
+            while not pages.get(stream) and (start := following[stream]) is not None:
+                entries = await redis.xrange(stream, min=start, count=_PAGE)
+                pages[stream] = _published(stream, entries)
+                following[stream] = f"({entries[-1][0].decode()}" if len(entries) == _PAGE else None
         heads = [page[0] for page in pages.values() if page]
         if not heads:
             return
@@ -127,13 +127,27 @@ async def there(redis: Redis, streams: Sequence[str], since: str) -> AsyncGenera
         yield pages[first.stream].pop(0)
 
 
-async def followed(redis: Redis, places: dict[str, str]) -> AsyncGenerator[Published, None]:
-    """Every event behind *places* (the last entry seen of each stream), then each as it comes, without end."""
+async def _nothing() -> None:
+    pass
+
+
+async def followed(
+    redis: Redis, places: dict[str, str], look: Callable[[], Awaitable[None]] = _nothing
+) -> AsyncGenerator[Published, None]:
+    """
+    Every event behind *places* (the last entry seen of each stream), then each as it comes, without end.
+
+    Args:
+        look: Called before each reading, about once a second; it may add to *places*.
+    """
     while True:
+        await look()
         reply = await redis.xread(dict[Any, Any](places), count=_PAGE, block=_BLOCK_MS)
         for found in _merged(reply):
             places[found.stream] = found.entry
             yield found
+        # Behind what is no event as well, or it is read again without rest.
+        places.update((stream.decode(), entries[-1][0].decode()) for stream, entries in reply or () if entries)
 
 
 class GroupReader:
@@ -166,6 +180,7 @@ class GroupReader:
                 count=_PAGE,
                 block=_BLOCK_MS if follow else None,
             )
+            await self._drop_others(reply)
             for found in _merged(reply):
                 yield found
             if reply:
@@ -177,6 +192,13 @@ class GroupReader:
 
     async def ack(self, found: Published) -> None:
         await self._redis.xack(found.stream, self._group, found.entry)
+
+    async def _drop_others(self, reply: Iterable[Any] | None) -> None:
+        """Acknowledge what is no event: nobody puts it out, so it would be pending for ever."""
+        for stream, entries in reply or ():
+            others = [entry for entry, fields in entries if fields is not None and b"event" not in fields]
+            if others:
+                await self._redis.xack(stream, self._group, *others)
 
     async def close(self) -> None:
         """Give back what was read and not acknowledged, and leave no consumer behind that holds nothing."""
@@ -204,6 +226,7 @@ class GroupReader:
                     stream, self._group, self._consumer, _ABANDONED_MS, start, count=_PAGE
                 )
                 start = reply[0]
+                await self._drop_others([(stream, reply[1])])
                 for found in _published(stream, reply[1]):
                     yield found
                 if start in (b"0-0", "0-0"):
@@ -250,8 +273,8 @@ def _published(stream: str, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]
             stream=stream,
             entry=entry.decode(),
             raw=fields[b"event"],
-            type=fields.get(b"type", b"").decode(),
-            account=fields.get(b"account", b"").decode(),
+            type=fields.get(b"type", b"").decode(errors="replace"),
+            account=fields.get(b"account", b"").decode(errors="replace"),
         )
         for entry, fields in entries
         if fields is not None and b"event" in fields

@@ -10,6 +10,7 @@ import click
 
 from schemas.names import ending_of, subject_of
 from worker.cli.console import NARROW, emit, is_terminal, width
+from worker.cli.own_events import event_of
 from worker.cli.results.reader import columns_of, line_of
 
 _MESSAGE_AT: Final = 98
@@ -19,7 +20,9 @@ _STYLES: Final = {"validated": "green", "completed": "green", "rejected": "red",
 
 
 def show_event(raw: bytes) -> None:
-    """Print an event for a person."""
+    """Print an event for a person; what somebody else wrote there is passed over."""
+    if event_of(raw) is None:
+        return
     if not is_terminal():
         click.echo(line_of(raw))
         return

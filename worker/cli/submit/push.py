@@ -22,6 +22,7 @@ from jobs.events import is_of_another_push
 from schemas import strict_json
 from schemas.names import ending_of, subject_of
 from worker.cli.files.job_files import Job
+from worker.cli.own_events import event_of, job_of
 from worker.cli.producers_token import entry_of
 from worker.speech import ENGLISH, Speech
 from worker.store.confirmation import Confirmation
@@ -33,6 +34,7 @@ _CHUNK_BYTES: Final = 4 * 1024 * 1024
 _BLOCK_MS: Final = 500
 _READ_COUNT: Final = 1000
 _ASKED_AT_ONCE: Final = 500
+_ASK_EVERY_S: Final = 1.0
 _END_FIELDS: Final = ["state", "final_type", "number", "last_error", "entry", "total"]
 _UNIQUE_CODES: Final = ("cufe", "cude", "cuds", "cune")
 _FINAL_ENDINGS: Final = ("validated", "rejected", "failed", "completed", "refused")
@@ -160,11 +162,15 @@ class Watch:
     places: dict[str, str]
     on_event: Callable[[dict[str, Any], Pushed], None] = lambda _event, _pushed: None
     default_account: str | None = None
+    clock: Callable[[], float] = monotonic
     _by_id: dict[str, list[Pushed]] = field(init=False, default_factory=dict)
     _by_entry: dict[str, Pushed] = field(init=False, default_factory=dict)
     _n_asked: int = field(init=False, default=0)
+    _asked_at: float = field(init=False)
 
     def __post_init__(self) -> None:
+        # Not as long ago as can be: the intake shall have seen what was pushed, or a conflict of ids looks like an end.
+        self._asked_at = self.clock()
         pushed, self.pushed = self.pushed, []
         self.follow(pushed)
 
@@ -193,8 +199,11 @@ class Watch:
 
     async def turn(self) -> None:
         """Read what has come, or wait half a second for it."""
-        if not await self._read():
+        is_quiet = not await self._read()
+        # Streams are common to all: others' events may come without a pause, and ours will not where it is final.
+        if is_quiet or self.clock() - self._asked_at >= _ASK_EVERY_S:
             await self._ask_the_ledger()
+            self._asked_at = self.clock()
 
     async def _read(self) -> bool:
         # Followed by short blocking reads: the client's own read timeout is 5 s.
@@ -203,17 +212,17 @@ class Watch:
         for stream, entries in reply or []:
             for entry_id, fields in entries:
                 self.places[stream.decode()] = entry_id.decode()
-                self.take(fields.get(b"job_id", b"").decode(), fields[b"event"])
+                self.take(job_of(fields), fields.get(b"event"))
         return bool(reply)
 
-    def take(self, job_id: str, raw: bytes) -> None:
-        """Enter one event, if it is of one of our jobs; what follows a document comes after its end."""
+    def take(self, job_id: str, raw: bytes | None) -> None:
+        """Enter one event, if it is one and of one of our jobs; what follows a document comes after its end."""
         # An entry's own id answers what had no usable id, and a conflict of ids; it is the more exact of the two.
         by_entry = self._by_entry.get(job_id)
         concerned = [by_entry] if by_entry else self._by_id.get(job_id, ())
-        if not concerned:
+        event = event_of(raw) if concerned else None
+        if event is None:
             return
-        event = strict_json.parse_written(raw)
         ends = is_final(event["type"])
         for one in concerned:
             if one.job.account and event["account"] and one.job.account != event["account"]:

@@ -129,14 +129,15 @@ async def _listen(settings: Settings, forward: str, type_glob: str | None, *, as
     import json
     from ipaddress import ip_network
 
-    from jobs.webhooks.bodies import body_of, read_event
+    from jobs.webhooks.bodies import UnreadableEvent, body_of, read_event
     from jobs.webhooks.endpoint import Endpoint
     from jobs.webhooks.signing import message_id
     from worker.cli.results.reader import followed
+    from worker.cli.webhooks.listened import Listened
     from worker.store.keys import Keys
+    from worker.webhooks.process import own_streams_of
     from worker.webhooks.sender import Sender
     from worker.webhooks.signer import new_secret
-    from worker.webhooks.streams import event_streams, facts_of
 
     near = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
     endpoint = Endpoint(
@@ -149,16 +150,16 @@ async def _listen(settings: Settings, forward: str, type_glob: str | None, *, as
     speech, sender = Speech(settings.lang), Sender()
     async with open_redis(settings, must_exist=True) as redis:
         book_on(settings, redis)
-        streams = await event_streams(redis, Keys(settings.namespace))
-        places = {}
-        for stream in streams:
-            facts = await facts_of(redis, stream)
-            places[stream] = facts.last_id if facts else "0-0"
+        listened = Listened(redis, Keys(settings.namespace), own_streams_of(settings))
+        await listened.begin()
         emit(speech.say(f"Secreto: {endpoint.secrets[0]}", f"Secret: {endpoint.secrets[0]}"), err=True)
         emit(speech.say("Esperando eventos; Ctrl-C termina.", "Waiting for events; Ctrl-C ends."), err=True)
         try:
-            async for found in followed(redis, places):
-                head, event = read_event(found.raw)
+            async for found in followed(redis, listened.places, listened.look):
+                try:
+                    head, event = read_event(found.raw)
+                except UnreadableEvent:
+                    continue  # somebody else wrote it
                 if not endpoint.takes(head):
                     continue
                 message = message_id(head.id)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import aclosing
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from arq.connections import ArqRedis
 
-from worker.cli.results.reader import Filter, GroupReader, Published, before, line_of, since_entry, there
+from worker.cli.results.reader import Filter, GroupReader, Published, before, followed, line_of, since_entry, there
+from worker.cli.results.rendering import show_event
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 
@@ -64,6 +66,60 @@ async def test_pages_join_without_gap_or_repetition(fake_redis: ArqRedis) -> Non
     for n in range(1, 1202):
         await publish(fake_redis, "a", f"{n}-0")
     assert [int(found.entry[:-2]) async for found in there(fake_redis, ["a"], "0-0")] == list(range(1, 1202))
+
+
+async def test_what_is_no_event_is_passed_over_and_hides_none_behind_it(fake_redis: ArqRedis) -> None:
+    """A page with an entry of somebody else counted as the last one, so that all behind it was not shown."""
+    for n in range(1, 1202):
+        await publish(fake_redis, "a", f"{n}-0")
+        if n == 7:
+            for m in range(1, 1101):  # a page of them, and none of ours
+                await fake_redis.xadd("a", {"hello": "world"}, id=f"7-{m}")
+    await fake_redis.xadd("b", {"event": b"{}", "type": b"\xff", "account": b"\xff"}, id="8-1")
+    expected = [f"{n}-0" for n in range(1, 1202)]
+    expected.insert(8, "8-1")
+    assert [found.entry async for found in there(fake_redis, ["a", "b"], "0-0")] == expected
+
+
+async def test_following_goes_on_behind_what_is_no_event(fake_redis: ArqRedis) -> None:
+    """Read again and again it held up the next event once there was a page of it, and a processor before."""
+    for n in range(1, 502):
+        await fake_redis.xadd("a", {"hello": "world"}, id=f"{n}-0")
+    places = {"a": "0-0"}
+    read, xread = 0, fake_redis.xread
+
+    async def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal read
+        read += 1
+        if read == 3:
+            await publish(fake_redis, "a", "502-0")
+        assert read < 6
+        return await xread(*arguments, **options)
+
+    fake_redis.xread = counted
+    async with aclosing(followed(fake_redis, places)) as events:
+        assert (await anext(events)).entry == "502-0"
+
+
+async def test_a_group_holds_nothing_that_is_no_event(real_redis: ArqRedis, namespace: str) -> None:
+    """It stayed pending for ever, and its consumer with it."""
+    stream = f"{namespace}:results"
+    await real_redis.xadd(stream, {"hello": "world"}, id="1-0")
+    await publish(real_redis, stream, "2-0")
+    reader = GroupReader(real_redis, [stream], "erp")
+    await reader.open()
+    async with aclosing(reader.read(follow=False)) as events:
+        async for found in events:
+            await reader.ack(found)
+    await reader.close()
+    assert (await real_redis.xpending(stream, "erp"))["pending"] == 0
+    assert await real_redis.xinfo_consumers(stream, "erp") == []
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xff", b"no JSON", b"[]", b"{}"])
+def test_what_is_no_event_is_not_shown(raw: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    show_event(raw)
+    assert capsys.readouterr().out == ""
 
 
 async def test_group_reads_each_event_once(real_redis: ArqRedis, namespace: str) -> None:

@@ -14,6 +14,7 @@ from arq.connections import ArqRedis
 from redis import Redis
 
 from tests.commands import typed
+from tests.patience import PATIENCE_S
 from tests.sheet_files import a_row, a_table, write_xlsx
 from worker.cli.files.all_files import read_rows
 from worker.cli.files.job_files import Defaults, Job, Row, jobs_of
@@ -102,6 +103,51 @@ async def test_job_that_was_final_before_is_answered_by_its_record(fake_redis: A
     pushed = [Pushed(a_job("mine", own=True), "5-0")]
     assert await Watch(fake_redis, keys, pushed, {keys.results(): "0-0"}).run(5.0)
     assert summarize(pushed).families == (FamilySum("invoice", 1, Decimal("5.00"), "SETP9", "SETP9"),)
+
+
+async def test_the_ledger_is_asked_once_a_second_while_others_keep_the_stream_busy(fake_redis: ArqRedis) -> None:
+    """A stream is common to all: what was final before it was pushed again was never found in a busy evening."""
+    keys, now = Keys("t"), 100.0
+    pushed = [Pushed(a_job("open", own=True), "4-0"), Pushed(a_job("mine", own=True), "5-0")]
+    watch = Watch(fake_redis, keys, pushed, {keys.results(): "0-0"}, clock=lambda: now)
+    asked: list[float] = []
+    execute = fake_redis.execute_command
+
+    async def told(*parts: Any, **options: Any) -> Any:
+        if parts[:2] == ("HMGET", keys.job("acme", "mine")):
+            asked.append(now)
+        return await execute(*parts, **options)
+
+    fake_redis.execute_command = told
+    for tenth in range(35):
+        now = 100 + tenth / 10
+        if tenth == 25:
+            await fake_redis.hset(
+                keys.job("acme", "mine"), mapping={"state": "final", "final_type": "invoice.validated", "entry": "1-0"}
+            )
+        await fake_redis.xadd(keys.results(), {"event": json.dumps(an_event("other")), "job_id": "other"})
+        await watch.turn()
+    assert asked == [101.0, 102.0, 103.0]
+    assert [one.outcome and one.outcome.type for one in pushed] == [None, "invoice.validated"]
+
+
+FOREIGN: list[dict[str, Any]] = [
+    {"hello": "world"},
+    {"job_id": "run-1", "hello": "world"},
+    {"job_id": b"\xff", "event": b"\xff"},
+    *({"job_id": "run-1", "event": raw} for raw in (b"\xff", b"", b"no JSON", b"[]", b"{}", b'{"type": 7}')),
+]
+
+
+async def test_entries_of_others_that_are_no_events_are_passed_over(fake_redis: ArqRedis) -> None:
+    """Whoever may write into a stream of results could end every waiting submit."""
+    keys = Keys("t")
+    for fields in (*FOREIGN, {"event": json.dumps(an_event("run-1")), "job_id": "run-1"}):
+        await fake_redis.xadd(keys.results(), fields)
+    pushed = [Pushed(a_job(own=True), "5-0")]
+    assert await Watch(fake_redis, keys, pushed, {keys.results(): "0-0"}).run(PATIENCE_S)
+    assert pushed[0].outcome is not None
+    assert pushed[0].outcome.type == "invoice.validated"
 
 
 def test_pending_is_not_final() -> None:

@@ -9,6 +9,8 @@ from arq.connections import ArqRedis
 
 from schemas.records import JobRecord, JobState
 from worker.status.final_events import FinalEvents
+from worker.status.lookup import JobLookup
+from worker.status.reader import StatusReader
 from worker.store.keys import Keys
 
 HOUR_MS = 3_600_000
@@ -71,6 +73,28 @@ async def test_the_denial_of_somebody_else_s_push_is_not_it(
     found = await FinalEvents(real_redis, keys).of_job(record)
     assert found is not None
     assert json.loads(found)["type"] == "invoice.validated"
+
+
+async def test_an_entry_without_an_event_is_neither_an_end_nor_the_last_of_a_job(
+    real_redis: ArqRedis, namespace: str
+) -> None:
+    """Somebody else wrote it, with fields as ours have them."""
+    keys = Keys(namespace)
+    now_ms = int((await real_redis.time())[0]) * 1000
+    foreign = {"type": "invoice.validated", "account": "acme", "job_id": "j-1"}
+    await real_redis.xadd(keys.results(), foreign, id=f"{now_ms}-0")
+    await publish(real_redis, keys.results(), "j-1", f"{now_ms}-1")
+    await real_redis.xadd(keys.results(), {**foreign, "account": b"\xff"}, id=f"{now_ms}-2")
+    await real_redis.xadd(keys.results(), {**foreign, "account": b"\xff", "event": "{}"}, id=f"{now_ms}-3")
+    record = JobRecord(
+        account="acme", id="j-1", type="invoice.issue", family="invoice", lane="acme/invoice", entry="1-1",
+        state=JobState.FINAL, final_at=now_ms,
+    )  # fmt: skip
+    found = await FinalEvents(real_redis, keys).of_job(record)
+    assert found is not None
+    assert json.loads(found)["job_id"] == "j-1"
+    reader = StatusReader(real_redis, keys, {}, limit=80, window_s=60, results_maxlen=1000)
+    assert await JobLookup(real_redis, keys, reader, ()).last_event("j-1", "acme") == json.loads(found)
 
 
 @pytest.mark.parametrize("named", ["acme/j-1/1", "acme/1-1/1"])

@@ -15,10 +15,13 @@ import pytest
 from click.testing import CliRunner
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
+from tests.commands import typed
 from tests.sheet_files import GOOD, a_row, a_table, inline, write_csv, write_raw_xlsx, write_xls, write_xlsx
 from worker.cli.check.command import command
+from worker.cli.close.control_file import read_control_file
 from worker.cli.files.all_files import read_rows
 from worker.cli.files.job_files import Defaults, Row, jobs_of
+from worker.cli.files.limits import FileRefused
 from worker.cli.files.spreadsheets import SheetRow
 
 KEYS = {"file", "sheet", "cell", "heading", "value", "code", "rule", "message"}
@@ -393,8 +396,36 @@ class TestSpellings:
     def test_no_number_is_refused(self, make: Callable[..., str], text: Any) -> None:
         assert [at for at, _ in errors(make(a_row(Precio=text)))] == [cell("Precio")]
 
-    def test_what_a_spreadsheet_adds_in_binary_is_what_it_means(self, make: Callable[..., str]) -> None:
-        assert payloads(make(a_row(Precio=0.1 + 0.2)))[0]["items"][0]["price"] == "0.30"
+    @pytest.mark.parametrize(
+        ("number", "price"),
+        [
+            (0.1 + 0.2, "0.30"),
+            (sum([0.1] * 100), "10.00"),
+            (1234567.89 - 1234567, "0.89"),
+            (1e9 / 7 * 7 + 0.1 + 0.2, "1000000000.30"),
+        ],
+    )
+    def test_what_a_spreadsheet_adds_in_binary_is_what_it_means(
+        self, make: Callable[..., str], number: float, price: str
+    ) -> None:
+        assert payloads(make(a_row(Precio=number)))[0]["items"][0]["price"] == price
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "10.000.000,009",
+            "10.000.000,0001",
+            "0,30000000000000004",
+            "99.999.999.999.999,999",
+            10000000.009,
+            8403361.344537815,
+            123456789.0001,
+            100000000000.001,
+        ],
+    )
+    def test_a_third_decimal_is_refused_however_large_the_amount(self, make: Callable[..., str], value: Any) -> None:
+        """It was rounded where it was less than a billionth: from five million pesos on, in texts as well."""
+        assert errors(make(a_row(Precio=value, Cantidad=1))) == [(cell("Precio"), "SHT-012")]
 
     @pytest.mark.parametrize(
         "day", [date(2026, 12, 31), "31/12/2026", "31-12-2026", "2026-12-31", "20261231", "31/12/26"]
@@ -531,6 +562,28 @@ class TestCsv:
 
     def test_unknown_encoding_is_wrong_usage(self, tmp_path: Path) -> None:
         assert "codificación" in refused(write_csv(tmp_path / "a.csv", a_table()), "--encoding", "nada")
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "ascii", "utf-16"])
+    @pytest.mark.parametrize("name", ["check", "submit"])
+    @pytest.mark.parametrize("odd", [0, 1, 150, 1_000], ids="row-{}".format)
+    def test_one_that_does_not_fit_is_wrong_usage_wherever_it_shows(
+        self, tmp_path: Path, name: str, odd: int, encoding: str
+    ) -> None:
+        """Text is decoded some KiB ahead: an odd letter was met before the first row, outside of what refuses it."""
+        lines = [b"Referencia;Nombre", *(b"F-%d;Comercializadora La Sabana SAS" % n for n in range(1, 1_200))]
+        lines[odd] += ";Identificación".encode("cp1252")
+        (tmp_path / "a.csv").write_bytes(b"\r\n".join(lines))
+        found = typed(name, "a.csv", "--encoding", encoding, env={"FACTUS_LANG": "es"}, folder=tmp_path)
+        assert (found.status, f"a.csv: no está en {encoding}" in found.shown) == (2, True), found.shown
+
+    @pytest.mark.parametrize("odd", [0, 150, 1_000], ids="row-{}".format)
+    def test_one_that_a_mark_promises_and_the_text_does_not_have(self, tmp_path: Path, odd: int) -> None:
+        """As ``close --control`` meets it, which takes no encoding: half a pair of UTF-16."""
+        lines = ["familia;total", *("factura;100" for _ in range(1_200))]
+        lines[odd] += "\ud800"
+        (tmp_path / "a.csv").write_bytes("\r\n".join(lines).encode("utf-16", "surrogatepass"))
+        with pytest.raises(FileRefused, match="no está en utf-16"):
+            read_control_file(str(tmp_path / "a.csv"))
 
 
 def payloads_with(path: str, encoding: str) -> list[dict[str, Any]]:
