@@ -20,7 +20,7 @@ from jobs.errors import ConfigurationError
 from worker.bounded_files import FileUnusable, read_whole, text_of
 from worker.settings.model import Settings
 from worker.settings.secrets import SECRET_NAMES, is_utf8
-from worker.settings.unknown_names import told_unknown
+from worker.settings.unknown_names import nearest, told_unknown
 from worker.settings.values import reason
 
 ENV_FILE: Final = ".env"
@@ -84,6 +84,11 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
 def nearest_variables(names: list[str]) -> list[str]:
     """Each name with the setting that may have been meant."""
     return [told_unknown(name, _VARIABLES) for name in names]
+
+
+def meant_variables(names: list[str]) -> dict[str, str]:
+    """The setting that may have been meant, by name; empty where none is near."""
+    return {name: nearest(name, _VARIABLES) for name in names}
 
 
 def env_file_holds_secrets() -> bool:
