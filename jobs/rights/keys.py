@@ -208,7 +208,8 @@ def _bytes_of(jwk: Mapping[str, Any], name: str, where: str, *, least: int, most
     except ValueError:
         raise KeyInvalid(f"{where}: {name} is not base64url without padding") from None
     if not least <= len(found) <= most:
-        size = f"{least} bytes" if least == most else f"at least {least} bytes"
+        bound = f"at least {least}" if len(found) < least else f"at most {most}"
+        size = f"{least} bytes" if least == most else f"{bound} bytes"
         raise KeyInvalid(f"{where}: {name} must have {size}")
     return found
 

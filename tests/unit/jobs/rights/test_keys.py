@@ -63,6 +63,7 @@ def test_what_is_no_key_set(content: bytes, told: str) -> None:
         ({**SECRET, "k": encode(b"x" * 31)}, "at least 32 bytes"),
         ({**SECRET, "k": "0123456789abcdef0123456789abcdef==="}, "base64url"),
         ({**SECRET, "k": 5}, "at least 32 bytes"),
+        ({**SECRET, "k": encode(b"x" * 5000)}, "at most 4096 bytes"),
         ({**PUBLIC, "crv": "Ed448"}, "crv"),
         ({**PUBLIC, "x": encode(b"x" * 31)}, "x must have 32 bytes"),
         ({**PUBLIC, "use": "enc"}, "not for signatures"),
