@@ -59,6 +59,11 @@ def answer_words(one: EndpointSeen, speech: Speech) -> str:
     return speech.say(*_FAULTS.get(one.last_fault, (one.last_fault or "no responde", one.last_fault or "no answer")))
 
 
+def disabled_words(why: str, speech: Speech) -> str:
+    """Why an endpoint is disabled."""
+    return speech.say(*_WHY.get(why, (why, why)))
+
+
 def _of_process(process: DelivererSeen, speech: Speech) -> Problem:
     what = speech.say(
         f"proceso de webhooks {process.id}: fallas en sus tareas en los últimos 10 minutos ({process.failed_lately}; "
@@ -111,7 +116,7 @@ def _is_behind(one: EndpointSeen, now_ms: int, patience_ms: int) -> bool:
 
 
 def _disabled(one: EndpointSeen, waits: str, speech: Speech) -> Problem:
-    why = speech.say(*_WHY.get(one.disabled_why, (one.disabled_why, one.disabled_why)))
+    why = disabled_words(one.disabled_why, speech)
     what = speech.say(f"webhook {one.name} desactivado: {why}", f"webhook {one.name} is disabled: {why}")
     mends = speech.say(
         f"arregle el receptor y pruébelo: factus-worker webhooks test {one.name}; luego webhooks enable {one.name}",
