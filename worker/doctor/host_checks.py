@@ -111,7 +111,7 @@ def archive_check(seen: ArchiveSeen, speech: Speech) -> Check:
         return Check("archive", "failure", seen.address, found, mend)
     if seen.n_whole and seen.n_free < min(_LEAST_FREE, _LEAST_SHARE * seen.n_whole):
         found = say(f"a su disco le quedan {free}", f"its disk has {free} left")
-        mend = say("haga lugar en el disco, o cámbielo", "make room on the disk, or change it")
+        mend = say("libere espacio en el disco, o cámbielo", "make room on the disk, or change it")
         return Check("archive", "failure" if not seen.n_free else "warning", seen.address, found, mend)
     state = "" if seen.is_there else say("; se crea con el primer archivo", "; made with the first file")
     return Check("archive", "ok", seen.address, say(f"{free} libres{state}", f"{free} free{state}"))

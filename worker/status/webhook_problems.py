@@ -105,7 +105,7 @@ def _of_endpoint(
         mends = speech.say(
             "suba FACTUS_RESULTS_MAXLEN y no deje la dirección sin proceso; lo que aún está en la cola: "
             f"factus-worker webhooks replay {one.name}",
-            "raise FACTUS_RESULTS_MAXLEN and leave the endpoint not without a process; what is still in the stream: "
+            "raise FACTUS_RESULTS_MAXLEN and do not leave the endpoint without a process; what is still in the stream: "
             f"factus-worker webhooks replay {one.name}",
         )
         yield Problem("webhook.lost", one.name, what, mends, one.gone_at_ms)

@@ -64,8 +64,16 @@ async def test_every_file_with_secrets_is_looked_at(tmp_path: Path, monkeypatch:
         ),
         (ArchiveSeen("/a", is_writable=True, n_free=9000 * MIB, n_whole=10_000 * MIB), "ok", "con el primer archivo"),
         (ArchiveSeen("/a", is_there=True, n_free=9000 * MIB, n_whole=10_000 * MIB), "failure", "chown"),
-        (ArchiveSeen("/a", is_there=True, is_writable=True, n_free=9 * MIB, n_whole=10_000 * MIB), "warning", "lugar"),
-        (ArchiveSeen("/a", is_there=True, is_writable=True, n_free=0, n_whole=10_000 * MIB), "failure", "lugar"),
+        (
+            ArchiveSeen("/a", is_there=True, is_writable=True, n_free=9 * MIB, n_whole=10_000 * MIB),
+            "warning",
+            "libere espacio",
+        ),
+        (
+            ArchiveSeen("/a", is_there=True, is_writable=True, n_free=0, n_whole=10_000 * MIB),
+            "failure",
+            "libere espacio",
+        ),
         (ArchiveSeen("s3://b/p", is_remote=True), "skipped", "--calls"),
         (ArchiveSeen("s3://b/p", is_remote=True, was_asked=True), "ok", "responde"),
         (ArchiveSeen("s3://b/p", is_remote=True, was_asked=True, fault="HTTP 403"), "failure", "FACTUS_ARCHIVE_URL"),
