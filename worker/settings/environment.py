@@ -1,5 +1,6 @@
 """
-The only reader of the environment, and of ``.env`` after it.
+The only reader of settings: of the environment, and of ``.env`` after it (help reads its language by itself, in
+``worker/language.py``).
 
 One rule for all values: blanks and line ends around one do not count, and an empty value is no value.
 """
