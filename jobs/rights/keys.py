@@ -57,13 +57,13 @@ class Bounds:
         """Whether the key says who signs with it, and for what."""
         return None not in (self.producers, self.accounts, self.types)
 
-    def allow_producer(self, name: str) -> bool:
+    def allows_producer(self, name: str) -> bool:
         return self.producers is None or name in self.producers
 
-    def allow_account(self, name: str) -> bool:
+    def allows_account(self, name: str) -> bool:
         return self.accounts is None or any_matches(self.accounts, name)
 
-    def allow_type(self, name: str) -> bool:
+    def allows_type(self, name: str) -> bool:
         return self.types is None or any_matches(self.types, name)
 
 

@@ -86,12 +86,12 @@ def test_bounds_are_a_text_or_a_list() -> None:
         key_set({**SECRET, "factus_iss": "erp", "factus_accounts": ["a-*", "b"], "factus_types": ["invoice.*"]})
     )["hs-1"].bounds
     assert bounds.is_whole
-    assert bounds.allow_producer("erp")
-    assert not bounds.allow_producer("erp2")
-    assert bounds.allow_account("a-1")
-    assert not bounds.allow_account("c")
-    assert bounds.allow_type("invoice.issue")
-    assert not bounds.allow_type("payroll.issue")
+    assert bounds.allows_producer("erp")
+    assert not bounds.allows_producer("erp2")
+    assert bounds.allows_account("a-1")
+    assert not bounds.allows_account("c")
+    assert bounds.allows_type("invoice.issue")
+    assert not bounds.allows_type("payroll.issue")
     assert not key_set_of(key_set(SECRET))["hs-1"].bounds.is_whole
 
 
