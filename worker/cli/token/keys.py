@@ -74,7 +74,7 @@ def _signing_key(path: str) -> SigningKey:
         raise KeyFileError(str(exc), exc.es) from exc
     except KeyInvalid as exc:
         raise KeyFileError(
-            f"no private key (JWK) that can be used: {exc}", f"no es una clave privada (JWK) que sirva: {exc}"
+            f"no private key (JWK) that can be used: {exc}", f"no es una llave privada (JWK) que sirva: {exc}"
         ) from None
     if not is_pair(key, verification_key_of(strict_json.parse(raw))):
         raise KeyFileError(
