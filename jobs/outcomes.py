@@ -122,6 +122,11 @@ class Retry:
     bill: BillNote | None = None
     narrows: bool = False
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether a job of several calls has come a step forward: no failure, and no trouble."""
+        return self.progress is not None and not self.is_failure
+
 
 Ending = Finished | Retry
 

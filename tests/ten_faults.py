@@ -52,7 +52,7 @@ FAULTS: Final = (
         'factus_lane_blocked{reason="redis.disk"}',
         "FactusDiskFull",
         "MISCONF",
-        "no puede escribir en su disco: haga lugar",
+        "no puede escribir en su disco: libere espacio",
         "it cannot write to its disk: make room",
     ),
     Fault(

@@ -3,7 +3,7 @@ What every loop has around it: no failure ends it, none spins, each is logged wi
 
 A loop works on members: lanes, batches, entries, rows. Each runs in :meth:`Guard.member`, so that one that fails keeps
 no other from its turn; it rests for a pause that grows while it goes on failing. What is no matter of one member (Redis
-is out of reach, or takes no writes) passes through to :meth:`Guard.turn`, where the whole loop pauses.
+is out of reach, or takes no writes) passes through to :meth:`Guard.iteration`, where the whole loop pauses.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LONGEST_REST_S: Final = 60.0
 _FIRST_REST_S: Final = 1.0
 _OUTAGE_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 10.0
-"""How long a whole loop pauses at most when a turn of it fails."""
+"""How long a whole loop pauses at most when an iteration of it fails."""
 
 _LONGEST_NAME: Final = 200
 

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 from jobs.answers import Answer
 from jobs.errors import ConfigurationError
 from jobs.factus_requests import Request
-from jobs.outcomes import AttemptResult, Finished
+from jobs.outcomes import AttemptResult, Finished, Retry
 from jobs.ports import Gateway
+from schemas.contract.event import ErrorDetail
 from schemas.records import JobRecord
 from worker.version import VERSION
 
@@ -171,9 +172,17 @@ def _nothing(_attempted: AttemptResult, _attempts: int) -> None:
 
 def _note_end(span: Span, attempted: AttemptResult, attempts: int) -> None:
     ending = attempted.ending
-    span.set_attribute("factus.outcome", ending.state if isinstance(ending, Finished) else "again")
+    outcome: str
+    error: ErrorDetail | None
+    match ending:
+        case Finished():
+            outcome, error = ending.state, ending.errors[0] if ending.errors else None
+        case Retry() if ending.goes_on:
+            outcome, error = "goes_on", None  # its reason is told only if time runs out before the next step
+        case Retry():
+            outcome, error = "again", ending.reason
+    span.set_attribute("factus.outcome", outcome)
     span.set_attribute("factus.job.attempts", attempts)
-    error = (ending.errors[0] if ending.errors else None) if isinstance(ending, Finished) else ending.reason
     if error:
         _failed(span, error.code)
 

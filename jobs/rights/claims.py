@@ -57,10 +57,10 @@ class Grant:
     """Of its key: what the token grants beyond them, it does not grant."""
 
     def allows_account(self, name: str) -> bool:
-        return any_matches(self.accounts, name) and self.bounds.allow_account(name)
+        return any_matches(self.accounts, name) and self.bounds.allows_account(name)
 
     def allows_type(self, name: str) -> bool:
-        return any_matches(self.types, name) and self.bounds.allow_type(name)
+        return any_matches(self.types, name) and self.bounds.allows_type(name)
 
 
 def claims_of(raw: bytes, key: VerificationKey) -> Claims:
@@ -74,7 +74,7 @@ def claims_of(raw: bytes, key: VerificationKey) -> Claims:
     if not found.keys() <= _KNOWN:
         raise Denied(Check.CLAIMS, key.kid)
     producer = found.get("iss", "")
-    if not _is_name(producer) or not key.bounds.allow_producer(producer):
+    if not _is_name(producer) or not key.bounds.allows_producer(producer):
         raise Denied(Check.ISSUER, key.kid)
     if "jti" in found and not isinstance(found["jti"], str):  # any text: nothing is read in it, and nobody keeps it
         raise Denied(Check.JTI, key.kid)
@@ -117,7 +117,7 @@ def grant_of(claims: Claims, *, audience: str, revoked: Revocations, now_s: floa
 
 
 def _obstacle(claims: Claims, audience: str, revoked: Revocations, now_s: float, job: bytes | None) -> Check | None:
-    if revoked.revoke_key(claims.kid):
+    if revoked.revokes_key(claims.kid):
         return Check.KEY_REVOKED
     if audience not in claims.audiences:
         return Check.AUDIENCE
@@ -129,7 +129,7 @@ def _obstacle(claims: Claims, audience: str, revoked: Revocations, now_s: float,
         return Check.ISSUED_AT
     if claims.not_before_s is not None and claims.not_before_s > now_s + LEEWAY_S:
         return Check.NOT_BEFORE
-    if revoked.revoke_token(claims.producer, claims.issued_at_s):
+    if revoked.revokes_token(claims.producer, claims.issued_at_s):
         return Check.PRODUCER_REVOKED
     if claims.job_sha256 and not (
         job is not None and hmac.compare_digest(hashlib.sha256(job).hexdigest(), claims.job_sha256)

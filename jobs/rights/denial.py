@@ -14,7 +14,10 @@ DENIED_MESSAGE: Final = (
 
 
 class Check(StrEnum):
-    """What is looked at, in this order."""
+    """
+    What is looked at: the form of the token, its key and signature, its claims, what they grant. Not in this order
+    throughout.
+    """
 
     MISSING = "missing"
     """There is no token."""

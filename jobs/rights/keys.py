@@ -57,13 +57,13 @@ class Bounds:
         """Whether the key says who signs with it, and for what."""
         return None not in (self.producers, self.accounts, self.types)
 
-    def allow_producer(self, name: str) -> bool:
+    def allows_producer(self, name: str) -> bool:
         return self.producers is None or name in self.producers
 
-    def allow_account(self, name: str) -> bool:
+    def allows_account(self, name: str) -> bool:
         return self.accounts is None or any_matches(self.accounts, name)
 
-    def allow_type(self, name: str) -> bool:
+    def allows_type(self, name: str) -> bool:
         return self.types is None or any_matches(self.types, name)
 
 
@@ -208,7 +208,8 @@ def _bytes_of(jwk: Mapping[str, Any], name: str, where: str, *, least: int, most
     except ValueError:
         raise KeyInvalid(f"{where}: {name} is not base64url without padding") from None
     if not least <= len(found) <= most:
-        size = f"{least} bytes" if least == most else f"at least {least} bytes"
+        bound = f"at least {least}" if len(found) < least else f"at most {most}"
+        size = f"{least} bytes" if least == most else f"{bound} bytes"
         raise KeyInvalid(f"{where}: {name} must have {size}")
     return found
 

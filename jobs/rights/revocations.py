@@ -25,10 +25,10 @@ class Revocations:
     kids: frozenset[str] = frozenset()
     producers: Mapping[str, float] = field(default_factory=dict)
 
-    def revoke_key(self, kid: str) -> bool:
+    def revokes_key(self, kid: str) -> bool:
         return kid in self.kids
 
-    def revoke_token(self, producer: str, issued_at_s: int | None) -> bool:
+    def revokes_token(self, producer: str, issued_at_s: int | None) -> bool:
         """Whether a producer's token is taken back. One that does not say when it was issued always is."""
         before = self.producers.get(producer)
         return before is not None and (issued_at_s is None or issued_at_s < before)

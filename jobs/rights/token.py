@@ -42,9 +42,9 @@ def read_token(token: object, keys: KeySet) -> UnverifiedToken:
     """
     if token is None or token == "":
         raise Denied(Check.MISSING)
-    # Its characters first: a text with a lone surrogate has no bytes to be counted.
     if not isinstance(token, str):
         raise Denied(Check.FORM)
+    # Its characters, not its bytes: a text with a lone surrogate has none.
     if len(token) > LONGEST_TOKEN:
         raise Denied(Check.SIZE)
     if not _COMPACT.fullmatch(token):

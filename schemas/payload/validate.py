@@ -207,7 +207,7 @@ def validate(spec: PayloadSpec, payload: object, *, today: date) -> ValidatedPay
 
     Args:
         payload: Anything that the strict JSON reader returns.
-        today: The day in the account's time zone.
+        today: The day in Bogotá, whose day the DIAN goes by.
 
     Returns:
         Every fault at once, or the text to send. Bad input never raises.

@@ -66,4 +66,4 @@ async def test_what_refused_jobs_state_counts_only_where_no_accepted_one_has_sta
         await rig.push({**JOB, "payload": {}, "id": "bad", "batch": "L", "batch_size": 10_000_000})
         await rig.push(a_job("A", batch="L", batch_size=2))
         events = await rig.events(3)
-    assert [event["type"] for event in events if event["type"] == "batch.completed"] == ["batch.completed"]
+    assert [event["data"]["size"] for event in events if event["type"] == "batch.completed"] == [2]

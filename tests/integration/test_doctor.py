@@ -264,11 +264,11 @@ _BOUNDED: Final = {"factus_iss": "erp", "factus_accounts": ["acme"], "factus_typ
 @pytest.mark.parametrize(
     ("jwk", "status", "told"),
     [
-        (public_part(new_key("erp-1", "EdDSA")), "ok", "1 clave"),
+        (public_part(new_key("erp-1", "EdDSA")), "ok", "1 llave"),
         (new_key("erp-1", "EdDSA"), "warning", "parte privada: erp-1"),
         (new_key("erp-1", "HS256"), "warning", "sin límites: erp-1"),
         (new_key("erp-1", "HS256") | {**_BOUNDED, "factus_types": None}, "warning", "sin límites: erp-1"),
-        (new_key("erp-1", "HS256") | _BOUNDED, "ok", "1 clave"),
+        (new_key("erp-1", "HS256") | _BOUNDED, "ok", "1 llave"),
     ],
 )
 async def test_keys_that_let_others_sign_are_warned_of(

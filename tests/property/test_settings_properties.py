@@ -74,9 +74,7 @@ def test_any_address_is_used_or_refused_without_being_repeated(text: str) -> Non
 @given(st.builds("{}{}".format, st.sampled_from(["redis://", "rediss://", "unix://", "sentinel://"]), NEARLY))
 @settings(max_examples=500)
 def test_no_part_of_a_redis_url_before_an_at_sign_is_shown(text: str) -> None:
-    head = text.partition("://")[2].rpartition("@")[0]
-    if "s3cr3t" in head:
-        assert "s3cr3t" not in shown(text).rpartition("@")[2] or text.rpartition("@")[2].count("s3cr3t")
+    assert "s3cr3t" not in shown(text) or "s3cr3t" in text.rpartition("@")[2]
 
 
 @given(st.builds("{}{}".format, st.sampled_from(STARTS), NEARLY))

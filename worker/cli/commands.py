@@ -83,7 +83,7 @@ COMMANDS: Final = {
     ),
     "token": CommandRow(
         "token.command",
-        "Claves y tokens de los productores, para trabajos firmados.",
+        "Llaves y tokens de los productores, para trabajos firmados.",
         "Keys and tokens of producers, for signed jobs.",
     ),
     "contract": CommandRow(

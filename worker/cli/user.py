@@ -30,7 +30,7 @@ accounts = ["acme"]
 types = ["invoice.*"]
 role = "producer"
 
-Código de salida: 0 hecho, 1 la clave es muy corta o no son iguales, 2 mal escrito.
+Código de salida: 0 hecho, 1 la clave es muy corta o muy larga, o no son iguales, 2 mal escrito.
 """
 
 
@@ -60,7 +60,7 @@ def hash_command() -> None:
     types = ["invoice.*"]
     role = "producer"
 
-    Exit status: 0 done, 1 the password is too short or the two differ, 2 wrong usage.
+    Exit status: 0 done, 1 the password is too short or too long, or the two differ, 2 wrong usage.
     """
     from argon2 import PasswordHasher
 

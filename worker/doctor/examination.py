@@ -5,7 +5,7 @@ The examination: what is read in which order, what is left out where an earlier 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -47,16 +47,16 @@ class Wanted:
 def examine_bad_settings(fault: str, speech: Speech) -> list[Check]:
     """Settings that cannot be used: one line, and all that hangs on it."""
     why = speech.say("los ajustes no se pueden usar (settings)", "the settings cannot be used (settings)")
-    (check,) = host_checks.settings_check(None, fault, (), speech)
+    (check,) = host_checks.settings_check(None, fault, {}, speech)
     return in_order([check, *skipped((id_ for id_ in IDS if id_ != "settings"), "-", why)])
 
 
-async def examine(settings: Settings, wanted: Wanted, unknown: Sequence[str], speech: Speech) -> list[Check]:
+async def examine(settings: Settings, wanted: Wanted, unknown: Mapping[str, str], speech: Speech) -> list[Check]:
     """
     Everything. Never raises for what is found.
 
     Args:
-        unknown: Names of settings that mean nothing, each with the nearest that does.
+        unknown: Names of settings that mean nothing, and the nearest that does, or nothing.
     """
     accounts, fault = _accounts(settings, wanted.account)
     signing = await _signing(settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -27,21 +27,21 @@ _TABLES_AGE_DAYS: Final = 550
 _MIB: Final = 1024 * 1024
 
 
-def settings_check(settings: Settings | None, fault: str, unknown: Sequence[str], speech: Speech) -> list[Check]:
+def settings_check(settings: Settings | None, fault: str, unknown: Mapping[str, str], speech: Speech) -> list[Check]:
     """
     The settings themselves.
 
     Args:
         settings: None where they cannot be used; *fault* says why.
-        unknown: Names that mean nothing, each with the nearest that does.
+        unknown: Names that mean nothing, and the nearest that does, or nothing.
     """
     if settings is None:
         mend = speech.say("corrija ese valor; la tabla está en docs/operations.md", "mend that value; docs/operations.md has the table")  # fmt: skip  # noqa: E501
         return [Check("settings", "failure", "FACTUS_*", fault, mend)]
     found = [
-        Check("settings", "warning", one.partition(" ")[0], speech.say(f"no es un ajuste: {one}", one),
+        Check("settings", "warning", name, _no_setting(meant, speech),
               speech.say("corrija el nombre o quítelo", "mend the name, or take it out"))
-        for one in unknown
+        for name, meant in unknown.items()
     ]  # fmt: skip
     if settings.jobs_keys and not settings.jobs_signed:
         told = speech.say(
@@ -54,6 +54,11 @@ def settings_check(settings: Settings | None, fault: str, unknown: Sequence[str]
         f"se leen todos (namespace {settings.namespace})", f"all can be used (namespace {settings.namespace})"
     )
     return found or [Check("settings", "ok", "FACTUS_*", told)]
+
+
+def _no_setting(meant: str, speech: Speech) -> str:
+    told = speech.say("no es un ajuste", "is no setting")
+    return told + (speech.say(f"; ¿quiso decir {meant}?", f"; did you mean {meant}?") if meant else "")
 
 
 def secrets_checks(files: Sequence[SecretFile], speech: Speech) -> list[Check]:
@@ -106,7 +111,7 @@ def archive_check(seen: ArchiveSeen, speech: Speech) -> Check:
         return Check("archive", "failure", seen.address, found, mend)
     if seen.n_whole and seen.n_free < min(_LEAST_FREE, _LEAST_SHARE * seen.n_whole):
         found = say(f"a su disco le quedan {free}", f"its disk has {free} left")
-        mend = say("haga lugar en el disco, o cámbielo", "make room on the disk, or change it")
+        mend = say("libere espacio en el disco, o cámbielo", "make room on the disk, or change it")
         return Check("archive", "failure" if not seen.n_free else "warning", seen.address, found, mend)
     state = "" if seen.is_there else say("; se crea con el primer archivo", "; made with the first file")
     return Check("archive", "ok", seen.address, say(f"{free} libres{state}", f"{free} free{state}"))

@@ -173,14 +173,14 @@ def signing_checks(signing: Signing, problems: Sequence[Check], speech: Speech) 
     if signing.private:
         names = ", ".join(signing.private)
         found.append(Check("jobs.keys", "warning", "FACTUS_JOBS_KEYS",
-                           say(f"claves con su parte privada: {names}; quien lea el archivo puede firmar",
+                           say(f"llaves con su parte privada: {names}; quien lea el archivo puede firmar",
                                f"keys with their private part: {names}; whoever reads the file can sign"),
                            say("deje en él solo las públicas (lo que imprime token key new)",
                                "keep the public ones in it only (what token key new prints)")))  # fmt: skip
     if signing.unbounded:
         names = ", ".join(signing.unbounded)
         found.append(Check("jobs.keys", "warning", "FACTUS_JOBS_KEYS",
-                           say(f"claves HS256 sin límites: {names}; quien tenga una puede firmar lo de cualquiera",
+                           say(f"llaves HS256 sin límites: {names}; quien tenga una puede firmar lo de cualquiera",
                                f"HS256 keys without bounds: {names}; whoever has one can sign what is anybody's"),
                            say("dé a cada una factus_iss, factus_accounts y factus_types, o use EdDSA",
                                "give each factus_iss, factus_accounts and factus_types, or use EdDSA")))  # fmt: skip
@@ -190,7 +190,7 @@ def signing_checks(signing: Signing, problems: Sequence[Check], speech: Speech) 
         why = say("los trabajos no van firmados (FACTUS_JOBS_SIGNED)", "jobs are not signed (FACTUS_JOBS_SIGNED)")
         return skipped(["jobs.keys"], "FACTUS_JOBS_SIGNED", why)
     return [
-        Check("jobs.keys", "ok", "FACTUS_JOBS_KEYS", speech.of(signing.n_keys, ("clave", "key"), ("claves", "keys")))
+        Check("jobs.keys", "ok", "FACTUS_JOBS_KEYS", speech.of(signing.n_keys, ("llave", "key"), ("llaves", "keys")))
     ]
 
 

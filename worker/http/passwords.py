@@ -27,6 +27,7 @@ MOST_WRONG: Final = 5
 WINDOW_S: Final = 60.0
 _MOST_REMEMBERED: Final = 10_000
 _TOO_MANY: Final = "Demasiadas claves equivocadas. Espere antes de intentar otra vez."
+_BUSY: Final = "Hay muchos ingresos a la vez. Intente otra vez en unos segundos."
 
 
 class Passwords:
@@ -44,7 +45,7 @@ class Passwords:
             Refusal: 429, too many wait already.
         """
         if self._n_waiting >= MOST_WAITING:
-            raise limited(_TOO_MANY, 2)
+            raise limited(_BUSY, 2)
         self._n_waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, _verify, hashed, password)

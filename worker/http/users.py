@@ -24,6 +24,7 @@ from jobs.errors import ConfigurationError
 from jobs.rights.globs import any_matches
 from worker.bounded_files import FileUnusable, read_whole, text_of
 from worker.guard import Guard, pause
+from worker.settings.values import toml_place
 
 log = structlog.get_logger()
 
@@ -73,10 +74,12 @@ def users_of(raw: bytes) -> dict[str, User]:
     """
     try:
         table = tomllib.loads(text_of(raw))
-    except (FileUnusable, ValueError, RecursionError) as exc:
-        found = re.search(r"at line (\d+), column (\d+)", str(exc))
-        place = f", line {found[1]}, column {found[2]}" if found else ""
-        raise UsersInvalid(f"is not TOML{place}") from None
+    except FileUnusable as exc:
+        raise UsersInvalid(str(exc)) from None
+    except RecursionError:
+        raise UsersInvalid("is not TOML: too deeply nested") from None
+    except ValueError as exc:
+        raise UsersInvalid(f"is not TOML{toml_place(exc)}") from None
     users = table.get("users")
     if not isinstance(users, dict) or set(table) != {"users"}:
         raise UsersInvalid("holds tables named [users.NAME] and nothing else")
@@ -166,6 +169,6 @@ def _nobody(users: Mapping[str, User]) -> str:
     hasher = (
         PasswordHasher.from_parameters(max(known, key=lambda one: one.memory_cost * one.time_cost))
         if known
-        else (PasswordHasher())
+        else PasswordHasher()
     )
     return hasher.hash(hashlib.sha256(b"nobody").digest())

@@ -36,7 +36,7 @@ class Reply:
 
 
 Route = Callable[[Mapping[str, str]], Awaitable[Reply]]
-"""Answers a request; its argument are the header fields, names in small letters."""
+"""Answers a request; its argument is the header fields, names in small letters."""
 
 
 @asynccontextmanager

@@ -52,7 +52,7 @@ def log_attempt(job: JobRecord, attempted: AttemptResult, attempts: int, began_m
             # A failure on which the operator acts is one that a person must see; what a producer corrects is none.
             say = log.error if ending.state == "failed" and code in _NEEDS_US else log.info
             say("attempt.finished", outcome=ending.state, error=code, number=ending.number or None, **facts)
-        case Retry() if ending.progress is not None and not ending.is_failure:
+        case Retry() if ending.goes_on:
             # A step of a job with several is no trouble: its reason is told only if time runs out before the next one.
             log.info("attempt.finished", outcome="goes_on", error=None, **_next(ending), **facts)
         case Retry():

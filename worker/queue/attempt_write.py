@@ -40,15 +40,15 @@ class AttemptWrite:
     bill: BillNote | None = None
 
 
-def events_packed(page: AttemptWrite) -> list[Arg]:
+def events_packed(write: AttemptWrite) -> list[Arg]:
     """Its events, one behind the other."""
-    return [value for event in page.events for value in event_values(event)]
+    return [value for event in write.events for value in event_values(event)]
 
 
-def notices_packed(page: AttemptWrite) -> list[Arg]:
+def notices_packed(write: AttemptWrite) -> list[Arg]:
     """Its notices, one behind the other, as ``end_attempt.lua`` reads them."""
     packed: list[Arg] = []
-    for notice in page.notices:
+    for notice in write.notices:
         packed += [notice.kind, notice.scope, notice.since_ms, *event_values(notice.event)]
     return packed
 

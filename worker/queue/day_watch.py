@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 
-from jobs.day_notices import Told, day_event, notice_due
+from jobs.day_notices import Notice, Told, day_event, notice_due
 from schemas.names import account_of, within_account
 from worker.guard import Guard, pause
 from worker.queue.day_reader import AccountDay, DayReader
@@ -147,7 +147,7 @@ class DayWatch:
         notice = notice_due(told, seen.will_miss, now_ms, ends_ms)
         return await self._tell(account, day, seen, told, notice) if notice else 0
 
-    async def _tell(self, account: Account, day: str, seen: AccountDay, told: Told, notice: str) -> int:
+    async def _tell(self, account: Account, day: str, seen: AccountDay, told: Told, notice: Notice) -> int:
         outlook = await self._days.outlook(account, day, seen)
         now = datetime.now(account.zone)
         event = day_event("safe" if notice == "safe" else "at_risk", outlook, told, account.zone, now)

@@ -97,19 +97,19 @@ class EndWriter:
         final = attempted.ending if isinstance(attempted.ending, Finished) else defect_end(plain(job))
         attempted = replace(attempted, ending=final)
         try:
-            await self.ledger.last_word(claimed, final, self._page(claimed, attempted, (), 0))
+            await self.ledger.last_word(claimed, final, self._write_of(claimed, attempted, (), 0))
         except LedgerRefused as exc:
             raise SetAside(claimed, LONGEST_REST_S, job.defects + 1) from exc
         return attempted
 
-    def _page(
+    def _write_of(
         self, claimed: ClaimedJob, attempted: AttemptResult, notices: tuple[Notice, ...], n_defects: int
     ) -> AttemptWrite:
         job, ending = claimed.job, attempted.ending
         now = datetime.now(self.accounts[job.account].zone)
         attempts = job.attempts + attempted.n_sent
         events = events_of(job, ending, attempts=attempts, now_ms=claimed.standing.now_ms, now=now)
-        page = AttemptWrite(
+        write = AttemptWrite(
             fields=record_fields(job, ending, events, attempts, claimed.standing.now_ms, n_defects),
             health=attempted.health,
             goes_on=not self.draining.is_set(),
@@ -119,22 +119,22 @@ class EndWriter:
             bill=bill_note(job, ending),
         )
         if isinstance(ending, Finished) and ending.state in ("failed", "refused") and events:
-            return replace(page, dead=dead_letter(job, ending, events[-1]))
-        return page
+            return replace(write, dead=dead_letter(job, ending, events[-1]))
+        return write
 
     async def _write(self, claimed: ClaimedJob, attempted: AttemptResult, n_defects: int) -> int:
         job, ending = claimed.job, attempted.ending
         now = datetime.now(self.accounts[job.account].zone)
         notices = await self.notices.of(claimed, attempted, now)
-        page = self._page(claimed, attempted, notices, n_defects)
+        write = self._write_of(claimed, attempted, notices, n_defects)
         if isinstance(ending, Retry):
-            n_started = await self.ledger.pause(claimed, ending, page)
+            n_started = await self.ledger.pause(claimed, ending, write)
         else:
             following: list[JobRecord] = []
             if ending.state == "validated" and ending.data is not None:
                 following = follow_ups(job, ending.data, seq=job.seq + 1)
-            n_started = await self.ledger.close(claimed, ending, page, following)
+            n_started = await self.ledger.close(claimed, ending, write, following)
             if self.range_notes and not ending.errors:
                 await self.range_notes.note(job.account, job.type, ending.data)
-        log_notices(job.account, page.notices)
+        log_notices(job.account, write.notices)
         return n_started

@@ -50,7 +50,7 @@ class Ledger:
         self._claimer = claimer
         self._ended_owners = ended_owners
 
-    async def pause(self, claimed: ClaimedJob, ending: Retry, page: AttemptWrite) -> int:
+    async def pause(self, claimed: ClaimedJob, ending: Retry, write: AttemptWrite) -> int:
         """
         The attempt ends and the job stays open; what was started in its place is run.
 
@@ -69,10 +69,10 @@ class Ledger:
             "document_state": "",
             "narrows": int(ending.narrows),
         }
-        return await self._finish(claimed, end, page, ())
+        return await self._finish(claimed, end, write, ())
 
     async def close(
-        self, claimed: ClaimedJob, final: Finished, page: AttemptWrite, following: Sequence[JobRecord] = ()
+        self, claimed: ClaimedJob, final: Finished, write: AttemptWrite, following: Sequence[JobRecord] = ()
     ) -> int:
         """
         The job is final; what was started in its place is run. Jobs that joined its document end after it
@@ -91,9 +91,9 @@ class Ledger:
             "document_state": final.state,
             "narrows": 0,
         }
-        return await self._finish(claimed, end, page, following)
+        return await self._finish(claimed, end, write, following)
 
-    async def last_word(self, claimed: ClaimedJob, final: Finished, page: AttemptWrite) -> None:
+    async def last_word(self, claimed: ClaimedJob, final: Finished, write: AttemptWrite) -> None:
         """
         The job is final although a key beside it keeps :meth:`close` from saying so: its event, and of the rest what
         can be done.
@@ -126,12 +126,12 @@ class Ledger:
             "mark_prefix": in_progress_key_prefix,
             "lane": job.lane,
             "number": final.number,
-            "error": page.fields.get("last_error", ""),
+            "error": write.fields.get("last_error", ""),
             "member": member,
             **self._of_jobs.end_noted(job),
-            "n_events": len(page.events),
-            "n_dead": len(page.dead),
-            "rest": [*self._own_tally(job, page), *events_packed(page), *pairs(page.dead)],
+            "n_events": len(write.events),
+            "n_dead": len(write.dead),
+            "rest": [*self._own_tally(job, write), *events_packed(write), *pairs(write.dead)],
         }
         try:
             word, *rest = await self._scripts.run("last_word", keys, args)
@@ -143,12 +143,12 @@ class Ledger:
             self._ended_owners.add(member)
 
     async def _finish(
-        self, claimed: ClaimedJob, end: Mapping[str, Arg], page: AttemptWrite, follow_ups: Sequence[JobRecord]
+        self, claimed: ClaimedJob, end: Mapping[str, Arg], write: AttemptWrite, follow_ups: Sequence[JobRecord]
     ) -> int:
         job = claimed.job
         lane_keys, lane_values = self._of_lanes.arguments(job.lane)
-        keys = self._end_keys(job, page, follow_ups, lane_keys)
-        args = self._end_values(claimed, end, page, follow_ups, lane_values)
+        keys = self._end_keys(job, write, follow_ups, lane_keys)
+        args = self._end_values(claimed, end, write, follow_ups, lane_values)
         try:
             word, *rest = await self._scripts.run("end_attempt", keys, args)
         except RedisError as exc:
@@ -162,7 +162,7 @@ class Ledger:
         return int(n_started)
 
     def _end_keys(
-        self, job: JobRecord, page: AttemptWrite, follow_ups: Sequence[JobRecord], lane_keys: LaneKeys
+        self, job: JobRecord, write: AttemptWrite, follow_ups: Sequence[JobRecord], lane_keys: LaneKeys
     ) -> ScriptKeys:
         return {
             "lane": lane_keys,
@@ -173,7 +173,7 @@ class Ledger:
             "deadlines": self._keys.deadlines(),
             "batches_due": self._keys.batches_due(),
             **self._of_jobs.document_keys(job),
-            **self._of_jobs.bill_keys(job, page.bill),
+            **self._of_jobs.bill_keys(job, write.bill),
             "follow_ups": [key for row in follow_ups for key in self._of_jobs.follow_up_keys(row)],
         }
 
@@ -181,7 +181,7 @@ class Ledger:
         self,
         claimed: ClaimedJob,
         end: Mapping[str, Arg],
-        page: AttemptWrite,
+        write: AttemptWrite,
         follow_ups: Sequence[JobRecord],
         lane_values: LaneValues,
     ) -> ScriptArgs:
@@ -195,32 +195,32 @@ class Ledger:
             **end,
             "retention_ms": self._policy.retention_ms,
             "maxlen": self._policy.results_maxlen,
-            "goes_on": int(page.goes_on),
-            "health": page.health,
-            "n_events": len(page.events),
-            "n_fields": len(page.fields),
-            "n_dead": len(page.dead),
-            "n_notices": len(page.notices),
-            "n_facts": len(page.bill.facts) if page.bill else 0,
-            "term": term_packed(page.bill),
+            "goes_on": int(write.goes_on),
+            "health": write.health,
+            "n_events": len(write.events),
+            "n_fields": len(write.fields),
+            "n_dead": len(write.dead),
+            "n_notices": len(write.notices),
+            "n_facts": len(write.bill.facts) if write.bill else 0,
+            "term": term_packed(write.bill),
             "n_follow_ups": len(follow_ups),
             "batch_prefix": self._keys.batch(""),
             **self._of_jobs.end_noted(job),
-            "mend": page.mend,
+            "mend": write.mend,
             "rest": [
-                *pairs(page.fields),
-                *pairs(page.dead),
-                *(self._own_tally(job, page) if end["ending"] == "final" else ()),
-                *events_packed(page),
-                *notices_packed(page),
-                *(pairs(page.bill.facts) if page.bill else ()),
+                *pairs(write.fields),
+                *pairs(write.dead),
+                *(self._own_tally(job, write) if end["ending"] == "final" else ()),
+                *events_packed(write),
+                *notices_packed(write),
+                *(pairs(write.bill.facts) if write.bill else ()),
                 *(value for row in follow_ups for value in self._of_jobs.follow_up_values(row)),
             ],
         }
 
-    def _own_tally(self, job: JobRecord, page: AttemptWrite) -> TallyValues:
+    def _own_tally(self, job: JobRecord, write: AttemptWrite) -> TallyValues:
         # A job that follows another is no member of its batch: that one has been counted.
-        return tally_values(NO_TALLY if job.parent or not page.events else tally_of(page.events[-1]))
+        return tally_values(NO_TALLY if job.parent or not write.events else tally_of(write.events[-1]))
 
 
 def _left(final: Finished) -> str:

@@ -71,7 +71,7 @@ class TokenVerifier:
         if (known := self._known.get(digest)) is not None:
             return known
         found = read_token(token, trust.keys)
-        if trust.revoked.revoke_key(found.key.kid):
+        if trust.revoked.revokes_key(found.key.kid):
             raise Denied(Check.KEY_REVOKED, found.key.kid)
         if not is_signed(found.key, found.signed, found.signature):
             raise Denied(Check.SIGNATURE, found.key.kid)

@@ -1,5 +1,6 @@
 """
-The only reader of the environment, and of ``.env`` after it.
+The only reader of settings: of the environment, and of ``.env`` after it (help reads its language by itself, in
+``worker/language.py``).
 
 One rule for all values: blanks and line ends around one do not count, and an empty value is no value.
 """
@@ -20,7 +21,7 @@ from jobs.errors import ConfigurationError
 from worker.bounded_files import FileUnusable, read_whole, text_of
 from worker.settings.model import Settings
 from worker.settings.secrets import SECRET_NAMES, is_utf8
-from worker.settings.unknown_names import told_unknown
+from worker.settings.unknown_names import nearest, told_unknown
 from worker.settings.values import reason
 
 ENV_FILE: Final = ".env"
@@ -84,6 +85,11 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
 def nearest_variables(names: list[str]) -> list[str]:
     """Each name with the setting that may have been meant."""
     return [told_unknown(name, _VARIABLES) for name in names]
+
+
+def meant_variables(names: list[str]) -> dict[str, str]:
+    """The setting that may have been meant, by name; empty where none is near."""
+    return {name: nearest(name, _VARIABLES) for name in names}
 
 
 def env_file_holds_secrets() -> bool:

@@ -1,8 +1,8 @@
 """
 The settings of one process, as values. Where they come from is ``worker/settings/environment.py``.
 
-Everything else in the service receives the small frozen value that it needs (:class:`ApiLimits`, an account, a backoff
-policy ...), never all of them. The table of variables is docs/contract.md, section 5.
+Who composes a process has all of them. Everything else in the service receives the small frozen value that it needs
+(:class:`ApiLimits`, an account, a backoff policy ...). The table of variables is docs/contract.md, section 5.
 """
 
 from __future__ import annotations

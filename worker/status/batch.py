@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -113,7 +113,8 @@ def batch_of(
     held = text_hash(flat)
     if not held:
         return None
-    seen = batch_seen(account.name, batch, held, texts(failures))
+    now = datetime.fromtimestamp(now_ms / 1000, BOGOTA)
+    seen = batch_seen(account.name, batch, held, texts(failures), now=now)
     parts = _parts(account.name, held)
     if parts:
         seen = yield from _with_estimate(keys, loads, account, seen, parts, now_ms)
@@ -177,11 +178,9 @@ def _parts(account: str, held: Mapping[str, str]) -> list[_Part]:
     return [_Part(in_account(account, queue), day) for _, queue, day in rows]
 
 
-def batch_seen(account: str, batch: str, held: Mapping[str, str], failures: list[str]) -> BatchSeen:
+def batch_seen(account: str, batch: str, held: Mapping[str, str], failures: list[str], *, now: datetime) -> BatchSeen:
     """What the counts of a batch say. Pure."""
-    from datetime import datetime
-
-    data = completed_event(in_account(account, batch), held, failures, now=datetime.now(BOGOTA)).data or {}
+    data = completed_event(in_account(account, batch), held, failures, now=now).data or {}
     n_final = sum(data["counts"].values())
     size = data["size"] if held.get("size", "0") != "0" else None
     return BatchSeen(

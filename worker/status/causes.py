@@ -118,7 +118,7 @@ def mend(hold: Hold, account: str, speech: Speech) -> str:
 
 _REDIS_MENDS: Final = {
     "OOM": "su memoria está llena: suba maxmemory o quite lo que no haga falta; nada se desaloja",
-    "MISCONF": "no puede escribir en su disco: haga lugar o repare el disco; su registro dice más",
+    "MISCONF": "no puede escribir en su disco: libere espacio o repare el disco; su registro dice más",
     "READONLY": "es una réplica: apunte FACTUS_REDIS_URL al primario, o a los sentinels",
     "NOREPLICAS": "lo siguen muy pocas réplicas (min-replicas-to-write): recupérelas",
     "MASTERDOWN": "es una réplica sin su primario: recupere el primario",

@@ -237,7 +237,7 @@ def lane_words(lane: LaneSeen, account: AccountSeen, now_ms: int, zone: tzinfo, 
         return told if lane.hold.until_ms <= now_ms else f"{told}; {_again_at(lane.hold.until_ms, zone, speech)}"
     if not lane.n_waiting:
         return ""
-    if account.hold and lane.issues | lane.is_calls:
+    if account.hold and (lane.issues or lane.is_calls):
         return speech.say("su cuenta está detenida", "its account is on hold")
     return lane_reason(lane, account, zone, speech)
 

@@ -59,6 +59,11 @@ def answer_words(one: EndpointSeen, speech: Speech) -> str:
     return speech.say(*_FAULTS.get(one.last_fault, (one.last_fault or "no responde", one.last_fault or "no answer")))
 
 
+def disabled_words(why: str, speech: Speech) -> str:
+    """Why an endpoint is disabled."""
+    return speech.say(*_WHY.get(why, (why, why)))
+
+
 def _of_process(process: DelivererSeen, speech: Speech) -> Problem:
     what = speech.say(
         f"proceso de webhooks {process.id}: fallas en sus tareas en los últimos 10 minutos ({process.failed_lately}; "
@@ -100,7 +105,7 @@ def _of_endpoint(
         mends = speech.say(
             "suba FACTUS_RESULTS_MAXLEN y no deje la dirección sin proceso; lo que aún está en la cola: "
             f"factus-worker webhooks replay {one.name}",
-            "raise FACTUS_RESULTS_MAXLEN and leave the endpoint not without a process; what is still in the stream: "
+            "raise FACTUS_RESULTS_MAXLEN and do not leave the endpoint without a process; what is still in the stream: "
             f"factus-worker webhooks replay {one.name}",
         )
         yield Problem("webhook.lost", one.name, what, mends, one.gone_at_ms)
@@ -111,7 +116,7 @@ def _is_behind(one: EndpointSeen, now_ms: int, patience_ms: int) -> bool:
 
 
 def _disabled(one: EndpointSeen, waits: str, speech: Speech) -> Problem:
-    why = speech.say(*_WHY.get(one.disabled_why, (one.disabled_why, one.disabled_why)))
+    why = disabled_words(one.disabled_why, speech)
     what = speech.say(f"webhook {one.name} desactivado: {why}", f"webhook {one.name} is disabled: {why}")
     mends = speech.say(
         f"arregle el receptor y pruébelo: factus-worker webhooks test {one.name}; luego webhooks enable {one.name}",

@@ -42,7 +42,7 @@ def choose_socket_path(folder: Path) -> Path:
     private = Path(tempfile.gettempdir()) / f"factus-{os.geteuid()}"
     private.mkdir(mode=0o700, exist_ok=True)
     found = private.lstat()
-    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+    if found.st_uid != os.geteuid() or found.st_mode & _OPEN_TO_OTHERS:
         raise ConfigurationError(f"{private} is needed for the embedded server's socket and is not private to us")
     return private / f"{hashlib.sha256(os.fsencode(folder)).hexdigest()[:24]}.sock"
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -20,6 +19,7 @@ from jobs.webhooks.endpoint import Endpoint
 from worker.addresses import endpoint_address
 from worker.bounded_files import FileUnusable, read_whole, text_of
 from worker.settings.model import Settings
+from worker.settings.unknown_names import told_unknown
 from worker.settings.values import Concurrency, Seconds, describe, toml_place
 from worker.webhooks.signer import check_secret
 
@@ -158,8 +158,7 @@ def _endpoint(name: str, values: Any, where: str) -> Endpoint:
         raise ConfigurationError(f"{where} is not a table")
     for key in values:
         if key not in _KEYS:
-            close = get_close_matches(key, _KEYS, n=1)
-            raise ConfigurationError(f"{where}: {key} is no setting" + (f"; did you mean {close[0]}?" if close else ""))
+            raise ConfigurationError(f"{where}: {told_unknown(key, _KEYS)}")
     missing = [key for key in ("url", "secrets") if key not in values]
     if missing:
         raise ConfigurationError(f"{where} lacks {', '.join(missing)}")

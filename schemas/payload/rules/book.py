@@ -34,7 +34,7 @@ class Document:
 
     root: Node
     today: str
-    """YYYY-MM-DD in the account's time zone; dates in payloads have the same form, so texts compare."""
+    """YYYY-MM-DD in Bogotá, whose day the DIAN goes by; dates in payloads have the same form, so texts compare."""
     operation: str | None
     """The operation type; None when what stands there is unusable, and rules that depend on it are skipped."""
     amounts: Amounts | None
@@ -193,20 +193,20 @@ class CheckTree:
         return root
 
 
-def run_checks(plan: CheckTree, node: Any, document: Document, verdict: FindingCollector, at: Place = None) -> None:
-    """Run every check on every node it is about, until the verdict is full."""
+def run_checks(plan: CheckTree, node: Any, document: Document, collector: FindingCollector, at: Place = None) -> None:
+    """Run every check on every node it is about, until the collector is full."""
     if type(node) is list:
         every = plan.below["*"]
         for position, element in enumerate(node):
-            run_checks(every, element, document, verdict, (at, position))
+            run_checks(every, element, document, collector, (at, position))
         return
     # An element that is no object was refused before; None keeps its place.
-    if type(node) is not dict or verdict.is_full:
+    if type(node) is not dict or collector.is_full:
         return
     for rule, check in plan.checks:
         if findings := check(node, document):
-            verdict.add(rule, at, findings)
+            collector.add(rule, at, findings)
     for step, below in plan.below.items():
         child = node.get(step)
         if child:
-            run_checks(below, child, document, verdict, (at, step))
+            run_checks(below, child, document, collector, (at, step))

@@ -14,6 +14,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from jobs import answers
 from jobs.errors import ConfigurationError
+from jobs.outcomes import AttemptResult, Retry
+from schemas.contract.event import ErrorDetail
 from tests.fakes import FakeFactus
 from tests.records import a_job
 from tests.service_in_process import running, services_on
@@ -80,6 +82,29 @@ async def test_each_attempt_is_a_trace_and_says_what_failed(fake_redis: ArqRedis
     assert first.status.status_code is StatusCode.ERROR
     assert last.attributes
     assert last.attributes["factus.outcome"] == "validated"
+
+
+@pytest.mark.parametrize(
+    ("progress", "is_failure", "outcome", "error"),
+    [
+        (None, True, "again", "factus.unavailable"),
+        (None, False, "again", "factus.unavailable"),
+        ("{}", True, "again", "factus.unavailable"),
+        ("{}", False, "goes_on", None),
+    ],
+)
+def test_a_step_forward_is_no_error(progress: str | None, is_failure: bool, outcome: str, error: str | None) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    reason = ErrorDetail(code="factus.unavailable", message="x")
+    ending = Retry("job", 1.0, reason, progress=progress, is_failure=is_failure)
+    with SpanTraces(provider, namespace="n").attempt(a_job()) as ended:
+        ended(AttemptResult(ending, 1), 1)
+    (span,) = exporter.get_finished_spans()
+    assert span.attributes
+    assert (span.attributes["factus.outcome"], span.attributes.get("error.type")) == (outcome, error)
+    assert span.status.status_code is (StatusCode.ERROR if error else StatusCode.UNSET)
 
 
 @pytest.mark.parametrize("traceparent", ["", "x", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"])

@@ -36,7 +36,8 @@ mismo día las veces que haga falta: el último certificado definitivo es el que
 
 close verify CARPETA|ARCHIVO... revisa, sin conexión, que los certificados estén como se hicieron y formen una cadena.
 
-Código de salida: 0 todo explicado y cuadrado, 1 algo sin explicar o que no cuadra, o no llegó respuesta, 2 mal escrito.
+Código de salida: 0 todo explicado y cuadrado, 1 algo sin explicar o que no cuadra, no llegó respuesta, o hay celdas
+con errores en el archivo de control, 2 mal escrito.
 """
 
 
@@ -103,8 +104,8 @@ def command(
 
     close verify FOLDER|FILE... checks offline that certificates are as they were made, and form a chain.
 
-    Exit status: 0 all is explained and agrees, 1 something is unexplained or differs, or no answer came,
-    2 wrong usage.
+    Exit status: 0 all is explained and agrees, 1 something is unexplained or differs, no answer came, or cells of the
+    control file are wrong, 2 wrong usage.
     """
     import asyncio
 
@@ -159,24 +160,14 @@ def _control_of(path: str | None, decimal: str, sheet: str, *, as_json: bool) ->
 
 
 def _show_faults(faults: list[Fault], *, as_json: bool) -> None:
-    speech = spoken()
+    from worker.cli.check.cell_report import show_cells, told
+    from worker.cli.files.spreadsheets import error_of
+
+    errors = [error_of(one) for one in faults]
     if as_json:
-        told = [
-            {
-                "file": one.file, "sheet": one.sheet, "cell": one.cell or None, "heading": one.heading,
-                "value": one.value, "code": "payload.invalid", "rule": one.rule, "message": one.message,
-            }
-            for one in faults
-        ]  # fmt: skip
-        click.echo(json_text({"errors": told}))
-        return
-    heads = [
-        speech.say("Celda", "Cell"),
-        speech.say("columna", "column"),
-        speech.say("valor", "value"),
-        speech.say("qué hacer", "what to do"),
-    ]
-    show_table(heads, [[one.place, one.heading or "-", one.value or "-", one.message] for one in faults])
+        click.echo(json_text({"errors": [told(one) for one in errors]}))
+    else:
+        show_cells(errors, spoken(), "red")
 
 
 async def _account(settings: Settings, redis: Any, wanted: str | None) -> str:

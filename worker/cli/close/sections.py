@@ -9,19 +9,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from jobs.families import FAMILIES
 from worker.speech import Speech
 
 Certificate = Mapping[str, Any]
 
-_FAMILIES: Final = {
-    "invoice": ("Factura", "Invoice"),
-    "credit_note": ("Nota crédito", "Credit note"),
-    "debit_note": ("Nota débito", "Debit note"),
-    "support_document": ("Documento soporte", "Support document"),
-    "adjustment_note": ("Nota de ajuste", "Adjustment note"),
-    "payroll": ("Nómina", "Payroll"),
-    "payroll_adjustment": ("Ajuste de nómina", "Payroll adjustment"),
+_ENGLISH: Final = {
+    "invoice": "Invoice",
+    "credit_note": "Credit note",
+    "debit_note": "Debit note",
+    "support_document": "Support document",
+    "adjustment_note": "Adjustment note",
+    "payroll": "Payroll",
+    "payroll_adjustment": "Payroll adjustment",
 }
+"""Families; their Spanish names are their nouns."""
 _CLASSES: Final = {
     "issued": ("emitido", "issued"),
     "foreign": ("ajeno", "foreign"),
@@ -49,7 +51,8 @@ class Section:
 
 
 def family_name(family: str, speech: Speech) -> str:
-    return speech.say(*_FAMILIES.get(family, (family, family)))
+    row = FAMILIES.get(family)
+    return speech.say(row.noun if row else family, _ENGLISH.get(family, family))
 
 
 def verdict(certificate: Certificate, speech: Speech) -> tuple[str, bool]:

@@ -63,7 +63,7 @@ def command(account: str | None, calls: bool, as_json: bool) -> None:
     from jobs.errors import ConfigurationError
     from worker.doctor.examination import Wanted, examine, examine_bad_settings
     from worker.logs import configure_logging
-    from worker.settings.environment import load_settings, nearest_variables, unknown_variables
+    from worker.settings.environment import load_settings, meant_variables, unknown_variables
     from worker.speech import SPANISH, Speech
 
     try:
@@ -76,7 +76,7 @@ def command(account: str | None, calls: bool, as_json: bool) -> None:
     _check_account(settings, account)
     # What it meets is told in its lines; a log of it would stand between them.
     configure_logging(is_json=settings.is_log_json, level="critical")
-    unknown = nearest_variables(unknown_variables())
+    unknown = meant_variables(unknown_variables())
     checks = asyncio.run(examine(settings, Wanted(account, calls), unknown, speech))
     _show(checks, speech, as_json=as_json)
     if any(one.status == "failure" for one in checks):

@@ -20,9 +20,9 @@ _FILE: Final = ("ARCHIVO", "FILE")
 _NAME: Final = ("NOMBRE", "NAME")
 _GLOBS: Final = ("PATRONES", "GLOBS")
 
-_ES: Final = """Claves y tokens de los productores, cuando los trabajos van firmados (FACTUS_JOBS_SIGNED).
+_ES: Final = """Llaves y tokens de los productores, cuando los trabajos van firmados (FACTUS_JOBS_SIGNED).
 
-La parte pública de cada clave va en el archivo de FACTUS_JOBS_KEYS: {"keys": [...]}. El token va en el campo token
+La parte pública de cada llave va en el archivo de FACTUS_JOBS_KEYS: {"keys": [...]}. El token va en el campo token
 del sobre, o en un campo token de la entrada junto a job.
 
 Código de salida: 0 hecho, 1 no se pudo, 2 mal escrito.
@@ -40,7 +40,7 @@ def command() -> None:
     """
 
 
-_ES_KEY: Final = """Claves con las que se firman tokens."""
+_ES_KEY: Final = """Llaves con las que se firman tokens."""
 
 
 @partial(below, command)
@@ -49,7 +49,7 @@ def key() -> None:
     """Keys that tokens are signed with."""
 
 
-key.short = ("Claves nuevas.", "New keys.")
+key.short = ("Llaves nuevas.", "New keys.")
 
 
 # -- what is typed -----------------------------------------------------------------------------------------------------
@@ -87,19 +87,19 @@ _types_option = partial(option, "--types", callback=_globs, named=_GLOBS)
 
 
 # -- keys --------------------------------------------------------------------------------------------------------------
-_ES_NEW: Final = """Crea una clave: escribe la privada (JWK, solo legible por usted) en ARCHIVO, que no debe existir, y
+_ES_NEW: Final = """Crea una llave: escribe la privada (JWK, solo legible por usted) en ARCHIVO, que no debe existir, y
 muestra la pública, que va en el archivo de FACTUS_JOBS_KEYS.
 
-EdDSA (Ed25519) es lo usual: quien comprueba no puede firmar. Con HS256 la misma clave firma y comprueba: lo que se
+EdDSA (Ed25519) es lo usual: quien comprueba no puede firmar. Con HS256 la misma llave firma y comprueba: lo que se
 muestra es tan secreto como el archivo.
 
---producer, --accounts y --types, si se dicen, acotan lo que los tokens de la clave pueden dar, digan lo que digan.
+--producer, --accounts y --types, si se dicen, acotan lo que los tokens de la llave pueden dar, digan lo que digan.
 """
 
 
 @partial(below, key)
-@spoken_command("new", _ES_NEW, short=("Crea una clave.", "Make a key."))
-@option("--kid", required=True, callback=_kid, named=("K", "K"), told=("Nombre de la clave.", "The key's name."))
+@spoken_command("new", _ES_NEW, short=("Crea una llave.", "Make a key."))
+@option("--kid", required=True, callback=_kid, named=("K", "K"), told=("Nombre de la llave.", "The key's name."))
 @option(
     "--alg",
     type=click.Choice(["EdDSA", "Ed25519", "HS256"]),
@@ -112,7 +112,7 @@ muestra es tan secreto como el archivo.
     "--producer",
     callback=_producer,
     named=_NAME,
-    told=("Único productor (iss) de la clave.", "The key's only producer (iss)."),
+    told=("Único productor (iss) de la llave.", "The key's only producer (iss)."),
 )
 @_accounts_option(told=("Únicas cuentas que sus tokens dan.", "The only accounts that its tokens grant."))
 @_types_option(told=("Únicos tipos de trabajo que dan.", "The only job types that they grant."))
@@ -138,7 +138,7 @@ def new(
     if alg == "HS256":
         emit(
             say(
-                "Esta clave comprueba y firma: guarde también lo mostrado como un secreto.",
+                "Esta llave comprueba y firma: guarde también lo mostrado como un secreto.",
                 "This key checks and signs: keep what was printed as a secret too.",
             ),
             err=True,
@@ -155,7 +155,7 @@ FACTUS_JOBS_REVOKED.
 
 @partial(below, command)
 @spoken_command("issue", _ES_ISSUE, short=("Firma un token y lo muestra.", "Sign a token and print it."))
-@option("--key", "key_file", required=True, named=_FILE, told=("La clave privada (JWK).", "The private key (JWK)."))
+@option("--key", "key_file", required=True, named=_FILE, told=("La llave privada (JWK).", "The private key (JWK)."))
 @option("--producer", required=True, callback=_producer, named=_NAME, told=("Para quién (iss).", "For whom (iss)."))
 @_accounts_option(required=True, told=("Cuentas que da, separadas por comas.", "Accounts granted, with commas."))
 @_types_option(

@@ -72,7 +72,7 @@ def explained(parts: Parts, speech: Speech) -> list[tuple[str, str]]:
         ),
         (say("solo para el trabajo", "only for the job"), _text(claims, "job_sha256")),
         (say("número", "token id"), _text(claims, "jti")),
-        (say("clave", "key"), _text(header, "kid")),
+        (say("llave", "key"), _text(header, "kid")),
         (say("firma", "signature"), _text(header, "alg")),
         (say("clase", "kind"), _text(header, "typ")),
     ]

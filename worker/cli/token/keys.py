@@ -45,8 +45,9 @@ def written_key(kid: str, alg: str, path: str, bounds: Mapping[str, Any]) -> str
     except FileExistsError as exc:
         raise KeyFileError("it is there already; nothing was written", "ya existe; no se escribió nada") from exc
     except (OSError, ValueError) as exc:
-        words = getattr(exc, "strerror", None) or "its name cannot be used"
-        raise KeyFileError(f"it cannot be written: {words}", f"no se puede escribir: {words}") from exc
+        words = getattr(exc, "strerror", None)
+        en, es = (words, words) if words else ("its name cannot be used", "ese nombre no se puede usar")
+        raise KeyFileError(f"it cannot be written: {en}", f"no se puede escribir: {es}") from exc
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         os.fchmod(descriptor, 0o600)  # whatever the umask took away
         file.write(json.dumps(key) + "\n")
@@ -73,7 +74,7 @@ def _signing_key(path: str) -> SigningKey:
         raise KeyFileError(str(exc), exc.es) from exc
     except KeyInvalid as exc:
         raise KeyFileError(
-            f"no private key (JWK) that can be used: {exc}", f"no es una clave privada (JWK) que sirva: {exc}"
+            f"no private key (JWK) that can be used: {exc}", f"no es una llave privada (JWK) que sirva: {exc}"
         ) from None
     if not is_pair(key, verification_key_of(strict_json.parse(raw))):
         raise KeyFileError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -128,7 +128,7 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json_text(endpoint_json(endpoint, state, waiting, rotation)))
     else:
-        show_endpoint(endpoint, state, waiting, rotation, Speech(settings.lang))
+        show_endpoint(endpoint, state, waiting, rotation, Speech(settings.lang), now_ms=time() * 1000)
 
 
 # -- switch ------------------------------------------------------------------------------------------------------------

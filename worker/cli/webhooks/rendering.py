@@ -1,17 +1,15 @@
-"""How endpoints look on a terminal, in a pipe and as JSON. Pure. No secret and no path of a URL stands in any of it."""
+"""How endpoints look on a terminal, in a pipe and as JSON. No secret and no path of a URL stands in any of it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from jobs.webhooks.notices import what_came
-from jobs.webhooks.verdict import Answer
 from schemas.factus import BOGOTA
 from worker.addresses import endpoint_address
 from worker.cli.console import emit, show_fields, show_table
 from worker.speech import Speech, clock, iso
+from worker.status.webhook_problems import answer_words, disabled_words
 
 if TYPE_CHECKING:
     from jobs.webhooks.endpoint import Endpoint
@@ -20,11 +18,6 @@ if TYPE_CHECKING:
     from worker.webhooks.rotation import Rotation
 
 _STATES: Final = {"on": ("activa", "on"), "failing": ("falla", "failing"), "disabled": ("desactivada", "disabled")}
-_WHY: Final = {
-    "gone": ("respondió 410", "answered 410"),
-    "failing": ("solo falló 120 h", "only failed for 120 h"),
-    "operator": ("por un operador", "by an operator"),
-}
 
 
 def state_of(state: EndpointSeen) -> str:
@@ -57,11 +50,11 @@ def show_overview(
     rows = []
     for name in endpoints:
         state = states[name]
-        why = say(*_WHY[state.disabled_why]) if state.is_disabled and state.disabled_why in _WHY else ""
+        why = disabled_words(state.disabled_why, speech) if state.is_disabled else ""
         told = say(*_STATES[state_of(state)]) + (f" ({why})" if why else "")
         failure = clock(state.last_failure_ms, BOGOTA)
         if state.failing_since_ms:
-            failure = f"{failure}: {_last_answer(state, speech)}"
+            failure = f"{failure}: {answer_words(state, speech)}"
         rows.append([name, told, speech.count(state.n_waiting), clock(state.last_success_ms, BOGOTA), failure])
     show_table(heads, rows, right=[2], more=say("... y {} más", "... and {} more"))
     for name in endpoints:
@@ -104,7 +97,7 @@ def endpoint_json(endpoint: Endpoint, state: EndpointSeen, waiting: Sequence[Any
 
 
 def show_endpoint(
-    endpoint: Endpoint, state: EndpointSeen, waiting: Sequence[Any], rotation: Any, speech: Speech
+    endpoint: Endpoint, state: EndpointSeen, waiting: Sequence[Any], rotation: Any, speech: Speech, *, now_ms: float
 ) -> None:
     say = speech.say
     leave_at = _leave_at(endpoint, rotation)
@@ -134,7 +127,7 @@ def show_endpoint(
                 say("falla desde", "failing since"),
                 clock(state.failing_since_ms, BOGOTA) if state.failing_since_ms else "",
             ),
-            (say("por qué", "why"), _last_answer(state, speech) if state.failing_since_ms else ""),
+            (say("por qué", "why"), answer_words(state, speech) if state.failing_since_ms else ""),
         ]
     )
     for line in _remarks(state, speech):
@@ -149,13 +142,13 @@ def show_endpoint(
                 say("intentos", "attempts"),
                 say("próximo", "next"),
             ],
-            [_waiting_row(row, speech) for row in waiting],
+            [_waiting_row(row, speech, now_ms) for row in waiting],
             right=[2],
         )
 
 
-def _waiting_row(row: DeliveryRecord, speech: Speech) -> list[str]:
-    is_due = row.next_at_ms <= time.time() * 1000
+def _waiting_row(row: DeliveryRecord, speech: Speech, now_ms: float) -> list[str]:
+    is_due = row.next_at_ms <= now_ms
     at = speech.say("ahora", "now") if is_due else clock(row.next_at_ms, BOGOTA)
     return [row.type, row.reference or "-", speech.count(row.n_failures), at]
 
@@ -180,12 +173,6 @@ def _remarks(state: EndpointSeen, speech: Speech) -> list[str]:
             )
         )
     return found
-
-
-def _last_answer(state: EndpointSeen, speech: Speech) -> str:
-    if speech.language == "es":
-        return what_came(Answer(state.last_status, state.last_fault))  # type: ignore[arg-type]  # as it was written
-    return f"answered {state.last_status}" if state.last_status else f"no answer ({state.last_fault or '-'})"
 
 
 def _row_json(endpoint: Endpoint, state: EndpointSeen) -> dict[str, Any]:

@@ -63,6 +63,7 @@ def test_what_is_no_key_set(content: bytes, told: str) -> None:
         ({**SECRET, "k": encode(b"x" * 31)}, "at least 32 bytes"),
         ({**SECRET, "k": "0123456789abcdef0123456789abcdef==="}, "base64url"),
         ({**SECRET, "k": 5}, "at least 32 bytes"),
+        ({**SECRET, "k": encode(b"x" * 5000)}, "at most 4096 bytes"),
         ({**PUBLIC, "crv": "Ed448"}, "crv"),
         ({**PUBLIC, "x": encode(b"x" * 31)}, "x must have 32 bytes"),
         ({**PUBLIC, "use": "enc"}, "not for signatures"),
@@ -85,12 +86,12 @@ def test_bounds_are_a_text_or_a_list() -> None:
         key_set({**SECRET, "factus_iss": "erp", "factus_accounts": ["a-*", "b"], "factus_types": ["invoice.*"]})
     )["hs-1"].bounds
     assert bounds.is_whole
-    assert bounds.allow_producer("erp")
-    assert not bounds.allow_producer("erp2")
-    assert bounds.allow_account("a-1")
-    assert not bounds.allow_account("c")
-    assert bounds.allow_type("invoice.issue")
-    assert not bounds.allow_type("payroll.issue")
+    assert bounds.allows_producer("erp")
+    assert not bounds.allows_producer("erp2")
+    assert bounds.allows_account("a-1")
+    assert not bounds.allows_account("c")
+    assert bounds.allows_type("invoice.issue")
+    assert not bounds.allows_type("payroll.issue")
     assert not key_set_of(key_set(SECRET))["hs-1"].bounds.is_whole
 
 

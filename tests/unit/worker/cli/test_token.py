@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from jobs.rights.keys import key_set_of
 from tests.tokens import PRIVATE, PUBLIC, claims, header, token
 from worker.cli.group import cli
+from worker.cli.token.keys import KeyFileError, written_key
 from worker.rights.trust import FixedTrust, Trust
 from worker.rights.verifier import TokenVerifier
 
@@ -145,3 +146,10 @@ def test_what_is_no_token(typed: bytes) -> None:
 @pytest.mark.parametrize("of", ["[]", "7", '{"exp": 1e30}', '{"exp": "x", "accounts": {"a": 1}, "iat": -5}', "{}"])
 def test_show_takes_whatever_stands_there(of: str) -> None:
     assert run("show", stdin=token(of=of)).exit_code == 0
+
+
+def test_a_name_that_no_file_can_have_is_told_in_each_language() -> None:
+    with pytest.raises(KeyFileError) as refused:
+        written_key("erp-1", "EdDSA", "a\0b", {})
+    assert str(refused.value) == "it cannot be written: its name cannot be used"
+    assert refused.value.es == "no se puede escribir: ese nombre no se puede usar"

@@ -64,8 +64,16 @@ async def test_every_file_with_secrets_is_looked_at(tmp_path: Path, monkeypatch:
         ),
         (ArchiveSeen("/a", is_writable=True, n_free=9000 * MIB, n_whole=10_000 * MIB), "ok", "con el primer archivo"),
         (ArchiveSeen("/a", is_there=True, n_free=9000 * MIB, n_whole=10_000 * MIB), "failure", "chown"),
-        (ArchiveSeen("/a", is_there=True, is_writable=True, n_free=9 * MIB, n_whole=10_000 * MIB), "warning", "lugar"),
-        (ArchiveSeen("/a", is_there=True, is_writable=True, n_free=0, n_whole=10_000 * MIB), "failure", "lugar"),
+        (
+            ArchiveSeen("/a", is_there=True, is_writable=True, n_free=9 * MIB, n_whole=10_000 * MIB),
+            "warning",
+            "libere espacio",
+        ),
+        (
+            ArchiveSeen("/a", is_there=True, is_writable=True, n_free=0, n_whole=10_000 * MIB),
+            "failure",
+            "libere espacio",
+        ),
         (ArchiveSeen("s3://b/p", is_remote=True), "skipped", "--calls"),
         (ArchiveSeen("s3://b/p", is_remote=True, was_asked=True), "ok", "responde"),
         (ArchiveSeen("s3://b/p", is_remote=True, was_asked=True, fault="HTTP 403"), "failure", "FACTUS_ARCHIVE_URL"),
@@ -98,13 +106,18 @@ async def test_a_disk_that_hangs_is_left_alone() -> None:
 
 
 def test_settings_are_told_with_what_they_mean() -> None:
-    (bad,) = settings_check(None, "FACTUS_RATE_LIMIT: a whole number", (), SPANISH)
+    (bad,) = settings_check(None, "FACTUS_RATE_LIMIT: a whole number", {}, SPANISH)
     assert (bad.status, "FACTUS_RATE_LIMIT" in bad.found) == ("failure", True)
-    (unknown,) = settings_check(Settings(), "", ["FACTUS_RATE is no setting; did you mean FACTUS_RATE_LIMIT?"], SPANISH)
-    assert (unknown.status, unknown.subject) == ("warning", "FACTUS_RATE")
-    (unasked,) = settings_check(Settings(jobs_keys=Path("k")), "", (), SPANISH)
+    unknown = settings_check(Settings(), "", {"FACTUS_RATE": "FACTUS_RATE_LIMIT", "FACTUS_ZZZ": ""}, SPANISH)
+    assert [(one.status, one.subject, one.found) for one in unknown] == [
+        ("warning", "FACTUS_RATE", "no es un ajuste; ¿quiso decir FACTUS_RATE_LIMIT?"),
+        ("warning", "FACTUS_ZZZ", "no es un ajuste"),
+    ]
+    (english, _) = settings_check(Settings(), "", {"FACTUS_RATE": "FACTUS_RATE_LIMIT", "FACTUS_ZZZ": ""}, ENGLISH)
+    assert english.found == "is no setting; did you mean FACTUS_RATE_LIMIT?"
+    (unasked,) = settings_check(Settings(jobs_keys=Path("k")), "", {}, SPANISH)
     assert (unasked.status, "FACTUS_JOBS_SIGNED=true" in unasked.mend) == ("warning", True)
-    assert settings_check(Settings(), "", (), SPANISH)[0].status == "ok"
+    assert settings_check(Settings(), "", {}, SPANISH)[0].status == "ok"
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from worker.http.answers import Refusal
-from worker.http.passwords import MOST_WRONG, WINDOW_S, WrongPasswords, network_of
+from worker.http.passwords import MOST_WAITING, MOST_WRONG, WINDOW_S, Passwords, WrongPasswords, network_of
 
 
 class Clock:
@@ -87,3 +89,17 @@ def test_what_is_remembered_has_a_bound(wrong: WrongPasswords) -> None:
 )
 def test_of_ipv6_the_network_counts(address: str, network: str) -> None:
     assert network_of(address) == network
+
+
+async def test_who_comes_when_too_many_wait_is_not_told_of_wrong_passwords() -> None:
+    passwords = Passwords()
+    try:
+        waiting = [asyncio.create_task(passwords.is_right("no hash", "x")) for _ in range(MOST_WAITING)]
+        await asyncio.sleep(0)  # all of them stand in the queue
+        with pytest.raises(Refusal) as refused:
+            await passwords.is_right("no hash", "x")
+        assert refused.value.status == 429
+        assert "muchos ingresos" in refused.value.errors[0]["message"]
+        assert await asyncio.gather(*waiting) == [False] * MOST_WAITING
+    finally:
+        passwords.close()

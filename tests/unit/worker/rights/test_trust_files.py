@@ -111,7 +111,7 @@ def test_revocations_that_turned_bad_stay_as_they_were(keys: Path, revoked: Path
     files = TrustFiles(keys, revoked)
     revoked.write_text('{"kids": [')
     files.look()
-    assert files.trust.revoked.revoke_key("ed-1")
+    assert files.trust.revoked.revokes_key("ed-1")
     assert "FACTUS_JOBS_REVOKED" in files.fault
 
 

@@ -61,6 +61,7 @@ BAD = {
     "short secret": (GOOD.replace(SECRET, "whsec_Z2VoZWlt"), "endpoints.shop: secrets: a secret whsec_ has 24 to 64"),
     "twice": (GOOD.replace(f'"{SECRET}"', f'"{SECRET}", "{SECRET}"'), "endpoints.shop: secrets: a secret stands twice"),
     "typo": (GOOD + "concurency = 3\n", "endpoints.shop: concurency is no setting; did you mean concurrency?"),
+    "upper case": (GOOD + "TIMEOUT = 3\n", "endpoints.shop: TIMEOUT is no setting; did you mean timeout?"),
     "streams": (GOOD + "zzz = 3\n", "endpoints.shop: zzz is no setting"),
     "own name": (GOOD + 'name = "x"\n', "endpoints.shop: name is no setting"),
     "types": (GOOD + "types = []\n", "endpoints.shop: types: "),
