@@ -217,7 +217,8 @@ def _failed(context: CallContext, files: Files, reasons: Mapping[Kind, ErrorDeta
     )
     named = files.told.get("number") or f"con referencia {context.policy.job.reference_code}"
     message = f"{context.family.noun} {named}, archivos sin guardar: {missing}. Guardados: {stored}."
-    return Finished("failed", message, errors=errors, archived=tuple(files.documents))
+    number = files.told.get("number", "")
+    return Finished("failed", message, errors=errors, number=number, archived=tuple(files.documents))
 
 
 def _joined(reasons: Iterable[ErrorDetail]) -> ErrorDetail:

@@ -24,7 +24,9 @@ from schemas.names import ARCHIVE, TRACK
 from schemas.records import JobRecord, SendState, score_with_priority
 
 
-def follow_ups(job: JobRecord, data: Mapping[str, Any], *, seq: int) -> list[JobRecord]:
+def follow_ups(
+    job: JobRecord, data: Mapping[str, Any], *, seq: int, validated_at: str | None = None
+) -> list[JobRecord]:
     """
     The jobs that follow a validated document.
 
@@ -32,6 +34,7 @@ def follow_ups(job: JobRecord, data: Mapping[str, Any], *, seq: int) -> list[Job
         job: The issuing job, or one that joined its document.
         data: ``data`` of its final event.
         seq: Number of its final event.
+        validated_at: When the document was told as validated (RFC 3339), where that was before these jobs.
     """
     found = []
     named = {"number": data["number"]} if data["number"] else {"reference_code": data["reference_code"]}
@@ -40,7 +43,8 @@ def follow_ups(job: JobRecord, data: Mapping[str, Any], *, seq: int) -> list[Job
         found.append(_follow_up(job, ARCHIVE, {**about, "kinds": [*job.archives]}, seq=seq))
     if job.tracks_radian:
         tacit = {"tacit_acceptance": True} if job.accepts_tacitly else {}
-        found.append(_follow_up(job, TRACK, {**about, **tacit}, seq=seq + len(found)))
+        since = {"validated_at": validated_at} if validated_at else {}
+        found.append(_follow_up(job, TRACK, {**about, **tacit, **since}, seq=seq + len(found)))
     return found
 
 

@@ -73,13 +73,17 @@ def _plain(text: str) -> str:
 
 def _instant(day: Any, time: Any) -> str | None:
     """
-    RFC 3339 from ``2024-11-05`` and ``16:36:31``, Bogotá time; the day's beginning when only the day can be read: the
-    term goes by the day. None when that cannot be read either.
+    RFC 3339 from ``2024-11-05`` and ``16:36:31``, Bogotá time unless it names its own (UBL writes ``16:36:31-05:00``);
+    the day's beginning when only the day can be read: the term goes by the day. None when that cannot be read either.
     """
     for text in (f"{day}T{time}", f"{day}T00:00:00"):
         try:
             found = datetime.fromisoformat(text)
-        except ValueError:
+            there = found.astimezone(BOGOTA) if found.tzinfo else found.replace(tzinfo=BOGOTA)
+        except (
+            ValueError,
+            OverflowError,
+        ):  # OverflowError: another zone's hours before the first day or after the last
             continue
-        return found.replace(tzinfo=BOGOTA).isoformat(timespec="seconds") if found.tzinfo is None else None
+        return there.isoformat(timespec="seconds")
     return None

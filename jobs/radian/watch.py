@@ -9,7 +9,7 @@ sending. Then the next turn counts that 034 as sent, and looks.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from jobs import answers
@@ -25,7 +25,7 @@ from jobs.radian.clock import Clock
 from jobs.radian.evidence import evidence
 from jobs.radian.seen_events import ACCEPTANCES, read_events
 from jobs.radian.state import ClockState, kept
-from jobs.radian_policy import HOUR_MS
+from jobs.radian_policy import HOUR_MS, ms
 from schemas.contract.event import ErrorDetail
 from schemas.factus import Remark
 from schemas.records import SendState
@@ -67,7 +67,16 @@ async def track(context: CallContext) -> Ending:
 def clock_of(context: CallContext) -> Clock:
     """The clock of the bill that a job watches."""
     emits = bool(context.payload.get("tacit_acceptance") and context.radian_person)
-    return Clock(context.radian, context.policy.job.accepted_at, emits=emits)
+    return Clock(context.radian, _validated_at_ms(context), emits=emits)
+
+
+def _validated_at_ms(context: CallContext) -> int:
+    """
+    From when the silence of a bill counts. A watch begins with the validation, unless its push was answered from the
+    ledger: that one is given the instant (the version before gave none).
+    """
+    told = context.payload.get("validated_at")
+    return ms(datetime.fromisoformat(told)) if told else context.policy.job.accepted_at
 
 
 def _known(state: ClockState) -> dict[str, Any]:

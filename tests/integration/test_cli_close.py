@@ -20,6 +20,7 @@ from worker.cli.group import cli
 
 BILLS = FAMILY_CASES["invoice"]
 Run = Callable[..., Result]
+CERTIFICATE = {"account": "acme", "day": "2026-11-25", "previous_sha256": None}
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +198,32 @@ def test_verify_follows_the_chain_and_finds_what_was_changed(run: Run, tenant: T
     middle.unlink()
     gap = run("verify", "c")
     assert (gap.exit_code, "falta el certificado anterior" in gap.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "",
+        "{",
+        "[]",
+        '{"sha256": "%s"}' % ("a" * 64),
+        json.dumps({**CERTIFICATE, "sha256": sha256_of(CERTIFICATE).upper()}),
+    ],
+)
+def test_verify_tells_a_certificate_that_can_no_longer_be_read(run: Run, tmp_path: Path, damaged: str) -> None:
+    """Nothing else tells of the last one: the chain before it is whole, and a foreign file beside it is no fault."""
+    whole = {**CERTIFICATE, "sha256": sha256_of(CERTIFICATE)}
+    (tmp_path / "cierre-acme-2026-11-25.json").write_text(json.dumps(whole), encoding="utf-8")
+    (tmp_path / "otro.json").write_text("{", encoding="utf-8")
+    assert run("verify", str(tmp_path)).exit_code == 0
+    last = tmp_path / "cierre-acme-2026-11-26.json"
+    last.write_text(damaged, encoding="utf-8")
+    found = run("verify", str(tmp_path), "--json")
+    assert found.exit_code == 1, found.output
+    told = shown(found)
+    assert [(one["what"], one["file"]) for one in told["flaws"]] == [("changed", str(last))]
+    assert not told["is_sound"]
+    assert "no están como se hicieron" in run("verify", str(tmp_path)).output
 
 
 def test_what_others_wrote_is_inert_in_the_files(run: Run, tenant: TestedAccount, tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ import pytest
 from arq.connections import ArqRedis
 from structlog.testing import capture_logs
 
+from jobs.answers import Answer, BadRequest, DocumentSeen
 from jobs.errors import ConfigurationError
+from schemas.factus import DocumentView
 from tests.builders import a_bill
 from tests.door_in_process import CALM, DoorInProcess, a_door
 from tests.fakes import FakeFactus
@@ -222,6 +224,25 @@ class TestLook:
             assert file.content
         assert (await door.get("/documents/invoice/FV%2F2026%2F1/files/xml")).status_code == 404
         assert (await door.get("/documents/invoice/FV%2F2026%2F1/files/..%2F..%2Fetc")).status_code == 404
+
+    @pytest.mark.parametrize("kinds", [["pdf"], ["pdf", "xml"]])
+    async def test_a_file_is_there_whose_number_was_learnt_after_the_validation(
+        self, door: DoorInProcess, worker: ServiceInProcess, factus: FakeFactus, kinds: list[str]
+    ) -> None:
+        """The archiving may have failed in part: what is stored is found all the same."""
+
+        def nameless(answer: Answer) -> Answer:
+            assert isinstance(answer, DocumentSeen)
+            return DocumentSeen(DocumentView({**answer.document.raw, "number": None}))
+
+        factus.script = [nameless]
+        factus.replies["GET /v2/bills/SETP990000001/download-xml"] = [BadRequest(410, "no hay xml")]
+        assert (await door.post(bill("N-1", options={"archive": kinds}), Prefer="wait=60")).status_code == 200
+        validated, archived = await worker.events(2)
+        assert (validated["data"]["number"], archived["success"]) == (None, kinds == ["pdf"])
+        file = await door.get("/documents/invoice/N-1/files/pdf")
+        assert file.status_code == 200, file.text
+        assert (await door.get("/documents/invoice/N-1/files/xml")).status_code == 404
 
     async def test_a_reference_that_looks_like_a_file_is_found_as_it_is(
         self, door: DoorInProcess, worker: ServiceInProcess

@@ -13,16 +13,31 @@ from typing import Any
 import httpx
 import pytest
 from arq.connections import ArqRedis
+from starlette.routing import Route
 
 from tests.door_in_process import CALM, PASSWORD, DoorInProcess, a_door
 from tests.page_scene import ACCOUNTS, an_event, evening, publish
 from tests.patience import PATIENCE_S
 from worker.http.page.rendering import MOST_BYTES
+from worker.http.page.routes import page_routes
 from worker.store import connection, embedded_server
 from worker.store.keys import Keys
 
 NOBODY = {"Authorization": ""}
 PAGES = ("/", "/documents/invoice/FV-1")
+WITHOUT_A_LOGIN = [
+    ("/", "GET", "/", 401, True),
+    ("/live", "GET", "/live", 401, False),
+    ("/documents", "GET", "/documents?family=invoice&reference_code=FV-1", 401, True),
+    ("/documents", "GET", "/documents?family=x", 401, True),
+    ("/documents/{family}/{reference_code:path}", "GET", "/documents/invoice/FV-1", 401, True),
+    ("/documents/{family}/{reference_code:path}", "GET", "/documents/x/FV-1", 401, True),
+    ("/page/{name}", "GET", "/page/page.css", 200, False),
+    ("/login", "POST", "/login", 422, True),
+    ("/logout", "POST", "/logout", 303, False),
+]
+"""A route, how it is asked, and what nobody is answered: a status, and whether it is the form."""
+
 QUICK = replace(CALM, page_every_s=0.05)
 """An open page is looked at again at once."""
 
@@ -55,7 +70,17 @@ class TestLogin:
             assert f'<input type="hidden" name="next" value="{path}">' in answer.text
             assert "acme" not in answer.text
             assert "FV-1" not in answer.text.replace(path, "")
-        assert (await door.http.get("/live", headers=NOBODY)).status_code == 401
+
+    async def test_no_address_tells_anything_without_a_login(self, door: DoorInProcess) -> None:
+        """All routes there are: a new one has to say here what it answers to nobody."""
+        assert {one.path for one in page_routes(door.door) if isinstance(one, Route)} == {
+            path for path, *_ in WITHOUT_A_LOGIN
+        }
+        for _, method, address, status, is_form in WITHOUT_A_LOGIN:
+            answer = await door.http.request(method, address, headers=NOBODY)
+            assert (answer.status_code, 'action="/login"' in answer.text) == (status, is_form), address
+            if status == 401:
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
 
     async def test_a_name_and_a_password_become_a_cookie_of_an_hour(self, door: DoorInProcess) -> None:
         answer = await come_in(door, "olga", next="/documents/invoice/FV-1?account=acme")
@@ -239,11 +264,14 @@ class TestEvening:
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in answer.text
 
     async def test_a_search_leads_to_the_story(self, door: DoorInProcess) -> None:
-        answer = await door.http.get(
-            "/documents", params={"family": "invoice", "reference_code": "A/ñ 1"}, headers=NOBODY
-        )
+        address = "/documents?family=invoice&reference_code=A/%C3%B1+1"
+        answer = await seen_by(door, "olga", address)
         assert (answer.status_code, answer.headers["location"]) == (303, "/documents/invoice/A%2F%C3%B1%201")
         assert (await door.http.get("/documents", params={"family": "x"}, headers=NOBODY)).status_code == 404
+
+    async def test_a_search_goes_on_after_the_login(self, door: DoorInProcess) -> None:
+        address = "/documents?family=invoice&reference_code=FV-1"
+        assert (await come_in(door, "olga", next=address)).headers["location"] == address
 
 
 class Stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import random
@@ -245,6 +246,22 @@ async def test_a_file_that_cannot_be_written_is_told_with_what_to_write(place, t
     assert out.startswith("whsec_")
     assert "first into the list secrets of [endpoints.shop]" in err
     assert SECRET not in out + err
+
+
+async def test_an_endpoint_with_ten_secrets_is_given_no_other_and_nothing_is_noted(real_redis, namespace, place):
+    """What is noted has the older ones leave; and a secret that nobody was shown signs nothing."""
+    secrets = [f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in range(10)]
+    text = place.file.read_text().replace(f'["{SECRET}"]', json.dumps(secrets))
+    place.write(text)
+    status, out, err = await place.run("rotate", "shop")
+    assert (status, out) == (1, "")
+    assert "[endpoints.shop] has 10 secrets" in err
+    assert "Take the last one" in err
+    assert not [one for one in secrets if one in err]
+    assert place.file.read_text() == text
+    assert not await real_redis.exists(f"{namespace}:hooks:rotations")
+    place.write(text.replace(f', "{secrets[-1]}"', ""))
+    assert (await place.run("rotate", "shop"))[0] == 0
 
 
 async def test_listen_sends_what_comes(real_redis, namespace, place, shop):

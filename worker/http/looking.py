@@ -18,6 +18,7 @@ from jobs.archive_names import ARCHIVE_KINDS, ArchiveKind, archive_name
 from jobs.document_verbs import day_of
 from jobs.errors import ArchiveUnavailable
 from jobs.families import FAMILIES
+from jobs.follow_ups import archive_job
 from schemas import strict_json
 from schemas.catalogs import search as catalogs
 from schemas.contract.envelope import ACCOUNT_PATTERN
@@ -149,8 +150,17 @@ class Looking:
         record = DocumentRecord.from_hash(stored) if stored else None
         if record is None or record.state is not DocumentState.VALIDATED or not record.event:
             return None
-        data: Mapping[str, Any] | None = strict_json.parse_written(record.event)["data"]
-        return data
+        event: Mapping[str, Any] = strict_json.parse_written(record.event)
+        data: Mapping[str, Any] | None = event["data"]
+        if data is None or data.get("number"):
+            return data
+        return {**data, "number": await self._number_learnt(account, event["job_id"])}
+
+    async def _number_learnt(self, account: str, job_id: str) -> str | None:
+        """The answer that told of the validation had no number: that under which its files were archived since."""
+        key = self._door.keys.job(account, archive_job(job_id))
+        number: bytes | None = await command(self._door.redis, "HGET", key, "number")
+        return number.decode() if number else None
 
     async def _stored(self, account: str, named: Named, kind: ArchiveKind, data: Mapping[str, Any]) -> Response:
         """The file as the archive has it; its name follows from the document alone, and nothing of the request."""

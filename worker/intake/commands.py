@@ -281,7 +281,7 @@ class IntakeCommands:
         assert record is not None
         event = replayed_event(record, dict(first), documents, now=self._now(record.account))
         closing = self._closing(entry, record, event, document, must_match=record.fingerprint)
-        following = follow_ups(record, event.data or {}, seq=event.place)
+        following = follow_ups(record, event.data or {}, seq=event.place, validated_at=first["time"])
         return [closing, *(self._following(entry, document, row) for row in following)]
 
     def _now(self, account: str | None) -> datetime:

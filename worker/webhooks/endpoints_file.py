@@ -25,6 +25,9 @@ from worker.webhooks.signer import check_secret
 
 _MOST_OF_A_FILE: Final = 1024 * 1024
 _MOST_ENDPOINTS: Final = 200
+MOST_SECRETS: Final = 10
+"""Of an endpoint: each of them signs every delivery."""
+
 _SETTING: Final = "FACTUS_WEBHOOKS_FILE"
 
 Glob = Annotated[str, Field(min_length=1, max_length=200)]
@@ -38,7 +41,7 @@ class _Written(BaseModel):
 
     name: Name
     url: str
-    secrets: Annotated[list[str], Field(min_length=1, max_length=10)]
+    secrets: Annotated[list[str], Field(min_length=1, max_length=MOST_SECRETS)]
     types: Annotated[list[Glob], Field(min_length=1, max_length=100)] = ["*"]
     accounts: Annotated[list[Glob], Field(min_length=1, max_length=1000)] = ["*"]
     omit: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)] = ["data.factus"]

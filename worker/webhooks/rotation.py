@@ -22,6 +22,7 @@ import tomlkit
 from redis.asyncio import Redis
 from tomlkit.exceptions import TOMLKitError
 
+from jobs.errors import ConfigurationError
 from jobs.webhooks.endpoint import Endpoint
 from worker.store.keys import Keys
 from worker.webhooks.endpoints_file import endpoints_of
@@ -128,6 +129,8 @@ def _edit(path: Path, endpoint: str, change: Callable[[Any], object]) -> None:
             _replace(real, changed)
     except OSError as exc:
         raise FileNotWritten(exc.strerror or type(exc).__name__) from exc
+    except ConfigurationError as exc:
+        raise FileNotWritten(f"it would be refused ({exc})") from exc
     except (TOMLKitError, UnicodeDecodeError, KeyError, TypeError) as exc:
         raise FileNotWritten(f"its list of secrets cannot be edited ({type(exc).__name__})") from exc
 

@@ -66,6 +66,25 @@ class TestTrack:
         assert all(told is None or isinstance(told, str) for told in data.values())
         assert strict_json.dump(data)
 
+    @pytest.mark.parametrize(
+        ("day", "time", "occurred_at"),
+        [
+            ("2026-11-05", "16:36:31", "2026-11-05T16:36:31-05:00"),
+            ("2026-11-05", "16:36:31-05:00", "2026-11-05T16:36:31-05:00"),
+            ("2026-11-05", "03:36:31Z", "2026-11-04T22:36:31-05:00"),
+            ("2026-11-05", "23:00:00-08:00", "2026-11-06T02:00:00-05:00"),
+            ("2026-11-05", "16:36:31-99:00", "2026-11-05T00:00:00-05:00"),
+            ("9999-12-31", "23:00:00-08:00", "9999-12-31T00:00:00-05:00"),
+            ("2026-11-05T00:00:00-05:00", None, None),
+            (None, "16:36:31-05:00", None),
+        ],
+    )
+    async def test_an_event_happened_at_its_own_time_as_bogota_has_it(self, day, time, occurred_at):
+        """UBL writes times with their offset: a receipt that counted from when it was seen was due days too late."""
+        rows = listed(row("033", effective_date=day, effective_time=time))
+        ending = (await turn("invoice.track", rows)).ending
+        assert ending.news[0].data["occurred_at"] == occurred_at
+
     @pytest.mark.parametrize("data", [None, "x", 5, {}, {"data": []}, [[]], True])
     async def test_no_list_is_no_event(self, data):
         ending = (await turn("invoice.track", OneAnswer(answers.Replied({"data": data})))).ending

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from jobs.closing.certificate import PREVIOUS, SHA256
 from jobs.closing.chain import is_certificate
+from worker.cli.close.names import PREFIX
 from worker.cli.close.sections import Certificate, Section, sections, standing, verdict
 from worker.cli.files.limits import FileRefused
 from worker.cli.files.whole import write_whole
@@ -58,7 +59,7 @@ def write_all(folder: str, certificate: Certificate, speech: Speech) -> list[str
         FileRefused: The folder cannot be written to.
     """
     base = Path(folder)
-    name = f"cierre-{certificate['account']}-{certificate['day']}"
+    name = f"{PREFIX}{certificate['account']}-{certificate['day']}"
     paths = [base / f"{name}.{ending}" for ending in ("json", "html", "xlsx")]
     text = json.dumps(dict(certificate), ensure_ascii=False, indent=2) + "\n"
     try:

@@ -14,6 +14,7 @@ import click
 from jobs.closing.chain import Flaw, flaws, is_certificate
 from worker.bounded_files import FileUnusable, opened
 from worker.cli.bilingual import say as say_typed
+from worker.cli.close.names import PREFIX
 from worker.cli.console import emit, json_text, show_table
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ def verify(paths: Sequence[str], speech: Speech, *, as_json: bool) -> bool:
     Raises:
         UsageError: A file that is none of these, or a folder without any.
     """
-    found = [one for path in paths for one in _read(path)]
-    told = flaws(found)
+    read = [one for path in paths for one in _read(path)]
+    found = [(name, one) for name, one in read if one is not None]
+    told = [*(_damaged(name) for name, one in read if one is None), *flaws(found)]
     is_sound = all(flaw.what == "start" for flaw in told)
     if as_json:
         rows = [{"what": one.what, "file": one.name, "account": one.account, "sha256": one.sha256} for one in told]
@@ -41,7 +43,8 @@ def verify(paths: Sequence[str], speech: Speech, *, as_json: bool) -> bool:
     return is_sound
 
 
-def _read(path: str) -> Iterator[Named]:
+def _read(path: str) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """What is to be checked; None for what only has the name of a certificate."""
     where = Path(path)
     if not where.is_dir():
         one = _certificate(path)
@@ -51,10 +54,23 @@ def _read(path: str) -> Iterator[Named]:
             )
         yield path, one
         return
-    some = [(str(file), one) for file in sorted(where.glob("*.json")) if (one := _certificate(str(file))) is not None]
+    files = [(file, _certificate(str(file))) for file in sorted(where.glob("*.json"))]
+    some = [(str(file), one) for file, one in files if one is not None or _is_named_as_one(file)]
     if not some:
         raise click.UsageError(say_typed(f"{path}: no tiene certificados", f"{path}: holds no certificates"))
     yield from some
+
+
+def _is_named_as_one(file: Path) -> bool:
+    """
+    Whether ``close`` wrote a file of this name. Passed without a word, a damaged first or last one would leave the rest
+    a sound chain.
+    """
+    return file.name.startswith(PREFIX)
+
+
+def _damaged(name: str) -> Flaw:
+    return Flaw("changed", name, "", "")
 
 
 def _certificate(path: str) -> dict[str, Any] | None:

@@ -42,6 +42,7 @@ def rotate(name: str, as_json: bool) -> None:
 
     settings = told_settings()
     endpoint, path, speech = endpoint_of(settings, name), path_of(settings), Speech(settings.lang)
+    _see_that_one_fits(endpoint, speech)
     secret = new_secret(endpoint.secrets[0])
     reason = asyncio.run(_rotate(settings, endpoint, secret))
     if as_json:
@@ -72,6 +73,28 @@ def rotate(name: str, as_json: bool) -> None:
             )
     if reason:
         raise click.exceptions.Exit(1)
+
+
+def _see_that_one_fits(endpoint: Endpoint, speech: Speech) -> None:
+    """
+    Look before anything is noted: what is noted has the older ones stop signing.
+
+    Raises:
+        ConfigurationError: The list of secrets is full.
+    """
+    from jobs.errors import ConfigurationError
+    from worker.webhooks.endpoints_file import MOST_SECRETS
+
+    if len(endpoint.secrets) < MOST_SECRETS:
+        return
+    raise ConfigurationError(
+        speech.say(
+            f"[endpoints.{endpoint.name}] tiene {MOST_SECRETS} secretos y no caben más: no se hizo ninguno. Saque de "
+            "la lista secrets el último, que es el más viejo, cuando el receptor ya no lo use, y repita.",
+            f"[endpoints.{endpoint.name}] has {MOST_SECRETS} secrets and takes no more: none was made. Take the last "
+            "one, which is the oldest, out of the list secrets once the receiver does not use it, and repeat.",
+        )
+    )
 
 
 async def _rotate(settings: Settings, endpoint: Endpoint, secret: str) -> str:

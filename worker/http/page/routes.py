@@ -111,6 +111,8 @@ class Page:
 
     async def find(self, request: Request) -> Response:
         """From a form to the address of a story: nothing is looked up."""
+        if session.caller_of(self._door, request) is None:
+            return self._form(request)
         family, code = (request.query_params.get(name, "").strip() for name in ("family", "reference_code"))
         if family not in FAMILIES or not code:
             raise not_found("Diga la clase de documento y su referencia.")

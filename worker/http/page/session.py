@@ -104,5 +104,5 @@ def typed_of(raw: bytes) -> tuple[Login, str]:
 
 def next_of(text: str) -> str:
     """An address of the page itself; of what is none the first page."""
-    is_ours = text == "/" or text.startswith("/documents/")
+    is_ours = text == "/" or text.startswith(("/documents/", "/documents?"))
     return text if is_ours and text.isascii() and text.isprintable() and "\\" not in text and " " not in text else "/"

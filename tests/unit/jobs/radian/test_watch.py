@@ -13,7 +13,7 @@ from jobs.radian.clock import Clock
 from jobs.radian.seen_events import read_events
 from jobs.radian.state import ClockState
 from jobs.radian.watch import heard_of
-from jobs.radian_policy import RadianPolicy, instant, ms
+from jobs.radian_policy import DAY_MS, RadianPolicy, instant, ms, rfc3339
 from schemas.factus import Remark
 from schemas.records import SendState
 from tests.fakes import FakeFactus
@@ -126,3 +126,19 @@ def test_a_record_of_the_release_before_the_clock_is_read():
     clock = Clock(RadianPolicy(), ms(bogota("2026-11-23T10:00")))
     state, news = clock.after_look(state, read_events([RECEIPT]), ms(bogota("2026-11-26T10:00")))
     assert [one.type for one in news] == ["radian.clock"]
+
+
+@pytest.mark.parametrize(
+    ("told", "since"),
+    [
+        ({"validated_at": rfc3339(instant(NOW_MS - 20 * DAY_MS))}, rfc3339(instant(NOW_MS - 20 * DAY_MS))),
+        ({"validated_at": rfc3339(instant(NOW_MS - 9 * DAY_MS))}, None),
+        ({}, None),
+    ],
+)
+async def test_the_silence_of_a_bill_counts_from_its_validation_not_from_a_later_push(told, since):
+    """A second push, answered from the ledger, may be the one that asks for the watch."""
+    payload = json.dumps({"number": "SETP1", "day": "2026-11-25", **told})
+    factus = FakeFactus(replies={EVENTS: [answers.Replied({"data": []})]})
+    ending = (await turn("invoice.track", factus, payload=payload, accepted_at=NOW_MS)).ending
+    assert [news.data["since"] for news in ending.news if news.type == "radian.silent"] == [since] * (since is not None)

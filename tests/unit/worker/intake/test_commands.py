@@ -126,6 +126,9 @@ def test_what_a_document_is_followed_by_comes_behind_its_answer():
         found = parts(one)
         assert (one.entry, one.keys.document, one.lane) == (command.entry, command.keys.document, "acme/calls")
         assert (found["tally"].member, found["values"].size, found["values"].fingerprint) == ("", 0, "")
+    archive, track = (json.loads(parts(one)["fields"]["payload"]) for one in following)
+    assert "validated_at" not in archive
+    assert datetime.fromisoformat(track["validated_at"]) == datetime.fromisoformat(json.loads(first.to_json())["time"])
 
 
 def test_a_text_without_a_utf_8_form_costs_its_own_entry_only():

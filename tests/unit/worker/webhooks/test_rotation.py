@@ -98,6 +98,18 @@ def test_a_disk_that_is_full_leaves_the_file_as_it_was(path, monkeypatch):
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
+def test_what_would_be_refused_is_not_written_and_told_without_a_secret(path):
+    """Somebody may have filled the list since it was looked at."""
+    secrets = [f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in range(10, 18)]
+    for one in secrets:
+        put_first(path, "shop", one)
+    full = path.read_text()
+    with pytest.raises(FileNotWritten, match="secrets") as told:
+        put_first(path, "shop", NEW)
+    assert path.read_text() == full
+    assert not [one for one in (*secrets, A, B, NEW) if one in str(told.value)]
+
+
 def test_what_cannot_be_edited_is_told_without_a_secret(path):
     with pytest.raises(FileNotWritten, match=r"KeyError|NonExistentKey") as raised:
         put_first(path, "gone", NEW)
