@@ -221,6 +221,22 @@ async def test_what_dian_has_not_answered_stays(rig, factus):
     assert (await told(rig, 1))["a"]["type"] == "invoice.validated"
 
 
+@pytest.mark.service(backoff_base=2.0, backoff_max=2.0)
+async def test_what_may_be_on_its_way_stays_whatever_the_next_send_has_met(rig, factus):
+    """Factus is at work on a create whose answer was lost, and answers the next with 409."""
+    factus.gate.set()
+    factus.script = [answers.Unknown("sin respuesta"), *[answers.Conflicted("409")] * 50]
+    await rig.push_bill("A", id="a")
+    await factus.called("create", 2)
+    while (await rig.services.reader.job("acme", "a")).state != "waiting":
+        await asyncio.sleep(0.01)
+    await cancel(rig, job_id="a")
+    (found,) = await rig.events(1)
+    assert (found["data"]["cancelled"], found["data"]["kept"][0]["job_id"]) == ([], "a")
+    factus.script = []
+    assert (await told(rig, 1))["a"]["type"] == "invoice.validated"
+
+
 async def test_what_is_final_or_unknown_is_said(rig, factus):
     factus.gate.set()
     await rig.push_bill("A", id="a")
