@@ -69,11 +69,18 @@ class AttemptPolicy:
         """The end of a job that may no longer be sent; None while it may. What Factus has keeps its date."""
         job = self.job
         if not job.pending_since:
-            if job.expires_at and now_ms >= job.expires_at and not job.attempts:
-                return self.failed(error("job.expired", "Venció (expires_at) antes de comenzar."))
+            if expired := self.expired(now_ms):
+                return expired
             if day_ends_ms and now_ms >= day_ends_ms:
                 return self.date_missed()
         return self.time_is_up() if now_ms >= job.deadline_at else None
+
+    def expired(self, now_ms: int) -> Finished | None:
+        """The end of a job that was to begin by an instant and has not; None while it may."""
+        job = self.job
+        if not job.expires_at or now_ms < job.expires_at or job.attempts:
+            return None
+        return self.failed(error("job.expired", "Venció (expires_at) antes de comenzar."))
 
     @property
     def _last_error(self) -> ErrorDetail | None:
@@ -126,8 +133,10 @@ class AttemptPolicy:
         What this attempt was told (409, no permit, no token) is about its own call: Factus may be at work on the
         earlier one, and a job that is called unsent then is cancelled, or ends with its day, while its document comes.
         """
-        is_told = ending.sent != SendState.NOTHING or ending.pending
-        return ending if is_told or not self.is_on_its_way else replace(ending, sent=SendState.UNKNOWN)
+        if ending.sent != SendState.NOTHING or ending.pending or not self.is_on_its_way:
+            return ending
+        # From the earlier send on, or a send that is answered each time would put it off for ever.
+        return replace(ending, sent=SendState.UNKNOWN, sent_at_ms=self.job.sending_at)
 
     def date_missed(self) -> Finished:
         """The day that the document must carry is over."""

@@ -8,7 +8,7 @@ has to be written before it; all that follows from an answer is decided by :clas
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from jobs import answers
@@ -19,8 +19,8 @@ from jobs.ports import Gateway, Journal
 from schemas.contract.event import ErrorDetail
 from schemas.records import SendState
 
-_MOST_CALLS: Final = 8
-"""More calls than any path through the table needs; a longer one is a defect, and stops."""
+_MOST_STEPS: Final = 8
+"""More steps than any path through the table needs; a longer one is a defect, and stops."""
 
 _DAY_MARGIN_MS: Final = 2000
 """So long before its day ends a document that must carry it goes out no more: Factus dates it by its own clock when it
@@ -53,11 +53,11 @@ async def issue(
     if isinstance(step, LookUp) and await journal.is_being_removed(policy.job):
         return AttemptResult(policy.waits_for_removal(), 0)
     attempt = _Attempt(policy, gateway, journal, now_ms, day_ends_ms, before_send)
-    for n_calls in range(_MOST_CALLS):
+    for _ in range(_MOST_STEPS):
         if ending := attempt.ending_of(step):
-            return AttemptResult(ending, attempt.n_sent, n_calls, attempt.status)
+            return AttemptResult(ending, attempt.n_sent, attempt.n_calls, attempt.status)
         step = await attempt.take(step)
-    raise AssertionError(f"{_MOST_CALLS} calls and no ending: {step}")
+    raise AssertionError(f"{_MOST_STEPS} steps and no ending: {step}")
 
 
 @dataclass(slots=True)
@@ -71,8 +71,12 @@ class _Attempt:
     day_ends_ms: int
     before_send: BeforeSend | None = None
     has_sent: bool = False
+    n_calls: int = 0
+    """Calls that went out; what got no permit did not."""
     n_sent: int = 0
     """Creates that Factus has taken."""
+    was_there: bool = False
+    """Whether a look has shown the document before it was asked for."""
     status: int = 0
     """Of the last answer that had one."""
     is_named: bool = False
@@ -84,11 +88,13 @@ class _Attempt:
             case Send():
                 late = self.policy.too_late(self.now_ms, self.day_ends_ms)
                 return (self.policy.may_still_appear() or late) if late else None
+            case Resend():
+                return self.policy.expired(self.now_ms)
             case Finished():
                 return step
             case Retry():
                 ending = self._time_is_up(step) if self.now_ms >= self.policy.job.deadline_at else step
-                return self.policy.as_long_as_on_its_way(ending) if isinstance(ending, Retry) else ending
+                return self._told_on(ending) if isinstance(ending, Retry) else ending
             case _:
                 return None
 
@@ -97,6 +103,12 @@ class _Attempt:
         if not step.is_failure:
             return step
         return self.policy.may_still_appear(step.reason) or self.policy.time_is_up(step.reason)
+
+    def _told_on(self, ending: Retry) -> Retry:
+        """With what the next attempt must know of an earlier send: its document keeps the day of that."""
+        if self.was_there and not ending.sent_at_ms:
+            ending = replace(ending, sent_at_ms=self.policy.job.sending_at)
+        return self.policy.as_long_as_on_its_way(ending)
 
     async def take(self, step: Step) -> Step:
         """Take a step; the next one."""
@@ -112,6 +124,7 @@ class _Attempt:
             case Delete(verdict, number):
                 return await self._delete(verdict, number)
             case FindBlocker():
+                self.n_calls += 1
                 return await _find_blocker(self.policy, self.gateway, self.journal)
             case Remove(reference_code):
                 return await self._remove(reference_code)
@@ -131,11 +144,13 @@ class _Attempt:
         return self.policy.after_create(seen)
 
     async def _resend(self) -> Step:
+        self.was_there = True
         return self.policy.after_create(await self._create(0), is_there=True)
 
     async def _create(self, latest_ms: int) -> Answer:
         seen = await self.gateway.create(self.policy.job, latest_ms=latest_ms)
         self.has_sent, self.n_sent = True, self.n_sent + answers.counts_as_attempt(seen)
+        self._count(seen)
         self.status = answers.status_of(seen)
         return seen
 
@@ -169,13 +184,18 @@ class _Attempt:
         if not await self.journal.begin_removal(job, reference_code, settle_ms=settle_ms):
             return self.policy.being_mended()
         seen = await self.gateway.delete(job, reference_code, settle_ms=settle_ms)
+        self._count(seen)
         return self.policy.after_removal(seen, reference_code)
 
     async def _find(self) -> Answer:
         return await self.gateway.find(self.policy.job.family, self.policy.job.reference_code)
 
     def _heard(self, seen: Answer) -> None:
+        self._count(seen)
         self.status = answers.status_of(seen) or self.status
+
+    def _count(self, seen: Answer) -> None:
+        self.n_calls += not isinstance(seen, (answers.NoPermit, answers.TooLate))
 
 
 async def _is_beside_another(policy: IssuePolicy, journal: Journal) -> bool:

@@ -104,7 +104,8 @@ class Retry:
     ``pending`` publishes ``X.pending`` (once). ``progress`` is what a job of several calls has done so far (JSON; None
     leaves it as it is), and unless ``is_failure`` a step forward, after which the backoff begins anew. ``news`` is what
     it has to publish on the way. ``latest_ms`` is by when its next turn should be, its place among those of low
-    priority; 0 leaves it. ``narrows``: Factus takes one create of the lane at a time, for now.
+    priority; 0 leaves it. ``narrows``: Factus takes one create of the lane at a time, for now. ``sent_at_ms``: when
+    Factus got what it has, or may have, where that was before this attempt; 0 leaves what the record says.
     """
 
     waits: Waits
@@ -121,6 +122,7 @@ class Retry:
     latest_ms: int = 0
     bill: BillNote | None = None
     narrows: bool = False
+    sent_at_ms: int = 0
 
     @property
     def goes_on(self) -> bool:

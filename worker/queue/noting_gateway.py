@@ -65,7 +65,9 @@ def sent_ms(claimed: ClaimedJob, gateway: NotingGateway) -> tuple[int, int]:
     """Between which instants Factus got the document, on the Redis server's clock; 0 where we have sent none."""
     job = claimed.job
     if job.pending_since or gateway.sent_s is None:
-        sent_at_ms = job.pending_since or job.sending_at  # what is sent again while DIAN is silent keeps its first date
+        # What is sent again while DIAN is silent keeps its first date.
+        sent_at_ms = min(filter(None, (job.pending_since, job.sending_at)), default=0)
         return sent_at_ms, sent_at_ms
-    asked_s, answered_s = gateway.sent_s
-    return claimed.standing.now_ms + round(asked_s * 1000), claimed.standing.now_ms + round(answered_s * 1000)
+    asked_ms, answered_ms = (claimed.standing.now_ms + round(at_s * 1000) for at_s in gateway.sent_s)
+    # It may have got it from an earlier send that had no answer.
+    return job.sending_at or asked_ms, answered_ms

@@ -37,6 +37,8 @@ def record_fields(
     if ending.progress is not None:
         # A step forward begins the count of failures anew; a failure that notes something goes on with it.
         fields |= {"progress": ending.progress} if ending.is_failure else {"progress": ending.progress, "failures": 0}
+    if ending.sent_at_ms:
+        fields["sending_at"] = ending.sent_at_ms
     if ending.pending:
         fields |= {"pending_since": job.pending_since or now_ms, "number": ending.number or job.number}
     return fields | _error_field(ending.reason)

@@ -15,6 +15,7 @@ from jobs.outcomes import AccountState, Finished, Retry
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus, Stored, a_document, lost
 from tests.records import NOW_MS, a_job
+from worker.queue.record_fields import record_fields
 
 REJECTION = Remark("Regla: FAK24, Rechazo: No está informado el DV del NIT", "FAK24")
 
@@ -291,6 +292,18 @@ class TestAnEarlierSendMayBeOnItsWay:
         assert isinstance(ended.ending, Retry)
         assert (ended.ending.sent, factus.calls["find_unvalidated"]) == ("unknown", 1)
 
+    async def test_a_send_that_is_answered_each_time_puts_off_nothing(self):
+        """Else the job would stand at the head of its lane for as long as it is barred."""
+        at_ms, fields = NOW_MS, dict(SENT)
+        while fields["sent"] == "unknown":
+            at_ms += 30_000
+            factus, standing = FakeFactus(script=[answers.Conflicted("409")]), AccountState(at_ms)
+            ended = await attempt(factus, now_ms=at_ms, settle_ms=120_000, standing=standing, **fields)
+            assert factus.calls["create"] == 1
+            noted = record_fields(a_job(**fields), ended.ending, (), 1, at_ms, 0)
+            fields |= {"sending_at": at_ms} | {name: noted[name] for name in noted.keys() & {"sent", "sending_at"}}
+        assert at_ms == NOW_MS + 120_000
+
     async def test_a_permit_that_comes_after_the_day_ends_no_job_before_that_is_settled(self):
         ended = await attempt(FakeFactus(script=[answers.TooLate()]), settle_ms=120_000, **DAY, **SENT)
         assert isinstance(ended.ending, Retry)
@@ -328,10 +341,25 @@ class TestFoundWaitingForDian:
         assert isinstance(ended.ending, Retry)
         assert (ended.ending.sent, ended.ending.pending) == ("unknown", False)
 
+    async def test_it_keeps_the_instant_of_its_first_sending(self):
+        """By that its day is judged (``date.moved``)."""
+        ended = await attempt(self.waiting(), sent="sending", sending_at=NOW_MS - 3_700_000, settle_ms=1000)
+        assert (ended.ending.pending, ended.ending.sent_at_ms) == (True, NOW_MS - 3_700_000)
+
+    async def test_a_job_that_expired_before_it_began_asks_for_no_document_of_another(self):
+        ended = await attempt(self.waiting(), sent="unknown", expires_at=NOW_MS - 1)
+        assert (ended.ending.errors[0].code, ended.n_sent) == ("job.expired", 0)
+
     @pytest.mark.parametrize("seen", [answers.Conflicted("409"), answers.Unknown("timeout")], ids=repr)
     async def test_seen_once_more_it_is_pending(self, seen):
         ended = await attempt(self.waiting(seen), sent="unknown", sending_at=NOW_MS - 3_700_000, settle_ms=1000)
         assert ended.ending.pending
+
+
+async def test_what_got_no_permit_has_asked_factus_nothing():
+    """It says nothing of an account that is held."""
+    ended = await attempt(FakeFactus(script=[answers.TooLate()]), **DAY)
+    assert (ended.ending.errors[0].code, ended.n_calls, ended.health) == ("date.missed", 0, "unknown")
 
 
 class Dated(FakeFactus):

@@ -143,6 +143,12 @@ async def test_a_note_whose_time_is_up_ends_though_its_bill_could_not_be_looked_
     assert (ended.ending.state, ended.n_sent) == ("failed", 0)
 
 
+async def test_a_note_that_is_refused_by_what_is_known_says_nothing_of_factus():
+    """The account may be held: that it is refused is no news of its mend."""
+    ended = await issued(a_note(), FakeFactus(), accepted="033")
+    assert (ended.ending.state, ended.n_calls, ended.health) == ("refused", 0, "unknown")
+
+
 REJECTED = {"is_validated": False, "errors": ["Regla: CAK24, Rechazo: No está informado el DV del NIT"]}
 
 
@@ -156,6 +162,7 @@ async def test_a_note_whose_reference_was_tried_before_is_guarded_as_any(left, k
         factus.documents["N-1"] = Stored("NC7", a_document(job, number="NC7", **left))
     ended = await issued(job, factus, **known)
     assert (ended.ending.state, ended.ending.errors[0].code) == ("refused", "radian.accepted")
+    assert ended.n_calls == sum(factus.calls.values())
     assert (factus.calls["create"], factus.deleted) == (0, ["N-1"] if left else [])
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from jobs import answers
 from jobs.answers import Answer
+from jobs.outcomes import AccountState
 from schemas.factus import DocumentView
 from tests.fakes import FakeFactus
-from tests.records import a_job
-from worker.queue.noting_gateway import NotingGateway
+from tests.records import NOW_MS, a_job
+from worker.queue.noting_gateway import NotingGateway, sent_ms
 
 OWN, OTHERS = "MINE-1", "OTHERS-1"
 JOB = a_job(reference_code=OWN)
@@ -82,3 +85,24 @@ async def test_a_number_that_factus_no_longer_has_is_not_told(then):
 
 async def test_a_document_that_names_no_reference_is_the_one_that_was_asked_for():
     assert await noted(shown=seen(None, "SETP1"), then="nothing") == "SETP1"
+
+
+SECOND_MS = 1000
+
+
+@pytest.mark.parametrize(
+    ("job", "sent_s", "expected"),
+    [
+        ({}, None, (0, 0)),
+        ({}, (1.0, 3.0), (NOW_MS + SECOND_MS, NOW_MS + 3 * SECOND_MS)),
+        ({"sending_at": NOW_MS - 60}, None, (NOW_MS - 60, NOW_MS - 60)),
+        ({"sending_at": NOW_MS - 60}, (1.0, 3.0), (NOW_MS - 60, NOW_MS + 3 * SECOND_MS)),
+        ({"sending_at": NOW_MS - 60, "pending_since": NOW_MS - 20}, (1.0, 3.0), (NOW_MS - 60, NOW_MS - 60)),
+        ({"sending_at": NOW_MS - 20, "pending_since": NOW_MS - 60}, (1.0, 3.0), (NOW_MS - 60, NOW_MS - 60)),
+    ],
+)
+def test_factus_got_a_document_between_its_first_sending_and_the_answer(job, sent_s, expected):
+    """An earlier send that had no answer may be the one; what is sent again while DIAN is silent is not."""
+    gateway = NotingGateway(FakeFactus(), OWN, sent_s=sent_s)
+    claimed = SimpleNamespace(job=a_job(**job), standing=AccountState(NOW_MS))
+    assert sent_ms(claimed, gateway) == expected

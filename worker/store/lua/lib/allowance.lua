@@ -4,11 +4,14 @@
 --
 -- The grants are a ring of the newest sends, the newest first. `window_ms` always means the widened one (window_of).
 
+-- Whether a grant was noted before the clock was set back by more than a window: nobody waits for it.
+local function is_of_another_clock(grant, window_ms, now) return grant > now + window_ms end
+
 -- When the account's allowance has a free place: `now` or earlier means at once. The oldest of the last `limit` must have
--- left the window. One that lies further ahead than a window was noted before the clock was set back: nobody waits for it.
+-- left the window.
 local function permit_at(grants, limit, window_ms)
   local oldest = number(redis.call('LINDEX', grants, limit - 1))
-  if oldest == 0 or oldest > now_ms() + window_ms then return 0 end
+  if oldest == 0 or is_of_another_clock(oldest, window_ms, now_ms()) then return 0 end
   return oldest + window_ms
 end
 

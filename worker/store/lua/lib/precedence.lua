@@ -46,8 +46,9 @@ end
 local function has_room_beside(lane, n, now)
   local spare = lane.limit - n - redis.call('ZCARD', lane.flight)
   if spare <= 0 then return false end
-  local used_at = redis.call('LINDEX', lane.grants, spare - 1)
-  return not used_at or number(used_at) + window_of(lane.account, lane.window_ms) <= now
+  local window_ms = window_of(lane.account, lane.window_ms)
+  local used_at = number(redis.call('LINDEX', lane.grants, spare - 1))
+  return used_at + window_ms <= now or is_of_another_clock(used_at, window_ms, now)
 end
 
 -- Calls stand behind issuing: they share its allowance, and a document that waits for a download is a sale that waits.
