@@ -13,6 +13,7 @@ from jobs import answers
 from jobs.example_payloads import example
 from schemas.factus import DocumentView, Remark
 from tests.fakes import FakeFactus
+from tests.patience import PATIENCE_S
 from tests.service_in_process import an_account, quick, running, services_on
 
 
@@ -71,6 +72,28 @@ async def test_after_an_outage_every_lane_of_the_account_goes_on_at_once(rig, fa
     factus.storm = None
     await rig.events(1)
     assert await rig.services.redis.hget(rig.services.keys.account("acme"), "outage") is None
+
+
+async def test_a_probe_that_ends_without_news_leaves_its_place_to_the_next_lane(rig, factus):
+    """Its own lane has nothing left to ask with; the others waited for as long as a probe may take."""
+    redis, keys = rig.services.redis, rig.services.keys
+    await redis.hset(keys.account("acme"), "outage", "1")
+    is_asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(request):
+        factus.replies[f"{request.method} {request.path}"] = [answers.Conflicted("409")]
+        is_asked.set()
+        await go_on.wait()
+
+    factus.before_call = held
+    await rig.push({"type": "invoice.get", "account": "acme", "payload": {"number": "SETP1"}})
+    await is_asked.wait()
+    await rig.push_bill("A")
+    while await redis.hget(keys.lane("acme/invoice"), "wait_reason") != b"probe":
+        await asyncio.sleep(0.01)
+    go_on.set()
+    asked, issued = await rig.events(2, timeout_s=PATIENCE_S / 2)  # a probe may take 90 s
+    assert (asked["errors"][0]["code"], issued["type"]) == ("factus.conflict", "invoice.validated")
 
 
 @pytest.mark.parametrize(

@@ -146,8 +146,7 @@ else
     redis.call('HSETNX', lane.account, 'outage_since', text(now))
     bump(lane.account, 'outage_steps', 1, '1')
   end
-  -- This probe is over, whatever it learnt.
-  if not lane.is_control then redis.call('HDEL', lane.account, 'probe_until') end
+  if not lane.is_control then end_probe(lane, now) end
 end
 for _, notice in ipairs(told) do
   local is_news

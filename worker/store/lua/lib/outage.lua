@@ -23,6 +23,24 @@ local function forget_hold(where)
   redis.call('HDEL', where, 'held_since', 'held_for', 'held_by', 'held_mend')
 end
 
+-- The lanes of an account look at an instant, unless they look earlier.
+local function look_by(lane, at)
+  local prefix = lane.account_name .. '/'
+  for _, name in ipairs(redis.call('SMEMBERS', lane.lanes)) do
+    if string.sub(name, 1, #prefix) == prefix then
+      local due = redis.call('ZSCORE', lane.due, name)
+      if not due or tonumber(due) > at then redis.call('ZADD', lane.due, text(at), name) end
+    end
+  end
+end
+
+-- This probe is over, and has learnt nothing new: the next lane may send one when the account's pause is over, and does not
+-- sit out the time of this one. The lane itself may have nothing left to ask with.
+local function end_probe(lane, now)
+  if redis.call('HDEL', lane.account, 'probe_until') == 0 then return end
+  look_by(lane, math.max(now, number(redis.call('HGET', lane.account, 'hold_until'))))
+end
+
 -- The account answers again: every lane of it looks now, not at the end of a pause that no longer holds.
 local function end_outage(lane, now)
   if redis.call('HDEL', lane.account, 'outage') == 0 then return end
@@ -31,8 +49,5 @@ local function end_outage(lane, now)
     redis.call('HDEL', lane.account, 'hold_until', 'hold_reason')
     forget_hold(lane.account)
   end
-  local prefix = lane.account_name .. '/'
-  for _, name in ipairs(redis.call('SMEMBERS', lane.lanes)) do
-    if string.sub(name, 1, #prefix) == prefix then redis.call('ZADD', lane.due, text(now), name) end
-  end
+  look_by(lane, now)
 end
