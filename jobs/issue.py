@@ -27,7 +27,7 @@ _DAY_MARGIN_MS: Final = 2000
 comes in, and a connection may have to be made first."""
 
 BeforeSend = Callable[[], Awaitable[Finished | Retry | None]]
-"""Asked once in an attempt, right before its first create: with what the attempt ends instead; None to go on."""
+"""Asked once in an attempt, right before it issues: with what the attempt ends instead; None to go on."""
 
 
 async def issue(
@@ -45,6 +45,7 @@ async def issue(
     Args:
         now_ms: The Redis server's clock at the start of the attempt.
         day_ends_ms: End of the day that the document must carry (``issue_on``); 0 when any day will do.
+        before_send: What else may stand in the way; not asked about a document that Factus has already.
 
     Raises:
         LeaseLost: Another worker has the job; nothing more may be done.
