@@ -80,10 +80,7 @@ def _instant(day: Any, time: Any) -> str | None:
         try:
             found = datetime.fromisoformat(text)
             there = found.astimezone(BOGOTA) if found.tzinfo else found.replace(tzinfo=BOGOTA)
-        except (
-            ValueError,
-            OverflowError,
-        ):  # OverflowError: another zone's hours before the first day or after the last
+        except (ValueError, OverflowError):  # the latter: another zone's hours before the first day or after the last
             continue
         return there.isoformat(timespec="seconds")
     return None

@@ -53,6 +53,14 @@ async def test_it_is_found_where_the_stream_went_on(
     assert json.loads(found)["job_id"] == "j-1"
 
 
+def ended(at_ms: int) -> JobRecord:
+    """The record of ``j-1``, whose final event was published at that instant."""
+    return JobRecord(
+        account="acme", id="j-1", type="invoice.issue", family="invoice", lane="acme/invoice", entry="1-1",
+        state=JobState.FINAL, final_at=at_ms,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("ahead_ms", [0, HOUR_MS])
 @pytest.mark.parametrize(
     "denial", ['{"id": "acme/77-0/1"}', '{"id": 5}', "no event"], ids=["a denial", "no id", "no JSON"]
@@ -66,11 +74,7 @@ async def test_the_denial_of_somebody_else_s_push_is_not_it(
     await real_redis.xadd(keys.results(), {"event": denial, **refused}, id=f"{now_ms + ahead_ms - 1}-0")
     await publish(real_redis, keys.results(), "j-1", f"{now_ms + ahead_ms}-0")
     await real_redis.xadd(keys.results(), {"event": denial, **refused}, id=f"{now_ms + ahead_ms}-1")
-    record = JobRecord(
-        account="acme", id="j-1", type="invoice.issue", family="invoice", lane="acme/invoice", entry="1-1",
-        state=JobState.FINAL, final_at=now_ms,
-    )  # fmt: skip
-    found = await FinalEvents(real_redis, keys).of_job(record)
+    found = await FinalEvents(real_redis, keys).of_job(ended(now_ms))
     assert found is not None
     assert json.loads(found)["type"] == "invoice.validated"
 
@@ -86,11 +90,7 @@ async def test_an_entry_without_an_event_is_neither_an_end_nor_the_last_of_a_job
     await publish(real_redis, keys.results(), "j-1", f"{now_ms}-1")
     await real_redis.xadd(keys.results(), {**foreign, "account": b"\xff"}, id=f"{now_ms}-2")
     await real_redis.xadd(keys.results(), {**foreign, "account": b"\xff", "event": "{}"}, id=f"{now_ms}-3")
-    record = JobRecord(
-        account="acme", id="j-1", type="invoice.issue", family="invoice", lane="acme/invoice", entry="1-1",
-        state=JobState.FINAL, final_at=now_ms,
-    )  # fmt: skip
-    found = await FinalEvents(real_redis, keys).of_job(record)
+    found = await FinalEvents(real_redis, keys).of_job(ended(now_ms))
     assert found is not None
     assert json.loads(found)["job_id"] == "j-1"
     reader = StatusReader(real_redis, keys, {}, limit=80, window_s=60, results_maxlen=1000)
